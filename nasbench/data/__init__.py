@@ -1,0 +1,1 @@
+"""Data on the device: image sets, batched augmentation, batches."""

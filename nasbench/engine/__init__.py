@@ -1,0 +1,1 @@
+"""Drives a search from its configuration to a checkpoint."""

@@ -1,0 +1,1 @@
+"""Run folders, journals, states, checkpoints and records."""

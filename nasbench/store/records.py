@@ -1,0 +1,57 @@
+"""One finished retraining, as the leaderboard reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one retraining of one architecture found out, and what it cost.
+
+    Attributes:
+        run: the run folder's name; unique, and the record's file name.
+        method: the row's name, for example ``"darts"`` or ``"random"``.
+        task: the task's name.
+        space: the search space's name.
+        arch_id: short id of the architecture.
+        search_run: name of the search run that found it, or ``""``.
+        search_seed: the seed of that search.
+        retrain_seed: the seed of this retraining.
+        search_config: what shaped the search (options, epochs, preset), seeds left out.
+        retrain_config: what shaped the retraining, seeds left out.
+        test_accuracy: share of the sealed test set that was right, in [0, 1].
+        val_accuracy: the search's validation accuracy of the architecture, or ``None``.
+        params: parameters of the retrained network.
+        macs: multiply-adds of one forward pass of one example.
+        latency_ms: median latency of one forward pass, batch 1, on ``device``.
+        search_seconds: device-seconds of the search.
+        search_evaluations: architectures evaluated by the search.
+        retrain_seconds: device-seconds of the retraining.
+        test_openings: how often the test set was opened for this record.
+        test_examples: size of the test set.
+        provenance: version, commit, command, hardware, versions of libraries, times.
+    """
+
+    run: str
+    method: str
+    task: str
+    space: str
+    arch_id: str
+    search_run: str
+    search_seed: int
+    retrain_seed: int
+    search_config: dict[str, Any]
+    retrain_config: dict[str, Any]
+    test_accuracy: float
+    val_accuracy: float | None
+    params: int
+    macs: int
+    latency_ms: float
+    search_seconds: float
+    search_evaluations: int
+    retrain_seconds: float
+    test_openings: int
+    test_examples: int
+    provenance: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Strategies that share weights in one supernet."""

@@ -1,0 +1,1 @@
+"""Strategies that suggest architectures and learn from their results."""

@@ -1,0 +1,1 @@
+"""Weight sharing: a space relaxed into one network."""

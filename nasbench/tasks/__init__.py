@@ -1,0 +1,1 @@
+"""Tasks: data, shapes, metric and a sealed test set."""

@@ -1,0 +1,1 @@
+"""Rebuild and train what a search found."""
