@@ -1,0 +1,107 @@
+"""Every way to make the decisions of a space: counted, drawn uniformly, and listed exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from nasbench.space.domain import Condition, Domain, Value
+
+State = frozenset[Condition]
+
+
+class Assignments:
+    """The set of all assignments that agree with ``fixed``.
+
+    Domains come in an order where a decision stands after those that its conditions name. Walking
+    along it, all that the rest needs to know of the past is which of the conditions still to be
+    asked hold; that is the state of the dynamic programme, so counting stays cheap however large
+    the space is.
+
+    Args:
+        domains: the decisions, parents first.
+        fixed: values already decided; a fixed label that turns out inactive is left out.
+    """
+
+    def __init__(
+        self, domains: Sequence[Domain], fixed: Mapping[str, Value] | None = None
+    ) -> None:
+        self.domains = domains
+        self.fixed = fixed or {}
+        self._asked: list[State] = [frozenset()]
+        for domain in reversed(domains):
+            own = {condition for site in domain.sites for condition in site}
+            self._asked.append(self._asked[-1] | own)
+        self._asked.reverse()
+
+    def _options(self, position: int, state: State) -> tuple[Value, ...] | None:
+        """Return what may be chosen at ``position``, or ``None`` where it is inactive."""
+        domain = self.domains[position]
+        if not any(all(condition in state for condition in site) for site in domain.sites):
+            return None
+        fixed = self.fixed.get(domain.label)
+        return domain.options if fixed is None else (fixed,)
+
+    def _after(self, position: int, state: State, value: Value) -> State:
+        """Return the state after ``value`` was chosen at ``position``."""
+        label = self.domains[position].label
+        asked = self._asked[position + 1]
+        held = {c for c in asked if c.label == label and value in c.values}
+        return (state & asked) | held
+
+    def _moves(self, position: int, state: State) -> Iterator[tuple[Value | None, State]]:
+        options = self._options(position, state)
+        if options is None:
+            yield None, state & self._asked[position + 1]
+            return
+        for value in options:
+            yield value, self._after(position, state, value)
+
+    @cached_property
+    def _counts(self) -> list[dict[State, int]]:
+        """``_counts[i][state]``: the number of ways to decide the domains from ``i`` on."""
+        reached: list[set[State]] = [{frozenset()}]
+        for position in range(len(self.domains)):
+            reached.append({s for r in reached[-1] for _, s in self._moves(position, r)})
+        counts: list[dict[State, int]] = [{frozenset(): 1}]
+        for position in reversed(range(len(self.domains))):
+            after = counts[-1]
+            counts.append(
+                {r: sum(after[s] for _, s in self._moves(position, r)) for r in reached[position]}
+            )
+        return counts[::-1]
+
+    @property
+    def size(self) -> int:
+        """The exact number of assignments."""
+        return self._counts[0][frozenset()]
+
+    def sample(self, generator: np.random.Generator) -> dict[str, Value]:
+        """Return one of them, each with the same probability."""
+        chosen: dict[str, Value] = {}
+        state: State = frozenset()
+        for position, domain in enumerate(self.domains):
+            moves = list(self._moves(position, state))
+            ways = [self._counts[position + 1][after] for _, after in moves]
+            total = sum(ways)
+            pick = int(generator.choice(len(moves), p=[way / total for way in ways]))
+            value, state = moves[pick]
+            if value is not None:
+                chosen[domain.label] = value
+        return chosen
+
+    def __iter__(self) -> Iterator[dict[str, Value]]:
+        yield from self._walk(0, frozenset(), {})
+
+    def _walk(
+        self, position: int, state: State, chosen: dict[str, Value]
+    ) -> Iterator[dict[str, Value]]:
+        if position == len(self.domains):
+            yield dict(chosen)
+            return
+        label = self.domains[position].label
+        for value, after in self._moves(position, state):
+            more = chosen if value is None else {**chosen, label: value}
+            yield from self._walk(position + 1, after, more)

@@ -1,0 +1,89 @@
+"""What one decision of a search space may be, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+Scalar = str | int | float | bool
+Value = Scalar | tuple[int, ...]
+Kind = Literal["layer", "input", "value", "repeat"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """True while the decision ``label`` takes one of ``values``."""
+
+    label: str
+    values: frozenset[Value]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One decision: its label, its candidates, and when it is there at all.
+
+    Attributes:
+        label: the decision's name.
+        kind: which primitive made it.
+        candidates: names (layer), input numbers (input), values (value) or depths (repeat).
+        n_chosen: how many candidates are chosen together; above 1 for inputs only.
+        relaxed_only: candidates that a supernet mixes but no architecture may choose.
+        sites: the decision is active when all conditions of at least one site hold.
+    """
+
+    label: str
+    kind: Kind
+    candidates: tuple[Scalar, ...]
+    n_chosen: int = 1
+    relaxed_only: frozenset[Scalar] = frozenset()
+    sites: tuple[tuple[Condition, ...], ...] = ((),)
+
+    @property
+    def selectable(self) -> tuple[Scalar, ...]:
+        """The candidates that an architecture may choose."""
+        return tuple(c for c in self.candidates if c not in self.relaxed_only)
+
+    @property
+    def options(self) -> tuple[Value, ...]:
+        """Every value that an architecture may hold under this label."""
+        if self.kind == "input":
+            return tuple(combinations(range(len(self.candidates)), self.n_chosen))
+        return self.selectable
+
+    def normalize(self, value: object) -> Value | None:
+        """Return ``value`` as the option it means, or ``None`` where it means none.
+
+        JSON has no tuples, so a list of inputs is taken in any order; 1, 1.0 and true stay apart.
+        """
+        if isinstance(value, list | tuple):
+            value = tuple(sorted(value)) if all(type(v) is int for v in value) else None
+        same = (o for o in self.options if type(o) is type(value) and o == value)
+        return next(same, None)
+
+    def steps(self, value: Value) -> list[Value]:
+        """Return the options one step from ``value``: one input swapped, or any other option."""
+        if isinstance(value, tuple):
+            chosen = set(value)
+            return [
+                option
+                for option in self.options
+                if isinstance(option, tuple) and len(chosen.difference(option)) == 1
+            ]
+        return [option for option in self.options if option != value]
+
+    def allowed(self) -> str:
+        """Return the options in words, for error messages."""
+        if self.kind == "input" and self.n_chosen > 1:
+            return f"{self.n_chosen} different inputs of 0..{len(self.candidates) - 1}"
+        if self.kind == "input":
+            return ", ".join(f"[{i}]" for i in range(len(self.candidates)))
+        return ", ".join(str(option) for option in self.options)
+
+    def encode(self, value: Value | None) -> list[float]:
+        """Return one number for each selectable candidate: 1 where chosen, all 0 if inactive."""
+        if value is None:
+            return [0.0] * len(self.selectable)
+        chosen: Sequence[Value] = value if isinstance(value, tuple) else (value,)
+        return [float(candidate in chosen) for candidate in self.selectable]

@@ -1,0 +1,58 @@
+"""LayerChoice: one of several layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from torch import Tensor, nn
+
+from nasbench.space.choice import Choice
+from nasbench.space.domain import Domain
+
+Candidate = nn.Module | Callable[[], nn.Module]
+
+
+def make(candidate: Candidate) -> nn.Module:
+    """Return the module, calling the factory where one was given."""
+    return candidate if isinstance(candidate, nn.Module) else candidate()
+
+
+class LayerChoice(Choice):
+    """One of several layers; under an architecture only the chosen one is constructed.
+
+    Args:
+        candidates: name to module, or to a function of no arguments that makes one. Functions
+            are better: what is not chosen is then never constructed, and choices inside of them
+            are known to depend on this one.
+        label: the decision's name.
+        relaxed_only: candidates that a supernet mixes but that no architecture may choose, like
+            ``none`` in DARTS.
+
+    Example:
+        >>> LayerChoice({"conv3": lambda: nn.Conv2d(8, 8, 3, padding=1),
+        ...              "skip": nn.Identity}, label="block1")
+    """
+
+    def __init__(
+        self,
+        candidates: Mapping[str, Candidate],
+        *,
+        label: str,
+        relaxed_only: Collection[str] = (),
+    ) -> None:
+        super().__init__(
+            Domain(label, "layer", tuple(candidates), relaxed_only=frozenset(relaxed_only))
+        )
+        self.candidates = nn.ModuleDict()
+        for name, candidate in candidates.items():
+            if self.frozen and name != self.chosen:
+                continue
+            with self._build.under(label, [name]):
+                self.candidates[name] = make(candidate)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return the chosen layer's output, or the supernet's mixture."""
+        if not self.frozen:
+            return self.relaxation.layer(self, inputs)
+        output: Tensor = self.candidates[str(self.chosen)](*inputs)
+        return output

@@ -1,0 +1,102 @@
+"""The operations of DARTS (Liu et al., 2019), as its authors' code defines them.
+
+Every operation maps ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H / stride), ceil(W / stride))``.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def conv_bn(
+    c_in: int,
+    c_out: int,
+    kernel: int,
+    stride: int = 1,
+    *,
+    dilation: int = 1,
+    groups: int = 1,
+    affine: bool = True,
+) -> list[nn.Module]:
+    """Return ReLU, a convolution that keeps the size at stride 1, and BN."""
+    padding = dilation * (kernel - 1) // 2
+    return [
+        nn.ReLU(),
+        nn.Conv2d(c_in, c_out, kernel, stride, padding, dilation, groups, bias=False),
+        nn.BatchNorm2d(c_out, affine=affine),
+    ]
+
+
+class ReLUConvBN(nn.Sequential):
+    """ReLU, 1×1 convolution, BN."""
+
+    def __init__(self, c_in: int, c_out: int, affine: bool) -> None:
+        super().__init__(*conv_bn(c_in, c_out, 1, affine=affine))
+
+
+class SepConv(nn.Sequential):
+    """A depthwise-separable convolution, applied twice."""
+
+    def __init__(self, channels: int, kernel: int, stride: int, affine: bool) -> None:
+        c = channels
+        layers: list[nn.Module] = []
+        for step in (stride, 1):
+            relu, depthwise, _ = conv_bn(c, c, kernel, step, groups=c)
+            layers += [relu, depthwise, *conv_bn(c, c, 1, affine=affine)[1:]]
+        super().__init__(*layers)
+
+
+class DilConv(nn.Sequential):
+    """A depthwise-separable convolution with dilation 2, applied once."""
+
+    def __init__(self, channels: int, kernel: int, stride: int, affine: bool) -> None:
+        c = channels
+        relu, depthwise, _ = conv_bn(c, c, kernel, stride, dilation=2, groups=c)
+        super().__init__(relu, depthwise, *conv_bn(c, c, 1, affine=affine)[1:])
+
+
+class FactorizedReduce(nn.Module):
+    """Halve the size by two 1×1 convolutions of stride 2, one of them shifted by a pixel."""
+
+    def __init__(self, c_in: int, c_out: int, affine: bool) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
+        self.conv2 = nn.Conv2d(c_in, c_out - c_out // 2, 1, stride=2, bias=False)
+        self.bn = nn.BatchNorm2d(c_out, affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H/2), ceil(W/2))``."""
+        x = F.relu(x)
+        # At an odd size the shifted half is one pixel short; zeros make up for it.
+        shifted = F.pad(x[:, :, 1:, 1:], (0, x.shape[3] % 2, 0, x.shape[2] % 2))
+        out: Tensor = self.bn(torch.cat([self.conv1(x), self.conv2(shifted)], dim=1))
+        return out
+
+
+class Pool(nn.Sequential):
+    """3×3 pooling, ``max`` or ``avg``, with BN behind it where asked."""
+
+    def __init__(self, kind: str, channels: int, stride: int, batch_norm: bool) -> None:
+        pool: nn.Module = (
+            nn.MaxPool2d(3, stride, 1)
+            if kind == "max"
+            else nn.AvgPool2d(3, stride, 1, count_include_pad=False)
+        )
+        bn = [nn.BatchNorm2d(channels, affine=False)] if batch_norm else []
+        super().__init__(pool, *bn)
+
+
+class Zero(nn.Module):
+    """No connection; a supernet leaves it out of the sum."""
+
+    is_zero = True
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return zeros of the output's shape."""
+        return x[:, :, :: self.stride, :: self.stride] * 0.0
