@@ -1,0 +1,44 @@
+"""Where data sets are looked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from nasbench.errors import UserError
+
+
+def roots(data_dir: Path | None) -> list[Path]:
+    """Return the folders to look in, in order; the last one is where downloads go.
+
+    An explicit ``data_dir`` stands alone. Otherwise they are ``$NASBENCH_DATA``, where it is set,
+    and ``~/.cache/nasbench``, which need not exist.
+
+    Raises:
+        UserError: ``data_dir`` is given and is not a folder.
+    """
+    if data_dir is not None:
+        folder = data_dir.expanduser().resolve()
+        if not folder.is_dir():
+            raise UserError(f"--data-dir {data_dir}: no such folder; it must exist")
+        return [folder]
+    from_environment = os.environ.get("NASBENCH_DATA")
+    cache = Path.home() / ".cache" / "nasbench"
+    return [Path(from_environment).expanduser(), cache] if from_environment else [cache]
+
+
+def find(
+    relative_names: Sequence[str],
+    data_dir: Path | None,
+    accept: Callable[[Path], bool] = Path.exists,
+) -> Path | None:
+    """Return the first path that ``accept`` takes, or None.
+
+    Args:
+        relative_names: files or folders below a root, the preferred one first.
+        data_dir: see :func:`roots`.
+        accept: decides on one path; by default, whether it exists.
+    """
+    paths = (root / name for root in roots(data_dir) for name in relative_names)
+    return next((path for path in paths if accept(path)), None)

@@ -1,0 +1,46 @@
+"""The 1,797 scanned 8x8 digits that come with scikit-learn: a real task for a laptop's CPU."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from nasbench.data.augment import Augmentation
+from nasbench.data.images import ImageSet
+from nasbench.data.split import stratified_split
+from nasbench.optional import require
+from nasbench.space.spec import DataSpec
+from nasbench.tasks.base import Task
+
+#: Of the split into training and test images. The set has no official one that scikit-learn
+#: kept, so this one is fixed for good: never a run's seed, or runs would not be comparable and
+#: one run's test images would be another's training images.
+TEST_SEED = 1797
+TEST_IMAGES = 360
+
+
+def load_digits(data_dir: Path | None = None, download: bool = True) -> Task:
+    """Return the digits: 1,437 training and 360 test images, values 0 to 16 scaled to bytes.
+
+    Args:
+        data_dir: not needed, the images come with scikit-learn.
+        download: not needed either.
+
+    Raises:
+        UserError: scikit-learn is missing.
+    """
+    del data_dir, download
+    digits = require("sklearn.datasets", "the task digits", "scikit-learn").load_digits()
+    images = torch.from_numpy(digits.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
+    whole = ImageSet(images, torch.from_numpy(digits.target).long())
+    rest, held_out = stratified_split(whole.labels, TEST_IMAGES / len(whole), TEST_SEED)
+    return Task(
+        name="digits",
+        spec=DataSpec(1, 8, 8, 10),
+        train=whole.subset(rest),
+        augmentation=Augmentation(mean=(0.3044,), std=(0.3754,), crop_padding=1),
+        _load_test=partial(whole.subset, held_out),
+        note="scikit-learn's 8x8 digits, fixed split 1437/360",
+    )

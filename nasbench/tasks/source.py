@@ -1,0 +1,102 @@
+"""Finding a data set's files, or downloading them."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+from nasbench.data.locate import find, roots
+from nasbench.errors import UserError
+
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files of one data set.
+
+    Attributes:
+        title: the data set's name.
+        folder: below a root, where the files belong and the download puts them.
+        aliases: other folders below a root where they may lie.
+        files: the names that must all be there.
+        download: brings the files into ``folder`` below the root that it is given.
+        suffixes: what may follow a name, the preferred one first.
+    """
+
+    title: str
+    folder: str
+    aliases: tuple[str, ...]
+    files: tuple[str, ...]
+    download: Callable[[Path], None]
+    suffixes: tuple[str, ...] = ("",)
+
+    def path(self, folder: Path, name: str) -> Path | None:
+        """Return the file ``name`` in ``folder``, or None."""
+        paths = (folder / f"{name}{suffix}" for suffix in self.suffixes)
+        return next((path for path in paths if path.is_file()), None)
+
+    def missing(self, folder: Path) -> list[str]:
+        """Return the files that ``folder`` lacks."""
+        return [name for name in self.files if self.path(folder, name) is None]
+
+    def locate(self, data_dir: Path | None, download: bool) -> Path:
+        """Return the folder with all files, downloading them if that is allowed.
+
+        The files of the test set must be there too, so that a long run does not fail at its
+        end; but they are not read.
+
+        Raises:
+            UserError: they are nowhere and cannot be downloaded.
+        """
+        names = (self.folder, *self.aliases, *(["."] if data_dir else []))
+        found = find(names, data_dir, accept=lambda folder: not self.missing(folder))
+        if found is not None:
+            return found
+        looked = roots(data_dir)
+        if not download:
+            raise self._absent(looked[-1], f"not found in {', '.join(map(str, looked))}")
+        return self._fetch(looked[-1])
+
+    def _fetch(self, root: Path) -> Path:
+        """Download into a temporary folder and move what is whole to its place.
+
+        So a killed download leaves nothing that a later run could take for the data.
+        """
+        target = root / self.folder
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as temporary:
+                with _network_timeout():
+                    self.download(Path(temporary))
+                target.mkdir(parents=True, exist_ok=True)
+                for path in (Path(temporary) / self.folder).iterdir():
+                    path.replace(target / path.name)
+        except (OSError, RuntimeError, HTTPException) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise self._absent(root, f"the download failed ({reason})") from error
+        return target
+
+    def _absent(self, root: Path, reason: str) -> UserError:
+        """Return the error that says what to put where."""
+        target = root / self.folder
+        files = ", ".join(self.missing(target))
+        kinds = " or ".join(f"*{suffix}" for suffix in self.suffixes if suffix)
+        packed = f" (or {kinds})" if kinds else ""
+        return UserError(f"{self.title}: {reason}: put {files}{packed} into {target}")
+
+
+@contextmanager
+def _network_timeout() -> Iterator[None]:
+    """Let a silent server fail instead of waiting for ever; torchvision sets no limit."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_TIMEOUT_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
