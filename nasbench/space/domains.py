@@ -102,6 +102,11 @@ class Domains(Mapping[str, Domain]):
             )
         return found
 
+    def active(self, choices: Mapping[str, Value]) -> dict[str, Value]:
+        """Return those of ``choices`` that the others leave something to decide."""
+        active = next(iter(Assignments(self._ordered, choices)))
+        return {label: choices[label] for label in active}
+
     def sample(self, generator: np.random.Generator) -> Arch:
         """Return one architecture, drawn uniformly from the whole space."""
         return Arch(self._all.sample(generator))

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
+
+from nasbench.store.atomic import write_json
+
+FORMAT = "nasbench-record/1"
 
 
 @dataclass(frozen=True)
@@ -55,3 +61,34 @@ class Record:
     test_openings: int
     test_examples: int
     provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def folder(results: Path) -> Path:
+    """Return where records live."""
+    return results / "records"
+
+
+def write_record(results: Path, record: Record) -> Path:
+    """Write ``record`` under ``results/records`` and return its path.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    path = folder(results) / f"{record.run}.json"
+    write_json(path, {"format": FORMAT, **asdict(record)})
+    return path
+
+
+def read_records(results: Path) -> tuple[list[Record], list[str]]:
+    """Return the records under ``results/records`` and one line for each that is unreadable."""
+    records, problems = [], []
+    known = {f.name for f in fields(Record)}
+    for path in sorted(folder(results).glob("*.json")):
+        try:
+            content = json.loads(path.read_text())
+            if content.pop("format") != FORMAT:
+                raise ValueError(f"not of the format {FORMAT}")
+            records.append(Record(**{k: v for k, v in content.items() if k in known}))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            problems.append(f"{path} left out: {error}")
+    return records, problems

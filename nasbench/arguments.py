@@ -1,0 +1,94 @@
+"""``-o key=value``: arguments of a strategy or of a space, checked against their signatures."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from nasbench.errors import UserError, unknown
+
+Parameters = Mapping[str, Any]  # name to type
+
+
+def parse(assignments: Sequence[str]) -> dict[str, Any]:
+    """Return key to value; values are read as YAML, so numbers, lists and true are what they look.
+
+    Raises:
+        UserError: an assignment has no ``=``, or its value is no YAML.
+    """
+    found = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UserError(f"-o {text}: must look like key=value")
+        try:
+            found[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UserError(f"-o {text}: {value!r} cannot be read as a value") from error
+    return found
+
+
+def of_dataclass(options: type) -> Parameters:
+    """Return the fields of a strategy's ``Options`` with their types."""
+    hints = typing.get_type_hints(options)
+    return {entry.name: hints[entry.name] for entry in dataclasses.fields(options)}
+
+
+def of_space(space: type) -> Parameters:
+    """Return the keyword arguments of a space with their types."""
+    hints = typing.get_type_hints(space.__init__)  # type: ignore[misc]
+    named = [
+        p
+        for p in list(inspect.signature(space).parameters.values())[1:]
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+    return {p.name: hints.get(p.name, type(p.default)) for p in named}
+
+
+def split(
+    given: Mapping[str, Any], strategy: Parameters, space: Parameters
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Hand every argument to the one that knows it; ``strategy.x`` and ``space.x`` say whose.
+
+    Returns:
+        The strategy's arguments and the space's.
+
+    Raises:
+        UserError: nobody knows it, both do, or its value has the wrong type.
+    """
+    owners = {"strategy": strategy, "space": space}
+    found: dict[str, dict[str, Any]] = {"strategy": {}, "space": {}}
+    for key, value in given.items():
+        prefix, dot, rest = key.partition(".")
+        name, asked = (rest, [prefix]) if dot and prefix in owners else (key, list(owners))
+        knowing = [owner for owner in asked if name in owners[owner]]
+        if not knowing:
+            raise unknown("argument -o", key, [*strategy, *space])
+        if len(knowing) == 2:
+            raise UserError(f"-o {key}: both have it: write strategy.{key} or space.{key}")
+        found[knowing[0]][name] = typed(key, value, owners[knowing[0]][name])
+    return found["strategy"], found["space"]
+
+
+def typed(key: str, value: Any, kind: Any) -> Any:
+    """Return ``value`` where it is of the simple type ``kind``; other types are let through.
+
+    Raises:
+        UserError: it is of another type.
+    """
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind is float and isinstance(value, str):
+        # YAML 1.1 takes 1e-3 for a text.
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if kind in (int, float, str, bool) and type(value) is not kind:
+        raise UserError(f"-o {key}={value}: must be of type {kind.__name__}")
+    return value

@@ -1,0 +1,122 @@
+"""``checkpoint.json``, format ``nasbench/1``: all that rebuilds a found network."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from nasbench.errors import UserError
+from nasbench.store.atomic import write_json
+
+VERSION = 1
+FORMAT = f"nasbench/{VERSION}"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A found architecture and where it comes from.
+
+    Attributes:
+        space: ``name`` and ``arguments`` of the search space; ``sha256`` of its file where it is
+            a user's own.
+        arch: label to what was chosen.
+        data: ``channels``, ``height``, ``width`` and ``classes``.
+        strategy: ``name`` and ``options``.
+        task: the task's name.
+        seed: the search's seed.
+        search: the configuration of the search, seeds left out.
+        metrics: what the search measured, such as ``val_accuracy``.
+        cost: ``device_seconds`` and ``evaluations`` of the search.
+        run: the name of the search's run folder.
+        provenance: version, commit, command, hardware, versions of libraries, times.
+    """
+
+    space: dict[str, Any]
+    arch: dict[str, Any]
+    data: dict[str, int]
+    strategy: dict[str, Any]
+    task: str
+    seed: int
+    search: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    cost: dict[str, Any] = field(default_factory=dict)
+    run: str = ""
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        write_json(path, {"format": FORMAT, **asdict(self)})
+
+    @classmethod
+    def read(cls, path: Path) -> Checkpoint:
+        """Read the file; a run folder stands for the ``checkpoint.json`` inside it.
+
+        Raises:
+            UserError: it is missing, no JSON, of another or a newer format, or incomplete.
+        """
+        path = path / "checkpoint.json" if path.is_dir() else path
+        content = _json(path)
+        _check_format(path, content)
+        known = {f.name: content[f.name] for f in fields(cls) if f.name in content}
+        for name, kind in _REQUIRED.items():
+            if not isinstance(known.get(name), kind):
+                raise UserError(
+                    f"{path}: the field {name!r} has the value {known.get(name)!r}: "
+                    f"expected {kind.__name__}"
+                )
+        _check_inside(path, known)
+        return cls(**known)
+
+
+_REQUIRED: dict[str, type] = {
+    "space": dict,
+    "arch": dict,
+    "data": dict,
+    "strategy": dict,
+    "task": str,
+    "seed": int,
+}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the checkpoint {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is not a checkpoint: expected a JSON object")
+    return content
+
+
+def _check_format(path: Path, content: dict[str, Any]) -> None:
+    found = content.get("format")
+    match = re.fullmatch(r"nasbench/(\d+)", str(found))
+    if match and int(match[1]) > VERSION:
+        raise UserError(
+            f"{path} has the newer format {found}: this version reads {FORMAT}; upgrade nasbench"
+        )
+    if found != FORMAT:
+        raise UserError(f"{path} has the format {found!r}: allowed: {FORMAT}")
+
+
+def _check_inside(path: Path, known: dict[str, Any]) -> None:
+    if not isinstance(known["space"].get("name"), str):
+        raise UserError(f"{path}: the field 'space' lacks a 'name'")
+    if not isinstance(known["space"].get("arguments", {}), dict):
+        raise UserError(f"{path}: the field 'space.arguments' must be an object")
+    for name in ("channels", "height", "width", "classes"):
+        value = known["data"].get(name)
+        if type(value) is not int or value < 1:
+            raise UserError(
+                f"{path}: the field 'data.{name}' has the value {value!r}: "
+                "expected a whole number of at least 1"
+            )

@@ -1,0 +1,73 @@
+"""A run's events as JSON lines: only ever appended to, and readable after any crash."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nasbench.store.atomic import telling_what_failed
+
+
+class Journal:
+    """``journal.jsonl``: one event a line, flushed to the disk.
+
+    A kill can tear the last line, and a resumed run tells an epoch again; readers skip the torn
+    line and :meth:`epochs` takes the last telling.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, event: str, **fields: Any) -> None:
+        """Add one event; numbers that JSON lacks become null.
+
+        Raises:
+            UserError: the line cannot be written.
+        """
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"event": event, "time": now, **_finite(fields)}, default=str)
+        with telling_what_failed(self.path), self.path.open("ab+") as file:
+            if file.tell() and self._torn():
+                line = "\n" + line
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _torn(self) -> bool:
+        """Return whether the last line lacks its end."""
+        with self.path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+
+    def events(self, kind: str | None = None) -> list[dict[str, Any]]:
+        """Return the events in order, all or those of one ``kind``; torn lines are skipped."""
+        if not self.path.exists():
+            return []
+        found = []
+        for line in self.path.read_bytes().splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict) and kind in (None, event.get("event")):
+                found.append(event)
+        return found
+
+    def epochs(self) -> list[dict[str, Any]]:
+        """Return each epoch's last telling, in order."""
+        by_epoch = {(e.get("trial"), e["epoch"]): e for e in self.events("epoch")}
+        return list(by_epoch.values())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,122 @@
+"""Run folders: ``results/runs/<time>-<verb>-<name>-<task>-s<seed>-<id>/``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nasbench.errors import UserError
+from nasbench.store.atomic import telling_what_failed, write_json
+from nasbench.store.journal import Journal
+
+FORMAT = "nasbench-run/1"
+STATUSES = ("running", "done", "stopped", "failed")
+
+
+class RunFolder:
+    """One run on the disk: ``run.json``, ``journal.jsonl`` and what the run makes.
+
+    Args:
+        path: an existing run folder.
+
+    Raises:
+        UserError: there is no ``run.json`` in it, or it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.journal = Journal(path / "journal.jsonl")
+        try:
+            self.info: dict[str, Any] = json.loads((path / "run.json").read_text())
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path} is not a run folder: run.json: {error}") from error
+        if not isinstance(self.info, dict) or self.info.get("format") != FORMAT:
+            raise UserError(f"{path / 'run.json'} is not of the format {FORMAT}")
+
+    @classmethod
+    def create(cls, results: Path, verb: str, name: str, info: dict[str, Any]) -> RunFolder:
+        """Make a new folder under ``results/runs`` and write its ``run.json``.
+
+        Args:
+            results: the results folder.
+            verb: ``search`` or ``retrain``.
+            name: the strategy's name.
+            info: must hold ``task`` and ``seed``.
+
+        Raises:
+            UserError: the folder cannot be made.
+        """
+        time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        words = f"{verb}-{name}-{info['task']}-s{info['seed']}-{secrets.token_hex(2)}"
+        path = results / "runs" / f"{time}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', words)}"
+        with telling_what_failed(path):
+            path.mkdir(parents=True)
+        fixed = {"format": FORMAT, "verb": verb, "name": name, "status": "running"}
+        write_json(path / "run.json", {**fixed, "pid": os.getpid(), **info})
+        return cls(path)
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def status(self) -> str:
+        """``running``, ``done``, ``stopped`` or ``failed``; a killed run counts as stopped."""
+        status = str(self.info.get("status"))
+        if status == "running" and not _alive(int(self.info.get("pid", 0))):
+            return "stopped"
+        return status
+
+    def update(self, **fields: Any) -> None:
+        """Change fields of ``run.json``.
+
+        Raises:
+            UserError: it cannot be written.
+        """
+        self.info.update(fields)
+        write_json(self.path / "run.json", self.info)
+
+
+def all_runs(results: Path) -> Iterator[RunFolder]:
+    """Yield the readable run folders under ``results/runs`` in the order of their names."""
+    for path in sorted((results / "runs").glob("*/run.json")):
+        try:
+            yield RunFolder(path.parent)
+        except UserError:
+            continue
+
+
+def find(results: Path, run: str) -> RunFolder:
+    """Return the run folder that ``run`` names: a path, a name, or the end of a name.
+
+    Raises:
+        UserError: there is none, or more than one.
+    """
+    if (Path(run) / "run.json").exists():
+        return RunFolder(Path(run))
+    found = [r for r in all_runs(results) if r.name == run or r.name.endswith(f"-{run}")]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(r.name for r in found or list(all_runs(results))[-3:]) or "none"
+    many = "names several runs" if found else f"is no run under {results / 'runs'}; the latest"
+    raise UserError(f"--resume {run} {many}: {names}")
+
+
+def _alive(pid: int) -> bool:
+    """Return whether a process of that number runs here."""
+    if pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

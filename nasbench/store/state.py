@@ -1,0 +1,59 @@
+"""The state of a run, so that a killed one goes on where it was."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nasbench.errors import UserError
+from nasbench.store.atomic import telling_what_failed, write
+
+
+class StateFile:
+    """``state.pt`` and the one before it, ``state.prev.pt``.
+
+    Both hold tensors and plain values only and are loaded with ``weights_only=True``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.previous = path.with_name(f"{path.stem}.prev{path.suffix}")
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep ``state`` and the one before it.
+
+        Raises:
+            UserError: it cannot be written; the one before is still there.
+        """
+        fresh = self.path.with_name(f"{self.path.stem}.new{self.path.suffix}")
+        write(fresh, lambda file: torch.save(state, file))
+        with telling_what_failed(self.path):
+            if self.path.exists():
+                self.path.replace(self.previous)
+            fresh.replace(self.path)
+
+    def load(self) -> dict[str, Any] | None:
+        """Return the newest readable state, or ``None`` where none was saved.
+
+        Raises:
+            UserError: there are files, and none can be read.
+        """
+        found = [path for path in (self.path, self.previous) if path.exists()]
+        reasons = []
+        for path in found:
+            try:
+                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+                return state
+            except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+                reasons.append(f"{path} ({str(error).splitlines()[0]})")
+        if reasons:
+            raise UserError(f"cannot read the saved state: {'; '.join(reasons)}")
+        return None
+
+    def clear(self) -> None:
+        """Remove the state of a finished run."""
+        for path in (self.path, self.previous):
+            path.unlink(missing_ok=True)

@@ -1,0 +1,236 @@
+"""The one training loop: epochs of steps that can be stopped and continued anywhere.
+
+It drives anything :class:`Trainable`: a network under supervision, or a one-shot search. All that
+happens is a function of the seed and of the saved state, so a run that was killed ends bit for bit
+where the uninterrupted one ends.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from nasbench.errors import UserError
+from nasbench.nn.processes import place
+from nasbench.seeding import global_state, restore_global_state
+from nasbench.training.distributed import any_process
+from nasbench.training.early_stopping import EarlyStopping
+from nasbench.training.stopping import Stopped, StopSignal
+
+CHECK_EVERY = 50  # steps between two looks at the loss; each look waits for the device
+SAVE_EVERY_S = 300.0  # an epoch longer than this is saved on the way, too
+
+
+class Trainable(Protocol):
+    """What the loop drives."""
+
+    device: torch.device
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Get ready for ``epoch``, counted from 0."""
+        ...
+
+    def batches(self, epoch: int, start: int) -> Iterator[Any]:
+        """Yield the batches of ``epoch`` from step ``start`` on."""
+        ...
+
+    def steps_per_epoch(self) -> int:
+        """Return how many batches an epoch has."""
+        ...
+
+    def train_step(self, batch: Any) -> dict[str, Tensor]:
+        """Take one step; return scalars on the device, ``"loss"`` among them."""
+        ...
+
+    def end_epoch(self) -> dict[str, float]:
+        """Return what is measured between epochs, such as ``"val_accuracy"``."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a continuation needs, as tensors and plain values."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        ...
+
+
+class Store(Protocol):
+    """Where the loop's state is kept."""
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep ``state``; the one before it must survive a crash on the way."""
+        ...
+
+    def load(self) -> dict[str, Any] | None:
+        """Return what was kept last, or ``None``."""
+        ...
+
+
+class Observer(Protocol):
+    """Who is told how the training goes."""
+
+    def start(self, epoch: int, epochs: int, steps: int) -> None:
+        """The loop begins at ``epoch``."""
+        ...
+
+    def step(self, epoch: int, step: int, sums: dict[str, Tensor]) -> None:
+        """A step is done; ``sums`` over the epoch so far, on the device."""
+        ...
+
+    def epoch(self, metrics: dict[str, float]) -> None:
+        """An epoch is done."""
+        ...
+
+
+@dataclass
+class Progress:
+    """Where a training stands.
+
+    Attributes:
+        epoch: epochs that are done.
+        step: steps done in the current epoch.
+        seconds: device-seconds spent, lost ones not counted.
+        history: the metrics of every epoch.
+        sums: the current epoch's metrics, summed over its steps.
+        bad_step: the first step of the epoch whose loss is not finite, or -1.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    bad_step: Tensor | None = None
+
+    def add(self, metrics: dict[str, Tensor]) -> None:
+        """Count one step's metrics, without waiting for the device."""
+        for name, value in metrics.items():
+            value = value.detach()
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+        loss = metrics["loss"].detach()
+        if self.bad_step is None:
+            self.bad_step = torch.full((), -1, device=loss.device)
+        first = ~loss.isfinite() & (self.bad_step < 0)
+        self.bad_step = torch.where(first, self.step, self.bad_step)
+        self.step += 1
+
+    def means(self) -> dict[str, float]:
+        """Return the current epoch's means."""
+        return {name: float(total) / self.step for name, total in self.sums.items()}
+
+
+class Loop:
+    """Runs a :class:`Trainable` for some epochs.
+
+    Args:
+        unit: what is trained.
+        epochs: how long.
+        store: where the state is kept; an earlier one found there is continued.
+        observer: who is told.
+        stop: when to stop and save.
+        stopping: when to end early, or ``None``.
+    """
+
+    def __init__(
+        self,
+        unit: Trainable,
+        epochs: int,
+        store: Store,
+        observer: Observer,
+        stop: StopSignal,
+        stopping: EarlyStopping | None = None,
+    ) -> None:
+        self.unit = unit
+        self.epochs = epochs
+        self.store = store
+        self.observer = observer
+        self.stop = stop
+        self.stopping = stopping
+        self.progress = Progress()
+        self._since = time.perf_counter()
+
+    def run(self) -> Progress:
+        """Train to the end and return how it went.
+
+        Raises:
+            Stopped: a signal asked to stop; the state is saved.
+            UserError: the loss is not finite; the last good state is kept.
+        """
+        self._resume()
+        p = self.progress
+        steps = self.unit.steps_per_epoch()
+        self.observer.start(p.epoch, self.epochs, steps)
+        while p.epoch < self.epochs and not self._ended_early():
+            self.unit.begin_epoch(p.epoch, self.epochs)
+            for batch in self.unit.batches(p.epoch, p.step):
+                p.add(self.unit.train_step(batch))
+                self.observer.step(p.epoch, p.step, p.sums)
+                self._between_steps(steps)
+            self._finish_epoch()
+        return p
+
+    def _ended_early(self) -> bool:
+        return self.stopping is not None and self.stopping.exhausted(self.progress.history)
+
+    def _between_steps(self, steps: int) -> None:
+        """Look at the loss now and then, save in long epochs, stop when asked."""
+        p = self.progress
+        if p.step % CHECK_EVERY == 0:
+            self._check()
+        if any_process(self.stop.requested, self.unit.device):
+            self._check()
+            self._save()
+            raise Stopped(p.epoch, p.step, self.stop.number)
+        if p.step < steps and time.perf_counter() - self._since > SAVE_EVERY_S:
+            self._check()
+            self._save()
+
+    def _check(self) -> None:
+        """Raise if a loss of this epoch was not finite."""
+        p = self.progress
+        bad = -1 if p.bad_step is None else int(p.bad_step)
+        if bad >= 0:
+            raise UserError(
+                f"the loss is not finite at epoch {p.epoch + 1}, step {bad + 1}: "
+                "the last good state is kept; try a lower --lr or --precision fp32"
+            )
+
+    def _finish_epoch(self) -> None:
+        p = self.progress
+        self._check()
+        metrics = {**p.means(), **self.unit.end_epoch()}
+        p.epoch, p.step, p.sums, p.bad_step = p.epoch + 1, 0, {}, None
+        p.history.append({"epoch": p.epoch, **metrics})
+        self._count_time()
+        # Told before it is saved: a crash in between tells an epoch twice, and loses none.
+        self.observer.epoch({**p.history[-1], "seconds": p.seconds})
+        self._save()
+
+    def _count_time(self) -> None:
+        now = time.perf_counter()
+        self.progress.seconds += (now - self._since) * place().world
+        self._since = now
+
+    def _save(self) -> None:
+        self._count_time()
+        state = {
+            "progress": dict(vars(self.progress)),
+            "unit": self.unit.state_dict(),
+            "random": global_state(),
+        }
+        if place().rank == 0:
+            self.store.save(state)
+
+    def _resume(self) -> None:
+        state = self.store.load()
+        if state is not None:
+            self.progress = Progress(**state["progress"])
+            self.unit.load_state_dict(state["unit"])
+            restore_global_state(state["random"])
+        self._since = time.perf_counter()

@@ -1,0 +1,171 @@
+"""Optimizers and their schedules, one step at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from nasbench.errors import unknown
+from nasbench.training.distributed import average
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """An optimizer with its schedule.
+
+    Attributes:
+        optimizer: sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta or adamax.
+        lr: the highest learning rate, above 0.
+        final_lr: where the cosine schedule ends.
+        momentum: of sgd and rmsprop.
+        betas: of the Adam family.
+        weight_decay: L2 penalty (decoupled in adamw).
+        schedule: constant, step or cosine.
+        warmup: share of the steps in which the rate grows linearly from 0, in [0, 1).
+        step_every: share of the steps between two drops of the step schedule.
+        step_factor: what each drop multiplies the rate by.
+        grad_clip: largest norm of the gradient; 0 turns clipping off.
+    """
+
+    optimizer: str = "sgd"
+    lr: float = 0.025
+    final_lr: float = 0.0
+    momentum: float = 0.9
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 3e-4
+    schedule: str = "cosine"
+    warmup: float = 0.0
+    step_every: float = 0.1
+    step_factor: float = 0.9
+    grad_clip: float = 5.0
+
+
+def _constant(c: OptimizerConfig, progress: float) -> float:
+    return 1.0
+
+
+def _step(c: OptimizerConfig, progress: float) -> float:
+    # The small term keeps 0.3 / 0.1 from counting as 2 drops.
+    return float(c.step_factor ** math.floor(progress / c.step_every + 1e-9))
+
+
+def _cosine(c: OptimizerConfig, progress: float) -> float:
+    floor = c.final_lr / c.lr
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+SCHEDULES: dict[str, Callable[[OptimizerConfig, float], float]] = {
+    "constant": _constant,
+    "step": _step,
+    "cosine": _cosine,
+}
+
+
+def factor(config: OptimizerConfig, total_steps: int, step: int) -> float:
+    """Return the learning rate at ``step`` of ``total_steps`` as a share of ``config.lr``.
+
+    After the warm-up the schedule runs over the steps that are left.
+    """
+    warm = round(config.warmup * total_steps)
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    progress = (step - warm) / max(1, total_steps - warm)
+    return SCHEDULES[config.schedule](config, min(1.0, progress))
+
+
+def make_optimizer(params: Sequence[nn.Parameter], config: OptimizerConfig) -> Optimizer:
+    """Return the optimizer that ``config`` names.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    c = config
+    adam = {"lr": c.lr, "betas": c.betas, "weight_decay": c.weight_decay}
+    plain = {"lr": c.lr, "weight_decay": c.weight_decay}
+    makers: dict[str, Callable[[Sequence[nn.Parameter]], Optimizer]] = {
+        "sgd": partial(torch.optim.SGD, momentum=c.momentum, foreach=True, **plain),
+        "rmsprop": partial(torch.optim.RMSprop, momentum=c.momentum, **plain),
+        "adam": partial(torch.optim.Adam, **adam),  # type: ignore[arg-type]
+        "adamw": partial(torch.optim.AdamW, **adam),  # type: ignore[arg-type]
+        "nadam": partial(torch.optim.NAdam, **adam),  # type: ignore[arg-type]
+        "adamax": partial(torch.optim.Adamax, **adam),  # type: ignore[arg-type]
+        "adagrad": partial(torch.optim.Adagrad, **plain),
+        "adadelta": partial(torch.optim.Adadelta, **plain),
+    }
+    if c.optimizer not in makers:
+        raise unknown("optimizer", c.optimizer, makers)
+    return makers[c.optimizer](params)
+
+
+class Optimization:
+    """Some parameters, their optimizer and their schedule.
+
+    Args:
+        params: what is optimized.
+        config: how.
+        total_steps: the length of the schedule.
+
+    Raises:
+        UserError: the optimizer or the schedule is unknown.
+    """
+
+    def __init__(
+        self, params: Sequence[nn.Parameter], config: OptimizerConfig, total_steps: int
+    ) -> None:
+        if config.schedule not in SCHEDULES:
+            raise unknown("schedule", config.schedule, SCHEDULES)
+        self.params = list(params)
+        self.config = config
+        self.optimizer = make_optimizer(self.params, config)
+        self._schedule = LambdaLR(self.optimizer, partial(factor, config, total_steps))
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def minimize(self, loss: Tensor) -> None:
+        """Take one step down the gradient of ``loss``; only these parameters' is computed."""
+        self.apply(torch.autograd.grad(loss, self.params, allow_unused=True))
+
+    def apply(self, gradients: Sequence[Tensor | None]) -> None:
+        """Take one step along ``gradients``, averaged over the processes and clipped."""
+        average([g for g in gradients if g is not None])
+        for parameter, gradient in zip(self.params, gradients, strict=True):
+            parameter.grad = gradient
+        if self.config.grad_clip > 0:
+            nn.utils.clip_grad_norm_(self.params, self.config.grad_clip, foreach=True)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._schedule.step()
+
+    def momentum_buffers(self) -> list[Tensor]:
+        """Return each parameter's momentum, 0 where there is none yet."""
+        states = [self.optimizer.state.get(p, {}) for p in self.params]
+        buffers = [state.get("momentum_buffer") for state in states]
+        return [
+            torch.zeros_like(p) if b is None else b
+            for p, b in zip(self.params, buffers, strict=True)
+        ]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the optimizer's and the schedule's state."""
+        schedule = {
+            key: value
+            for key, value in self._schedule.state_dict().items()
+            if key != "lr_lambdas"
+        }
+        return {"optimizer": self.optimizer.state_dict(), "schedule": schedule}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where :meth:`state_dict` was taken."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict({**state["schedule"], "lr_lambdas": [None]})

@@ -1,0 +1,150 @@
+"""Supervised training of a plain network, as the loop drives it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from nasbench.data.batches import Batches
+from nasbench.nn.drop_path import set_drop_path
+from nasbench.training.distributed import total
+from nasbench.training.objective import Objective, correct_share
+from nasbench.training.optimization import Optimization, OptimizerConfig
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class SupervisedConfig:
+    """How a network is trained.
+
+    Attributes:
+        optimizer: optimizer and schedule.
+        objective: the loss.
+        drop_path: drop-path probability at the last epoch; it grows linearly from 0.
+        ema: decay of the weights' moving average, or 0 for none; the average is evaluated.
+    """
+
+    optimizer: OptimizerConfig
+    objective: Objective
+    drop_path: float = 0.0
+    ema: float = 0.0
+
+
+@torch.no_grad()
+def accuracy(network: nn.Module, batches: Batches, objective: Objective) -> float:
+    """Return the share of right answers in [0, 1] over every process's part of ``batches``."""
+    was_training = network.training
+    network.eval()
+    counts = torch.zeros(2, dtype=torch.float64, device=batches.data.images.device)
+    for images, labels in batches.epoch(0):
+        with objective.casting(images.device):
+            logits: Tensor = network(images)
+        counts[0] += (logits.argmax(dim=1) == labels).sum()
+        counts[1] += len(labels)
+    network.train(was_training)
+    right, seen = total(counts).tolist()
+    return float(right / seen)
+
+
+class Supervised:
+    """A network, its optimizer and its batches.
+
+    Args:
+        network: already on its device.
+        config: how to train.
+        train: the training batches.
+        validation: batches to measure between epochs, or ``None``; the best epoch's weights are
+            then kept beside the last.
+        epochs: the length of the schedule.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: SupervisedConfig,
+        train: Batches,
+        validation: Batches | None,
+        epochs: int,
+    ) -> None:
+        self.network = network.train()
+        self.config = config
+        self.train = train
+        self.validation = validation
+        self.device = train.data.images.device
+        steps = epochs * len(train)
+        self.optimization = Optimization(list(network.parameters()), config.optimizer, steps)
+        self.average = _moving_average(network, config.ema) if config.ema > 0 else None
+        self.best: dict[str, Any] = {}
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Let drop-path grow."""
+        set_drop_path(self.network, self.config.drop_path * epoch / epochs)
+
+    def batches(self, epoch: int, start: int) -> Iterator[Batch]:
+        """Yield the training batches."""
+        return self.train.epoch(epoch, start)
+
+    def steps_per_epoch(self) -> int:
+        """Return the number of training batches."""
+        return len(self.train)
+
+    def train_step(self, batch: Batch) -> dict[str, Tensor]:
+        """Take one step of the optimizer."""
+        images, labels = batch
+        loss, logits = self.config.objective(self.network, images, labels)
+        self.optimization.minimize(loss)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+        return {"loss": loss.detach(), "accuracy": correct_share(logits, labels)}
+
+    def evaluated(self) -> nn.Module:
+        """Return the network that is measured and kept: the average's, or the trained one."""
+        return self.network if self.average is None else self.average.module
+
+    def end_epoch(self) -> dict[str, float]:
+        """Measure on the validation batches and keep the best weights."""
+        if self.validation is None:
+            return {}
+        value = accuracy(self.evaluated(), self.validation, self.config.objective)
+        if value > self.best.get("val_accuracy", -1.0):
+            weights = copy.deepcopy(self.evaluated().state_dict())
+            self.best = {"val_accuracy": value, "weights": weights}
+        return {"val_accuracy": value}
+
+    def finish(self) -> nn.Module:
+        """Return the network to keep: the best epoch's where there was a validation."""
+        network = self.evaluated()
+        if self.best:
+            network.load_state_dict(self.best["weights"])
+        return network.eval()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return network, optimizer, average and best weights."""
+        return {
+            "network": self.network.state_dict(),
+            "optimization": self.optimization.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "best": self.best,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        self.network.load_state_dict(state["network"])
+        self.optimization.load_state_dict(state["optimization"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.best = state["best"]
+
+
+def _moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """Return the average of weights and of BN's statistics."""
+    return AveragedModel(
+        network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
+    ).eval()
