@@ -8,47 +8,88 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from nasbench.errors import UserError, unknown
 
+
+class Entry(NamedTuple):
+    """Where something is, and what it is in a few words."""
+
+    target: str
+    words: str
+
+
 STRATEGIES = {
-    "darts": "nasbench.strategies.oneshot.darts:DartsStrategy",
-    "random": "nasbench.strategies.sampled.random:RandomStrategy",
+    "darts": Entry(
+        "nasbench.strategies.oneshot.darts:DartsStrategy",
+        "one-shot; differentiable, first or second order (Liu et al., 2019)",
+    ),
+    "random": Entry(
+        "nasbench.strategies.sampled.random:RandomStrategy",
+        "sampled; uniform draws, each trained briefly (Li and Talwalkar, 2019)",
+    ),
 }
 SPACES = {
-    "darts": "search_spaces.darts:Darts",
+    "darts": Entry("search_spaces.darts:Darts", "a stack of DARTS cells, 10^18 architectures"),
 }
 TASKS = {
-    "digits": "nasbench.tasks.digits:load_digits",
-    "mnist": "nasbench.tasks.mnist:load_mnist",
-    "fashion-mnist": "nasbench.tasks.mnist:load_fashion_mnist",
-    "cifar10": "nasbench.tasks.cifar10:load_cifar10",
+    "digits": Entry(
+        "nasbench.tasks.digits:load_digits",
+        "8x8 handwritten digits, bundled: 1,437 training and 360 test images",
+    ),
+    "mnist": Entry(
+        "nasbench.tasks.mnist:load_mnist", "28x28 handwritten digits: 60,000 and 10,000 images"
+    ),
+    "fashion-mnist": Entry(
+        "nasbench.tasks.mnist:load_fashion_mnist", "28x28 clothes: 60,000 and 10,000 images"
+    ),
+    "cifar10": Entry(
+        "nasbench.tasks.cifar10:load_cifar10", "32x32 photographs: 50,000 and 10,000 images"
+    ),
 }
+# What the command line needs of the package ``retrain``, which stands above this one.
 ENTRY_POINTS = {
+    "recipes": "retrain.recipes:RECIPES",
+    "configure": "retrain.train:configure",
     "retrain": "retrain.train:run_retrain",
+    "space_of": "retrain.rebuild:space_of",
 }
-TABLES = {"strategy": STRATEGIES, "space": SPACES, "task": TASKS, "entry point": ENTRY_POINTS}
+TABLES = {"strategy": STRATEGIES, "space": SPACES, "task": TASKS}
 
 
 def resolve(kind: str, name: str) -> Any:
     """Return what ``name`` stands for.
 
     Args:
-        kind: ``strategy``, ``space``, ``task`` or ``entry point``.
+        kind: ``strategy``, ``space`` or ``task``.
         name: a name of the kind's table, ``path/to/file.py:Name`` or ``package.module:Name``.
 
     Raises:
         UserError: nothing of that name can be had; the nearest names are told.
     """
+    check(kind, name)
     table = TABLES[kind]
-    if name in table:
-        module, _, attribute = table[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)
-    if ":" not in name:
-        hint = ", or file.py:Class, or package.module:Class" if kind == "space" else ""
-        raise UserError(f"{unknown(kind, name, table)}{hint}")
-    return _from_module(kind, name)
+    if name not in table:
+        return _from_module(kind, name)
+    module, _, attribute = table[name].target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def entry_point(name: str) -> Any:
+    """Return a function of a package that stands above this one."""
+    module, _, attribute = ENTRY_POINTS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def check(kind: str, name: str) -> None:
+    """Raise unless ``name`` is in the kind's table or names a file or module.
+
+    Raises:
+        UserError: it is unknown; the nearest names are told.
+    """
+    if name not in TABLES[kind] and ":" not in name:
+        raise unknown(kind, name, [*TABLES[kind], "file.py:Class", "package.module:Class"])
 
 
 def _from_module(kind: str, name: str) -> Any:

@@ -54,9 +54,7 @@ class TrainingConfig:
     warmup: float = option(0.0, "Share of linear warm-up.", low=0.0, below=1.0)
     grad_clip: float = option(5.0, "Largest gradient norm; 0 for none.", low=0.0)
     label_smoothing: float = option(0.0, "Label smoothing.", low=0.0, below=1.0)
-    limit_train: int | None = option(
-        None, "Use only so many training images, stratified.", low=2
-    )
+    limit_train: int | None = option(None, "Use only so many training images, stratified.", low=2)
     data_dir: Path | None = option(None, "Where the data lies.")
     out: Path = option(Path("results"), "Where runs and records go.")
 

@@ -11,27 +11,29 @@ class Edge:
     """An operation between two nodes.
 
     Attributes:
-        source: the node it reads.
-        target: the node it feeds.
-        label: the operation's name; empty for plain wiring.
-        weight: from 0 to 1, the thickness; below 1 for a supernet's weaker alternatives.
+        source: name of the node it reads.
+        target: name of the node it feeds.
+        label: the operation's name; ``""`` for a plain flow of data, as into a concatenation.
+        kind: its family, see :mod:`nasbench.report.operations`; ``""`` reads it off the label.
+        weight: its strength; 1 is a normal line, more is thicker.
     """
 
     source: str
     target: str
     label: str
+    kind: str = ""
     weight: float = 1.0
 
 
 @dataclass(frozen=True)
 class Graph:
-    """One cell or network.
+    """A cell or a network, drawn from left to right.
 
     Attributes:
-        title: what stands above it.
-        inputs: nodes without an incoming edge, left.
-        output: the node on the right.
-        edges: the operations.
+        title: heading of the drawing.
+        inputs: names of the nodes on the left.
+        output: name of the node on the right.
+        edges: the operations; nodes are those that they name.
     """
 
     title: str
@@ -39,10 +41,37 @@ class Graph:
     output: str
     edges: tuple[Edge, ...]
 
+    @property
+    def nodes(self) -> list[str]:
+        """Every node's name once: inputs, then as the edges name them, then the output."""
+        between = [name for edge in self.edges for name in (edge.source, edge.target)]
+        return list(dict.fromkeys((*self.inputs, *between, self.output)))
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each edge starts where the one before it ends."""
+        ends = zip(self.edges, self.edges[1:], strict=False)
+        return all(one.target == following.source for one, following in ends)
+
 
 def generic_graph(title: str, choices: Mapping[str, str]) -> Graph:
-    """Return a chain with one step per decision, for spaces that offer no better picture."""
-    nodes = ["input", *(f"{label}" for label in choices)]
-    steps = zip(nodes, [*nodes[1:], "output"], [*choices.values(), ""], strict=True)
-    edges = tuple(Edge(source, target, label) for source, target, label in steps)
-    return Graph(title, ("input",), "output", edges)
+    """Return a chain of the choices in their order, for a space that offers no cell.
+
+    Args:
+        title: heading of the drawing.
+        choices: what was chosen, by the choice's label.
+    """
+    stops = [_unlike("input", choices), *choices, _unlike("output", choices)]
+    edges = [
+        Edge(source, label, choice)
+        for source, (label, choice) in zip(stops, choices.items(), strict=False)
+    ]
+    last = Edge(stops[-2], stops[-1], "")
+    return Graph(title, (stops[0],), stops[-1], (*edges, last))
+
+
+def _unlike(name: str, labels: Mapping[str, str]) -> str:
+    """Return ``name``, marked until no label reads the same."""
+    while name in labels:
+        name += "*"
+    return name

@@ -162,13 +162,17 @@ class Darts(SearchSpace):
         stem_multiplier: the stem has this many times C channels.
         nodes: intermediate nodes of a cell.
         auxiliary: whether to train a second classifier at 2L//3.
-        rendition: ``darts`` (affine BN, none after pools), ``nni`` (as NNI's example) or
-            ``supernet`` (as inside the supernet).
+        rendition: how an architecture's network is built: ``darts`` (affine BN, none after
+            pools), ``nni`` (as NNI's example) or ``supernet`` (as inside the supernet).
 
     Raises:
-        ValueError: the images are smaller than 8×8, or a number is below 1.
+        ValueError: the images are smaller than 8x8, or a number is below 1.
     """
 
+    search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"channels": 16, "layers": 8},
+        "quick": {"channels": 8, "layers": 3},
+    }
     retrain_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"channels": 36, "layers": 20, "auxiliary": True},
         "quick": {"channels": 16, "layers": 5},
@@ -199,10 +203,10 @@ class Darts(SearchSpace):
         reductions = {layers // 3, 2 * layers // 3}
         self.cells = nn.ModuleList()
         c_before, c, reduced = (c_stem, c_stem), channels, False
+        r = RENDITIONS[rendition if self.frozen else "supernet"]
         for layer in range(layers):
             kind: CellKind = "reduce" if layer in reductions else "normal"
             c = 2 * c if kind == "reduce" else c
-            r = RENDITIONS[rendition]
             self.cells.append(DartsCell(kind, c_before, c, reduced, nodes, r))
             c_before, reduced = (c_before[1], nodes * c), kind == "reduce"
         self.auxiliary_at = 2 * layers // 3

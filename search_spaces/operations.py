@@ -30,7 +30,7 @@ def conv_bn(
 
 
 class ReLUConvBN(nn.Sequential):
-    """ReLU, 1×1 convolution, BN."""
+    """ReLU, 1x1 convolution, BN."""
 
     def __init__(self, c_in: int, c_out: int, affine: bool) -> None:
         super().__init__(*conv_bn(c_in, c_out, 1, affine=affine))
@@ -58,7 +58,7 @@ class DilConv(nn.Sequential):
 
 
 class FactorizedReduce(nn.Module):
-    """Halve the size by two 1×1 convolutions of stride 2, one of them shifted by a pixel."""
+    """Halve the size by two 1x1 convolutions of stride 2, one of them shifted by a pixel."""
 
     def __init__(self, c_in: int, c_out: int, affine: bool) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class FactorizedReduce(nn.Module):
 
 
 class Pool(nn.Sequential):
-    """3×3 pooling, ``max`` or ``avg``, with BN behind it where asked."""
+    """3x3 pooling, ``max`` or ``avg``, with BN behind it where asked."""
 
     def __init__(self, kind: str, channels: int, stride: int, batch_norm: bool) -> None:
         pool: nn.Module = (

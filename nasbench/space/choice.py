@@ -56,9 +56,8 @@ class Choice(nn.Module):
         """The decision's name."""
         return self.domain.label
 
-    @property
     def relaxation(self) -> Relaxation:
-        """The supernet's answer to this decision.
+        """Return who answers this decision in a supernet.
 
         Raises:
             RuntimeError: the network is neither frozen nor inside a supernet.

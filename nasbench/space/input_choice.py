@@ -93,5 +93,5 @@ class InputChoice(Choice):
                 f"expected {len(self.domain.candidates)}"
             )
         if not self.frozen:
-            return self.relaxation.input(self, list(candidates))
+            return self.relaxation().input(self, list(candidates))
         return self.reduce([self.edge(index, candidates[index]) for index in self.selected])

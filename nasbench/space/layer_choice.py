@@ -53,6 +53,6 @@ class LayerChoice(Choice):
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return the chosen layer's output, or the supernet's mixture."""
         if not self.frozen:
-            return self.relaxation.layer(self, inputs)
+            return self.relaxation().layer(self, inputs)
         output: Tensor = self.candidates[str(self.chosen)](*inputs)
         return output

@@ -44,7 +44,7 @@ class Repeat(Choice):
     def forward(self, x: Tensor) -> Tensor:
         """Return the stack's output, or the supernet's mixture over depths."""
         if not self.frozen:
-            return self.relaxation.repeat(self, x)
+            return self.relaxation().repeat(self, x)
         for block in self.blocks:
             x = block(x)
         return x

@@ -11,7 +11,7 @@ from torch import nn
 from nasbench.errors import UserError
 from nasbench.graph import Graph, generic_graph
 from nasbench.space.arch import Arch
-from nasbench.space.build import building
+from nasbench.space.build import building, current
 from nasbench.space.domain import Domain
 from nasbench.space.domains import Domains
 from nasbench.space.spec import DataSpec
@@ -25,15 +25,20 @@ class SearchSpace(nn.Module):
     training a network may return ``(logits, auxiliary_logits)``.
 
     Attributes:
+        spec: the data's shape.
+        frozen: whether this is the plain network of an architecture, and no supernet.
+        search_arguments: keyword arguments of a search, by preset.
         retrain_arguments: keyword arguments that a retraining uses in place of the search's, by
             preset; DARTS, for one, searches with 16 channels and retrains with 36.
     """
 
+    search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     retrain_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()
         self.spec = spec
+        self.frozen = current().arch is not None
 
     @classmethod
     def describe(cls, spec: DataSpec, **arguments: Any) -> Domains:

@@ -133,9 +133,11 @@ class Mixture(nn.Module):
         for label, choice in self._by_label.items():
             strength = self._strength(choice, weights)
             ranked = sorted(strength, key=lambda candidate: -strength[candidate])
-            domain = choice.domain
-            inputs = tuple(sorted(int(i) for i in ranked[: domain.n_chosen]))
-            choices[label] = inputs if domain.kind == "input" else ranked[0]
+            if isinstance(choice, InputChoice):
+                inputs = ranked[: choice.domain.n_chosen]
+                choices[label] = tuple(sorted(int(i) for i in inputs))
+            else:
+                choices[label] = ranked[0]
         return self.domains.arch(self.domains.active(choices))
 
     def _strength(

@@ -35,7 +35,7 @@ def average(tensors: Sequence[Tensor]) -> None:
     dist.all_reduce(flat)
     flat /= world
     sizes = [t.numel() for t in tensors]
-    for tensor, part in zip(tensors, flat.split(sizes), strict=True):
+    for tensor, part in zip(tensors, torch.split(flat, sizes), strict=True):
         tensor.copy_(part.view_as(tensor))
 
 

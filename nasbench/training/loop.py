@@ -75,6 +75,10 @@ class Store(Protocol):
 class Observer(Protocol):
     """Who is told how the training goes."""
 
+    def phase(self, text: str) -> None:
+        """A part of the run begins, such as the training of one candidate."""
+        ...
+
     def start(self, epoch: int, epochs: int, steps: int) -> None:
         """The loop begins at ``epoch``."""
         ...

@@ -88,15 +88,15 @@ def make_optimizer(params: Sequence[nn.Parameter], config: OptimizerConfig) -> O
         UserError: there is none of that name.
     """
     c = config
-    adam = {"lr": c.lr, "betas": c.betas, "weight_decay": c.weight_decay}
-    plain = {"lr": c.lr, "weight_decay": c.weight_decay}
+    plain: dict[str, Any] = {"lr": c.lr, "weight_decay": c.weight_decay}
+    adam: dict[str, Any] = {**plain, "betas": c.betas}
     makers: dict[str, Callable[[Sequence[nn.Parameter]], Optimizer]] = {
         "sgd": partial(torch.optim.SGD, momentum=c.momentum, foreach=True, **plain),
         "rmsprop": partial(torch.optim.RMSprop, momentum=c.momentum, **plain),
-        "adam": partial(torch.optim.Adam, **adam),  # type: ignore[arg-type]
-        "adamw": partial(torch.optim.AdamW, **adam),  # type: ignore[arg-type]
-        "nadam": partial(torch.optim.NAdam, **adam),  # type: ignore[arg-type]
-        "adamax": partial(torch.optim.Adamax, **adam),  # type: ignore[arg-type]
+        "adam": partial(torch.optim.Adam, **adam),
+        "adamw": partial(torch.optim.AdamW, **adam),
+        "nadam": partial(torch.optim.NAdam, **adam),
+        "adamax": partial(torch.optim.Adamax, **adam),
         "adagrad": partial(torch.optim.Adagrad, **plain),
         "adadelta": partial(torch.optim.Adadelta, **plain),
     }
@@ -159,9 +159,7 @@ class Optimization:
     def state_dict(self) -> dict[str, Any]:
         """Return the optimizer's and the schedule's state."""
         schedule = {
-            key: value
-            for key, value in self._schedule.state_dict().items()
-            if key != "lr_lambdas"
+            key: value for key, value in self._schedule.state_dict().items() if key != "lr_lambdas"
         }
         return {"optimizer": self.optimizer.state_dict(), "schedule": schedule}
 

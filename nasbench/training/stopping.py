@@ -13,11 +13,13 @@ class Stopped(Exception):
 
     Attributes:
         signal: the number of the signal, for the exit status.
+        run: the run's name, once somebody who knows it has passed this on.
     """
 
     def __init__(self, epoch: int, step: int, number: int = signal.SIGINT) -> None:
         super().__init__(f"stopped in epoch {epoch + 1} after step {step}")
         self.signal = number
+        self.run = ""
 
 
 class StopSignal:

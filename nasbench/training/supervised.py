@@ -146,5 +146,7 @@ class Supervised:
 def _moving_average(network: nn.Module, decay: float) -> AveragedModel:
     """Return the average of weights and of BN's statistics."""
     return AveragedModel(
-        network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True
+        network,
+        multi_avg_fn=get_ema_multi_avg_fn(decay),  # type: ignore[no-untyped-call]
+        use_buffers=True,
     ).eval()

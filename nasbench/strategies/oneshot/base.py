@@ -34,8 +34,8 @@ class OneShotStrategy(nn.Module, ABC):
     """A supernet and how it is trained and read.
 
     The architecture parameters are registered parameters of the supernet, so ``state_dict`` holds
-    them; :meth:`optimizer_state` adds the optimizers'. A strategy does no file I/O, prints nothing and
-    knows neither task nor run.
+    them; :meth:`optimizer_state` adds the optimizers'. A strategy does no file I/O, prints
+    nothing and knows neither task nor run.
 
     Attributes:
         Options: the dataclass of the strategy's own options.

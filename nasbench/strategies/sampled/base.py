@@ -72,6 +72,4 @@ class SampledStrategy(ABC):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
         self.results = []
-        self.update(
-            [Result(self.domains.arch(r["arch"]), r["score"]) for r in state["results"]]
-        )
+        self.update([Result(self.domains.arch(r["arch"]), r["score"]) for r in state["results"]])

@@ -1,0 +1,7 @@
+"""``python -m nasbench``."""
+
+import sys
+
+from nasbench.cli import main
+
+sys.exit(main())

@@ -1,0 +1,95 @@
+"""``nasbench``: the commands, and how errors leave them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from nasbench import __version__
+from nasbench.cli import doctor, leaderboard, listing, retrain, search, show
+from nasbench.errors import UserError
+
+USER_ERROR = 2
+EPILOG = "Start here: nasbench search darts"
+
+app = typer.Typer(
+    name="nasbench",
+    help="Search a network architecture, retrain it, and compare it honestly with plain tuning.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nasbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Version."),
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show an error's traceback.")] = False,
+) -> None:
+    """Every command takes --debug and --help, too."""
+
+
+def _register(name: str, command: Callable[..., Any], example: str) -> None:
+    app.command(name, epilog=f"Example: {example}", no_args_is_help=False)(command)
+
+
+_register("search", search.command(), "nasbench search darts --task mnist --seed 1")
+_register("retrain", retrain.command(), "nasbench retrain results/runs/RUN/checkpoint.json")
+_register("leaderboard", leaderboard.command, "nasbench leaderboard --task digits --format md")
+_register("show", show.command, "nasbench show checkpoint.json --format svg --format png")
+_register("list", listing.command, "nasbench list strategies")
+_register("doctor", doctor.command, "nasbench doctor")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    A user's mistake gives one line on the standard error and the status 2; a run stopped by a
+    signal gives 128 plus the signal's number.
+
+    Args:
+        arguments: the command line after the program's name; ``sys.argv`` by default.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        status = typer.main.get_command(app).main(words, "nasbench", standalone_mode=False)
+        return int(status or 0)
+    except UserError as error:
+        if debug:
+            raise
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return 130
+    except Exception as error:
+        if debug or not hasattr(error, "format_message"):
+            raise
+        return _complain(_usage(error))
+
+
+def _usage(error: Any) -> str:
+    """Return a mistake in the command line itself in one line."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "nasbench"
+    return f"{' '.join(error.format_message().split())} (see {path} --help)"
+
+
+def _complain(text: str) -> int:
+    typer.echo(f"error: {text}", err=True)
+    return USER_ERROR

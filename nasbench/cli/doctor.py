@@ -1,0 +1,86 @@
+"""``nasbench doctor``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasbench.cli.options import AsJson
+
+PACKAGES = {
+    "torch": "everything but the listings",
+    "torchvision": "cifar10, and downloads",
+    "sklearn.datasets": "the task digits",
+    "graphviz": "drawings through the program dot",
+    "pygraphviz": "drawings without the program dot",
+    "tensorboard": "curves for TensorBoard",
+    "safetensors": "model.safetensors",
+    "nni": "NNI's tuners",
+}
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data lies.")]
+
+
+def command(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Report what this machine has: Python, torch, devices, data sets, programs."""
+    report: dict[str, str | dict[str, str]] = {
+        "python": sys.version.split()[0],
+        "packages": {name: _package(name, use) for name, use in PACKAGES.items()},
+        "devices": _devices(),
+        "data": _data(data_dir),
+        "programs": {name: shutil.which(name) or "not found" for name in ("dot", "git")},
+    }
+    if as_json:
+        typer.echo(json.dumps(report))
+        return
+    for heading, content in report.items():
+        if isinstance(content, str):
+            typer.echo(f"{heading}: {content}")
+            continue
+        typer.echo(f"{heading}:")
+        for name, state in content.items():
+            typer.echo(f"  {name:<18} {state}")
+
+
+def _package(name: str, use: str) -> str:
+    from importlib import metadata
+
+    from nasbench.errors import UserError
+    from nasbench.optional import require
+
+    top = name.partition(".")[0]
+    distribution = {"sklearn": "scikit-learn"}.get(top, top)
+    try:
+        require(name, use, distribution)
+    except UserError as error:
+        return str(error)
+    return metadata.version(distribution)
+
+
+def _devices() -> dict[str, str]:
+    try:
+        import torch
+    except ImportError:
+        return {"none": "torch is missing"}
+    gpus = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+    found = {f"cuda:{i}": torch.cuda.get_device_name(i) for i in gpus}
+    return {"cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads", **found}
+
+
+def _data(data_dir: Path | None) -> dict[str, str]:
+    from nasbench import catalog
+    from nasbench.errors import UserError
+
+    found = {}
+    for name in catalog.TASKS:
+        try:
+            task = catalog.resolve("task", name)(data_dir=data_dir, download=False)
+            found[name] = f"found, {len(task.train):,} training images"
+        except (UserError, ImportError) as error:
+            found[name] = str(error)
+    return found

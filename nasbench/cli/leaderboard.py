@@ -1,0 +1,41 @@
+"""``nasbench leaderboard``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasbench.cli.options import Results
+
+Task = Annotated[str | None, typer.Option("--task", help="Show one task only.")]
+Format = Annotated[
+    str, typer.Option("--format", help="How to print: table, md, csv, json or html.")
+]
+
+
+def command(
+    task: Task = None, format: Format = "table", results: Results = Path("results")
+) -> None:
+    """Compare the methods: one row each, with intervals and costs."""
+    from nasbench.catalog import check
+    from nasbench.report.leaderboard import build
+    from nasbench.report.render import print_table, render
+    from nasbench.report.unfinished import unfinished
+    from nasbench.store.records import read_records
+
+    if task is not None:
+        check("task", task)
+    records, problems = read_records(results)
+    board = build(records, unfinished(results), task)
+    for problem in problems:
+        typer.echo(problem, err=True)
+    if not board.rows and not board.unfinished:
+        typer.echo(f"no records under {results}: nasbench retrain writes one", err=True)
+    if format == "table":
+        from rich.console import Console
+
+        print_table(board, Console())
+        return
+    typer.echo(render(board, format))

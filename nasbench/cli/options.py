@@ -1,0 +1,81 @@
+"""Options of the command line, made from the configurations' own declarations."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Collection
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nasbench.config import TrainingConfig, flag
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="YAML file with options by name; flags win.")
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("-o", metavar="KEY=VALUE", help="Argument of the strategy or the space."),
+]
+Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Run so many seeds, one by one.")]
+Resume = Annotated[
+    str | None, typer.Option("--resume", metavar="RUN", help="Continue a stopped run.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Results = Annotated[Path, typer.Option("--results", "--out", help="Folder with runs and records.")]
+
+_NOT_FLAGS = ("strategy", "strategy_options", "space_arguments")
+
+
+def with_options(
+    config: type[TrainingConfig], by_preset: Collection[str]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one flag for each option of ``config``; its ``given`` receives them.
+
+    An option that the user left alone arrives as ``None``, so that presets and files can fill it.
+
+    Args:
+        config: the options.
+        by_preset: names whose default the preset tells.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = typing.get_type_hints(config)
+        flags = {
+            entry.name: Annotated[
+                hints[entry.name] | None,
+                typer.Option(flag(entry.name), help=_help(entry, by_preset), show_default=False),
+            ]
+            for entry in fields(config)
+            if entry.name not in _NOT_FLAGS
+        }
+        signature = inspect.signature(command, eval_str=True)
+        own = [p for p in signature.parameters.values() if p.name != "given"]
+        made = [
+            inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=a)
+            for n, a in flags.items()
+        ]
+
+        def run(**values: Any) -> None:
+            given = {name: values.pop(name) for name in flags}
+            command(given=given, **values)
+
+        everything = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + made
+        run.__signature__ = signature.replace(parameters=everything)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in everything}
+        run.__doc__ = command.__doc__
+        return run
+
+    return decorate
+
+
+def _help(entry: Any, by_preset: Collection[str]) -> str:
+    words: str = entry.metadata["help"]
+    if entry.metadata["allowed"]:
+        words += f" One of: {', '.join(entry.metadata['allowed'])}."
+    if entry.name in by_preset:
+        return f"{words} [default: the preset's]"
+    return words if entry.default is None else f"{words} [default: {entry.default}]"

@@ -1,0 +1,133 @@
+"""How a run tells of itself while it goes on: a bar in a terminal, else a line an epoch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from nasbench.cli.running import leads
+from nasbench.engine.observers import Silent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+    from torch import Tensor
+
+    from nasbench.training.loop import Observer
+
+REFRESH_S = 0.25  # reading a metric waits for the device, so not at every step
+
+
+def make(quiet: bool) -> Observer:
+    """Return who tells: nobody, a progress bar, or lines."""
+    if quiet or not leads():
+        return Silent()
+    return Bar() if sys.stderr.isatty() else Lines()
+
+
+def words(metrics: dict[str, float]) -> str:
+    """Return metrics as people read them; shares as percent."""
+    parts = []
+    for name, value in metrics.items():
+        if name in ("epoch", "seconds"):
+            continue
+        shown = f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4f}"
+        parts.append(f"{name.replace('_', ' ')} {shown}")
+    return ", ".join(parts)
+
+
+def clock(seconds: float) -> str:
+    """Return a time as people read it, such as ``2m05s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
+
+
+class Lines(Silent):
+    """One line an epoch, on the standard error."""
+
+    def __init__(self) -> None:
+        self.epochs = 0
+        self._first = 0
+        self._since = 0.0
+
+    def phase(self, text: str) -> None:
+        """Print what begins."""
+        sys.stderr.write(f"{text}\n")
+
+    def start(self, epoch: int, epochs: int, steps: int) -> None:
+        """Take note of the length; ``epoch`` may be in the middle."""
+        self.epochs, self._first, self._since = epochs, epoch, time.perf_counter()
+        if epoch:
+            sys.stderr.write(f"continuing after epoch {epoch} of {epochs}\n")
+
+    def epoch(self, metrics: dict[str, float]) -> None:
+        """Print the epoch's line."""
+        done = int(metrics["epoch"])
+        each = (time.perf_counter() - self._since) / max(1, done - self._first)
+        left = clock(each * (self.epochs - done))
+        sys.stderr.write(f"epoch {done}/{self.epochs}: {words(metrics)}; {left} left\n")
+        sys.stderr.flush()
+
+
+class Bar(Silent):
+    """A progress bar with the running metrics and the time left."""
+
+    def __init__(self) -> None:
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._text = ""
+        self._steps = 1
+        self._shown = 0.0
+
+    def phase(self, text: str) -> None:
+        """Show what begins."""
+        self._text = f"{text}: "
+        self._close()
+
+    def start(self, epoch: int, epochs: int, steps: int) -> None:
+        """Open the bar over all steps of all epochs."""
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._close()
+        self._steps = steps
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task(
+            f"{self._text}epoch {epoch + 1}", total=epochs * steps, completed=epoch * steps
+        )
+        self._bar.start()
+
+    def step(self, epoch: int, step: int, sums: dict[str, Tensor]) -> None:
+        """Move on, a few times a second."""
+        now = time.perf_counter()
+        if self._bar is None or self._task is None or now - self._shown < REFRESH_S:
+            return
+        self._shown = now
+        means = {name: float(total) / step for name, total in sums.items()}
+        short = {k: v for k, v in means.items() if k in ("loss", "accuracy", "val_accuracy")}
+        text = f"{self._text}epoch {epoch + 1}: {words(short)}"
+        self._bar.update(self._task, completed=epoch * self._steps + step, description=text)
+
+    def epoch(self, metrics: dict[str, float]) -> None:
+        """Show the epoch's metrics, and close the bar after the last."""
+        if self._bar is None or self._task is None:
+            return
+        done = int(metrics["epoch"]) * self._steps
+        short = {k: v for k, v in metrics.items() if k in ("loss", "accuracy", "val_accuracy")}
+        text = f"{self._text}epoch {int(metrics['epoch'])}: {words(short)}"
+        self._bar.update(self._task, completed=done, description=text)
+        if self._bar.finished:
+            self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None

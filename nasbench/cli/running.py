@@ -1,0 +1,88 @@
+"""What ``search`` and ``retrain`` share: layers of options, resuming, stopping."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nasbench import arguments
+from nasbench.config import flag, read_yaml
+from nasbench.errors import UserError
+
+if TYPE_CHECKING:
+    from nasbench.store.runs import RunFolder
+
+_WITH_RESUME = ("out",)
+
+
+def layers(
+    given: Mapping[str, Any], file: Path | None, assignments: list[str] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options by name and the ``-o`` arguments; flags win over the file.
+
+    Raises:
+        UserError: the file or an assignment cannot be read.
+    """
+    content = read_yaml(file) if file is not None else {}
+    inside = content.pop("options", {})
+    if not isinstance(inside, dict):
+        raise UserError(f"--config {file}: 'options' must hold 'key: value' lines")
+    named = {key.replace("-", "_"): value for key, value in content.items()}
+    set_by_flag = {key: value for key, value in given.items() if value is not None}
+    return {**named, **set_by_flag}, {**inside, **arguments.parse(assignments or [])}
+
+
+def to_resume(verb: str, run: str, given: Mapping[str, Any], more: Mapping[str, Any]) -> RunFolder:
+    """Return the folder of the run to continue.
+
+    Args:
+        verb: of the command.
+        run: what the user wrote.
+        given: the options; a resumed run keeps its own.
+        more: further arguments of the command, by their spelling.
+
+    Raises:
+        UserError: there is no such run, it cannot be continued, or options were given.
+    """
+    from nasbench.store.runs import find
+
+    extra = [flag(key) for key, v in given.items() if v is not None and key not in _WITH_RESUME]
+    extra += [name for name, value in more.items() if value]
+    if extra:
+        raise UserError(f"--resume continues with the run's own options: leave out {extra[0]}")
+    folder = find(Path(given.get("out") or "results"), run)
+    if folder.info["verb"] != verb:
+        raise UserError(f"--resume {run}: continue it with nasbench {folder.info['verb']}")
+    if folder.status in ("running", "done"):
+        raise UserError(f"--resume {run}: the run is {folder.status}: allowed: stopped, failed")
+    return folder
+
+
+@contextmanager
+def stoppable(verb: str) -> Iterator[None]:
+    """Tell how to go on when a signal stops the run."""
+    from nasbench.training.stopping import Stopped
+
+    try:
+        yield
+    except Stopped as stopped:
+        if leads():
+            run = stopped.run or "RUN"
+            typer.echo(f"{stopped}; continue with: nasbench {verb} --resume {run}", err=True)
+        raise typer.Exit(128 + stopped.signal) from stopped
+
+
+def leads() -> bool:
+    """Return whether this process is the one that speaks, among those of torchrun."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def tell(text: str) -> None:
+    """Print on the standard output, in one process only."""
+    if leads():
+        typer.echo(text)

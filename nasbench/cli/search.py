@@ -1,0 +1,83 @@
+"""``nasbench search``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasbench.cli import progress, running
+from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
+from nasbench.config import SearchConfig
+from nasbench.engine.presets import PAPER, QUICK
+from nasbench.errors import UserError
+
+if TYPE_CHECKING:
+    from nasbench.engine.search import Found
+
+Strategy = Annotated[
+    str | None, typer.Argument(help="How to search; see: nasbench list strategies.")
+]
+
+
+def command() -> Callable[..., None]:
+    """Return the command with a flag for each option of :class:`SearchConfig`."""
+    return with_options(SearchConfig, {*PAPER, *QUICK, "limit_train"})(_search)
+
+
+def _search(
+    given: dict[str, Any],
+    strategy: Strategy = None,
+    seeds: Seeds = 1,
+    config: ConfigFile = None,
+    o: Assignments = None,
+    resume: Resume = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search an architecture and write it as checkpoint.json."""
+    from nasbench.engine.search import configure, run_search
+
+    observer = progress.make(quiet=as_json)
+    with running.stoppable("search"):
+        if resume is not None:
+            extra = {"STRATEGY": strategy, "--config": config, "-o": o, "--seeds": seeds > 1}
+            folder = running.to_resume("search", resume, given, extra)
+            options = SearchConfig.from_layers(folder.info["config"])
+            _tell(run_search(options, observer, folder), as_json)
+            return
+        named, assigned = running.layers(given, config, o)
+        named["strategy"] = strategy or named.get("strategy")
+        if named["strategy"] is None:
+            raise UserError("which STRATEGY? see: nasbench list strategies")
+        options = configure(named, assigned)
+        for seed in range(options.seed, options.seed + seeds):
+            _tell(run_search(replace(options, seed=seed), observer), as_json)
+
+
+def _tell(found: Found, as_json: bool) -> None:
+    """Print what was found, where it is, and what to type next."""
+    if as_json:
+        running.tell(json.dumps(_plain(found)))
+        return
+    running.tell(f"\narchitecture {found.outcome.arch.id}:\n{found.text}\n")
+    running.tell(f"checkpoint: {found.checkpoint}")
+    for path in found.drawings:
+        running.tell(f"drawing:    {path}")
+    if found.note:
+        running.tell(f"note:       {found.note}")
+    running.tell(f"next:       nasbench retrain {found.checkpoint}")
+
+
+def _plain(found: Found) -> dict[str, Any]:
+    return {
+        "run": found.folder.name,
+        "checkpoint": str(found.checkpoint),
+        "drawings": [str(path) for path in found.drawings],
+        "arch": dict(found.outcome.arch),
+        "arch_id": found.outcome.arch.id,
+        "metrics": found.outcome.metrics,
+        "device_seconds": found.outcome.seconds,
+    }

@@ -1,0 +1,85 @@
+"""How long a forward pass takes, measured."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from nasbench.cost.probe import evaluating, example
+from nasbench.provenance import cpu_model
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Wall time of one forward pass of one batch.
+
+    Attributes:
+        median_ms: median over the runs, milliseconds.
+        p10_ms: tenth percentile.
+        p90_ms: ninetieth percentile.
+        runs: timed passes.
+        device: what it ran on, for example ``"NVIDIA H200"``; a CPU with its thread count.
+    """
+
+    median_ms: float
+    p10_ms: float
+    p90_ms: float
+    runs: int
+    device: str
+
+
+def measure_latency(
+    module: nn.Module,
+    input_shape: tuple[int, int, int],
+    batch: int = 1,
+    runs: int = 30,
+    warmup: int = 5,
+) -> Latency:
+    """Time forward passes in evaluation mode, on the device where the module lives.
+
+    The module is left as it was.
+
+    Args:
+        module: the network.
+        input_shape: ``(channels, height, width)``.
+        batch: examples per pass, at least 1.
+        runs: timed passes, at least 1.
+        warmup: passes before them, which are not timed.
+
+    Raises:
+        ValueError: ``batch`` or ``runs`` is below 1.
+    """
+    if batch < 1 or runs < 1:
+        raise ValueError(f"batch {batch} and runs {runs} must be at least 1")
+    images = example(module, input_shape, batch)
+    with evaluating(module):
+        times = [_seconds(module, images) for _ in range(warmup + runs)][warmup:]
+    p10, median, p90 = (float(value) for value in 1e3 * np.percentile(times, [10, 50, 90]))
+    return Latency(median, p10, p90, runs, device_name(images.device))
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a latency's reader wants to know of a device."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        threads = torch.get_num_threads()
+        return f"{cpu_model()} ({threads} thread{'s' if threads > 1 else ''})"
+    return str(device)
+
+
+def _seconds(module: nn.Module, images: torch.Tensor) -> float:
+    _synchronize(images.device)
+    start = time.perf_counter()
+    module(images)
+    _synchronize(images.device)  # a GPU returns before it is done
+    return time.perf_counter() - start
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,39 @@
+"""A network as a measurement needs it: quiet, and on the device where it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+
+import torch
+from torch import nn
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put the module in evaluation mode without gradients, then every part back as it was.
+
+    Parts differ where some layers were frozen by hand, so one flag for all would not do.
+    """
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for part, training in modes.items():
+            part.training = training
+
+
+def example(module: nn.Module, input_shape: tuple[int, int, int], batch: int) -> torch.Tensor:
+    """Return a batch of noise, shape ``(batch, channels, height, width)``, the same each time.
+
+    It has the device and the floating-point type of the module's first parameter or buffer.
+    """
+    shape = (batch, *input_shape)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    for tensor in chain(module.parameters(), module.buffers()):
+        if tensor.is_floating_point():
+            return noise.to(tensor.device, tensor.dtype)
+    return noise

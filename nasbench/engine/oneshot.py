@@ -1,0 +1,149 @@
+"""Drives a one-shot search: one supernet, two halves of the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nasbench.config import SearchConfig
+from nasbench.data.batches import Batches
+from nasbench.engine.observers import Several, Silent, ToJournal
+from nasbench.engine.outcome import Outcome
+from nasbench.engine.problem import Problem, on_device
+from nasbench.engine.recipe import evaluation_batches, objective, optimizer, train_batches
+from nasbench.engine.session import Session
+from nasbench.engine.tensorboard import ToTensorBoard
+from nasbench.nn.sync_batchnorm import synchronize
+from nasbench.optional import available
+from nasbench.seeding import derive, seed_process
+from nasbench.store.state import StateFile
+from nasbench.strategies.oneshot.base import Batch, OneShotStrategy, Setting
+from nasbench.training.loop import Loop, Observer
+from nasbench.training.supervised import accuracy
+
+
+class OneShotSearch:
+    """A strategy with its two streams of batches, as the loop drives it."""
+
+    def __init__(self, strategy: OneShotStrategy, train: Batches, validation: Batches) -> None:
+        self.strategy = strategy.train()
+        self.train = train
+        self.validation = validation
+        self.device = train.data.device
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Pass it on."""
+        self.strategy.begin_epoch(epoch, epochs)
+
+    def batches(self, epoch: int, start: int) -> Iterator[tuple[Batch, Batch]]:
+        """Yield a training batch beside a validation batch."""
+        return zip(self.train.epoch(epoch, start), self._validation(epoch, start), strict=False)
+
+    def _validation(self, epoch: int, start: int) -> Iterator[Batch]:
+        """Yield validation batches without end: the smaller half goes round again."""
+        rounds = -(-len(self.train) // len(self.validation))
+        for turn in range(rounds):
+            skip = min(start, len(self.validation))
+            start -= skip
+            yield from self.validation.epoch(epoch * rounds + turn, skip)
+
+    def steps_per_epoch(self) -> int:
+        """Return the number of training batches."""
+        return len(self.train)
+
+    def train_step(self, batch: tuple[Batch, Batch]) -> dict[str, Tensor]:
+        """Let the strategy take a step."""
+        return self.strategy.step(*batch)
+
+    def end_epoch(self) -> dict[str, float]:
+        """Nothing is measured beyond the steps' own validation batches."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return supernet, architecture parameters and optimizers."""
+        return {
+            "strategy": self.strategy.state_dict(),
+            "optimizers": self.strategy.optimizer_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        self.strategy.load_state_dict(state["strategy"])
+        self.strategy.load_optimizer_state(state["optimizers"])
+
+
+def search(
+    kind: type[OneShotStrategy],
+    problem: Problem,
+    config: SearchConfig,
+    running: Session,
+    observer: Observer,
+) -> Outcome:
+    """Train the supernet and return the architecture it stands for.
+
+    Raises:
+        Stopped: a signal asked to stop.
+        UserError: the options do not fit, or the loss is not finite.
+    """
+    halves = problem.task.search_split(derive(config.seed, "halves"), config.val_fraction)
+    augmentation, size = problem.task.augmentation, config.batch_size
+    train, validation = (
+        train_batches(half, augmentation, size, derive(config.seed, name), running)
+        for half, name in zip(halves, ("search-train", "search-val"), strict=True)
+    )
+    strategy = _strategy(kind, problem, config, len(train), running)
+    unit = OneShotSearch(strategy, train, validation)
+    state = StateFile(running.folder.path / "state.pt")
+    told = _watchers(strategy, running, observer)
+    progress = Loop(unit, config.epochs, state, told, running.stop).run()
+    plain = evaluation_batches(validation.data, augmentation, running)
+    measured = accuracy(strategy, plain, objective(config))
+    metrics = {**progress.history[-1], "supernet_val_accuracy": measured}
+    return Outcome(strategy.derive(), metrics, progress.seconds, evaluations=0)
+
+
+def _strategy(
+    kind: type[OneShotStrategy],
+    problem: Problem,
+    config: SearchConfig,
+    steps: int,
+    running: Session,
+) -> OneShotStrategy:
+    """Return the strategy with its supernet on the device; ``steps`` are those of an epoch."""
+    seed_process(config.seed, "search")
+    strategy = kind(
+        on_device(problem.space.supernet(problem.task.spec, **problem.arguments), running.device),
+        problem.domains,
+        kind.Options(**config.strategy_options),
+        Setting(optimizer(config), objective(config), config.epochs * steps),
+    )
+    strategy.to(running.device)
+    if running.place.world > 1:
+        synchronize(strategy)
+    return strategy
+
+
+def _watchers(strategy: OneShotStrategy, running: Session, observer: Observer) -> Observer:
+    """Return everyone who is told: in processes other than the first, nobody."""
+    if not running.leads:
+        return Silent()
+    told: list[Observer] = [
+        ToJournal(running.folder.journal, lambda: {"weights": strategy.mixing_weights()}),
+        observer,
+    ]
+    if available("tensorboard"):
+        told.append(ToTensorBoard(running.folder.path / "tb", lambda: _scalars(strategy)))
+    return Several(told)
+
+
+@torch.no_grad()
+def _scalars(strategy: OneShotStrategy) -> dict[str, float]:
+    """Return every mixing weight under a name of its own."""
+    return {
+        f"weights/{label}/{index}": weight
+        for label, weights in strategy.mixing_weights().items()
+        for index, weight in enumerate(weights)
+    }

@@ -1,0 +1,137 @@
+"""A search from its configuration to ``checkpoint.json``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasbench import arguments, catalog
+from nasbench.config import SearchConfig
+from nasbench.engine import oneshot, sampled
+from nasbench.engine.outcome import Outcome
+from nasbench.engine.presets import search_defaults
+from nasbench.engine.problem import Problem, load_space, load_task
+from nasbench.engine.session import Session, session
+from nasbench.errors import UserError
+from nasbench.report.drawing import draw
+from nasbench.store.checkpoint import Checkpoint
+from nasbench.store.runs import RunFolder
+from nasbench.strategies.oneshot.base import OneShotStrategy
+from nasbench.strategies.sampled.base import SampledStrategy
+from nasbench.training.loop import Observer
+
+# Options that do not shape what is found: where things lie, and what tells repetitions apart.
+NOT_COMPARED = ("seed", "out", "data_dir", "device")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finished search.
+
+    Attributes:
+        folder: the run folder.
+        checkpoint: the path of ``checkpoint.json``.
+        text: the architecture as people write it.
+        drawings: paths of its pictures.
+        note: one line about the drawing, or ``""``.
+        outcome: architecture, metrics and cost.
+    """
+
+    folder: RunFolder
+    checkpoint: Path
+    text: str
+    drawings: tuple[Path, ...]
+    note: str
+    outcome: Outcome
+
+
+def configure(given: dict[str, Any], assignments: dict[str, Any]) -> SearchConfig:
+    """Return the whole configuration: defaults, then the preset, then what the user gave.
+
+    Args:
+        given: options by name, ``None`` where the user left them alone.
+        assignments: the ``-o key=value`` arguments.
+
+    Raises:
+        UserError: an option or argument is unknown, of the wrong type or out of range.
+    """
+    asked = SearchConfig.from_layers(given)
+    strategy, space = catalog.resolve("strategy", asked.strategy), load_space(asked.space)
+    catalog.check("task", asked.task)
+    own, network = arguments.split(
+        assignments, arguments.of_dataclass(strategy.Options), arguments.of_space(space)
+    )
+    defaults = search_defaults(asked.preset, asked.strategy, asked.task)
+    own = {**defaults.pop("strategy_options"), **asked.strategy_options, **own}
+    by_preset = space.search_arguments.get(asked.preset, {})
+    network = {**by_preset, **asked.space_arguments, **network}
+    strategy.Options(**own)
+    return SearchConfig.from_layers(
+        defaults, given, {"strategy_options": own, "space_arguments": network}
+    )
+
+
+def run_search(
+    config: SearchConfig, observer: Observer, resumed: RunFolder | None = None
+) -> Found:
+    """Search, and write ``checkpoint.json`` and its drawing into the run folder.
+
+    Raises:
+        Stopped: a signal asked to stop; the run can be resumed.
+        UserError: something that the user can mend.
+    """
+    strategy = catalog.resolve("strategy", config.strategy)
+    space = load_space(config.space)
+    problem = Problem.of(load_task(config, config.task), space, config.space_arguments)
+    with session("search", config.strategy, config.task, config, resumed) as running:
+        outcome = _drive(strategy, problem, config, running, observer)
+        path = running.folder.path / "checkpoint.json"
+        drawing = draw(space.graphs(outcome.arch), path.with_name("architecture"))
+        if running.leads:
+            _write(path, outcome, problem, config, running)
+        text = space.text(outcome.arch)
+        return Found(running.folder, path, text, drawing.paths, drawing.note or "", outcome)
+
+
+def _drive(
+    strategy: Any, problem: Problem, config: SearchConfig, running: Session, observer: Observer
+) -> Outcome:
+    """Hand the search to the driver of the strategy's protocol."""
+    if issubclass(strategy, OneShotStrategy):
+        return oneshot.search(strategy, problem, config, running, observer)
+    if issubclass(strategy, SampledStrategy):
+        return sampled.search(strategy, problem, config, running, observer)
+    raise UserError(f"strategy {config.strategy!r}: must be a OneShotStrategy or SampledStrategy")
+
+
+def comparable(config: SearchConfig) -> dict[str, Any]:
+    """Return what shapes the result; two searches are repetitions where this agrees."""
+    return {k: v for k, v in config.to_json().items() if k not in NOT_COMPARED}
+
+
+def _write(
+    path: Path, outcome: Outcome, problem: Problem, config: SearchConfig, running: Session
+) -> None:
+    spec = problem.task.spec
+    cost = {"device_seconds": outcome.seconds, "evaluations": outcome.evaluations}
+    space = {"name": config.space, "arguments": dict(problem.arguments)}
+    Checkpoint(
+        space={**space, "sha256": catalog.fingerprint(config.space)},
+        arch=dict(outcome.arch),
+        data={
+            "channels": spec.channels,
+            "height": spec.height,
+            "width": spec.width,
+            "classes": spec.classes,
+        },
+        strategy={"name": config.strategy, "options": config.strategy_options},
+        task=config.task,
+        seed=config.seed,
+        search=comparable(config),
+        metrics=outcome.metrics,
+        cost=cost,
+        run=running.folder.name,
+        provenance=running.started,
+    ).write(path)
+    running.folder.update(cost=cost, metrics=outcome.metrics)

@@ -1,0 +1,119 @@
+"""What every run shares: a device, a folder, signals, and an honest last status."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from nasbench import provenance
+from nasbench.config import TrainingConfig
+from nasbench.devices import pick
+from nasbench.errors import UserError
+from nasbench.nn.processes import Place, place
+from nasbench.store.runs import RunFolder
+from nasbench.training.distributed import process_group
+from nasbench.training.stopping import Stopped, StopSignal
+
+
+@dataclass
+class Session:
+    """A run under way.
+
+    Attributes:
+        folder: where it writes.
+        device: where it computes.
+        place: this process among those of the run.
+        stop: set by Ctrl-C and SIGTERM.
+        started: the provenance, collected at the start.
+    """
+
+    folder: RunFolder
+    device: torch.device
+    place: Place
+    stop: StopSignal
+    started: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes the files."""
+        return self.place.rank == 0
+
+
+@contextmanager
+def session(
+    verb: str,
+    name: str,
+    task: str,
+    config: TrainingConfig,
+    resumed: RunFolder | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> Iterator[Session]:
+    """Run what is inside; ``run.json`` tells how it ended.
+
+    Args:
+        verb: ``search`` or ``retrain``.
+        name: the strategy's name.
+        task: the task's name.
+        config: the run's options, written to ``run.json``.
+        resumed: the folder of the run to continue, or ``None`` for a new one.
+        details: more fields for ``run.json``.
+
+    Raises:
+        UserError: the device is not here, or the folder cannot be made.
+    """
+    device = pick(config.device)
+    stop = StopSignal()
+    with process_group(device), stop.listening():
+        info = {"task": task, "seed": config.seed, "config": config.to_json(), **(details or {})}
+        started = provenance.collect()
+        folder = resumed or _shared_folder(config.out, verb, name, {**info, "provenance": started})
+        running = Session(folder, device, place(), stop, started)
+        _note(running, status="running", pid=os.getpid(), error=None)
+        with _status(running):
+            yield running
+
+
+def _note(running: Session, **fields: Any) -> None:
+    if running.leads:
+        running.folder.update(**fields)
+
+
+@contextmanager
+def _status(running: Session) -> Iterator[None]:
+    """Write down how the run ended."""
+    try:
+        yield
+    except (Stopped, KeyboardInterrupt) as stopped:
+        if isinstance(stopped, Stopped):
+            stopped.run = running.folder.name
+        _note(running, status="stopped", error=str(stopped) or "interrupted")
+        raise
+    except Exception as error:
+        _note_failure(running, error)
+        raise
+    _note(running, status="done", error=None)
+
+
+def _note_failure(running: Session, error: Exception) -> None:
+    """Write the failure down; on a full disk even that fails, and the first reason counts."""
+    try:
+        _note(running, status="failed", error=f"{type(error).__name__}: {error}")
+    except UserError:
+        return
+
+
+def _shared_folder(out: Path, verb: str, name: str, info: dict[str, Any]) -> RunFolder:
+    """Let the first process make the folder and the others open it."""
+    if place().world == 1:
+        return RunFolder.create(out, verb, name, info)
+    path = [RunFolder.create(out, verb, name, info).path if place().rank == 0 else None]
+    dist.broadcast_object_list(path)
+    assert path[0] is not None
+    return RunFolder(path[0])

@@ -1,0 +1,72 @@
+"""TensorBoard: curves, the network's graph and the drawing."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from nasbench.cost.probe import evaluating
+from nasbench.engine.observers import Silent
+from nasbench.graph import Graph
+from nasbench.optional import available
+from nasbench.report.drawing import draw
+
+
+class ToTensorBoard(Silent):
+    """Writes a run's ``tb`` folder.
+
+    Args:
+        folder: where the event files go.
+        more: returns further scalars of an epoch.
+    """
+
+    def __init__(self, folder: Path, more: Callable[[], dict[str, float]] | None = None) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # TensorBoard's own use of numpy and protobuf
+            from torch.utils.tensorboard import SummaryWriter
+        self.writer = SummaryWriter(str(folder))
+        self.more = more
+
+    def epoch(self, metrics: dict[str, float]) -> None:
+        """Add one point to every curve."""
+        extra = self.more() if self.more is not None else {}
+        at = int(metrics["epoch"])
+        for name, value in {**metrics, **extra}.items():
+            if name != "epoch":
+                self.writer.add_scalar(name, value, at)
+        self.writer.flush()
+
+    def graph(self, network: nn.Module, shape: tuple[int, int, int]) -> str:
+        """Add the graph of ``network`` on one image of ``shape``.
+
+        Returns:
+            Why there is none, for a network that cannot be traced; else ``""``.
+        """
+        example = torch.zeros(1, *shape, device=next(network.parameters()).device)
+        with evaluating(network), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tracing warns of every Python number
+            try:
+                self.writer.add_graph(network, example)
+            except (RuntimeError, TypeError, ValueError) as error:
+                return f"no graph for TensorBoard: {str(error).splitlines()[0]}"
+        return ""
+
+    def drawing(self, graphs: Sequence[Graph]) -> None:
+        """Add the picture of the architecture where this machine can draw one."""
+        if not available("PIL.Image"):
+            return
+        import numpy as np
+        from PIL import Image
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "architecture"
+            drawn = [p for p in draw(graphs, path, ("png",)).paths if p.suffix == ".png"]
+            for png in drawn:
+                pixels = np.asarray(Image.open(png).convert("RGB"))
+                self.writer.add_image("architecture", pixels, dataformats="HWC")
+        self.writer.flush()

@@ -1,0 +1,135 @@
+"""Draw architectures with whatever Graphviz this machine has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nasbench.errors import unknown
+from nasbench.graph import Edge, Graph, generic_graph
+from nasbench.report.dot import dot_source
+from nasbench.report.operations import kind_of
+
+__all__ = [
+    "FORMATS",
+    "DrawingResult",
+    "Edge",
+    "Graph",
+    "dot_source",
+    "draw",
+    "generic_graph",
+    "kind_of",
+]
+
+FORMATS = ("svg", "png", "pdf", "dot")
+"""File formats that a drawing can be written in."""
+
+_LACKING = "Graphviz is missing: pip install pygraphviz, or install the program dot"
+
+
+@dataclass(frozen=True)
+class DrawingResult:
+    """The files that were written, and one line to show the user where they are not all."""
+
+    paths: tuple[Path, ...]
+    note: str | None = None
+
+
+def draw(
+    graphs: Sequence[Graph], path_without_suffix: Path, formats: Sequence[str] = ("svg",)
+) -> DrawingResult:
+    """Draw the graphs into one picture, a file per format.
+
+    The program ``dot`` draws where it is on the path, the layout engine that pygraphviz
+    brings along otherwise. With neither, the DOT source is written and the note says what to
+    install: a missing drawing never stops a search.
+
+    Args:
+        graphs: what to draw, from top to bottom.
+        path_without_suffix: the files' path; each format adds its suffix.
+        formats: from :data:`FORMATS`.
+
+    Raises:
+        UserError: nobody knows the format.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("drawing format", name, FORMATS)
+    source = dot_source(graphs)
+    path_without_suffix.parent.mkdir(parents=True, exist_ok=True)
+    failures = {}
+    for name in formats:
+        if reason := _write(source, _path(path_without_suffix, name), name):
+            failures[name] = reason
+    drawn = [_path(path_without_suffix, name) for name in formats if name not in failures]
+    if not failures:
+        return DrawingResult(tuple(drawn))
+    rest = _path(path_without_suffix, "dot")
+    rest.write_text(source, encoding="utf-8")
+    reasons = "; ".join(dict.fromkeys(failures.values()))
+    note = f"no {', '.join(failures)} drawing, only {rest.name}: {reasons}"
+    return DrawingResult(tuple(dict.fromkeys((*drawn, rest))), note)
+
+
+def _path(stem: Path, format: str) -> Path:
+    return stem.with_name(f"{stem.name}.{format}")  # a stem may hold dots: no with_suffix
+
+
+def _write(source: str, path: Path, format: str) -> str | None:
+    """Write one picture, or return why there is none."""
+    if format == "dot":
+        path.write_text(source, encoding="utf-8")
+        return None
+    if _with_program(source, path, format):
+        return None
+    return _with_library(source, path, format)
+
+
+def _with_program(source: str, path: Path, format: str) -> bool:
+    if shutil.which("dot") is None:
+        return False
+    try:
+        import graphviz
+    except ImportError:
+        return False
+    try:
+        path.write_bytes(graphviz.Source(source).pipe(format=format))
+    except graphviz.CalledProcessError:  # a dot built without the format; the library may do
+        return False
+    return True
+
+
+def _with_library(source: str, path: Path, format: str) -> str | None:
+    try:
+        import pygraphviz
+    except ImportError:  # also where its wheel's libraries do not load
+        return _LACKING
+    try:
+        with _without_chatter():
+            pygraphviz.AGraph(string=source).draw(str(path), format=format, prog="dot")
+    except ValueError as error:  # this build has no such layout engine or format
+        path.unlink(missing_ok=True)
+        return f"pygraphviz: {' '.join(str(error).split())}"
+    return None
+
+
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keep what the C libraries write to the standard error off the user's screen.
+
+    The wheel's fontconfig complains of every newer element in the system's font settings.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

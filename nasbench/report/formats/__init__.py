@@ -1,0 +1,1 @@
+"""One output format of the leaderboard per file."""

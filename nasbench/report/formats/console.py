@@ -1,0 +1,101 @@
+"""The leaderboard as tables on a console."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from nasbench.report.formats.cells import COLUMNS, UNFINISHED, Column
+from nasbench.report.leaderboard import Leaderboard, Row
+
+_EXPENDABLE = ("space", "retrain cost", "latency", "MACs", "parameters", "search cost")
+"""Columns that a narrow console goes without, the first first."""
+
+_WHOLE = 16  # cells up to this long are never broken over lines
+_WIDE = 240  # columns of the text form, which no terminal cuts
+
+
+def table(board: Leaderboard) -> str:
+    """Return what :func:`print_table` prints, without colours, for a file or a pipe."""
+    console = Console(file=io.StringIO(), width=_WIDE, color_system=None)
+    with console.capture() as captured:
+        print_table(board, console)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def print_table(board: Leaderboard, console: Console) -> None:
+    """Print one table per task, the unfinished runs and the notes.
+
+    A console too narrow for every column goes without some, and says which.
+    """
+    for task in board.tasks:
+        console.print(_fitting(task, board.of(task), console.width))
+    if board.unfinished:
+        console.print(_unfinished(board))
+    for note in board.notes:
+        console.print(Text(f"note: {note}"), style="yellow")
+
+
+def _fitting(task: str, rows: Sequence[Row], space: int) -> Table:
+    """Return the task's table with as many columns as ``space`` characters hold unbroken."""
+    columns, dropped = list(COLUMNS), list[str]()
+    for heading in _EXPENDABLE:
+        if _spare(columns, rows, space) >= 0:
+            break
+        columns = [column for column in columns if column.heading != heading]
+        dropped.append(heading)
+    caption = f"too narrow for: {', '.join(dropped)}" if dropped else None
+    drawn = Table(title=Text(task), caption=caption, title_justify="left")
+    for column, width in zip(columns, _widths(columns, rows, space), strict=True):
+        justify: JustifyMethod = "right" if column.numeric else "left"
+        drawn.add_column(column.heading, justify=justify, width=width, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(column.text(row)) for column in columns))
+    return drawn
+
+
+def _spare(columns: Sequence[Column], rows: Sequence[Row], space: int) -> int:
+    """Return the characters left over when every column is as narrow as it can be."""
+    return space - 1 - sum(_needed(column, rows) + 3 for column in columns)  # 3: the frame
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Row], space: int) -> Sequence[int | None]:
+    """Return each column's width, what is spare given out from the left.
+
+    Rich narrows all columns alike, the short numbers too; hence widths of our own.
+    """
+    spare = _spare(columns, rows, space)
+    if spare < 0:
+        return [None] * len(columns)  # a name longer than the console: let it be folded
+    widths = []
+    for column in columns:
+        extra = min(spare, _wished(column, rows) - _needed(column, rows))
+        spare -= extra
+        widths.append(_needed(column, rows) + extra)
+    return widths
+
+
+def _needed(column: Column, rows: Sequence[Row]) -> int:
+    """Return the width that breaks no word, and no cell that is short."""
+    words = column.heading.split()
+    for text in map(column.text, rows):
+        words += [text] if cell_len(text) <= _WHOLE else text.split()
+    return max(map(cell_len, words))
+
+
+def _wished(column: Column, rows: Sequence[Row]) -> int:
+    return max(map(cell_len, [column.heading, *map(column.text, rows)]))
+
+
+def _unfinished(board: Leaderboard) -> Table:
+    drawn = Table(title="not finished (no results)", title_justify="left")
+    for heading in UNFINISHED:
+        drawn.add_column(heading, overflow="fold")
+    for run in board.unfinished:
+        drawn.add_row(*(Text(getattr(run, name)) for name in UNFINISHED))
+    return drawn

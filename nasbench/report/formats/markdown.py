@@ -1,0 +1,41 @@
+"""The leaderboard as Markdown tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from nasbench.report.formats.cells import COLUMNS, UNFINISHED
+from nasbench.report.leaderboard import Leaderboard
+
+
+def markdown(board: Leaderboard) -> str:
+    """Return one section per task, then the unfinished runs, then the notes."""
+    blocks = ["# Leaderboard"]
+    for task in board.tasks:
+        rows = [[column.text(row) for column in COLUMNS] for row in board.of(task)]
+        headings = [column.heading for column in COLUMNS]
+        blocks += [f"## {_escape(task)}", _table(headings, rows, [c.numeric for c in COLUMNS])]
+    if board.unfinished:
+        runs = [[getattr(run, name) for name in UNFINISHED] for run in board.unfinished]
+        blocks += ["## Not finished (no results)", _table(UNFINISHED, runs, [False] * 6)]
+    if board.notes:
+        blocks += ["## Notes", "\n".join(f"- {_escape(note)}" for note in board.notes)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:
+    rules = ["---:" if right else "---" for right in numeric]
+    lines = [_line(headings), _line(rules, raw=True), *(_line(row) for row in rows)]
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str], raw: bool = False) -> str:
+    return f"| {' | '.join(cell if raw else _escape(cell) for cell in cells)} |"
+
+
+def _escape(text: str) -> str:
+    """Keep a name or an error message from ending its cell, its line or becoming HTML."""
+    flat = " ".join(text.split())
+    for character, safe in (("\\", "\\\\"), ("|", "\\|"), ("<", "&lt;"), ("*", "\\*")):
+        flat = flat.replace(character, safe)
+    return flat

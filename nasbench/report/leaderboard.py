@@ -1,0 +1,101 @@
+"""The leaderboard: records in, honest rows out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nasbench.report import versus_random
+from nasbench.report.grouping import make_rows
+from nasbench.report.rows import Difference, Row
+from nasbench.report.variants import with_variants
+from nasbench.store.records import Record
+
+__all__ = ["Difference", "Leaderboard", "Row", "Unfinished", "build"]
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that failed or was stopped: shown as such, never counted as a result.
+
+    Attributes:
+        run: the run folder's name.
+        verb: ``"search"``, ``"retrain"`` or another verb of the command line.
+        method: the strategy, tuner or baseline.
+        task: the task's name.
+        status: how it ended, for example ``"failed"`` or ``"stopped"``.
+        error: the reason in one line, or ``""``.
+    """
+
+    run: str
+    verb: str
+    method: str
+    task: str
+    status: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Rows by task, best mean first; runs without a result; and what a reader must know.
+
+    Attributes:
+        task: the one task asked for, or ``None`` for all.
+        rows: sorted by task, then by mean accuracy, descending.
+        unfinished: runs that gave no result.
+        notes: one line each.
+    """
+
+    task: str | None
+    rows: tuple[Row, ...]
+    unfinished: tuple[Unfinished, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks that have rows, in alphabetical order."""
+        return sorted({row.task for row in self.rows})
+
+    def of(self, task: str) -> list[Row]:
+        """Return one task's rows, best mean first."""
+        return [row for row in self.rows if row.task == task]
+
+
+def build(
+    records: Sequence[Record], unfinished: Sequence[Unfinished], task: str | None
+) -> Leaderboard:
+    """Group records into rows and compare them with random search.
+
+    Args:
+        records: finished retrainings; a run name that occurs twice counts once.
+        unfinished: runs that failed or were stopped.
+        task: the task to show, or ``None`` for every task.
+    """
+    unique = {record.run: record for record in records}.values()
+    rows = make_rows(record for record in unique if task in (None, record.task))
+    rows = versus_random.with_differences(with_variants(rows))
+    rows.sort(key=lambda row: (row.task, -row.mean, row.method, row.space, row.variant))
+    shown = [run for run in unfinished if task in (None, run.task)]
+    return Leaderboard(task, tuple(rows), tuple(shown), tuple(_notes(rows, task)))
+
+
+def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
+    found = [] if rows else [f"no finished retraining{f' for task {task}' if task else ''} yet"]
+    for name in sorted({row.task for row in rows}):
+        of_task = [row for row in rows if row.task == name]
+        found += versus_random.notes(name, of_task)
+        found += [f"task {name}: {note}" for row in of_task for note in _warnings(row)]
+    return found
+
+
+def _warnings(row: Row) -> list[str]:
+    found = []
+    if row.reopened:
+        found.append(
+            f"{row.name} opened the test set more than once in one run (marked !): "
+            "its accuracy may flatter it"
+        )
+    if row.repeats:
+        runs = "1 run repeats" if row.repeats == 1 else f"{row.repeats} runs repeat"
+        found.append(f"{row.name}: {runs} the seeds of another, averaged with it")
+    return found

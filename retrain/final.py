@@ -1,0 +1,71 @@
+"""The final evaluation: the one place that opens the test set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from nasbench.config import RetrainConfig
+from nasbench.engine.problem import on_device
+from nasbench.engine.recipe import evaluation_batches, objective
+from nasbench.engine.session import Session
+from nasbench.errors import UserError
+from nasbench.training.supervised import accuracy
+from retrain import weights
+from retrain.rebuild import Found
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the test set said.
+
+    Attributes:
+        accuracy: share of right answers, in [0, 1].
+        openings: how often this run opened the test set.
+        examples: the size of the test set.
+        network: the network as read back from its file.
+        model: the weights' file.
+    """
+
+    accuracy: float
+    openings: int
+    examples: int
+    network: nn.Module
+    model: Path
+
+
+def judge(network: nn.Module, found: Found, config: RetrainConfig, running: Session) -> Verdict:
+    """Write the weights, open the test set, and measure before and after reading them back.
+
+    Raises:
+        UserError: the network read back answers otherwise than the one that was written.
+    """
+    folder = running.folder
+    model = folder.path / "model.safetensors"
+    if running.leads:
+        model = weights.save(network, folder.path)
+    task, loss = found.problem.task, objective(config, config.auxiliary_weight)
+    images = task.open_test(lambda: _note_opening(running))
+    batches = evaluation_batches(images, task.augmentation, running)
+    measured = accuracy(network, batches, loss)
+    again = measured
+    if running.leads:
+        network = on_device(found.build(), running.device)
+        network.load_state_dict(weights.load(model))
+        network.eval()
+    if running.place.world == 1:
+        again = accuracy(network, batches, loss)
+    if again != measured:
+        raise UserError(
+            f"{model} answers otherwise than the network it was written from: "
+            f"accuracy {again:.4%} instead of {measured:.4%}; do not use this result"
+        )
+    openings = len(folder.journal.events("test opened"))
+    return Verdict(measured, openings, len(images), network, model)
+
+
+def _note_opening(running: Session) -> None:
+    if running.leads:
+        running.folder.journal.append("test opened")

@@ -1,0 +1,190 @@
+"""A retraining from ``checkpoint.json`` to a record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nasbench.config import RetrainConfig
+from nasbench.cost.latency import measure_latency
+from nasbench.cost.macs import multiply_adds
+from nasbench.cost.params import parameter_count
+from nasbench.data.augment import Augmentation
+from nasbench.data.split import stratified_split
+from nasbench.engine.observers import Several, Silent, ToJournal
+from nasbench.engine.problem import load_task, on_device
+from nasbench.engine.recipe import evaluation_batches, objective, optimizer, train_batches
+from nasbench.engine.session import Session, session
+from nasbench.engine.tensorboard import ToTensorBoard
+from nasbench.nn.sync_batchnorm import synchronize
+from nasbench.optional import available
+from nasbench.seeding import derive, seed_process
+from nasbench.space import SearchSpace
+from nasbench.store.checkpoint import Checkpoint
+from nasbench.store.records import Record, write_record
+from nasbench.store.runs import RunFolder
+from nasbench.store.state import StateFile
+from nasbench.training.early_stopping import EarlyStopping
+from nasbench.training.loop import Loop, Observer, Progress
+from nasbench.training.supervised import Supervised, SupervisedConfig
+from retrain.final import Verdict, judge
+from retrain.rebuild import Found, rebuild, space_arguments, space_of
+from retrain.recipes import RECIPES
+
+# Options that do not shape the result, or are told elsewhere in the record.
+NOT_COMPARED = ("seed", "out", "data_dir", "device", "space")
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A finished retraining.
+
+    Attributes:
+        folder: the run folder.
+        record: what the leaderboard will read; ``None`` in processes other than the first.
+        record_path: where it was written.
+        model: the weights' file.
+    """
+
+    folder: RunFolder
+    record: Record | None
+    record_path: Path | None
+    model: Path
+
+
+def configure(
+    checkpoint: Checkpoint, given: dict[str, Any], assignments: dict[str, Any]
+) -> RetrainConfig:
+    """Return the whole configuration: defaults, then the recipe, then what the user gave.
+
+    Raises:
+        UserError: an option or argument is unknown, of the wrong type or out of range.
+    """
+    asked = RetrainConfig.from_layers(given)
+    space = space_of(checkpoint, asked.space)
+    wanted = {**asked.space_arguments, **assignments}
+    network = space_arguments(space, checkpoint, asked.preset, wanted)
+    recipe = RECIPES[asked.preset](checkpoint.task)
+    return RetrainConfig.from_layers(recipe, given, {"space_arguments": network})
+
+
+def run_retrain(
+    checkpoint: Checkpoint,
+    config: RetrainConfig,
+    observer: Observer,
+    resumed: RunFolder | None = None,
+) -> Retrained:
+    """Train the checkpoint's network, open the test set once, and write the record.
+
+    Raises:
+        Stopped: a signal asked to stop; the run can be resumed.
+        UserError: something that the user can mend, or weights that changed on the disk.
+    """
+    task = load_task(config, checkpoint.task)
+    space = space_of(checkpoint, config.space)
+    found = rebuild(checkpoint, space, task, config.space_arguments)
+    name = str(checkpoint.strategy.get("name", "imported"))
+    with session("retrain", name, task.name, config, resumed) as running:
+        if running.leads:
+            checkpoint.write(running.folder.path / "checkpoint.json")
+        unit = _unit(found, config, running)
+        state = StateFile(running.folder.path / "state.pt")
+        told = _told(unit, found, running, observer)
+        patience = EarlyStopping(config.patience) if config.patience else None
+        progress = Loop(unit, config.epochs, state, told, running.stop, patience).run()
+        observer.phase("final evaluation")
+        verdict = judge(unit.finish(), found, config, running)
+        if not running.leads:
+            return Retrained(running.folder, None, None, verdict.model)
+        record = _record(checkpoint, found, config, running, progress, verdict)
+        path = write_record(config.out, record)
+        running.folder.update(test_accuracy=verdict.accuracy, record=path.name)
+        return Retrained(running.folder, record, path, verdict.model)
+
+
+def _network(found: Found, running: Session) -> SearchSpace:
+    network = on_device(found.build(), running.device)
+    if running.place.world > 1:
+        synchronize(network)
+    return network
+
+
+def _unit(found: Found, config: RetrainConfig, running: Session) -> Supervised:
+    """Return the network with its batches; all training images unless some are held out."""
+    seed_process(config.seed, "retrain")
+    network = _network(found, running)
+    task, held_out = found.problem.task, None
+    train, augmentation = task.train, _augmentation(task.augmentation, config)
+    if config.val_fraction > 0:
+        seed = derive(config.seed, "held-out")
+        rest, kept = stratified_split(train.labels, config.val_fraction, seed)
+        held_out = evaluation_batches(train.subset(kept), augmentation, running)
+        train = train.subset(rest)
+    seed = derive(config.seed, "retrain")
+    return Supervised(
+        network,
+        SupervisedConfig(
+            optimizer(config),
+            objective(config, config.auxiliary_weight),
+            config.drop_path,
+            config.ema,
+        ),
+        train_batches(train, augmentation, config.batch_size, seed, running),
+        held_out,
+        config.epochs,
+    )
+
+
+def _augmentation(plain: Augmentation, config: RetrainConfig) -> Augmentation:
+    return replace(plain, cutout=config.cutout)
+
+
+def _told(unit: Supervised, found: Found, running: Session, observer: Observer) -> Observer:
+    """Return everyone who is told: in processes other than the first, nobody."""
+    if not running.leads:
+        return Silent()
+    told: list[Observer] = [ToJournal(running.folder.journal), observer]
+    if available("tensorboard"):
+        board = ToTensorBoard(running.folder.path / "tb")
+        if note := board.graph(unit.network, found.problem.task.spec.shape):
+            running.folder.journal.append("note", text=note)
+        board.drawing(found.problem.space.graphs(found.arch))
+        told.append(board)
+    return Several(told)
+
+
+def _record(
+    checkpoint: Checkpoint,
+    found: Found,
+    config: RetrainConfig,
+    running: Session,
+    progress: Progress,
+    verdict: Verdict,
+) -> Record:
+    network, shape = verdict.network, found.problem.task.spec.shape
+    latency = measure_latency(network, shape)
+    shaped = {k: v for k, v in config.to_json().items() if k not in NOT_COMPARED}
+    return Record(
+        run=running.folder.name,
+        method=str(checkpoint.strategy.get("name", "imported")),
+        task=checkpoint.task,
+        space=checkpoint.space["name"],
+        arch_id=found.arch.id,
+        search_run=checkpoint.run,
+        search_seed=checkpoint.seed,
+        retrain_seed=config.seed,
+        search_config=checkpoint.search,
+        retrain_config=shaped,
+        test_accuracy=verdict.accuracy,
+        val_accuracy=checkpoint.metrics.get("val_accuracy"),
+        params=parameter_count(network),
+        macs=multiply_adds(network, shape),
+        latency_ms=latency.median_ms,
+        search_seconds=float(checkpoint.cost.get("device_seconds", 0.0)),
+        search_evaluations=int(checkpoint.cost.get("evaluations", 0)),
+        retrain_seconds=progress.seconds,
+        test_openings=verdict.openings,
+        test_examples=verdict.examples,
+        provenance={**running.started, "device": latency.device},
+    )

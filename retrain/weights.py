@@ -1,0 +1,43 @@
+"""The trained weights as a file: safetensors where it is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nasbench.optional import available
+from nasbench.store import atomic
+
+
+def save(network: nn.Module, folder: Path) -> Path:
+    """Write ``model.safetensors``, or ``model.pt`` where safetensors is not installed.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    tensors = {
+        name: value.detach().cpu().contiguous().clone()
+        for name, value in network.state_dict().items()
+    }
+    if not available("safetensors.torch"):
+        path = folder / "model.pt"
+        atomic.write(path, lambda file: torch.save(tensors, file))
+        return path
+    from safetensors.torch import save as to_bytes
+
+    path = folder / "model.safetensors"
+    packed = to_bytes(tensors, metadata={"format": "pt"})
+    atomic.write(path, lambda file: file.write(packed))
+    return path
+
+
+def load(path: Path) -> dict[str, Tensor]:
+    """Return what :func:`save` wrote."""
+    if path.suffix == ".pt":
+        tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        return tensors
+    from safetensors.torch import load_file
+
+    return load_file(path)

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from nasbench.report.statistics import bootstrap_interval, difference_interval, mean_of_means
+
+
+def test_one_group_agrees_with_scipy():
+    values = np.random.default_rng(1).gamma(2.0, 3.0, size=25)
+    theirs = stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(2)
+    ).confidence_interval
+    low, high = bootstrap_interval([values.tolist()], resamples=20_000)
+    width = theirs.high - theirs.low
+    assert low == pytest.approx(theirs.low, abs=0.03 * width)
+    assert high == pytest.approx(theirs.high, abs=0.03 * width)
+
+
+def test_single_values_per_seed_agree_with_scipy_over_the_seeds():
+    values = np.random.default_rng(3).normal(50.0, 4.0, size=12)
+    theirs = stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=20_000, rng=np.random.default_rng(4)
+    ).confidence_interval
+    ours = bootstrap_interval([[value] for value in values], resamples=20_000)
+    assert ours == pytest.approx(tuple(theirs), abs=0.03 * (theirs.high - theirs.low))
+
+
+def test_two_levels_have_the_variance_that_theory_gives():
+    rng = np.random.default_rng(5)
+    n, m = 200, 4
+    values = rng.normal(0.0, 3.0, size=(n, 1)) + rng.normal(0.0, 2.0, size=(n, m))
+    # Var = variance of the observed group means / n + mean of variances within / (n m).
+    variance = values.mean(axis=1).var() / n + values.var(axis=1).mean() / (n * m)
+    low, high = bootstrap_interval(values.tolist())
+    expected = 1.96 * np.sqrt(variance)
+    assert (high - low) / 2 == pytest.approx(expected, rel=0.05)
+    assert (high + low) / 2 == pytest.approx(values.mean(), abs=0.1 * expected)
+
+
+def test_ragged_groups_match_a_plain_loop():
+    groups = [[1.0, 2.0, 4.0], [10.0], [5.0, 7.0]]
+    rng = np.random.default_rng(6)
+    means = []
+    for _ in range(20_000):
+        drawn = [groups[index] for index in rng.integers(3, size=3)]
+        means.append(np.mean([rng.choice(group, size=len(group)).mean() for group in drawn]))
+    expected = np.quantile(means, [0.025, 0.975])
+    assert bootstrap_interval(groups, resamples=20_000) == pytest.approx(expected, abs=0.1)
+    assert mean_of_means(groups) == pytest.approx((7 / 3 + 10 + 6) / 3)
+
+
+def test_single_value_has_no_interval():
+    assert bootstrap_interval([[1.0]]) is None
+    assert difference_interval([[1.0]], [[1.0, 2.0]]) is None
+    assert difference_interval([[1.0, 2.0]], [[1.0]]) is None
+
+
+def test_a_level_of_fifty_percent_lies_within_ninety_five():
+    groups = [[1.0, 2.0, 3.0, 4.0, 5.0]]
+    wide, narrow = bootstrap_interval(groups), bootstrap_interval(groups, level=0.5)
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]
+
+
+def test_same_seed_same_interval_and_no_global_randomness():
+    groups = [[1.0, 2.5], [3.0, 7.0]]
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    assert bootstrap_interval(groups, seed=7) == bootstrap_interval(groups, seed=7)
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_difference_has_the_normal_interval_for_many_values():
+    rng = np.random.default_rng(8)
+    ours, theirs = rng.normal(3.0, 1.0, size=400), rng.normal(1.0, 2.0, size=300)
+    low, high = difference_interval([ours.tolist()], [theirs.tolist()])
+    half = 1.96 * np.sqrt(ours.var() / 400 + theirs.var() / 300)
+    centre = ours.mean() - theirs.mean()
+    assert (low, high) == pytest.approx((centre - half, centre + half), abs=0.1 * half)
+
+
+def test_difference_of_a_row_from_itself_uses_independent_draws():
+    groups = [[1.0, 2.0, 3.0], [2.0, 5.0, 9.0]]
+    low, high = difference_interval(groups, groups)
+    assert low < 0 < high
+
+
+@pytest.mark.parametrize("groups", [[], [[]], [[1.0], []]])
+def test_empty_groups_are_refused(groups):
+    with pytest.raises(ValueError, match="at least one group"):
+        bootstrap_interval(groups)
+
+
+def test_level_out_of_range_is_refused():
+    with pytest.raises(ValueError, match=r"level 95"):
+        bootstrap_interval([[1.0, 2.0]], level=95)
