@@ -175,7 +175,7 @@ class Darts(SearchSpace):
     }
     retrain_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"channels": 36, "layers": 20, "auxiliary": True},
-        "quick": {"channels": 16, "layers": 5},
+        "quick": {"channels": 8, "layers": 5},
     }
 
     def __init__(
