@@ -41,7 +41,10 @@ def of_dataclass(options: type) -> Parameters:
 
 def of_space(space: type) -> Parameters:
     """Return the keyword arguments of a space with their types."""
-    hints = typing.get_type_hints(space.__init__)  # type: ignore[misc]
+    try:
+        hints = typing.get_type_hints(space.__init__)  # type: ignore[misc]
+    except NameError:  # a name that only type checkers import: nothing to check against
+        hints = {}
     named = [
         p
         for p in list(inspect.signature(space).parameters.values())[1:]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -141,12 +142,18 @@ def _check(name: str, value: Any, limits: Mapping[str, Any]) -> None:
 
 
 def _coerce(name: str, value: Any, kind: Any) -> Any:
-    """Return ``value`` as ``kind``; a whole number serves as a float, a text as a path."""
+    """Return ``value`` as ``kind``; a whole number serves as a float, a text as a path.
+
+    YAML 1.1 takes ``1e-3`` for a text, so a text that reads as a number serves as a float, too.
+    """
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     for wanted in kinds:
         origin = typing.get_origin(wanted) or wanted
         if origin is float and type(value) is int:
             return float(value)
+        if origin is float and isinstance(value, str):
+            with suppress(ValueError):
+                return float(value)
         if origin is Path and isinstance(value, str):
             return Path(value)
         if isinstance(value, origin) and not (type(value) is bool and origin is not bool):

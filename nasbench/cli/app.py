@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +19,6 @@ app = typer.Typer(
     name="nasbench",
     help="Search a network architecture, retrain it, and compare it honestly with plain tuning.",
     epilog=EPILOG,
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -66,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
+    words = [word for word in words if word != "--debug"] or ["--help"]
     try:
         status = typer.main.get_command(app).main(words, "nasbench", standalone_mode=False)
         return int(status or 0)
@@ -74,22 +73,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         return _complain(str(error))
+    except OSError as error:  # above all a full disk, met by a library that writes by itself
+        if debug:
+            raise
+        return _complain(f"{error.filename or 'reading or writing'}: {error.strerror or error}")
     except KeyboardInterrupt:
         _complain("interrupted")
         return 130
     except Exception as error:
         if debug or not hasattr(error, "format_message"):
             raise
-        return _complain(_usage(error))
+        return _complain(_usage(error, words))
 
 
-def _usage(error: Any) -> str:
+def _usage(error: Any, words: Sequence[str]) -> str:
     """Return a mistake in the command line itself in one line."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "nasbench"
-    return f"{' '.join(error.format_message().split())} (see {path} --help)"
+    message = " ".join(error.format_message().split())
+    value = _value(getattr(getattr(error, "param", None), "opts", ()), words)
+    if value is not None and repr(value) not in message:
+        message += f", not {value!r}"
+    return f"{message} (see {path} --help)"
+
+
+def _value(spellings: Collection[str], words: Sequence[str]) -> str | None:
+    """Return what the user wrote last for an option, ``None`` where it stands nowhere."""
+    found = None
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        name, equals, value = word.partition("=")
+        if name in spellings:
+            found = value if equals else following
+    return found
 
 
 def _complain(text: str) -> int:
-    typer.echo(f"error: {text}", err=True)
+    typer.echo(f"error: {' '.join(text.splitlines())}", err=True)
     return USER_ERROR

@@ -57,9 +57,11 @@ def _package(name: str, use: str) -> str:
     distribution = {"sklearn": "scikit-learn"}.get(top, top)
     try:
         require(name, use, distribution)
+        return metadata.version(distribution)
     except UserError as error:
         return str(error)
-    return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "found, version unknown"
 
 
 def _devices() -> dict[str, str]:

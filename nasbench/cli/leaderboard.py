@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from nasbench.cli.options import Results
+from nasbench.errors import unknown
 
 Task = Annotated[str | None, typer.Option("--task", help="Show one task only.")]
 Format = Annotated[
@@ -21,12 +22,14 @@ def command(
     """Compare the methods: one row each, with intervals and costs."""
     from nasbench.catalog import check
     from nasbench.report.leaderboard import build
-    from nasbench.report.render import print_table, render
+    from nasbench.report.render import FORMATS, print_table, render
     from nasbench.report.unfinished import unfinished
     from nasbench.store.records import read_records
 
     if task is not None:
         check("task", task)
+    if format not in FORMATS:
+        raise unknown("--format", format, FORMATS)
     records, problems = read_records(results)
     board = build(records, unfinished(results), task)
     for problem in problems:
@@ -38,4 +41,4 @@ def command(
 
         print_table(board, Console())
         return
-    typer.echo(render(board, format))
+    typer.echo(render(board, format), nl=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench import catalog
-from nasbench.cli import progress, running
+from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
 from nasbench.config import RetrainConfig
 from nasbench.errors import UserError
@@ -41,6 +41,7 @@ def _retrain(
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the network of a checkpoint, train it, and test it once."""
+    from nasbench.cli import progress
     from nasbench.store.checkpoint import Checkpoint
 
     configure, run = catalog.entry_point("configure"), catalog.entry_point("retrain")

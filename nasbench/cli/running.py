@@ -34,7 +34,8 @@ def layers(
         raise UserError(f"--config {file}: 'options' must hold 'key: value' lines")
     named = {key.replace("-", "_"): value for key, value in content.items()}
     set_by_flag = {key: value for key, value in given.items() if value is not None}
-    return {**named, **set_by_flag}, {**inside, **arguments.parse(assignments or [])}
+    from_file = {str(key): value for key, value in inside.items()}
+    return {**named, **set_by_flag}, {**from_file, **arguments.parse(assignments or [])}
 
 
 def to_resume(verb: str, run: str, given: Mapping[str, Any], more: Mapping[str, Any]) -> RunFolder:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.cli import progress, running
+from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
 from nasbench.config import SearchConfig
 from nasbench.engine.presets import PAPER, QUICK
@@ -38,6 +38,7 @@ def _search(
     as_json: AsJson = False,
 ) -> None:
     """Search an architecture and write it as checkpoint.json."""
+    from nasbench.cli import progress
     from nasbench.engine.search import configure, run_search
 
     observer = progress.make(quiet=as_json)

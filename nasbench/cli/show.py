@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from nasbench import catalog
+from nasbench import arguments, catalog
 from nasbench.cli.options import AsJson
+from nasbench.errors import UserError
 
 CheckpointPath = Annotated[Path, typer.Argument(help="checkpoint.json, or a run folder.")]
 Formats = Annotated[
@@ -35,12 +36,15 @@ def command(
     """Print an architecture and draw it."""
     from nasbench.report.drawing import draw
     from nasbench.space import DataSpec
-    from nasbench.store.checkpoint import Checkpoint
+    from nasbench.store.checkpoint import SHAPE, Checkpoint
 
     found = Checkpoint.read(checkpoint)
     kind = catalog.entry_point("space_of")(found, space)
-    arguments = found.space.get("arguments", {})
-    domains = kind.describe(DataSpec(**found.data), **arguments)
+    _, own = arguments.split(found.space.get("arguments", {}), {}, arguments.of_space(kind))
+    try:
+        domains = kind.describe(DataSpec(*(found.data[name] for name in SHAPE)), **own)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"space {found.space['name']}: {error}") from error
     arch = domains.arch(found.arch)
     beside = checkpoint if checkpoint.is_dir() else checkpoint.parent
     drawn = draw(kind.graphs(arch), drawing or beside / "architecture", format or ("svg",))

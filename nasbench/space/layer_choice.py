@@ -24,9 +24,13 @@ class LayerChoice(Choice):
         candidates: name to module, or to a function of no arguments that makes one. Functions
             are better: what is not chosen is then never constructed, and choices inside of them
             are known to depend on this one.
+            A name must be one that ``nn.ModuleDict`` takes: no dot, none of its methods.
         label: the decision's name.
         relaxed_only: candidates that a supernet mixes but that no architecture may choose, like
             ``none`` in DARTS.
+
+    Raises:
+        ValueError: the label or a candidate's name is not allowed.
 
     Example:
         >>> LayerChoice({"conv3": lambda: nn.Conv2d(8, 8, 3, padding=1),
@@ -44,6 +48,11 @@ class LayerChoice(Choice):
             Domain(label, "layer", tuple(candidates), relaxed_only=frozenset(relaxed_only))
         )
         self.candidates = nn.ModuleDict()
+        for name in candidates:
+            if "." in name or hasattr(self.candidates, name):
+                raise ValueError(
+                    f"label {label!r}: the candidate's name {name!r} holds a dot or is reserved"
+                )
         for name, candidate in candidates.items():
             if self.frozen and name != self.chosen:
                 continue

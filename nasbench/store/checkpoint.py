@@ -13,6 +13,7 @@ from nasbench.store.atomic import write_json
 
 VERSION = 1
 FORMAT = f"nasbench/{VERSION}"
+SHAPE = ("channels", "height", "width", "classes")
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class Checkpoint:
         content = _json(path)
         _check_format(path, content)
         known = {f.name: content[f.name] for f in fields(cls) if f.name in content}
-        for name, kind in _REQUIRED.items():
-            if not isinstance(known.get(name), kind):
+        for name, kind in _TYPES.items():
+            if (name in known or name in _REQUIRED) and not isinstance(known.get(name), kind):
                 raise UserError(
                     f"{path}: the field {name!r} has the value {known.get(name)!r}: "
                     f"expected {kind.__name__}"
@@ -75,14 +76,20 @@ class Checkpoint:
         return cls(**known)
 
 
-_REQUIRED: dict[str, type] = {
+_TYPES: dict[str, type] = {
     "space": dict,
     "arch": dict,
     "data": dict,
     "strategy": dict,
     "task": str,
     "seed": int,
+    "search": dict,
+    "metrics": dict,
+    "cost": dict,
+    "run": str,
+    "provenance": dict,
 }
+_REQUIRED = ("space", "arch", "data", "strategy", "task", "seed")
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -113,10 +120,15 @@ def _check_inside(path: Path, known: dict[str, Any]) -> None:
         raise UserError(f"{path}: the field 'space' lacks a 'name'")
     if not isinstance(known["space"].get("arguments", {}), dict):
         raise UserError(f"{path}: the field 'space.arguments' must be an object")
-    for name in ("channels", "height", "width", "classes"):
+    for name in SHAPE:
         value = known["data"].get(name)
         if type(value) is not int or value < 1:
             raise UserError(
                 f"{path}: the field 'data.{name}' has the value {value!r}: "
                 "expected a whole number of at least 1"
+            )
+    for name, value in known.get("cost", {}).items():
+        if not isinstance(value, int | float):
+            raise UserError(
+                f"{path}: the field 'cost.{name}' has the value {value!r}: expected a number"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import typing
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,24 @@ def write_record(results: Path, record: Record) -> Path:
 def read_records(results: Path) -> tuple[list[Record], list[str]]:
     """Return the records under ``results/records`` and one line for each that is unreadable."""
     records, problems = [], []
-    known = {f.name for f in fields(Record)}
     for path in sorted(folder(results).glob("*.json")):
         try:
             content = json.loads(path.read_text())
             if content.pop("format") != FORMAT:
                 raise ValueError(f"not of the format {FORMAT}")
-            records.append(Record(**{k: v for k, v in content.items() if k in known}))
+            records.append(_record(content))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             problems.append(f"{path} left out: {error}")
     return records, problems
+
+
+def _record(content: dict[str, Any]) -> Record:
+    """Return the record with these fields; what a later version added is left out."""
+    hints = typing.get_type_hints(Record)
+    known = {f.name: content[f.name] for f in fields(Record) if f.name in content}
+    for name, value in known.items():
+        kinds = typing.get_args(hints[name]) if name == "val_accuracy" else (hints[name],)
+        plain = tuple(typing.get_origin(kind) or kind for kind in kinds)
+        if not isinstance(value, (*plain, int) if float in plain else plain):
+            raise ValueError(f"the field {name!r} has the value {value!r}")
+    return Record(**known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,19 @@ import torch
 
 from nasbench.errors import UserError
 from nasbench.store.atomic import telling_what_failed, write
+
+# What torch.load raises for files that are torn or otherwise damaged, depending on where.
+_DAMAGED = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    struct.error,
+    pickle.UnpicklingError,
+)
 
 
 class StateFile:
@@ -47,8 +61,9 @@ class StateFile:
             try:
                 state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
                 return state
-            except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-                reasons.append(f"{path} ({str(error).splitlines()[0]})")
+            except _DAMAGED as error:
+                lines = str(error).splitlines() or [type(error).__name__]
+                reasons.append(f"{path} ({lines[0]})")
         if reasons:
             raise UserError(f"cannot read the saved state: {'; '.join(reasons)}")
         return None

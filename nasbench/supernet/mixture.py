@@ -42,7 +42,8 @@ def edges_decide(choice: Choice) -> bool:
 class Mixture(nn.Module):
     """A supernet whose choices are softmax-weighted sums.
 
-    ``alphas`` holds one parameter of shape ``(candidates,)`` for each label that has weights.
+    ``alphas`` holds one parameter of shape ``(candidates,)`` for each of ``labels``, those that
+    have weights of their own.
 
     Args:
         network: the space with every choice open.
@@ -62,15 +63,16 @@ class Mixture(nn.Module):
             _check(choice)
             choice.relax(self)
         weighted = [c for c in self._by_label.values() if not edges_decide(c)]
-        self.alphas = nn.ParameterDict(
-            {c.label: INITIAL_SCALE * torch.randn(len(c.domain.candidates)) for c in weighted}
+        self.labels = [c.label for c in weighted]
+        self.alphas = nn.ParameterList(
+            INITIAL_SCALE * torch.randn(len(c.domain.candidates)) for c in weighted
         )
         self._weights: dict[str, Tensor] = {}
 
     @property
     def arch_parameters(self) -> list[nn.Parameter]:
         """The architecture parameters."""
-        return list(self.alphas.values())
+        return list(self.alphas)
 
     @property
     def weight_parameters(self) -> list[nn.Parameter]:
@@ -79,7 +81,8 @@ class Mixture(nn.Module):
 
     def mixing_weights(self) -> dict[str, Tensor]:
         """Return the softmax of every label's architecture parameters."""
-        return {label: alpha.softmax(dim=0) for label, alpha in self.alphas.items()}
+        pairs = zip(self.labels, self.alphas, strict=True)
+        return {label: alpha.softmax(dim=0) for label, alpha in pairs}
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images ``(B, C, H, W)`` to logits ``(B, classes)``."""

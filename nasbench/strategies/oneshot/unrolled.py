@@ -82,7 +82,9 @@ def unrolled_gradient(
         lr: learning rate of the step.
         momentum: momentum of the step.
         weight_decay: weight decay of the step.
-        radius: length of the difference's arm (0.01 in the paper).
+        radius: length of the difference's arm (0.01 in the paper). Where the loss is smooth, the
+            result is the exact gradient up to the arm's square. ReLU and max-pooling have kinks,
+            and an arm that reaches over some sees the gradient's jumps there, too.
 
     Returns:
         One gradient for each of ``alphas``, and the validation loss at w', a scalar.

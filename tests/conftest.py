@@ -1,0 +1,41 @@
+"""Fixtures of all tests."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder with the real data, or skip."""
+    for root in (os.environ.get("NASBENCH_DATA"), REPOSITORY.parent / "shared" / "data"):
+        if root and Path(root).is_dir():
+            return Path(root)
+    pytest.skip("no real data: neither $NASBENCH_DATA nor ../shared/data is there")
+
+
+@pytest.fixture(scope="session")
+def published(data_root: Path) -> dict:
+    """The published genotypes with their parameter counts."""
+    path = data_root / "genotypes.json"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    return json.loads(path.read_text())["genotypes"]
+
+
+def same_state(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    """Whether two networks hold the same values, bit for bit."""
+    ours, theirs = one.state_dict(), other.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(v, theirs[k]) for k, v in ours.items())
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)

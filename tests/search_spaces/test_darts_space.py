@@ -1,0 +1,209 @@
+"""The DARTS space against published counts and the paper's construction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from nasbench.errors import UserError
+from nasbench.interop import genotype
+from nasbench.nn.drop_path import DropPath, set_drop_path
+from nasbench.space import DataSpec
+from search_spaces.darts import Darts
+from search_spaces.operations import FactorizedReduce
+
+CIFAR = DataSpec(3, 32, 32, 10)
+SMALL = DataSpec(1, 8, 8, 10)
+
+
+def arch_of(spec=CIFAR, seed=0):
+    return Darts.describe(spec, channels=4, layers=3).sample(np.random.default_rng(seed))
+
+
+def count(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["DARTS_V1", "DARTS_V2", "PC_DARTS_cifar", "GDAS_V1"])
+def test_evaluation_networks_have_the_published_parameters(published, name):
+    cells = published[name]["genotype"]
+    found = genotype.parse(
+        f"{name} = Genotype(normal={cells['normal']}, reduce={cells['reduce']})"
+    )
+    arch = Darts.describe(CIFAR).arch(genotype.to_choices(found))
+    with torch.device("meta"):
+        network = Darts.freeze(arch, CIFAR, channels=36, layers=20)
+    assert count(network) == round(published[name]["computed_params_M_C36_L20"] * 1e6)
+
+
+def test_darts_v2_has_3349342_parameters():
+    text = (
+        "DARTS_V2 = Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), "
+        "('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 1), ('skip_connect', 0), "
+        "('skip_connect', 0), ('dil_conv_3x3', 2)], normal_concat=[2, 3, 4, 5], "
+        "reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), "
+        "('max_pool_3x3', 1), ('max_pool_3x3', 0), ('skip_connect', 2), ('skip_connect', 2), "
+        "('max_pool_3x3', 1)], reduce_concat=range(2, 6))"
+    )
+    arch = Darts.describe(CIFAR).arch(genotype.to_choices(genotype.parse(text)))
+    with torch.device("meta"):
+        assert count(Darts.freeze(arch, CIFAR, channels=36, layers=20)) == 3_349_342
+
+
+def test_the_supernet_has_the_1_930618_million_parameters_that_its_authors_report():
+    with torch.device("meta"):
+        assert count(Darts.supernet(CIFAR, channels=16, layers=8)) == 1_930_618
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        DataSpec(1, 8, 8, 10),
+        DataSpec(2, 9, 11, 3),
+        DataSpec(3, 28, 28, 10),
+        DataSpec(4, 17, 32, 2),
+    ],
+)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_any_channels_sizes_and_classes(spec, seed):
+    network = Darts.freeze(
+        arch_of(spec, seed), spec, channels=4, layers=3, auxiliary=True, stem_multiplier=2
+    )
+    logits, extra = network(torch.randn(2, *spec.shape))
+    assert logits.shape == extra.shape == (2, spec.classes)
+    assert network.eval()(torch.randn(2, *spec.shape)).shape == (2, spec.classes)
+
+
+def test_images_below_8x8_are_refused():
+    with pytest.raises(ValueError, match="at least 8x8"):
+        Darts(DataSpec(1, 7, 8, 2))
+
+
+@pytest.mark.parametrize("argument", ["channels", "layers", "stem_multiplier", "nodes"])
+def test_numbers_below_1_are_refused(argument):
+    with pytest.raises(ValueError, match="at least 1"):
+        Darts(SMALL, **{argument: 0})
+
+
+def test_reductions_stand_at_a_third_and_two_thirds_and_double_the_channels():
+    network = Darts.freeze(arch_of(), CIFAR, channels=4, layers=6)
+    shapes = []
+    for cell in network.cells:
+        cell.register_forward_hook(lambda m, i, out: shapes.append(tuple(out.shape[1:])))
+    network(torch.randn(1, 3, 32, 32))
+    wide = [(16, 32, 32)] * 2 + [(32, 16, 16)] * 2 + [(64, 8, 8)] * 2
+    assert shapes == wide
+
+
+def test_a_cell_computes_what_its_genotype_says():
+    sources = ((0, 1), (0, 2), (1, 3), (2, 4))
+    pairs = tuple(("skip_connect", i) for pair in sources for i in pair)
+    choices = genotype.to_choices(genotype.Genotype(pairs, pairs))
+    arch = Darts.describe(SMALL).arch(choices)
+    cell = Darts.freeze(arch, SMALL, channels=4, layers=4).eval().cells[0]
+    a, b = torch.randn(2, 1, 12, 8, 8)
+    s = [cell.preprocess0(a), cell.preprocess1(b)]
+    for one, other in sources:
+        s.append(s[one] + s[other])
+    assert torch.equal(cell(a, b), torch.cat(s[2:], 1))
+
+
+def test_drop_path_covers_every_operation_but_identities():
+    text = str(genotype.from_choices(arch_of()))
+    network = Darts.freeze(arch_of(), CIFAR, channels=4, layers=3)
+    identities = [m for m in network.modules() if isinstance(m, nn.Identity)]
+    drops = [m for m in network.modules() if isinstance(m, DropPath)]
+    assert len(identities) + len(drops) == 3 * 8, text
+    assert not any(
+        isinstance(part, nn.Identity)
+        for m in network.modules()
+        if isinstance(m, nn.Sequential) and any(isinstance(p, DropPath) for p in m)
+        for part in m
+    )
+
+
+def test_drop_path_keeps_the_mean_and_drops_whole_examples():
+    drop = DropPath()
+    drop.p = 0.3
+    out = drop(torch.ones(20_000, 2, 2))
+    values = out.flatten(1)
+    assert values.unique().tolist() == pytest.approx([0.0, 1 / 0.7])
+    assert torch.equal(values.min(1).values, values.max(1).values)
+    assert out.mean().item() == pytest.approx(1.0, abs=5 * (0.3 / 0.7 / 20_000) ** 0.5)
+    assert torch.equal(drop.eval()(torch.ones(3)), torch.ones(3))
+
+
+def test_set_drop_path_reaches_every_module():
+    network = Darts.freeze(arch_of(), CIFAR, channels=4, layers=3)
+    set_drop_path(network, 0.25)
+    assert {m.p for m in network.modules() if isinstance(m, DropPath)} == {0.25}
+
+
+@pytest.mark.parametrize(
+    ("rendition", "affine", "pool_bn"), [("darts", True, 0), ("nni", False, 1)]
+)
+def test_renditions(rendition, affine, pool_bn):
+    arch = arch_of(seed=1)
+    network = Darts.freeze(arch, CIFAR, channels=4, layers=3, rendition=rendition)
+    norms = [m for m in network.cells.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert {norm.affine for norm in norms} == {affine}
+    pools = [m for m in network.modules() if type(m).__name__ == "Pool"]
+    assert pools
+    assert {len(pool) - 1 for pool in pools} == {pool_bn}
+
+
+def test_an_unknown_rendition_is_named():
+    with pytest.raises(UserError, match="did you mean darts"):
+        Darts(SMALL, rendition="dart")
+
+
+def test_the_frozen_network_holds_nothing_the_architecture_does_not_use():
+    network = Darts.freeze(arch_of(), CIFAR, channels=4, layers=3)
+    network(torch.randn(2, 3, 32, 32)).sum().backward()
+    assert all(p.grad is not None for p in network.parameters())
+
+
+def test_factorized_reduce_at_even_sizes_is_the_authors():
+    reduce = FactorizedReduce(3, 4, affine=False).eval()
+    x = torch.randn(2, 3, 6, 6)
+    r = x.relu()
+    expected = torch.cat([reduce.conv1(r), reduce.conv2(r[:, :, 1:, 1:])], 1)
+    assert torch.equal(reduce(x), reduce.bn(expected))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "__import__('os').system('true')",
+        "Genotype(normal=[('a', 0)])",
+        "Genotype(normal=[('a',)], reduce=[('b', 1)])",
+        "Genotype(normal=[('a', 0)], reduce=[('b', 1)])",
+        "x = 3",
+        "",
+        "Genotype(normal=[",
+    ],
+)
+def test_other_texts_are_no_genotype(text):
+    with pytest.raises(UserError, match="not a DARTS genotype"):
+        genotype.parse(text)
+
+
+def test_genotype_text_round_trip():
+    domains = Darts.describe(CIFAR)
+    rng = np.random.default_rng(5)
+    for _ in range(50):
+        arch = domains.sample(rng)
+        again = genotype.to_choices(genotype.parse(Darts.text(arch)))
+        assert domains.arch(again) == arch
+
+
+def test_the_drawing_shows_both_cells():
+    normal, reduce = Darts.graphs(arch_of())
+    assert normal.title == "normal cell"
+    assert reduce.title == "reduction cell"
+    for graph in (normal, reduce):
+        assert len([e for e in graph.edges if e.label]) == 8
+        assert len([e for e in graph.edges if e.target == graph.output]) == 4
