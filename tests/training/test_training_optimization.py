@@ -69,7 +69,7 @@ def test_every_optimizer_minimizes_and_continues_bit_for_bit(name):
     def step(layer, optimization):
         loss = (layer(x) - x.sum(1, keepdim=True)).square().mean()
         optimization.minimize(loss)
-        return float(loss)
+        return loss.item()
 
     layer, optimization = start()
     losses = [step(layer, optimization) for _ in range(10)]

@@ -1,0 +1,213 @@
+"""Imports go downwards only; docs/architecture.md says the same in words."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("nasbench", "search_spaces", "retrain")
+
+# Small modules without torch, below everything.
+GROUND = {"", "errors", "graph", "optional", "provenance"}  # "" is the package, for __version__
+
+# A part of nasbench, or a package beside it -> what it may import besides GROUND.
+ALLOWED: dict[str, set[str]] = {
+    "": set(),
+    "errors": set(),
+    "graph": set(),
+    "optional": set(),
+    "provenance": set(),
+    "arguments": set(),
+    "config": set(),
+    # The catalog holds names only; what they stand for is imported when it is asked for.
+    "catalog": set(),
+    "devices": set(),
+    "seeding": set(),
+    "nn": set(),
+    "interop": set(),
+    "space": set(),
+    "supernet": {"space"},
+    "data": {"seeding"},
+    # A task tells its spaces the shape of its data: space.spec.
+    "tasks": {"data", "space"},
+    "training": {"data", "nn", "seeding"},
+    # A one-shot strategy steps by the training's objective and optimizers; it has no loop.
+    "strategies": {"seeding", "space", "supernet", "training"},
+    "store": set(),
+    "cost": set(),
+    "report": {"store"},
+    # A run draws what it found (report.drawing), and asks the catalog for spaces by their names.
+    "engine": {
+        "arguments",
+        "catalog",
+        "config",
+        "cost",
+        "data",
+        "devices",
+        "nn",
+        "report",
+        "seeding",
+        "space",
+        "store",
+        "strategies",
+        "tasks",
+        "training",
+    },
+    "cli": {
+        "arguments",
+        "catalog",
+        "config",
+        "engine",
+        "report",
+        "space",
+        "store",
+        "training",
+    },
+    "__main__": {"cli"},
+    # A space describes itself: its pictures (graph), its text (interop), and shared layers (nn).
+    "search_spaces": {"interop", "nn", "space"},
+    "retrain": {
+        "arguments",
+        "catalog",
+        "config",
+        "cost",
+        "data",
+        "engine",
+        "nn",
+        "seeding",
+        "space",
+        "store",
+        "tasks",
+        "training",
+    },
+}
+
+
+def _modules() -> Iterator[tuple[str, ast.Module]]:
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            yield name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+TREES = dict(_modules())
+
+
+def _named(node: ast.AST) -> list[str]:
+    """Return the modules that an import statement names."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute"
+        inside = [f"{node.module}.{alias.name}" for alias in node.names]
+        return [name if name in TREES else str(node.module) for name in inside]
+    return []
+
+
+def _imports(name: str) -> set[str]:
+    return {found for node in ast.walk(TREES[name]) for found in _named(node)}
+
+
+def _imports_at_load(body: list[ast.stmt]) -> set[str]:
+    """Return what is imported when the module is: neither in functions nor for types alone."""
+    found: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            found |= _imports_at_load(node.orelse)
+            continue
+        found |= set(_named(node))
+        blocks = (getattr(node, name, []) for name in ("body", "orelse", "finalbody", "handlers"))
+        found |= _imports_at_load([inner for block in blocks for inner in block])
+    return found
+
+
+def _part(module: str) -> str:
+    """Return the part that ``module`` belongs to."""
+    package, _, rest = module.partition(".")
+    return rest.partition(".")[0] if package == "nasbench" else package
+
+
+def _own(modules: set[str]) -> set[str]:
+    return {name for name in modules if name.partition(".")[0] in PACKAGES}
+
+
+def _of(*parts: str) -> list[str]:
+    return [name for name in TREES if _part(name) in parts]
+
+
+def test_every_part_is_in_the_table():
+    assert {_part(name) for name in TREES} == set(ALLOWED)
+
+
+def test_the_table_has_no_circle():
+    TopologicalSorter(ALLOWED).prepare()
+
+
+@pytest.mark.parametrize("part", ALLOWED)
+def test_a_part_imports_only_what_lies_below(part):
+    allowed = ALLOWED[part] | GROUND | {part}
+    wrong = {
+        name: sorted(bad)
+        for name in _of(part)
+        if (bad := {found for found in _own(_imports(name)) if _part(found) not in allowed})
+    }
+    assert not wrong
+
+
+def test_nasbench_reaches_spaces_and_retrain_by_name_only():
+    inside = [name for name in TREES if name.partition(".")[0] == "nasbench"]
+    reached = {found for name in inside for found in _own(_imports(name))}
+    assert {found.partition(".")[0] for found in reached} == {"nasbench"}
+
+
+def test_strategies_know_neither_tasks_nor_engine_nor_store():
+    reached, waiting = set[str](), ["strategies"]
+    while waiting:
+        part = waiting.pop()
+        reached.add(part)
+        waiting += [one for one in ALLOWED[part] if one not in reached]
+    assert not reached & {"tasks", "engine", "store", "cli", "report"}
+
+
+def test_the_engine_only_draws_with_the_report():
+    engine = {found for name in _of("engine") for found in _imports(name)}
+    used = {found for found in _own(engine) if _part(found) == "report"}
+    assert used <= {"nasbench.report.drawing"}
+
+
+@pytest.mark.parametrize("name", _of("report", "config", "catalog", "cli"))
+def test_no_torch_at_load(name):
+    loaded = _imports_at_load(TREES[name].body)
+    assert not {found for found in loaded if found.partition(".")[0] in ("torch", "torchvision")}
+
+
+def test_the_report_never_imports_torch():
+    found = {one.partition(".")[0] for name in _of("report") for one in _imports(name)}
+    assert "torch" not in found
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        ("nasbench.cli",),
+        ("nasbench.config", "nasbench.catalog"),
+        tuple(_of("report")),
+    ],
+    ids=["cli", "config and catalog", "report"],
+)
+def test_torch_stays_out_of_a_fresh_process(modules):
+    code = f"import sys, {', '.join(modules)}; print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("False", "")
