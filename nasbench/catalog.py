@@ -140,6 +140,12 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {text[0] if text else 'no reason given'}"
 
 
+def short(name: str) -> str:
+    """Return ``name`` without the folders of ``path/to/file.py:Name``: for records and tables."""
+    where, colon, attribute = name.rpartition(":")
+    return f"{Path(where).name}{colon}{attribute}" if where.endswith(".py") else name
+
+
 def fingerprint(name: str) -> str | None:
     """Return the SHA-256 of the file behind ``file.py:Class``, or ``None`` for other names."""
     where = name.rpartition(":")[0]

@@ -18,6 +18,8 @@ import yaml
 
 from nasbench.errors import UserError, unknown
 
+OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "adamax")
+
 
 def option(
     default: Any,
@@ -44,7 +46,7 @@ class TrainingConfig:
     seed: int = option(0, "Seed of everything random.", low=0)
     device: str = option("auto", "auto, cpu, cuda or cuda:N.")
     precision: str = option("fp32", "Arithmetic of the network.", allowed=("fp32", "bf16"))
-    optimizer: str = option("sgd", "Optimizer of the weights.")
+    optimizer: str = option("sgd", "Optimizer of the weights.", allowed=OPTIMIZERS)
     lr: float = option(0.025, "Highest learning rate.", low=0.0)
     final_lr: float = option(0.0, "Where the cosine schedule ends.", low=0.0)
     momentum: float = option(0.9, "Momentum of sgd and rmsprop.", low=0.0, below=1.0)
@@ -99,6 +101,11 @@ class SearchConfig(TrainingConfig):
     )
     strategy_options: dict[str, Any] = option({}, "Arguments of the strategy.")
     space_arguments: dict[str, Any] = option({}, "Arguments of the space.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.val_fraction == 0:
+            raise UserError("--val-fraction 0: must be above 0 and below 1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from nasbench.engine.problem import on_device
 from nasbench.engine.recipe import evaluation_batches, objective
 from nasbench.engine.session import Session
 from nasbench.errors import UserError
+from nasbench.training.distributed import wait
 from nasbench.training.supervised import accuracy
 from retrain import weights
 from retrain.rebuild import Found
@@ -43,20 +44,17 @@ def judge(network: nn.Module, found: Found, config: RetrainConfig, running: Sess
         UserError: the network read back answers otherwise than the one that was written.
     """
     folder = running.folder
-    model = folder.path / "model.safetensors"
     if running.leads:
-        model = weights.save(network, folder.path)
+        weights.save(network, folder.path)
+    wait()
+    model = weights.find(folder.path)
     task, loss = found.problem.task, objective(config, config.auxiliary_weight)
     images = task.open_test(lambda: _note_opening(running))
     batches = evaluation_batches(images, task.augmentation, running)
     measured = accuracy(network, batches, loss)
-    again = measured
-    if running.leads:
-        network = on_device(found.build(), running.device)
-        network.load_state_dict(weights.load(model))
-        network.eval()
-    if running.place.world == 1:
-        again = accuracy(network, batches, loss)
+    network = on_device(found.build(), running.device)
+    network.load_state_dict(weights.load(model))
+    again = accuracy(network.eval(), batches, loss)
     if again != measured:
         raise UserError(
             f"{model} answers otherwise than the network it was written from: "

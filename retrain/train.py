@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nasbench import catalog
 from nasbench.config import RetrainConfig
 from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import multiply_adds
@@ -85,7 +86,8 @@ def run_retrain(
     space = space_of(checkpoint, config.space)
     found = rebuild(checkpoint, space, task, config.space_arguments)
     name = str(checkpoint.strategy.get("name", "imported"))
-    with session("retrain", name, task.name, config, resumed) as running:
+    short = catalog.short(checkpoint.task)
+    with session("retrain", catalog.short(name), short, config, resumed) as running:
         if running.leads:
             checkpoint.write(running.folder.path / "checkpoint.json")
         unit = _unit(found, config, running)
@@ -154,6 +156,14 @@ def _told(unit: Supervised, found: Found, running: Session, observer: Observer) 
     return Several(told)
 
 
+def _shortened(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration without the folders of a user's own files."""
+    names: dict[str, Any] = {
+        k: catalog.short(config[k]) for k in ("strategy", "space", "task") if k in config
+    }
+    return {**config, **names}
+
+
 def _record(
     checkpoint: Checkpoint,
     found: Found,
@@ -167,14 +177,14 @@ def _record(
     shaped = {k: v for k, v in config.to_json().items() if k not in NOT_COMPARED}
     return Record(
         run=running.folder.name,
-        method=str(checkpoint.strategy.get("name", "imported")),
-        task=checkpoint.task,
-        space=checkpoint.space["name"],
+        method=catalog.short(str(checkpoint.strategy.get("name", "imported"))),
+        task=catalog.short(checkpoint.task),
+        space=catalog.short(checkpoint.space["name"]),
         arch_id=found.arch.id,
         search_run=checkpoint.run,
         search_seed=checkpoint.seed,
         retrain_seed=config.seed,
-        search_config=checkpoint.search,
+        search_config=_shortened(checkpoint.search),
         retrain_config=shaped,
         test_accuracy=verdict.accuracy,
         val_accuracy=checkpoint.metrics.get("val_accuracy"),

@@ -10,8 +10,15 @@ from torch import Tensor, nn
 from nasbench.optional import available
 from nasbench.store import atomic
 
+NAMES = ("model.safetensors", "model.pt")
 
-def save(network: nn.Module, folder: Path) -> Path:
+
+def find(folder: Path) -> Path:
+    """Return the weights' file in ``folder``."""
+    return next(folder / name for name in NAMES if (folder / name).exists())
+
+
+def save(network: nn.Module, folder: Path) -> None:
     """Write ``model.safetensors``, or ``model.pt`` where safetensors is not installed.
 
     Raises:
@@ -22,15 +29,12 @@ def save(network: nn.Module, folder: Path) -> Path:
         for name, value in network.state_dict().items()
     }
     if not available("safetensors.torch"):
-        path = folder / "model.pt"
-        atomic.write(path, lambda file: torch.save(tensors, file))
-        return path
+        atomic.write(folder / "model.pt", lambda file: torch.save(tensors, file))
+        return
     from safetensors.torch import save as to_bytes
 
-    path = folder / "model.safetensors"
     packed = to_bytes(tensors, metadata={"format": "pt"})
-    atomic.write(path, lambda file: file.write(packed))
-    return path
+    atomic.write(folder / "model.safetensors", lambda file: file.write(packed))
 
 
 def load(path: Path) -> dict[str, Tensor]:

@@ -6,6 +6,10 @@ import json
 import os
 from pathlib import Path
 
+# One thread each, here and in every process that a test starts: tests run side by side, and
+# threads that wait for each other's cores slow small networks down a hundredfold.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 import pytest
 import torch
 

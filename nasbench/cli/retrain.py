@@ -51,17 +51,18 @@ def _retrain(
             extra = {"CHECKPOINT": checkpoint, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("retrain", resume, given, extra)
             options = RetrainConfig.from_layers(folder.info["config"])
-            _tell(run(Checkpoint.read(folder.path), options, observer, folder), as_json)
+            done = run(Checkpoint.read(folder.path), options, observer, folder)
+            _tell(done, options, as_json)
             return
         if checkpoint is None:
             raise UserError("which CHECKPOINT? nasbench search writes one")
         found = Checkpoint.read(checkpoint)
         options = configure(found, *running.layers(given, config, o))
         for seed in range(options.seed, options.seed + seeds):
-            _tell(run(found, replace(options, seed=seed), observer), as_json)
+            _tell(run(found, replace(options, seed=seed), observer), options, as_json)
 
 
-def _tell(done: Any, as_json: bool) -> None:
+def _tell(done: Any, options: RetrainConfig, as_json: bool) -> None:
     """Print the result and where it is."""
     record: Record | None = done.record
     if record is None:
@@ -76,4 +77,5 @@ def _tell(done: Any, as_json: bool) -> None:
     running.tell(f"network: {record.params:,} parameters, {record.macs:,} multiply-adds")
     running.tell(f"weights: {done.model}")
     running.tell(f"record:  {done.record_path}")
-    running.tell(f"next:    nasbench leaderboard --task {record.task}")
+    results = running.out_flag(options.out, "--results")
+    running.tell(f"next:    nasbench leaderboard --task {record.task}{results}")

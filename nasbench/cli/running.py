@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,11 @@ def to_resume(verb: str, run: str, given: Mapping[str, Any], more: Mapping[str, 
     return folder
 
 
+def out_flag(out: Path, name: str = "--out") -> str:
+    """Return the flag that the next command needs to find ``out``, or ``""`` for the default."""
+    return "" if out == Path("results") else f" {name} {shlex.quote(str(out))}"
+
+
 @contextmanager
 def stoppable(verb: str) -> Iterator[None]:
     """Tell how to go on when a signal stops the run."""
@@ -73,7 +79,7 @@ def stoppable(verb: str) -> Iterator[None]:
         yield
     except Stopped as stopped:
         if leads():
-            run = stopped.run or "RUN"
+            run = shlex.quote(stopped.run)
             typer.echo(f"{stopped}; continue with: nasbench {verb} --resume {run}", err=True)
         raise typer.Exit(128 + stopped.signal) from stopped
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,7 +48,7 @@ def _search(
             extra = {"STRATEGY": strategy, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("search", resume, given, extra)
             options = SearchConfig.from_layers(folder.info["config"])
-            _tell(run_search(options, observer, folder), as_json)
+            _tell(run_search(options, observer, folder), options, as_json)
             return
         named, assigned = running.layers(given, config, o)
         named["strategy"] = strategy or named.get("strategy")
@@ -55,10 +56,10 @@ def _search(
             raise UserError("which STRATEGY? see: nasbench list strategies")
         options = configure(named, assigned)
         for seed in range(options.seed, options.seed + seeds):
-            _tell(run_search(replace(options, seed=seed), observer), as_json)
+            _tell(run_search(replace(options, seed=seed), observer), options, as_json)
 
 
-def _tell(found: Found, as_json: bool) -> None:
+def _tell(found: Found, options: SearchConfig, as_json: bool) -> None:
     """Print what was found, where it is, and what to type next."""
     if as_json:
         running.tell(json.dumps(_plain(found)))
@@ -69,7 +70,8 @@ def _tell(found: Found, as_json: bool) -> None:
         running.tell(f"drawing:    {path}")
     if found.note:
         running.tell(f"note:       {found.note}")
-    running.tell(f"next:       nasbench retrain {found.checkpoint}")
+    out = running.out_flag(options.out)
+    running.tell(f"next:       nasbench retrain {shlex.quote(str(found.checkpoint))}{out}")
 
 
 def _plain(found: Found) -> dict[str, Any]:

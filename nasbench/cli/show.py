@@ -54,7 +54,7 @@ def command(
         "strategy": found.strategy.get("name"),
         "task": found.task,
         "seed": found.seed,
-        **found.metrics,
+        **{f"search {name}": value for name, value in found.metrics.items() if name != "epoch"},
         **found.cost,
     }
     if as_json:
@@ -63,7 +63,8 @@ def command(
         return
     typer.echo(f"{kind.text(arch)}\n")
     for name, value in facts.items():
-        typer.echo(f"{name.replace('_', ' ')}: {value}")
+        shown = f"{value:.4g}" if isinstance(value, float) else value
+        typer.echo(f"{name.replace('_', ' ')}: {shown}")
     for path in drawn.paths:
         typer.echo(f"drawing: {path}")
     if drawn.note:

@@ -24,7 +24,12 @@ def load_task(config: TrainingConfig, name: str) -> Task:
     Raises:
         UserError: it is unknown, its data cannot be had, or it has fewer images than the limit.
     """
-    task: Task = catalog.resolve("task", name)(data_dir=config.data_dir)
+    load = catalog.resolve("task", name)
+    if isinstance(load, type) or not callable(load):
+        raise UserError(f"task {name!r}: must be a function that returns a nasbench Task")
+    task = load(data_dir=config.data_dir)
+    if not isinstance(task, Task):
+        raise UserError(f"task {name!r}: returned {type(task).__name__}, not a nasbench Task")
     limit, n = config.limit_train, len(task.train)
     if limit is None or limit == n:
         return task
@@ -71,7 +76,7 @@ class Problem:
         """
         try:
             domains = space.describe(task.spec, **arguments)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RuntimeError) as error:
             raise UserError(f"space {space.__name__}: {error}") from error
         return cls(task, space, arguments, domains)
 

@@ -57,7 +57,7 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> SearchConfi
         UserError: an option or argument is unknown, of the wrong type or out of range.
     """
     asked = SearchConfig.from_layers(given)
-    strategy, space = catalog.resolve("strategy", asked.strategy), load_space(asked.space)
+    strategy, space = load_strategy(asked.strategy), load_space(asked.space)
     catalog.check("task", asked.task)
     own, network = arguments.split(
         assignments, arguments.of_dataclass(strategy.Options), arguments.of_space(space)
@@ -72,6 +72,18 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> SearchConfi
     )
 
 
+def load_strategy(name: str) -> type[OneShotStrategy] | type[SampledStrategy]:
+    """Return the strategy of that name.
+
+    Raises:
+        UserError: it is unknown, or follows neither protocol.
+    """
+    found = catalog.resolve("strategy", name)
+    if not (isinstance(found, type) and issubclass(found, OneShotStrategy | SampledStrategy)):
+        raise UserError(f"strategy {name!r}: must be a OneShotStrategy or SampledStrategy")
+    return found
+
+
 def run_search(
     config: SearchConfig, observer: Observer, resumed: RunFolder | None = None
 ) -> Found:
@@ -81,10 +93,12 @@ def run_search(
         Stopped: a signal asked to stop; the run can be resumed.
         UserError: something that the user can mend.
     """
-    strategy = catalog.resolve("strategy", config.strategy)
-    space = load_space(config.space)
+    strategy, space = load_strategy(config.strategy), load_space(config.space)
     problem = Problem.of(load_task(config, config.task), space, config.space_arguments)
-    with session("search", config.strategy, config.task, config, resumed) as running:
+    if not problem.domains:
+        raise UserError(f"space {config.space!r} has no choices: there is nothing to search")
+    name, short = catalog.short(config.strategy), catalog.short(config.task)
+    with session("search", name, short, config, resumed) as running:
         outcome = _drive(strategy, problem, config, running, observer)
         path = running.folder.path / "checkpoint.json"
         drawing = draw(space.graphs(outcome.arch), path.with_name("architecture"))
@@ -95,14 +109,16 @@ def run_search(
 
 
 def _drive(
-    strategy: Any, problem: Problem, config: SearchConfig, running: Session, observer: Observer
+    strategy: type[OneShotStrategy] | type[SampledStrategy],
+    problem: Problem,
+    config: SearchConfig,
+    running: Session,
+    observer: Observer,
 ) -> Outcome:
     """Hand the search to the driver of the strategy's protocol."""
     if issubclass(strategy, OneShotStrategy):
         return oneshot.search(strategy, problem, config, running, observer)
-    if issubclass(strategy, SampledStrategy):
-        return sampled.search(strategy, problem, config, running, observer)
-    raise UserError(f"strategy {config.strategy!r}: must be a OneShotStrategy or SampledStrategy")
+    return sampled.search(strategy, problem, config, running, observer)
 
 
 def comparable(config: SearchConfig) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def _status(running: Session) -> Iterator[None]:
         yield
     except (Stopped, KeyboardInterrupt) as stopped:
         if isinstance(stopped, Stopped):
-            stopped.run = running.folder.name
+            stopped.run = str(running.folder.path)
         _note(running, status="stopped", error=str(stopped) or "interrupted")
         raise
     except Exception as error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import tempfile
+import textwrap
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,12 +51,14 @@ class ToTensorBoard(Silent):
             Why there is none, for a network that cannot be traced; else ``""``.
         """
         example = torch.zeros(1, *shape, device=next(network.parameters()).device)
-        with evaluating(network), warnings.catch_warnings():
+        # torch prints its own words when it fails; the standard output is for results.
+        silence = contextlib.redirect_stdout(io.StringIO())
+        with evaluating(network), warnings.catch_warnings(), silence:
             warnings.simplefilter("ignore")  # tracing warns of every Python number
             try:
                 self.writer.add_graph(network, example)
-            except (RuntimeError, TypeError, ValueError) as error:
-                return f"no graph for TensorBoard: {str(error).splitlines()[0]}"
+            except Exception as error:  # noqa: BLE001  (tracing runs the user's own code)
+                return f"no graph for TensorBoard: {textwrap.shorten(str(error), 200)}"
         return ""
 
     def drawing(self, graphs: Sequence[Graph]) -> None:

@@ -18,6 +18,9 @@ Reduction = Literal["sum", "mean", "concat", "none"]
 class InputChoice(Choice):
     """Some of several inputs, each optionally through a layer of its own.
 
+    Layers that belong to one input go into ``edges``: what is built outside of the choice is built
+    under every architecture, used or not.
+
     Args:
         n_candidates: how many inputs there are.
         n_chosen: how many of them are chosen.

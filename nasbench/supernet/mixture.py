@@ -59,6 +59,12 @@ class Mixture(nn.Module):
         self.domains = domains
         choices = [m for m in network.modules() if isinstance(m, Choice)]
         self._by_label = {choice.label: choice for choice in choices}
+        for label in domains:
+            if label not in self._by_label:
+                raise UserError(
+                    f"the choice {label!r} is no part of the network: keep it as an attribute "
+                    "of its module; the strategy 'random' takes it as it is"
+                )
         for choice in choices:
             _check(choice)
             choice.relax(self)

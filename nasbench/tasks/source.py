@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ class Source:
                 for path in (Path(temporary) / self.folder).iterdir():
                     path.replace(target / path.name)
         except (OSError, RuntimeError, HTTPException) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = textwrap.shorten(str(error), 80) or type(error).__name__
             raise self._absent(root, f"the download failed ({reason})") from error
         return target
 

@@ -39,6 +39,12 @@ def average(tensors: Sequence[Tensor]) -> None:
         tensor.copy_(part.view_as(tensor))
 
 
+def wait() -> None:
+    """Wait until every process is here, for example before reading what the first one wrote."""
+    if place().world > 1:
+        dist.barrier()
+
+
 def total(tensor: Tensor) -> Tensor:
     """Return the sum of ``tensor`` over the processes."""
     if place().world > 1:

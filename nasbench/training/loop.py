@@ -18,7 +18,7 @@ from torch import Tensor
 from nasbench.errors import UserError
 from nasbench.nn.processes import place
 from nasbench.seeding import global_state, restore_global_state
-from nasbench.training.distributed import any_process
+from nasbench.training.distributed import any_process, average
 from nasbench.training.early_stopping import EarlyStopping
 from nasbench.training.stopping import Stopped, StopSignal
 
@@ -125,8 +125,10 @@ class Progress:
         self.step += 1
 
     def means(self) -> dict[str, float]:
-        """Return the current epoch's means."""
-        return {name: float(total) / self.step for name, total in self.sums.items()}
+        """Return the current epoch's means, over the steps and over the processes."""
+        sums = torch.stack([total.double() for total in self.sums.values()])
+        average([sums])
+        return dict(zip(self.sums, (sums / self.step).tolist(), strict=True))
 
 
 class Loop:
@@ -199,9 +201,10 @@ class Loop:
         """Raise if a loss of this epoch was not finite."""
         p = self.progress
         bad = -1 if p.bad_step is None else int(p.bad_step)
-        if bad >= 0:
+        if any_process(bad >= 0, self.unit.device):
+            step = f"step {bad + 1}" if bad >= 0 else "in another process"
             raise UserError(
-                f"the loss is not finite at epoch {p.epoch + 1}, step {bad + 1}: "
+                f"the loss is not finite at epoch {p.epoch + 1}, {step}: "
                 "the last good state is kept; try a lower --lr or --precision fp32"
             )
 

@@ -13,7 +13,7 @@ class Stopped(Exception):
 
     Attributes:
         signal: the number of the signal, for the exit status.
-        run: the run's name, once somebody who knows it has passed this on.
+        run: what ``--resume`` takes, once somebody who knows it has passed this on.
     """
 
     def __init__(self, epoch: int, step: int, number: int = signal.SIGINT) -> None:

@@ -155,7 +155,7 @@ def test_size_of_the_darts_space_is_the_papers():
     ],
 )
 def test_a_wrong_architecture_is_named(domains, choices, words):
-    with pytest.raises(UserError, match=".") as caught:
+    with pytest.raises(UserError) as caught:
         domains.arch(choices)
     assert words in str(caught.value)
 

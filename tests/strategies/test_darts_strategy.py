@@ -206,7 +206,7 @@ def test_state_continues_bit_for_bit():
     ("options", "words"),
     [
         ({"order": 3}, "order=3: allowed: 1, 2"),
-        ({"arch_lr": 0.0}, "arch_lr=0.0: must be above 0"),
+        ({"arch_lr": 0.0}, "arch_lr=0.0: must be a number above 0"),
         ({"arch_weight_decay": -1.0}, "arch_weight_decay=-1.0"),
     ],
 )

@@ -7,6 +7,7 @@ second order it looks through one step of the weights.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +39,12 @@ class DartsOptions:
     def __post_init__(self) -> None:
         if self.order not in (1, 2):
             raise UserError(f"-o order={self.order}: allowed: 1, 2")
-        if self.arch_lr <= 0:
-            raise UserError(f"-o arch_lr={self.arch_lr}: must be above 0")
-        if self.arch_weight_decay < 0:
-            raise UserError(f"-o arch_weight_decay={self.arch_weight_decay}: must be at least 0")
+        if not 0 < self.arch_lr < math.inf:
+            raise UserError(f"-o arch_lr={self.arch_lr}: must be a number above 0")
+        if not 0 <= self.arch_weight_decay < math.inf:
+            raise UserError(
+                f"-o arch_weight_decay={self.arch_weight_decay}: must be a number of at least 0"
+            )
 
 
 class DartsStrategy(OneShotStrategy):

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from nasbench.errors import UserError
+from nasbench.store.runs import RunFolder, all_runs, find
+
+INFO = {"task": "digits", "seed": 3}
+
+
+def make(results, name: str) -> RunFolder:
+    """Make a run whose folder's name is known."""
+    folder = RunFolder.create(results, "search", "darts", INFO)
+    return RunFolder(folder.path.rename(folder.path.with_name(name)))
+
+
+def test_a_new_folder(tmp_path):
+    folder = RunFolder.create(tmp_path, "search", "darts", INFO)
+    assert folder.path.parent == tmp_path / "runs"
+    assert re.fullmatch(r"\d{8}-\d{6}-search-darts-digits-s3-[0-9a-f]{4}", folder.name)
+    info = json.loads((folder.path / "run.json").read_text())
+    assert info == {
+        "format": "nasbench-run/1",
+        "verb": "search",
+        "name": "darts",
+        "status": "running",
+        "pid": os.getpid(),
+        **INFO,
+    }
+    folder.update(status="done", cost={"device_seconds": 1.5})
+    assert RunFolder(folder.path).info == {**info, "status": "done", "cost": folder.info["cost"]}
+
+
+def test_names_are_fit_for_the_file_system(tmp_path):
+    folder = RunFolder.create(tmp_path, "search", "my/strategy.py:Mine", {**INFO, "task": "../x"})
+    assert folder.path.parent == tmp_path / "runs"
+    assert "search-my_strategy.py_Mine-.._x-s3-" in folder.name
+
+
+def test_find(tmp_path, monkeypatch):
+    first, second = (make(tmp_path, f"20260101-00000{n}-search-s0-ab{n}") for n in (1, 2))
+    assert find(tmp_path, first.name).path == first.path
+    assert find(tmp_path, "ab2").path == second.path
+    assert find(tmp_path, str(second.path)).path == second.path
+    monkeypatch.chdir(second.path.parent)
+    assert find(tmp_path / "elsewhere", second.name).path.resolve() == second.path
+    with pytest.raises(UserError, match=r"--resume b1 is no run under .*ab1, .*ab2"):
+        find(tmp_path, "b1")  # the end of a name begins after a dash
+
+
+def test_a_name_that_is_not_enough(tmp_path):
+    for n in (1, 2):
+        make(tmp_path, f"20260101-00000{n}-search-s0-abcd")
+    with pytest.raises(UserError, match="names several runs") as error:
+        find(tmp_path, "abcd")
+    assert "20260101-000001-search-s0-abcd, 20260101-000002-search-s0-abcd" in str(error.value)
+
+
+def test_no_runs_at_all(tmp_path):
+    with pytest.raises(UserError, match=r"no run under .*: none$"):
+        find(tmp_path, "x")
+
+
+def test_status_of_a_killed_run(tmp_path):
+    folder = RunFolder.create(tmp_path, "search", "darts", INFO)
+    assert folder.status == "running"  # this very process
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    folder.update(pid=gone.pid)
+    assert folder.status == "stopped"
+    folder.update(pid=0)
+    assert folder.status == "stopped"
+
+
+@pytest.mark.parametrize("status", ["done", "failed", "stopped"])
+def test_an_ended_run_keeps_its_status(tmp_path, status):
+    folder = RunFolder.create(tmp_path, "search", "darts", INFO)
+    folder.update(status=status)
+    assert RunFolder(folder.path).status == status
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"format": "nasbench-run/9"}'])
+def test_folders_that_are_no_runs(tmp_path, content):
+    good = make(tmp_path, "20260101-000000-search-s0-good")
+    bad = tmp_path / "runs" / "bad"
+    bad.mkdir()
+    (bad / "run.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"run\.json"):
+        RunFolder(bad)
+    assert [run.name for run in all_runs(tmp_path)] == [good.name]
+
+
+def test_a_folder_without_run_json(tmp_path):
+    with pytest.raises(UserError, match="is not a run folder"):
+        RunFolder(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "results").write_text("a file")
+    with pytest.raises(UserError, match=r"cannot write .*results"):
+        RunFolder.create(tmp_path / "results", "search", "darts", INFO)
+
+
+def test_a_full_disk_keeps_the_old_run_json(tmp_path, full_disk):
+    folder = RunFolder.create(tmp_path, "search", "darts", INFO)
+    full_disk()
+    with pytest.raises(UserError, match="No space left on device"):
+        folder.update(status="done")
+    assert RunFolder(folder.path).info["status"] == "running"

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+
+import pytest
+
+from nasbench import catalog
+from nasbench.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, table in catalog.TABLES.items() for name in table]
+)
+def test_every_name_stands_for_something(kind, name):
+    catalog.check(kind, name)
+    found = catalog.resolve(kind, name)
+    module, _, attribute = catalog.TABLES[kind][name].target.partition(":")
+    assert (found.__module__, found.__name__) == (module, attribute)
+
+
+@pytest.mark.parametrize("name", catalog.ENTRY_POINTS)
+def test_every_entry_point_is_there(name):
+    module, _, attribute = catalog.ENTRY_POINTS[name].partition(":")
+    assert catalog.entry_point(name) is getattr(sys.modules[module], attribute)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "near"),
+    [("strategy", "dart", "darts"), ("strategy", "randon", "random"), ("task", "mnst", "mnist"),
+     ("task", "fashion_mnist", "fashion-mnist"), ("space", "DARTS", None)],
+)  # fmt: skip
+def test_an_unknown_name_is_told_with_the_nearest(kind, name, near):
+    with pytest.raises(UserError) as error:
+        catalog.resolve(kind, name)
+    hint = f"did you mean {near}" if near else "allowed: "
+    assert str(error.value).startswith(f"unknown {kind} '{name}': {hint}")
+    listed = str(error.value).partition("allowed: ")[2].split(", ")
+    assert listed == [*catalog.TABLES[kind], "file.py:Class", "package.module:Class"]
+
+
+def test_a_class_in_a_module():
+    assert catalog.resolve("space", "collections:OrderedDict").__name__ == "OrderedDict"
+
+
+def test_two_files_of_one_name_stay_apart(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "mine.py").write_text(f"class Mine: where = '{folder}'\n")
+    found = [catalog.resolve("space", f"{tmp_path / name}/mine.py:Mine") for name in "ab"]
+    assert [kind.where for kind in found] == ["a", "b"]
+    assert [sys.modules[kind.__module__].Mine for kind in found] == found
+
+
+def test_a_file_is_read_as_it_is_now(tmp_path):
+    path = tmp_path / "mine.py"
+    for text in ("before", "after, and longer"):
+        path.write_text(f"class Mine: where = '{text}'\n")
+        assert catalog.resolve("space", f"{path}:Mine").where == text
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("class Mine(\n", "cannot be imported: SyntaxError: '(' was never closed"),
+        ("import no_such_module\n", "cannot be imported: ModuleNotFoundError: No module named"),
+        ("raise ValueError('a\\nb')\n", "cannot be imported: ValueError: a"),
+        ("raise ValueError\n", "cannot be imported: ValueError: no reason given"),
+    ],
+)
+def test_a_file_that_cannot_be_imported(tmp_path, content, words):
+    path = tmp_path / "mine.py"
+    path.write_text(content)
+    before = set(sys.modules)
+    with pytest.raises(UserError, match=re.escape(words)) as error:
+        catalog.resolve("space", f"{path}:Mine")
+    assert str(error.value).startswith(f"space '{path}' ")
+    assert "\n" not in str(error.value)
+    assert not {name for name in set(sys.modules) - before if name.startswith("mine")}
+
+
+def test_a_class_that_the_file_lacks(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from pathlib import Path\nclass Mine: pass\nclass Other: pass\n")
+    with pytest.raises(UserError) as error:
+        catalog.resolve("space", f"{path}:Mien")
+    assert str(error.value) == (
+        f"unknown space in {path} 'Mien': did you mean Mine? allowed: Mine, Other"
+    )
+
+
+@pytest.mark.parametrize("name", ["no_such_module:X", ":X", "..:X", "json.no:X"])
+def test_a_module_that_cannot_be_imported(name):
+    with pytest.raises(UserError, match=r"^strategy '.*' cannot be imported: \w+: ."):
+        catalog.resolve("strategy", name)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(UserError, match=r"gone\.py': there is no such file$"):
+        catalog.resolve("task", f"{tmp_path}/gone.py:load")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("darts", "darts"),
+        ("a/b/mine.py:Mine", "mine.py:Mine"),
+        ("mine.py:Mine", "mine.py:Mine"),
+        ("package.module:Mine", "package.module:Mine"),
+    ],
+)
+def test_names_without_folders(name, expected):
+    assert catalog.short(name) == expected
+
+
+def test_fingerprint(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_bytes(b"class Mine: pass\n")
+    expected = hashlib.sha256(b"class Mine: pass\n").hexdigest()
+    assert catalog.fingerprint(f"{path}:Mine") == expected
+    assert catalog.fingerprint("darts") is None
+    assert catalog.fingerprint("search_spaces.darts:Darts") is None

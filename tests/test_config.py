@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from nasbench.config import RetrainConfig, SearchConfig, TrainingConfig, flag, read_yaml
+from nasbench.errors import UserError
+
+
+def test_later_layers_win_and_none_leaves_alone():
+    config = SearchConfig.from_layers(
+        {"epochs": 2, "lr": 0.5, "task": "mnist"}, {"epochs": 3, "lr": None}, {"batch-size": 7}
+    )
+    assert (config.epochs, config.lr, config.task, config.batch_size) == (3, 0.5, "mnist", 7)
+    assert config.momentum == SearchConfig().momentum
+
+
+def test_json_and_back():
+    config = SearchConfig(data_dir=Path("a/b"), limit_train=5, strategy_options={"order": 2})
+    plain = json.loads(json.dumps(config.to_json()))
+    assert plain["data_dir"] == "a/b"
+    assert SearchConfig.from_layers(plain) == config
+
+
+@pytest.mark.parametrize("kind", [SearchConfig, RetrainConfig])
+def test_dictionaries_are_not_shared(kind):
+    kind().space_arguments["x"] = 1
+    assert kind().space_arguments == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("lr", 1, 1.0),
+        ("lr", "1e-3", 0.001),  # YAML 1.1 takes it for a text
+        ("out", "x/y", Path("x/y")),
+        ("data_dir", Path("x"), Path("x")),
+        ("limit_train", 5, 5),
+        ("device", "cuda:1", "cuda:1"),
+    ],
+)
+def test_values_that_serve(name, value, expected):
+    made = getattr(TrainingConfig.from_layers({name: value}), name)
+    assert made == expected
+    assert type(made) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("epochs", "3", "--epochs '3': must be of type int"),
+        ("epochs", 3.0, "--epochs 3.0: must be of type int"),
+        ("epochs", True, "--epochs True: must be of type int"),
+        ("lr", "fast", "--lr 'fast': must be of type float"),
+        ("lr", False, "--lr False: must be of type float"),
+        ("limit_train", "all", "--limit-train 'all': must be of type int"),
+        ("data_dir", 3, "--data-dir 3: must be of type Path"),
+        ("task", ["mnist"], "--task ['mnist']: must be of type str"),
+        ("strategy_options", [1], "--strategy-options [1]: must be of type dict"),
+        ("epochs", 0, "--epochs 0: must be at least 1"),
+        ("limit_train", 1, "--limit-train 1: must be at least 2"),
+        ("lr", float("nan"), "--lr nan: must be at least 0.0"),
+        ("momentum", 1.0, "--momentum 1.0: must be below 1.0"),
+        ("val_fraction", 1.0, "--val-fraction 1.0: must be below 1.0"),
+        ("precision", "fp8", "unknown --precision 'fp8': did you mean fp32? allowed: fp32, bf16"),
+        ("preset", "fast", "unknown --preset 'fast': allowed: quick, paper"),
+        ("schedule", "cosin", "unknown --schedule 'cosin': did you mean cosine?"),
+        ("epoch", 3, "unknown option 'epoch': did you mean epochs? allowed: preset, epochs, "),
+    ],
+)
+def test_values_that_do_not_fit(name, value, words):
+    with pytest.raises(UserError) as error:
+        SearchConfig.from_layers({name: value})
+    assert str(error.value).startswith(words)
+
+
+def test_patience_needs_a_validation():
+    with pytest.raises(UserError, match="--patience 3 needs --val-fraction above 0"):
+        RetrainConfig(patience=3)
+    assert RetrainConfig(patience=3, val_fraction=0.1).patience == 3
+
+
+def test_flags():
+    assert flag("val_fraction") == "--val-fraction"
+    for kind in (SearchConfig, RetrainConfig):
+        assert all(entry.metadata["help"].endswith(".") for entry in fields(kind))
+
+
+def test_read_yaml(tmp_path):
+    path = tmp_path / "options.yaml"
+    path.write_text("epochs: 3\noptions:\n  order: 2\n1: x\n")
+    assert read_yaml(path) == {"epochs": 3, "options": {"order": 2}, "1": "x"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a: [1\n", "not YAML: "),
+        (b"\ta: 1\n", "not YAML: "),
+        (b"a: !!python/object:os.system x\n", "not YAML: "),
+        (b"- a\n", "expected 'option: value' lines"),
+        (b"", "expected 'option: value' lines"),
+        (b"\xff\xfe\xfd", "cannot be read: "),
+    ],
+)
+def test_read_yaml_of_bad_files(tmp_path, content, words):
+    path = tmp_path / "options.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        read_yaml(path)
+    assert str(error.value).startswith(f"--config {path}: {words}")
+    assert "\n" not in str(error.value)
+
+
+def test_read_yaml_without_a_file(tmp_path):
+    with pytest.raises(UserError, match=r"cannot be read: No such file or directory$"):
+        read_yaml(tmp_path / "gone.yaml")
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        read_yaml(tmp_path)

@@ -1,0 +1,119 @@
+"""Two processes with the same global batch give what one process gives, up to rounding."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from safetensors.torch import load_file
+from torch import nn
+
+from nasbench.nn.sync_batchnorm import synchronize
+from nasbench.store.journal import Journal
+from nasbench.training.distributed import any_process, average, total
+
+SMALL = ["--limit-train", "120", "--batch-size", "20", "--epochs", "2"]
+SPACE = ["--space", str(Path(__file__).parents[2] / "examples" / "my_space.py") + ":MySpace"]
+
+
+def nasbench(arguments, processes=1):
+    launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
+    start = [sys.executable, *(launcher if processes > 1 else []), "-m", "nasbench"]
+    done = subprocess.run(
+        [*start, *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def losses(out, run):
+    epochs = Journal(out / "runs" / run / "journal.jsonl").epochs()
+    return [epoch["loss"] for epoch in epochs]
+
+
+@pytest.mark.slow
+def test_search_and_retrain_in_two_processes(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    search = ["search", "darts", *SMALL, *SPACE, "--json", "--out"]
+    alone, together = nasbench([*search, str(one)]), nasbench([*search, str(two)], 2)
+    assert losses(two, together["run"]) == pytest.approx(losses(one, alone["run"]), rel=1e-3)
+    assert len(list((two / "runs").iterdir())) == 1
+    how = ["--cutout", "2", *SMALL, *SPACE, "--json", "--out"]
+    retrain = ["retrain", alone["checkpoint"], *how]
+    alone, together = nasbench([*retrain, str(one)]), nasbench([*retrain, str(two)], 2)
+    assert losses(two, together["run"]) == pytest.approx(losses(one, alone["run"]), rel=1e-3)
+    ours, theirs = load_file(alone["model"]), load_file(together["model"])
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        assert torch.allclose(value, theirs[name], rtol=1e-2, atol=1e-3), name
+    assert together["test_openings"] == 1
+
+
+def _norm(x):
+    torch.manual_seed(0)
+    layer = nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3, affine=False)).double()
+    with torch.no_grad():
+        layer[0].weight.uniform_(0.5, 2)
+    return layer, (layer(x) * torch.arange(x.numel() * 1.0).view_as(x).sin())
+
+
+def _in_one_of_two(rank, folder):
+    """Compare this process's half of a synchronized BN with one BN over everything."""
+    store = dist.FileStore(f"{folder}/store", 2)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=2)
+    x = torch.randn(6, 3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    full = x.clone().requires_grad_()
+    layer, out = _norm(full)
+    weights = torch.arange(x.numel() * 1.0).view_as(x).sin()
+    out.sum().backward()
+    torch.manual_seed(0)
+    mine = x[rank::2].clone().requires_grad_()
+    other = nn.Sequential(nn.BatchNorm2d(3), nn.BatchNorm2d(3, affine=False)).double()
+    other.load_state_dict({**layer.state_dict(), **_fresh(layer)})
+    synchronize(other)
+    found = other(mine) * weights[rank::2]
+    found.sum().backward()
+    torch.testing.assert_close(found, out.detach()[rank::2])
+    torch.testing.assert_close(mine.grad, full.grad[rank::2])
+    gradients = [p.grad for p in other.parameters()]
+    average(gradients)
+    for gradient, parameter in zip(gradients, layer.parameters(), strict=True):
+        torch.testing.assert_close(2 * gradient, parameter.grad)
+    for name in ("running_mean", "running_var"):
+        torch.testing.assert_close(getattr(other[0], name), getattr(layer[0], name))
+    assert total(torch.tensor(float(rank))).item() == 1.0
+    assert any_process(rank == 1, torch.device("cpu"))
+    assert not any_process(False, torch.device("cpu"))
+    dist.destroy_process_group()
+
+
+def _fresh(layer):
+    """Return the running statistics as they were before the first batch."""
+    state = {}
+    for name, value in layer.state_dict().items():
+        if name.endswith("running_mean"):
+            state[name] = torch.zeros_like(value)
+        if name.endswith("running_var"):
+            state[name] = torch.ones_like(value)
+    return state
+
+
+def test_bn_and_averages_over_two_processes_are_those_of_one(tmp_path):
+    torch.multiprocessing.spawn(_in_one_of_two, args=(str(tmp_path),), nprocs=2)
+
+
+def test_alone_nothing_is_averaged():
+    tensor = torch.ones(2)
+    average([tensor])
+    assert total(tensor) is tensor
+    assert any_process(True, torch.device("cpu"))
