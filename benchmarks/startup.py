@@ -1,6 +1,6 @@
 """How long ``nasbench --help`` takes: the median of ten, after one that is not counted.
 
-    python benchmarks/startup.py
+python benchmarks/startup.py
 """
 
 import json
