@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from nasbench import trust
 from nasbench.errors import UserError, unknown
 
 
@@ -92,11 +93,26 @@ def check(kind: str, name: str) -> None:
         raise unknown(kind, name, [*TABLES[kind], "file.py:Class", "package.module:Class"])
 
 
+def check_known(kind: str, name: str) -> None:
+    """Raise unless code that a checkpoint or run folder names may run; see :mod:`nasbench.trust`.
+
+    Raises:
+        UserError: it is neither in the table nor known to this user.
+    """
+    check(kind, name)
+    if name not in TABLES[kind] and not trust.known(name):
+        raise UserError(
+            f"the {kind} {name!r} is named by a file, and its code is not known here: "
+            f"to run it, name it yourself with --{kind} {name}"
+        )
+
+
 def _from_module(kind: str, name: str) -> Any:
     where, _, attribute = name.rpartition(":")
     module = _load_file(kind, Path(where)) if where.endswith(".py") else _load_module(kind, where)
     if not hasattr(module, attribute):
         raise unknown(f"{kind} in {where}", attribute, _classes(module))
+    trust.remember(name)
     return getattr(module, attribute)
 
 
@@ -148,7 +164,4 @@ def short(name: str) -> str:
 
 def fingerprint(name: str) -> str | None:
     """Return the SHA-256 of the file behind ``file.py:Class``, or ``None`` for other names."""
-    where = name.rpartition(":")[0]
-    if not where.endswith(".py"):
-        return None
-    return hashlib.sha256(Path(where).read_bytes()).hexdigest()
+    return trust.fingerprint(name) if name.rpartition(":")[0].endswith(".py") else None

@@ -113,6 +113,7 @@ class RetrainConfig(TrainingConfig):
     """Options of ``nasbench retrain``."""
 
     space: str | None = option(None, "Where a user's own space is now: file.py:Class.")
+    task: str | None = option(None, "Another task than the checkpoint's, of the same shape.")
     cutout: int = option(0, "Side of the square that cutout blanks, in pixels.", low=0)
     drop_path: float = option(0.0, "Drop-path at the last epoch.", low=0.0, below=1.0)
     auxiliary_weight: float = option(0.4, "Weight of the auxiliary classifier.", low=0.0)

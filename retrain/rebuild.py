@@ -32,10 +32,10 @@ def space_of(checkpoint: Checkpoint, override: str | None) -> type[SearchSpace]:
     """Return the space that the checkpoint names, or the one given in its place.
 
     A checkpoint is data. The Python file that it names is run only where it is the very file that
-    the search ran; anything else the user must name with ``--space``.
+    the search ran and this user has run it before; else the user must name it with ``--space``.
 
     Raises:
-        UserError: the space is unknown, or its file is missing or has changed.
+        UserError: the space is unknown, or its file is missing, has changed or is not known here.
     """
     if override is not None:
         return load_space(override)
@@ -49,7 +49,20 @@ def space_of(checkpoint: Checkpoint, override: str | None) -> type[SearchSpace]:
             raise UserError(
                 f"the checkpoint's space {name!r}: the file is not the one the search ran: {hint}"
             )
+    catalog.check_known("space", name)
     return load_space(name)
+
+
+def task_of(checkpoint: Checkpoint, override: str | None) -> str:
+    """Return the name of the task to train on: the checkpoint's, or the one given in its place.
+
+    Raises:
+        UserError: the checkpoint names a user's own code that is not known here.
+    """
+    if override is not None:
+        return override
+    catalog.check_known("task", checkpoint.task)
+    return checkpoint.task
 
 
 def space_arguments(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from nasbench.config import RetrainConfig
 from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import parameter_count
-from nasbench.data.augment import Augmentation
 from nasbench.data.split import stratified_split
 from nasbench.engine.observers import Several, Silent, ToJournal
 from nasbench.engine.problem import load_task, on_device
@@ -30,11 +29,11 @@ from nasbench.training.early_stopping import EarlyStopping
 from nasbench.training.loop import Loop, Observer, Progress
 from nasbench.training.supervised import Supervised, SupervisedConfig
 from retrain.final import Verdict, judge
-from retrain.rebuild import Found, rebuild, space_arguments, space_of
+from retrain.rebuild import Found, rebuild, space_arguments, space_of, task_of
 from retrain.recipes import RECIPES
 
 # Options that do not shape the result, or are told elsewhere in the record.
-NOT_COMPARED = ("seed", "out", "data_dir", "device", "space")
+NOT_COMPARED = ("seed", "out", "data_dir", "device", "space", "task")
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def configure(
     space = space_of(checkpoint, asked.space)
     wanted = {**asked.space_arguments, **assignments}
     network = space_arguments(space, checkpoint, asked.preset, wanted)
-    recipe = RECIPES[asked.preset](checkpoint.task)
+    recipe = RECIPES[asked.preset](task_of(checkpoint, asked.task))
     return RetrainConfig.from_layers(recipe, given, {"space_arguments": network})
 
 
@@ -82,12 +81,14 @@ def run_retrain(
         Stopped: a signal asked to stop; the run can be resumed.
         UserError: something that the user can mend, or weights that changed on the disk.
     """
-    task = load_task(config, checkpoint.task)
+    task_name = task_of(checkpoint, config.task)
+    task = load_task(config, task_name)
     space = space_of(checkpoint, config.space)
     found = rebuild(checkpoint, space, task, config.space_arguments)
     name = str(checkpoint.strategy.get("name", "imported"))
-    short = catalog.short(checkpoint.task)
-    with session("retrain", catalog.short(name), short, config, resumed) as running:
+    with session(
+        "retrain", catalog.short(name), catalog.short(task_name), config, resumed
+    ) as running:
         if running.leads:
             checkpoint.write(running.folder.path / "checkpoint.json")
         unit = _unit(found, config, running)
@@ -117,7 +118,7 @@ def _unit(found: Found, config: RetrainConfig, running: Session) -> Supervised:
     seed_process(config.seed, "retrain")
     network = _network(found, running)
     task, held_out = found.problem.task, None
-    train, augmentation = task.train, _augmentation(task.augmentation, config)
+    train, augmentation = task.train, task.augmentation.with_cutout(config.cutout)
     if config.val_fraction > 0:
         seed = derive(config.seed, "held-out")
         rest, kept = stratified_split(train.labels, config.val_fraction, seed)
@@ -136,10 +137,6 @@ def _unit(found: Found, config: RetrainConfig, running: Session) -> Supervised:
         held_out,
         config.epochs,
     )
-
-
-def _augmentation(plain: Augmentation, config: RetrainConfig) -> Augmentation:
-    return replace(plain, cutout=config.cutout)
 
 
 def _told(unit: Supervised, found: Found, running: Session, observer: Observer) -> Observer:
@@ -178,7 +175,7 @@ def _record(
     return Record(
         run=running.folder.name,
         method=catalog.short(str(checkpoint.strategy.get("name", "imported"))),
-        task=catalog.short(checkpoint.task),
+        task=catalog.short(config.task or checkpoint.task),
         space=catalog.short(checkpoint.space["name"]),
         arch_id=found.arch.id,
         search_run=checkpoint.run,

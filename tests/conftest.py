@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 # One thread each, here and in every process that a test starts: tests run side by side, and
 # threads that wait for each other's cores slow small networks down a hundredfold.
 os.environ["OMP_NUM_THREADS"] = "1"
+# What a test names as its own code is remembered here, and not in the user's home.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="nasbench-tests-")
 
 import pytest
 import torch

@@ -15,7 +15,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("nasbench", "search_spaces", "retrain")
 
 # Small modules without torch, below everything.
-GROUND = {"", "errors", "graph", "optional", "provenance"}  # "" is the package, for __version__
+GROUND = {
+    "",
+    "errors",
+    "graph",
+    "optional",
+    "provenance",
+    "trust",
+}  # "" is the package, for __version__
 
 # A part of nasbench, or a package beside it -> what it may import besides GROUND.
 ALLOWED: dict[str, set[str]] = {
@@ -24,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "graph": set(),
     "optional": set(),
     "provenance": set(),
+    "trust": set(),
     "arguments": set(),
     "config": set(),
     # The catalog holds names only; what they stand for is imported when it is asked for.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from nasbench import arguments
+from nasbench import arguments, catalog
 from nasbench.config import flag, read_yaml
 from nasbench.errors import UserError
 
@@ -60,6 +60,9 @@ def to_resume(verb: str, run: str, given: Mapping[str, Any], more: Mapping[str, 
     folder = find(Path(given.get("out") or "results"), run)
     if folder.info["verb"] != verb:
         raise UserError(f"--resume {run}: continue it with nasbench {folder.info['verb']}")
+    for kind in ("strategy", "space", "task"):
+        if named := folder.info["config"].get(kind):
+            catalog.check_known(kind, named)
     if folder.status in ("running", "done"):
         raise UserError(f"--resume {run}: the run is {folder.status}: allowed: stopped, failed")
     return folder

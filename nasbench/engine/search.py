@@ -100,11 +100,11 @@ def run_search(
     name, short = catalog.short(config.strategy), catalog.short(config.task)
     with session("search", name, short, config, resumed) as running:
         outcome = _drive(strategy, problem, config, running, observer)
-        path = running.folder.path / "checkpoint.json"
+        path, text = running.folder.path / "checkpoint.json", space.text(outcome.arch)
+        if not running.leads:
+            return Found(running.folder, path, text, (), "", outcome)
+        _write(path, outcome, problem, config, running)
         drawing = draw(space.graphs(outcome.arch), path.with_name("architecture"))
-        if running.leads:
-            _write(path, outcome, problem, config, running)
-        text = space.text(outcome.arch)
         return Found(running.folder, path, text, drawing.paths, drawing.note or "", outcome)
 
 

@@ -29,7 +29,8 @@ class Record:
         search_config: what shaped the search (options, epochs, preset), seeds left out.
         retrain_config: what shaped the retraining, seeds left out.
         test_accuracy: share of the sealed test set that was right, in [0, 1].
-        val_accuracy: the search's validation accuracy of the architecture, or ``None``.
+        val_accuracy: the search's last validation accuracy, of the architecture as the search
+            trained it or, one-shot, of the supernet; ``None`` where there is none.
         params: parameters of the retrained network.
         macs: multiply-adds of one forward pass of one example.
         latency_ms: median latency of one forward pass, batch 1, on ``device``.
