@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nasbench.cli.running import leads
@@ -23,6 +25,17 @@ def make(quiet: bool) -> Observer:
     if quiet or not leads():
         return Silent()
     return Bar() if sys.stderr.isatty() else Lines()
+
+
+@contextmanager
+def telling(quiet: bool) -> Iterator[Observer]:
+    """Yield who tells; an open bar is closed in the end, so that what is said next has a line."""
+    observer = make(quiet)
+    try:
+        yield observer
+    finally:
+        if isinstance(observer, Bar):
+            observer.close()
 
 
 def words(metrics: dict[str, float]) -> str:
@@ -83,14 +96,14 @@ class Bar(Silent):
     def phase(self, text: str) -> None:
         """Show what begins."""
         self._text = f"{text}: "
-        self._close()
+        self.close()
 
     def start(self, epoch: int, epochs: int, steps: int) -> None:
         """Open the bar over all steps of all epochs."""
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        self._close()
+        self.close()
         self._steps = steps
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -125,9 +138,10 @@ class Bar(Silent):
         text = f"{self._text}epoch {int(metrics['epoch'])}: {words(short)}"
         self._bar.update(self._task, completed=done, description=text)
         if self._bar.finished:
-            self._close()
+            self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Take the bar off, if there is one."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

@@ -45,8 +45,7 @@ def _retrain(
     from nasbench.store.checkpoint import Checkpoint
 
     configure, run = catalog.entry_point("configure"), catalog.entry_point("retrain")
-    observer = progress.make(quiet=as_json)
-    with running.stoppable("retrain"):
+    with running.stoppable("retrain"), progress.telling(quiet=as_json) as observer:
         if resume is not None:
             extra = {"CHECKPOINT": checkpoint, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("retrain", resume, given, extra)

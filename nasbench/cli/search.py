@@ -42,8 +42,7 @@ def _search(
     from nasbench.cli import progress
     from nasbench.engine.search import configure, run_search
 
-    observer = progress.make(quiet=as_json)
-    with running.stoppable("search"):
+    with running.stoppable("search"), progress.telling(quiet=as_json) as observer:
         if resume is not None:
             extra = {"STRATEGY": strategy, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("search", resume, given, extra)

@@ -88,3 +88,13 @@ def test_a_bar_before_it_starts_is_silent(monkeypatch):
     bar.step(0, 1, {"loss": torch.tensor(1.0)})
     bar.epoch({"epoch": 1})
     assert screen.getvalue() == ""
+
+
+def test_an_open_bar_is_closed_when_the_run_stops(monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.telling(quiet=False) as bar:
+        bar.start(0, 2, 4)
+        assert not screen.getvalue().endswith("\n")
+    assert screen.getvalue().endswith(("\n", "\x1b[?25h"))  # the cursor is shown again

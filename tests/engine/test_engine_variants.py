@@ -1,0 +1,86 @@
+"""Options that change the course of a run, each through the whole pipeline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nasbench.cli import main
+from nasbench.store.journal import Journal
+
+SPACE = str(Path(__file__).parents[2] / "examples" / "my_space.py") + ":MySpace"
+SMALL = ["--limit-train", "200", "--batch-size", "20", "--space", SPACE]
+
+
+@pytest.fixture
+def nasbench(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        status = main([*words, "--json"])
+        captured = capsys.readouterr()
+        assert status == 0, captured.err
+        return json.loads(captured.out)
+
+    return call
+
+
+def losses(run):
+    return [e["loss"] for e in Journal(Path("results/runs") / run / "journal.jsonl").epochs()]
+
+
+def test_the_order_of_the_gradient_changes_the_architecture_weights(nasbench):
+    words = ["search", "darts", *SMALL, "--epochs", "2", "-o", "arch_lr=0.1"]
+    found = [nasbench(*words, "-o", f"order={order}") for order in (1, 2)]
+    weights = [
+        Journal(Path("results/runs") / f["run"] / "journal.jsonl").epochs()[-1]["weights"]
+        for f in found
+    ]
+    assert weights[0].keys() == weights[1].keys() == {"first", "second", "shortcut"}
+    assert weights[0] != weights[1]
+    assert all(sum(w) == pytest.approx(1.0) for both in weights for w in both.values())
+
+
+def test_bf16_trains_and_differs_from_fp32(nasbench):
+    words = ["search", "darts", *SMALL, "--epochs", "3"]
+    full, half = (nasbench(*words, "--precision", p) for p in ("fp32", "bf16"))
+    assert losses(half["run"]) != losses(full["run"])
+    assert losses(half["run"])[-1] < losses(half["run"])[0]
+    record = nasbench(
+        "retrain", half["checkpoint"], *SMALL, "--epochs", "1", "--precision", "bf16"
+    )
+    assert record["retrain_config"]["precision"] == "bf16"
+
+
+def test_a_retraining_with_patience_ends_early_and_keeps_its_best_epoch(nasbench):
+    found = nasbench("search", "random", *SMALL, "--epochs", "1", "-o", "trials=1")
+    words = ["--epochs", "60", "--val-fraction", "0.3", "--patience", "2", "--ema", "0.5"]
+    record = nasbench("retrain", found["checkpoint"], *SMALL, *words)
+    epochs = Journal(Path("results/runs") / record["run"] / "journal.jsonl").epochs()
+    values = [e["val_accuracy"] for e in epochs]
+    assert len(values) < 60
+    assert len(values) - 1 - values.index(max(values)) == 2
+    assert record["test_accuracy"] > 0.3  # chance is 0.1
+
+
+def test_random_search_keeps_the_best_of_its_trials(nasbench):
+    found = nasbench("search", "random", *SMALL, "--epochs", "2", "-o", "trials=3")
+    journal = Journal(Path("results/runs") / found["run"] / "journal.jsonl")
+    trials = journal.events("trial")
+    assert len({t["arch_id"] for t in trials}) == 3
+    best = max(trials, key=lambda t: t["score"])
+    assert (found["arch_id"], found["metrics"]["val_accuracy"]) == (best["arch_id"], best["score"])
+    assert found["device_seconds"] == pytest.approx(sum(t["seconds"] for t in trials))
+
+
+def test_the_search_leaves_the_test_set_sealed(nasbench, monkeypatch):
+    from nasbench.tasks.base import Task
+
+    def opened(self, on_open):
+        raise AssertionError("a search opened the test set")
+
+    monkeypatch.setattr(Task, "open_test", opened)
+    for strategy in ("darts", "random"):
+        nasbench("search", strategy, *SMALL, "--epochs", "1")
