@@ -53,6 +53,17 @@ def of_space(space: type) -> Parameters:
     return {p.name: hints.get(p.name, type(p.default)) for p in named}
 
 
+def complete(space: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the space's simple defaults under what was given.
+
+    A record then holds every argument, and what was left alone equals what was written out.
+    """
+    parameters = list(inspect.signature(space).parameters.values())[1:]
+    simple = (bool, int, float, str, type(None))
+    defaults = {p.name: p.default for p in parameters if isinstance(p.default, simple)}
+    return {**defaults, **given}
+
+
 def split(
     given: Mapping[str, Any], strategy: Parameters, space: Parameters
 ) -> tuple[dict[str, Any], dict[str, Any]]:

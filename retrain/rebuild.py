@@ -76,7 +76,8 @@ def space_arguments(
     searched = checkpoint.space.get("arguments", {})
     _, own = arguments.split({**searched, **given}, {}, arguments.of_space(space))
     by_preset = space.retrain_arguments.get(preset, {})
-    return {**own, **by_preset, **{name: own[name] for name in map(_bare, given)}}
+    chosen = {**own, **by_preset, **{name: own[name] for name in map(_bare, given)}}
+    return arguments.complete(space, chosen)
 
 
 def _bare(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +66,10 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> SearchConfi
     own = {**defaults.pop("strategy_options"), **asked.strategy_options, **own}
     by_preset = space.search_arguments.get(asked.preset, {})
     network = {**by_preset, **asked.space_arguments, **network}
-    strategy.Options(**own)
+    every = asdict(strategy.Options(**own))
+    network = arguments.complete(space, network)
     return SearchConfig.from_layers(
-        defaults, given, {"strategy_options": own, "space_arguments": network}
+        defaults, given, {"strategy_options": every, "space_arguments": network}
     )
 
 
