@@ -85,7 +85,16 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
         of_task = [row for row in rows if row.task == name]
         found += versus_random.notes(name, of_task)
         found += [f"task {name}: {note}" for row in of_task for note in _warnings(row)]
-    return found
+    return [*found, *_devices(rows)]
+
+
+def _devices(rows: Sequence[Row]) -> list[str]:
+    """Return what the latencies were measured on, row by row where they differ."""
+    devices = sorted({row.device for row in rows if row.device})
+    if len(devices) == 1:
+        return [f"latency of one example on {devices[0]}"]
+    named = {device: [r.name for r in rows if r.device == device] for device in devices}
+    return [f"latency of one example of {', '.join(n)}: on {d}" for d, n in named.items()]
 
 
 def _warnings(row: Row) -> list[str]:

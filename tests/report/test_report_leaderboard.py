@@ -176,7 +176,17 @@ def test_latency_names_its_devices(record):
         record("b", retrain_seed=1, provenance={"device": "Xeon"}),
         record("c", retrain_seed=2),
     ]
-    assert build(records, [], None).rows[0].device == "H200 + Xeon"
+    board = build(records, [], None)
+    assert board.rows[0].device == "H200 + Xeon"
+    assert "latency of one example on H200 + Xeon" in board.notes
+
+
+def test_latencies_of_different_devices_are_told_apart(record):
+    one = record("a", provenance={"device": "H200"})
+    other = record("b", method="evolution", provenance={"device": "Xeon"})
+    notes = build([one, other], [], None).notes
+    assert any(n.endswith("on H200") and "evolution" not in n for n in notes)
+    assert "latency of one example of evolution: on Xeon" in notes
 
 
 def test_empty_board_says_so():

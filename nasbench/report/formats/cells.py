@@ -37,15 +37,12 @@ def versus_random(row: Row) -> str:
     return f"{points} [{low}, {high}]{verdict}"
 
 
-def latency(row: Row) -> str:
-    """Return the median latency with the device it was measured on."""
-    return f"{row.latency_ms:.2f} ms" + (f" on {row.device}" if row.device else "")
-
-
 def search_cost(row: Row) -> str:
     """Return one search's device time and evaluations, ``"none"`` for a baseline."""
     if row.search_seconds <= 0 and row.search_evaluations <= 0:
         return "none"
+    if row.search_evaluations <= 0:  # one-shot: nothing is trained alone
+        return duration(row.search_seconds)
     return f"{duration(row.search_seconds)}, {count(row.search_evaluations)} evaluations"
 
 
@@ -63,7 +60,7 @@ COLUMNS = (
     Column("vs random, points", versus_random),
     Column("parameters", lambda row: count(row.params)),
     Column("MACs", lambda row: count(row.macs)),
-    Column("latency", latency),
+    Column("latency", lambda row: f"{row.latency_ms:.2f} ms"),
     Column("search cost", search_cost),
     Column("retrain cost", lambda row: duration(row.retrain_seconds)),
     Column("test openings", openings),
