@@ -26,12 +26,12 @@ def option(
     help: str,
     *,
     low: float | None = None,
-    high: float | None = None,
+    above: float | None = None,
     below: float | None = None,
     allowed: tuple[str, ...] | None = None,
 ) -> Any:
     """Declare an option: its default, its help, and the values it may take."""
-    limits = {"low": low, "high": high, "below": below, "allowed": allowed}
+    limits = {"low": low, "above": above, "below": below, "allowed": allowed}
     made = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
     return field(metadata={"help": help, **limits}, **made)
 
@@ -47,7 +47,7 @@ class TrainingConfig:
     device: str = option("auto", "auto, cpu, cuda or cuda:N.")
     precision: str = option("fp32", "Arithmetic of the network.", allowed=("fp32", "bf16"))
     optimizer: str = option("sgd", "Optimizer of the weights.", allowed=OPTIMIZERS)
-    lr: float = option(0.025, "Highest learning rate.", low=0.0)
+    lr: float = option(0.025, "Highest learning rate.", above=0.0)
     final_lr: float = option(0.0, "Where the cosine schedule ends.", low=0.0)
     momentum: float = option(0.9, "Momentum of sgd and rmsprop.", low=0.0, below=1.0)
     weight_decay: float = option(3e-4, "Weight decay.", low=0.0)
@@ -115,7 +115,7 @@ class RetrainConfig(TrainingConfig):
     space: str | None = option(None, "Where a user's own space is now: file.py:Class.")
     task: str | None = option(None, "Another task than the checkpoint's, of the same shape.")
     cutout: int = option(0, "Side of the square that cutout blanks, in pixels.", low=0)
-    drop_path: float = option(0.0, "Drop-path at the last epoch.", low=0.0, below=1.0)
+    drop_path: float = option(0.0, "Drop-path, growing linearly to this.", low=0.0, below=1.0)
     auxiliary_weight: float = option(0.4, "Weight of the auxiliary classifier.", low=0.0)
     ema: float = option(0.0, "Decay of the weights' moving average.", low=0.0, below=1.0)
     val_fraction: float = option(
@@ -140,11 +140,14 @@ def flag(name: str) -> str:
 def _check(name: str, value: Any, limits: Mapping[str, Any]) -> None:
     if value is None:
         return
-    allowed, low, below = limits["allowed"], limits["low"], limits["below"]
+    allowed, low = limits["allowed"], limits["low"]
+    above, below = limits["above"], limits["below"]
     if allowed is not None and value not in allowed:
         raise unknown(flag(name), value, allowed)
     if low is not None and not value >= low:
         raise UserError(f"{flag(name)} {value}: must be at least {low}")
+    if above is not None and not value > above:
+        raise UserError(f"{flag(name)} {value}: must be above {above}")
     if below is not None and not value < below:
         raise UserError(f"{flag(name)} {value}: must be below {below}")
 

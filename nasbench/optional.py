@@ -40,6 +40,6 @@ def available(module: str) -> bool:
     """Return whether ``module`` can be imported here."""
     try:
         importlib.import_module(module)
-    except (ImportError, RuntimeError):
-        return False
+    except (ImportError, RuntimeError, TypeError, AttributeError):
+        return False  # the last two: a package that does not fit what it builds upon
     return True

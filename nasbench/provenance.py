@@ -63,7 +63,9 @@ def public_command(command: Sequence[str]) -> str:
     home = str(Path.home())
     # A home of "/" is no secret, and would turn every path around.
     homes = _HOMES if home == "/" else rf"{_START}{re.escape(home)}(?![^/\s=:,'\"])|{_HOMES}"
-    words = (Path(command[0]).name, *command[1:])
+    program = Path(command[0]).name
+    start = ("python", "-m", "nasbench") if program == "__main__.py" else (program,)
+    words = (*start, *command[1:])
     return shlex.join(re.sub(homes, "~", word) for word in words)
 
 

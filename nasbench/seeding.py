@@ -27,16 +27,19 @@ def seed_process(seed: int, *names: object) -> None:
     torch.manual_seed(derive(seed, *names))
 
 
-def global_state() -> dict[str, Any]:
-    """Return the state of torch's global streams, as tensors that ``torch.save`` can hold."""
+def global_state(device: torch.device) -> dict[str, Any]:
+    """Return the state of torch's global streams, as tensors that ``torch.save`` can hold.
+
+    Every process of a run draws the same on its own device, so one device's state serves all.
+    """
     state: dict[str, Any] = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state_all()
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
     return state
 
 
-def restore_global_state(state: dict[str, Any]) -> None:
+def restore_global_state(state: dict[str, Any], device: torch.device) -> None:
     """Put the global streams back where :func:`global_state` found them."""
     torch.set_rng_state(state["cpu"].cpu())
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda"]])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"].cpu(), device)

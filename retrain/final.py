@@ -12,6 +12,7 @@ from nasbench.engine.problem import on_device
 from nasbench.engine.recipe import evaluation_batches, objective
 from nasbench.engine.session import Session
 from nasbench.errors import UserError
+from nasbench.space import SearchSpace
 from nasbench.training.distributed import wait
 from nasbench.training.supervised import accuracy
 from retrain import weights
@@ -33,7 +34,7 @@ class Verdict:
     accuracy: float
     openings: int
     examples: int
-    network: nn.Module
+    network: SearchSpace
     model: Path
 
 
@@ -52,16 +53,16 @@ def judge(network: nn.Module, found: Found, config: RetrainConfig, running: Sess
     images = task.open_test(lambda: _note_opening(running))
     batches = evaluation_batches(images, task.augmentation, running)
     measured = accuracy(network, batches, loss)
-    network = on_device(found.build(), running.device)
-    network.load_state_dict(weights.load(model))
-    again = accuracy(network.eval(), batches, loss)
+    rebuilt = on_device(found.build(), running.device)
+    rebuilt.load_state_dict(weights.load(model))
+    again = accuracy(rebuilt.eval(), batches, loss)
     if again != measured:
         raise UserError(
             f"{model} answers otherwise than the network it was written from: "
             f"accuracy {again:.4%} instead of {measured:.4%}; do not use this result"
         )
     openings = len(folder.journal.events("test opened"))
-    return Verdict(measured, openings, len(images), network, model)
+    return Verdict(measured, openings, len(images), rebuilt, model)
 
 
 def _note_opening(running: Session) -> None:

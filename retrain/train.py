@@ -10,7 +10,7 @@ from nasbench import catalog
 from nasbench.config import RetrainConfig
 from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import multiply_adds
-from nasbench.cost.params import parameter_count
+from nasbench.cost.params import inference_parameter_count
 from nasbench.data.split import stratified_split
 from nasbench.engine.observers import Several, Silent, ToJournal
 from nasbench.engine.problem import load_task, on_device
@@ -27,6 +27,7 @@ from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
 from nasbench.training.early_stopping import EarlyStopping
 from nasbench.training.loop import Loop, Observer, Progress
+from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised, SupervisedConfig
 from retrain.final import Verdict, judge
 from retrain.rebuild import Found, rebuild, space_arguments, space_of, task_of
@@ -73,6 +74,7 @@ def run_retrain(
     checkpoint: Checkpoint,
     config: RetrainConfig,
     observer: Observer,
+    stop: StopSignal,
     resumed: RunFolder | None = None,
 ) -> Retrained:
     """Train the checkpoint's network, open the test set once, and write the record.
@@ -87,7 +89,7 @@ def run_retrain(
     found = rebuild(checkpoint, space, task, config.space_arguments)
     name = str(checkpoint.strategy.get("name", "imported"))
     with session(
-        "retrain", catalog.short(name), catalog.short(task_name), config, resumed
+        "retrain", catalog.short(name), catalog.short(task_name), config, stop, resumed
     ) as running:
         if running.leads:
             checkpoint.write(running.folder.path / "checkpoint.json")
@@ -144,7 +146,7 @@ def _told(unit: Supervised, found: Found, running: Session, observer: Observer) 
     if not running.leads:
         return Silent()
     told: list[Observer] = [ToJournal(running.folder.journal), observer]
-    if available("tensorboard"):
+    if available("torch.utils.tensorboard"):
         board = ToTensorBoard(running.folder.path / "tb")
         if note := board.graph(unit.network, found.problem.task.spec.shape):
             running.folder.journal.append("note", text=note)
@@ -170,6 +172,7 @@ def _record(
     verdict: Verdict,
 ) -> Record:
     network, shape = verdict.network, found.problem.task.spec.shape
+    metrics = checkpoint.metrics
     latency = measure_latency(network, shape)
     shaped = {k: v for k, v in config.to_json().items() if k not in NOT_COMPARED}
     return Record(
@@ -178,14 +181,15 @@ def _record(
         task=catalog.short(config.task or checkpoint.task),
         space=catalog.short(checkpoint.space["name"]),
         arch_id=found.arch.id,
+        arch=dict(found.arch),
         search_run=checkpoint.run,
         search_seed=checkpoint.seed,
         retrain_seed=config.seed,
         search_config=_shortened(checkpoint.search),
         retrain_config=shaped,
         test_accuracy=verdict.accuracy,
-        val_accuracy=checkpoint.metrics.get("val_accuracy"),
-        params=parameter_count(network),
+        val_accuracy=metrics.get("val_accuracy", metrics.get("supernet_val_accuracy")),
+        params=inference_parameter_count(network, network.training_only),
         macs=multiply_adds(network, shape),
         latency_ms=latency.median_ms,
         search_seconds=float(checkpoint.cost.get("device_seconds", 0.0)),
@@ -193,5 +197,6 @@ def _record(
         retrain_seconds=progress.seconds,
         test_openings=verdict.openings,
         test_examples=verdict.examples,
+        search_provenance=checkpoint.provenance,
         provenance={**running.started, "device": latency.device},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import torch
@@ -29,7 +30,9 @@ def save(network: nn.Module, folder: Path) -> None:
         for name, value in network.state_dict().items()
     }
     if not available("safetensors.torch"):
-        atomic.write(folder / "model.pt", lambda file: torch.save(tensors, file))
+        buffer = io.BytesIO()  # torch's writer would hide the disk's own error
+        torch.save(tensors, buffer)
+        atomic.write(folder / "model.pt", lambda file: file.write(buffer.getbuffer()))
         return
     from safetensors.torch import save as to_bytes
 

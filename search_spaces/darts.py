@@ -134,12 +134,12 @@ class DartsCell(nn.Module):
 class AuxiliaryHead(nn.Sequential):
     """A second classifier two thirds up the network, for training only."""
 
-    def __init__(self, c: int, classes: int, size: int) -> None:
+    def __init__(self, c: int, classes: int, size: tuple[int, int]) -> None:
         # The paper's pooling at 8x8, which is what 32x32 images have become there; else to 2x2.
         pool = nn.AvgPool2d(5, 3, 0, count_include_pad=False)
         super().__init__(
             nn.ReLU(),
-            pool if size == 8 else nn.AdaptiveAvgPool2d(2),
+            pool if size == (8, 8) else nn.AdaptiveAvgPool2d(2),
             nn.Conv2d(c, 128, 1, bias=False),
             nn.BatchNorm2d(128),
             nn.ReLU(),
@@ -169,6 +169,8 @@ class Darts(SearchSpace):
         ValueError: the images are smaller than 8x8, or a number is below 1.
     """
 
+    channels_last: ClassVar[bool] = True
+    training_only: ClassVar[tuple[str, ...]] = ("auxiliary",)
     search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"channels": 16, "layers": 8},
         "quick": {"channels": 8, "layers": 3},
@@ -210,11 +212,10 @@ class Darts(SearchSpace):
             self.cells.append(DartsCell(kind, c_before, c, reduced, nodes, r))
             c_before, reduced = (c_before[1], nodes * c), kind == "reduce"
         self.auxiliary_at = 2 * layers // 3
-        self.auxiliary = (
-            AuxiliaryHead(nodes * 4 * channels, spec.classes, -(-spec.height // 4))
-            if auxiliary
-            else None
-        )
+        factor = 2 ** len(reductions)
+        size = (-(-spec.height // factor), -(-spec.width // factor))
+        c_auxiliary = nodes * factor * channels
+        self.auxiliary = AuxiliaryHead(c_auxiliary, spec.classes, size) if auxiliary else None
         self.classifier = nn.Linear(c_before[1], spec.classes)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:

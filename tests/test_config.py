@@ -62,7 +62,7 @@ def test_values_that_serve(name, value, expected):
         ("strategy_options", [1], "--strategy-options [1]: must be of type dict"),
         ("epochs", 0, "--epochs 0: must be at least 1"),
         ("limit_train", 1, "--limit-train 1: must be at least 2"),
-        ("lr", float("nan"), "--lr nan: must be at least 0.0"),
+        ("lr", float("nan"), "--lr nan: must be above 0.0"),
         ("momentum", 1.0, "--momentum 1.0: must be below 1.0"),
         ("val_fraction", 1.0, "--val-fraction 1.0: must be below 1.0"),
         ("precision", "fp8", "unknown --precision 'fp8': did you mean fp32? allowed: fp32, bf16"),

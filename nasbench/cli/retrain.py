@@ -43,22 +43,27 @@ def _retrain(
     """Rebuild the network of a checkpoint, train it, and test it once."""
     from nasbench.cli import progress
     from nasbench.store.checkpoint import Checkpoint
+    from nasbench.training.stopping import StopSignal
 
     configure, run = catalog.entry_point("configure"), catalog.entry_point("retrain")
+    stop = StopSignal()
     with running.stoppable("retrain"), progress.telling(quiet=as_json) as observer:
         if resume is not None:
             extra = {"CHECKPOINT": checkpoint, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("retrain", resume, given, extra)
-            options = RetrainConfig.from_layers(folder.info["config"])
-            done = run(Checkpoint.read(folder.path), options, observer, folder)
+            options = running.continued(RetrainConfig.from_layers(folder.info["config"]), folder)
+            done = run(Checkpoint.read(folder.path), options, observer, stop, folder)
             _tell(done, options, as_json)
             return
         if checkpoint is None:
             raise UserError("which CHECKPOINT? nasbench search writes one")
         found = Checkpoint.read(checkpoint)
         options = configure(found, *running.layers(given, config, o))
-        for seed in range(options.seed, options.seed + seeds):
-            _tell(run(found, replace(options, seed=seed), observer), options, as_json)
+
+        def train(seed: int) -> None:
+            _tell(run(found, replace(options, seed=seed), observer, stop), options, as_json)
+
+        running.each_seed(stop, options.seed, seeds, train)
 
 
 def _tell(done: Any, options: RetrainConfig, as_json: bool) -> None:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from nasbench import arguments, catalog
-from nasbench.config import flag, read_yaml
+from nasbench.config import TrainingConfig, flag, read_yaml
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
     from nasbench.store.runs import RunFolder
+    from nasbench.training.stopping import StopSignal
 
 _WITH_RESUME = ("out",)
 
@@ -33,6 +35,9 @@ def layers(
     inside = content.pop("options", {})
     if not isinstance(inside, dict):
         raise UserError(f"--config {file}: 'options' must hold 'key: value' lines")
+    for key in ("strategy_options", "space_arguments"):
+        if key in content or key.replace("_", "-") in content:
+            raise UserError(f"--config {file}: {key}: write arguments under 'options:'")
     named = {key.replace("-", "_"): value for key, value in content.items()}
     set_by_flag = {key: value for key, value in given.items() if value is not None}
     from_file = {str(key): value for key, value in inside.items()}
@@ -58,14 +63,38 @@ def to_resume(verb: str, run: str, given: Mapping[str, Any], more: Mapping[str, 
     if extra:
         raise UserError(f"--resume continues with the run's own options: leave out {extra[0]}")
     folder = find(Path(given.get("out") or "results"), run)
-    if folder.info["verb"] != verb:
-        raise UserError(f"--resume {run}: continue it with nasbench {folder.info['verb']}")
+    if not isinstance(folder.info.get("config"), dict):
+        raise UserError(f"--resume {run}: its run.json lacks the field 'config'")
+    if folder.info.get("verb") != verb:
+        raise UserError(f"--resume {run}: continue it with nasbench {folder.info.get('verb')}")
     for kind in ("strategy", "space", "task"):
         if named := folder.info["config"].get(kind):
             catalog.check_known(kind, named)
     if folder.status in ("running", "done"):
         raise UserError(f"--resume {run}: the run is {folder.status}: allowed: stopped, failed")
     return folder
+
+
+Options = TypeVar("Options", bound=TrainingConfig)
+
+
+def continued(options: Options, folder: RunFolder) -> Options:
+    """Return the options of a run that is continued: it stays in the results that hold it."""
+    return replace(options, out=folder.path.parent.parent)
+
+
+def each_seed(stop: StopSignal, first: int, count: int, run: Callable[[int], None]) -> None:
+    """Run ``count`` seeds from ``first`` on; a signal ends them, and what is left is told."""
+    last = first + count - 1
+    for seed in range(first, last + 1):
+        try:
+            run(seed)
+        finally:
+            if stop.requested and seed < last and leads():
+                left = f"--seed {seed + 1} --seeds {last - seed}"
+                typer.echo(f"seeds {seed + 1} to {last} were not begun: {left}", err=True)
+        if stop.requested and seed < last:
+            raise typer.Exit(128 + stop.number)
 
 
 def out_flag(out: Path, name: str = "--out") -> str:

@@ -41,21 +41,26 @@ def _search(
     """Search an architecture and write it as checkpoint.json."""
     from nasbench.cli import progress
     from nasbench.engine.search import configure, run_search
+    from nasbench.training.stopping import StopSignal
 
+    stop = StopSignal()
     with running.stoppable("search"), progress.telling(quiet=as_json) as observer:
         if resume is not None:
             extra = {"STRATEGY": strategy, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("search", resume, given, extra)
-            options = SearchConfig.from_layers(folder.info["config"])
-            _tell(run_search(options, observer, folder), options, as_json)
+            options = running.continued(SearchConfig.from_layers(folder.info["config"]), folder)
+            _tell(run_search(options, observer, stop, folder), options, as_json)
             return
         named, assigned = running.layers(given, config, o)
         named["strategy"] = strategy or named.get("strategy")
         if named["strategy"] is None:
             raise UserError("which STRATEGY? see: nasbench list strategies")
         options = configure(named, assigned)
-        for seed in range(options.seed, options.seed + seeds):
-            _tell(run_search(replace(options, seed=seed), observer), options, as_json)
+
+        def run(seed: int) -> None:
+            _tell(run_search(replace(options, seed=seed), observer, stop), options, as_json)
+
+        running.each_seed(stop, options.seed, seeds, run)
 
 
 def _tell(found: Found, options: SearchConfig, as_json: bool) -> None:

@@ -43,7 +43,7 @@ def command(
     _, own = arguments.split(found.space.get("arguments", {}), {}, arguments.of_space(kind))
     try:
         domains = kind.describe(DataSpec(*(found.data[name] for name in SHAPE)), **own)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"space {found.space['name']}: {error}") from error
     arch = domains.arch(found.arch)
     beside = checkpoint if checkpoint.is_dir() else checkpoint.parent

@@ -134,7 +134,7 @@ def _watchers(strategy: OneShotStrategy, running: Session, observer: Observer) -
         ToJournal(running.folder.journal, lambda: {"weights": strategy.mixing_weights()}),
         observer,
     ]
-    if available("tensorboard"):
+    if available("torch.utils.tensorboard"):
         told.append(ToTensorBoard(running.folder.path / "tb", lambda: _scalars(strategy)))
     return Several(told)
 

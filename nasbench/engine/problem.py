@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
 
 from nasbench import catalog
 from nasbench.config import TrainingConfig
@@ -81,9 +80,10 @@ class Problem:
         return cls(task, space, arguments, domains)
 
 
-Network = TypeVar("Network", bound=nn.Module)
+Network = TypeVar("Network", bound=SearchSpace)
 
 
 def on_device(network: Network, device: torch.device) -> Network:
-    """Move ``network`` to ``device`` in the memory layout its convolutions run fastest in."""
-    return network.to(device).to(memory_format=torch.channels_last)
+    """Move ``network`` to ``device``, and into channels-last memory where its space allows it."""
+    network = network.to(device)
+    return network.to(memory_format=torch.channels_last) if network.channels_last else network

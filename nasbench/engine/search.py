@@ -20,6 +20,7 @@ from nasbench.store.runs import RunFolder
 from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.training.loop import Observer
+from nasbench.training.stopping import StopSignal
 
 # Options that do not shape what is found: where things lie, and what tells repetitions apart.
 NOT_COMPARED = ("seed", "out", "data_dir", "device")
@@ -86,7 +87,10 @@ def load_strategy(name: str) -> type[OneShotStrategy] | type[SampledStrategy]:
 
 
 def run_search(
-    config: SearchConfig, observer: Observer, resumed: RunFolder | None = None
+    config: SearchConfig,
+    observer: Observer,
+    stop: StopSignal,
+    resumed: RunFolder | None = None,
 ) -> Found:
     """Search, and write ``checkpoint.json`` and its drawing into the run folder.
 
@@ -99,7 +103,7 @@ def run_search(
     if not problem.domains:
         raise UserError(f"space {config.space!r} has no choices: there is nothing to search")
     name, short = catalog.short(config.strategy), catalog.short(config.task)
-    with session("search", name, short, config, resumed) as running:
+    with session("search", name, short, config, stop, resumed) as running:
         outcome = _drive(strategy, problem, config, running, observer)
         path, text = running.folder.path / "checkpoint.json", space.text(outcome.arch)
         if not running.leads:

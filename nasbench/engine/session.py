@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from nasbench.devices import pick
 from nasbench.errors import UserError
 from nasbench.nn.processes import Place, place
 from nasbench.store.runs import RunFolder
-from nasbench.training.distributed import process_group
+from nasbench.training.distributed import join
 from nasbench.training.stopping import Stopped, StopSignal
 
 
@@ -52,8 +51,8 @@ def session(
     name: str,
     task: str,
     config: TrainingConfig,
+    stop: StopSignal,
     resumed: RunFolder | None = None,
-    details: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Run what is inside; ``run.json`` tells how it ended.
 
@@ -62,22 +61,26 @@ def session(
         name: the strategy's name.
         task: the task's name.
         config: the run's options, written to ``run.json``.
+        stop: set by Ctrl-C and SIGTERM, which are listened to in here.
         resumed: the folder of the run to continue, or ``None`` for a new one.
-        details: more fields for ``run.json``.
 
     Raises:
         UserError: the device is not here, or the folder cannot be made.
     """
     device = pick(config.device)
-    stop = StopSignal()
-    with process_group(device), stop.listening():
-        info = {"task": task, "seed": config.seed, "config": config.to_json(), **(details or {})}
-        started = provenance.collect()
-        folder = resumed or _shared_folder(config.out, verb, name, {**info, "provenance": started})
+    join(device)
+    with stop.listening():
+        info = {"task": task, "seed": config.seed, "config": config.to_json()}
+        now = provenance.collect()
+        folder = resumed or _shared_folder(config.out, verb, name, {**info, "provenance": now})
+        # What started the run made its result; what continued it stands beside it.
+        parts = [*folder.info.get("continued", []), now] if resumed else []
+        started = {**folder.info.get("provenance", now), "continued": parts}
         running = Session(folder, device, place(), stop, started)
-        _note(running, status="running", pid=os.getpid(), error=None)
-        with _status(running):
-            yield running
+        with folder.held() if running.leads else nullcontext():
+            _note(running, status="running", error=None, continued=parts)
+            with _status(running):
+                yield running
 
 
 def _note(running: Session, **fields: Any) -> None:

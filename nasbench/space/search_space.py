@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import torch
@@ -26,12 +26,17 @@ class SearchSpace(nn.Module):
 
     Attributes:
         spec: the data's shape.
+        channels_last: whether the network may lie in channels-last memory, in which convolutions
+            are faster; ``view`` on a feature map fails there, ``flatten`` works.
+        training_only: attributes that hold layers for training alone, such as an auxiliary head.
         frozen: whether this is the plain network of an architecture, and no supernet.
         search_arguments: keyword arguments of a search, by preset.
         retrain_arguments: keyword arguments that a retraining uses in place of the search's, by
             preset; DARTS, for one, searches with 16 channels and retrains with 36.
     """
 
+    channels_last: ClassVar[bool] = False
+    training_only: ClassVar[tuple[str, ...]] = ()
     search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     retrain_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
@@ -87,6 +92,3 @@ class SearchSpace(nn.Module):
         """Return what is to be drawn; a subclass may know a better picture."""
         choices = {label: str(value) for label, value in arch.items()}
         return (generic_graph(cls.__name__, choices),)
-
-
-SpaceFactory = Callable[..., SearchSpace]

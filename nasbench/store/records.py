@@ -23,6 +23,7 @@ class Record:
         task: the task's name.
         space: the search space's name.
         arch_id: short id of the architecture.
+        arch: label to what was chosen.
         search_run: name of the search run that found it, or ``""``.
         search_seed: the seed of that search.
         retrain_seed: the seed of this retraining.
@@ -31,7 +32,7 @@ class Record:
         test_accuracy: share of the sealed test set that was right, in [0, 1].
         val_accuracy: the search's last validation accuracy, of the architecture as the search
             trained it or, one-shot, of the supernet; ``None`` where there is none.
-        params: parameters of the retrained network.
+        params: parameters of the retrained network, without what serves training alone.
         macs: multiply-adds of one forward pass of one example.
         latency_ms: median latency of one forward pass, batch 1, on ``device``.
         search_seconds: device-seconds of the search.
@@ -39,7 +40,8 @@ class Record:
         retrain_seconds: device-seconds of the retraining.
         test_openings: how often the test set was opened for this record.
         test_examples: size of the test set.
-        provenance: version, commit, command, hardware, versions of libraries, times.
+        search_provenance: of the search: version, commit, command, hardware, times.
+        provenance: of the retraining: version, commit, command, hardware, libraries, times.
     """
 
     run: str
@@ -63,6 +65,8 @@ class Record:
     test_openings: int
     test_examples: int
     provenance: dict[str, Any] = field(default_factory=dict)
+    search_provenance: dict[str, Any] = field(default_factory=dict)
+    arch: dict[str, Any] = field(default_factory=dict)
 
 
 def folder(results: Path) -> Path:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from nasbench.errors import UserError
 from nasbench.store.atomic import telling_what_failed, write_json
 from nasbench.store.journal import Journal
 
 FORMAT = "nasbench-run/1"
+_LOCK = ".lock"
 STATUSES = ("running", "done", "stopped", "failed")
 
 
@@ -58,7 +59,7 @@ class RunFolder:
         with telling_what_failed(path):
             path.mkdir(parents=True)
         fixed = {"format": FORMAT, "verb": verb, "name": name, "status": "running"}
-        write_json(path / "run.json", {**fixed, "pid": os.getpid(), **info})
+        write_json(path / "run.json", {**fixed, **info})
         return cls(path)
 
     @property
@@ -70,9 +71,28 @@ class RunFolder:
     def status(self) -> str:
         """``running``, ``done``, ``stopped`` or ``failed``; a killed run counts as stopped."""
         status = str(self.info.get("status"))
-        if status == "running" and not _alive(int(self.info.get("pid", 0))):
-            return "stopped"
-        return status
+        return "stopped" if status == "running" and not self._is_held() else status
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder's lock while a process works in it; a kill frees the lock, too.
+
+        Raises:
+            UserError: another process holds it, or the folder cannot be written.
+        """
+        with telling_what_failed(self.path):
+            file = (self.path / _LOCK).open("w")
+        with file:
+            if not _lock(file):
+                raise UserError(f"another process is working in {self.path}")
+            yield
+
+    def _is_held(self) -> bool:
+        try:
+            with (self.path / _LOCK).open("r") as file:
+                return not _lock(file)
+        except OSError:
+            return False
 
     def update(self, **fields: Any) -> None:
         """Change fields of ``run.json``.
@@ -109,14 +129,17 @@ def find(results: Path, run: str) -> RunFolder:
     raise UserError(f"--resume {run} {many}: {names}")
 
 
-def _alive(pid: int) -> bool:
-    """Return whether a process of that number runs here."""
-    if pid <= 0:
-        return False
+def _lock(file: IO[str]) -> bool:
+    """Take the file's lock, which ends with the open file, and return whether it was free.
+
+    Where the system has no such locks, nobody is ever seen working in a folder.
+    """
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+        import fcntl
+    except ImportError:
         return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
 from pathlib import Path
@@ -43,7 +44,10 @@ class StateFile:
             UserError: it cannot be written; the one before is still there.
         """
         fresh = self.path.with_name(f"{self.path.stem}.new{self.path.suffix}")
-        write(fresh, lambda file: torch.save(state, file))
+        # Packed in memory first: torch's writer hides the disk's own error behind one of its own.
+        packed = io.BytesIO()
+        torch.save(state, packed)
+        write(fresh, lambda file: file.write(packed.getbuffer()))
         with telling_what_failed(self.path):
             if self.path.exists():
                 self.path.replace(self.previous)

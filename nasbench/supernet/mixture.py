@@ -5,8 +5,6 @@ Liu et al., "DARTS: Differentiable Architecture Search", ICLR 2019, equation (2)
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -193,11 +191,3 @@ def _check(choice: Choice) -> None:
             "them, which has no mixture: allowed: reduction 'sum' or 'mean', or one input; "
             "the strategy 'random' takes all of them"
         )
-
-
-def entropy(weights: Tensor) -> float:
-    """Return the entropy of mixing weights as a share of its maximum, in [0, 1]."""
-    n = weights.numel()
-    if n < 2:
-        return 0.0
-    return float(-(weights * weights.clamp_min(1e-12).log()).sum() / math.log(n))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 import torch.distributed as dist
@@ -13,21 +13,19 @@ from torch import Tensor
 from nasbench.nn.processes import place
 
 
-@contextmanager
-def process_group(device: torch.device) -> Iterator[None]:
-    """Join the other processes where ``torchrun`` started this one; else do nothing."""
+def join(device: torch.device) -> None:
+    """Join the other processes where ``torchrun`` started this one, once and until the end.
+
+    A second run in the same processes, such as the next seed, goes on in the same group.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
-        yield
         return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield
-    finally:
-        dist.destroy_process_group()
+    atexit.register(dist.destroy_process_group)
 
 
 def average(tensors: Sequence[Tensor]) -> None:
-    """Replace each tensor by its mean over the processes, in one message per type."""
+    """Replace each tensor by its mean over the processes, in one message."""
     world = place().world
     if world == 1 or not tensors:
         return

@@ -115,7 +115,7 @@ class Progress:
     def add(self, metrics: dict[str, Tensor]) -> None:
         """Count one step's metrics, without waiting for the device."""
         for name, value in metrics.items():
-            value = value.detach()
+            value = value.detach().double()
             self.sums[name] = self.sums[name] + value if name in self.sums else value
         loss = metrics["loss"].detach()
         if self.bad_step is None:
@@ -124,11 +124,22 @@ class Progress:
         self.bad_step = torch.where(first, self.step, self.bad_step)
         self.step += 1
 
+    def to(self, device: torch.device) -> None:
+        """Move the tensors to ``device``."""
+        self.sums = {name: total.to(device) for name, total in self.sums.items()}
+        self.bad_step = None if self.bad_step is None else self.bad_step.to(device)
+
     def means(self) -> dict[str, float]:
         """Return the current epoch's means, over the steps and over the processes."""
-        sums = torch.stack([total.double() for total in self.sums.values()])
+        return {name: float(total) / self.step for name, total in self.shared_sums().items()}
+
+    def shared_sums(self) -> dict[str, Tensor]:
+        """Return the current epoch's sums, averaged over the processes."""
+        if not self.sums:
+            return {}
+        sums = torch.stack(list(self.sums.values()))
         average([sums])
-        return dict(zip(self.sums, (sums / self.step).tolist(), strict=True))
+        return dict(zip(self.sums, sums.unbind(), strict=True))
 
 
 class Loop:
@@ -189,13 +200,13 @@ class Loop:
         p = self.progress
         if p.step % CHECK_EVERY == 0:
             self._check()
-        if any_process(self.stop.requested, self.unit.device):
+        # What one process decides all do, or they would wait for each other in different places.
+        overdue = p.step < steps and time.perf_counter() - self._since > SAVE_EVERY_S
+        if any_process(self.stop.requested or overdue, self.unit.device):
             self._check()
             self._save()
-            raise Stopped(p.epoch, p.step, self.stop.number)
-        if p.step < steps and time.perf_counter() - self._since > SAVE_EVERY_S:
-            self._check()
-            self._save()
+            if any_process(self.stop.requested, self.unit.device):
+                raise Stopped(p.epoch, p.step, self.stop.number)
 
     def _check(self) -> None:
         """Raise if a loss of this epoch was not finite."""
@@ -227,9 +238,9 @@ class Loop:
     def _save(self) -> None:
         self._count_time()
         state = {
-            "progress": dict(vars(self.progress)),
+            "progress": {**vars(self.progress), "sums": self.progress.shared_sums()},
             "unit": self.unit.state_dict(),
-            "random": global_state(),
+            "random": global_state(self.unit.device),
         }
         if place().rank == 0:
             self.store.save(state)
@@ -238,6 +249,7 @@ class Loop:
         state = self.store.load()
         if state is not None:
             self.progress = Progress(**state["progress"])
+            self.progress.to(self.unit.device)
             self.unit.load_state_dict(state["unit"])
-            restore_global_state(state["random"])
+            restore_global_state(state["random"], self.unit.device)
         self._since = time.perf_counter()

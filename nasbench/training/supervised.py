@@ -44,6 +44,8 @@ def accuracy(network: nn.Module, batches: Batches, objective: Objective) -> floa
     network.eval()
     counts = torch.zeros(2, dtype=torch.float64, device=batches.data.images.device)
     for images, labels in batches.epoch(0):
+        if not len(labels):  # this process's share of a small last batch
+            continue
         with objective.casting(images.device):
             logits: Tensor = network(images)
         counts[0] += (logits.argmax(dim=1) == labels).sum()

@@ -20,7 +20,8 @@ import torch
         ("darts --space dart", "unknown space 'dart': did you mean darts"),
         ("", "which STRATEGY? see: nasbench list strategies"),
         ("darts --epochs 0", "--epochs 0: must be at least 1"),
-        ("darts --lr -1", "--lr -1.0: must be at least 0.0"),
+        ("darts --lr -1", "--lr -1.0: must be above 0.0"),
+        ("darts --lr 0", "--lr 0.0: must be above 0.0"),
         ("darts --val-fraction 1.0", "--val-fraction 1.0: must be below 1.0"),
         (
             "darts --precision fp8",

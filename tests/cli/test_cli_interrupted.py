@@ -172,8 +172,10 @@ def test_resuming_what_cannot_be_resumed(refused, runs):
         "continue it with nasbench retrain"
     )
     assert refused("retrain", "--resume", name).endswith("continue it with nasbench search")
-    RunFolder(search["folder"]).update(status="running", pid=os.getpid())
-    assert "the run is running: allowed: stopped, failed" in refused("search", "--resume", name)
+    RunFolder(search["folder"]).update(status="running")
+    with RunFolder(search["folder"]).held():
+        line = refused("search", "--resume", name)
+    assert "the run is running: allowed: stopped, failed" in line
     RunFolder(search["folder"]).update(status="stopped")
     RunFolder(retrain["folder"]).update(status="stopped")
     for words, culprit in [
@@ -241,3 +243,33 @@ def test_a_signal_saves_and_says_how_to_go_on(run, runs, space, small, strategy,
     ours, theirs = ended.json, whole.json
     assert ours["run"] == info["folder"].name
     assert (ours["arch"], ours["metrics"]) == (theirs["arch"], theirs["metrics"])
+
+
+def test_weights_that_changed_on_the_disk_fail_loudly(run, checkpoint, small, runs, monkeypatch):
+    from retrain import weights
+
+    sound = weights.load
+
+    def broken(path):
+        return {name: -value for name, value in sound(path).items()}
+
+    monkeypatch.setattr(weights, "load", broken)
+    [line] = error_lines(run("retrain", checkpoint, *small))
+    assert "answers otherwise than the network it was written from" in line
+    assert "do not use this result" in line
+    [info] = [info for info in runs() if info["status"] == "failed"]
+    assert info["verb"] == "retrain"
+    assert not (Path("results/records") / f"{info['folder'].name}.json").exists()
+
+
+def test_a_full_disk_in_the_middle_of_the_state_is_one_line(tmp_path):
+    import torch
+
+    from nasbench.errors import UserError
+    from nasbench.store.state import StateFile
+
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    (tmp_path / ".state.new.pt.tmp").symlink_to("/dev/full")
+    with pytest.raises(UserError, match="No space left on device"):
+        StateFile(tmp_path / "state.pt").save({"x": torch.zeros(100_000)})

@@ -84,3 +84,99 @@ def test_the_search_leaves_the_test_set_sealed(nasbench, monkeypatch):
     monkeypatch.setattr(Task, "open_test", opened)
     for strategy in ("darts", "random"):
         nasbench("search", strategy, *SMALL, "--epochs", "1")
+
+
+VIEW = """
+from torch import nn
+from nasbench.space import LayerChoice, SearchSpace
+
+
+class Viewing(SearchSpace):
+    def __init__(self, spec):
+        super().__init__(spec)
+        convs = {
+            "k1": lambda: nn.Conv2d(spec.channels, 4, 1),
+            "k3": lambda: nn.Conv2d(spec.channels, 4, 3, padding=1),
+        }
+        self.conv = LayerChoice(convs, label="conv")
+        self.head = nn.Linear(4 * spec.height * spec.width, spec.classes)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return self.head(x.view(x.size(0), -1))
+"""
+
+
+def test_a_space_may_view_its_feature_maps(nasbench):
+    Path("viewing.py").write_text(VIEW)
+    words = ["--limit-train", "100", "--batch-size", "20", "--epochs", "1"]
+    found = nasbench("search", "darts", "--space", "viewing.py:Viewing", *words)
+    assert nasbench("retrain", found["checkpoint"], *words)["params"] > 0
+
+
+def test_a_task_of_ones_own_needs_no_limit(nasbench):
+    Path("mine.py").write_text("from nasbench.tasks.digits import load_digits as load\n")
+    words = ["--space", SPACE, "--epochs", "1", "--task", "mine.py:load"]
+    assert nasbench("search", "darts", *words)["metrics"]["epoch"] == 1
+
+
+def test_a_record_carries_its_evidence(nasbench):
+    found = nasbench("search", "random", *SMALL, "--epochs", "1", "-o", "trials=1")
+    record = nasbench("retrain", found["checkpoint"], *SMALL, "--epochs", "1")
+    assert record["arch"] == found["arch"]
+    for name in ("search_provenance", "provenance"):
+        assert record[name]["versions"]["torch"]
+        assert record[name]["cpu"]
+
+
+def test_a_signal_between_two_seeds_ends_the_command(tmp_path, monkeypatch, capsys):
+    import os
+    import signal
+
+    from retrain import weights
+
+    monkeypatch.chdir(tmp_path)
+    words = ["search", "random", *SMALL, "--epochs", "1", "-o", "trials=1", "--json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    sound = weights.save
+
+    def interrupted(network, folder):
+        sound(network, folder)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(weights, "save", interrupted)
+    status = main(["retrain", found["checkpoint"], *SMALL, "--epochs", "1", "--seeds", "3"])
+    assert status == 130
+    assert "seeds 1 to 2 were not begun: --seed 1 --seeds 2" in capsys.readouterr().err
+    assert len(list(Path("results/records").iterdir())) == 1
+
+
+def test_a_continued_run_stays_where_it_is_and_keeps_its_first_provenance(
+    tmp_path, monkeypatch, capsys
+):
+    from nasbench.training.loop import Loop
+
+    monkeypatch.chdir(tmp_path)
+    words = ["search", "random", *SMALL, "--epochs", "2", "-o", "trials=1", "--json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    finish = Loop._finish_epoch
+
+    def stops(self):
+        finish(self)
+        self.stop.requested = True
+
+    monkeypatch.setattr(Loop, "_finish_epoch", stops)
+    retrain = ["retrain", found["checkpoint"], *SMALL, "--epochs", "3"]
+    assert main(retrain) == 130
+    monkeypatch.undo()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (run,) = (tmp_path / "results/runs").glob("*-retrain-*")
+    first = json.loads((run / "run.json").read_text())["provenance"]
+    assert main(["retrain", "--resume", str(run)]) == 0
+    (record,) = (tmp_path / "results/records").iterdir()
+    provenance = json.loads(record.read_text())["provenance"]
+    assert provenance["started"] == first["started"]
+    assert len(provenance["continued"]) == 1

@@ -111,7 +111,7 @@ def test_missing_random_row_is_said_per_task(record):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "fair"), [(19.9, False), (20.0, True), (80.0, True), (80.1, False)]
+    ("seconds", "fair"), [(31.9, False), (32.0, True), (50.0, True), (50.1, False)]
 )
 def test_unequal_search_budget_is_said(record, seconds, fair):
     records = [record("a"), record("b", method="random", search_seconds=seconds)]

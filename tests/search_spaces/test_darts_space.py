@@ -65,6 +65,7 @@ def test_the_supernet_has_the_1_930618_million_parameters_that_its_authors_repor
         DataSpec(2, 9, 11, 3),
         DataSpec(3, 28, 28, 10),
         DataSpec(4, 17, 32, 2),
+        DataSpec(1, 32, 64, 2),
     ],
 )
 @pytest.mark.parametrize("seed", [0, 1])
@@ -207,3 +208,24 @@ def test_the_drawing_shows_both_cells():
     for graph in (normal, reduce):
         assert len([e for e in graph.edges if e.label]) == 8
         assert len([e for e in graph.edges if e.target == graph.output]) == 4
+
+
+def test_the_auxiliary_head_counts_in_no_result(published):
+    from nasbench.cost.params import inference_parameter_count
+
+    cells = published["DARTS_V2"]["genotype"]
+    found = genotype.parse(f"Genotype(normal={cells['normal']}, reduce={cells['reduce']})")
+    arch = Darts.describe(CIFAR).arch(genotype.to_choices(found))
+    with torch.device("meta"):
+        network = Darts.freeze(arch, CIFAR, channels=36, layers=20, auxiliary=True)
+    assert count(network) > 3_349_342
+    assert inference_parameter_count(network, network.training_only) == 3_349_342
+
+
+def test_one_layer_has_an_auxiliary_head_of_its_own_width():
+    cell = tuple(("skip_connect", i) for _ in range(4) for i in (0, 1))
+    both = genotype.to_choices(genotype.Genotype(cell, cell))
+    reduce_only = {k: v for k, v in both.items() if k.startswith("reduce")}
+    arch = Darts.describe(SMALL, layers=1).arch(reduce_only)
+    network = Darts.freeze(arch, SMALL, channels=4, layers=1, auxiliary=True)
+    assert [y.shape for y in network(torch.randn(2, 1, 8, 8))] == [(2, 10), (2, 10)]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import pytest
 
@@ -76,7 +75,7 @@ def test_an_unreadable_record_is_told_and_the_others_count(tmp_path, broken):
     write_record(tmp_path, Record(**VALUES))
     (folder(tmp_path) / "broken.json").write_bytes(broken)
     records, problems = read_records(tmp_path)
-    assert [asdict(record) for record in records] == [VALUES]
+    assert records == [Record(**VALUES)]
     assert len(problems) == 1
     assert problems[0].startswith(f"{folder(tmp_path) / 'broken.json'} left out: ")
     assert "\n" not in problems[0]

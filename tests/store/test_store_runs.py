@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -30,7 +29,6 @@ def test_a_new_folder(tmp_path):
         "verb": "search",
         "name": "darts",
         "status": "running",
-        "pid": os.getpid(),
         **INFO,
     }
     folder.update(status="done", cost={"device_seconds": 1.5})
@@ -69,12 +67,22 @@ def test_no_runs_at_all(tmp_path):
 
 def test_status_of_a_killed_run(tmp_path):
     folder = RunFolder.create(tmp_path, "search", "darts", INFO)
-    assert folder.status == "running"  # this very process
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    folder.update(pid=gone.pid)
+    assert folder.status == "stopped"  # nobody works in it yet
+    with folder.held():
+        assert RunFolder(folder.path).status == "running"
+        with pytest.raises(UserError, match="another process is working in"), folder.held():
+            pass
     assert folder.status == "stopped"
-    folder.update(pid=0)
+    code = (
+        "import sys, time, pathlib; from nasbench.store.runs import RunFolder\n"
+        "with RunFolder(pathlib.Path(sys.argv[1])).held():\n"
+        "    print('held', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(folder.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        assert folder.status == "running"
+        other.kill()
     assert folder.status == "stopped"
 
 

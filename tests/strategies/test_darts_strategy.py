@@ -221,6 +221,13 @@ def test_second_order_needs_sgd():
         strategy(order=2, optimizer="adam")
 
 
+def test_second_order_needs_full_precision():
+    setting = Setting(OptimizerConfig(), Objective(precision="bf16"), 1)
+    network, domains = Darts.supernet(SPEC, **SPACE), Darts.describe(SPEC, **SPACE)
+    with pytest.raises(UserError, match="--precision bf16: -o order=2"):
+        DartsStrategy(network, domains, DartsOptions(order=2), setting)
+
+
 def test_random_draws_different_architectures_from_the_seed():
     domains = Darts.describe(SPEC, **SPACE)
 

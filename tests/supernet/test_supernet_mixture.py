@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import nn
@@ -17,7 +15,7 @@ from nasbench.space import (
     SearchSpace,
     ValueChoice,
 )
-from nasbench.supernet.mixture import Mixture, entropy
+from nasbench.supernet.mixture import Mixture
 from search_spaces.darts import Darts
 
 SPEC = DataSpec(1, 8, 8, 3)
@@ -201,11 +199,3 @@ def test_the_state_dict_holds_the_architecture_parameters():
     other.load_state_dict(mixture.state_dict())
     for a, b in zip(mixture.alphas, other.alphas, strict=True):
         assert torch.equal(a, b)
-
-
-def test_entropy_is_a_share_of_its_maximum():
-    assert entropy(torch.full((5,), 0.2)) == pytest.approx(1.0)
-    assert entropy(torch.tensor([1.0, 0.0])) == pytest.approx(0.0, abs=1e-9)
-    p = torch.tensor([0.5, 0.25, 0.25])
-    assert entropy(p) == pytest.approx(1.5 * math.log(2) / math.log(3))
-    assert entropy(torch.ones(1)) == 0.0

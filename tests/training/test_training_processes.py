@@ -33,7 +33,8 @@ def nasbench(arguments, processes=1):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return found[0] if len(found) == 1 else found
 
 
 def losses(out, run):
@@ -44,7 +45,7 @@ def losses(out, run):
 @pytest.mark.slow
 def test_search_and_retrain_in_two_processes(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    search = ["search", "darts", *SMALL, *SPACE, "--json", "--out"]
+    search = ["search", "darts", *SMALL, *SPACE, "-o", "order=2", "--json", "--out"]
     alone, together = nasbench([*search, str(one)]), nasbench([*search, str(two)], 2)
     assert losses(two, together["run"]) == pytest.approx(losses(one, alone["run"]), rel=1e-3)
     assert len(list((two / "runs").iterdir())) == 1
@@ -57,6 +58,9 @@ def test_search_and_retrain_in_two_processes(tmp_path):
     for name, value in ours.items():
         assert torch.allclose(value, theirs[name], rtol=1e-2, atol=1e-3), name
     assert together["test_openings"] == 1
+    # One after the other in the same two processes: the next seed goes on in their group.
+    lines = nasbench([*search[:2], *SMALL, *SPACE, "--seeds", "2", "--json", "--out", str(two)], 2)
+    assert [line["metrics"]["epoch"] for line in lines] == [2, 2]
 
 
 def _norm(x):

@@ -18,6 +18,7 @@ from nasbench.space import Arch, Domains, SearchSpace
 from nasbench.strategies.oneshot.base import Batch, OneShotStrategy, Setting
 from nasbench.strategies.oneshot.unrolled import still_statistics, unrolled_gradient
 from nasbench.supernet.mixture import Mixture
+from nasbench.training.distributed import average
 from nasbench.training.objective import correct_share
 from nasbench.training.optimization import Optimization, OptimizerConfig
 
@@ -52,7 +53,7 @@ class DartsStrategy(OneShotStrategy):
 
     Raises:
         UserError: a choice of the space has no mixture, or order 2 meets weights that are not
-            trained by SGD.
+            trained by SGD, or low precision.
     """
 
     Options = DartsOptions
@@ -64,6 +65,11 @@ class DartsStrategy(OneShotStrategy):
         if options.order == 2 and setting.weights.optimizer != "sgd":
             raise UserError(
                 f"--optimizer {setting.weights.optimizer}: -o order=2 unrolls a step of sgd only"
+            )
+        if options.order == 2 and setting.objective.precision != "fp32":
+            raise UserError(
+                f"--precision {setting.objective.precision}: -o order=2 takes differences that "
+                "only fp32 can show"
             )
         self.options = options
         self.objective = setting.objective
@@ -112,6 +118,7 @@ class DartsStrategy(OneShotStrategy):
                 lr=self.weights.lr,
                 momentum=config.momentum,
                 weight_decay=config.weight_decay,
+                average=average,
             )
         self.arch.apply(gradients)
         return {"val_loss": loss}

@@ -67,6 +67,7 @@ def unrolled_gradient(
     momentum: float,
     weight_decay: float,
     radius: float = 1e-2,
+    average: Callable[[Sequence[Tensor]], None] = lambda tensors: None,
 ) -> tuple[list[Tensor], Tensor]:
     """Return the architecture's gradient of the validation loss after one step of the weights.
 
@@ -85,17 +86,20 @@ def unrolled_gradient(
         radius: length of the difference's arm (0.01 in the paper). Where the loss is smooth, the
             result is the exact gradient up to the arm's square. ReLU and max-pooling have kinks,
             and an arm that reaches over some sees the gradient's jumps there, too.
+        average: replaces tensors by their mean over the processes, so that all take one step.
 
     Returns:
         One gradient for each of ``alphas``, and the validation loss at w', a scalar.
     """
     gradients = torch.autograd.grad(train_loss(), weights, allow_unused=True)
+    average([g for g in gradients if g is not None])
     with torch.no_grad():
         ahead = stepped(weights, gradients, buffers, lr, momentum, weight_decay)
     with at(weights, ahead):
         loss = validation_loss()
         both = torch.autograd.grad(loss, [*alphas, *weights], materialize_grads=True)
     direct, vector = both[: len(alphas)], list(both[len(alphas) :])
+    average(vector)
     norm = torch.stack(torch._foreach_norm(vector)).norm()
     arm = radius / norm.clamp_min(torch.finfo(norm.dtype).tiny)
     sides = []
