@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -56,7 +57,9 @@ def _package(name: str, use: str) -> str:
     top = name.partition(".")[0]
     distribution = {"sklearn": "scikit-learn"}.get(top, top)
     try:
-        require(name, use, distribution)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what others deprecate inside is not reported here
+            require(name, use, distribution)
         return metadata.version(distribution)
     except UserError as error:
         return str(error)
