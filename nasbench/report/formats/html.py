@@ -22,6 +22,7 @@ th, td { padding: .35rem .7rem; border-bottom: 1px solid var(--line); text-align
          vertical-align: top; }
 th { background: var(--head); font-weight: 600; }
 td.number, th.number { text-align: right; }
+td.number { white-space: nowrap; }
 ul { color: var(--soft); padding-left: 1.2rem; }
 """
 
