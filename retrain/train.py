@@ -17,10 +17,8 @@ from nasbench.engine.problem import load_task, on_device
 from nasbench.engine.recipe import evaluation_batches, objective, optimizer, train_batches
 from nasbench.engine.session import Session, session
 from nasbench.engine.tensorboard import ToTensorBoard
-from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
-from nasbench.space import SearchSpace
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.records import Record, write_record
 from nasbench.store.runs import RunFolder
@@ -108,17 +106,10 @@ def run_retrain(
         return Retrained(running.folder, record, path, verdict.model)
 
 
-def _network(found: Found, running: Session) -> SearchSpace:
-    network = on_device(found.build(), running.device)
-    if running.place.world > 1:
-        synchronize(network)
-    return network
-
-
 def _unit(found: Found, config: RetrainConfig, running: Session) -> Supervised:
     """Return the network with its batches; all training images unless some are held out."""
     seed_process(config.seed, "retrain")
-    network = _network(found, running)
+    network = on_device(found.build(), running.device)
     task, held_out = found.problem.task, None
     train, augmentation = task.train, task.augmentation.with_cutout(config.cutout)
     if config.val_fraction > 0:

@@ -37,6 +37,17 @@ def published(data_root: Path) -> dict:
     return json.loads(path.read_text())["genotypes"]
 
 
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the real data sets."""
+    beside = Path(__file__).parents[1].parent / "shared" / "data"
+    places = [Path(os.environ.get("NASBENCH_DATA") or beside), beside]
+    for place in places:
+        if (place / "mnist" / "train-images-idx3-ubyte.gz").is_file():
+            return place
+    pytest.skip(f"no real MNIST files in {' or '.join(map(str, places))}")
+
+
 def same_state(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     """Whether two networks hold the same values, bit for bit."""
     ours, theirs = one.state_dict(), other.state_dict()

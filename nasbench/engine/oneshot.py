@@ -16,7 +16,6 @@ from nasbench.engine.problem import Problem, on_device
 from nasbench.engine.recipe import evaluation_batches, objective, optimizer, train_batches
 from nasbench.engine.session import Session
 from nasbench.engine.tensorboard import ToTensorBoard
-from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
 from nasbench.store.state import StateFile
@@ -121,8 +120,6 @@ def _strategy(
         Setting(optimizer(config), objective(config), config.epochs * steps),
     )
     strategy.to(running.device)
-    if running.place.world > 1:
-        synchronize(strategy)
     return strategy
 
 

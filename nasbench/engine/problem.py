@@ -12,6 +12,8 @@ from nasbench import catalog
 from nasbench.config import TrainingConfig
 from nasbench.data.split import stratified_split
 from nasbench.errors import UserError
+from nasbench.nn.processes import place
+from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.seeding import derive
 from nasbench.space import Domains, SearchSpace
 from nasbench.tasks.base import Task
@@ -84,6 +86,11 @@ Network = TypeVar("Network", bound=SearchSpace)
 
 
 def on_device(network: Network, device: torch.device) -> Network:
-    """Move ``network`` to ``device``, and into channels-last memory where its space allows it."""
+    """Move ``network`` to ``device``, and into channels-last memory where its space allows it.
+
+    Among several processes its BN sees the global batch from then on.
+    """
     network = network.to(device)
+    if place().world > 1:
+        synchronize(network)
     return network.to(memory_format=torch.channels_last) if network.channels_last else network

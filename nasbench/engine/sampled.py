@@ -12,7 +12,6 @@ from nasbench.engine.outcome import Outcome
 from nasbench.engine.problem import Problem, on_device
 from nasbench.engine.recipe import evaluation_batches, objective, optimizer, train_batches
 from nasbench.engine.session import Session
-from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.seeding import derive, seed_process
 from nasbench.space import Arch
 from nasbench.store.state import StateFile
@@ -93,8 +92,6 @@ class Trial:
         network = on_device(
             self.problem.space.freeze(self.arch, spec, **arguments), self.running.device
         )
-        if self.running.place.world > 1:
-            synchronize(network)
         seed = derive(config.seed, "trial", self.number)
         return Supervised(
             network,
