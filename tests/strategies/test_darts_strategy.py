@@ -74,6 +74,19 @@ def exact_unrolled_gradient(net, train, validation, buffers):
     )
 
 
+def our_unrolled_gradient(net, train, validation, buffers, **radius):
+    step = {"lr": LR, "momentum": MOMENTUM, "weight_decay": DECAY}
+    return unrolled_gradient(
+        lambda: nn.functional.cross_entropy(net(train[0]), train[1]),
+        lambda: nn.functional.cross_entropy(net(validation[0]), validation[1]),
+        net.weight_parameters,
+        net.arch_parameters,
+        buffers,
+        **step,
+        **radius,
+    )[0]
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_second_order_gradient_is_the_exact_one(seed):
     torch.manual_seed(seed)
@@ -81,19 +94,9 @@ def test_the_second_order_gradient_is_the_exact_one(seed):
     buffers = [0.01 * torch.randn_like(p) for p in net.weight_parameters]
     before = copy.deepcopy(net.state_dict())
     with still_statistics(net):
-        found, _ = unrolled_gradient(
-            lambda: nn.functional.cross_entropy(net(train[0]), train[1]),
-            lambda: nn.functional.cross_entropy(net(validation[0]), validation[1]),
-            net.weight_parameters,
-            net.arch_parameters,
-            buffers,
-            lr=LR,
-            momentum=MOMENTUM,
-            weight_decay=DECAY,
-            # The paper's 0.01 reaches over kinks of ReLU and max-pooling, where the gradient jumps
-            # and the exact second derivative knows nothing of it; this arm is too short for that.
-            radius=1e-6,
-        )
+        # The paper's 0.01 reaches over kinks of ReLU and max-pooling, where the gradient jumps
+        # and the exact second derivative knows nothing of it; this arm is too short for that.
+        found = our_unrolled_gradient(net, train, validation, buffers, radius=1e-6)
     # A trial step leaves nothing behind: neither in the weights nor in BN's statistics.
     moved = [k for k, v in net.state_dict().items() if not torch.equal(v, before[k])]
     assert [k for k in moved if not k.endswith("num_batches_tracked")] == []
@@ -128,16 +131,7 @@ def test_the_papers_own_radius_is_exact_where_the_network_is_smooth():
     torch.manual_seed(0)
     net, train, validation = mixture(Smooth), batch(1), batch(2)
     buffers = [0.01 * torch.randn_like(p) for p in net.weight_parameters]
-    found, _ = unrolled_gradient(
-        lambda: nn.functional.cross_entropy(net(train[0]), train[1]),
-        lambda: nn.functional.cross_entropy(net(validation[0]), validation[1]),
-        net.weight_parameters,
-        net.arch_parameters,
-        buffers,
-        lr=LR,
-        momentum=MOMENTUM,
-        weight_decay=DECAY,
-    )
+    found = our_unrolled_gradient(net, train, validation, buffers)
     exact = torch.cat(exact_unrolled_gradient(net, train, validation, buffers))
     first_order = torch.cat(first_order_gradient(net, validation))
     assert (torch.cat(found) - exact).norm() / exact.norm() < 1e-3
