@@ -14,13 +14,21 @@ Task = Annotated[str | None, typer.Option("--task", help="Show one task only.")]
 Format = Annotated[
     str, typer.Option("--format", help="How to print: table, md, csv, json or html.")
 ]
+Curves = Annotated[
+    Path | None,
+    typer.Option("--curves", metavar="FOLDER", help="Also draw each task's anytime curves here."),
+]
 
 
 def command(
-    task: Task = None, format: Format = "table", results: Results = Path("results")
+    task: Task = None,
+    format: Format = "table",
+    results: Results = Path("results"),
+    curves: Curves = None,
 ) -> None:
     """Compare the methods: one row each, with intervals and costs."""
     from nasbench.catalog import check
+    from nasbench.report.anytime_pictures import write_pictures
     from nasbench.report.leaderboard import build
     from nasbench.report.render import FORMATS, print_table, render
     from nasbench.report.unfinished import unfinished
@@ -36,6 +44,9 @@ def command(
         typer.echo(problem, err=True)
     if not board.rows and not board.unfinished:
         typer.echo(f"no records under {results}: nasbench retrain writes one", err=True)
+    if curves is not None:
+        drawn = [f"curves: {path}" for path in write_pictures(board, curves)]
+        typer.echo("\n".join(drawn) or "no curves: no record shown here holds any", err=True)
     if format == "table":
         from rich.console import Console
 

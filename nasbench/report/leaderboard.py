@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nasbench.report import versus_random
+from nasbench.report import anytime, nas_against_hpo, versus_random
+from nasbench.report.differences import few_seeds
 from nasbench.report.grouping import make_rows
 from nasbench.report.rows import Difference, Row
 from nasbench.report.variants import with_variants
@@ -64,7 +65,7 @@ class Leaderboard:
 def build(
     records: Sequence[Record], unfinished: Sequence[Unfinished], task: str | None
 ) -> Leaderboard:
-    """Group records into rows and compare them with random search.
+    """Group records into rows, compare them with random search and NAS with HPO.
 
     Args:
         records: finished retrainings; a run name that occurs twice counts once.
@@ -74,7 +75,7 @@ def build(
     unique = {record.run: record for record in records}.values()
     rows = make_rows(record for record in unique if task in (None, record.task))
     rows = versus_random.with_differences(with_variants(rows))
-    rows.sort(key=lambda row: (row.task, -row.mean, row.method, row.space, row.variant))
+    rows.sort(key=lambda row: (row.task, -row.mean, row.name, row.space))
     shown = [run for run in unfinished if task in (None, run.task)]
     return Leaderboard(task, tuple(rows), tuple(shown), tuple(_notes(rows, task)))
 
@@ -83,9 +84,11 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
     found = [] if rows else [f"no finished retraining{f' for task {task}' if task else ''} yet"]
     for name in sorted({row.task for row in rows}):
         of_task = [row for row in rows if row.task == name]
+        found += nas_against_hpo.notes(name, of_task)
         found += versus_random.notes(name, of_task)
+        found += anytime.notes(name, of_task)
         found += [f"task {name}: {note}" for row in of_task for note in _warnings(row)]
-    return [*found, *_devices(rows)]
+    return [*found, *few_seeds(rows), *_devices(rows)]
 
 
 def _devices(rows: Sequence[Row]) -> list[str]:

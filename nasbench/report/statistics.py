@@ -1,4 +1,8 @@
-"""Bootstrap intervals for results that vary over search seeds and, within them, retrain seeds."""
+"""Bootstrap intervals for results that vary over search seeds and, within them, retrain seeds.
+
+All are percentile intervals (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993,
+chapter 13).
+"""
 
 from __future__ import annotations
 
@@ -67,6 +71,69 @@ def difference_interval(
     return _percentiles(means, level)
 
 
+def paired_interval(
+    ours: Groups, theirs: Groups, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> tuple[float, float] | None:
+    """Return the interval of ``mean(ours) - mean(theirs)`` where the groups belong together.
+
+    Each resample draws as many pairs of groups as there are, with replacement and the same for
+    both sides, and then, within each drawn pair, the values of either side on their own. So
+    what both sides owe to a search seed, such as the data split, cancels out.
+
+    Args:
+        ours: values per search seed.
+        theirs: values of the same search seeds, in the same order.
+        level: the interval's coverage, in (0, 1).
+        resamples: bootstrap draws, at least 1.
+        seed: the same seed gives the same interval.
+
+    Returns:
+        Lower and upper end, or ``None`` for a single pair, which shows no spread over seeds.
+
+    Raises:
+        ValueError: the sides differ in their numbers of groups, or as in
+            :func:`bootstrap_interval`.
+    """
+    _check(ours)
+    _check(theirs)
+    if len(ours) != len(theirs):
+        raise ValueError(f"{len(ours)} groups cannot be paired with {len(theirs)}")
+    if len(ours) == 1:
+        return None
+    joint, first, second = np.random.default_rng(seed).spawn(3)
+    drawn = joint.integers(len(ours), size=(resamples, len(ours)))
+    means = _means_of_drawn(ours, drawn, first) - _means_of_drawn(theirs, drawn, second)
+    return _percentiles(means, level)
+
+
+def bootstrap_band(
+    values: _Floats, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> tuple[_Floats, _Floats]:
+    """Return the interval of every column's mean, all from the same draws of rows.
+
+    Args:
+        values: one row per seed, one column per point of a curve, shape ``(seeds, points)``.
+        level: the interval's coverage, in (0, 1).
+        resamples: bootstrap draws, at least 1.
+        seed: the same seed gives the same band.
+
+    Returns:
+        Lower and upper ends, each of shape ``(points,)``; NaN in a column that holds a NaN, and
+        everywhere for a single row, which has no spread to show.
+
+    Raises:
+        ValueError: there is no row, or ``level`` is out of range.
+    """
+    rows, points = values.shape
+    if rows == 0:
+        raise ValueError("a bootstrap needs at least one row")
+    if rows == 1:
+        nothing = np.full(points, np.nan)
+        return nothing, nothing
+    counts = np.random.default_rng(seed).multinomial(rows, [1 / rows] * rows, size=resamples)
+    return _quantiles(counts @ values / rows, level)
+
+
 def is_single(groups: Groups) -> bool:
     """Return whether the groups hold one value in all."""
     return sum(len(group) for group in groups) == 1
@@ -74,11 +141,22 @@ def is_single(groups: Groups) -> bool:
 
 def _resampled_means(groups: Groups, resamples: int, rng: np.random.Generator) -> _Floats:
     """Return bootstrapped means of group means, shape ``(resamples,)``."""
+    drawn = rng.integers(len(groups), size=(resamples, len(groups)))
+    return _means_of_drawn(groups, drawn, rng)
+
+
+def _means_of_drawn(groups: Groups, drawn: NDArray[np.int64], rng: np.random.Generator) -> _Floats:
+    """Return the mean of the drawn groups' means, their values redrawn, one for each row.
+
+    Args:
+        groups: values per group.
+        drawn: indices of groups, shape ``(resamples, len(groups))``.
+        rng: draws the values within each group.
+    """
     sizes = np.array([len(group) for group in groups])
     values = np.zeros((len(groups), sizes.max()))  # ragged groups, padded on the right
     for row, group in enumerate(groups):
         values[row, : len(group)] = group
-    drawn = rng.integers(len(groups), size=(resamples, len(groups)))
     counts = sizes[drawn][..., None]  # (resamples, groups, 1)
     within = (rng.random((*drawn.shape, sizes.max())) * counts).astype(np.intp)
     kept = np.arange(sizes.max()) < counts  # a drawn group gives as many values as it holds
@@ -88,10 +166,16 @@ def _resampled_means(groups: Groups, resamples: int, rng: np.random.Generator) -
 
 
 def _percentiles(means: _Floats, level: float) -> tuple[float, float]:
+    low, high = _quantiles(means, level)
+    return float(low), float(high)
+
+
+def _quantiles(means: _Floats, level: float) -> tuple[_Floats, _Floats]:
+    """Return the interval's ends along the first axis."""
     if not 0.0 < level < 1.0:
         raise ValueError(f"level {level} is not between 0 and 1")
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
 
 
 def _check(groups: Groups) -> None:

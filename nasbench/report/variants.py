@@ -25,12 +25,11 @@ def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
 
 
 def _siblings(row: Row, rows: Sequence[Row]) -> list[Row]:
-    identity = (row.task, row.method, row.space)
-    return [
-        other
-        for other in rows
-        if other is not row and (other.task, other.method, other.space) == identity
-    ]
+    return [other for other in rows if other is not row and _identity(other) == _identity(row)]
+
+
+def _identity(row: Row) -> tuple[str, ...]:
+    return (row.task, row.kind, row.method, row.space)
 
 
 def _variant(row: Row, siblings: Sequence[Row]) -> str:

@@ -6,27 +6,29 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nasbench.report.quantities import duration
-from nasbench.report.rows import Difference, Row
-from nasbench.report.statistics import difference_interval
-from nasbench.report.variants import differing_keys
+from nasbench.report.differences import difference, sentence
+from nasbench.report.fairness import caveats
+from nasbench.report.rows import Row
 
 RANDOM = "random"
 """The method's name under which random search stands on the leaderboard."""
 
-_FAIR = (0.8, 1.25)  # random's search cost as a share of the method's
-
 
 def with_differences(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows with their difference from random search, where both have several runs."""
-    return [replace(row, versus_random=_difference(row, rival(row, rows))) for row in rows]
+    """Return the rows with their difference from random search, where there is one."""
+    pairs = [(row, rival(row, rows)) for row in rows]
+    return [
+        replace(row, versus_random=difference(row, other)) if other else row
+        for row, other in pairs
+    ]
 
 
 def rival(row: Row, rows: Sequence[Row]) -> Row | None:
     """Return the random-search row to hold ``row`` against, or ``None`` if there is none.
 
-    A rival on the same space comes first, then one retrained the same way, then the one whose
-    search cost is nearest.
+    A rival of the same kind on the same space comes first, then one of the same kind, then one
+    of the other kind; among those one retrained the same way, then the one whose search cost is
+    nearest.
     """
     if row.method == RANDOM:
         return None
@@ -34,6 +36,7 @@ def rival(row: Row, rows: Sequence[Row]) -> Row | None:
     return min(
         candidates,
         key=lambda one: (
+            one.kind != row.kind,
             one.space != row.space,
             one.retrain_config != row.retrain_config,
             abs(_log_cost(one) - _log_cost(row)),
@@ -43,49 +46,40 @@ def rival(row: Row, rows: Sequence[Row]) -> Row | None:
 
 
 def notes(task: str, rows: Sequence[Row]) -> list[str]:
-    """Return what a reader of one task's rows must know about the comparison with random."""
-    if not any(row.method == RANDOM for row in rows):
-        return [
-            f"no random-search row for task {task}: run `nasbench search random --task {task}` "
-            "and retrain its checkpoint"
-        ]
-    pairs = [(row, rival(row, rows)) for row in rows]
-    return [f"task {task}: {note}" for row, other in pairs if other for note in _fair(row, other)]
-
-
-def _fair(row: Row, other: Row) -> list[str]:
-    """Return why the comparison of ``row`` with random's row ``other`` is not like with like."""
-    found = []
-    if row.space != other.space:
-        found.append(
-            f"{row.name} on {row.space} is held against random on {other.space}: "
-            f"no random-search row on {row.space}"
-        )
-    if _unequal(row, other):
-        found.append(
-            f"random's search took {duration(other.search_seconds)}, "
-            f"{row.name}'s {duration(row.search_seconds)}: not an equal budget"
-        )
-    if keys := differing_keys(row.retrain_config, other.retrain_config):
-        found.append(
-            f"{row.name} and {other.name} were retrained differently ({', '.join(keys)}): "
-            "their difference is not the search's alone"
-        )
+    """Return in words how one task's rows compare with random, and what to know about it."""
+    found = _missing(task, rows)
+    for row in rows:
+        other = rival(row, rows)
+        if other is not None and row.versus_random is not None:
+            said = (sentence(row, other, row.versus_random), *_strange(row, other))
+            found += [f"task {task}: {note}" for note in (*said, *caveats(row, other))]
     return found
 
 
-def _unequal(row: Row, other: Row) -> bool:
-    if row.search_seconds <= 0 and row.search_evaluations <= 0:
-        return False  # a baseline: it searched nothing, so there is no budget to match
-    low, high = (share * row.search_seconds for share in _FAIR)
-    return not low <= other.search_seconds <= high
+def _missing(task: str, rows: Sequence[Row]) -> list[str]:
+    """Return how to make the random rows that are not there, one line per kind."""
+    found = []
+    for kind in sorted({row.kind for row in rows}, reverse=True):
+        of_kind = [row for row in rows if row.kind == kind]
+        if any(row.method == RANDOM for row in of_kind):
+            continue
+        what, command = ("random-search", f"nasbench search random --task {task}")
+        if kind == "hpo":
+            what = "random HPO"
+            command = f"nasbench hpo {of_kind[0].space} --task {task} --tuner random"
+        found.append(f"no {what} row for task {task}: run `{command}` and retrain its checkpoint")
+    return found
 
 
-def _difference(row: Row, other: Row | None) -> Difference | None:
-    if other is None:
-        return None
-    interval = difference_interval(row.accuracies, other.accuracies)
-    return Difference(row.mean - other.mean, *interval) if interval else None
+def _strange(row: Row, other: Row) -> list[str]:
+    """Return a line where random searched elsewhere than the row did."""
+    if row.kind == other.kind and row.space == other.space:
+        return []
+    lacking = RANDOM if row.kind == "nas" else f"HPO {RANDOM}"
+    return [
+        f"{row.name} on {row.space} is held against {other.name} on {other.space}: "
+        f"no {lacking} row on {row.space}"
+    ]
 
 
 def _log_cost(row: Row) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import typing
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from nasbench.store.atomic import write_json
 
 FORMAT = "nasbench-record/1"
+KINDS = ("nas", "hpo")
+"""What was searched: an architecture, or the hyperparameters of a given network."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,9 @@ class Record:
 
     Attributes:
         run: the run folder's name; unique, and the record's file name.
-        method: the row's name, for example ``"darts"`` or ``"random"``.
+        method: the strategy's or tuner's name, for example ``"darts"``, ``"tpe"``, ``"random"``.
         task: the task's name.
-        space: the search space's name.
+        space: the search space's name; for hyperparameters, the baseline's.
         arch_id: short id of the architecture.
         arch: label to what was chosen.
         search_run: name of the search run that found it, or ``""``.
@@ -42,6 +45,9 @@ class Record:
         test_examples: size of the test set.
         search_provenance: of the search: version, commit, command, hardware, times.
         provenance: of the retraining: version, commit, command, hardware, libraries, times.
+        kind: ``"nas"`` or ``"hpo"``, from :data:`KINDS`.
+        curve: the search's course: ascending pairs of device-seconds spent so far and the best
+            validation accuracy so far, in [0, 1]; empty where it is not known.
     """
 
     run: str
@@ -67,6 +73,8 @@ class Record:
     provenance: dict[str, Any] = field(default_factory=dict)
     search_provenance: dict[str, Any] = field(default_factory=dict)
     arch: dict[str, Any] = field(default_factory=dict)
+    kind: str = "nas"
+    curve: list[list[float]] = field(default_factory=list)
 
 
 def folder(results: Path) -> Path:
@@ -108,4 +116,22 @@ def _record(content: dict[str, Any]) -> Record:
         plain = tuple(typing.get_origin(kind) or kind for kind in kinds)
         if not isinstance(value, (*plain, int) if float in plain else plain):
             raise ValueError(f"the field {name!r} has the value {value!r}")
-    return Record(**known)
+    record = Record(**known)
+    if record.kind not in KINDS:
+        raise ValueError(f"unknown kind {record.kind!r}: allowed: {', '.join(KINDS)}")
+    _check_curve(record.curve)
+    return record
+
+
+def _check_curve(curve: list[Any]) -> None:
+    """Refuse what is not a curve of ascending seconds and accuracies in [0, 1]."""
+    spent = 0.0
+    for point in curve:
+        pair = isinstance(point, list) and len(point) == 2
+        if not (pair and all(isinstance(number, int | float) for number in point)):
+            raise ValueError(f"the field 'curve' has the point {point!r}")
+        if not (spent <= point[0] < math.inf and 0.0 <= point[1] <= 1.0):
+            raise ValueError(
+                f"the field 'curve' has the point {point!r} after {spent:g} device-seconds"
+            )
+        spent = point[0]

@@ -56,3 +56,19 @@ def grid(record: Callable[..., Record]) -> Callable[..., list[Record]]:
         ]
 
     return make
+
+
+@pytest.fixture
+def seeds(record: Callable[..., Record]) -> Callable[..., list[Record]]:
+    """Return a factory of one method's records, one per search seed and accuracy."""
+
+    def make(method: str, accuracies: dict[int, float], **changes: Any) -> list[Record]:
+        return [
+            record(
+                f"{method}-{seed}-{changes}",
+                **{"method": method, "search_seed": seed, "test_accuracy": accuracy} | changes,
+            )
+            for seed, accuracy in accuracies.items()
+        ]
+
+    return make

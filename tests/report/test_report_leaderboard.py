@@ -31,10 +31,9 @@ def test_full_grid_of_seeds_is_named_by_its_sides(grid):
     assert row.seeds == "3\N{MULTIPLICATION SIGN}2"
 
 
-def test_single_run_has_no_interval_and_no_comparison(record, grid):
+def test_single_run_has_no_interval(record, grid):
     board = build([record("one"), *grid("random", 0.8)], [], None)
     assert row_of(board, "darts").interval is None
-    assert row_of(board, "darts").versus_random is None
     assert row_of(board, "random").interval is not None
 
 
@@ -121,46 +120,15 @@ def test_unequal_search_budget_is_said(record, seconds, fair):
 
 def test_unequal_budget_note_gives_both_costs(record):
     records = [record("a"), record("b", method="random", search_seconds=12.0)]
-    assert build(records, [], None).notes == (
-        "task digits: random's search took 12 s, darts's 40 s: not an equal budget",
-    )
+    assert ("task digits: random's search took 12 s, darts's 40 s: not an equal budget") in build(
+        records, [], None
+    ).notes
 
 
 def test_baseline_without_a_search_has_no_budget_to_match(record):
     baseline = record("a", method="resnet", search_seconds=0.0, search_evaluations=0)
-    assert build([baseline, record("b", method="random")], [], None).notes == ()
-
-
-def test_difference_from_random_is_shown_where_its_interval_leaves_zero_out(grid):
-    board = build([*grid("darts", 0.9), *grid("random", 0.7)], [], None)
-    versus = row_of(board, "darts").versus_random
-    assert versus.points == pytest.approx(20.0)
-    assert versus.low < 20.0 < versus.high
-    assert versus.shown
-    assert row_of(board, "random").versus_random is None
-
-
-def test_no_difference_is_shown_where_the_interval_spans_zero(grid):
-    board = build([*grid("darts", 0.901), *grid("random", 0.9)], [], None)
-    assert not row_of(board, "darts").versus_random.shown
-
-
-def test_random_on_the_same_space_is_preferred(grid):
-    records = [
-        *grid("darts", 0.9),
-        *grid("random", 0.8),
-        *grid("random", 0.5, space="mobilenet"),
-    ]
-    board = build(records, [], None)
-    assert row_of(board, "darts").versus_random.points == pytest.approx(10.0)
-    assert board.notes == ()
-
-
-def test_comparison_across_spaces_or_recipes_is_said(grid):
-    random = grid("random", 0.8, space="mobilenet", retrain_config={"epochs": 5})
-    notes = " / ".join(build([*grid("darts", 0.9), *random], [], None).notes)
-    assert "no random-search row on cnn" in notes
-    assert "darts and random were retrained differently (epochs)" in notes
+    notes = build([baseline, record("b", method="random")], [], None).notes
+    assert not [note for note in notes if "budget" in note]
 
 
 def test_repeated_test_opening_is_flagged(record):

@@ -28,7 +28,7 @@ def test_formats_for_people_show_every_fact(board, name):
     text = render(board, name)
     for fact in (
         *("darts", "random", "91.20", "single run", "no difference shown", "3.35 M", "528 M"),
-        *("12.00 ms", "40 s, 20 evaluations", "5 min", "2 !", "3\N{MULTIPLICATION SIGN}2"),
+        *("12.00 ms", "40 s", "evaluations", "5 min", "2 !", "3\N{MULTIPLICATION SIGN}2"),
         *("run-1", "failed", "ot finished", "more than once"),
     ):
         assert fact in text
@@ -37,7 +37,7 @@ def test_formats_for_people_show_every_fact(board, name):
 def test_markdown_cells_cannot_break_their_table(board):
     lines = [line for line in render(board, "md").splitlines() if line.startswith("|")]
     pipes = [line.replace("\\|", "").count("|") for line in lines]
-    assert set(pipes) == {13, 7}
+    assert set(pipes) == {14, 7}
     assert any("a\\|b &lt;i>&" in line for line in lines)
     assert any("bad [bold]x[/bold] \\| y" in line for line in lines)
 
@@ -66,6 +66,35 @@ def test_json_holds_everything(board):
 def test_json_has_no_numbers_that_json_lacks(record):
     text = render(build([record("a", latency_ms=float("nan"))], [], None), "json")
     assert json.loads(text, parse_constant=pytest.fail)["rows"][0]["latency_ms"] is None
+
+
+def test_raw_formats_say_how_random_was_compared(board):
+    content = json.loads(render(board, "json"))
+    versus = {row["method"]: row["versus_random"] for row in content["rows"]}
+    assert versus["random"] is None
+    assert versus["darts"]["low"] < 0.1 < versus["darts"]["high"]
+    assert (versus["darts"]["paired"], versus["darts"]["seeds"]) == (True, 3)
+    assert (versus["a|b <i>&"]["low"], versus["a|b <i>&"]["paired"]) == (None, False)
+    rows = list(csv.DictReader(io.StringIO(render(board, "csv"))))
+    lines = {row["method"]: row for row in rows if row["status"] == "finished"}
+    assert {row["kind"] for row in lines.values()} == {"nas"}
+    assert lines["random"]["versus_random"] == lines["random"]["versus_random_paired"] == ""
+    assert lines["darts"]["versus_random_paired"] == "True"
+    assert lines["a|b <i>&"]["versus_random_low"] == ""
+    assert float(lines["a|b <i>&"]["versus_random"]) == pytest.approx(-1.1)
+
+
+def test_single_run_against_random_has_points_without_an_interval(board):
+    assert "\N{MINUS SIGN}1.10, no interval" in render(board, "md")
+
+
+def test_standings_say_where_a_search_had_no_result_yet(seeds):
+    curve = [[30.0, 0.5], [40.0, 0.75]]
+    text = render(build(seeds("tpe", {0: 0.9, 1: 0.9}, curve=curve), [], None), "md")
+    assert "| tpe | cnn | no result yet | no result yet | 75.00 [75.00, 75.00] |" in text
+    assert "| method | space | 25 % (10 s) | 50 % (20 s) | 100 % (40 s) |" in text
+    alone = render(build(seeds("tpe", {0: 0.9}, curve=curve), [], None), "md")
+    assert "75.00, single run" in alone
 
 
 class Page(HTMLParser):
@@ -108,9 +137,9 @@ def test_console_table_fits_and_keeps_what_matters(board, width):
     print_table(board, console)
     text = console.file.getvalue()
     assert max(map(len, text.splitlines())) <= width
-    for fact in ("91.20", "single run", "2 !", "3\N{MULTIPLICATION SIGN}2", "openings"):
+    for fact in ("91.20", "single run", "2 !", "3\N{MULTIPLICATION SIGN}2", "openings", "40 s"):
         assert fact in text
-    assert ("too narrow for: space" in text) == (width < 200)
+    assert ("too narrow for: retrain cost" in text) == (width < 200)
 
 
 def test_console_shows_markup_as_it_is_written(board):

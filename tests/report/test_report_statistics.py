@@ -1,8 +1,16 @@
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from nasbench.report.statistics import bootstrap_interval, difference_interval, mean_of_means
+from nasbench.report.statistics import (
+    bootstrap_band,
+    bootstrap_interval,
+    difference_interval,
+    mean_of_means,
+    paired_interval,
+)
 
 
 def test_one_group_agrees_with_scipy():
@@ -92,3 +100,83 @@ def test_empty_groups_are_refused(groups):
 def test_level_out_of_range_is_refused():
     with pytest.raises(ValueError, match=r"level 95"):
         bootstrap_interval([[1.0, 2.0]], level=95)
+
+
+def test_paired_interval_is_that_of_the_differences_over_every_resample():
+    ours = np.array([98.1, 97.4, 98.9, 96.0])
+    theirs = np.array([97.9, 97.6, 98.0, 95.1])
+    every = itertools.product(range(4), repeat=4)  # all 256 resamples are equally likely
+    means = np.array([(ours - theirs)[list(drawn)].mean() for drawn in every])
+    expected = np.quantile(means, [0.025, 0.975])
+    found = paired_interval(ours[:, None].tolist(), theirs[:, None].tolist(), resamples=40_000)
+    assert found == pytest.approx(tuple(expected), abs=0.02)
+
+
+def test_paired_interval_of_ragged_groups_matches_a_plain_loop():
+    ours = [[1.0, 2.0, 4.0], [10.0], [5.0, 7.0]]
+    theirs = [[0.5], [8.0, 9.0, 9.5], [6.0, 4.0]]
+    rng = np.random.default_rng(9)
+    means = []
+    for _ in range(6_000):
+        drawn = rng.integers(3, size=3)
+        means.append(
+            np.mean(
+                [
+                    rng.choice(ours[k], len(ours[k])).mean()
+                    - rng.choice(theirs[k], len(theirs[k])).mean()
+                    for k in drawn
+                ]
+            )
+        )
+    expected = np.quantile(means, [0.025, 0.975])
+    assert paired_interval(ours, theirs, resamples=20_000) == pytest.approx(expected, abs=0.15)
+
+
+def test_what_seeds_share_cancels_out_of_the_paired_interval_alone():
+    rng = np.random.default_rng(10)
+    splits = rng.normal(90.0, 5.0, size=20)
+    ours = (splits + 1.0 + rng.normal(0, 0.1, size=20))[:, None].tolist()
+    theirs = splits[:, None].tolist()
+    low, high = paired_interval(ours, theirs)
+    assert 0.9 < low < high < 1.1
+    assert difference_interval(ours, theirs)[0] < 0
+
+
+def test_equal_pairs_give_an_interval_without_width():
+    assert paired_interval([[2.0], [3.0]], [[2.0], [3.0]]) == (0.0, 0.0)
+
+
+def test_a_single_pair_has_no_interval():
+    assert paired_interval([[1.0, 2.0]], [[3.0, 4.0]]) is None
+
+
+def test_pairs_must_match():
+    with pytest.raises(ValueError, match="2 groups cannot be paired with 1"):
+        paired_interval([[1.0], [2.0]], [[1.0]])
+
+
+def test_band_holds_the_interval_of_every_column():
+    values = np.random.default_rng(11).normal(0.0, 1.0, size=(12, 3))
+    low, high = bootstrap_band(values, resamples=20_000)
+    for column in range(3):
+        groups = [[value] for value in values[:, column]]
+        expected = bootstrap_interval(groups, resamples=20_000)
+        assert (low[column], high[column]) == pytest.approx(expected, abs=0.03)
+
+
+def test_band_draws_the_same_seeds_for_every_column():
+    values = np.random.default_rng(12).normal(0.0, 1.0, size=(5, 1))
+    low, high = bootstrap_band(np.hstack([values, values + 7.0]))
+    assert low[1] == pytest.approx(low[0] + 7.0)
+    assert high[1] == pytest.approx(high[0] + 7.0)
+
+
+def test_band_is_blank_where_a_value_is_missing_and_for_a_single_row():
+    low, high = bootstrap_band(np.array([[np.nan, 1.0], [2.0, 3.0]]))
+    assert np.isnan(low).tolist() == np.isnan(high).tolist() == [True, False]
+    assert np.isnan(bootstrap_band(np.array([[1.0, 2.0]]))).all()
+
+
+def test_band_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="at least one row"):
+        bootstrap_band(np.empty((0, 3)))

@@ -55,6 +55,45 @@ def test_whole_numbers_serve_as_shares_and_seconds(tmp_path):
     assert read_records(tmp_path) == ([Record(**VALUES | changes)], [])
 
 
+def test_an_old_record_is_of_an_architecture_search_without_a_curve(tmp_path):
+    path = write_record(tmp_path, Record(**VALUES))
+    content = json.loads(path.read_text())
+    del content["kind"], content["curve"]
+    path.write_text(json.dumps(content))
+    ((record,), problems) = read_records(tmp_path)
+    assert (record.kind, record.curve, problems) == ("nas", [], [])
+
+
+def test_kind_and_curve_come_back(tmp_path):
+    record = Record(**VALUES, kind="hpo", curve=[[0, 0.5], [3.5, 0.5], [3.5, 1]])
+    write_record(tmp_path, record)
+    assert read_records(tmp_path) == ([record], [])
+
+
+def test_an_unknown_kind_is_told_and_left_out(tmp_path):
+    path = write_record(tmp_path, Record(**VALUES, kind="magic"))
+    assert read_records(tmp_path) == (
+        [],
+        [f"{path} left out: unknown kind 'magic': allowed: nas, hpo"],
+    )
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        *([[1.0]], [[1.0, 0.5, 0.5]], [1.0, 0.5], [["1", 0.5]], [[1.0, None]]),
+        *([[1.0, 90.0]], [[-1.0, 0.5]], [[2.0, 0.5], [1.0, 0.6]]),
+        *([[float("nan"), 0.5]], [[1.0, float("nan")]], [[float("inf"), 0.5]]),
+    ],
+)
+def test_what_is_no_curve_is_told(tmp_path, curve):
+    path = write_record(tmp_path, Record(**VALUES))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "curve": curve}))
+    records, (problem,) = read_records(tmp_path)
+    assert records == []
+    assert "the field 'curve' has the point" in problem
+
+
 @pytest.mark.parametrize(
     "broken",
     [

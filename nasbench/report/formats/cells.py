@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nasbench.report.leaderboard import Row
+from nasbench.report import anytime
+from nasbench.report.curves import Curve
+from nasbench.report.leaderboard import Leaderboard, Row
 from nasbench.report.quantities import count, duration, signed
 
 
@@ -18,6 +21,23 @@ class Column:
     numeric: bool = True
 
 
+@dataclass(frozen=True)
+class Listing:
+    """A smaller table beside the rows, every cell as text.
+
+    Attributes:
+        title: what stands above it.
+        headings: one per column.
+        numeric: whether each column holds numbers.
+        lines: one tuple of cells per line.
+    """
+
+    title: str
+    headings: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
 def interval(row: Row) -> str:
     """Return the 95 % interval in percent, or ``"single run"``."""
     if row.interval is None:
@@ -27,23 +47,19 @@ def interval(row: Row) -> str:
 
 def versus_random(row: Row) -> str:
     """Return the difference from random in points with its interval; blank where unknown."""
-    if row.versus_random is None:
+    found = row.versus_random
+    if found is None:
         return ""
-    points, low, high = (
-        signed(value)
-        for value in (row.versus_random.points, row.versus_random.low, row.versus_random.high)
-    )
-    verdict = "" if row.versus_random.shown else ", no difference shown"
-    return f"{points} [{low}, {high}]{verdict}"
+    if found.interval is None:
+        return f"{signed(found.points)}, no interval"
+    low, high = map(signed, found.interval)
+    verdict = "" if found.shown else ", no difference shown"
+    return f"{signed(found.points)} [{low}, {high}]{verdict}"
 
 
 def search_cost(row: Row) -> str:
-    """Return one search's device time and evaluations, ``"none"`` for a baseline."""
-    if row.search_seconds <= 0 and row.search_evaluations <= 0:
-        return "none"
-    if row.search_evaluations <= 0:  # one-shot: nothing is trained alone
-        return duration(row.search_seconds)
-    return f"{duration(row.search_seconds)}, {count(row.search_evaluations)} evaluations"
+    """Return one search's device time, ``"none"`` for a baseline."""
+    return duration(row.search_seconds) if row.searched else "none"
 
 
 def openings(row: Row) -> str:
@@ -54,18 +70,56 @@ def openings(row: Row) -> str:
 COLUMNS = (
     Column("method", lambda row: row.name, numeric=False),
     Column("space", lambda row: row.space, numeric=False),
-    Column("seeds (search \N{MULTIPLICATION SIGN} retrain)", lambda row: row.seeds),
+    Column("search cost", search_cost),
+    Column("seeds, search \N{MULTIPLICATION SIGN} retrain", lambda row: row.seeds),
     Column("test accuracy, %", lambda row: f"{row.mean:.2f}"),
     Column("95 % interval", interval),
     Column("vs random, points", versus_random),
+    Column("evaluations", lambda row: count(row.search_evaluations)),
     Column("parameters", lambda row: count(row.params)),
     Column("MACs", lambda row: count(row.macs)),
     Column("latency", lambda row: f"{row.latency_ms:.2f} ms"),
-    Column("search cost", search_cost),
     Column("retrain cost", lambda row: duration(row.retrain_seconds)),
     Column("test openings", openings),
 )
 """Every column, in the order in which it is shown."""
 
-UNFINISHED = ("run", "verb", "method", "task", "status", "error")
-"""Headings and attributes of the runs that gave no result."""
+_UNFINISHED = ("run", "verb", "method", "task", "status", "error")
+
+
+def unfinished(board: Leaderboard) -> Listing | None:
+    """Return the runs that gave no result, ``None`` if there are none."""
+    lines = tuple(
+        tuple(str(getattr(run, name)) for name in _UNFINISHED) for run in board.unfinished
+    )
+    if not lines:
+        return None
+    numeric = (False,) * len(_UNFINISHED)
+    return Listing("Not finished (no results)", _UNFINISHED, numeric, lines)
+
+
+def standings(rows: Sequence[Row]) -> Listing | None:
+    """Return how one task's rows stood during the search, ``None`` if no record tells it."""
+    found = anytime.standings(rows)
+    if not found:
+        return None
+    times = [duration(time) for time in found[0][1].x]
+    marks = [f"{share:.0%} ({time})" for share, time in zip(anytime.SHARES, times, strict=True)]
+    return Listing(
+        f"Best validation accuracy, %, after a share of the smallest search cost, {times[-1]}",
+        ("method", "space", *(mark.replace("%", " %") for mark in marks)),
+        (False, False, *(True for _ in marks)),
+        tuple((row.name, row.space, *_points(curve)) for row, curve in found),
+    )
+
+
+def _points(curve: Curve) -> list[str]:
+    return [_point(*values) for values in zip(curve.mean, curve.low, curve.high, strict=True)]
+
+
+def _point(mean: float, low: float, high: float) -> str:
+    if math.isnan(mean):
+        return "no result yet"
+    if math.isnan(low):
+        return f"{mean:.2f}, single run"
+    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"

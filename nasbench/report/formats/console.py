@@ -10,13 +10,16 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from nasbench.report.formats.cells import COLUMNS, UNFINISHED, Column
+from nasbench.report.formats.cells import COLUMNS, Column, Listing, standings, unfinished
 from nasbench.report.leaderboard import Leaderboard, Row
 
-_EXPENDABLE = ("space", "retrain cost", "latency", "MACs", "parameters", "search cost")
+_EXPENDABLE = (
+    *("retrain cost", "latency", "MACs", "evaluations", "parameters"),
+    *("space", "search cost"),
+)
 """Columns that a narrow console goes without, the first first."""
 
-_WHOLE = 16  # cells up to this long are never broken over lines
+_WHOLE = 12  # cells up to this long are never broken over lines
 _WIDE = 240  # columns of the text form, which no terminal cuts
 
 
@@ -29,14 +32,17 @@ def table(board: Leaderboard) -> str:
 
 
 def print_table(board: Leaderboard, console: Console) -> None:
-    """Print one table per task, the unfinished runs and the notes.
+    """Print one table per task, how its searches stood, the unfinished runs and the notes.
 
     A console too narrow for every column goes without some, and says which.
     """
     for task in board.tasks:
-        console.print(_fitting(task, board.of(task), console.width))
-    if board.unfinished:
-        console.print(_unfinished(board))
+        rows = board.of(task)
+        console.print(_fitting(task, rows, console.width))
+        if course := standings(rows):
+            console.print(_listed(course))
+    if runs := unfinished(board):
+        console.print(_listed(runs))
     for note in board.notes:
         console.print(Text(f"note: {note}"), style="yellow")
 
@@ -92,10 +98,10 @@ def _wished(column: Column, rows: Sequence[Row]) -> int:
     return max(map(cell_len, [column.heading, *map(column.text, rows)]))
 
 
-def _unfinished(board: Leaderboard) -> Table:
-    drawn = Table(title="not finished (no results)", title_justify="left")
-    for heading in UNFINISHED:
-        drawn.add_column(heading, overflow="fold")
-    for run in board.unfinished:
-        drawn.add_row(*(Text(getattr(run, name)) for name in UNFINISHED))
+def _listed(listing: Listing) -> Table:
+    drawn = Table(title=Text(listing.title), title_justify="left")
+    for heading, numeric in zip(listing.headings, listing.numeric, strict=True):
+        drawn.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for line in listing.lines:
+        drawn.add_row(*map(Text, line))
     return drawn

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from nasbench.report.formats.cells import COLUMNS, UNFINISHED
+from nasbench.optional import available
+from nasbench.report.anytime_pictures import inline_svg
+from nasbench.report.formats.cells import COLUMNS, Listing, standings, unfinished
 from nasbench.report.leaderboard import Leaderboard
 
 _STYLE = """
@@ -18,21 +20,26 @@ body { color: var(--text); background: var(--page); margin: 2rem auto; padding: 
        max-width: 100rem; font: 15px/1.5 system-ui, sans-serif; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .7rem; border-bottom: 1px solid var(--line); text-align: left;
+th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: left;
          vertical-align: top; }
 th { background: var(--head); font-weight: 600; }
 td.number, th.number { text-align: right; }
 td.number { white-space: nowrap; }
-ul { color: var(--soft); padding-left: 1.2rem; }
+figure { margin: 1rem 0; max-width: 50rem; background: #ffffff; border-radius: .3rem; }
+figure svg { display: block; width: 100%; height: auto; }
+ul, .missing { color: var(--soft); }
+ul {; padding-left: 1.2rem; }
 """
 
 
 def html(board: Leaderboard) -> str:
-    """Return a standalone page, light or dark as the reader's system prefers."""
+    """Return a standalone page, light or dark as the reader's system prefers.
+
+    Where a task has anytime curves and matplotlib is there, they are drawn in the page.
+    """
     sections = [section for task in board.tasks for section in _task(board, task)]
-    if board.unfinished:
-        runs = [[getattr(run, name) for name in UNFINISHED] for run in board.unfinished]
-        sections += ["<h2>Not finished (no results)</h2>", _table(UNFINISHED, runs, [False] * 6)]
+    if runs := unfinished(board):
+        sections += _listed(runs, "h2")
     if board.notes:
         items = "\n".join(f"<li>{escape(note)}</li>" for note in board.notes)
         sections += ["<h2>Notes</h2>", f"<ul>\n{items}\n</ul>"]
@@ -43,7 +50,26 @@ def _task(board: Leaderboard, task: str) -> list[str]:
     headings = [column.heading for column in COLUMNS]
     rows = [[column.text(row) for column in COLUMNS] for row in board.of(task)]
     table = _table(headings, rows, [column.numeric for column in COLUMNS])
-    return [f"<h2>{escape(task)}</h2>", table]
+    course = standings(board.of(task))
+    listed = [*_listed(course, "h3"), _figure(board, task)] if course else []
+    return [f"<h2>{escape(task)}</h2>", table, *listed]
+
+
+def _figure(board: Leaderboard, task: str) -> str:
+    if not available("matplotlib"):
+        return (
+            '<p class="missing">The curves are not drawn: matplotlib is missing; '
+            "install it with: pip install matplotlib</p>"
+        )
+    drawn = inline_svg(task, board.of(task), f"curves{board.tasks.index(task)}")
+    return f"<figure>{drawn}</figure>"
+
+
+def _listed(listing: Listing, level: str) -> list[str]:
+    return [
+        f"<{level}>{escape(listing.title)}</{level}>",
+        _table(listing.headings, listing.lines, listing.numeric),
+    ]
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:

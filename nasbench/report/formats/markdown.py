@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nasbench.report.formats.cells import COLUMNS, UNFINISHED
+from nasbench.report.formats.cells import COLUMNS, Listing, standings, unfinished
 from nasbench.report.leaderboard import Leaderboard
 
 
@@ -15,12 +15,17 @@ def markdown(board: Leaderboard) -> str:
         rows = [[column.text(row) for column in COLUMNS] for row in board.of(task)]
         headings = [column.heading for column in COLUMNS]
         blocks += [f"## {_escape(task)}", _table(headings, rows, [c.numeric for c in COLUMNS])]
-    if board.unfinished:
-        runs = [[getattr(run, name) for name in UNFINISHED] for run in board.unfinished]
-        blocks += ["## Not finished (no results)", _table(UNFINISHED, runs, [False] * 6)]
+        if course := standings(board.of(task)):
+            blocks += _listed(course, "###")
+    if runs := unfinished(board):
+        blocks += _listed(runs, "##")
     if board.notes:
         blocks += ["## Notes", "\n".join(f"- {_escape(note)}" for note in board.notes)]
     return "\n\n".join(blocks) + "\n"
+
+
+def _listed(listing: Listing, level: str) -> list[str]:
+    return [f"{level} {listing.title}", _table(listing.headings, listing.lines, listing.numeric)]
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:

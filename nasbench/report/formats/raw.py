@@ -11,9 +11,9 @@ from typing import Any
 from nasbench.report.leaderboard import Leaderboard, Row, Unfinished
 
 _FIELDS = (
-    *("task", "method", "variant", "space", "status", "search_seeds", "runs"),
+    *("task", "kind", "method", "variant", "space", "status", "search_seeds", "runs"),
     *("accuracy_percent", "interval_low", "interval_high"),
-    *("versus_random", "versus_random_low", "versus_random_high"),
+    *("versus_random", "versus_random_low", "versus_random_high", "versus_random_paired"),
     *("params", "macs", "latency_ms", "device", "search_seconds", "search_evaluations"),
     *("retrain_seconds", "test_openings", "reopened", "run", "verb", "error"),
 )
@@ -42,25 +42,35 @@ def as_json(board: Leaderboard) -> str:
 
 def _flat(row: Row) -> dict[str, Any]:
     low, high = row.interval or ("", "")
-    versus = row.versus_random
+    versus = _versus(row) or dict.fromkeys(("points", "low", "high", "paired"))
     numbers = {
         "status": "finished",
         "search_seeds": len(row.accuracies),
         "accuracy_percent": row.mean,
         "interval_low": low,
         "interval_high": high,
-        "versus_random": versus.points if versus else "",
-        "versus_random_low": versus.low if versus else "",
-        "versus_random_high": versus.high if versus else "",
+        "versus_random": versus["points"],
+        "versus_random_low": versus["low"],
+        "versus_random_high": versus["high"],
+        "versus_random_paired": versus["paired"],
     }
     plain = {name: value for name, value in vars(row).items() if name in _FIELDS}
     return plain | numbers
 
 
+def _versus(row: Row) -> dict[str, Any] | None:
+    """Return the comparison with random; its ends are ``None`` where a row is a single run."""
+    found = row.versus_random
+    if found is None:
+        return None
+    low, high = found.interval or (None, None)
+    ends = {"points": found.points, "low": low, "high": high}
+    return {**ends, "paired": found.paired, "seeds": found.seeds}
+
+
 def _nested(row: Row) -> dict[str, Any]:
     """Return a row for JSON; what is not finite becomes null, which JSON can hold."""
-    versus = row.versus_random
-    content = vars(row) | {"versus_random": vars(versus) if versus else None, "seeds": row.seeds}
+    content = vars(row) | {"versus_random": _versus(row), "seeds": row.seeds}
     return {name: _finite(value) for name, value in content.items()}
 
 
