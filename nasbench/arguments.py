@@ -64,29 +64,31 @@ def complete(space: type, given: Mapping[str, Any]) -> dict[str, Any]:
     return {**defaults, **given}
 
 
-def split(
-    given: Mapping[str, Any], strategy: Parameters, space: Parameters
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def split(given: Mapping[str, Any], **owners: Parameters) -> list[dict[str, Any]]:
     """Hand every argument to the one that knows it; ``strategy.x`` and ``space.x`` say whose.
 
+    Args:
+        given: the arguments by name.
+        owners: what each owner knows; the prefix of its arguments is its name.
+
     Returns:
-        The strategy's arguments and the space's.
+        Each owner's arguments, in the order of the owners.
 
     Raises:
-        UserError: nobody knows it, both do, or its value has the wrong type.
+        UserError: nobody knows it, two do, or its value has the wrong type.
     """
-    owners = {"strategy": strategy, "space": space}
-    found: dict[str, dict[str, Any]] = {"strategy": {}, "space": {}}
+    found: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
     for key, value in given.items():
         prefix, dot, rest = key.partition(".")
         name, asked = (rest, [prefix]) if dot and prefix in owners else (key, list(owners))
         knowing = [owner for owner in asked if name in owners[owner]]
         if not knowing:
-            raise unknown("argument -o", key, [*strategy, *space])
-        if len(knowing) == 2:
-            raise UserError(f"-o {key}: both have it: write strategy.{key} or space.{key}")
+            raise unknown("argument -o", key, [name for one in owners.values() for name in one])
+        if len(knowing) > 1:
+            several = " or ".join(f"{owner}.{key}" for owner in knowing)
+            raise UserError(f"-o {key}: both have it: write {several}")
         found[knowing[0]][name] = typed(key, value, owners[knowing[0]][name])
-    return found["strategy"], found["space"]
+    return list(found.values())
 
 
 def typed(key: str, value: Any, kind: Any) -> Any:

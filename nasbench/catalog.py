@@ -21,18 +21,97 @@ class Entry(NamedTuple):
     words: str
 
 
+_SAMPLED = "nasbench.strategies.sampled"
+_TUNERS = "nasbench.hpo.tuners"
+_BASELINES = "retrain.baselines"
+
 STRATEGIES = {
     "darts": Entry(
         "nasbench.strategies.oneshot.darts:DartsStrategy",
         "one-shot; differentiable, first or second order (Liu et al., 2019)",
     ),
     "random": Entry(
-        "nasbench.strategies.sampled.random:RandomStrategy",
+        f"{_SAMPLED}.random:RandomStrategy",
         "sampled; uniform draws, each trained briefly (Li and Talwalkar, 2019)",
+    ),
+    "grid": Entry(f"{_SAMPLED}.grid:GridStrategy", "sampled; the whole space in a fixed order"),
+    "evolution": Entry(
+        f"{_SAMPLED}.evolution:EvolutionStrategy",
+        "sampled; regularized evolution (Real et al., 2019)",
+    ),
+    "local-search": Entry(
+        f"{_SAMPLED}.local_search:LocalSearchStrategy",
+        "sampled; to the best neighbour, from many starts (White et al., 2021)",
+    ),
+    "tpe": Entry(
+        f"{_SAMPLED}.tpe:TpeStrategy", "sampled; tree of Parzen estimators (Bergstra et al., 2011)"
+    ),
+    "reinforce": Entry(
+        f"{_SAMPLED}.reinforce:ReinforceStrategy",
+        "sampled; policy gradient with a moving baseline (Williams, 1992)",
+    ),
+    "bananas": Entry(
+        f"{_SAMPLED}.bananas:BananasStrategy",
+        "sampled; an ensemble predicts, Thompson sampling chooses (White et al., 2021)",
+    ),
+    "successive-halving": Entry(
+        f"{_SAMPLED}.successive_halving:SuccessiveHalvingStrategy",
+        "sampled; the better part trains longer (Jamieson and Talwalkar, 2016)",
+    ),
+    "hyperband": Entry(
+        f"{_SAMPLED}.hyperband:HyperbandStrategy",
+        "sampled; successive halving from several lengths (Li et al., 2018)",
+    ),
+    "nsga2": Entry(
+        f"{_SAMPLED}.nsga2:Nsga2Strategy",
+        "sampled; accuracy against cost, gives a Pareto front (Deb et al., 2002)",
     ),
 }
 SPACES = {
     "darts": Entry("search_spaces.darts:Darts", "a stack of DARTS cells, 10^18 architectures"),
+    "mobilenet-skip": Entry(
+        "search_spaces.mobilenet:MobileNetSkip", "MobileNet V1 with six optional shortcuts, 64"
+    ),
+    "mobilenet-ops": Entry(
+        "search_spaces.mobilenet:MobileNetOps", "MobileNet V1, kernel and expansion of each block"
+    ),
+    "mobilenet-full": Entry(
+        "search_spaces.mobilenet:MobileNetFull",
+        "MobileNet V1, shortcuts, kernels, expansions, widths and depths",
+    ),
+    "nas-bench-macro": Entry(
+        "search_spaces.mbconv:MacroSpace", "eight MobileNet V2 layers of three kinds, 3^8"
+    ),
+    "proxyless": Entry(
+        "search_spaces.mbconv:Proxyless", "ProxylessNAS: kernel, expansion or skip of each layer"
+    ),
+    "nas-bench-201": Entry(
+        "search_spaces.nasbench201:NasBench201", "a cell of six edges with five operations, 5^6"
+    ),
+}
+BASELINES = {
+    "small-cnn": Entry(f"{_BASELINES}.small_cnn:SmallCnn", "two convolutions, two linear layers"),
+    "mobilenet-v1": Entry("search_spaces.mobilenet:MobileNetV1", "MobileNet V1 for small images"),
+    "resnet18": Entry(f"{_BASELINES}.resnet:ResNet18", "torchvision's, stem for small images"),
+    "resnet50": Entry(f"{_BASELINES}.resnet:ResNet50", "torchvision's, stem for small images"),
+    "resnext50_32x4d": Entry(
+        f"{_BASELINES}.resnet:ResNeXt50", "torchvision's, stem for small images"
+    ),
+    "vgg16": Entry(f"{_BASELINES}.vgg:Vgg16", "torchvision's, classifier for small images"),
+    "vgg16_bn": Entry(f"{_BASELINES}.vgg:Vgg16Bn", "torchvision's, classifier for small images"),
+    "densenet121": Entry(
+        f"{_BASELINES}.densenet:DenseNet121", "torchvision's, stem for small images"
+    ),
+    "squeezenet1_1": Entry(
+        f"{_BASELINES}.mobile:SqueezeNet", "torchvision's, stem for small images"
+    ),
+    "shufflenet_v2_x1_0": Entry(
+        f"{_BASELINES}.mobile:ShuffleNetV2", "torchvision's, stem for small images"
+    ),
+    "mobilenet_v2": Entry(
+        f"{_BASELINES}.mobile:MobileNetV2", "torchvision's, stem for small images"
+    ),
+    "mnasnet1_0": Entry(f"{_BASELINES}.mobile:MnasNet", "torchvision's, stem for small images"),
 }
 TASKS = {
     "digits": Entry(
@@ -49,21 +128,67 @@ TASKS = {
         "nasbench.tasks.cifar10:load_cifar10", "32x32 photographs: 50,000 and 10,000 images"
     ),
 }
+TUNERS = {
+    "random": Entry(f"{_TUNERS}.random:RandomTuner", "draws from the ranges"),
+    "grid": Entry(f"{_TUNERS}.grid:GridTuner", "every point; continuous ranges in levels"),
+    "tpe": Entry(f"{_TUNERS}.nni_plain:TpeTuner", "NNI's tree of Parzen estimators"),
+    "nni-random": Entry(f"{_TUNERS}.nni_plain:NniRandomTuner", "NNI's random search"),
+    "nni-grid": Entry(f"{_TUNERS}.nni_plain:NniGridTuner", "NNI's grid search"),
+    "evolution": Entry(f"{_TUNERS}.evolution:EvolutionTuner", "NNI's evolution"),
+    "pbt": Entry(f"{_TUNERS}.pbt:PbtTuner", "NNI's population-based training; flat spaces"),
+    "optuna-tpe": Entry(
+        f"{_TUNERS}.optuna_samplers:OptunaTpeTuner", "optuna's tree of Parzen estimators"
+    ),
+    "gp": Entry(f"{_TUNERS}.optuna_samplers:GpTuner", "optuna's Gaussian process"),
+    "cma-es": Entry(f"{_TUNERS}.optuna_samplers:CmaEsTuner", "optuna's CMA-ES"),
+    "qmc": Entry(f"{_TUNERS}.optuna_samplers:QmcTuner", "optuna's quasi-random sequence"),
+}
+ASSESSORS = {
+    "medianstop": Entry(
+        "nasbench.hpo.assessors.medianstop:MedianstopAssessor", "NNI's: worse than the median"
+    ),
+    "curvefitting": Entry(
+        "nasbench.hpo.assessors.curvefitting:CurvefittingAssessor",
+        "NNI's: will not be better, as its curve is continued",
+    ),
+    "hyperband": Entry(
+        "nasbench.hpo.assessors.hyperband:HyperbandAssessor", "optuna's: brackets of halvings"
+    ),
+}
+BENCHMARKS = {
+    "nas-bench-201": Entry(
+        "nasbench.tabular.nasbench201:load",
+        "15,625 cells on three data sets (Dong and Yang, 2020)",
+    ),
+    "nas-bench-macro": Entry(
+        "nasbench.tabular.macro:load", "6,561 networks on CIFAR-10 (Su et al., 2021)"
+    ),
+}
 # What the command line needs of the package ``retrain``, which stands above this one.
 ENTRY_POINTS = {
     "recipes": "retrain.recipes:RECIPES",
     "configure": "retrain.train:configure",
     "retrain": "retrain.train:run_retrain",
+    "retrain_seeds": "retrain.parallel:run_seeds",
+    "macro_canonical": "search_spaces.mbconv:canonical",
     "space_of": "retrain.rebuild:space_of",
 }
-TABLES = {"strategy": STRATEGIES, "space": SPACES, "task": TASKS}
+TABLES = {
+    "strategy": STRATEGIES,
+    "space": {**SPACES, **BASELINES},
+    "baseline": BASELINES,
+    "task": TASKS,
+    "tuner": TUNERS,
+    "assessor": ASSESSORS,
+    "table": BENCHMARKS,
+}
 
 
 def resolve(kind: str, name: str) -> Any:
     """Return what ``name`` stands for.
 
     Args:
-        kind: ``strategy``, ``space`` or ``task``.
+        kind: of ``TABLES``: ``strategy``, ``space``, ``task``, ``tuner`` and so on.
         name: a name of the kind's table, ``path/to/file.py:Name`` or ``package.module:Name``.
 
     Raises:

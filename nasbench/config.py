@@ -1,44 +1,36 @@
-"""The options of a run: each is written down once, on its dataclass.
-
-The command line, the YAML file and the presets all fill these classes; errors use the flag's
-spelling. Nothing here imports torch.
-"""
+"""The options of a run; the command line, the YAML file and the presets fill these classes."""
 
 from __future__ import annotations
 
-import types
-import typing
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
-from nasbench.errors import UserError, unknown
+from nasbench.budget import Budget
+from nasbench.declaring import Config, flag, option
+from nasbench.errors import UserError
+
+__all__ = [
+    "OPTIMIZERS",
+    "HpoConfig",
+    "NetworkConfig",
+    "RetrainConfig",
+    "SearchConfig",
+    "TrainingConfig",
+    "TrialsConfig",
+    "flag",
+    "read_yaml",
+]
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "adamax")
-
-
-def option(
-    default: Any,
-    help: str,
-    *,
-    low: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-    allowed: tuple[str, ...] | None = None,
-) -> Any:
-    """Declare an option: its default, its help, and the values it may take."""
-    limits = {"low": low, "above": above, "below": below, "allowed": allowed}
-    made = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
-    return field(metadata={"help": help, **limits}, **made)
+ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig:
-    """What a search and a retraining have in common."""
+class TrainingConfig(Config):
+    """What all runs have in common."""
 
     preset: str = option("quick", "Recipe to start from.", allowed=("quick", "paper"))
     epochs: int = option(10, "Epochs of training.", low=1)
@@ -61,63 +53,102 @@ class TrainingConfig:
     data_dir: Path | None = option(None, "Where the data lies.")
     out: Path = option(Path("results"), "Where runs and records go.")
 
-    def __post_init__(self) -> None:
-        for entry in fields(self):
-            _check(entry.name, getattr(self, entry.name), entry.metadata)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return every option as plain values."""
-        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig(TrainingConfig):
+    """What else shapes the training of a plain network."""
 
-    @classmethod
-    def from_layers(cls, *layers: Mapping[str, Any]) -> Self:
-        """Return the configuration where later layers win; ``None`` leaves an option alone.
-
-        Raises:
-            UserError: an option is unknown, of the wrong type or out of range.
-        """
-        types_of = typing.get_type_hints(cls)
-        merged: dict[str, Any] = {}
-        for layer in layers:
-            for name, value in layer.items():
-                key = name.replace("-", "_")
-                if key not in types_of:
-                    raise unknown("option", name, types_of)
-                if value is not None:
-                    merged[key] = _coerce(key, value, types_of[key])
-        return cls(**merged)
+    cutout: int = option(0, "Side of the square that cutout blanks, in pixels.", low=0)
+    drop_path: float = option(0.0, "Drop-path, growing linearly to this.", low=0.0, below=1.0)
+    auxiliary_weight: float = option(0.4, "Weight of the auxiliary classifier.", low=0.0)
+    ema: float = option(0.0, "Decay of the weights' moving average.", low=0.0, below=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchConfig(TrainingConfig):
+class TrialsConfig(Config):
+    """How many trials there are, and where they run."""
+
+    budget: str | None = option(
+        None, "Trials (20), '40 epochs', or device-time (900s, 15min, 2h)."
+    )
+    engine: str | None = option(
+        None, "Where trials run; without it, in this process.", allowed=ENGINES
+    )
+    concurrency: int = option(1, "Trials at once; above 1 in worker processes.", low=1)
+    gpus_per_trial: float = option(0.0, "GPUs of a trial; parts of one are possible.", low=0.0)
+    trial_timeout: float | None = option(None, "Seconds after which a trial is ended.", above=0.0)
+    address: str | None = option(None, "The Ray cluster: auto or host:port; else one of its own.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.budget is not None:
+            Budget.parse(self.budget)
+        if self.address is not None and self.engine != "ray":
+            raise UserError(f"--address {self.address}: is for --engine ray")
+
+
+# Options that tell where trials run, not what they find.
+WHERE_TRIALS_RUN = ("engine", "gpus_per_trial", "trial_timeout", "address")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig(TrialsConfig, TrainingConfig):
     """Options of ``nasbench search``."""
 
     strategy: str = option("darts", "How to search.")
     task: str = option("digits", "What to classify.")
     space: str = option("darts", "Name, file.py:Class or package.module:Class.")
     val_fraction: float = option(
-        0.5, "Share of the training images that the architecture is chosen on.", low=0.0, below=1.0
+        0.5,
+        "Share of the training images that the architecture is chosen on.",
+        above=0.0,
+        below=1.0,
     )
+    max_params: int | None = option(None, "Most parameters of an architecture.", low=1)
+    max_macs: int | None = option(None, "Most multiply-adds of an architecture.", low=1)
+    max_latency: float | None = option(
+        None, "Longest forward pass of one image, ms, measured on the device.", above=0.0
+    )
+    train_again: bool = option(False, "Train an architecture again when it is proposed again.")
+    table: str | None = option(None, "Look trainings up in this table; see: nasbench list tables.")
+    dataset: str | None = option(None, "The table's data set.")
     strategy_options: dict[str, Any] = option({}, "Arguments of the strategy.")
     space_arguments: dict[str, Any] = option({}, "Arguments of the space.")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.val_fraction == 0:
-            raise UserError("--val-fraction 0: must be above 0 and below 1")
+
+@dataclass(frozen=True, kw_only=True)
+class HpoConfig(TrialsConfig, NetworkConfig):
+    """Options of ``nasbench hpo``."""
+
+    model: str = option("small-cnn", "A baseline's name or a checkpoint.")
+    task: str = option("digits", "What to classify.")
+    tuner: str = option("tpe", "How to choose; see: nasbench list tuners.")
+    assessor: str | None = option(None, "When to end a trial early; see: nasbench list assessors.")
+    search_space: Path | None = option(None, "NNI's search_space.json.")
+    val_fraction: float = option(
+        0.5, "Share of the training images that trials are judged on.", above=0.0, below=1.0
+    )
+    refine: str | None = option(
+        None, "After the run, a second one in the range of the best N%, such as 20%."
+    )
+    engine: str | None = option(
+        None,
+        "Where trials run; without it, in this process. nni takes experiment files only.",
+        allowed=(*ENGINES, "nni"),
+    )
+    port: int = option(8080, "Port of NNI's web page.", low=1, below=65536)
+    space_content: dict[str, Any] = option({}, "The search space itself.")
+    tuner_options: dict[str, Any] = option({}, "Arguments of the tuner.")
+    assessor_options: dict[str, Any] = option({}, "Arguments of the assessor.")
+    space_arguments: dict[str, Any] = option({}, "Arguments of the model.")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetrainConfig(TrainingConfig):
+class RetrainConfig(NetworkConfig):
     """Options of ``nasbench retrain``."""
 
     space: str | None = option(None, "Where a user's own space is now: file.py:Class.")
     task: str | None = option(None, "Another task than the checkpoint's, of the same shape.")
-    cutout: int = option(0, "Side of the square that cutout blanks, in pixels.", low=0)
-    drop_path: float = option(0.0, "Drop-path, growing linearly to this.", low=0.0, below=1.0)
-    auxiliary_weight: float = option(0.4, "Weight of the auxiliary classifier.", low=0.0)
-    ema: float = option(0.0, "Decay of the weights' moving average.", low=0.0, below=1.0)
     val_fraction: float = option(
         0.0, "Share of the training images to pick the best epoch on.", low=0.0, below=1.0
     )
@@ -130,47 +161,6 @@ class RetrainConfig(TrainingConfig):
         super().__post_init__()
         if self.patience is not None and self.val_fraction == 0:
             raise UserError(f"--patience {self.patience} needs --val-fraction above 0")
-
-
-def flag(name: str) -> str:
-    """Return the option's spelling on the command line."""
-    return "--" + name.replace("_", "-")
-
-
-def _check(name: str, value: Any, limits: Mapping[str, Any]) -> None:
-    if value is None:
-        return
-    allowed, low = limits["allowed"], limits["low"]
-    above, below = limits["above"], limits["below"]
-    if allowed is not None and value not in allowed:
-        raise unknown(flag(name), value, allowed)
-    if low is not None and not value >= low:
-        raise UserError(f"{flag(name)} {value}: must be at least {low}")
-    if above is not None and not value > above:
-        raise UserError(f"{flag(name)} {value}: must be above {above}")
-    if below is not None and not value < below:
-        raise UserError(f"{flag(name)} {value}: must be below {below}")
-
-
-def _coerce(name: str, value: Any, kind: Any) -> Any:
-    """Return ``value`` as ``kind``; a whole number serves as a float, a text as a path.
-
-    YAML 1.1 takes ``1e-3`` for a text, so a text that reads as a number serves as a float, too.
-    """
-    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    for wanted in kinds:
-        origin = typing.get_origin(wanted) or wanted
-        if origin is float and type(value) is int:
-            return float(value)
-        if origin is float and isinstance(value, str):
-            with suppress(ValueError):
-                return float(value)
-        if origin is Path and isinstance(value, str):
-            return Path(value)
-        if isinstance(value, origin) and not (type(value) is bool and origin is not bool):
-            return value
-    names = " or ".join(k.__name__ for k in kinds if k is not type(None))
-    raise UserError(f"{flag(name)} {value!r}: must be of type {names}")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,11 +1,15 @@
-"""Random streams: each is derived from the run's seed and a name, never shared by accident."""
+"""Random streams: each is derived from the run's seed and a name, never shared by accident.
+
+Torch is loaded only where its own streams are asked for: tuners derive seeds without it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def derive(seed: int, *names: object) -> int:
@@ -19,11 +23,15 @@ def derive(seed: int, *names: object) -> int:
 
 def generator(seed: int, *names: object) -> torch.Generator:
     """Return a CPU generator seeded by :func:`derive`."""
+    import torch
+
     return torch.Generator().manual_seed(derive(seed, *names))
 
 
 def seed_process(seed: int, *names: object) -> None:
     """Seed torch's global streams, which initialisation and dropout draw from."""
+    import torch
+
     torch.manual_seed(derive(seed, *names))
 
 
@@ -32,6 +40,8 @@ def global_state(device: torch.device) -> dict[str, Any]:
 
     Every process of a run draws the same on its own device, so one device's state serves all.
     """
+    import torch
+
     state: dict[str, Any] = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         state["cuda"] = torch.cuda.get_rng_state(device)
@@ -40,6 +50,8 @@ def global_state(device: torch.device) -> dict[str, Any]:
 
 def restore_global_state(state: dict[str, Any], device: torch.device) -> None:
     """Put the global streams back where :func:`global_state` found them."""
+    import torch
+
     torch.set_rng_state(state["cpu"].cpu())
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"].cpu(), device)

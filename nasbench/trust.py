@@ -16,11 +16,14 @@ from pathlib import Path
 def fingerprint(name: str) -> str:
     """Return the SHA-256 of the file behind ``file.py:Name``; of ``package.module:Name`` itself.
 
+    An experiment file, ``file.yml:trial``, names the command of its trials and is code as well.
+
     Raises:
         OSError: the file cannot be read.
     """
     where = name.rpartition(":")[0]
-    text = Path(where).read_bytes() if where.endswith(".py") else f"module {name}".encode()
+    of_file = where.endswith((".py", ".yml", ".yaml"))
+    text = Path(where).read_bytes() if of_file else f"module {name}".encode()
     return hashlib.sha256(text).hexdigest()
 
 

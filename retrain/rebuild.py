@@ -74,7 +74,7 @@ def space_arguments(
         UserError: an argument is unknown or has the wrong type.
     """
     searched = checkpoint.space.get("arguments", {})
-    _, own = arguments.split({**searched, **given}, {}, arguments.of_space(space))
+    (own,) = arguments.split({**searched, **given}, space=arguments.of_space(space))
     by_preset = space.retrain_arguments.get(preset, {})
     chosen = {**own, **by_preset, **{name: own[name] for name in map(_bare, given)}}
     return arguments.complete(space, chosen)

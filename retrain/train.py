@@ -14,7 +14,7 @@ from nasbench.cost.params import inference_parameter_count
 from nasbench.data.split import stratified_split
 from nasbench.engine.observers import Several, Silent, ToJournal
 from nasbench.engine.problem import load_task, on_device
-from nasbench.engine.recipe import evaluation_batches, objective, optimizer, train_batches
+from nasbench.engine.recipe import supervised
 from nasbench.engine.session import Session, session
 from nasbench.engine.tensorboard import ToTensorBoard
 from nasbench.optional import available
@@ -26,7 +26,7 @@ from nasbench.store.state import StateFile
 from nasbench.training.early_stopping import EarlyStopping
 from nasbench.training.loop import Loop, Observer, Progress
 from nasbench.training.stopping import StopSignal
-from nasbench.training.supervised import Supervised, SupervisedConfig
+from nasbench.training.supervised import Supervised
 from retrain.final import Verdict, judge
 from retrain.rebuild import Found, rebuild, space_arguments, space_of, task_of
 from retrain.recipes import RECIPES
@@ -55,7 +55,7 @@ class Retrained:
 def configure(
     checkpoint: Checkpoint, given: dict[str, Any], assignments: dict[str, Any]
 ) -> RetrainConfig:
-    """Return the whole configuration: defaults, then the recipe, then what the user gave.
+    """Return the whole configuration: recipe, then what tuning found, then what the user gave.
 
     Raises:
         UserError: an option or argument is unknown, of the wrong type or out of range.
@@ -65,7 +65,8 @@ def configure(
     wanted = {**asked.space_arguments, **assignments}
     network = space_arguments(space, checkpoint, asked.preset, wanted)
     recipe = RECIPES[asked.preset](task_of(checkpoint, asked.task))
-    return RetrainConfig.from_layers(recipe, given, {"space_arguments": network})
+    found = checkpoint.training  # what tuning found, where the checkpoint is one of tuning
+    return RetrainConfig.from_layers(recipe, found, given, {"space_arguments": network})
 
 
 def run_retrain(
@@ -111,25 +112,13 @@ def _unit(found: Found, config: RetrainConfig, running: Session) -> Supervised:
     seed_process(config.seed, "retrain")
     network = on_device(found.build(), running.device)
     task, held_out = found.problem.task, None
-    train, augmentation = task.train, task.augmentation.with_cutout(config.cutout)
+    train = task.train
     if config.val_fraction > 0:
         seed = derive(config.seed, "held-out")
         rest, kept = stratified_split(train.labels, config.val_fraction, seed)
-        held_out = evaluation_batches(train.subset(kept), augmentation, running)
-        train = train.subset(rest)
+        train, held_out = train.subset(rest), train.subset(kept)
     seed = derive(config.seed, "retrain")
-    return Supervised(
-        network,
-        SupervisedConfig(
-            optimizer(config),
-            objective(config, config.auxiliary_weight),
-            config.drop_path,
-            config.ema,
-        ),
-        train_batches(train, augmentation, config.batch_size, seed, running),
-        held_out,
-        config.epochs,
-    )
+    return supervised(network, train, held_out, task.augmentation, config, seed, running)
 
 
 def _told(unit: Supervised, found: Found, running: Session, observer: Observer) -> Observer:
@@ -172,7 +161,7 @@ def _record(
         task=catalog.short(config.task or checkpoint.task),
         space=catalog.short(checkpoint.space["name"]),
         arch_id=found.arch.id,
-        arch=dict(found.arch),
+        arch={**found.arch, **checkpoint.hyperparameters},
         search_run=checkpoint.run,
         search_seed=checkpoint.seed,
         retrain_seed=config.seed,
@@ -190,4 +179,6 @@ def _record(
         test_examples=verdict.examples,
         search_provenance=checkpoint.provenance,
         provenance={**running.started, "device": latency.device},
+        kind=checkpoint.kind,
+        curve=checkpoint.curve,
     )

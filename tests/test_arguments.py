@@ -79,11 +79,11 @@ def test_parse_of_bad_text(text, words):
 
 def test_split_hands_everything_to_its_owner():
     given = {"order": 2, "width": 8, "strategy.both": "x", "space.both": "y"}
-    assert arguments.split(given, _strategy, _space) == (
+    assert arguments.split(given, strategy=_strategy, space=_space) == [
         {"order": 2, "both": "x"},
         {"width": 8, "both": "y"},
-    )
-    assert arguments.split({}, _strategy, _space) == ({}, {})
+    ]
+    assert arguments.split({}, strategy=_strategy, space=_space) == [{}, {}]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_split_hands_everything_to_its_owner():
 )
 def test_split_of_what_does_not_fit(key, value, words):
     with pytest.raises(UserError) as error:
-        arguments.split({key: value}, _strategy, _space)
+        arguments.split({key: value}, strategy=_strategy, space=_space)
     assert str(error.value).startswith(words)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nasbench import __version__
-from nasbench.cli import doctor, leaderboard, listing, retrain, search, show
+from nasbench.cli import bench, doctor, hpo, leaderboard, listing, retrain, search, show
 from nasbench.errors import UserError
 
 USER_ERROR = 2
@@ -47,8 +47,10 @@ def _register(name: str, command: Callable[..., Any], example: str) -> None:
 
 
 _register("search", search.command(), "nasbench search darts --task mnist --seed 1")
+_register("hpo", hpo.command(), "nasbench hpo small-cnn --task mnist --tuner tpe --trials 20")
 _register("retrain", retrain.command(), "nasbench retrain results/runs/RUN/checkpoint.json")
 _register("leaderboard", leaderboard.command, "nasbench leaderboard --task digits --format md")
+app.add_typer(bench.app, name="bench")
 _register("show", show.command, "nasbench show checkpoint.json --format svg --format png")
 _register("list", listing.command, "nasbench list strategies")
 _register("doctor", doctor.command, "nasbench doctor")

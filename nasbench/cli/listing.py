@@ -11,8 +11,16 @@ from nasbench import catalog
 from nasbench.cli.options import AsJson
 from nasbench.errors import unknown
 
-KINDS = {"spaces": "space", "strategies": "strategy", "tasks": "task"}
-Kind = Annotated[str | None, typer.Argument(help="spaces, strategies or tasks; all without it.")]
+KINDS = {
+    "spaces": catalog.SPACES,
+    "strategies": catalog.STRATEGIES,
+    "tasks": catalog.TASKS,
+    "baselines": catalog.BASELINES,
+    "tuners": catalog.TUNERS,
+    "assessors": catalog.ASSESSORS,
+    "tables": catalog.BENCHMARKS,
+}
+Kind = Annotated[str | None, typer.Argument(help=f"{', '.join(KINDS)}; all without it.")]
 
 
 def command(kind: Kind = None, as_json: AsJson = False) -> None:
@@ -20,7 +28,7 @@ def command(kind: Kind = None, as_json: AsJson = False) -> None:
     if kind is not None and kind not in KINDS:
         raise unknown("list", kind, KINDS)
     chosen = [kind] if kind is not None else list(KINDS)
-    tables = {name: catalog.TABLES[KINDS[name]] for name in chosen}
+    tables = {name: KINDS[name] for name in chosen}
     if as_json:
         plain = {k: {name: e.words for name, e in t.items()} for k, t in tables.items()}
         typer.echo(json.dumps(plain))
@@ -28,4 +36,4 @@ def command(kind: Kind = None, as_json: AsJson = False) -> None:
     for name, table in tables.items():
         typer.echo(f"{name}:")
         for key, entry in table.items():
-            typer.echo(f"  {key:<14} {entry.words}")
+            typer.echo(f"  {key:<20} {entry.words}")

@@ -27,7 +27,15 @@ Resume = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Results = Annotated[Path, typer.Option("--results", "--out", help="Folder with runs and records.")]
 
-_NOT_FLAGS = ("strategy", "strategy_options", "space_arguments")
+_NOT_FLAGS = (
+    "strategy",
+    "strategy_options",
+    "space_arguments",
+    "model",
+    "space_content",
+    "tuner_options",
+    "assessor_options",
+)
 
 
 def with_options(

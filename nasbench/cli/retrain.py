@@ -13,15 +13,25 @@ import typer
 from nasbench import catalog
 from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
-from nasbench.config import RetrainConfig
+from nasbench.config import RetrainConfig, TrialsConfig
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
+    from nasbench.store.checkpoint import Checkpoint
     from nasbench.store.records import Record
+    from nasbench.training.stopping import StopSignal
 
 CheckpointPath = Annotated[
     Path | None, typer.Argument(help="checkpoint.json of a search, or its run folder.")
 ]
+
+
+Engine = Annotated[
+    str | None, typer.Option("--engine", help="Where several seeds run: local or ray.")
+]
+Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Seeds at once.")]
+GpusPerTrial = Annotated[float, typer.Option("--gpus-per-trial", min=0.0, help="GPUs of a seed.")]
+Address = Annotated[str | None, typer.Option("--address", help="The Ray cluster.")]
 
 
 def command() -> Callable[..., None]:
@@ -39,6 +49,10 @@ def _retrain(
     o: Assignments = None,
     resume: Resume = None,
     as_json: AsJson = False,
+    engine: Engine = None,
+    concurrency: Concurrency = 1,
+    gpus_per_trial: GpusPerTrial = 0.0,
+    address: Address = None,
 ) -> None:
     """Rebuild the network of a checkpoint, train it, and test it once."""
     from nasbench.cli import progress
@@ -49,7 +63,8 @@ def _retrain(
     stop = StopSignal()
     with running.stoppable("retrain"), progress.telling(quiet=as_json) as observer:
         if resume is not None:
-            extra = {"CHECKPOINT": checkpoint, "--config": config, "-o": o, "--seeds": seeds > 1}
+            extra: dict[str, Any] = {"CHECKPOINT": checkpoint, "--config": config, "-o": o}
+            extra |= {"--seeds": seeds > 1, "--engine": engine, "--concurrency": concurrency > 1}
             folder = running.to_resume("retrain", resume, given, extra)
             options = running.continued(RetrainConfig.from_layers(folder.info["config"]), folder)
             done = run(Checkpoint.read(folder.path), options, observer, stop, folder)
@@ -60,10 +75,47 @@ def _retrain(
         found = Checkpoint.read(checkpoint)
         options = configure(found, *running.layers(given, config, o))
 
+        where = TrialsConfig(
+            engine=engine,
+            concurrency=concurrency,
+            gpus_per_trial=gpus_per_trial,
+            address=address,
+        )
+        if engine is not None or concurrency > 1:
+            _at_once(found, options, seeds, where, stop, as_json)
+            return
+
         def train(seed: int) -> None:
             _tell(run(found, replace(options, seed=seed), observer, stop), options, as_json)
 
         running.each_seed(stop, options.seed, seeds, train)
+
+
+def _at_once(
+    found: Checkpoint,
+    options: RetrainConfig,
+    seeds: int,
+    where: TrialsConfig,
+    stop: StopSignal,
+    as_json: bool,
+) -> None:
+    """Retrain several seeds at once and tell of each as it ends."""
+    from nasbench.training.stopping import Stopped
+
+    def told(done: Any) -> None:
+        if done.error is not None:
+            typer.echo(f"seed {done.seed} failed: {done.error}", err=True)
+        _tell(done, options, as_json)
+
+    every = range(options.seed, options.seed + seeds)
+    try:
+        ended = catalog.entry_point("retrain_seeds")(found, options, every, where, stop, told)
+    except Stopped as stopped:
+        typer.echo(f"{stopped}; the run folders of the others can be resumed", err=True)
+        raise typer.Exit(128 + stopped.signal) from stopped
+    failed = [str(done.seed) for done in ended if done.error is not None]
+    if failed:
+        raise UserError(f"no record for seed {', '.join(failed)}")
 
 
 def _tell(done: Any, options: RetrainConfig, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from nasbench import arguments, catalog
+from nasbench import arguments, catalog, trust
 from nasbench.config import TrainingConfig, flag, read_yaml
 from nasbench.errors import UserError
 
@@ -35,7 +35,7 @@ def layers(
     inside = content.pop("options", {})
     if not isinstance(inside, dict):
         raise UserError(f"--config {file}: 'options' must hold 'key: value' lines")
-    for key in ("strategy_options", "space_arguments"):
+    for key in ("strategy_options", "space_arguments", "tuner_options", "assessor_options"):
         if key in content or key.replace("_", "-") in content:
             raise UserError(f"--config {file}: {key}: write arguments under 'options:'")
     named = {key.replace("-", "_"): value for key, value in content.items()}
@@ -67,12 +67,27 @@ def to_resume(verb: str, run: str, given: Mapping[str, Any], more: Mapping[str, 
         raise UserError(f"--resume {run}: its run.json lacks the field 'config'")
     if folder.info.get("verb") != verb:
         raise UserError(f"--resume {run}: continue it with nasbench {folder.info.get('verb')}")
-    for kind in ("strategy", "space", "task"):
-        if named := folder.info["config"].get(kind):
-            catalog.check_known(kind, named)
+    _check_known(folder.info["config"])
     if folder.status in ("running", "done"):
         raise UserError(f"--resume {run}: the run is {folder.status}: allowed: stopped, failed")
     return folder
+
+
+def _check_known(config: Mapping[str, Any]) -> None:
+    """Raise where a run folder names code that this user never named."""
+    model = str(config.get("model", ""))
+    if model.endswith((".yml", ".yaml")):
+        if not trust.known(f"{model}:trial"):
+            raise UserError(
+                f"the experiment {model} was never run here as it is: "
+                f"name it yourself with --config {model}"
+            )
+        return  # its tuner is NNI's, its task its own name
+    for kind in ("strategy", "space", "task", "tuner", "assessor"):
+        if named := config.get(kind):
+            catalog.check_known(kind, named)
+    if ":" in model:
+        catalog.check_known("space", model)
 
 
 Options = TypeVar("Options", bound=TrainingConfig)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,12 +13,27 @@ import typer
 
 from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
-from nasbench.config import SearchConfig
+from nasbench.config import SearchConfig, flag
 from nasbench.engine.presets import PAPER, QUICK
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
     from nasbench.engine.search import Found
+
+# Options that mean something where nothing is trained.
+WITH_TABLE = (
+    "strategy",
+    "table",
+    "dataset",
+    "budget",
+    "seed",
+    "data_dir",
+    "concurrency",
+    "device",
+    "max_params",
+    "max_macs",
+    "max_latency",
+)
 
 Strategy = Annotated[
     str | None, typer.Argument(help="How to search; see: nasbench list strategies.")
@@ -26,7 +42,7 @@ Strategy = Annotated[
 
 def command() -> Callable[..., None]:
     """Return the command with a flag for each option of :class:`SearchConfig`."""
-    return with_options(SearchConfig, {*PAPER, *QUICK, "limit_train"})(_search)
+    return with_options(SearchConfig, {*PAPER, *QUICK, "limit_train", "budget"})(_search)
 
 
 def _search(
@@ -55,6 +71,11 @@ def _search(
         named["strategy"] = strategy or named.get("strategy")
         if named["strategy"] is None:
             raise UserError("which STRATEGY? see: nasbench list strategies")
+        if named.get("table") is not None:
+            _on_table(named, assigned, seeds, as_json)
+            return
+        if named.get("dataset") is not None:
+            raise UserError(f"--dataset {named['dataset']}: is a table's: give --table, too")
         options = configure(named, assigned)
 
         def run(seed: int) -> None:
@@ -63,8 +84,35 @@ def _search(
         running.each_seed(stop, options.seed, seeds, run)
 
 
+def _on_table(named: dict[str, Any], assigned: dict[str, Any], seeds: int, as_json: bool) -> None:
+    """Search where every training is looked up in a table."""
+    from nasbench.engine.limits import asked
+    from nasbench.engine.tabular import run_table_search, text
+
+    for name in named:
+        if name not in WITH_TABLE:
+            raise UserError(f"{flag(name)}: nothing is trained with --table; leave it out")
+    options = SearchConfig.from_layers(named)
+    report = run_table_search(
+        options.strategy,
+        assigned,
+        str(options.table),
+        options.dataset,
+        seeds,
+        options.seed,
+        options.budget or "300",
+        asked(options),
+        options.data_dir,
+        named.get("concurrency") or os.cpu_count() or 1,
+        named.get("device"),
+    )
+    running.tell(json.dumps(report.to_json()) if as_json else text(report))
+
+
 def _tell(found: Found, options: SearchConfig, as_json: bool) -> None:
     """Print what was found, where it is, and what to type next."""
+    from nasbench.cli.progress import words
+
     if as_json:
         running.tell(json.dumps(_plain(found)))
         return
@@ -72,6 +120,8 @@ def _tell(found: Found, options: SearchConfig, as_json: bool) -> None:
     running.tell(f"checkpoint: {found.checkpoint}")
     for path in found.drawings:
         running.tell(f"drawing:    {path}")
+    for path, (arch, metrics) in zip(found.front, found.outcome.front, strict=False):
+        running.tell(f"front:      {path}: {arch.id}, {words(dict(metrics))}")
     if found.note:
         running.tell(f"note:       {found.note}")
     out = running.out_flag(options.out)
@@ -86,5 +136,6 @@ def _plain(found: Found) -> dict[str, Any]:
         "arch": dict(found.outcome.arch),
         "arch_id": found.outcome.arch.id,
         "metrics": found.outcome.metrics,
+        "front": [str(path) for path in found.front],
         "device_seconds": found.outcome.seconds,
     }

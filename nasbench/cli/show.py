@@ -40,7 +40,7 @@ def command(
 
     found = Checkpoint.read(checkpoint)
     kind = catalog.entry_point("space_of")(found, space)
-    _, own = arguments.split(found.space.get("arguments", {}), {}, arguments.of_space(kind))
+    (own,) = arguments.split(found.space.get("arguments", {}), space=arguments.of_space(kind))
     try:
         domains = kind.describe(DataSpec(*(found.data[name] for name in SHAPE)), **own)
     except (ValueError, TypeError, RuntimeError) as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from nasbench.space import Arch
 
@@ -16,9 +17,13 @@ class Outcome:
         metrics: what the search measured of it, such as ``val_accuracy`` in [0, 1].
         seconds: device-seconds.
         evaluations: architectures that were trained and measured.
+        curve: ``[device-seconds, best validation accuracy so far]`` wherever the best grew.
+        front: the architectures of a Pareto front with their metrics; one or none elsewhere.
     """
 
     arch: Arch
     metrics: dict[str, float]
     seconds: float
     evaluations: int
+    curve: list[list[float]] = field(default_factory=list)
+    front: tuple[tuple[Arch, Mapping[str, float]], ...] = ()

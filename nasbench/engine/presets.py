@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-# The search of the paper (Liu et al., 2019, A.1.1); random trains each candidate as long.
+# The search of the paper (Liu et al., 2019, A.1.1); sampled strategies train each candidate as
+# long.
 PAPER: dict[str, Any] = {"epochs": 50, "batch_size": 64, "lr": 0.025, "final_lr": 0.001}
-PAPER_OPTIONS: dict[str, dict[str, Any]] = {"random": {"trials": 8}}
 
 # Minutes on two CPU cores. The architecture's learning rate is higher than in the paper, as it
-# has some hundred steps instead of some ten thousand. Random search trains as many candidates,
-# and each as long, as comes to about the same time.
+# has some hundred steps instead of some ten thousand. Sampled strategies train as many
+# candidates, and each as long, as comes to about the same time.
 QUICK: dict[str, Any] = {"epochs": 3, "batch_size": 32, "lr": 0.05, "final_lr": 0.001}
 QUICK_TASKS: dict[str, dict[str, Any]] = {
     "digits": {"epochs": 8, "batch_size": 64},
@@ -18,26 +18,46 @@ QUICK_TASKS: dict[str, dict[str, Any]] = {
     "fashion-mnist": {"limit_train": 6_000},
     "cifar10": {"limit_train": 6_000},
 }
-QUICK_OPTIONS: dict[str, dict[str, Any]] = {
-    "darts": {"arch_lr": 3e-3},
-    "random": {"trials": 8},
-}
-QUICK_EPOCHS: dict[tuple[str, str], int] = {
-    ("random", "digits"): 16,
-    ("random", "mnist"): 6,
-    ("random", "fashion-mnist"): 6,
-    ("random", "cifar10"): 6,
-}
+QUICK_OPTIONS: dict[str, dict[str, Any]] = {"darts": {"arch_lr": 3e-3}}
+
+# A trial of a sampled strategy, and how many; those that end trials early count epochs.
+TRIAL_EPOCHS = {"digits": 16}
+TRIAL_EPOCHS_ELSEWHERE = 6
+BUDGET = "8"
+BUDGETS = {"successive-halving": "8 trials", "hyperband": "24 trials", "nsga2": "24"}
 
 
-def search_defaults(preset: str, strategy: str, task: str) -> dict[str, Any]:
-    """Return the options that the preset sets, ``strategy_options`` among them."""
+def search_defaults(preset: str, strategy: str, task: str, sampled: bool) -> dict[str, Any]:
+    """Return the options that the preset sets, ``strategy_options`` among them.
+
+    Args:
+        preset: ``quick`` or ``paper``.
+        strategy: its name.
+        task: its name.
+        sampled: whether the strategy trains its candidates one by one.
+    """
+    budget = {"budget": BUDGETS.get(strategy, BUDGET)} if sampled else {}
     if preset == "paper":
-        return {**PAPER, "strategy_options": dict(PAPER_OPTIONS.get(strategy, {}))}
-    chosen = {
-        **QUICK,
-        **QUICK_TASKS.get(task, {}),
-        "strategy_options": dict(QUICK_OPTIONS.get(strategy, {})),
-    }
-    epochs = QUICK_EPOCHS.get((strategy, task))
-    return chosen if epochs is None else {**chosen, "epochs": epochs}
+        return {**PAPER, **budget, "strategy_options": {}}
+    chosen = {**QUICK, **QUICK_TASKS.get(task, {}), **budget}
+    if sampled:
+        chosen["epochs"] = TRIAL_EPOCHS.get(task, TRIAL_EPOCHS_ELSEWHERE)
+    return {**chosen, "strategy_options": dict(QUICK_OPTIONS.get(strategy, {}))}
+
+
+# What is tuned where no search space is given.
+DEFAULT_SPACE: dict[str, Any] = {
+    "lr": {"_type": "loguniform", "_value": [1e-3, 1.0]},
+    "weight_decay": {"_type": "loguniform", "_value": [1e-5, 1e-2]},
+    "momentum": {"_type": "uniform", "_value": [0.5, 0.99]},
+    "batch_size": {"_type": "choice", "_value": [32, 64, 128]},
+}
+
+
+def hpo_defaults(preset: str, task: str) -> dict[str, Any]:
+    """Return the options that the preset sets beside the retraining's recipe."""
+    if preset == "paper":
+        return {"epochs": PAPER["epochs"], "budget": BUDGET}
+    limit = QUICK_TASKS.get(task, {}).get("limit_train")
+    epochs = TRIAL_EPOCHS.get(task, TRIAL_EPOCHS_ELSEWHERE)
+    return {"epochs": epochs, "budget": BUDGET, "limit_train": limit}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from nasbench import arguments, catalog
-from nasbench.config import SearchConfig
+from nasbench.config import WHERE_TRIALS_RUN, SearchConfig, TrialsConfig, flag
 from nasbench.engine import oneshot, sampled
 from nasbench.engine.outcome import Outcome
 from nasbench.engine.presets import search_defaults
@@ -23,7 +23,16 @@ from nasbench.training.loop import Observer
 from nasbench.training.stopping import StopSignal
 
 # Options that do not shape what is found: where things lie, and what tells repetitions apart.
-NOT_COMPARED = ("seed", "out", "data_dir", "device")
+NOT_COMPARED = ("seed", "out", "data_dir", "device", "table", "dataset", *WHERE_TRIALS_RUN)
+
+# Options that only a strategy with trials has a use for.
+OF_TRIALS = (
+    *(entry.name for entry in fields(TrialsConfig)),
+    "max_params",
+    "max_macs",
+    "max_latency",
+    "train_again",
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class Found:
         drawings: paths of its pictures.
         note: one line about the drawing, or ``""``.
         outcome: architecture, metrics and cost.
+        front: the paths of further checkpoints, where the result is a Pareto front.
     """
 
     folder: RunFolder
@@ -45,6 +55,7 @@ class Found:
     drawings: tuple[Path, ...]
     note: str
     outcome: Outcome
+    front: tuple[Path, ...] = ()
 
 
 def configure(given: dict[str, Any], assignments: dict[str, Any]) -> SearchConfig:
@@ -61,9 +72,14 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> SearchConfi
     strategy, space = load_strategy(asked.strategy), load_space(asked.space)
     catalog.check("task", asked.task)
     own, network = arguments.split(
-        assignments, arguments.of_dataclass(strategy.Options), arguments.of_space(space)
+        assignments,
+        strategy=arguments.of_dataclass(strategy.Options),
+        space=arguments.of_space(space),
     )
-    defaults = search_defaults(asked.preset, asked.strategy, asked.task)
+    sampled = issubclass(strategy, SampledStrategy)
+    if not sampled:
+        _refuse_trials(asked)
+    defaults = search_defaults(asked.preset, asked.strategy, asked.task, sampled)
     own = {**defaults.pop("strategy_options"), **asked.strategy_options, **own}
     by_preset = space.search_arguments.get(asked.preset, {})
     network = {**by_preset, **asked.space_arguments, **network}
@@ -72,6 +88,17 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> SearchConfi
     return SearchConfig.from_layers(
         defaults, given, {"strategy_options": every, "space_arguments": network}
     )
+
+
+def _refuse_trials(asked: SearchConfig) -> None:
+    """Raise where a one-shot search is given an option that it would have to ignore."""
+    plain = SearchConfig()
+    for name in OF_TRIALS:
+        if getattr(asked, name) != getattr(plain, name):
+            raise UserError(
+                f"{flag(name)} {getattr(asked, name)}: {asked.strategy} trains one supernet and "
+                "has no trials: it is for sampled strategies"
+            )
 
 
 def load_strategy(name: str) -> type[OneShotStrategy] | type[SampledStrategy]:
@@ -108,9 +135,13 @@ def run_search(
         path, text = running.folder.path / "checkpoint.json", space.text(outcome.arch)
         if not running.leads:
             return Found(running.folder, path, text, (), "", outcome)
-        _write(path, outcome, problem, config, running)
+        found = _checkpoint(outcome, problem, config, running)
+        found.write(path)
+        front = _write_front(found, outcome, running)
+        running.folder.update(cost=found.cost, metrics=outcome.metrics)
         drawing = draw(space.graphs(outcome.arch), path.with_name("architecture"))
-        return Found(running.folder, path, text, drawing.paths, drawing.note or "", outcome)
+        note = drawing.note or ""
+        return Found(running.folder, path, text, drawing.paths, note, outcome, front)
 
 
 def _drive(
@@ -131,28 +162,33 @@ def comparable(config: SearchConfig) -> dict[str, Any]:
     return {k: v for k, v in config.to_json().items() if k not in NOT_COMPARED}
 
 
-def _write(
-    path: Path, outcome: Outcome, problem: Problem, config: SearchConfig, running: Session
-) -> None:
+def _checkpoint(
+    outcome: Outcome, problem: Problem, config: SearchConfig, running: Session
+) -> Checkpoint:
     spec = problem.task.spec
-    cost = {"device_seconds": outcome.seconds, "evaluations": outcome.evaluations}
     space = {"name": config.space, "arguments": dict(problem.arguments)}
-    Checkpoint(
+    return Checkpoint(
         space={**space, "sha256": catalog.fingerprint(config.space)},
         arch=dict(outcome.arch),
-        data={
-            "channels": spec.channels,
-            "height": spec.height,
-            "width": spec.width,
-            "classes": spec.classes,
-        },
+        data=asdict(spec),
         strategy={"name": config.strategy, "options": config.strategy_options},
         task=config.task,
         seed=config.seed,
         search=comparable(config),
         metrics=outcome.metrics,
-        cost=cost,
+        cost={"device_seconds": outcome.seconds, "evaluations": outcome.evaluations},
+        curve=outcome.curve,
         run=running.folder.name,
         provenance=running.started,
-    ).write(path)
-    running.folder.update(cost=cost, metrics=outcome.metrics)
+    )
+
+
+def _write_front(found: Checkpoint, outcome: Outcome, running: Session) -> tuple[Path, ...]:
+    """Write a checkpoint for each architecture of a Pareto front."""
+    if len(outcome.front) < 2:
+        return ()
+    paths = []
+    for number, (arch, metrics) in enumerate(outcome.front, start=1):
+        paths.append(running.folder.path / f"checkpoint-{number}.json")
+        replace(found, arch=dict(arch), metrics=dict(metrics)).write(paths[-1])
+    return tuple(paths)

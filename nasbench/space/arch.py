@@ -9,6 +9,8 @@ from functools import cached_property
 
 from nasbench.space.domain import Value
 
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # made once: it is asked often
+
 
 class Arch(Mapping[str, Value]):
     """What was chosen under each active label.
@@ -32,7 +34,7 @@ class Arch(Mapping[str, Value]):
     @cached_property
     def canonical(self) -> str:
         """The one JSON text of this architecture: sorted labels, no spaces."""
-        return json.dumps(self._choices, sort_keys=True, separators=(",", ":"))
+        return _JSON.encode(self._choices)
 
     @property
     def id(self) -> str:

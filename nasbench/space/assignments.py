@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 
 from nasbench.space.domain import Condition, Domain, Value
 
 State = frozenset[Condition]
+Move = tuple[Value | None, State]  # what is chosen, None where nothing is; the state after it
 
 
 class Assignments:
@@ -35,6 +38,8 @@ class Assignments:
             own = {condition for site in domain.sites for condition in site}
             self._asked.append(self._asked[-1] | own)
         self._asked.reverse()
+        self._known_moves: dict[tuple[int, State], tuple[Move, ...]] = {}
+        self._known_ends: dict[tuple[int, State], list[float]] = {}
 
     def _options(self, position: int, state: State) -> tuple[Value, ...] | None:
         """Return what may be chosen at ``position``, or ``None`` where it is inactive."""
@@ -51,13 +56,28 @@ class Assignments:
         held = {c for c in asked if c.label == label and value in c.values}
         return (state & asked) | held
 
-    def _moves(self, position: int, state: State) -> Iterator[tuple[Value | None, State]]:
-        options = self._options(position, state)
-        if options is None:
-            yield None, state & self._asked[position + 1]
-            return
-        for value in options:
-            yield value, self._after(position, state, value)
+    def _moves(self, position: int, state: State) -> tuple[Move, ...]:
+        key = position, state
+        if key not in self._known_moves:
+            options = self._options(position, state)
+            self._known_moves[key] = (
+                ((None, state & self._asked[position + 1]),)
+                if options is None
+                else tuple((value, self._after(position, state, value)) for value in options)
+            )
+        return self._known_moves[key]
+
+    def _ends(self, position: int, state: State) -> list[float]:
+        """Return, for each move, the share of all assignments that it or one before it leads to.
+
+        The quotients of whole numbers are exact to the last digit, and the last one is 1.
+        """
+        key = position, state
+        if key not in self._known_ends:
+            counts = self._counts[position + 1]
+            ways = list(accumulate(counts[after] for _, after in self._moves(position, state)))
+            self._known_ends[key] = [way / ways[-1] for way in ways]
+        return self._known_ends[key]
 
     @cached_property
     def _counts(self) -> list[dict[State, int]]:
@@ -83,11 +103,30 @@ class Assignments:
         chosen: dict[str, Value] = {}
         state: State = frozenset()
         for position, domain in enumerate(self.domains):
-            moves = list(self._moves(position, state))
-            ways = [self._counts[position + 1][after] for _, after in moves]
-            total = sum(ways)
-            pick = int(generator.choice(len(moves), p=[way / total for way in ways]))
+            moves = self._moves(position, state)
+            pick = 0
+            if len(moves) > 1:
+                pick = bisect(self._ends(position, state), generator.random())
             value, state = moves[pick]
+            if value is not None:
+                chosen[domain.label] = value
+        return chosen
+
+    def at(self, index: int) -> dict[str, Value]:
+        """Return the one that iterating yields after ``index`` others, without these.
+
+        Args:
+            index: in ``[0, size)``.
+        """
+        chosen: dict[str, Value] = {}
+        state: State = frozenset()
+        for position, domain in enumerate(self.domains):
+            for value, after in self._moves(position, state):  # noqa: B007
+                ways = self._counts[position + 1][after]
+                if index < ways:
+                    break
+                index -= ways
+            state = after
             if value is not None:
                 chosen[domain.label] = value
         return chosen

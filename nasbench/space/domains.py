@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,9 @@ class Domains(Mapping[str, Domain]):
         self._ordered = parents_first(by_label)
         self._domains = {domain.label: domain for domain in self._ordered}
         self._all = Assignments(self._ordered)
+        self._parents = {c.label for d in self._ordered for site in d.sites for c in site}
+        self._known_steps: dict[tuple[str, Value], list[Value]] = {}
+        self._known_codes: dict[tuple[str, Value | None], list[float]] = {}
 
     def __getitem__(self, label: str) -> Domain:
         return self._domains[label]
@@ -115,6 +118,44 @@ class Domains(Mapping[str, Domain]):
         """Yield every architecture once; look at ``size`` first."""
         return (Arch(choices) for choices in self._all)
 
+    def decide(self, choose: Callable[[Domain], Value]) -> Arch:
+        """Return the architecture that ``choose`` makes: asked for every active decision in turn.
+
+        It is asked for a decision after those that this one depends on.
+        """
+        chosen: dict[str, Value] = {}
+        for label, domain in self._domains.items():
+            if any(all(chosen.get(c.label) in c.values for c in site) for site in domain.sites):
+                chosen[label] = choose(domain)
+        return Arch(chosen)
+
+    def at(self, index: int) -> Arch:
+        """Return the architecture that :meth:`enumerate` yields after ``index`` others.
+
+        The others are not made, so this takes no longer in a large space.
+
+        Args:
+            index: in ``[0, size)``.
+
+        Raises:
+            IndexError: ``index`` is not in that range.
+        """
+        if not 0 <= index < self.size:
+            raise IndexError(f"no architecture {index}: the space holds {self.size}")
+        return Arch(self._all.at(index))
+
+    def changed(
+        self, arch: Arch, label: str, value: Value, generator: np.random.Generator
+    ) -> Arch:
+        """Return ``arch`` with ``value`` under the active ``label``.
+
+        Decisions that the change makes active are drawn uniformly.
+        """
+        fixed = {**arch, label: value}
+        if label not in self._parents:
+            return Arch(fixed)
+        return Arch(Assignments(self._ordered, fixed).sample(generator))
+
     def mutate(self, arch: Arch, generator: np.random.Generator) -> Arch:
         """Return ``arch`` with one decision changed by one step.
 
@@ -123,21 +164,30 @@ class Domains(Mapping[str, Domain]):
         Raises:
             ValueError: the space holds a single architecture.
         """
-        free = [label for label in arch if self[label].steps(arch[label])]
+        free = [label for label, value in arch.items() if self._steps(label, value)]
         if not free:
             raise ValueError("this space holds a single architecture: nothing to mutate")
         label = free[int(generator.integers(len(free)))]
-        steps = self[label].steps(arch[label])
+        steps = self._steps(label, arch[label])
         value = steps[int(generator.integers(len(steps)))]
-        fixed = {**arch, label: value}
-        return Arch(Assignments(self._ordered, fixed).sample(generator))
+        return self.changed(arch, label, value, generator)
+
+    def completed(self, choices: Mapping[str, Value]) -> Arch:
+        """Return ``choices`` with what they lack taken from the first option each.
+
+        What they leave nothing to decide about is left out.
+        """
+        return Arch(next(iter(Assignments(self._ordered, choices))))
 
     def neighbours(self, arch: Arch) -> Iterator[Arch]:
         """Yield every architecture one step away, completed in every way; symmetric."""
         for label, old in arch.items():
-            for value in self[label].steps(old):
+            for value in self._steps(label, old):
                 fixed = {**arch, label: value}
-                yield from (Arch(choices) for choices in Assignments(self._ordered, fixed))
+                if label in self._parents:
+                    yield from (Arch(choices) for choices in Assignments(self._ordered, fixed))
+                else:
+                    yield Arch(fixed)
 
     def encode(self, arch: Arch) -> npt.NDArray[np.float32]:
         """Return ``arch`` as a vector of 0 and 1, shape ``(sum of candidates,)``.
@@ -145,5 +195,17 @@ class Domains(Mapping[str, Domain]):
         Every decision has one entry for each selectable candidate, in the order of the labels;
         an inactive decision is all 0.
         """
-        parts = (self[label].encode(arch.get(label)) for label in self)
+        parts = (self._code(label, arch.get(label)) for label in self)
         return np.array([number for part in parts for number in part], dtype=np.float32)
+
+    def _code(self, label: str, value: Value | None) -> list[float]:
+        key = label, value
+        if key not in self._known_codes:
+            self._known_codes[key] = self[label].encode(value)
+        return self._known_codes[key]
+
+    def _steps(self, label: str, value: Value) -> list[Value]:
+        key = label, value
+        if key not in self._known_steps:
+            self._known_steps[key] = self[label].steps(value)
+        return self._known_steps[key]

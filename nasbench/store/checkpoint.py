@@ -31,6 +31,10 @@ class Checkpoint:
         search: the configuration of the search, seeds left out.
         metrics: what the search measured, such as ``val_accuracy``.
         cost: ``device_seconds`` and ``evaluations`` of the search.
+        kind: ``nas`` where the architecture was searched, ``hpo`` where the training was tuned.
+        training: options of the tuned training; a retraining takes them over.
+        hyperparameters: those of them, and of the network's arguments, that were tuned.
+        curve: ``[device-seconds, best validation accuracy so far]`` wherever the best grew.
         run: the name of the search's run folder.
         provenance: version, commit, command, hardware, versions of libraries, times.
     """
@@ -44,6 +48,10 @@ class Checkpoint:
     search: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     cost: dict[str, Any] = field(default_factory=dict)
+    kind: str = "nas"
+    training: dict[str, Any] = field(default_factory=dict)
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    curve: list[list[float]] = field(default_factory=list)
     run: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -86,6 +94,10 @@ _TYPES: dict[str, type] = {
     "search": dict,
     "metrics": dict,
     "cost": dict,
+    "kind": str,
+    "training": dict,
+    "hyperparameters": dict,
+    "curve": list,
     "run": str,
     "provenance": dict,
 }

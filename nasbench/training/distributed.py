@@ -56,3 +56,12 @@ def any_process(flag: bool, device: torch.device) -> bool:
     if place().world == 1:
         return flag
     return bool(total(torch.tensor(int(flag), device=device)).item())
+
+
+def agree(value: float, device: torch.device) -> float:
+    """Return the first process's ``value`` in every process, so that all decide alike."""
+    if place().world == 1:
+        return value
+    shared = torch.tensor(value, dtype=torch.float64, device=device)
+    dist.broadcast(shared, 0)
+    return float(shared)

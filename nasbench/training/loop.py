@@ -8,7 +8,7 @@ where the uninterrupted one ends.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -19,7 +19,6 @@ from nasbench.errors import UserError
 from nasbench.nn.processes import place
 from nasbench.seeding import global_state, restore_global_state
 from nasbench.training.distributed import any_process, average
-from nasbench.training.early_stopping import EarlyStopping
 from nasbench.training.stopping import Stopped, StopSignal
 
 CHECK_EVERY = 50  # steps between two looks at the loss; each look waits for the device
@@ -92,6 +91,14 @@ class Observer(Protocol):
         ...
 
 
+class Ending(Protocol):
+    """Who may end a training before its last epoch."""
+
+    def exhausted(self, history: Sequence[dict[str, float]]) -> bool:
+        """Return whether to end, given the metrics of every epoch so far."""
+        ...
+
+
 @dataclass
 class Progress:
     """Where a training stands.
@@ -161,7 +168,7 @@ class Loop:
         store: Store,
         observer: Observer,
         stop: StopSignal,
-        stopping: EarlyStopping | None = None,
+        stopping: Ending | None = None,
     ) -> None:
         self.unit = unit
         self.epochs = epochs
@@ -206,7 +213,8 @@ class Loop:
             self._check()
             self._save()
             if any_process(self.stop.requested, self.unit.device):
-                raise Stopped(p.epoch, p.step, self.stop.number)
+                where = f"in epoch {p.epoch + 1} after step {p.step}"
+                raise Stopped(where, self.stop.number)
 
     def _check(self) -> None:
         """Raise if a loss of this epoch was not finite."""

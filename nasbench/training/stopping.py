@@ -8,16 +8,23 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """The run was asked to stop and has saved its state.
+
+    Like ``KeyboardInterrupt`` it is no error, and what takes an error for a failed trial and goes
+    on must not take this for one.
+
+    Args:
+        where: how far the run came, for example ``"in epoch 2 after step 5"``.
+        number: of the signal.
 
     Attributes:
         signal: the number of the signal, for the exit status.
         run: what ``--resume`` takes, once somebody who knows it has passed this on.
     """
 
-    def __init__(self, epoch: int, step: int, number: int = signal.SIGINT) -> None:
-        super().__init__(f"stopped in epoch {epoch + 1} after step {step}")
+    def __init__(self, where: str, number: int = signal.SIGINT) -> None:
+        super().__init__(f"stopped {where}")
         self.signal = number
         self.run = ""
 

@@ -1,13 +1,33 @@
-"""The protocol of sampled strategies: suggest architectures, learn from their results."""
+"""The protocol of sampled strategies: propose architectures, learn from their results."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
+
+from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
+
+TRIES = 100  # uniform draws that may be known or too costly before a walk takes over
+STEPS = 400  # steps of that walk
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What to evaluate next.
+
+    Attributes:
+        arch: the architecture.
+        epochs: how long to train it; a longer training continues a shorter one.
+    """
+
+    arch: Arch
+    epochs: int
 
 
 @dataclass(frozen=True)
@@ -16,60 +36,162 @@ class Result:
 
     Attributes:
         arch: what was evaluated.
-        score: validation accuracy in [0, 1]; larger is better.
+        score: validation accuracy in [0, 1]; larger is better; 0 where the trial failed.
+        epochs: how long it was trained.
+        costs: what the strategy's ``measures`` asked for: ``params``, ``macs``, ``latency_ms``.
+        failed: whether the trial gave no result.
     """
 
     arch: Arch
     score: float
+    epochs: int = 1
+    costs: Mapping[str, float] = field(default_factory=dict)
+    failed: bool = False
+
+
+def _fits(arch: Arch) -> float:
+    return 0.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a strategy is told of the search.
+
+    Attributes:
+        seed: the search's seed.
+        epochs: the full length of a training.
+        lengths: the only lengths that can be had, ascending, the last being ``epochs``; empty
+            where any is possible. A table of finished trainings knows few.
+        violation: by how much an architecture is over its limits: 0 where it fits, else the sum
+            over the limits of ``value / limit - 1``.
+    """
+
+    seed: int = 0
+    epochs: int = 1
+    lengths: tuple[int, ...] = ()
+    violation: Callable[[Arch], float] = _fits
 
 
 class SampledStrategy(ABC):
-    """Suggests architectures; its state is a function of the seed and of the updates alone.
+    """Proposes architectures; its state is a function of the seed and of the updates alone.
 
     Example:
         After ``suggest(2)`` and ``update([a, b])`` the strategy holds the results of a and b;
-        a ``suggest`` without its ``update`` leaves the state as it was.
+        a ``suggest`` without its ``update`` leaves the state as it was. Two suggestions with the
+        same results and the same ``pending`` are the same.
 
     Args:
         domains: the space's decisions.
         options: the strategy's own options.
-        seed: the search's seed.
+        setting: what it is told of the search.
 
     Attributes:
-        Options: the dataclass of the strategy's own options; ``trials`` among them.
+        Options: the dataclass of the strategy's own options.
+        measures: the costs that a result must bring, out of ``params``, ``macs``, ``latency_ms``.
+
+    Raises:
+        UserError: the strategy cannot search this space, or not in this setting.
     """
 
     Options: ClassVar[type]
+    measures: tuple[str, ...] = ()
 
-    def __init__(self, domains: Domains, options: Any, seed: int) -> None:
+    def __init__(self, domains: Domains, options: Any, setting: Setting) -> None:
         self.domains = domains
         self.options = options
-        self.seed = seed
+        self.setting = setting
         self.results: list[Result] = []
 
     @abstractmethod
-    def suggest(self, n: int) -> list[Arch]:
-        """Return up to ``n`` architectures to evaluate next; fewer where no more are wanted."""
+    def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
+        """Return up to ``n`` proposals; fewer where no more are wanted, or none for now.
+
+        Args:
+            n: how many places are free.
+            pending: proposals whose results are still to come.
+        """
 
     def update(self, results: Sequence[Result]) -> None:
-        """Learn the results of evaluated architectures."""
+        """Learn the results of evaluated architectures, in the order in which they came."""
         self.results += results
 
     def best(self) -> Result:
-        """Return the best result so far; the earlier one at a tie.
+        """Return the best result of the longest training so far; the earlier one at a tie.
 
         Raises:
             ValueError: there is none yet.
         """
-        if not self.results:
+        good = [result for result in self.results if not result.failed]
+        if not good:
             raise ValueError("no architecture was evaluated yet")
-        return max(self.results, key=lambda result: result.score)
+        return max(good, key=lambda result: (result.epochs, result.score))
+
+    def front(self) -> list[Result]:
+        """Return what is worth exporting: the best one, or a Pareto front."""
+        return [self.best()]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the results, from which the state follows."""
-        return {"results": [{"arch": dict(r.arch), "score": r.score} for r in self.results]}
+        return {
+            "results": [
+                {**vars(result), "arch": dict(result.arch), "costs": dict(result.costs)}
+                for result in self.results
+            ]
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
         self.results = []
-        self.update([Result(self.domains.arch(r["arch"]), r["score"]) for r in state["results"]])
+        for result in state["results"]:
+            self.update([Result(**{**result, "arch": self.domains.arch(result["arch"])})])
+
+    def stream(self, pending: Sequence[Proposal]) -> np.random.Generator:
+        """Return the random stream of the next suggestion.
+
+        It depends on how many results and pending proposals there are, so that a continued
+        search draws the same.
+        """
+        number = len(self.results) + len(pending)
+        return np.random.default_rng(derive(self.setting.seed, type(self).__name__, number))
+
+    def known(self, pending: Sequence[Proposal]) -> set[Arch]:
+        """Return the architectures that were evaluated or are about to be."""
+        return {result.arch for result in self.results} | {one.arch for one in pending}
+
+    def fits(self, arch: Arch) -> bool:
+        """Return whether ``arch`` keeps the limits."""
+        return self.setting.violation(arch) == 0
+
+    def full(self, arch: Arch) -> Proposal:
+        """Return the proposal to train ``arch`` to the full length."""
+        return Proposal(arch, self.setting.epochs)
+
+    def draw(self, stream: np.random.Generator, known: AbstractSet[Arch]) -> Arch | None:
+        """Return a new architecture that keeps the limits, uniformly where they leave room.
+
+        Where next to nothing fits, a walk from the least costly draw looks for one.
+
+        Returns:
+            ``None`` if none was found: the space counts as exhausted.
+        """
+        drawn = []
+        for _ in range(TRIES):
+            arch = self.domains.sample(stream)
+            if self.fits(arch) and arch not in known:
+                return arch
+            drawn.append(arch)
+        return self._walk(min(drawn, key=self.setting.violation), stream, known)
+
+    def _walk(
+        self, arch: Arch, stream: np.random.Generator, known: AbstractSet[Arch]
+    ) -> Arch | None:
+        """Step from ``arch`` downhill to what fits, and on to what is new."""
+        if self.domains.size == 1:
+            return None
+        for _ in range(STEPS):
+            other = self.domains.mutate(arch, stream)
+            if self.setting.violation(other) <= self.setting.violation(arch):
+                arch = other
+            if self.fits(arch) and arch not in known:
+                return arch
+        return None

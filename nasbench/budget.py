@@ -1,0 +1,68 @@
+"""How much a search may spend: trials, epochs or device-seconds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from nasbench.errors import UserError
+
+Unit = Literal["trials", "epochs", "seconds"]
+
+_UNITS: dict[str, tuple[Unit, float]] = {
+    "": ("trials", 1),
+    "trial": ("trials", 1),
+    "trials": ("trials", 1),
+    "epoch": ("epochs", 1),
+    "epochs": ("epochs", 1),
+    "s": ("seconds", 1),
+    "min": ("seconds", 60),
+    "h": ("seconds", 3600),
+}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A limit on one of three counts.
+
+    Attributes:
+        amount: the limit, above 0.
+        unit: ``trials``, ``epochs`` of training over all trials, or device-``seconds``.
+    """
+
+    amount: float
+    unit: Unit
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Return what ``20``, ``20 trials``, ``40 epochs``, ``900s``, ``15min`` or ``2h`` means.
+
+        Raises:
+            UserError: the text is none of these, or the amount is not above 0; trials and epochs
+                must be whole.
+        """
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text)
+        if match is None or match[2] not in _UNITS:
+            raise UserError(
+                f"--budget {text!r}: must look like 20, '40 epochs', 900s, 15min or 2h"
+            )
+        unit, factor = _UNITS[match[2]]
+        amount = float(match[1]) * factor
+        if amount <= 0 or (unit != "seconds" and not amount.is_integer()):
+            raise UserError(f"--budget {text!r}: must be above 0, and whole for trials and epochs")
+        return cls(amount, unit)
+
+    def spent(self, trials: int, epochs: int, seconds: float) -> bool:
+        """Return whether no further trial may begin.
+
+        Args:
+            trials: begun so far.
+            epochs: of the trials begun so far.
+            seconds: device-seconds of the trials that have ended.
+        """
+        used = {"trials": trials, "epochs": epochs, "seconds": seconds}[self.unit]
+        return used >= self.amount
+
+    def __str__(self) -> str:
+        return f"{self.amount:g} {self.unit}"

@@ -1,0 +1,257 @@
+"""An NNI experiment file, its trial command run unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nasbench import catalog, trust
+from nasbench.budget import Budget
+from nasbench.config import HpoConfig
+from nasbench.engine import trials
+from nasbench.engine.session import Session, session
+from nasbench.engine.trials import Asked
+from nasbench.engine.tuning import Tuning
+from nasbench.errors import UserError
+from nasbench.executors.base import Finished
+from nasbench.hpo.names import our_assessor, our_tuner
+from nasbench.hpo.nni_experiment.command import TrialCommand
+from nasbench.hpo.nni_experiment.config import read
+from nasbench.hpo.nni_experiment.experiment import Experiment
+from nasbench.hpo.nni_experiment.manager import run_with_nni
+from nasbench.hpo.space import Params, SearchSpace
+from nasbench.store.runs import RunFolder
+from nasbench.training.stopping import Stopped, StopSignal
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished experiment.
+
+    Attributes:
+        folder: the run folder.
+        best: parameters of the best trial.
+        score: its final result.
+        trials: how many trials gave a result.
+        failed: how many did not.
+        seconds: wall time of all trials, summed.
+    """
+
+    folder: RunFolder
+    best: Params
+    score: float
+    trials: int
+    failed: int
+    seconds: float
+
+
+def configure(path: Path, given: dict[str, Any]) -> tuple[Experiment, HpoConfig]:
+    """Return the experiment, and the options of the run: the file's, then the user's.
+
+    Raises:
+        UserError: the file cannot be used, or an option has no meaning for it.
+    """
+    experiment = read(path)
+    trust.remember(f"{path}:trial")
+    for name in given:
+        if name not in OPTIONS:
+            allowed = ", ".join(OPTIONS)
+            raise UserError(
+                f"--config {path}: {name!r} is the trial command's: allowed: {allowed}"
+            )
+    own = {
+        "concurrency": experiment.concurrency,
+        "trial_timeout": experiment.trial_seconds,
+        "gpus_per_trial": float(experiment.gpus or 0),
+        "engine": "local",
+    }
+    config = HpoConfig.from_layers(own, given, {"model": str(path)})
+    config = replace(config, task=experiment.name, space_content=experiment.search_space)
+    return with_flags(experiment, config), config
+
+
+# What a user may say beside the file.
+OPTIONS = (
+    "budget",
+    "concurrency",
+    "trial_timeout",
+    "gpus_per_trial",
+    "engine",
+    "address",
+    "seed",
+    "out",
+    "port",
+)
+
+
+def run_experiment(
+    experiment: Experiment,
+    config: HpoConfig,
+    say: Callable[[str], None],
+    stop: StopSignal,
+    resumed: RunFolder | None = None,
+) -> Ran:
+    """Run the experiment's trials here, on a cluster, or under NNI's own manager.
+
+    Raises:
+        Stopped: a signal asked to stop; ``local`` and ``ray`` can be resumed.
+        UserError: something that the user can mend, or every trial failed.
+    """
+    if resumed is not None and config.engine == "nni":
+        raise UserError(f"--resume {resumed.name}: NNI's manager does not continue a run")
+    name = experiment.tuner.name.lower()
+    with session("hpo", name, experiment.name, config, stop, resumed) as running:
+        for field in experiment.ignored:
+            say(f"{experiment.source}: {field} has no meaning here and is ignored")
+        folder = running.folder.path.resolve()
+        command = TrialCommand(
+            command=experiment.command,
+            code_dir=str(experiment.code_dir),
+            folder=str(folder / "trials"),
+            gpus=experiment.gpus,
+            timeout=config.trial_timeout,
+            experiment=running.folder.name,
+        )
+        run = _with_nni if config.engine == "nni" else _here
+        ran = run(experiment, config, command, running, say)
+        cost = {"device_seconds": ran.seconds, "evaluations": ran.trials}
+        running.folder.update(cost=cost, parameters=ran.best, metrics={"score": ran.score})
+        return ran
+
+
+def _here(
+    experiment: Experiment,
+    config: HpoConfig,
+    command: TrialCommand,
+    running: Session,
+    say: Callable[[str], None],
+) -> Ran:
+    """Run the trials by our own tuners and executors."""
+    tuning = Tuning(
+        _tuner(experiment, config),
+        _assessor(experiment),
+        _build,
+        lambda finished: _read(finished, config.concurrency),
+        running,
+        say,
+    )
+    spent = tuning.replay()
+    with trials.executor_of(
+        config,
+        running,
+        "nasbench.hpo.nni_experiment.command:setup",
+        command,
+        tuning.judge,
+        None,
+    ) as executor:
+        trials.run(tuning, executor, _End(experiment), spent, running)
+    better = max if experiment.optimize_mode == "maximize" else min
+    if not tuning.trials:
+        raise UserError(
+            "no trial gave a result: journal.jsonl in the run folder holds the reasons"
+        )
+    best, score = better(tuning.trials, key=lambda trial: trial[1])
+    return Ran(running.folder, best, score, len(tuning.trials), spent.failed, spent.seconds)
+
+
+def _with_nni(
+    experiment: Experiment,
+    config: HpoConfig,
+    command: TrialCommand,
+    running: Session,
+    say: Callable[[str], None],
+) -> Ran:
+    """Hand the experiment to NNI's manager, and write its trials into the journal."""
+    results = run_with_nni(
+        experiment,
+        command,
+        running.folder.path / "nni",
+        port=config.port,
+        stopped=lambda: running.stop.requested,
+        announce=lambda page: say(f"NNI's web page: {page}"),
+    )
+    for result in results:
+        running.folder.journal.append(
+            "trial",
+            number=result.number,
+            parameters=result.parameters,
+            score=result.final,
+            error=result.error,
+            reports=list(result.intermediate),
+            epochs=len(result.intermediate),
+            seconds=result.seconds,
+        )
+    if running.stop.requested:
+        raise Stopped(f"after {len(results)} trials", running.stop.number)
+    good = [(one.parameters, one.final) for one in results if one.final is not None]
+    if not good:
+        raise UserError(
+            "no trial gave a result: journal.jsonl in the run folder holds the reasons"
+        )
+    better = max if experiment.optimize_mode == "maximize" else min
+    best, score = better(good, key=lambda trial: trial[1])
+    seconds = sum(result.seconds for result in results)
+    return Ran(running.folder, best, score, len(good), len(results) - len(good), seconds)
+
+
+def _build(number: int, parameters: Params, parent: int | None) -> Asked:
+    return Asked(number, {"number": number, "parameters": parameters}, 1)
+
+
+def _read(finished: Finished, concurrency: int) -> dict[str, Any]:
+    """Return what the journal holds; trials side by side share the time of the experiment."""
+    outcome = finished.value
+    return {
+        "score": outcome["final"],
+        "seconds": finished.seconds / concurrency,
+        "epochs": len(outcome["intermediate"]),
+        "reports": outcome["intermediate"],
+        "stopped": outcome["stopped"],
+    }
+
+
+def _tuner(experiment: Experiment, config: HpoConfig) -> Any:
+    name, options = our_tuner(experiment.tuner.name, experiment.tuner.arguments)
+    kind = catalog.resolve("tuner", name)
+    maximize = experiment.optimize_mode == "maximize"
+    space = SearchSpace.of(experiment.search_space)
+    return kind(space, kind.Options(**options), config.seed, maximize)
+
+
+def _assessor(experiment: Experiment) -> Any:
+    if experiment.assessor is None:
+        return None
+    name, options = our_assessor(experiment.assessor.name, experiment.assessor.arguments)
+    kind = catalog.resolve("assessor", name)
+    return kind(kind.Options(**options), maximize=experiment.optimize_mode == "maximize")
+
+
+@dataclass(frozen=True)
+class _End:
+    """The file's two limits, whichever comes first."""
+
+    experiment: Experiment
+
+    def spent(self, trials: int, epochs: int, seconds: float) -> bool:
+        """Return whether no further trial may begin."""
+        most, longest = self.experiment.max_trials, self.experiment.max_seconds
+        return (most is not None and trials >= most) or (
+            longest is not None and seconds >= longest
+        )
+
+
+def with_flags(experiment: Experiment, config: HpoConfig) -> Experiment:
+    """Return the experiment with what the user said in place of the file's."""
+    experiment = replace(experiment, concurrency=config.concurrency)
+    if config.budget is None:
+        return experiment
+    budget = Budget.parse(config.budget)
+    if budget.unit == "epochs":
+        raise UserError(f"--budget {config.budget}: an experiment counts trials or seconds")
+    return replace(
+        experiment,
+        max_trials=int(budget.amount) if budget.unit == "trials" else None,
+        max_seconds=budget.amount if budget.unit == "seconds" else None,
+    )

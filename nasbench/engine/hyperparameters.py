@@ -1,0 +1,123 @@
+"""Which option of training, or which argument of a network, a hyperparameter's name means."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from nasbench import arguments
+from nasbench.config import NetworkConfig
+from nasbench.engine.problem import load_space
+from nasbench.errors import UserError, unknown
+
+# Names that other tools and papers use.
+ALIASES = {
+    "initial_lr": "lr",
+    "learning_rate": "lr",
+    "ending_lr": "final_lr",
+    "drop_path_prob": "drop_path",
+    "cutout_length": "cutout",
+    "batchsize": "batch_size",
+}
+MODEL = "model"
+_NOT_TUNED = {"preset", "seed", "device", "precision", "limit_train", "data_dir", "out"}
+TRAINING = tuple(e.name for e in fields(NetworkConfig) if e.name not in _NOT_TUNED)
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """A trial's hyperparameters, handed to the ones who take them.
+
+    Attributes:
+        model: the network's name.
+        training: options of training.
+        arguments: of the network.
+    """
+
+    model: str
+    training: dict[str, Any]
+    arguments: dict[str, Any]
+
+
+def flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested choices as plain ones.
+
+    Example:
+        >>> flat({"optimizer": {"_name": "sgd", "momentum": 0.9}})
+        {'optimizer': 'sgd', 'momentum': 0.9}
+    """
+    found: dict[str, Any] = {}
+    for name, value in parameters.items():
+        if isinstance(value, Mapping) and "_name" in value:
+            inner = {key: item for key, item in value.items() if key != "_name"}
+            found |= {name: value["_name"], **flat(inner)}
+        else:
+            found[name] = value
+    return found
+
+
+def read(parameters: Mapping[str, Any], model: str) -> Meaning:
+    """Return what the ``parameters`` of a trial mean for ``model``, or for the one they name.
+
+    An argument that another model has and this one lacks is left out.
+
+    Raises:
+        UserError: a value has the wrong type.
+    """
+    given = flat(parameters)
+    model = str(given.pop(MODEL, model))
+    known = arguments.of_space(load_space(model))
+    hints = typing.get_type_hints(NetworkConfig)
+    training, own = {}, {}
+    for name, value in given.items():
+        option = ALIASES.get(name, name)
+        if option in TRAINING:
+            training[option] = _whole(value, hints[option])
+        elif name in known:
+            own[name] = arguments.typed(name, _whole(value, known[name]), known[name])
+    return Meaning(model, training, own)
+
+
+def check(content: Mapping[str, Any], model: str) -> None:
+    """Raise where a search space names what nobody takes.
+
+    Args:
+        content: NNI's search space.
+        model: the network that is tuned, where the space does not choose among several.
+
+    Raises:
+        UserError: a parameter is unknown, or a choice holds a value that is not allowed.
+    """
+    models = [str(value) for value in _choices(content, MODEL)] or [model]
+    taken = {name for one in models for name in arguments.of_space(load_space(one))}
+    for name, values in _parameters(content):
+        option = ALIASES.get(name, name)
+        if option not in {*TRAINING, *taken, MODEL}:
+            raise unknown("parameter", name, [MODEL, *TRAINING, *ALIASES, *sorted(taken)])
+        for value in values if option in TRAINING else ():
+            try:
+                NetworkConfig.from_layers(read({name: value}, models[0]).training)
+            except UserError as error:
+                raise UserError(f"the search space's parameter {name!r}: {error}") from error
+
+
+def _parameters(content: Mapping[str, Any]) -> Iterable[tuple[str, list[Any]]]:
+    """Yield every parameter's name with the plain values it may choose, nested ones too."""
+    for name, spec in content.items():
+        values = spec["_value"] if spec["_type"] == "choice" else []
+        nested = [v for v in values if isinstance(v, Mapping)]
+        yield name, [v.get("_name") if isinstance(v, Mapping) else v for v in values]
+        for option in nested:
+            inner = {key: item for key, item in option.items() if key != "_name"}
+            yield from _parameters(inner)
+
+
+def _choices(content: Mapping[str, Any], wanted: str) -> list[Any]:
+    return [value for name, values in _parameters(content) if name == wanted for value in values]
+
+
+def _whole(value: Any, kind: Any) -> Any:
+    """Return ``32.0`` as ``32`` where a whole number is wanted: quantised ranges give floats."""
+    return int(value) if kind is int and isinstance(value, float) and value.is_integer() else value

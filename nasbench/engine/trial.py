@@ -1,0 +1,224 @@
+"""One trial: a network trained for some epochs and measured, here or in a worker process."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from nasbench.config import NetworkConfig, TrainingConfig
+from nasbench.data.augment import Augmentation
+from nasbench.data.images import ImageSet
+from nasbench.devices import pick
+from nasbench.engine.observers import Silent
+from nasbench.engine.problem import load_space, on_device
+from nasbench.engine.recipe import evaluation_batches, objective, supervised
+from nasbench.errors import UserError
+from nasbench.nn.processes import Place, place
+from nasbench.seeding import derive, seed_process
+from nasbench.space import Arch, DataSpec, SearchSpace
+from nasbench.store.state import StateFile
+from nasbench.tasks.base import Task
+from nasbench.training.distributed import agree
+from nasbench.training.loop import Loop, Observer
+from nasbench.training.stopping import StopSignal
+from nasbench.training.supervised import Supervised, accuracy
+
+Report = Callable[[float], bool]
+_Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all trials of a search share; plain values, so that it can travel.
+
+    Attributes:
+        config: the options of training.
+        spec: the shape of the data.
+        augmentation: of the task.
+        train: images and labels to train on, uint8 ``(n, c, h, w)`` and int64 ``(n,)``.
+        val: those to measure on.
+        folder: of the run, where states of trials under way lie.
+    """
+
+    config: dict[str, Any]
+    spec: DataSpec
+    augmentation: Augmentation
+    train: _Split
+    val: _Split
+    folder: str
+
+    @classmethod
+    def of(cls, task: Task, config: TrainingConfig, val_fraction: float, folder: Path) -> Context:
+        """Split the task's training images by the seed; the test set does not come along."""
+        train, val = task.search_split(derive(config.seed, "halves"), val_fraction)
+        known = NetworkConfig().to_json()
+        shared = {name: value for name, value in config.to_json().items() if name in known}
+        return cls(shared, task.spec, task.augmentation, _arrays(train), _arrays(val), str(folder))
+
+
+@dataclass(frozen=True)
+class Request:
+    """One trial to run; plain values, so that it can travel.
+
+    Attributes:
+        key: names its random streams and its state; the same key continues the same training.
+        space: the space's or baseline's name.
+        arch: label to what was chosen.
+        arguments: of the space.
+        training: options that this trial has of its own.
+        epochs: after how many epochs it is measured.
+        watched: whether it is measured after every epoch, and may be ended early.
+        parent: key of the finished trial whose weights it starts from, or ``None``.
+        kept: whether its state is kept after its last epoch.
+    """
+
+    key: str
+    space: str
+    arch: dict[str, Any]
+    arguments: dict[str, Any]
+    training: dict[str, Any]
+    epochs: int
+    watched: bool = False
+    parent: str | None = None
+    kept: bool = False
+
+
+@dataclass
+class Measured:
+    """What a trial found out.
+
+    Attributes:
+        score: validation accuracy in [0, 1].
+        seconds: device-seconds of the whole training, what an earlier part took included.
+        epochs: how long it was trained; shorter than asked where it was ended early.
+        reports: validation accuracy after each epoch of a watched trial.
+    """
+
+    score: float
+    seconds: float
+    epochs: int
+    reports: list[float] = field(default_factory=list)
+
+
+def setup(context: Context) -> TrialRunner:
+    """Return what runs the trials of ``context`` in a worker process."""
+    return TrialRunner(context)
+
+
+class TrialRunner:
+    """Runs trials one after the other, with the images on the device once and for all.
+
+    Args:
+        context: what the trials share.
+        observer: who is told of every epoch.
+        stop: when to stop and save, or ``None`` for never.
+    """
+
+    def __init__(
+        self, context: Context, observer: Observer | None = None, stop: StopSignal | None = None
+    ) -> None:
+        self.context = context
+        self.device = pick(context.config.get("device", "auto"))
+        self.place: Place = place()
+        self.train, self.val = _images(context.train), _images(context.val)
+        self.train, self.val = self.train.to(self.device), self.val.to(self.device)
+        self.observer = observer or Silent()
+        self.stop = stop or StopSignal()
+        self._spaces: dict[str, type[SearchSpace]] = {}
+
+    def __call__(self, request: Request, report: Report) -> Measured:
+        """Train and measure.
+
+        Raises:
+            UserError: an option is out of range, or the loss is not finite.
+            Stopped: a signal asked to stop; the state is saved.
+        """
+        config = NetworkConfig.from_layers(self.context.config, request.training)
+        unit = self._unit(request, config)
+        state = self._state(request.key)
+        if request.parent is not None and state.load() is None:
+            self._inherit(unit, request.parent)
+        judged = _Judged(report) if request.watched else None
+        progress = Loop(unit, request.epochs, state, self.observer, self.stop, judged).run()
+        if judged is not None:
+            judged.exhausted(progress.history)  # the loop does not ask after the last epoch
+        since = time.perf_counter()
+        score = self._score(unit, progress.history, config)
+        seconds = progress.seconds + (time.perf_counter() - since) * self.place.world
+        if self.place.rank == 0 and not request.kept:
+            state.clear()
+        reports = [epoch["val_accuracy"] for epoch in progress.history] if judged else []
+        return Measured(score, agree(seconds, self.device), progress.epoch, reports)
+
+    def _unit(self, request: Request, config: NetworkConfig) -> Supervised:
+        seed_process(config.seed, "trial", request.key)
+        if request.space not in self._spaces:
+            self._spaces[request.space] = load_space(request.space)
+        space, arch = self._spaces[request.space], Arch(request.arch)
+        try:
+            network = space.freeze(arch, self.context.spec, **request.arguments)
+        except ValueError as error:
+            raise UserError(f"{request.space}: {error}") from error
+        return supervised(
+            on_device(network, self.device),
+            self.train,
+            self.val if request.watched else None,
+            self.context.augmentation,
+            config,
+            derive(config.seed, "trial", request.key),
+            self,
+        )
+
+    def _score(
+        self, unit: Supervised, history: Sequence[Mapping[str, float]], config: NetworkConfig
+    ) -> float:
+        """Return the accuracy after the last epoch; a watched trial has measured it already."""
+        if history and "val_accuracy" in history[-1]:
+            return history[-1]["val_accuracy"]
+        plain = evaluation_batches(self.val, self.context.augmentation, self)
+        return accuracy(unit.finish(), plain, objective(config))
+
+    def _inherit(self, unit: Supervised, parent: str) -> None:
+        """Start from the weights of a finished trial; without them, from anew."""
+        state = self._state(parent).load()
+        if state is not None:
+            unit.network.load_state_dict(state["unit"]["network"])
+
+    def _state(self, key: str) -> StateFile:
+        return StateFile(Path(self.context.folder) / f"trial-{key}.pt")
+
+
+class _Judged:
+    """Ends a training early where the report of an epoch is answered with no."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._told = 0
+        self._goes_on = True
+
+    def exhausted(self, history: Sequence[dict[str, float]]) -> bool:
+        """Report what is new; a continued training reports its whole history again."""
+        while self._goes_on and self._told < len(history):
+            self._goes_on = self._report(history[self._told]["val_accuracy"])
+            self._told += 1
+        return not self._goes_on
+
+
+def _arrays(images: ImageSet) -> _Split:
+    return images.images.numpy(), images.labels.numpy()
+
+
+def _images(split: _Split) -> ImageSet:
+    with warnings.catch_warnings():
+        # Arrays that several processes share cannot be written to, and nobody does.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
+        images, labels = (torch.from_numpy(array) for array in split)
+    return ImageSet(images, labels)

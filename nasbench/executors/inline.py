@@ -1,0 +1,59 @@
+"""The engine ``inline``: one job at a time in this very process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nasbench.executors.base import (
+    Executor,
+    Finished,
+    Job,
+    Judge,
+    Work,
+    check_free,
+    check_running,
+)
+from nasbench.executors.work import attempt
+
+
+class InlineExecutor(Executor):
+    """Runs a job inside :meth:`next`.
+
+    Nothing can end the work from outside, so there is no timeout, and a stop is answered at the
+    next report: the work learns that it shall not go on, and what it then returns is dropped.
+    """
+
+    slots = 1
+
+    def __init__(self, work: Work, judge: Judge) -> None:
+        """Take the work, already set up, and who judges its reports."""
+        self._work = work
+        self._judge = judge
+        self._waiting: list[Job] = []
+
+    def submit(self, job: Job) -> None:
+        """Keep the job until :meth:`next` is called."""
+        check_free(len(self._waiting), self.slots)
+        self._waiting.append(job)
+
+    def next(self, stopped: Callable[[], bool]) -> Finished | None:
+        """Run the job that waits."""
+        check_running(len(self._waiting))
+        if stopped():
+            return None
+        job = self._waiting.pop()
+        cut_short = False
+
+        def report(value: float) -> bool:
+            nonlocal cut_short
+            cut_short = stopped()
+            return not cut_short and self._judge(job.number, float(value))
+
+        value, error, seconds = attempt(lambda: self._work(job.payload, report))
+        if cut_short:
+            return None
+        return Finished(job.number, value, error, seconds, worker="inline")
+
+    def close(self) -> None:
+        """Drop a job that was not begun."""
+        self._waiting.clear()

@@ -1,0 +1,134 @@
+"""What a trial and NNI's local mode tell each other through the files of the trial's folder.
+
+The trial's side is ``nni.runtime.trial_command_channel.local_legacy``: parameters come from
+``parameter.cfg``, and metrics go to ``.nni/metrics`` as records ``ME<six digits: bytes><JSON>``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nasbench.errors import UserError
+
+_HEAD = 8  # "ME" and six digits
+
+
+class TrialFailed(UserError):
+    """A trial that gave no result: the reason in one line."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One report of a trial.
+
+    Attributes:
+        final: whether it is the final result.
+        raw: what was reported: a number, or a mapping with the number under ``default``.
+    """
+
+    final: bool
+    raw: Any
+
+    @property
+    def value(self) -> float:
+        """The number that counts.
+
+        Raises:
+            TrialFailed: there is none, or it is not finite.
+        """
+        number = self.raw.get("default") if isinstance(self.raw, dict) else self.raw
+        kind = "final" if self.final else "intermediate"
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise TrialFailed(
+                f"reported {self.raw!r} as its {kind} result; allowed: a number, "
+                "or a mapping with a number under 'default'"
+            )
+        if not math.isfinite(number):
+            raise TrialFailed(f"reported {number} as its {kind} result; it must be finite")
+        return float(number)
+
+
+class Metrics:
+    """The metrics file of a trial, read while it grows."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        """Take the file, and the ``parameterId`` that its records must carry."""
+        self._path = path
+        self._number = number
+        self._read = 0  # bytes
+
+    def new(self) -> list[Metric]:
+        """Return the reports that are complete and were not returned before.
+
+        Raises:
+            TrialFailed: a report is for the parameters of another trial.
+        """
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            data = file.read()
+        found = []
+        while len(data) >= _HEAD and len(data) >= (size := _HEAD + int(data[2:_HEAD])):
+            found.append(self._metric(json.loads(data[_HEAD:size])))
+            data = data[size:]
+            self._read += size
+        return found
+
+    def _metric(self, record: Mapping[str, Any]) -> Metric:
+        if (other := record["parameter_id"]) != self._number:
+            raise TrialFailed(f"reported for parameterId {other}; it was given {self._number}")
+        return Metric(record["type"] == "FINAL", json.loads(record["value"]))
+
+
+def open_folder(folder: Path, number: int, parameters: Mapping[str, Any]) -> Metrics:
+    """Make the trial's folder anew, with its parameters for the trial and for the reader.
+
+    Args:
+        folder: the trial's own; what an earlier attempt left there goes.
+        number: NNI's ``parameterId``, by which results and parameters are joined.
+        parameters: name to value.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    metrics = folder / ".nni" / "metrics"
+    metrics.parent.mkdir(parents=True)
+    metrics.touch()
+    record = {
+        "parameter_id": number,
+        "parameter_source": "algorithm",
+        "parameters": dict(parameters),
+        "parameter_index": 0,
+    }
+    (folder / "parameter.cfg").write_text(json.dumps(record), encoding="utf-8")
+    text = json.dumps(dict(parameters), indent=2) + "\n"
+    (folder / "parameters.json").write_text(text, encoding="utf-8")
+    return Metrics(metrics, number)
+
+
+def environment(
+    inherited: Mapping[str, str], folder: Path, code_dir: Path, experiment: str, job: str
+) -> dict[str, str]:
+    """Return the environment of a trial: what is inherited, with NNI's variables for this trial.
+
+    Args:
+        inherited: this process's environment.
+        folder: of the trial.
+        code_dir: where its command runs.
+        experiment: what ``nni.get_experiment_id()`` returns there.
+        job: what ``nni.get_trial_id()`` returns there; the sequence number is the folder's name.
+    """
+    foreign = ("NNI_TRIAL_COMMAND_CHANNEL", "REUSE_MODE", "MULTI_PHASE", "SDK_PROCESS")
+    return {
+        **{name: value for name, value in inherited.items() if name not in foreign},
+        "NNI_PLATFORM": "local",
+        "NNI_EXP_ID": experiment,
+        "NNI_SYS_DIR": str(folder),
+        "NNI_OUTPUT_DIR": str(folder),
+        "NNI_CODE_DIR": str(code_dir),
+        "NNI_TRIAL_JOB_ID": job,
+        "NNI_TRIAL_SEQ_ID": folder.name,
+    }

@@ -1,0 +1,144 @@
+"""One level of an experiment file, whose fields are checked as they are taken."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from nasbench.errors import UserError, unknown
+
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Section:
+    """The fields of a mapping in an experiment file.
+
+    As in NNI, ``trial_command`` and ``trialCommand`` are the same field, and a field that is null
+    is one that is not there.
+
+    Attributes:
+        ignored: those fields in the file that have no meaning here, with the section's name.
+    """
+
+    def __init__(
+        self,
+        content: Any,
+        file: Path,
+        name: str,
+        heeded: str,
+        ignored: str = "",
+    ) -> None:
+        """Take the mapping, checking that it has no other fields.
+
+        Args:
+            content: what stands in the file.
+            file: for errors, and for relative paths.
+            name: of the section, empty at the top.
+            heeded: names of the fields that are asked for, with spaces between.
+            ignored: names of the fields that may be there too.
+
+        Raises:
+            UserError: it is no mapping, or has an unknown field.
+        """
+        self._file, self._name = file, name
+        if not isinstance(content, dict):
+            raise UserError(f"{self.where()}: {content!r:.80} must be a mapping of fields")
+        spelled = {_plain(one): one for one in f"{heeded} {ignored}".split()}
+        for key in content:
+            if _plain(key) not in spelled:
+                raise unknown(f"field in {self.where()}", key, spelled.values())
+        self._fields = {spelled[_plain(k)]: v for k, v in content.items() if v is not None}
+        prefix = f"{name}." if name else ""
+        self.ignored = [prefix + field for field in ignored.split() if field in self._fields]
+
+    def where(self, field: str = "") -> str:
+        """Return the file and the field in it, for an error."""
+        inside = ".".join(part for part in (self._name, field) if part)
+        return f"{self._file}: {inside}" if inside else str(self._file)
+
+    def error(self, field: str, must: str) -> UserError:
+        """Return the error for a field that is missing or has a wrong value."""
+        value = f"is {self._fields[field]!r:.80}" if field in self._fields else "is missing"
+        return UserError(f"{self.where(field)} {value}; it must be {must}")
+
+    def refuse(self, *fields: str) -> None:
+        """Raise if one of the fields is there and not false.
+
+        Raises:
+            UserError: it is.
+        """
+        for field in fields:
+            if self._fields.get(field):
+                raise self.error(field, "false or left out: it is not supported")
+
+    def has(self, *fields: str) -> bool:
+        """Return whether one of the fields is there."""
+        return any(field in self._fields for field in fields)
+
+    def raw(self, field: str) -> Any:
+        """Return what stands there, ``None`` for nothing."""
+        return self._fields.get(field)
+
+    def section(self, field: str, heeded: str, ignored: str = "") -> Section:
+        """Return the mapping under ``field``, empty where there is none."""
+        name = f"{self._name}.{field}" if self._name else field
+        return Section(self._fields.get(field, {}), self._file, name, heeded, ignored)
+
+    def text(self, field: str, default: str | None = None) -> str:
+        """Return a text that is not empty."""
+        value = self._fields.get(field, default)
+        if not isinstance(value, str) or not value.strip():
+            raise self.error(field, "a text")
+        return value
+
+    def mapping(self, field: str) -> dict[str, Any]:
+        """Return a mapping from names to anything, empty where there is none."""
+        value = self._fields.get(field, {})
+        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+            raise self.error(field, "a mapping of arguments")
+        return value
+
+    def whole(self, field: str, low: int) -> int:
+        """Return a whole number of at least ``low``."""
+        value = self._fields.get(field)
+        if type(value) is not int or value < low:
+            raise self.error(field, f"a whole number of at least {low}")
+        return value
+
+    def maybe_whole(self, field: str, low: int) -> int | None:
+        """Return a whole number of at least ``low``, or ``None`` where there is none."""
+        return self.whole(field, low) if self.has(field) else None
+
+    def seconds(self, field: str) -> float | None:
+        """Return a duration above 0: ``10s``, ``30m``, ``1h``, ``2d`` or a number of seconds."""
+        value = self._fields.get(field)
+        if value is None:
+            return None
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value).strip().lower())
+        seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+        if not 0 < seconds < math.inf:
+            raise self.error(field, "a duration above 0 like 10s, 30m, 1h, 2d or 3600")
+        return seconds
+
+    def file(self, field: str) -> Path:
+        """Return a file that exists; a relative path starts at the experiment file's folder."""
+        path = self._path(self.text(field))
+        if not path.is_file():
+            raise self.error(field, f"a file, and there is none at {path}")
+        return path
+
+    def folder(self, field: str) -> Path:
+        """Return a folder that exists, by default the experiment file's own."""
+        path = self._path(self.text(field, "."))
+        if not path.is_dir():
+            raise self.error(field, f"a folder, and there is none at {path}")
+        return path
+
+    def _path(self, text: str) -> Path:
+        return (self._file.parent / Path(text).expanduser()).resolve()
+
+
+def _plain(key: object) -> str:
+    return str(key).replace("_", "").lower()

@@ -1,0 +1,88 @@
+"""A second round in a smaller space: the range that the best trials of the first one span."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nasbench.errors import UserError
+from nasbench.hpo.choice import Choice, Parameter
+from nasbench.hpo.numeric import Numeric, Randint
+from nasbench.hpo.real import Real, Uniform
+from nasbench.hpo.space import Params, SearchSpace
+
+
+def refine(
+    space: SearchSpace,
+    trials: Sequence[tuple[Params, float]],
+    best_share: float,
+    maximize: bool = True,
+) -> SearchSpace:
+    """Return the space narrowed to what the best trials span; it is nowhere wider than before.
+
+    A numeric parameter goes from the least to the largest value of the best trials, in its own
+    scale and steps; a normal one becomes uniform between them; a single value becomes a choice of
+    one. A choice keeps the options that occur among the best, and so on inside of them.
+
+    Args:
+        space: the space that the trials were drawn from.
+        trials: parameters and score of finished trials.
+        best_share: the share of the trials that counts as best, in (0, 1]; rounded up.
+        maximize: whether larger scores are better.
+
+    Raises:
+        UserError: the share is out of range, a trial is no point of the space, or the best trials
+            are one and the same point.
+    """
+    if not 0 < best_share <= 1:
+        raise UserError(f"--refine {best_share:.4g}: must be a share above 0 % and at most 100 %")
+    for params, _ in trials:
+        space.check(params)
+    count = math.ceil(best_share * len(trials))
+    ordered = sorted(trials, key=lambda trial: trial[1], reverse=maximize)
+    best = [params for params, _ in ordered[:count]]
+    narrow = SearchSpace(_narrowed(space.parameters, best)) if best else None
+    if narrow is None or narrow.size == 1:
+        raise UserError(
+            f"--refine {best_share:.0%}: the best {count} of {len(trials)} trials span no range; "
+            "take a larger share or more trials"
+        )
+    return narrow
+
+
+def _narrowed(
+    parameters: Mapping[str, Parameter], best: Sequence[Mapping[str, Any]]
+) -> dict[str, Parameter]:
+    """Return the parameters narrowed to the values in ``best``, which is not empty."""
+    return {
+        name: _parameter(parameter, [params[name] for params in best])
+        for name, parameter in parameters.items()
+    }
+
+
+def _parameter(parameter: Parameter, values: Sequence[Any]) -> Parameter:
+    if isinstance(parameter, Choice):
+        return _choice(parameter, values)
+    low, high = min(values), max(values)
+    return Choice((low,)) if low == high else _range(parameter, low, high)
+
+
+def _range(parameter: Numeric, low: float, high: float) -> Numeric:
+    if isinstance(parameter, Randint):
+        return Randint(int(low), int(high) + 1)
+    assert isinstance(parameter, Real)
+    # A rounded value may be 0, where a logarithmic scale ends.
+    return Uniform(low, high, parameter.log and low > 0, parameter.q)
+
+
+def _choice(choice: Choice, values: Sequence[Any]) -> Choice:
+    nested = choice.inner is not None
+    places = [choice.index(value["_name"] if nested else value) for value in values]
+    kept = [index for index in range(len(choice.options)) if index in places]
+    options = tuple(choice.options[index] for index in kept)
+    if choice.inner is None:
+        return Choice(options)
+    inside = [[v for v, place in zip(values, places, strict=True) if place == i] for i in kept]
+    inner = (_narrowed(choice.inner[i], group) for i, group in zip(kept, inside, strict=True))
+    return Choice(options, tuple(inner))

@@ -1,0 +1,163 @@
+"""A space of hyperparameters, as NNI's ``search_space.json`` describes it.
+
+A point of it is what NNI hands to a trial: a mapping from names to values, in which a nested
+choice stands as ``{"_name": …, …}`` with the parameters of the chosen option.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from nasbench.errors import UserError, unknown
+from nasbench.hpo.choice import Choice, Parameter, size_of, to_json
+from nasbench.hpo.parsing import parse
+from nasbench.hpo.reading import read_content
+
+Params = dict[str, Any]
+# Names and options from the outside to the parameter: ("optimizer", "sgd", "momentum").
+Place = tuple[str, ...]
+Pick = Callable[[Place, Parameter], float]
+
+
+class SearchSpace:
+    """The parameters and their values.
+
+    Args:
+        parameters: the parameters by name; :meth:`of` and :meth:`read` make them from JSON.
+    """
+
+    def __init__(self, parameters: Mapping[str, Parameter]) -> None:
+        self.parameters = dict(parameters)
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Self:
+        """Return the space that NNI's JSON describes.
+
+        Raises:
+            UserError: it describes none.
+        """
+        return cls(parse(content, "search space"))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the space in a JSON file; YAML where its name ends in ``.yml`` or ``.yaml``.
+
+        Raises:
+            UserError: the file is missing, cannot be parsed, or describes no space.
+        """
+        return cls(parse(read_content(path), f"search space {path}"))
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The space as NNI's JSON."""
+        return copy.deepcopy(to_json(self.parameters))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the outermost parameters."""
+        return tuple(self.parameters)
+
+    @property
+    def nested(self) -> tuple[str, ...]:
+        """The names of the outermost parameters whose options have parameters of their own."""
+        return tuple(
+            name
+            for name, parameter in self.parameters.items()
+            if isinstance(parameter, Choice) and parameter.inner is not None
+        )
+
+    @property
+    def size(self) -> int | None:
+        """How many points there are; ``None``: no end."""
+        return size_of(self.parameters)
+
+    def leaves(self) -> Iterator[tuple[Place, Parameter]]:
+        """Yield every parameter, those of all options among them, from the outside inwards."""
+        return _leaves(self.parameters, ())
+
+    def build(self, pick: Pick) -> Params:
+        """Return the point that ``pick`` describes.
+
+        Args:
+            pick: gives an index for a choice and a number, which is rounded to what is allowed,
+                for any other parameter. Only parameters of chosen options are asked for, after
+                their choice.
+        """
+        return _build(self.parameters, pick, ())
+
+    def sample(self, rng: np.random.Generator) -> Params:
+        """Return a point drawn from the parameters' distributions."""
+        return self.build(lambda _, parameter: parameter.at(rng.random()))
+
+    def check(self, params: Mapping[str, Any]) -> None:
+        """Raise unless ``params`` is a point of this space.
+
+        Raises:
+            UserError: a name is missing or unknown, or a value is not allowed.
+        """
+        _check(self.parameters, params, "")
+
+
+def _leaves(
+    parameters: Mapping[str, Parameter], above: Place
+) -> Iterator[tuple[Place, Parameter]]:
+    for name, parameter in parameters.items():
+        place = (*above, name)
+        yield place, parameter
+        if isinstance(parameter, Choice) and parameter.inner is not None:
+            for option, inner in zip(parameter.options, parameter.inner, strict=True):
+                yield from _leaves(inner, (*place, option))
+
+
+def _build(parameters: Mapping[str, Parameter], pick: Pick, above: Place) -> Params:
+    params: Params = {}
+    for name, parameter in parameters.items():
+        place = (*above, name)
+        number = pick(place, parameter)
+        if not isinstance(parameter, Choice):
+            params[name] = parameter.snap(float(number))
+            continue
+        option = parameter.options[int(number)]
+        if parameter.inner is None:
+            params[name] = copy.deepcopy(option)
+        else:
+            inner = parameter.inner[int(number)]
+            params[name] = {"_name": option, **_build(inner, pick, (*place, option))}
+    return params
+
+
+def _check(parameters: Mapping[str, Parameter], params: Any, prefix: str) -> None:
+    if not isinstance(params, Mapping):
+        raise UserError(f"parameters {prefix}{params!r:.80}: must be values by name")
+    for name in params:
+        if name not in parameters:
+            raise unknown("parameter", f"{prefix}{name}", parameters)
+    for name, parameter in parameters.items():
+        if name not in params:
+            raise UserError(f"parameter {prefix}{name}: is missing")
+        _check_value(parameter, params[name], prefix + name)
+
+
+def _check_value(parameter: Parameter, value: Any, name: str) -> None:
+    if not isinstance(parameter, Choice):
+        if not parameter.holds(value):
+            entry = parameter.to_json()
+            raise UserError(
+                f"parameter {name}={value!r:.80}: not in {entry['_type']} {entry['_value']}"
+            )
+        return
+    nested = parameter.inner is not None
+    if nested and not (isinstance(value, Mapping) and "_name" in value):
+        raise UserError(f"parameter {name}={value!r:.80}: must be an object with a _name")
+    option = value["_name"] if nested else value
+    index = parameter.index(option)
+    if index is None:
+        raise unknown(f"option of parameter {name}", option, parameter.options)
+    if parameter.inner is not None:
+        inner = {key: entry for key, entry in value.items() if key != "_name"}
+        _check(parameter.inner[index], inner, f"{name}.")

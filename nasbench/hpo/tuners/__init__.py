@@ -1,0 +1,1 @@
+"""Tuners: they suggest parameters and learn from the scores; one interface for all."""

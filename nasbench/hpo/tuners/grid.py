@@ -1,0 +1,65 @@
+"""The grid: every combination of the parameters' values, in a fixed order."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasbench.hpo.choice import Choice, Parameter
+from nasbench.hpo.limits import at_least
+from nasbench.hpo.space import Params, SearchSpace
+from nasbench.hpo.tuners.base import Tuner
+
+
+@dataclass(frozen=True)
+class GridOptions:
+    """Options of ``grid``.
+
+    Attributes:
+        points: levels of a parameter whose values cannot be counted, even in its scale.
+    """
+
+    points: int = 5
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "points")
+
+
+class GridTuner(Tuner):
+    """Goes through the grid; the last parameter changes fastest."""
+
+    Options = GridOptions
+
+    def __init__(self, space: SearchSpace, options: Any, seed: int, maximize: bool = True) -> None:
+        super().__init__(space, options, seed, maximize)
+        self._rest = _points([*space.parameters.items()], options.points)
+
+    def suggest(self, number: int) -> Params | None:
+        """Return the next point; ``None`` after the last one."""
+        params = next(self._rest, None)
+        self.exhausted = params is None
+        return params
+
+
+def _points(parameters: Sequence[tuple[str, Parameter]], points: int) -> Iterator[Params]:
+    """Yield every combination; nothing is held but the place, since a grid can be huge."""
+    if not parameters:
+        yield {}
+        return
+    (name, first), *rest = parameters
+    for value in _levels(first, points):
+        for others in _points(rest, points):
+            yield {name: value, **others}
+
+
+def _levels(parameter: Parameter, points: int) -> Iterator[Any]:
+    if not isinstance(parameter, Choice):
+        yield from parameter.levels(points)
+    elif parameter.inner is None:
+        yield from copy.deepcopy(parameter.options)
+    else:
+        for option, inner in zip(parameter.options, parameter.inner, strict=True):
+            for chosen in _points([*inner.items()], points):
+                yield {"_name": option, **chosen}

@@ -1,0 +1,34 @@
+"""Random search (Bergstra and Bengio, JMLR 2012)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nasbench.hpo.choice import text_of
+from nasbench.hpo.space import Params, SearchSpace
+from nasbench.hpo.tuners.base import Tuner
+from nasbench.seeding import derive
+
+_TRIES = 1000  # draws in a row that may be known before the space counts as exhausted
+
+
+class RandomTuner(Tuner):
+    """Draws from the parameters' distributions, no point twice."""
+
+    def __init__(self, space: SearchSpace, options: Any, seed: int, maximize: bool = True) -> None:
+        super().__init__(space, options, seed, maximize)
+        self._rng = np.random.default_rng(derive(seed, "random"))
+        self._seen = set[str]()
+
+    def suggest(self, number: int) -> Params | None:
+        """Return a new point; ``None`` where only known ones are drawn."""
+        for _ in range(_TRIES):
+            params = self.space.sample(self._rng)
+            text = text_of(params)
+            if text not in self._seen:
+                self._seen.add(text)
+                return params
+        self.exhausted = True
+        return None

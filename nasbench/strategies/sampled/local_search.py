@@ -1,0 +1,116 @@
+"""Local search: "Local search is state of the art for NAS benchmarks" (White et al., UAI 2021).
+
+The best of a few random architectures is the start. Its neighbours, which differ in one decision,
+are evaluated until one is better (or all are, and the best counts); the climb goes on from there.
+Where no neighbour is better it starts anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbench.errors import UserError
+from nasbench.seeding import derive
+from nasbench.space import Arch, Domains
+from nasbench.strategies.sampled.base import Proposal, Result, Setting
+from nasbench.strategies.sampled.random import RandomStrategy
+
+
+@dataclass(frozen=True)
+class LocalSearchOptions:
+    """Options of ``local-search``; the defaults are the paper's.
+
+    Attributes:
+        first: moves to the first better neighbour, not to the best of all.
+        starts: random architectures of which the best is the start of a climb.
+
+    Raises:
+        UserError: ``starts`` is below 1.
+    """
+
+    first: bool = True
+    starts: int = 10
+
+    def __post_init__(self) -> None:
+        if self.starts < 1:
+            raise UserError(f"-o starts={self.starts}: must be at least 1")
+
+
+class LocalSearchStrategy(RandomStrategy):
+    """Climbs from random starts; a failed trial is worse than any other.
+
+    A neighbour has one other option at one decision. What this makes active is drawn once, so
+    that a place has few neighbours even where a network's depth is such a decision. Neighbours
+    have a fixed order, so the climb does not depend on which result comes first.
+
+    Attributes:
+        place: where the climb stands; ``None`` while a start is looked for.
+    """
+
+    Options = LocalSearchOptions
+
+    def __init__(self, domains: Domains, options: LocalSearchOptions, setting: Setting) -> None:
+        super().__init__(domains, options, setting)
+        self.place: Arch | None = None
+        self._scores: dict[Arch, float] = {}
+        self._starts: list[Arch] = []
+        self._neighbours: list[Arch] = []
+
+    def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
+        """Return up to ``n`` starts or neighbours; none while the last neighbours are pending."""
+        if self.place is None:
+            return super().suggest(n, pending)
+        known = self.known(pending)
+        new = [arch for arch in self._open(self.place) if arch not in known]
+        return [self.full(arch) for arch in new[:n]]
+
+    def update(self, results: Sequence[Result]) -> None:
+        """Move as far as the new results lead."""
+        super().update(results)
+        for result in results:
+            self._scores[result.arch] = -math.inf if result.failed else result.score
+            if self.place is None and not result.failed:
+                self._start(result.arch)
+            self._climb()
+
+    def _start(self, arch: Arch) -> None:
+        self._starts.append(arch)
+        if len(self._starts) >= self.options.starts:
+            self._move(max(self._starts, key=self._scores.__getitem__))
+            self._starts = []
+
+    def _climb(self) -> None:
+        while self.place is not None and not self._open(self.place):
+            here = self._scores[self.place]
+            better = [a for a in self._neighbours if self._scores.get(a, here) > here]
+            if not better:
+                self.place = None
+            elif self.options.first:
+                self._move(better[0])
+            else:
+                self._move(max(better, key=self._scores.__getitem__))
+
+    def _open(self, place: Arch) -> list[Arch]:
+        """Return the neighbours to evaluate before the next move from ``place``."""
+        found = []
+        for arch in self._neighbours:
+            if arch not in self._scores:
+                found.append(arch)
+            elif self.options.first and self._scores[arch] > self._scores[place]:
+                break
+        return found
+
+    def _move(self, place: Arch) -> None:
+        self.place = place
+        stream = np.random.default_rng(derive(self.setting.seed, "neighbours", place.id))
+        neighbours = [
+            self.domains.changed(place, label, value, stream)
+            for label, old in place.items()
+            for value in self.domains[label].steps(old)
+        ]
+        order = stream.permutation(len(neighbours))
+        self._neighbours = [neighbours[i] for i in order if self.fits(neighbours[i])]

@@ -1,0 +1,157 @@
+"""NSGA-II: accuracy against a cost (Deb, Pratap, Agarwal and Meyarivan, IEEE TEC 6(2), 2002).
+
+It is written here on numpy because optuna's sampler does not fit the protocol. Its crossover
+takes only the decisions that every earlier trial made, so it draws whatever depends on another
+decision anew for each child, and nothing below a choice is inherited. It also knows limits as
+penalties only, and proposes what it has proposed before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nasbench.errors import UserError, unknown
+from nasbench.space import Arch, Domains
+from nasbench.space.assignments import Assignments
+from nasbench.strategies.sampled.base import TRIES, Proposal, Result, SampledStrategy, Setting
+from nasbench.strategies.sampled.pareto import Points, crowded_order
+
+OBJECTIVES = ("params", "macs", "latency_ms")
+
+
+@dataclass(frozen=True)
+class Nsga2Options:
+    """Options of ``nsga2``.
+
+    Attributes:
+        objective: the cost to keep low: ``params``, ``macs`` or ``latency_ms``.
+        population: how many architectures are parents, and how many children a generation has;
+            at least 2.
+        crossover: how often a child has two parents, in [0, 1].
+    """
+
+    objective: str = "params"
+    population: int = 20
+    crossover: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise unknown("objective", self.objective, OBJECTIVES)
+        if self.population < 2:
+            raise UserError(f"-o population={self.population}: must be at least 2")
+        if not 0 <= self.crossover <= 1:
+            raise UserError(f"-o crossover={self.crossover}: must be in [0, 1]")
+
+
+def cross(domains: Domains, one: Arch, other: Arch, stream: np.random.Generator) -> Arch:
+    """Return a child that has each shared decision from either parent, with equal chances.
+
+    A decision that only one parent makes comes from there, where it is active in the child; one
+    that neither makes is drawn.
+    """
+    shared = [label for label in one if label in other]
+    swapped = {label: other[label] for label in shared if stream.random() < 0.5}
+    mixed = {**other, **one, **swapped}
+    return Arch(Assignments(tuple(domains.values()), mixed).sample(stream))
+
+
+class Nsga2Strategy(SampledStrategy):
+    """Breeds a population towards the Pareto front of accuracy and one cost.
+
+    The first generation is drawn uniformly. Of the parents and their children, the best by front
+    and then by crowding are the next parents. A generation is counted in results, in the order in
+    which they came: nobody waits for the last child, and one that comes late counts for the next
+    generation. Failed trials are left out. A child that is known or over a limit is bred anew.
+    """
+
+    Options = Nsga2Options
+
+    def __init__(self, domains: Domains, options: Nsga2Options, setting: Setting) -> None:
+        super().__init__(domains, options, setting)
+        self.measures = (options.objective,)
+        self._generations: list[list[Result]] = []  # the parents after each; from the results
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        self._generations = []
+        super().load_state_dict(state)
+
+    def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
+        """Return up to ``n`` new architectures; fewer at the end of the space."""
+        stream, known = self.stream(pending), self.known(pending)
+        parents = self._parents()
+        proposals: list[Proposal] = []
+        while len(proposals) < n and (arch := self._new(parents, stream, known)) is not None:
+            known.add(arch)
+            proposals.append(self.full(arch))
+        return proposals
+
+    def best(self) -> Result:
+        """Return the most accurate result; the one of least cost at a tie.
+
+        Raises:
+            ValueError: there is none yet.
+        """
+        score = super().best().score
+        return min((one for one in self._good() if one.score == score), key=self._cost)
+
+    def front(self) -> list[Result]:
+        """Return the results that no other one dominates, by ascending cost and accuracy.
+
+        Of several that are equal in both, the first one is returned.
+
+        Raises:
+            ValueError: there is none yet.
+        """
+        found: list[Result] = []
+        for one in sorted(self._good(), key=lambda one: (self._cost(one), -one.score)):
+            if not found or one.score > found[-1].score:
+                found.append(one)
+        return found or super().front()  # which raises where there is nothing
+
+    def _good(self) -> list[Result]:
+        """Return each architecture's result once, without those that failed."""
+        return list({one.arch: one for one in self.results if not one.failed}.values())
+
+    def _cost(self, result: Result) -> float:
+        return result.costs[self.options.objective]
+
+    def _points(self, results: Sequence[Result]) -> Points:
+        return np.array([(-one.score, self._cost(one)) for one in results])
+
+    def _parents(self) -> list[Result]:
+        """Return the parents of the generation under way, best first; none in the first."""
+        good, size = self._good(), self.options.population
+        while (start := size * len(self._generations)) + size <= len(good):
+            before = self._generations[-1] if self._generations else []
+            pool = before + good[start : start + size]
+            best = crowded_order(self._points(pool))[:size]
+            self._generations.append([pool[i] for i in best])
+        return self._generations[-1] if self._generations else []
+
+    def _new(
+        self, parents: Sequence[Result], stream: np.random.Generator, known: AbstractSet[Arch]
+    ) -> Arch | None:
+        """Return a new child that keeps the limits, or a draw where there is none."""
+        for _ in range(TRIES if parents else 0):
+            child = self._child(parents, stream)
+            if child not in known and self.fits(child):
+                return child
+        return self.draw(stream, known)
+
+    def _child(self, parents: Sequence[Result], stream: np.random.Generator) -> Arch:
+        """Return a child of one or two parents; each decision changes in one case of their number.
+
+        A parent is the better one of two drawn; they stand in their order.
+        """
+        one, other = (parents[min(stream.integers(len(parents), size=2))].arch for _ in range(2))
+        crossed = stream.random() < self.options.crossover
+        child = cross(self.domains, one, other, stream) if crossed else one
+        for _ in range(stream.binomial(len(child), 1 / len(child))):
+            child = self.domains.mutate(child, stream)
+        return child

@@ -1,0 +1,136 @@
+"""Policy gradient (Zoph and Le, ICLR 2017; the estimator is REINFORCE of Williams, 1992).
+
+The policy has a softmax for each decision, independent of the others, as in NAS-Bench-201 (Dong
+and Yang, ICLR 2020). Each result moves the logits along ``(score - baseline) * grad log p(arch)``,
+where the baseline is a moving average of the scores.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nasbench.errors import UserError
+from nasbench.space import Arch, Domain, Domains, Value
+from nasbench.strategies.sampled.base import Proposal, Result, Setting
+from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
+
+Logits = dict[str, npt.NDArray[np.float64]]  # label to one number for each option
+
+
+@dataclass(frozen=True)
+class ReinforceOptions:
+    """Options of ``reinforce``.
+
+    Attributes:
+        lr: the step along the gradient, for scores in [0, 1].
+        decay: of the moving average of the scores, in [0, 1).
+        entropy: weight of the policy's entropy, which keeps it from settling early.
+    """
+
+    lr: float = 5.0
+    decay: float = 0.9
+    entropy: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.lr < math.inf:
+            raise UserError(f"-o lr={self.lr}: must be a number above 0")
+        if not 0 <= self.decay < 1:
+            raise UserError(f"-o decay={self.decay}: must be in [0, 1)")
+        if not 0 <= self.entropy < math.inf:
+            raise UserError(f"-o entropy={self.entropy}: must be a number of at least 0")
+
+
+class Policy:
+    """Independent softmaxes over the options of each decision; an inactive one has no say.
+
+    Attributes:
+        logits: all 0 at first, so every option of an active decision is as likely.
+    """
+
+    def __init__(self, domains: Domains) -> None:
+        self.domains = domains
+        self.logits: Logits = {d.label: np.zeros(len(d.options)) for d in domains.values()}
+
+    def probabilities(self, label: str) -> npt.NDArray[np.float64]:
+        """Return the probability of each option of ``label``."""
+        shifted = np.exp(self.logits[label] - self.logits[label].max())
+        return shifted / shifted.sum()
+
+    def sample(self, stream: np.random.Generator) -> Arch:
+        """Return an architecture drawn from the policy."""
+
+        def draw(domain: Domain) -> Value:
+            ends = self.probabilities(domain.label).cumsum()
+            return domain.options[int(np.searchsorted(ends, stream.random() * ends[-1], "right"))]
+
+        return self.domains.decide(draw)
+
+    def log_gradient(self, arch: Arch) -> Logits:
+        """Return the gradient of ``log p(arch)`` with respect to the logits of what is active."""
+        found = {}
+        for label, value in arch.items():
+            found[label] = -self.probabilities(label)
+            found[label][self.domains[label].options.index(value)] += 1
+        return found
+
+    def entropy_gradient(self, arch: Arch) -> Logits:
+        """Return the gradient of the summed entropies, in nats, of the decisions active there."""
+        found = {}
+        for label in arch:
+            p = self.probabilities(label)
+            logs = np.log(p, out=np.zeros_like(p), where=p > 0)
+            found[label] = -p * (logs - p @ logs)
+        return found
+
+
+class ReinforceStrategy(OneByOneStrategy):
+    """Draws from a policy and moves it towards what scored above the average.
+
+    A draw that is known or too costly is drawn anew. A failed trial teaches nothing.
+
+    Attributes:
+        policy: what is drawn from.
+        baseline: the moving average; the first score begins it.
+    """
+
+    Options = ReinforceOptions
+
+    def __init__(self, domains: Domains, options: ReinforceOptions, setting: Setting) -> None:
+        super().__init__(domains, options, setting)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.policy = Policy(self.domains)
+        self.baseline: float | None = None
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        self._begin()
+        super().load_state_dict(state)
+
+    def candidate(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
+        """Return a draw from the policy."""
+        return self.policy.sample(stream)
+
+    def update(self, results: Sequence[Result]) -> None:
+        """Take one step for each result, in their order."""
+        super().update(results)
+        for result in results:
+            if not result.failed:
+                self._learn(result)
+
+    def _learn(self, result: Result) -> None:
+        options, policy = self.options, self.policy
+        baseline = result.score if self.baseline is None else self.baseline
+        of_log = policy.log_gradient(result.arch)
+        of_entropy = policy.entropy_gradient(result.arch)
+        for label in result.arch:
+            step = (result.score - baseline) * of_log[label] + options.entropy * of_entropy[label]
+            policy.logits[label] += options.lr * step
+        self.baseline = options.decay * baseline + (1 - options.decay) * result.score

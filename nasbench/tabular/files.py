@@ -1,0 +1,107 @@
+"""Finding tables on the disk and reading their columns."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Container, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.data.locate import find, roots
+from nasbench.errors import UserError
+from nasbench.space import Domains, SearchSpace
+
+Columns = dict[str, tuple[str, ...]]
+
+
+def locate(
+    table: str, names: Sequence[str], path: Path | None = None, data_dir: Path | None = None
+) -> Path:
+    """Return the file of a table.
+
+    Args:
+        table: its name, for the error.
+        names: where it may lie below a data folder, the preferred place first.
+        path: the file, where the user named it.
+        data_dir: the data folder, where the user named it; see :mod:`nasbench.data.locate`.
+
+    Raises:
+        UserError: there is no such file; tells where it was looked for.
+    """
+    if path is not None:
+        if not path.exists():
+            raise UserError(f"{table}={path}: there is no such file")
+        return path
+    found = find(names, data_dir)
+    if found is None:
+        looked = " or ".join(str(root / name) for root in roots(data_dir) for name in names)
+        raise UserError(
+            f"{table}: there is no {looked}: name its folder with --data-dir or $NASBENCH_DATA, "
+            f"or the file with {table}=PATH"
+        )
+    return found
+
+
+def read_columns(path: Path, wanted: Collection[str]) -> Columns:
+    """Return the columns of a CSV file by their names.
+
+    Raises:
+        UserError: it is no CSV, lacks a wanted column, or a line has too many or few fields.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as CSV: {error}") from error
+    header = rows[0] if rows else []
+    lacking = [name for name in wanted if name not in header]
+    if lacking:
+        raise UserError(f"{path}: lacks the columns {', '.join(lacking)}")
+    for line, row in enumerate(rows, 1):
+        if len(row) != len(header):
+            raise UserError(f"{path} line {line}: has {len(row)} fields, not {len(header)}")
+    return dict(zip(header, zip(*rows[1:], strict=True), strict=True)) if len(rows) > 1 else {}
+
+
+def numbers(
+    path: Path, columns: Columns, name: str, *, empty: bool = False
+) -> NDArray[np.float64]:
+    """Return a column as numbers, shape ``(rows,)``.
+
+    Args:
+        path: the file, for the error.
+        columns: of the file.
+        name: of the column.
+        empty: whether a field may be empty; it becomes NaN.
+
+    Raises:
+        UserError: a field is no finite number.
+    """
+    texts = columns[name]
+    if empty:
+        texts = tuple(text or "nan" for text in texts)
+    try:
+        found = np.array(texts, dtype=np.float64)
+    except ValueError as error:
+        raise UserError(f"{path}: column {name}: {error}") from error
+    if not empty and not np.isfinite(found).all():
+        raise UserError(f"{path}: column {name}: every field must be a finite number")
+    return found
+
+
+def check_complete(
+    path: Path, space: type[SearchSpace], domains: Domains, known: Container[str]
+) -> None:
+    """Raise unless every architecture of the space is ``known`` by its text.
+
+    Raises:
+        UserError: some are missing; tells how many, and the first.
+    """
+    missing = [text for arch in domains.enumerate() if (text := space.text(arch)) not in known]
+    if missing:
+        raise UserError(
+            f"{path}: lacks {len(missing):,} of the {domains.size:,} architectures; "
+            f"the first is {missing[0]}"
+        )

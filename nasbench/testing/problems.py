@@ -1,0 +1,143 @@
+"""Small search spaces and made-up results, for tests of strategies; nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from nasbench.space import (
+    Arch,
+    DataSpec,
+    Domain,
+    Domains,
+    InputChoice,
+    LayerChoice,
+    Repeat,
+    SearchSpace,
+    Value,
+    ValueChoice,
+)
+from nasbench.strategies.sampled.base import Proposal, Result, SampledStrategy, Setting
+
+Outcome = Callable[[SampledStrategy, Proposal], Result]
+
+
+class Nested(SearchSpace):
+    """Decisions of every kind, some of them below others; 6,192 architectures."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        self.stack = Repeat(self.block, (1, 3), label="depth")
+        edges = [partial(self.edge, index) for index in range(4)]
+        self.node = InputChoice(4, 2, label="node", edges=edges)
+
+    def block(self, index: int) -> nn.Module:
+        """Return one of three layers, one of which has a width."""
+        width = f"width{index}"
+        return LayerChoice(
+            {
+                "linear": lambda: nn.Linear(1, ValueChoice([2, 4, 8, 16], label=width).number),
+                "sigmoid": nn.Sigmoid,
+                "skip": nn.Identity,
+            },
+            label=f"block{index}",
+        )
+
+    def edge(self, index: int) -> nn.Module:
+        """Return one of two layers; only the edges of chosen inputs decide."""
+        return LayerChoice({"tanh": nn.Tanh, "skip": nn.Identity}, label=f"edge{index}")
+
+
+def nested() -> Domains:
+    """Return the decisions of :class:`Nested`."""
+    return Nested.describe(DataSpec(1, 1, 1, 2))
+
+
+def flat(decisions: int = 6, candidates: int = 4) -> Domains:
+    """Return independent decisions: ``candidates ** decisions`` architectures."""
+    names = tuple("abcdefgh"[:candidates])
+    return Domains(Domain(f"layer{i}", "layer", names) for i in range(decisions))
+
+
+def places(domains: Domains, arch: Arch) -> list[float]:
+    """Return for each decision where its value stands among its options, from 0 to 1."""
+
+    def place(label: str, value: Value) -> float:
+        options = domains[label].options
+        return options.index(value) / max(1, len(options) - 1)
+
+    return [place(label, value) for label, value in arch.items()]
+
+
+def costs(domains: Domains, arch: Arch) -> dict[str, float]:
+    """Return every cost a strategy may ask for; the later its values stand, the higher."""
+    params = 1 + sum(places(domains, arch))
+    return {"params": params, "macs": 2 * params, "latency_ms": params / 10}
+
+
+def evaluate(strategy: SampledStrategy, proposal: Proposal) -> Result:
+    """Return a result: the later its values stand and the longer it trains, the better.
+
+    It brings the costs that the strategy declares, and no other.
+    """
+    arch, domains = proposal.arch, strategy.domains
+    learnt = 1 - 0.5 ** (3 * proposal.epochs / strategy.setting.epochs)
+    score = float(np.mean(places(domains, arch))) * learnt
+    measured = {name: costs(domains, arch)[name] for name in strategy.measures}
+    return Result(arch, score, proposal.epochs, measured)
+
+
+def fail(strategy: SampledStrategy, proposal: Proposal) -> Result:
+    """Return the result of a trial that failed."""
+    return Result(proposal.arch, 0.0, proposal.epochs, failed=True)
+
+
+def below(domains: Domains, limit: float) -> Callable[[Arch], float]:
+    """Return the violation of a limit on the parameters that :func:`costs` makes up."""
+    return lambda arch: max(0.0, costs(domains, arch)["params"] / limit - 1)
+
+
+def play(
+    strategy: SampledStrategy,
+    evaluations: int,
+    slots: int = 1,
+    order: np.random.Generator | None = None,
+    outcome: Outcome = evaluate,
+) -> list[Proposal]:
+    """Play the engine until so many trials have ended or the strategy has no more.
+
+    Args:
+        strategy: what is driven.
+        evaluations: how many trials may end.
+        slots: how many trials are under way at once.
+        order: decides which of them ends next; the one that began first where ``None``.
+        outcome: makes a result of a proposal.
+
+    Returns:
+        The proposals in the order in which their trials ended.
+    """
+    under_way: list[Proposal] = []
+    done: list[Proposal] = []
+    while len(done) < evaluations:
+        under_way += strategy.suggest(slots - len(under_way), under_way)
+        if not under_way:
+            break
+        proposal = under_way.pop(0 if order is None else int(order.integers(len(under_way))))
+        strategy.update([outcome(strategy, proposal)])
+        done.append(proposal)
+    return done
+
+
+def course(
+    kind: type[SampledStrategy], options: Any, setting: Setting, evaluations: int
+) -> list[tuple[str, int]]:
+    """Return the texts and lengths that a search of :func:`nested` proposes.
+
+    Here, so that a fresh process can import it.
+    """
+    strategy = kind(nested(), options, setting)
+    return [(one.arch.canonical, one.epochs) for one in play(strategy, evaluations, slots=2)]

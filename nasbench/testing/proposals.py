@@ -1,0 +1,165 @@
+"""Conformance of sampled strategies, first half: what they propose."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import is_dataclass
+from functools import cache
+from multiprocessing import get_context
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from nasbench.space import Domains
+from nasbench.strategies.sampled.base import Proposal, SampledStrategy, Setting
+from nasbench.testing.problems import below, course, flat, nested, play
+
+FULL = 9  # epochs of a full training, enough for three rungs of halving
+
+
+def repeated(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Return the proposals whose architecture was proposed before for as long or longer."""
+    longest: dict[str, int] = {}
+    found = []
+    for one in proposals:
+        if longest.get(one.arch.id, 0) >= one.epochs:
+            found.append(one)
+        longest[one.arch.id] = one.epochs
+    return found
+
+
+def seed_global_streams(seed: int) -> None:
+    """Seed what a strategy must not touch."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+
+
+def draw_from_global_streams() -> tuple[float, float, float]:
+    """Return a number from each of Python's, numpy's and torch's global streams."""
+    return random.random(), np.random.random(), float(torch.rand(()))  # noqa: NPY002
+
+
+@cache
+def other_process() -> ProcessPoolExecutor:
+    """Return a process that shares nothing with this one; all suites share it.
+
+    To start it takes longer than all else here.
+    """
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+
+
+class ProposalSuite:
+    """The first half of :class:`nasbench.testing.strategies.SampledStrategySuite`.
+
+    Attributes:
+        strategy: the class under test, at the top level of its module.
+        options: its options, with which 60 trials are enough to show what it does; the defaults
+            where ``None``.
+        seeded: whether its proposals depend on the seed.
+    """
+
+    strategy: ClassVar[type[SampledStrategy]]
+    options: ClassVar[Any] = None
+    seeded: ClassVar[bool] = True
+
+    def chosen(self) -> Any:
+        """Return the options under test."""
+        return self.strategy.Options() if self.options is None else self.options
+
+    def make(self, domains: Domains, **setting: Any) -> SampledStrategy:
+        """Return a new strategy; ``setting`` overrides fields of its ``Setting``."""
+        return self.strategy(domains, self.chosen(), Setting(**{"epochs": FULL, **setting}))
+
+    def test_options_have_defaults(self) -> None:
+        """Options are a dataclass, and none of them must be given."""
+        assert is_dataclass(self.strategy.Options)
+        self.strategy(nested(), self.strategy.Options(), Setting(epochs=FULL))
+
+    def test_proposals_lie_in_a_conditional_space(self) -> None:
+        """Choices below choices, depths, pairs of inputs and values: all complete and allowed."""
+        domains = nested()
+        done = play(self.make(domains), 40, slots=2)
+        assert len(done) == 40
+        assert [domains.arch(dict(one.arch)) for one in done] == [one.arch for one in done]
+
+    def test_no_more_proposals_than_places(self) -> None:
+        """``suggest(n)`` fills ``n`` places at most, each with another architecture."""
+        strategy = self.make(flat())
+        for n in (1, 3, 8):
+            proposals = strategy.suggest(n)
+            assert 1 <= len(proposals) <= n
+            assert len({one.arch for one in proposals}) == len(proposals)
+
+    def test_nothing_is_proposed_twice(self) -> None:
+        """While there is something new, an architecture comes back only for a longer training."""
+        done = play(self.make(flat()), 60, slots=3)
+        assert len(done) == 60
+        assert not repeated(done)
+
+    def test_pending_is_not_proposed(self) -> None:
+        """What is under way is not proposed again, not even where only nine are to be had."""
+        strategy = self.make(flat(2, 3))
+        pending: list[Proposal] = []
+        while len(pending) < 12 and (more := strategy.suggest(2, pending)):
+            pending += more
+        assert len(pending) > 1
+        assert not repeated(pending)
+
+    def test_suggest_leaves_no_trace(self) -> None:
+        """A suggestion is a function of the results and of what is pending."""
+        strategy, other = self.make(nested()), self.make(nested())
+        play(strategy, 25)
+        play(other, 25)
+        first = strategy.suggest(2)
+        strategy.suggest(3, first)
+        assert strategy.suggest(2) == first == other.suggest(2)
+        assert strategy.suggest(3, first) == other.suggest(3, first)
+
+    def test_same_seed_same_proposals_in_a_fresh_process(self) -> None:
+        """Neither the process nor the order of a set has a say."""
+        case = (self.strategy, self.chosen(), Setting(seed=3, epochs=FULL), 24)
+        assert other_process().submit(course, *case).result(timeout=300) == course(*case)
+
+    def test_seeds_differ(self) -> None:
+        """Another seed is another search, unless the strategy says that it has no chance in it."""
+        settings = [Setting(seed, FULL) for seed in (0, 1)]
+        one, other = (course(self.strategy, self.chosen(), s, 12) for s in settings)
+        assert (one != other) == self.seeded
+
+    def test_global_random_streams_are_left_alone(self) -> None:
+        """Global streams are neither read nor moved."""
+        seed_global_streams(5)
+        expected = draw_from_global_streams()
+        seed_global_streams(5)
+        one = play(self.make(flat()), 24)
+        assert draw_from_global_streams() == expected
+        assert play(self.make(flat()), 24) == one
+
+    @pytest.mark.parametrize("limit", [3.0, 1.7])
+    def test_limits_are_kept(self, limit: float) -> None:
+        """Of 4,096 architectures 756 keep the first limit, and 28 the second."""
+        violation = below(flat(), limit)
+        done = play(self.make(flat(), violation=violation), 24, slots=2)
+        assert len({one.arch for one in done}) >= 8
+        assert all(violation(one.arch) == 0 for one in done)
+
+    def test_a_limit_that_nothing_keeps(self) -> None:
+        """It says so by proposing nothing, in a bounded time."""
+        assert self.make(flat(), violation=lambda arch: 1.0).suggest(2) == []
+
+    def test_lengths_are_from_1_to_the_full_one(self) -> None:
+        """Some training reaches the full length."""
+        done = play(self.make(flat()), 60)
+        assert all(1 <= one.epochs <= FULL for one in done)
+        assert max(one.epochs for one in done) == FULL
+
+    def test_only_lengths_that_can_be_had(self) -> None:
+        """A table of finished trainings knows few lengths."""
+        done = play(self.make(flat(), epochs=200, lengths=(12, 200)), 60)
+        assert {one.epochs for one in done} <= {12, 200}
+        assert max(one.epochs for one in done) == 200

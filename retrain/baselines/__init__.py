@@ -1,0 +1,1 @@
+"""Networks without open decisions, whose training is tuned: the rival of architecture search."""

@@ -1,0 +1,96 @@
+"""Several retrain seeds at once, in worker processes or on a Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from nasbench.config import RetrainConfig, TrialsConfig
+from nasbench.engine.observers import Silent
+from nasbench.engine.trials import options_of
+from nasbench.executors import open_executor
+from nasbench.executors.base import Job, Work
+from nasbench.store.checkpoint import Checkpoint
+from nasbench.store.records import Record
+from nasbench.training.stopping import Stopped, StopSignal
+from retrain.train import run_retrain
+
+
+@dataclass(frozen=True)
+class Done:
+    """How one seed ended.
+
+    Attributes:
+        seed: of the retraining.
+        record: what the leaderboard will read, or ``None`` after an error.
+        record_path: where it was written.
+        model: the weights' file.
+        error: why there is no record, in one line.
+    """
+
+    seed: int
+    record: Record | None = None
+    record_path: Path | None = None
+    model: Path | None = None
+    error: str | None = None
+
+
+def setup(context: tuple[Checkpoint, RetrainConfig]) -> Work:
+    """Return what retrains one seed in a worker process."""
+    checkpoint, config = context
+
+    def work(seed: int, report: Callable[[float], bool]) -> Done:
+        done = run_retrain(checkpoint, replace(config, seed=seed), Silent(), StopSignal())
+        return Done(seed, done.record, done.record_path, done.model)
+
+    return work
+
+
+def run_seeds(
+    checkpoint: Checkpoint,
+    config: RetrainConfig,
+    seeds: Sequence[int],
+    where: TrialsConfig,
+    stop: StopSignal,
+    told: Callable[[Done], None],
+) -> list[Done]:
+    """Retrain every seed, several at once.
+
+    A seed that fails, or is cut off by a stop, harms no other; its run folder says how far it
+    came, and ``--resume`` continues it.
+
+    Args:
+        checkpoint: what is retrained.
+        config: how; its seed is not used.
+        seeds: of the retrainings.
+        where: engine and concurrency.
+        stop: set by Ctrl-C and SIGTERM, which are listened to in here.
+        told: called with each seed as it ends.
+
+    Raises:
+        Stopped: a signal asked to stop.
+    """
+    waiting, done = list(seeds), list[Done]()
+    context: Any = (checkpoint, config)
+    with (
+        stop.listening(),
+        open_executor(
+            where.engine or "local",
+            "retrain.parallel:setup",
+            context,
+            lambda number, value: True,
+            options_of(where),
+        ) as executor,
+    ):
+        while len(done) < len(seeds):
+            while waiting and len(seeds) - len(waiting) - len(done) < executor.slots:
+                seed = waiting.pop(0)
+                executor.submit(Job(seed, seed))
+            finished = executor.next(lambda: stop.requested)
+            if finished is None:
+                raise Stopped(f"after {len(done)} of {len(seeds)} seeds", stop.number)
+            done.append(finished.value or Done(finished.number, error=finished.error))
+            told(done[-1])
+    return done

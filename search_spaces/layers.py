@@ -1,0 +1,78 @@
+"""Layers of the mobile networks: activation behind BN, where the cells of DARTS have it in front.
+
+Letters: B batch, C channels, H, W height and width.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+
+def check(width: float, dropout_rate: float = 0.0) -> None:
+    """Raise unless a network can be built of these.
+
+    Raises:
+        ValueError: ``width`` is not a finite number above 0, or ``dropout_rate`` not in [0, 1).
+    """
+    if not (width > 0 and math.isfinite(width)):
+        raise ValueError(f"width={width}: must be a finite number above 0")
+    if not 0 <= dropout_rate < 1:
+        raise ValueError(f"dropout_rate={dropout_rate}: must be in [0, 1)")
+
+
+def scaled(channels: int, width: float) -> int:
+    """Return ``width`` times the channels, rounded to a multiple of 8, at least 8."""
+    return max(8, 8 * int(channels * width / 8 + 0.5))
+
+
+def conv_bn_relu(
+    c_in: int, c_out: int, kernel: int, stride: int = 1, *, groups: int = 1, relu: bool = True
+) -> nn.Sequential:
+    """Return a convolution that keeps the size at stride 1, BN, and ReLU unless ``relu`` is off.
+
+    Maps ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H / stride), ceil(W / stride))``.
+    """
+    conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(c_out), *([nn.ReLU()] if relu else []))
+
+
+def separable(
+    c_in: int, c_out: int, kernel: int, stride: int, expansion: int = 1, *, relu: bool = True
+) -> nn.Sequential:
+    """Return a depthwise convolution of ``expansion * c_in`` channels and a 1x1 convolution.
+
+    An expansion above 1 has a 1x1 convolution of its own in front. All have BN and ReLU behind
+    them; ``relu`` is about the last.
+    """
+    c = expansion * c_in
+    return nn.Sequential(
+        *([conv_bn_relu(c_in, c, 1)] if expansion > 1 else []),
+        conv_bn_relu(c, c, kernel, stride, groups=c),
+        conv_bn_relu(c, c_out, 1, relu=relu),
+    )
+
+
+class InvertedResidual(nn.Module):
+    """The block of MobileNetV2 (Sandler et al., CVPR 2018), with ReLU in place of ReLU6.
+
+    The input is added to the output at stride 1 and equal channels.
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        self.layers = separable(c_in, c_out, kernel, stride, expansion, relu=False)
+        self.adds = stride == 1 and c_in == c_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H / stride), ceil(W / stride))``."""
+        out: Tensor = self.layers(x)
+        return x + out if self.adds else out
+
+
+def classifier(c: int, classes: int, dropout_rate: float = 0.0) -> nn.Sequential:
+    """Return global average pooling, dropout and a linear layer: ``(B, C, H, W)`` to logits."""
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout_rate), nn.Linear(c, classes)
+    )

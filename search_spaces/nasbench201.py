@@ -1,0 +1,163 @@
+"""The cell of NAS-Bench-201 (Dong and Yang, ICLR 2020) and the network it stands in.
+
+A cell has four nodes; each sums what one operation makes of every node before it. All cells of a
+network are the same. Letters: B batch, C channels, H, W height and width.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from nasbench.errors import UserError, unknown
+from nasbench.graph import Edge, Graph
+from nasbench.space import Arch, DataSpec, LayerChoice, SearchSpace
+from search_spaces.operations import Pool, Zero, conv_bn
+
+NODES = 4
+EDGES = tuple((node, source) for node in range(1, NODES) for source in range(node))
+OPERATIONS: dict[str, Callable[[int, bool], nn.Module]] = {
+    "none": lambda c, affine: Zero(1),
+    "skip_connect": lambda c, affine: nn.Identity(),
+    "nor_conv_1x1": lambda c, affine: nn.Sequential(*conv_bn(c, c, 1, affine=affine)),
+    "nor_conv_3x3": lambda c, affine: nn.Sequential(*conv_bn(c, c, 3, affine=affine)),
+    "avg_pool_3x3": lambda c, affine: Pool("avg", c, 1, batch_norm=False),
+}
+FORM = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"  # the edges in their order
+_PATTERN = re.escape(FORM).replace("op", "([^|~+]+)")
+
+
+def edge_label(node: int, source: int) -> str:
+    """Return the label of the operation on the edge from ``source`` to ``node``."""
+    return f"edge_{node}_{source}"
+
+
+def parse(text: str) -> dict[str, str]:
+    """Return label to operation of ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``.
+
+    Raises:
+        UserError: the text has another form, or names an unknown operation.
+    """
+    found = re.fullmatch(_PATTERN, text.strip())
+    if found is None:
+        raise UserError(f"not a NAS-Bench-201 cell: {text[:120]!r}: must look like {FORM}")
+    for op in found.groups():
+        if op not in OPERATIONS:
+            raise unknown("operation of NAS-Bench-201", op, OPERATIONS)
+    return {edge_label(*edge): op for edge, op in zip(EDGES, found.groups(), strict=True)}
+
+
+def to_text(choices: Mapping[str, object]) -> str:
+    """Return the cell as its authors write it; the inverse of :func:`parse`."""
+    nodes = (
+        "".join(f"|{choices[edge_label(node, source)]}~{source}" for source in range(node))
+        for node in range(1, NODES)
+    )
+    return "+".join(f"{node}|" for node in nodes)
+
+
+class Cell(nn.Module):
+    """Four nodes; node 0 is the input and node 3 the output.
+
+    BN inside the operations has parameters of its own in a plain network only, as in the
+    benchmark's training and its authors' one-shot searches.
+    """
+
+    def __init__(self, c: int, affine: bool) -> None:
+        super().__init__()
+        self.edges = nn.ModuleDict()
+        for edge in EDGES:
+            label = edge_label(*edge)
+            ops = {name: partial(make, c, affine) for name, make in OPERATIONS.items()}
+            self.edges[label] = LayerChoice(ops, label=label)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to the same shape."""
+        states = [x]
+        for node in range(1, NODES):
+            terms = [self.edges[edge_label(node, i)](state) for i, state in enumerate(states)]
+            states.append(sum(terms[1:], terms[0]))
+        return states[-1]
+
+
+class Reduction(nn.Module):
+    """The residual block of stride 2 between two stages: it doubles the channels."""
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*conv_bn(c_in, c_out, 3, 2), *conv_bn(c_out, c_out, 3))
+        # Like the convolution of stride 2, the pooling rounds an odd size up.
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(c_in, c_out, 1, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H / 2), ceil(W / 2))``."""
+        out: Tensor = self.shortcut(x) + self.layers(x)
+        return out
+
+
+class NasBench201(SearchSpace):
+    """Three stages of equal cells: 5^6 = 15,625 architectures.
+
+    With 16 channels, 5 cells a stage and CIFAR-10 this is the benchmark's network: its parameters
+    are 73,306, with 28,000 for every 1x1 and 243,040 for every 3x3 convolution in the cell, also
+    where nothing reads the convolution's output. The benchmark's ``flops`` are our multiply-adds
+    and the ten additions of the classifier's bias.
+
+    Args:
+        spec: the data's shape.
+        channels: C of the first stage, doubled twice.
+        cells: cells in each of the three stages.
+
+    Raises:
+        ValueError: a number is below 1.
+    """
+
+    channels_last: ClassVar[bool] = True
+    search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {"channels": 8, "cells": 1}
+    }
+    retrain_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"channels": 16, "cells": 5}
+    }
+
+    def __init__(self, spec: DataSpec, *, channels: int = 16, cells: int = 5) -> None:
+        super().__init__(spec)
+        if min(channels, cells) < 1:
+            raise ValueError(f"channels={channels}, cells={cells}: both must be at least 1")
+        self.stem = nn.Sequential(
+            nn.Conv2d(spec.channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
+        )
+        self.stages = nn.Sequential()
+        for stage in range(3):
+            c = channels * 2**stage
+            self.stages.extend([Reduction(c // 2, c)] if stage else [])
+            self.stages.extend(Cell(c, affine=self.frozen) for _ in range(cells))
+        c = 4 * channels
+        self.last = nn.Sequential(nn.BatchNorm2d(c), nn.ReLU())
+        self.classifier = nn.Linear(c, spec.classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to logits ``(B, classes)``."""
+        x = self.last(self.stages(self.stem(x)))
+        logits: Tensor = self.classifier(x.mean(dim=(2, 3)))
+        return logits
+
+    @classmethod
+    def text(cls, arch: Arch) -> str:
+        """Return the cell as in the benchmark's table."""
+        return to_text(arch)
+
+    @classmethod
+    def graphs(cls, arch: Arch) -> tuple[Graph, ...]:
+        """Return the cell."""
+        edges = tuple(
+            Edge(str(source), str(node), str(arch[edge_label(node, source)]))
+            for node, source in EDGES
+        )
+        return (Graph("cell", ("0",), str(NODES - 1), edges),)

@@ -1,0 +1,36 @@
+"""Every sampled strategy of the house in the suite that plug-in authors run."""
+
+from __future__ import annotations
+
+from nasbench.strategies.sampled.hyperband import HyperbandStrategy
+from nasbench.strategies.sampled.nsga2 import Nsga2Options, Nsga2Strategy
+from nasbench.strategies.sampled.random import RandomStrategy
+from nasbench.strategies.sampled.successive_halving import SuccessiveHalvingStrategy
+from nasbench.testing.problems import below, flat, nested
+from nasbench.testing.strategies import SampledStrategySuite
+
+
+class TestRandom(SampledStrategySuite):
+    strategy = RandomStrategy
+
+
+class TestSuccessiveHalving(SampledStrategySuite):
+    strategy = SuccessiveHalvingStrategy
+
+
+class TestHyperband(SampledStrategySuite):
+    strategy = HyperbandStrategy
+
+
+class TestNsga2(SampledStrategySuite):
+    strategy = Nsga2Strategy
+    options = Nsga2Options(population=10)
+    learns = True
+
+
+def test_the_suites_problems_are_as_large_as_it_says():
+    # A block is sigmoid, skip, or linear with one of four widths; two of four inputs are chosen.
+    assert nested().size == (6 + 6**2 + 6**3) * 6 * 2**2 == 6192
+    for limit, fitting in ((3.0, 756), (1.7, 28)):
+        violation = below(flat(), limit)
+        assert sum(violation(arch) == 0 for arch in flat().enumerate()) == fitting
