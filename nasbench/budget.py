@@ -65,4 +65,4 @@ class Budget:
         return used >= self.amount
 
     def __str__(self) -> str:
-        return f"{self.amount:g} {self.unit}"
+        return f"{self.amount:.15g} {self.unit}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nasbench import catalog, provenance
 from nasbench.config import RetrainConfig, TrialsConfig
 from nasbench.engine.observers import Silent
 from nasbench.engine.trials import options_of
@@ -14,7 +15,9 @@ from nasbench.executors import open_executor
 from nasbench.executors.base import Job, Work
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.records import Record
+from nasbench.store.runs import RunFolder
 from nasbench.training.stopping import Stopped, StopSignal
+from retrain.rebuild import task_of
 from retrain.train import run_retrain
 
 
@@ -38,11 +41,13 @@ class Done:
 
 
 def setup(context: tuple[Checkpoint, RetrainConfig]) -> Work:
-    """Return what retrains one seed in a worker process."""
+    """Return what retrains one seed in a worker process, in the run folder made for it."""
     checkpoint, config = context
 
-    def work(seed: int, report: Callable[[float], bool]) -> Done:
-        done = run_retrain(checkpoint, replace(config, seed=seed), Silent(), StopSignal())
+    def work(payload: tuple[int, Path], report: Callable[[float], bool]) -> Done:
+        seed, folder = payload
+        wanted = replace(config, seed=seed)
+        done = run_retrain(checkpoint, wanted, Silent(), StopSignal(), RunFolder(folder))
         return Done(seed, done.record, done.record_path, done.model)
 
     return work
@@ -59,7 +64,7 @@ def run_seeds(
     """Retrain every seed, several at once.
 
     A seed that fails, or is cut off by a stop, harms no other; its run folder says how far it
-    came, and ``--resume`` continues it.
+    came, and ``--resume`` continues it. So does a second worker where the first one died.
 
     Args:
         checkpoint: what is retrained.
@@ -87,10 +92,20 @@ def run_seeds(
         while len(done) < len(seeds):
             while waiting and len(seeds) - len(waiting) - len(done) < executor.slots:
                 seed = waiting.pop(0)
-                executor.submit(Job(seed, seed))
+                folder = _folder(checkpoint, replace(config, seed=seed))
+                executor.submit(Job(seed, (seed, folder.path)))
             finished = executor.next(lambda: stop.requested)
             if finished is None:
                 raise Stopped(f"after {len(done)} of {len(seeds)} seeds", stop.number)
             done.append(finished.value or Done(finished.number, error=finished.error))
             told(done[-1])
     return done
+
+
+def _folder(checkpoint: Checkpoint, config: RetrainConfig) -> RunFolder:
+    """Make the run folder of one seed; its worker counts as one that continues the run."""
+    task = catalog.short(task_of(checkpoint, config.task))
+    name = catalog.short(str(checkpoint.strategy.get("name", "imported")))
+    info = {"task": task, "seed": config.seed, "config": config.to_json()}
+    info["provenance"] = provenance.collect()
+    return RunFolder.create(config.out, "retrain", name, info)

@@ -85,6 +85,8 @@ ALLOWED: dict[str, set[str]] = {
         "catalog",
         "config",
         "engine",
+        # The names of tuners that are not available, for the listing.
+        "hpo",
         "report",
         "space",
         "store",

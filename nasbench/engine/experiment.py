@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasbench import catalog, trust
+from nasbench import arguments, catalog, trust
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig
 from nasbench.engine import trials
 from nasbench.engine.session import Session, session
 from nasbench.engine.trials import Asked
 from nasbench.engine.tuning import Tuning
-from nasbench.errors import UserError
+from nasbench.errors import UserError, unknown
 from nasbench.executors.base import Finished
-from nasbench.hpo.names import our_assessor, our_tuner
+from nasbench.hpo import names
 from nasbench.hpo.nni_experiment.command import TrialCommand
 from nasbench.hpo.nni_experiment.config import read
 from nasbench.hpo.nni_experiment.experiment import Experiment
@@ -213,19 +213,30 @@ def _read(finished: Finished, concurrency: int) -> dict[str, Any]:
 
 
 def _tuner(experiment: Experiment, config: HpoConfig) -> Any:
-    name, options = our_tuner(experiment.tuner.name, experiment.tuner.arguments)
-    kind = catalog.resolve("tuner", name)
+    asked = names.tuner(experiment.tuner.name, experiment.tuner.arguments)
+    kind = catalog.resolve("tuner", asked.name)
+    seed = config.seed if asked.seed is None else asked.seed
     maximize = experiment.optimize_mode == "maximize"
     space = SearchSpace.of(experiment.search_space)
-    return kind(space, kind.Options(**options), config.seed, maximize)
+    return kind(space, _options(kind, asked, experiment), seed, maximize)
 
 
 def _assessor(experiment: Experiment) -> Any:
     if experiment.assessor is None:
         return None
-    name, options = our_assessor(experiment.assessor.name, experiment.assessor.arguments)
-    kind = catalog.resolve("assessor", name)
-    return kind(kind.Options(**options), maximize=experiment.optimize_mode == "maximize")
+    asked = names.assessor(experiment.assessor.name, experiment.assessor.arguments)
+    kind = catalog.resolve("assessor", asked.name)
+    maximize = experiment.optimize_mode == "maximize"
+    return kind(_options(kind, asked, experiment), maximize, asked.epochs)
+
+
+def _options(kind: Any, asked: names.Named, experiment: Experiment) -> Any:
+    """Return the algorithm's options out of its ``classArgs``."""
+    known = arguments.of_dataclass(kind.Options)
+    for name in asked.options:
+        if name not in known:
+            raise unknown(f"{experiment.source}: classArgs of {asked.name}", name, known)
+    return kind.Options(**asked.options)
 
 
 @dataclass(frozen=True)

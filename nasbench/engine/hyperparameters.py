@@ -11,6 +11,8 @@ from nasbench import arguments
 from nasbench.config import NetworkConfig
 from nasbench.engine.problem import load_space
 from nasbench.errors import UserError, unknown
+from nasbench.hpo.choice import Choice, Parameter
+from nasbench.hpo.space import SearchSpace
 
 # Names that other tools and papers use.
 ALIASES = {
@@ -22,6 +24,7 @@ ALIASES = {
     "batchsize": "batch_size",
 }
 MODEL = "model"
+PROBES = (0.1, 0.3, 0.5, 0.7, 0.9)  # places of a range, from 0 to 1, that are tried beforehand
 _NOT_TUNED = {"preset", "seed", "device", "precision", "limit_train", "data_dir", "out"}
 TRAINING = tuple(e.name for e in fields(NetworkConfig) if e.name not in _NOT_TUNED)
 
@@ -81,41 +84,47 @@ def read(parameters: Mapping[str, Any], model: str) -> Meaning:
 
 
 def check(content: Mapping[str, Any], model: str) -> None:
-    """Raise where a search space names what nobody takes.
+    """Raise where a search space names what nobody takes, or holds what is not allowed.
 
     Args:
         content: NNI's search space.
         model: the network that is tuned, where the space does not choose among several.
 
     Raises:
-        UserError: a parameter is unknown, or a choice holds a value that is not allowed.
+        UserError: a parameter is unknown, two mean the same, or one has values that do not fit.
     """
-    models = [str(value) for value in _choices(content, MODEL)] or [model]
+    parameters = [(place[-1], found) for place, found in SearchSpace.of(content).leaves()]
+    models = [str(value) for value in _models(parameters)] or [model]
     taken = {name for one in models for name in arguments.of_space(load_space(one))}
-    for name, values in _parameters(content):
+    meant: dict[str, str] = {}
+    for name, parameter in parameters:
         option = ALIASES.get(name, name)
         if option not in {*TRAINING, *taken, MODEL}:
             raise unknown("parameter", name, [MODEL, *TRAINING, *ALIASES, *sorted(taken)])
-        for value in values if option in TRAINING else ():
+        if meant.setdefault(option, name) != name:
+            raise UserError(f"the search space's {meant[option]!r} and {name!r} mean the same")
+        if name != MODEL:
+            _check_values(name, parameter, models)
+
+
+def _models(parameters: Iterable[tuple[str, Parameter]]) -> Iterable[Any]:
+    """Yield the networks that a search space chooses among."""
+    for name, parameter in parameters:
+        if name == MODEL and not isinstance(parameter, Choice):
+            raise UserError(f"the search space's parameter {MODEL!r}: must be a choice of names")
+        if name == MODEL and isinstance(parameter, Choice):
+            yield from parameter.options
+
+
+def _check_values(name: str, parameter: Parameter, models: Iterable[str]) -> None:
+    """Raise where a parameter's options, or values from all over its range, do not fit."""
+    one_of = parameter.options if isinstance(parameter, Choice) else map(parameter.at, PROBES)
+    for value in one_of:
+        for model in models:
             try:
-                NetworkConfig.from_layers(read({name: value}, models[0]).training)
+                NetworkConfig.from_layers(read({name: value}, model).training)
             except UserError as error:
                 raise UserError(f"the search space's parameter {name!r}: {error}") from error
-
-
-def _parameters(content: Mapping[str, Any]) -> Iterable[tuple[str, list[Any]]]:
-    """Yield every parameter's name with the plain values it may choose, nested ones too."""
-    for name, spec in content.items():
-        values = spec["_value"] if spec["_type"] == "choice" else []
-        nested = [v for v in values if isinstance(v, Mapping)]
-        yield name, [v.get("_name") if isinstance(v, Mapping) else v for v in values]
-        for option in nested:
-            inner = {key: item for key, item in option.items() if key != "_name"}
-            yield from _parameters(inner)
-
-
-def _choices(content: Mapping[str, Any], wanted: str) -> list[Any]:
-    return [value for name, values in _parameters(content) if name == wanted for value in values]
 
 
 def _whole(value: Any, kind: Any) -> Any:

@@ -39,7 +39,8 @@ class Model:
         Raises:
             UserError: there is none, or the checkpoint's code may not be run here.
         """
-        if Path(name).exists() or name.endswith(".json"):
+        named = name in catalog.TABLES["space"]  # whatever a folder here may be called
+        if not named and (Path(name).exists() or name.endswith(".json")):
             found = Checkpoint.read(Path(name))
             catalog.entry_point("space_of")(found, None)
             known = found.space.get("arguments", {})

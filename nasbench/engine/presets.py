@@ -18,7 +18,11 @@ QUICK_TASKS: dict[str, dict[str, Any]] = {
     "fashion-mnist": {"limit_train": 6_000},
     "cifar10": {"limit_train": 6_000},
 }
-QUICK_OPTIONS: dict[str, dict[str, Any]] = {"darts": {"arch_lr": 3e-3}}
+# With some ten trials a population must be small, or all of them are drawn at random.
+QUICK_OPTIONS: dict[str, dict[str, Any]] = {
+    "darts": {"arch_lr": 3e-3},
+    "evolution": {"population": 6, "sample": 3},
+}
 
 # A trial of a sampled strategy, and how many; those that end trials early count epochs.
 TRIAL_EPOCHS = {"digits": 16}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from nasbench import provenance
 from nasbench.engine.strategies_bench import RIVAL, Race
 from nasbench.engine.strategies_report import Standing, checkpoints, random_times, standings
 from nasbench.engine.tabular import with_interval
@@ -25,7 +26,7 @@ def markdown(race: Race, picture: str | None = None) -> str:
     parts = [f"# Strategies on {race.table.name}, {race.dataset}", _protocol(race)]
     if picture:
         parts.append(f"![Curves of the strategies]({picture})")
-    parts += tables(race)
+    parts += [*tables(race), _origin(race)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -45,8 +46,8 @@ def tables(race: Race) -> list[str]:
     if len(times):
         parts.append("## Test accuracy by simulated device-time, percent [95 %]")
         parts.append(
-            f"The columns are the times that random takes for {', '.join(heads)} {unit}. A dash "
-            "stands where a strategy had spent its budget before."
+            f"The columns are the times that random takes for {', '.join(heads)} {unit}. A dash: "
+            "not every search had a result yet, or the budget was spent before."
         )
         by_time = standings(race, "seconds", times)
         parts.append(_table(by_time, [duration(x) for x in times], "device-time", _mean))
@@ -88,6 +89,18 @@ def _protocol(race: Race) -> str:
     if race.table.note:
         lines.append(f"Note: {race.table.note}.")
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _origin(race: Race) -> str:
+    """Return where the report comes from."""
+    facts = provenance.collect()
+    commit = f", commit {facts['commit'][:8]}" if facts["commit"] else ""
+    times = ", ".join(f"{one.name} {one.wall_seconds:.0f} s" for one in race.entrants)
+    return (
+        f"## Made by\n\n`{facts['command']}`, nasbench {facts['nasbench']}{commit}, Python "
+        f"{facts['python']}, {facts['cores']} cores of {facts['cpu']}. All searches of a strategy "
+        f"took: {times}."
+    )
 
 
 def _table(rows: Sequence[Standing], heads: Sequence[str], unit: str, cell: Cell) -> str:

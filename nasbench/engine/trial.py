@@ -20,6 +20,7 @@ from nasbench.devices import pick
 from nasbench.engine.observers import Silent
 from nasbench.engine.problem import load_space, on_device
 from nasbench.engine.recipe import evaluation_batches, objective, supervised
+from nasbench.engine.trials import AGAIN
 from nasbench.errors import UserError
 from nasbench.nn.processes import Place, place
 from nasbench.seeding import derive, seed_process
@@ -61,7 +62,14 @@ class Context:
         train, val = task.search_split(derive(config.seed, "halves"), val_fraction)
         known = NetworkConfig().to_json()
         shared = {name: value for name, value in config.to_json().items() if name in known}
-        return cls(shared, task.spec, task.augmentation, _arrays(train), _arrays(val), str(folder))
+        return cls(
+            shared,
+            task.spec,
+            task.augmentation,
+            _arrays(train),
+            _arrays(val),
+            str(folder.resolve()),
+        )
 
 
 @dataclass(frozen=True)
@@ -97,14 +105,17 @@ class Measured:
 
     Attributes:
         score: validation accuracy in [0, 1].
-        seconds: device-seconds of the whole training, what an earlier part took included.
+        seconds: device-seconds of the whole training, what an earlier part took included, and of
+            measuring the network in the end.
         epochs: how long it was trained; shorter than asked where it was ended early.
+        measuring: the part of ``seconds`` that measuring took.
         reports: validation accuracy after each epoch of a watched trial.
     """
 
     score: float
     seconds: float
     epochs: int
+    measuring: float = 0.0
     reports: list[float] = field(default_factory=list)
 
 
@@ -140,6 +151,9 @@ class TrialRunner:
         Raises:
             UserError: an option is out of range, or the loss is not finite.
             Stopped: a signal asked to stop; the state is saved.
+
+        Its state is removed unless it is to be kept. A kill before the result is written down
+        then costs the training again, with the same result.
         """
         config = NetworkConfig.from_layers(self.context.config, request.training)
         unit = self._unit(request, config)
@@ -152,11 +166,12 @@ class TrialRunner:
             judged.exhausted(progress.history)  # the loop does not ask after the last epoch
         since = time.perf_counter()
         score = self._score(unit, progress.history, config)
-        seconds = progress.seconds + (time.perf_counter() - since) * self.place.world
+        spent = (time.perf_counter() - since) * self.place.world
         if self.place.rank == 0 and not request.kept:
             state.clear()
         reports = [epoch["val_accuracy"] for epoch in progress.history] if judged else []
-        return Measured(score, agree(seconds, self.device), progress.epoch, reports)
+        measuring, trained = agree(spent, self.device), agree(progress.seconds, self.device)
+        return Measured(score, trained + measuring, progress.epoch, measuring, reports)
 
     def _unit(self, request: Request, config: NetworkConfig) -> Supervised:
         seed_process(config.seed, "trial", request.key)
@@ -187,10 +202,24 @@ class TrialRunner:
         return accuracy(unit.finish(), plain, objective(config))
 
     def _inherit(self, unit: Supervised, parent: str) -> None:
-        """Start from the weights of a finished trial; without them, from anew."""
+        """Start from the weights of a finished trial.
+
+        Raises:
+            UserError: they are not here, or of a network of another shape.
+        """
         state = self._state(parent).load()
-        if state is not None:
+        if state is None:
+            raise UserError(
+                f"the weights of trial {int(parent) + 1}, to go on from, are not in "
+                f"{self.context.folder}: every node must see this folder"
+            )
+        try:
             unit.network.load_state_dict(state["unit"]["network"])
+        except RuntimeError as error:
+            raise UserError(
+                f"cannot go on from the weights of trial {int(parent) + 1}: its network has "
+                "another shape; tune options of training alone"
+            ) from error
 
     def _state(self, key: str) -> StateFile:
         return StateFile(Path(self.context.folder) / f"trial-{key}.pt")
@@ -202,7 +231,7 @@ class _Judged:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._told = 0
-        self._goes_on = True
+        self._goes_on = report(AGAIN)
 
     def exhausted(self, history: Sequence[dict[str, float]]) -> bool:
         """Report what is new; a continued training reports its whole history again."""

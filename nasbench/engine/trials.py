@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from nasbench.config import TrialsConfig
@@ -15,6 +17,7 @@ from nasbench.executors.base import Executor, ExecutorOptions, Finished, Job, Ju
 from nasbench.executors.inline import InlineExecutor
 from nasbench.training.stopping import Stopped
 
+AGAIN = math.nan  # a report by which a trial says that its reports begin, maybe not the first time
 HOPELESS = 3  # a search whose first trials all fail has a mistake in it
 
 
@@ -33,6 +36,17 @@ class Asked:
     epochs: int
 
 
+@dataclass(frozen=True)
+class Used:
+    """What a trial took, in epochs of training and in device-seconds.
+
+    Nobody knows how many epochs a failed trial came through: it counts as if it had trained all.
+    """
+
+    epochs: int
+    seconds: float
+
+
 class End(Protocol):
     """What ends a search, such as a :class:`nasbench.budget.Budget`."""
 
@@ -46,11 +60,15 @@ class Source(Protocol):
     def ask(self) -> Asked | None:
         """Return the next trial, or ``None`` while or because there is nothing to run."""
 
-    def tell(self, finished: Finished) -> float:
-        """Learn and write down how a trial ended; return the device-seconds it took."""
+    def tell(self, finished: Finished) -> Used:
+        """Learn and write down how a trial ended; return what it took."""
 
     def judge(self, number: int, value: float) -> bool:
-        """Return whether a trial that reports ``value`` goes on."""
+        """Return whether a trial that reports ``value`` goes on.
+
+        A trial whose worker died is told of by another one, which reports ``AGAIN`` and then
+        everything from the beginning.
+        """
 
 
 @dataclass
@@ -59,7 +77,7 @@ class Spent:
 
     Attributes:
         trials: begun.
-        epochs: of the trials begun.
+        epochs: of the trials begun: those asked for, and those trained once a trial has ended.
         seconds: device-seconds of the trials that ended.
         failed: trials that gave no result.
     """
@@ -86,29 +104,48 @@ def run(source: Source, executor: Executor, budget: End, spent: Spent, running: 
         Stopped: a signal asked to stop.
         UserError: the first trials all failed.
     """
-    under_way = 0
+    under_way: dict[int, tuple[Asked, float]] = {}  # with the time at which each began
     # In this process the training itself answers the signal, and saves its state first.
     here = isinstance(executor, InlineExecutor)
     while True:
-        while under_way < executor.slots and not budget.spent(
+        while len(under_way) < executor.slots and not budget.spent(
             spent.trials, spent.epochs, spent.seconds
         ):
             asked = source.ask()
             if asked is None:
                 break
             executor.submit(Job(asked.number, asked.payload))
-            under_way, spent.trials = under_way + 1, spent.trials + 1
-            spent.epochs += asked.epochs
+            under_way[asked.number] = asked, time.monotonic()
+            spent.trials, spent.epochs = spent.trials + 1, spent.epochs + asked.epochs
         if not under_way:
             return spent
         finished = executor.next(lambda: running.stop.requested and not here)
         if finished is None:
-            raise Stopped(f"with {under_way} trials under way", running.stop.number)
-        under_way -= 1
-        spent.seconds += source.tell(finished)
-        spent.failed += finished.error is not None
-        if finished.error is not None and spent.failed == HOPELESS == spent.trials - under_way:
-            raise UserError(f"the first {HOPELESS} trials all failed; the last: {finished.error}")
+            raise Stopped(f"with {len(under_way)} trials under way", running.stop.number)
+        asked, began = under_way.pop(finished.number)
+        used = source.tell(_timed(finished, began))
+        spent.seconds += used.seconds
+        spent.epochs += used.epochs - asked.epochs
+        _check_hope(finished, spent, len(under_way))
+
+
+def _timed(finished: Finished, began: float) -> Finished:
+    """Return ``finished`` with the time it took from here, where its lost worker told none.
+
+    Else a trial that hangs until it is ended would be free, and could be repeated for ever.
+    """
+    if finished.error is None or finished.seconds:
+        return finished
+    return replace(finished, seconds=time.monotonic() - began)
+
+
+def _check_hope(finished: Finished, spent: Spent, under_way: int) -> None:
+    """Count a failed trial, and raise where it is the last of the first few, which all failed."""
+    if finished.error is None:
+        return
+    spent.failed += 1
+    if spent.failed == HOPELESS == spent.trials - under_way:
+        raise UserError(f"the first {HOPELESS} trials all failed; the last: {finished.error}")
 
 
 def executor_of(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from nasbench.engine.session import Session
-from nasbench.engine.trials import Asked, Spent
+from nasbench.engine.trials import Asked, Spent, Used
 from nasbench.executors.base import Finished
 from nasbench.hpo.assessors.base import Assessor
 from nasbench.hpo.space import Params
@@ -17,11 +19,27 @@ Build = Callable[[int, Params, int | None], Asked]
 Read = Callable[[Finished], dict[str, Any]]
 
 
+@dataclass
+class _Course:
+    """What a trial has reported, and how that was answered.
+
+    Attributes:
+        values: the reports.
+        answers: whether the trial was to go on after each.
+        heard: how many of them its present worker has told; a second worker tells all again.
+    """
+
+    values: list[float] = field(default_factory=list)
+    answers: list[bool] = field(default_factory=list)
+    heard: int = 0
+
+
 class Tuning:
     """One round of tuning.
 
     The journal holds every suggestion and every ending, in their order, and the tuner's state
-    follows from them; so a continued run makes the same calls again and then goes on.
+    follows from them; so a continued run makes the same calls again and then goes on. Reports of
+    trials side by side reach the assessor trial by trial then, not in turns.
 
     Args:
         tuner: suggests and learns.
@@ -33,6 +51,7 @@ class Tuning:
         say: tells the user a line.
         first: the number of the first trial.
         name: of the round, in the journal.
+        share: of a device that a trial occupies, for the device-seconds of one that failed.
     """
 
     def __init__(
@@ -45,6 +64,7 @@ class Tuning:
         say: Callable[[str], None],
         first: int = 0,
         name: int = 1,
+        share: float = 1.0,
     ) -> None:
         self.tuner = tuner
         self.assessor = assessor
@@ -54,11 +74,13 @@ class Tuning:
         self.say = say
         self.first = first
         self.name = name
+        self.share = share
         self.trials: list[tuple[Params, float]] = []
         self._parameters: dict[int, Params] = {}
         self._again: list[int] = []
         self._next = 0
-        self._reports: dict[int, list[float]] = defaultdict(list)
+        self._epochs: dict[int, int] = {}  # that the trials under way were asked for
+        self._courses: dict[int, _Course] = defaultdict(_Course)
 
     def replay(self) -> Spent:
         """Make the calls of the journal again, and return what their trials spent."""
@@ -89,31 +111,42 @@ class Tuning:
             self._parameters[number] = suggested
             self._note("suggested", number, parameters=suggested)
         parent = self.tuner.parent(number)
-        return self.build(
+        asked = self.build(
             self.first + number,
             self._parameters[number],
             None if parent is None else self.first + parent,
         )
+        self._epochs[number] = asked.epochs
+        return asked
 
-    def tell(self, finished: Finished) -> float:
+    def tell(self, finished: Finished) -> Used:
         """Learn how a trial ended, and write it down."""
         number = finished.number - self.first
-        parameters = self._parameters[number]
+        parameters, epochs = self._parameters[number], self._epochs.pop(number)
         if finished.error is None:
             ending = {"error": None, **self.read(finished)}
         else:
-            ending = {"error": finished.error, "score": None, "epochs": 0, "reports": []}
-            ending["seconds"] = finished.seconds
+            ending = {"error": finished.error, "score": None, "epochs": epochs}
+            ending["seconds"] = finished.seconds * self.share
+            ending["reports"] = self._courses[number].values
         self._note("trial", number, parameters=parameters, **ending)
         self._learn(number, ending)
         self.say(f"trial {finished.number + 1}: {_words(ending)}")
-        return float(ending["seconds"])
+        return Used(ending["epochs"], ending["seconds"])
 
     def judge(self, number: int, value: float) -> bool:
         """Ask the assessor whether a trial that reports ``value`` goes on."""
         number -= self.first
-        self._reports[number].append(value)
-        return self.assessor is None or self.assessor.keep(number, self._reports[number])
+        course = self._courses[number]
+        if math.isnan(value):  # AGAIN
+            course.heard = 0
+            return True
+        course.heard += 1
+        if course.heard > len(course.values):
+            course.values.append(value)
+            going = self.assessor is None or self.assessor.keep(number, list(course.values))
+            course.answers.append(going)
+        return course.answers[course.heard - 1]
 
     def _repeat(self, number: int, event: dict[str, Any], spent: Spent) -> None:
         for value in event["reports"] if self.assessor is not None else ():
@@ -125,7 +158,7 @@ class Tuning:
 
     def _learn(self, number: int, ending: dict[str, Any]) -> None:
         parameters = self._parameters.pop(number)
-        self._reports.pop(number, None)
+        course = self._courses.pop(number, _Course())
         failed = ending["error"] is not None
         if failed:
             self.tuner.fail(number, parameters)
@@ -133,7 +166,7 @@ class Tuning:
             self.tuner.learn(number, parameters, ending["score"])
             self.trials.append((parameters, ending["score"]))
         if self.assessor is not None:
-            self.assessor.end(number, not failed)
+            self.assessor.end(number, not failed and all(course.answers))
 
     def _note(self, event: str, number: int, **fields: Any) -> None:
         if self.running.leads:

@@ -117,7 +117,7 @@ class RayExecutor(Executor):
         try:
             done, worker = self._ray.get(task)
         except errors.RayTaskError as error:  # raised beside the work: the node lacks nasbench
-            return running.failed(one_line(error.cause))
+            return running.failed(one_line(error.cause or error))
         except errors.RayError as error:
             if running.hopeless:
                 return running.failed(f"the worker or its node was lost ({type(error).__name__})")

@@ -35,7 +35,7 @@ _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("none", ("none", "zero")),
     ("conv", ("conv",)),
 )
-_INVERTED = re.compile(r"k\d+_?e\d+")  # "k3e6": an inverted bottleneck, kernel 3, expansion 6
+_INVERTED = re.compile(r"k\d+_?e\d+|mb\d+_k\d+")  # "k3e6", "mb6_k3": an inverted bottleneck
 
 
 def kind_of(op_name: str) -> str:

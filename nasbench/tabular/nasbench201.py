@@ -40,8 +40,8 @@ class Csv201(Table):
     """The table from the columns of a CSV file.
 
     Which of an architecture's trainings a search sees follows from the search's seed: the same
-    one for every architecture, counted round where an architecture has only two. The training of
-    12 epochs has a schedule of its own, and there is only one of it.
+    one for all architectures that have as many. The training of 12 epochs has a schedule of its
+    own, and there is only one of it.
 
     Raises:
         UserError: the file cannot be used; tells why.

@@ -52,9 +52,10 @@ class SampledStrategySuite(ProposalSuite):
         assert not repeated(done)
 
     def test_state_goes_through_json(self) -> None:
-        """A strategy that loads the state goes on as the one that saved it."""
+        """A strategy that loads the state goes on as the one that saved it, used or not."""
         strategy, loaded = self.make(nested()), self.make(nested())
         play(strategy, 25, slots=2)
+        play(loaded, 12)
         loaded.load_state_dict(json.loads(json.dumps(strategy.state_dict())))
         assert loaded.best() == strategy.best()
         assert play(loaded, 10) == play(strategy, 10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from nasbench.engine.strategies_bench import run_race, sampled_strategies
-from nasbench.engine.strategies_markdown import markdown, sentence
+from nasbench.engine.strategies_markdown import _verdict, markdown, sentence
 from nasbench.engine.strategies_report import curves, standings, to_json
 from nasbench.engine.tabular import run_table_search, text
 from nasbench.errors import UserError
@@ -168,8 +169,8 @@ def test_limits_are_kept(tables):
         ({"budget": "20 years"}, "--budget '20 years': must look like"),
         (
             {"limits": {"params": 70_000}},
-            "--max-params 70000: no architecture of this space keeps it: the smallest possible has "
-            "73,306 parameters",
+            "--max-params 70000: no architecture of this space keeps it: "
+            "the smallest possible has 73,306 parameters",
         ),
         ({"limits": {"latency_ms": 5}}, "--max-latency 5: on which device? allowed: edgegpu"),
         ({"limits": {"latency_ms": 5}, "device": "tpu"}, "unknown device of nas-bench-201 'tpu'"),
@@ -213,12 +214,14 @@ def test_the_report_of_a_race(tables, own):
     report = markdown(found, "curves.svg")
     assert "![Curves of the strategies](curves.svg)" in report
     assert "- own.py:Refusing: this space is too small" in report
+    assert f", {os.cpu_count()} cores of " in report.partition("## Made by")[2]
     by_time = report.partition("simulated device-time, percent")[2]
     short = next(line for line in by_time.splitlines() if line.startswith("| own.py:Short"))
-    # 30 trainings of 12 epochs take as long as random's first two of 200.
-    assert short.count("| -") == 5
+    # 30 trainings of 12 epochs take as long as 1.8 of 200.
+    assert short.count("| -") == 6
     rival = next(line for line in by_time.splitlines() if line.startswith("| random"))
-    assert "| -" not in rival
+    # In the mean time of one trial, some had not ended theirs.
+    assert [cell == " - " for cell in rival.split("|")[2:-1]] == [True] + 6 * [False]
     plain = json.loads(json.dumps(to_json(found), allow_nan=False))
     assert plain["strategies"][2]["trials"] == 5
     assert plain["after_device_seconds"]["own.py:Short"]["mean"][-1] is None
@@ -227,10 +230,27 @@ def test_the_report_of_a_race(tables, own):
 
 
 def test_expected_values_are_held_against_what_was_found(tables):
-    report = markdown(race(tables, "random", budget="150", seeds=2))
-    line = next(line for line in report.splitlines() if line.startswith("| random | 150"))
-    assert line.split("|")[3].strip() == "93.83"
-    assert line.split("|")[5].strip() in ("reached",) or "short" in line
+    found = race(tables, "random", budget="150", seeds=2)
+    mean = 100 * np.mean([trace.test[-1] for trace in found.entrants[0].traces])
+    section = markdown(found).partition("## Against plain implementations")[2].partition("## ")
+    cells = [cell.strip() for cell in section[0].split("|")[-6:]]
+    assert cells[:3] == ["random", "150", "93.83"]
+    assert cells[4] == f"{93.83 - round(mean, 2):.2f} short"
+
+
+@pytest.mark.parametrize(
+    ("mean", "high", "verdict"),
+    [
+        (0.9383, 0.94, "reached"),
+        (0.93828, 0.94, "reached"),  # to the decimals shown
+        (0.9381, 0.94, "0.02 short, within the interval"),
+        (0.9381, 0.9382, "0.02 short"),
+        (0.9381, math.nan, "0.02 short"),
+    ],
+)
+def test_the_verdict_on_an_expected_value(mean, high, verdict):
+    one = SimpleNamespace(mean=np.array([mean]), high=np.array([high]))
+    assert _verdict(one, 0, 93.83) == verdict
 
 
 def test_other_budgets_and_tables(tables):

@@ -12,9 +12,6 @@ from executor_works import wait_for
 
 from nasbench.executors import Job
 
-# Ray, not nasbench, leaves files and sockets to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-
 
 def never() -> bool:
     return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import sys
@@ -13,9 +14,6 @@ from executor_works import wait_for
 
 from nasbench.errors import UserError
 from nasbench.executors import Job
-
-# Ray, not nasbench, leaves files and sockets to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
 def never() -> bool:
@@ -85,7 +83,7 @@ def test_the_cluster_of_another_is_left_as_it_is(ray, two_nodes, opened, do):
     with opened("ray", address=cluster.address) as executor:
         assert do(executor, [("add", 1)])[0].value == 101
     assert not ray.is_initialized()
-    with pytest.raises(UserError, match="--gpus-per-trial 0.5, --cpus-per-trial 1: no node of"):
+    with pytest.raises(UserError, match=r"--gpus-per-trial 0\.5, --cpus-per-trial 1: no node of"):
         opened("ray", address=cluster.address, gpus_per_trial=0.5)
     assert not ray.is_initialized()
     with opened("ray", address=cluster.address) as executor:
@@ -108,6 +106,13 @@ def test_a_cluster_of_its_own_listens_to_this_machine_alone(ray, opened, do, gon
     assert ray.cluster_resources()["CPU"] == 4
     finished = do(executor, [("add", 1), ("environment", "OMP_NUM_THREADS")])
     assert finished[0].value == 101
+
+    def not_installed(*arguments):
+        raise ImportError("No module named 'nasbench'")
+
+    executor._trial = ray.remote(not_installed)  # as on a node where it is missing
+    error = do(executor, [("add", 1)])[0].error
+    assert error == "ImportError: No module named 'nasbench'"
     services = psutil.Process().children(recursive=True)
     assert any("raylet" in process.name() for process in services)
     executor.close()
@@ -138,7 +143,7 @@ def test_no_cluster_at_the_address(ray, opened, monkeypatch, address, line):
     from ray._private import services
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    monkeypatch.setattr(services, "find_gcs_addresses", set)  # those of others are not here
+    monkeypatch.setattr(services, "find_gcs_addresses", functools.cache(set))  # none here
     monkeypatch.setattr(services, "find_bootstrap_address", lambda folder: None)
     with pytest.raises(UserError) as told:
         opened("ray", address=address)

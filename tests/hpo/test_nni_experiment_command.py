@@ -225,7 +225,7 @@ def test_a_trial_without_a_result_says_why(tmp_path, text, line):
 
 def test_a_command_that_is_none(tmp_path):
     work = setup(_command(tmp_path, "no-such-command trial.py"))
-    with pytest.raises(TrialFailed, match="exit status 127: .*no-such-command"):
+    with pytest.raises(TrialFailed, match=r"exit status 127: .*no-such-command"):
         work({"number": 0, "parameters": {}}, _go_on)
 
 

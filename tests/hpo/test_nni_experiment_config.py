@@ -162,7 +162,9 @@ def test_the_names_are_those_of_nni():
     assert {one["builtinName"] for one in builtin["assessors"]} == set(_ALLOWED["assessor"])
     advisors = {one["builtinName"] for one in builtin["tuners"] if one.get("isAdvisor")}
     assert advisors == set(_ALLOWED["advisor"])
-    aliases = {one["alias"].lower(): one["builtinName"] for one in builtin["tuners"] if "alias" in one}
+    aliases = {
+        one["alias"].lower(): one["builtinName"] for one in builtin["tuners"] if "alias" in one
+    }
     assert aliases == _ALIASES
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from nasbench.strategies.sampled.evolution import EvolutionStrategy
+from nasbench.strategies.sampled.grid import GridStrategy
 from nasbench.strategies.sampled.hyperband import HyperbandStrategy
+from nasbench.strategies.sampled.local_search import LocalSearchStrategy
 from nasbench.strategies.sampled.nsga2 import Nsga2Options, Nsga2Strategy
 from nasbench.strategies.sampled.random import RandomStrategy
+from nasbench.strategies.sampled.reinforce import ReinforceStrategy
 from nasbench.strategies.sampled.successive_halving import SuccessiveHalvingStrategy
 from nasbench.testing.problems import below, flat, nested
 from nasbench.testing.strategies import SampledStrategySuite
@@ -12,6 +16,26 @@ from nasbench.testing.strategies import SampledStrategySuite
 
 class TestRandom(SampledStrategySuite):
     strategy = RandomStrategy
+
+
+class TestGrid(SampledStrategySuite):
+    strategy = GridStrategy
+    seeded = False
+
+
+class TestEvolution(SampledStrategySuite):
+    strategy = EvolutionStrategy
+    learns = True
+
+
+class TestLocalSearch(SampledStrategySuite):
+    strategy = LocalSearchStrategy
+    learns = True
+
+
+class TestReinforce(SampledStrategySuite):
+    strategy = ReinforceStrategy
+    learns = True
 
 
 class TestSuccessiveHalving(SampledStrategySuite):

@@ -103,7 +103,8 @@ def ours():
 
 def test_more_hypervolume_than_random(ours):
     chance = [share(RandomStrategy, RandomOptions(), seed) for seed in range(5)]
-    assert median(ours) > 0.95
+    # Over 100 seeds the means are 0.945 and 0.886.
+    assert median(ours) > 0.92 > median(chance)
     assert min(ours) > median(chance)
 
 

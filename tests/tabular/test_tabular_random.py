@@ -45,16 +45,16 @@ def expected(validation: np.ndarray, test: np.ndarray, draws: int) -> float:
 def test_the_reference_values_follow_from_the_table(real):
     archs = list(real.domains.enumerate())
     test = np.array([real.test(arch, "cifar10") for arch in archs])
-    signals = {}  # the three trainings, each from a seed that shows it
-    for seed in range(12):
+    signals = {}  # one of three trainings with one of two, each from a seed that shows it
+    for seed in range(40):
         first = tuple(real.validation(arch, "cifar10", 200, seed) for arch in archs[:50])
         if first not in signals:
             every = [real.validation(arch, "cifar10", 200, seed) for arch in archs]
             signals[first] = np.array(every)
-    assert len(signals) == 3
+    assert len(signals) == 6
     for draws, value in REFERENCE.items():
         means = [100 * expected(signal, test, draws) for signal in signals.values()]
-        assert np.mean(means) == pytest.approx(value, abs=0.04)
+        assert np.mean(means) == pytest.approx(value, abs=0.02)
 
 
 @pytest.mark.data

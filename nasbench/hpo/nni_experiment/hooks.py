@@ -9,6 +9,8 @@ HOST = "127.0.0.1"
 # 3. The standard input is a pipe of ours, which ends when we do, even by SIGKILL: stop then.
 # 4. On a busy machine the tuner needs more than the 10 seconds that it is given to start, and
 #    where it cannot start at all, nobody needs to wait.
+# 5. A trial that finds no free GPU is tried again at once, for ever, and the manager never comes
+#    to anything else: try again in a second.
 SCRIPT = f"""
 const net = require("net"), os = require("os"), processes = require("child_process");
 
@@ -35,5 +37,20 @@ processes.spawn = (command, words, ...rest) => {{
   if (Array.isArray(words) && words.includes("--exp_params"))
     child.on("exit", (status) => status && stop());
   return child;
+}};
+
+const modules = require("module"), load = modules._load;
+modules._load = function (...request) {{
+  const loaded = load.apply(this, request), service = loaded && loaded.LocalTrainingServiceV3;
+  if (service && !service.patient) {{
+    const create = service.prototype.createTrial;
+    service.patient = true;
+    service.prototype.createTrial = async function (...trial) {{
+      const id = await create.apply(this, trial);
+      if (id === null) await new Promise((done) => later(done, 1000));
+      return id;
+    }};
+  }}
+  return loaded;
 }};
 """

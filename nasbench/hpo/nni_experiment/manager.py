@@ -91,14 +91,21 @@ def _content(experiment: Experiment, description: Path) -> dict[str, Any]:
         "logLevel": "info",
         "tuner": _algorithm(experiment.tuner),
         "assessor": _algorithm(experiment.assessor),
-        "trainingService": {
-            **trial,
-            "platform": "local",
-            "reuseMode": False,
-            "maxTrialNumberPerGpu": 1,
-            **experiment.training_service,
-        },
+        "trainingService": _present(
+            {
+                **trial,
+                "platform": "local",
+                "reuseMode": False,
+                "maxTrialNumberPerGpu": 1,
+                **experiment.training_service,
+            }
+        ),
     }
+    return _present(content)
+
+
+def _present(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that have a value: null means something else to the manager."""
     return {name: value for name, value in content.items() if value is not None}
 
 

@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 from urllib.error import HTTPError
 
-_TIMEOUT = 30.0  # seconds
+_TIMEOUT = 60.0  # seconds
 _NOT_YET = 408
 
 

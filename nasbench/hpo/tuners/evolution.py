@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasbench.hpo.limits import at_least
+from nasbench.hpo.private import private_module
 from nasbench.hpo.space import Params
 from nasbench.hpo.tuners.nni_base import NniTuner
-from nasbench.hpo.tuners.private import private_module
 
 
 @dataclass(frozen=True)

@@ -26,16 +26,18 @@ class OptunaTuner(Tuner):
     Attributes:
         flattens: whether the sampler sees the parameters of all options, side by side.
         numbers_only: whether choices and integers, too, are numbers from 0 to 1 for it.
-        needs: packages that the sampler needs beside optuna.
+        package: what the sampler needs beside optuna.
     """
 
     flattens: ClassVar[bool] = True
     numbers_only: ClassVar[bool] = False
-    needs: ClassVar[tuple[str, ...]] = ()
+    package: ClassVar[str | None] = None
 
     def __init__(self, space: SearchSpace, options: Any, seed: int, maximize: bool = True) -> None:
         super().__init__(space, options, seed, maximize)
-        optuna, *_ = [require(name, type(self).__name__) for name in ("optuna", *self.needs)]
+        optuna = require("optuna", f"the tuner {type(self).__name__}")
+        if self.package is not None:
+            require(self.package, f"the tuner {type(self).__name__}")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -51,26 +53,22 @@ class OptunaTuner(Tuner):
         """Return the sampler out of ``optuna.samplers``."""
 
     def suggest(self, number: int) -> Params | None:
-        """Return a point, a new one where the sampler has any; ``None`` after the last one."""
+        """Return a point; ``None`` where all are known.
+
+        A sampler that comes back to a known point is told its score again and asked for another.
+        """
         self.exhausted = len(self._scores) == self.space.size
         if self.exhausted:
             return None
-        import os
-
-        MODE = os.environ.get("DEDUP", "tell")
+        trial, params = self._ask()
         for _ in range(_TRIES):
-            trial = self._study.ask()
-            params = self._params(trial)
             text = text_of(params)
-            if text not in self._scores or MODE == "none":
+            if text not in self._scores:
                 break
-            self._tell(trial, self._scores[text] if MODE == "tell" else None)
-        else:
-            self.rep = getattr(self, "rep", 0) + 1
-            trial = self._study.ask()
-            params = self._params(trial)
+            self._tell(trial, self._scores[text])
+            trial, params = self._ask()
         self._trials[number] = trial
-        self._scores.setdefault(text)
+        self._scores.setdefault(text_of(params))
         return params
 
     def learn(self, number: int, params: Params, score: float) -> None:
@@ -88,11 +86,13 @@ class OptunaTuner(Tuner):
         else:
             self._study.tell(trial, score)
 
-    def _params(self, trial: Any) -> Params:
+    def _ask(self) -> tuple[Any, Params]:
+        """Return a new trial of optuna's and the point that it stands for."""
+        trial = self._study.ask()
         if not self.flattens:
-            return self.space.build(lambda place, one: self._draw(trial, place, one))
+            return trial, self.space.build(lambda place, one: self._draw(trial, place, one))
         drawn = {place: self._draw(trial, place, one) for place, one in self.space.leaves()}
-        return self.space.build(lambda place, _: drawn[place])
+        return trial, self.space.build(lambda place, _: drawn[place])
 
     def _draw(self, trial: Any, place: Place, parameter: Parameter) -> float:
         name = "/".join(place)

@@ -39,7 +39,6 @@ class GpTuner(OptunaTuner):
     """Bayesian optimization with a Gaussian process (Jones et al., 1998)."""
 
     Options = StartupOptions
-    needs = ("scipy", "torch")
 
     def _sampler(self, samplers: ModuleType, seed: int) -> Any:
         return samplers.GPSampler(n_startup_trials=self.options.n_startup_trials, seed=seed)
@@ -64,7 +63,7 @@ class CmaEsTuner(OptunaTuner):
 
     Options = CmaEsOptions
     numbers_only = True
-    needs = ("cmaes",)
+    package = "cmaes"
 
     def _sampler(self, samplers: ModuleType, seed: int) -> Any:
         return samplers.CmaEsSampler(popsize=self.options.popsize or None, seed=seed)
@@ -89,7 +88,6 @@ class QmcTuner(OptunaTuner):
 
     Options = QmcOptions
     numbers_only = True
-    needs = ("scipy",)
 
     def _sampler(self, samplers: ModuleType, seed: int) -> Any:
         return samplers.QMCSampler(qmc_type=self.options.sequence, scramble=True, seed=seed)

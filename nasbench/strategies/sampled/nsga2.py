@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from nasbench.errors import UserError, unknown
-from nasbench.space import Arch, Domains
-from nasbench.space.assignments import Assignments
+from nasbench.space import Arch, Domain, Domains, Value
 from nasbench.strategies.sampled.base import TRIES, Proposal, Result, SampledStrategy, Setting
 from nasbench.strategies.sampled.pareto import Points, crowded_order
 
@@ -54,10 +53,13 @@ def cross(domains: Domains, one: Arch, other: Arch, stream: np.random.Generator)
     A decision that only one parent makes comes from there, where it is active in the child; one
     that neither makes is drawn.
     """
-    shared = [label for label in one if label in other]
-    swapped = {label: other[label] for label in shared if stream.random() < 0.5}
-    mixed = {**other, **one, **swapped}
-    return Arch(Assignments(tuple(domains.values()), mixed).sample(stream))
+
+    def choose(domain: Domain) -> Value:
+        parents = [arch for arch in (one, other) if domain.label in arch]
+        options = [arch[domain.label] for arch in parents] or domain.options
+        return options[int(stream.integers(len(options)))]
+
+    return domains.decide(choose)
 
 
 class Nsga2Strategy(SampledStrategy):

@@ -5,17 +5,22 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import ClassVar
 
 import numpy as np
 
 from nasbench.space import Arch
 from nasbench.strategies.sampled.base import Proposal, SampledStrategy
 
-TRIES = 20  # candidates that may be known or too costly before a walk takes over
-
 
 class OneByOneStrategy(SampledStrategy):
-    """Asks for one candidate after the other; each counts as pending for the next."""
+    """Asks for one candidate after the other; each counts as pending for the next.
+
+    Attributes:
+        tries: candidates that may be known or too costly before a walk from the last takes over.
+    """
+
+    tries: ClassVar[int] = 20
 
     @abstractmethod
     def candidate(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
@@ -37,7 +42,7 @@ class OneByOneStrategy(SampledStrategy):
         self, pending: Sequence[Proposal], known: AbstractSet[Arch], stream: np.random.Generator
     ) -> Arch | None:
         """Return a candidate that is new and fits; else one near it; else one from anywhere."""
-        for _ in range(TRIES):
+        for _ in range(self.tries):
             arch = self.candidate(pending, stream)
             if arch not in known and self.fits(arch):
                 return arch

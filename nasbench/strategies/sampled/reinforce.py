@@ -33,7 +33,7 @@ class ReinforceOptions:
         entropy: weight of the policy's entropy, which keeps it from settling early.
     """
 
-    lr: float = 5.0
+    lr: float = 10.0
     decay: float = 0.9
     entropy: float = 0.0
 

@@ -1,4 +1,4 @@
-"""A module of NNI's, copied for one tuner, so that its random draws can be seeded.
+"""A module of NNI's, copied for one tuner or assessor, so that its random draws can be seeded.
 
 Some of NNI's modules draw from the global streams of ``random`` and ``numpy.random`` and make
 new unseeded ones. A copy of the module has its own global names; there the two stand for seeded

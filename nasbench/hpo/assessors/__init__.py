@@ -1,0 +1,1 @@
+"""Assessors: they end trials early that promise nothing; one interface for all."""

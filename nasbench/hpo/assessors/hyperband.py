@@ -1,0 +1,81 @@
+"""Hyperband (Li et al., JMLR 2018), optuna's asynchronous variant.
+
+Every trial belongs to a bracket. In a bracket a trial goes on past a rung, which is a number of
+reports, where it is among the best ``1 / reduction_factor`` of those that got so far; brackets
+differ in where the first rung is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasbench.errors import UserError
+from nasbench.hpo.assessors.base import Assessor
+from nasbench.hpo.limits import at_least
+from nasbench.optional import require
+
+
+@dataclass(frozen=True)
+class HyperbandOptions:
+    """Options of ``hyperband``, named as optuna's.
+
+    Attributes:
+        min_resource: reports before the first rung.
+        reduction_factor: one out of so many trials passes a rung.
+    """
+
+    min_resource: int = 1
+    reduction_factor: int = 3
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "min_resource")
+        at_least(self, 2, "reduction_factor")
+
+
+class HyperbandAssessor(Assessor):
+    """Ends a trial that does not pass the rungs of its bracket."""
+
+    Options = HyperbandOptions
+    needs_epochs = True
+
+    def __init__(self, options: Any, maximize: bool = True, epochs: int | None = None) -> None:
+        super().__init__(options, maximize, epochs)
+        assert epochs is not None
+        if options.min_resource > epochs:
+            raise UserError(f"-o min_resource={options.min_resource}: a trial has {epochs} epochs")
+        optuna = require("optuna", "the assessor hyperband")
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        pruner = optuna.pruners.HyperbandPruner(
+            options.min_resource, epochs, options.reduction_factor
+        )
+        # The brackets follow from the study's name and the trials' order.
+        self._study = optuna.create_study(
+            study_name="hyperband",
+            pruner=pruner,
+            direction="maximize" if maximize else "minimize",
+            sampler=optuna.samplers.RandomSampler(seed=0),
+        )
+        self._pruned = optuna.trial.TrialState.PRUNED
+        self._trials: dict[int, Any] = {}
+        self._last: dict[int, float] = {}
+
+    def _promises(self, number: int, history: Sequence[float]) -> bool:
+        if number not in self._trials:
+            self._trials[number] = self._study.ask()
+        self._last[number] = history[-1]
+        trial = self._trials[number]
+        trial.report(history[-1], len(history))
+        return not trial.should_prune()
+
+    def end(self, number: int, completed: bool) -> None:
+        """Tell optuna how the trial ended; what it reported stays on the rungs."""
+        trial = self._trials.pop(number, None)
+        if trial is None:
+            return
+        last = self._last.pop(number)
+        if completed:
+            self._study.tell(trial, last)
+        else:
+            self._study.tell(trial, state=self._pruned)

@@ -1,0 +1,124 @@
+"""Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011), as optuna has it.
+
+Decisions that every architecture makes are drawn together (the multivariate estimator of Falkner
+et al., ICML 2018), those that depend on others one by one from the trials that made them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nasbench.errors import UserError
+from nasbench.optional import require
+from nasbench.space import Arch, Domain, Domains, Value
+from nasbench.strategies.sampled.base import Proposal, Result, Setting
+from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
+
+
+@dataclass(frozen=True)
+class TpeOptions:
+    """Options of ``tpe``.
+
+    Attributes:
+        startup: random architectures to begin with.
+        candidates: draws from the good density, of which the most promising is proposed.
+    """
+
+    startup: int = 10
+    candidates: int = 24
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 1:
+                raise UserError(f"-o {name}={value}: must be at least 1")
+
+
+class TpeStrategy(OneByOneStrategy):
+    """Draws what is likelier under the good trials than under the others.
+
+    What is pending counts as a trial with the worst score so far, so that parallel proposals
+    spread out. Failed trials are left out.
+
+    Raises:
+        UserError: optuna is missing.
+    """
+
+    Options = TpeOptions
+    tries = 3  # a draw takes milliseconds
+
+    def __init__(self, domains: Domains, options: TpeOptions, setting: Setting) -> None:
+        super().__init__(domains, options, setting)
+        self._optuna = require("optuna", "the strategy tpe", "nasbench-workbench[hpo]")
+        self._optuna.logging.set_verbosity(self._optuna.logging.ERROR)
+        kind = self._optuna.distributions.CategoricalDistribution
+        open_ones = [domain for domain in domains.values() if len(domain.options) > 1]
+        self._open = {d.label: kind(range(len(d.options))) for d in open_ones}
+        self._together = {d.label: self._open[d.label] for d in open_ones if () in d.sites}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._trials: list[Any] = []
+        self._study = self._study_of([])
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        self._begin()
+        super().load_state_dict(state)
+
+    def update(self, results: Sequence[Result]) -> None:
+        """Hand the results on to optuna."""
+        super().update(results)
+        new = [self._trial(one.arch, one.score) for one in results if not one.failed]
+        self._trials += new
+        self._study.add_trials(new)
+
+    def candidate(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
+        """Return a random architecture at the start, then a draw of optuna's sampler."""
+        if len(self._trials) + len(pending) < self.options.startup:
+            return self.domains.sample(stream)
+        study = self._study
+        if pending:
+            lie = min((trial.value for trial in self._trials), default=0.0)
+            lies = [self._trial(proposal.arch, lie) for proposal in pending]
+            study = self._study_of([*self._trials, *lies])
+        return self._draw(study, int(stream.integers(2**32)))
+
+    def _draw(self, study: Any, seed: int) -> Arch:
+        trial = self._optuna.trial.create_trial(state=self._optuna.trial.TrialState.RUNNING)
+        sampler = self._sampler(seed)
+        found = sampler.sample_relative(study, trial, self._together)
+
+        def choose(domain: Domain) -> Value:
+            label = domain.label
+            if label in self._open and label not in found:
+                found[label] = sampler.sample_independent(study, trial, label, self._open[label])
+            return domain.options[found.get(label, 0)]
+
+        return self.domains.decide(choose)
+
+    def _sampler(self, seed: int) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
+            return self._optuna.samplers.TPESampler(
+                n_startup_trials=0,
+                n_ei_candidates=self.options.candidates,
+                seed=seed,
+                multivariate=True,
+                constant_liar=False,  # the lies above are a function of what is pending
+            )
+
+    def _trial(self, arch: Arch, score: float) -> Any:
+        """Return a finished trial; every decision stands as the number of its option."""
+        active = {label: kind for label, kind in self._open.items() if label in arch}
+        params = {label: self.domains[label].options.index(arch[label]) for label in active}
+        return self._optuna.trial.create_trial(params=params, distributions=active, value=score)
+
+    def _study_of(self, trials: Sequence[Any]) -> Any:
+        study = self._optuna.create_study(direction="maximize")
+        study.add_trials(trials)
+        return study

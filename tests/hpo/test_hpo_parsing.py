@@ -1,0 +1,107 @@
+"""Search spaces that are none: one line each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nasbench.errors import UserError
+from nasbench.hpo import SearchSpace
+
+LR = {"_type": "uniform", "_value": [0, 1]}
+
+
+def of_kind(kind: object, value: object) -> dict:
+    return {"lr": {"_type": kind, "_value": value}}
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ([], r"search space: must be an object of parameters, not \[\]"),
+        ({}, "search space: has no parameter"),
+        ({"lr": 0.1}, "lr: must be an object with _type and _value, not 0.1"),
+        ({"lr": {"_type": "uniform"}}, "must be an object with _type and _value"),
+        ({"lr": {**LR, "_default": 1}}, "must be an object with _type and _value"),
+        (of_kind("loguniforn", [1, 2]), "unknown _type in search space: lr 'loguniforn': did you"),
+        (of_kind(["choice"], [1, 2]), "unknown _type"),
+        (of_kind("choice", "ab"), r"lr \(choice\): _value must be a list, not 'ab'"),
+        (of_kind("choice", []), r"lr \(choice\): _value is empty"),
+        (of_kind("choice", ["a", "b", "a"]), "the option 'a' stands there twice"),
+        (of_kind("choice", [{1, 2}]), "is no JSON value"),
+        (of_kind("choice", [float("nan")]), "option nan is no JSON value|nan is no JSON value"),
+        (of_kind("choice", ["a", {"_name": "b"}]), "'a' must be an object with a _name"),
+        (of_kind("choice", [{"x": LR}]), "must be an object with a _name"),
+        (of_kind("choice", [{"_name": 1}]), "must be an object with a _name"),
+        (of_kind("choice", [{"_name": "a"}, {"_name": "a"}]), "the option 'a' stands there twice"),
+        (
+            of_kind("choice", [{"_name": "a", "x": {"_type": "uniform", "_value": [2, 1]}}]),
+            r"lr \(choice\): a: x \(uniform\): low=2 must be below high=1",
+        ),
+        (of_kind("randint", [1.0, 3]), r"\[1.0, 3\] must be two integers"),
+        (of_kind("randint", [1, 2, 3]), "must be two integers"),
+        (of_kind("randint", [True, 3]), "must be two integers"),
+        (of_kind("randint", [3, 3]), r"\[3, 3\) is empty: low must be below high"),
+        (of_kind("uniform", [1]), r"\[1\] must be 2 numbers"),
+        (of_kind("quniform", [0, 1]), r"\[0, 1\] must be 3 numbers"),
+        (of_kind("uniform", [0, "b"]), "'b' must be a finite number"),
+        (of_kind("uniform", [0, None]), "None must be a finite number"),
+        (of_kind("uniform", [False, 1]), "False must be a finite number"),
+        (of_kind("uniform", [0, float("inf")]), "inf must be a finite number"),
+        (of_kind("uniform", [1, 1]), "low=1 must be below high=1; a fixed value is a choice"),
+        (of_kind("loguniform", [0.1, 0.01]), "low=0.1 must be below high=0.01"),
+        (of_kind("loguniform", [0, 1]), "low=0 must be above 0 on a logarithmic scale"),
+        (of_kind("qloguniform", [-1, 1, 1]), "low=-1 must be above 0"),
+        (of_kind("quniform", [0, 1, 0]), "q=0 must be above 0"),
+        (of_kind("qnormal", [0, 1, -1]), "q=-1 must be above 0"),
+        (of_kind("normal", [0, 0]), "sigma=0 must be above 0"),
+        (of_kind("lognormal", [700, 1]), r"mu \+ 6 sigma must be at most 700"),
+    ],
+)
+def test_a_mistake_is_one_line(content, line):
+    with pytest.raises(UserError, match=line) as caught:
+        SearchSpace.of(content)
+    assert "\n" not in str(caught.value)
+
+
+def test_texts_that_read_as_numbers_count(tmp_path):
+    """YAML 1.1 takes 1e-4 for a text."""
+    path = tmp_path / "space.yml"
+    path.write_text("lr: {_type: loguniform, _value: [1e-4, 0.1]}\n")
+    expected = {"lr": {"_type": "loguniform", "_value": [1e-4, 0.1]}}
+    assert SearchSpace.read(path).content == expected
+
+
+def test_a_json_file_is_read(tmp_path):
+    path = tmp_path / "search_space.json"
+    path.write_text('{"lr": {"_type": "uniform", "_value": [0, 1]}}')
+    assert SearchSpace.read(path).content == {"lr": LR}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("s.json", '{"lr": ', "not JSON: Expecting value"),
+        ("s.json", '{"lr": {}, "lr": {}}', "'lr' stands there twice"),
+        ("s.json", "[]", "must be an object of parameters"),
+        ("s.json", '{"lr": {"_type": "uniform", "_value": [0, NaN]}}', "must be a finite number"),
+        ("s.yaml", "a: [", "not YAML: "),
+        ("s.yaml", "", "must be an object of parameters, not None"),
+    ],
+)
+def test_a_file_that_holds_no_space(tmp_path, name, text, line):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(UserError, match=line) as caught:
+        SearchSpace.read(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    with pytest.raises(UserError, match=r"none.json: cannot be read: No such file"):
+        SearchSpace.read(Path("none.json"))
+    (tmp_path / "s.json").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(UserError, match="cannot be read: 'utf-8' codec"):
+        SearchSpace.read(tmp_path / "s.json")
