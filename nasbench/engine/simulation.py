@@ -8,7 +8,7 @@ from typing import Any
 
 from nasbench import arguments, catalog
 from nasbench.budget import Budget
-from nasbench.engine.limits import FLAGS, Limits
+from nasbench.engine.limits import FLAGS, WORDS, Limits
 from nasbench.errors import UserError
 from nasbench.optional import require
 from nasbench.space import Arch
@@ -104,7 +104,23 @@ class Simulation:
                 f"{FLAGS['latency_ms']} {self.limits['latency_ms']:g}: on which device? "
                 f"allowed: {', '.join(DEVICES)}"
             )
-        Limits(self.limits, self.cost).check_possible(self.table.domains, 0)
+        if self.limits:
+            self._check_possible()
+
+    def _check_possible(self) -> None:
+        """Raise unless some architecture keeps the limits; a table knows the costs of all."""
+        every = [self.table.costs(arch, self.dataset) for arch in self.table.domains.enumerate()]
+        for name, limit in self.limits.items():
+            smallest = min(costs[name] for costs in every)
+            if smallest > limit:
+                value = f"{smallest:,.2f}" if name == "latency_ms" else f"{smallest:,.0f}"
+                raise UserError(
+                    f"{FLAGS[name]} {limit:g}: no architecture of {self.table.name} keeps it: "
+                    f"the smallest possible has {value} {WORDS[name]}"
+                )
+        if not any(all(c[name] <= limit for name, limit in self.limits.items()) for c in every):
+            together = ", ".join(f"{FLAGS[name]} {limit:g}" for name, limit in self.limits.items())
+            raise UserError(f"{together}: no architecture of {self.table.name} keeps all of them")
 
 
 def sampled(name: str) -> type[SampledStrategy]:

@@ -90,8 +90,9 @@ class Executor(ABC):
     """Runs up to ``slots`` jobs at once; as a context manager it closes at the end.
 
     What the work raises becomes the job's error at once: it would be raised again. A worker that
-    dies (a crash, a kill, a lost node) costs its job one new beginning in a fresh worker. A job
-    over the timeout loses its worker and is not begun again. Other jobs are never harmed.
+    dies (a crash, a kill, a lost node) costs its job one new beginning in a fresh worker, and its
+    reports begin anew. A job over the timeout loses its worker and is not begun again. Other jobs
+    are never harmed.
 
     Attributes:
         slots: how many jobs run at once.

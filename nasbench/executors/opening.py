@@ -45,13 +45,16 @@ def open_executor(
 
 
 def _check_inline(options: ExecutorOptions) -> None:
-    if options.concurrency > 1:
-        raise UserError(
-            f"--concurrency {options.concurrency}: --engine inline runs one trial at a time; "
-            "allowed: local, ray"
-        )
-    if options.timeout is not None:
-        raise UserError(
-            f"--trial-timeout {options.timeout:g}: --engine inline cannot end a trial; "
-            "allowed: local, ray"
-        )
+    """Refuse what only a worker process can be given."""
+    given = {
+        "--concurrency": options.concurrency if options.concurrency > 1 else None,
+        "--gpus-per-trial": options.gpus_per_trial or None,
+        "--cpus-per-trial": options.cpus_per_trial,
+        "--trial-timeout": options.timeout,
+    }
+    for flag, value in given.items():
+        if value is not None:
+            raise UserError(
+                f"{flag} {value:g}: --engine inline runs one trial at a time in this process, "
+                "and cannot end it; allowed: local, ray"
+            )

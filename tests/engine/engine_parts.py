@@ -36,22 +36,25 @@ class Tiny(SearchSpace):
             "conv1": lambda: nn.Conv2d(width, width, 1),
             "skip": nn.Identity,
         }
-        self.stem = nn.Conv2d(spec.channels, width, 3, padding=1)
+        self.stem = nn.Sequential(
+            nn.Conv2d(spec.channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        )
         self.first = LayerChoice(layers, label="first")
         self.second = LayerChoice(layers, label="second")
         self.join = InputChoice(2, 1, label="join")
-        self.head = nn.Linear(width, spec.classes)
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten())
+        self.head = nn.Linear(16 * width, spec.classes)
 
     def forward(self, x):
         a = self.first(torch.relu(self.stem(x)))
         b = self.second(torch.relu(a))
-        return self.head(self.join([a, b]).mean(dim=(2, 3)))
+        return self.head(self.pool(self.join([a, b])))
 
 
 def params(arch, width: int = 4, channels: int = 1, classes: int = 10) -> int:
     """How many parameters a :class:`Tiny` has, by the formulas of its layers."""
     layer = {"conv3": 9 * width * width + width, "conv1": width * width + width, "skip": 0}
-    fixed = 9 * channels * width + width + width * classes + classes
+    fixed = 9 * channels * width + 2 * width + 16 * width * classes + classes
     return fixed + layer[arch["first"]] + layer[arch["second"]]
 
 

@@ -11,11 +11,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from nasbench.budget import Budget
+from nasbench.engine.simulation import Simulation
 from nasbench.engine.strategies_bench import run_race, sampled_strategies
 from nasbench.engine.strategies_markdown import _verdict, markdown, sentence
 from nasbench.engine.strategies_report import curves, standings, to_json
 from nasbench.engine.tabular import run_table_search, text
 from nasbench.errors import UserError
+from nasbench.tabular.loading import load_table
 from tests.tabular.conftest import write_tables
 
 LAZY = '''\
@@ -169,10 +172,15 @@ def test_limits_are_kept(tables):
         ({"budget": "20 years"}, "--budget '20 years': must look like"),
         (
             {"limits": {"params": 70_000}},
-            "--max-params 70000: no architecture of this space keeps it: "
+            "--max-params 70000: no architecture of nas-bench-201 keeps it: "
             "the smallest possible has 73,306 parameters",
         ),
         ({"limits": {"latency_ms": 5}}, "--max-latency 5: on which device? allowed: edgegpu"),
+        (
+            {"limits": {"latency_ms": 1.05}, "device": "raspi4"},
+            "--max-latency 1.05: no architecture of nas-bench-201 keeps it: "
+            "the smallest possible has 2.00 ms",
+        ),
         ({"limits": {"latency_ms": 5}, "device": "tpu"}, "unknown device of nas-bench-201 'tpu'"),
     ],
 )
@@ -180,6 +188,21 @@ def test_what_does_not_fit_is_told(tables, changed, told):
     with pytest.raises(UserError) as refusal:
         search(tables, **changed)
     assert str(refusal.value).startswith(told)
+
+
+def test_limits_that_exclude_each_other_are_told(tables):
+    table = load_table("nas-bench-201", tables)
+    archs = list(table.domains.enumerate())
+    larger_is_faster = {
+        table.space.text(arch): 10 - table.costs(arch, "cifar10")["params"] / 1e6 for arch in archs
+    }
+    table.latencies = {"cifar10": larger_is_faster}
+    limits = {"params": 1e5, "latency_ms": 9.0}
+    told = (
+        "--max-params 100000, --max-latency 9: no architecture of nas-bench-201 keeps all of them"
+    )
+    with pytest.raises(UserError, match=told):
+        Simulation.of(table, None, "random", {}, Budget.parse("5"), limits)
 
 
 def race(data_dir: Path, *strategies: str, **changed: object):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from types import SimpleNamespace
 
 import nni.parameter_expressions as of_nni
 import numpy as np
@@ -59,6 +58,18 @@ def test_real_types_have_their_distribution(kind, values, distribution):
     assert stats.kstest(draws(one(kind, *values)), distribution.cdf).pvalue > 0.01
 
 
+class Drawn:
+    """A stream for NNI that gives one number only."""
+
+    def __init__(self, number: float) -> None:
+        self.number = number
+
+    def uniform(self, low: float, high: float) -> float:
+        return self.number
+
+    normal = uniform
+
+
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
@@ -73,10 +84,9 @@ def test_rounding_is_that_of_nni(kind, values):
     """NNI's own functions, fed with the number that the distribution would have drawn."""
     space, plain = one(kind, *values), one(kind[1:], *values[:2])
     for u in np.random.default_rng(1).random(200):
-        fed = SimpleNamespace(uniform=lambda *_: drawn, normal=lambda *_: drawn)
         value = plain.build(lambda _, parameter, u=u: parameter.at(u))["x"]
-        drawn = math.log(value) if "log" in kind else value
-        expected = getattr(of_nni, kind)(*values, fed)
+        drawn = Drawn(math.log(value) if "log" in kind else value)
+        expected = getattr(of_nni, kind)(*values, drawn)
         ours = space.build(lambda _, parameter, u=u: parameter.at(u))
         assert ours["x"] == pytest.approx(expected, abs=1e-12)
         space.check(ours)
@@ -176,7 +186,10 @@ GOOD = {"layer": {"_name": "conv", "kernel": 3, "act": {"_name": "relu"}}, "lr":
         ({"lr": math.nan}, "parameter lr=nan: not in"),
         ({"lrr": 1}, "unknown parameter 'lrr': did you mean lr"),
         ({"layer": "conv"}, "parameter layer='conv': must be an object with a _name"),
-        ({"layer": {"_name": "con"}}, "unknown option of parameter layer 'con': did you mean conv"),
+        (
+            {"layer": {"_name": "con"}},
+            "unknown option of parameter layer 'con': did you mean conv",
+        ),
         ({"layer": {"_name": "none", "kernel": 3}}, "unknown parameter 'layer.kernel'"),
         ({"layer": {"_name": "conv", "kernel": 3}}, "parameter layer.act: is missing"),
         (

@@ -5,10 +5,12 @@ Their randomness is a generator that takes a seed, so they run as they are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from nasbench.hpo.limits import at_least, one_of
+from nasbench.hpo.space import SearchSpace
 from nasbench.hpo.tuners.nni_base import NniTuner
 
 _LIARS = ("best", "worst", "mean", "none")
@@ -40,7 +42,15 @@ class TpeOptions:
         at_least(self, 0.001, "prior_weight", "gamma")
 
 
-class TpeTuner(NniTuner):
+class _FormattedTuner(NniTuner):
+    """One of those that share NNI's "formatted" search space."""
+
+    def __init__(self, space: SearchSpace, options: Any, seed: int, maximize: bool = True) -> None:
+        super().__init__(space, options, seed, maximize)
+        _mend(self._tuner.space)
+
+
+class TpeTuner(_FormattedTuner):
     """Tree of Parzen estimators (Bergstra et al., NeurIPS 2011), NNI's implementation."""
 
     Options = TpeOptions
@@ -54,7 +64,7 @@ class TpeTuner(NniTuner):
         return Tpe(optimize_mode=mode, seed=self.seed, tpe_args=arguments)
 
 
-class NniRandomTuner(NniTuner):
+class NniRandomTuner(_FormattedTuner):
     """Random search as NNI does it; a repeated point gives way to one of a grid."""
 
     def _make(self, mode: str) -> Any:
@@ -63,10 +73,26 @@ class NniRandomTuner(NniTuner):
         return RandomTuner(seed=self.seed)
 
 
-class NniGridTuner(NniTuner):
+class NniGridTuner(_FormattedTuner):
     """Grid search as NNI does it: the grid is refined again and again, without end."""
 
     def _make(self, mode: str) -> Any:
         from nni.algorithms.hpo.gridsearch_tuner import GridSearchTuner
 
         return GridSearchTuner()
+
+
+def _mend(formatted: dict[Any, Any]) -> None:
+    """Let NNI take choices that are nested twice.
+
+    It looks up what the outer choice has taken, and fails where that is itself not active.
+    """
+    from nni.common.hpo_utils import ParameterSpec
+
+    class Spec(ParameterSpec):  # type: ignore[misc]
+        def is_activated_in(self, partial_parameters: Mapping[Any, Any]) -> bool:
+            outer, option = self.key[:-2], self.key[-2:-1]
+            return not self.is_nested() or (partial_parameters.get(outer),) == option
+
+    for key, spec in formatted.items():
+        formatted[key] = Spec(*spec)

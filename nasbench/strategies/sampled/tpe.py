@@ -63,7 +63,8 @@ class TpeStrategy(OneByOneStrategy):
 
     def _begin(self) -> None:
         self._trials: list[Any] = []
-        self._study = self._study_of([])
+        self._storage = self._optuna.storages.InMemoryStorage()
+        self._study = self._optuna.create_study(storage=self._storage, direction="maximize")
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
@@ -81,12 +82,18 @@ class TpeStrategy(OneByOneStrategy):
         """Return a random architecture at the start, then a draw of optuna's sampler."""
         if len(self._trials) + len(pending) < self.options.startup:
             return self.domains.sample(stream)
-        study = self._study
-        if pending:
-            lie = min((trial.value for trial in self._trials), default=0.0)
-            lies = [self._trial(proposal.arch, lie) for proposal in pending]
-            study = self._study_of([*self._trials, *lies])
-        return self._draw(study, int(stream.integers(2**32)))
+        return self._draw(self._seen(pending), int(stream.integers(2**32)))
+
+    def _seen(self, pending: Sequence[Proposal]) -> Any:
+        """Return a study of what is known; a new one, for a study rereads its trials at times."""
+        if not pending:
+            name = self._study.study_name
+            return self._optuna.load_study(study_name=name, storage=self._storage)
+        lie = min((trial.value for trial in self._trials), default=0.0)
+        study = self._optuna.create_study(direction="maximize")
+        study.add_trials(self._trials)
+        study.add_trials([self._trial(proposal.arch, lie) for proposal in pending])
+        return study
 
     def _draw(self, study: Any, seed: int) -> Arch:
         trial = self._optuna.trial.create_trial(state=self._optuna.trial.TrialState.RUNNING)
@@ -117,8 +124,3 @@ class TpeStrategy(OneByOneStrategy):
         active = {label: kind for label, kind in self._open.items() if label in arch}
         params = {label: self.domains[label].options.index(arch[label]) for label in active}
         return self._optuna.trial.create_trial(params=params, distributions=active, value=score)
-
-    def _study_of(self, trials: Sequence[Any]) -> Any:
-        study = self._optuna.create_study(direction="maximize")
-        study.add_trials(trials)
-        return study
