@@ -19,7 +19,7 @@ from nasbench.space import DataSpec, InputChoice, LayerChoice, SearchSpace
 from nasbench.store.journal import Journal
 from nasbench.strategies.sampled.base import Proposal, SampledStrategy
 
-SMALL = {"limit_train": 120, "batch_size": 20, "epochs": 1, "device": "cpu"}
+SMALL = {"limit_train": 120, "batch_size": 10, "lr": 0.1, "epochs": 1, "device": "cpu"}
 TINY = "engine_parts:Tiny"
 LAYERS = ("conv3", "conv1", "skip")
 

@@ -31,7 +31,7 @@ def go_on(value: float) -> bool:
 
 
 def context(folder: Path, kind: type = SearchConfig, **options: Any) -> Context:
-    config = kind.from_layers({**SMALL, "lr": 0.1, "epochs": 5, **options})
+    config = kind.from_layers({**SMALL, "epochs": 5, **options})
     folder.mkdir(exist_ok=True)
     return Context.of(load_task(config, "digits"), config, 0.5, folder)
 
@@ -88,7 +88,7 @@ def test_the_context_holds_the_split_of_the_seed_and_no_test_image(tmp_path, mon
         assert (ours[0] == images.images.numpy()).all()
         assert (ours[1] == images.labels.numpy()).all()
     assert made.folder == str(tmp_path / "here")  # workers may stand elsewhere
-    assert made.config["batch_size"] == 20
+    assert made.config["batch_size"] == 10
     assert "strategy" not in made.config
 
 
@@ -125,7 +125,7 @@ def test_the_score_is_the_accuracy_on_the_validation_images(runner):
         runner.val, 7, seed=9, augmentation=runner.context.augmentation, train=False
     )
     assert accuracy(network, plain, Objective()) == measured.score
-    assert 0.2 < measured.score < 1
+    assert measured.score > 0.15  # chance is 0.1
 
 
 def test_key_and_seed_name_the_random_streams(tmp_path):
@@ -288,8 +288,8 @@ def test_it_goes_on_from_the_weights_of_another(parent):
     training = {"lr": 1e-12, "momentum": 0.0, "epochs": 1}
     parent(request("1", 1, training=training, parent="0", kept=True), go_on)
     ours, theirs = (state(parent, key)["unit"]["network"] for key in "10")
-    for name, value in theirs.items():
-        torch.testing.assert_close(ours[name], value)
+    for name, _ in Tiny.freeze(Arch(ARCH), parent.context.spec).named_parameters():
+        torch.testing.assert_close(ours[name], theirs[name])
     parent(request("2", 1, training=training, kept=True), go_on)
     alone = state(parent, "2")["unit"]["network"]
     assert not torch.allclose(alone["head.weight"], theirs["head.weight"])

@@ -10,6 +10,7 @@ from nasbench.strategies.sampled.nsga2 import Nsga2Options, Nsga2Strategy
 from nasbench.strategies.sampled.random import RandomStrategy
 from nasbench.strategies.sampled.reinforce import ReinforceStrategy
 from nasbench.strategies.sampled.successive_halving import SuccessiveHalvingStrategy
+from nasbench.strategies.sampled.tpe import TpeStrategy
 from nasbench.testing.problems import below, flat, nested
 from nasbench.testing.strategies import SampledStrategySuite
 
@@ -30,6 +31,11 @@ class TestEvolution(SampledStrategySuite):
 
 class TestLocalSearch(SampledStrategySuite):
     strategy = LocalSearchStrategy
+    learns = True
+
+
+class TestTpe(SampledStrategySuite):
+    strategy = TpeStrategy
     learns = True
 
 
