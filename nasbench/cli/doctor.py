@@ -23,6 +23,9 @@ PACKAGES = {
     "tensorboard": "curves for TensorBoard",
     "safetensors": "model.safetensors",
     "nni": "NNI's tuners",
+    "optuna": "the strategy tpe, optuna's tuners",
+    "matplotlib": "pictures of curves",
+    "ray": "--engine ray",
 }
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data lies.")]
 

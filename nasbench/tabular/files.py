@@ -13,7 +13,7 @@ from nasbench.data.locate import find, roots
 from nasbench.errors import UserError
 from nasbench.space import Domains, SearchSpace
 
-Columns = dict[str, tuple[str, ...]]
+Columns = dict[str, list[str]]
 
 
 def locate(
@@ -45,7 +45,7 @@ def locate(
 
 
 def read_columns(path: Path, wanted: Collection[str]) -> Columns:
-    """Return the columns of a CSV file by their names.
+    """Return the wanted columns of a CSV file by their names.
 
     Raises:
         UserError: it is no CSV, lacks a wanted column, or a line has too many or few fields.
@@ -62,7 +62,8 @@ def read_columns(path: Path, wanted: Collection[str]) -> Columns:
     for line, row in enumerate(rows, 1):
         if len(row) != len(header):
             raise UserError(f"{path} line {line}: has {len(row)} fields, not {len(header)}")
-    return dict(zip(header, zip(*rows[1:], strict=True), strict=True)) if len(rows) > 1 else {}
+    places = {name: header.index(name) for name in wanted}
+    return {name: [row[place] for row in rows[1:]] for name, place in places.items()}
 
 
 def numbers(
@@ -81,7 +82,7 @@ def numbers(
     """
     texts = columns[name]
     if empty:
-        texts = tuple(text or "nan" for text in texts)
+        texts = [text or "nan" for text in texts]
     try:
         found = np.array(texts, dtype=np.float64)
     except ValueError as error:

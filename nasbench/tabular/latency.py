@@ -33,7 +33,7 @@ def add_latencies(table: Table, device: str, data_dir: Path | None = None) -> No
     path = locate("HW-NAS-Bench", FILES, data_dir=data_dir)
     wanted = {dataset: f"{prefix}_{device}_latency" for dataset, prefix in PREFIXES.items()}
     columns = read_columns(path, ["arch_str", *wanted.values()])
-    texts = columns.get("arch_str", ())
+    texts = columns["arch_str"]
     check_complete(path, table.space, table.domains, set(texts))
     table.latencies = {
         dataset: _by_text(texts, numbers(path, columns, name).tolist())
@@ -41,5 +41,5 @@ def add_latencies(table: Table, device: str, data_dir: Path | None = None) -> No
     }
 
 
-def _by_text(texts: tuple[str, ...], values: list[float]) -> Mapping[str, float]:
+def _by_text(texts: list[str], values: list[float]) -> Mapping[str, float]:
     return dict(zip(texts, values, strict=True))

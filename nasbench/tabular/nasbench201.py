@@ -59,7 +59,7 @@ class Csv201(Table):
         wanted = [f"{prefix}_{name}" for prefix in PREFIXES.values() for name in per_dataset]
         columns = read_columns(path, ["arch_str", *wanted, *sizes, time])
         self.path = path
-        self._rows = {text: row for row, text in enumerate(columns.get("arch_str", ()))}
+        self._rows = {text: row for row, text in enumerate(columns["arch_str"])}
         if len(self._rows) < self.domains.size:
             check_complete(path, self.space, self.domains, self._rows)
         self._short, self._tests, self._long, self._ends = {}, {}, {}, {}
@@ -145,7 +145,7 @@ def _each_training(
     """
     texts = columns[name]
     sizes = [text.count(";") + 1 for text in texts]
-    every = numbers(path, {name: tuple(";".join(texts).split(";"))}, name)
+    every = numbers(path, {name: ";".join(texts).split(";")}, name)
     return _shares(path, name, every), np.cumsum([0, *sizes])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -33,5 +34,11 @@ def processes(jobs: int) -> Iterator[Mapper]:
     if jobs == 1:
         yield map
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_leave_signals) as pool:
         yield partial(pool.map, chunksize=CHUNK)
+
+
+def _leave_signals() -> None:
+    """Leave an interrupt from the keyboard to the process that asks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

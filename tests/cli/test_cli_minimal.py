@@ -13,7 +13,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 ABSENT = (
-    "nni", "torchvision", "graphviz", "pygraphviz", "tensorboard", "sklearn", "safetensors", "PIL"
+    "nni", "torchvision", "graphviz", "pygraphviz", "tensorboard", "sklearn", "safetensors", "PIL",
+    "optuna", "matplotlib", "ray",
 )  # fmt: skip
 
 WITHOUT_TORCH = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from nni_trials import EXAMPLE, assert_gone, score, script, v1, v2, wait_for
 
 from nasbench.errors import UserError
-from nasbench.hpo.nni_experiment import server
+from nasbench.hpo.nni_experiment import rest, server
 from nasbench.hpo.nni_experiment.command import TrialCommand
 from nasbench.hpo.nni_experiment.config import read
 from nasbench.hpo.nni_experiment.manager import _content, run_with_nni
@@ -48,13 +49,25 @@ def _run(path: Path, timeout: float | None = None, **options):
 @pytest.mark.parametrize("write", [v1, v2])
 def test_nnis_own_example_style_runs_unchanged_and_all_pairs_are_right(tmp_path, home, write):
     script(tmp_path, EXAMPLE, quick=False)
-    results = _run(write(tmp_path))
+    table: list = []
+    page = []
+
+    def look() -> bool:
+        table[:] = rest.call("GET", f"{page[0]}/api/v1/nni/trial-jobs") or table
+        return False
+
+    results = _run(write(tmp_path), announce=page.append, stopped=look)
     assert [result.number for result in results] == list(range(6))
     for result in results:
         assert result.error is None
         assert result.final == score(result.parameters)
         assert result.intermediate == (result.parameters["x"], result.parameters["x"] + 1)
     assert len({result.final for result in results}) == 6
+    done = [job for job in table if "finalMetricData" in job]
+    assert done
+    for job in done:  # NNI's own table, which its web page shows
+        (given,) = (json.loads(text)["parameter_id"] for text in job["hyperParameters"])
+        assert [int(metric["parameterId"]) for metric in job["finalMetricData"]] == [given]
     assert not (home / "nni-experiments").exists()
 
 

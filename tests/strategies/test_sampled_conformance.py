@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nasbench.catalog import STRATEGIES
+from nasbench.strategies.sampled.bananas import BananasOptions, BananasStrategy
 from nasbench.strategies.sampled.evolution import EvolutionStrategy
 from nasbench.strategies.sampled.grid import GridStrategy
 from nasbench.strategies.sampled.hyperband import HyperbandStrategy
@@ -44,6 +46,12 @@ class TestReinforce(SampledStrategySuite):
     learns = True
 
 
+class TestBananas(SampledStrategySuite):
+    strategy = BananasStrategy
+    options = BananasOptions(ensemble=3, candidates=30, refit=20)
+    learns = True
+
+
 class TestSuccessiveHalving(SampledStrategySuite):
     strategy = SuccessiveHalvingStrategy
 
@@ -56,6 +64,13 @@ class TestNsga2(SampledStrategySuite):
     strategy = Nsga2Strategy
     options = Nsga2Options(population=10)
     learns = True
+
+
+def test_every_strategy_of_the_catalog_is_here():
+    sampled = {e.target for e in STRATEGIES.values() if ".strategies.sampled." in e.target}
+    here = [s for s in SampledStrategySuite.__subclasses__() if s.__module__ == __name__]
+    assert {f"{s.strategy.__module__}:{s.strategy.__name__}" for s in here} == sampled
+    assert len(here) == len(sampled) == 10
 
 
 def test_the_suites_problems_are_as_large_as_it_says():

@@ -7,9 +7,11 @@ HOST = "127.0.0.1"
 # 1. The web page takes commands from anyone who reaches it: it listens on this machine alone.
 # 2. The manager's notes about all experiments go to another home than the user's.
 # 3. The standard input is a pipe of ours, which ends when we do, even by SIGKILL: stop then.
-# 4. On a busy machine the tuner needs more than the 10 seconds that it is given to start, and
-#    where it cannot start at all, nobody needs to wait.
-# 5. A trial that finds no free GPU is tried again at once, for ever, and the manager never comes
+# 4. On a busy machine the tuner needs more than the 10 seconds that it is given to start. Without
+#    a tuner the manager waits for ever: stop.
+# 5. NNI 3.0 gives parameters to whichever trial asks first, and books them for another. Its tables
+#    are wrong then, and its TPE crashes. A trial whose id is known beforehand gets its own.
+# 6. A trial that finds no free GPU is tried again at once, for ever, and the manager never comes
 #    to anything else: try again in a second.
 SCRIPT = f"""
 const net = require("net"), os = require("os"), processes = require("child_process");
@@ -35,22 +37,39 @@ const spawn = processes.spawn;
 processes.spawn = (command, words, ...rest) => {{
   const child = spawn(command, words, ...rest);
   if (Array.isArray(words) && words.includes("--exp_params"))
-    child.on("exit", (status) => status && stop());
+    child.on("exit", stop);
   return child;
 }};
 
+const wait = () => new Promise((done) => later(done, 1000));
+const mend = {{
+  V3asV1(service) {{
+    const submit = service.submitTrialJob;
+    service.submitTrialJob = async function (form) {{
+      await this.startDeferred.promise;
+      const id = require("crypto").randomUUID().slice(0, 8);
+      return submit.call(this, {{ id, envId: this.schedule(), ...form }});
+    }};
+  }},
+  LocalTrainingServiceV3(service) {{
+    const create = service.createTrial;
+    service.createTrial = async function (...trial) {{
+      for (;;) {{
+        const id = await create.apply(this, trial);
+        if (id !== null) return id;
+        await wait();
+      }}
+    }};
+  }},
+}};
 const modules = require("module"), load = modules._load;
 modules._load = function (...request) {{
-  const loaded = load.apply(this, request), service = loaded && loaded.LocalTrainingServiceV3;
-  if (service && !service.patient) {{
-    const create = service.prototype.createTrial;
-    service.patient = true;
-    service.prototype.createTrial = async function (...trial) {{
-      const id = await create.apply(this, trial);
-      if (id === null) await new Promise((done) => later(done, 1000));
-      return id;
-    }};
-  }}
+  const loaded = load.apply(this, request);
+  for (const name of Object.keys(mend))
+    if (loaded && loaded[name]) {{
+      mend[name](loaded[name].prototype);
+      delete mend[name];
+    }}
   return loaded;
 }};
 """

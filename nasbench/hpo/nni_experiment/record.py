@@ -1,8 +1,8 @@
 """One trial under NNI's manager: ``python -m nasbench.hpo.nni_experiment.record COMMAND.json``.
 
-NNI 3.0 gives parameters to whichever trial asks first, and notes them for the trial that was
-meant to ask; with several trials at once its tables and its web page pair results with the wrong
-parameters. So each trial writes down by itself what it was given and what came of it.
+NNI 3.0 gives parameters to whichever trial asks first, and books them for the trial that was
+meant to ask; with several trials at once its tables pair results with the wrong parameters. So
+each trial writes down by itself what it was given and what came of it, whatever NNI's tables say.
 """
 
 from __future__ import annotations

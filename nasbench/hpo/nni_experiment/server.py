@@ -79,7 +79,7 @@ class NniServer:
 
     def _failed(self, reason: str) -> UserError:
         log = self._folder / "manager.log"
-        said = _last_error(log, self._folder / ID / "log" / "nnimanager.log")
+        said = _last_error(log, self._folder / ID / "log")
         return UserError(f"NNI's manager failed: {said or reason}; its log is {log}")
 
     def _wait_until_up(self) -> None:
@@ -128,14 +128,16 @@ def _free(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _last_error(printed: Path, log: Path) -> str | None:
-    """Return the last error that was printed, as by the tuner, or else the last in NNI's log."""
-    for path, error in (
-        (printed, r"^[\w.]+(?:Error|Exception)\b.*"),
-        (log, r"\] ERROR \(\w+\) (.*)"),
+def _last_error(printed: Path, logs: Path) -> str | None:
+    """Return the last error that the tuner printed or logged, or else the manager's last one."""
+    python = r"^[\w.]+(?:Error|Exception)\b.*"
+    for path, pattern in (
+        (printed, python),
+        (logs / "dispatcher.log", python),
+        (logs / "nnimanager.log", r"\] ERROR \(\w+\) (.*)"),
     ):
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        if found := re.findall(error, text, re.MULTILINE):
+        if found := re.findall(pattern, text, re.MULTILINE):
             return str(found[-1])
     return None
 

@@ -40,7 +40,7 @@ class GridTuner(Tuner):
         """Return the next point; ``None`` after the last one."""
         params = next(self._rest, None)
         self.exhausted = params is None
-        return params
+        return copy.deepcopy(params)
 
 
 def _points(parameters: Sequence[tuple[str, Parameter]], points: int) -> Iterator[Params]:
@@ -58,7 +58,7 @@ def _levels(parameter: Parameter, points: int) -> Iterator[Any]:
     if not isinstance(parameter, Choice):
         yield from parameter.levels(points)
     elif parameter.inner is None:
-        yield from copy.deepcopy(parameter.options)
+        yield from parameter.options
     else:
         for option, inner in zip(parameter.options, parameter.inner, strict=True):
             for chosen in _points([*inner.items()], points):

@@ -45,7 +45,7 @@ class OptunaTuner(Tuner):
         direction = "maximize" if maximize else "minimize"
         self._study = optuna.create_study(sampler=sampler, direction=direction)
         self._failed = optuna.trial.TrialState.FAIL
-        self._trials: dict[int, Any] = {}
+        self._trials: dict[int, tuple[Any, str]] = {}  # optuna's trial, and the point as a text
         self._scores: dict[str, float | None] = {}  # of every point suggested so far
 
     @abstractmethod
@@ -55,30 +55,32 @@ class OptunaTuner(Tuner):
     def suggest(self, number: int) -> Params | None:
         """Return a point; ``None`` where all are known.
 
-        A sampler that comes back to a known point is told its score again and asked for another.
+        A sampler that comes back to a known point is told its score again and asked for another;
+        one that has settled may repeat itself in the end.
         """
         self.exhausted = len(self._scores) == self.space.size
         if self.exhausted:
             return None
         trial, params = self._ask()
         for _ in range(_TRIES):
-            text = text_of(params)
-            if text not in self._scores:
+            if text_of(params) not in self._scores:
                 break
-            self._tell(trial, self._scores[text])
+            self._tell(trial, self._scores[text_of(params)])
             trial, params = self._ask()
-        self._trials[number] = trial
+        self._trials[number] = (trial, text_of(params))
         self._scores.setdefault(text_of(params))
         return params
 
     def learn(self, number: int, params: Params, score: float) -> None:
         """Hand the score to optuna."""
-        self._scores[text_of(params)] = score
-        self._tell(self._trials.pop(number), score)
+        trial, text = self._trials.pop(number)
+        self._scores[text] = score
+        self._tell(trial, score)
 
     def fail(self, number: int, params: Params) -> None:
         """Tell optuna of the failure, which its samplers leave out."""
-        self._tell(self._trials.pop(number), None)
+        trial, _ = self._trials.pop(number)
+        self._tell(trial, None)
 
     def _tell(self, trial: Any, score: float | None) -> None:
         if score is None:

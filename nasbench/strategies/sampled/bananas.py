@@ -1,0 +1,115 @@
+"""BANANAS: an ensemble predicts, Thompson sampling chooses (White et al., AAAI 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from nasbench.errors import UserError, unknown
+from nasbench.seeding import derive, generator
+from nasbench.space import Arch, Domains
+from nasbench.strategies.sampled.base import Proposal, Result, Setting
+from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
+from nasbench.strategies.sampled.paths import PathEncoding
+from nasbench.strategies.sampled.predictor import Ensemble
+
+
+@dataclass(frozen=True)
+class BananasOptions:
+    """Options of ``bananas``.
+
+    Attributes:
+        initial: random architectures before the first prediction.
+        refit: new results after which the ensemble is trained anew.
+        ensemble: predictors.
+        parents: of the best results, from whose mutations is chosen.
+        candidates: mutations among which is chosen.
+        encoding: ``one-hot``, or ``path``: the sequences of operations from the cell's input to
+            its output, for spaces whose labels are ``edge_TO_FROM``.
+    """
+
+    initial: int = 10
+    refit: int = 10
+    ensemble: int = 5
+    parents: int = 10
+    candidates: int = 100
+    encoding: str = "one-hot"
+
+    def __post_init__(self) -> None:
+        for name in ("initial", "refit", "ensemble", "parents", "candidates"):
+            if getattr(self, name) < 1:
+                raise UserError(f"-o {name}={getattr(self, name)}: must be at least 1")
+        if self.encoding not in ("one-hot", "path"):
+            raise unknown("-o encoding", self.encoding, ("one-hot", "path"))
+
+
+class BananasStrategy(OneByOneStrategy):
+    """Proposes the mutation of a good architecture whose sampled prediction is the best.
+
+    Each candidate's accuracy is drawn from a normal distribution with the ensemble's mean and
+    standard deviation, independently of the others (independent Thompson sampling).
+
+    Raises:
+        UserError: the space has no path encoding, and it is asked for.
+    """
+
+    Options = BananasOptions
+
+    def __init__(self, domains: Domains, options: BananasOptions, setting: Setting) -> None:
+        super().__init__(domains, options, setting)
+        self._encode: Any = domains.encode
+        if options.encoding == "path":
+            self._encode = PathEncoding(domains)
+        self._fitted: tuple[int, Ensemble] | None = None
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        self._fitted = None
+        super().load_state_dict(state)
+
+    def candidate(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
+        """Return a random architecture at first, then what the sampled predictions favour."""
+        good = [result for result in self.results if not result.failed]
+        if len(good) < self.options.initial or self.domains.size == 1:
+            return self.domains.sample(stream)
+        candidates = self._candidates(good, stream, self.known(pending))
+        if not candidates:
+            return self.domains.sample(stream)
+        predicted = self._ensemble(good).predict(self._encoded(candidates)).numpy()
+        drawn = stream.normal(predicted.mean(axis=0), predicted.std(axis=0))
+        return candidates[int(drawn.argmax())]
+
+    def _candidates(
+        self, good: Sequence[Result], stream: np.random.Generator, known: set[Arch]
+    ) -> list[Arch]:
+        """Return new mutations of the best that fit, in the order in which they were drawn."""
+        best = sorted(good, key=lambda result: -result.score)[: self.options.parents]
+        found: dict[Arch, None] = {}
+        for number in range(self.options.candidates):
+            parent = best[number % len(best)].arch
+            child = self.domains.mutate(parent, stream)
+            if child not in known and self.fits(child):
+                found[child] = None
+        return list(found)
+
+    def _ensemble(self, good: Sequence[Result]) -> Ensemble:
+        """Return the ensemble, trained on as many results as a multiple of ``refit`` allows."""
+        options = self.options
+        count = len(good) - (len(good) - options.initial) % options.refit
+        if self._fitted is None or self._fitted[0] != count:
+            part = good[:count]
+            x = self._encoded([result.arch for result in part])
+            y = torch.tensor([result.score for result in part], dtype=torch.float32)
+            # The seed of the initial weights is derived, so that a continued search has the same.
+            weights = generator(derive(self.setting.seed, "bananas"), count)
+            ensemble = Ensemble(options.ensemble, x.shape[1], weights)
+            ensemble.fit(x, y)
+            self._fitted = (count, ensemble)
+        return self._fitted[1]
+
+    def _encoded(self, archs: Sequence[Arch]) -> torch.Tensor:
+        return torch.from_numpy(np.stack([self._encode(arch) for arch in archs]))

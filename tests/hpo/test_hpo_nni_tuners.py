@@ -1,0 +1,143 @@
+"""NNI's tuners behind our interface do what they do in NNI's own hands."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hpo_tuners import EVERY_TYPE, NESTED, make, score
+from nni.algorithms.hpo.tpe_tuner import TpeTuner as NniTpe
+
+from nasbench.hpo import SearchSpace
+from nasbench.hpo.tuners.evolution import EvolutionOptions, EvolutionTuner
+from nasbench.hpo.tuners.nni_plain import TpeOptions, TpeTuner
+from nasbench.hpo.tuners.pbt import PbtOptions, PbtTuner
+
+FLAT = SearchSpace.of(
+    {
+        "lr": {"_type": "loguniform", "_value": [1e-4, 1.0]},
+        "depth": {"_type": "randint", "_value": [2, 7]},
+        "act": {"_type": "choice", "_value": ["relu", "tanh"]},
+    }
+)
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+@pytest.mark.parametrize("liar", ["best", "worst", "mean", "none"])
+def test_tpe_is_that_of_nni(maximize, liar):
+    tuner = TpeTuner(FLAT, TpeOptions(constant_liar_type=liar, n_startup_jobs=5), 7, maximize)
+    theirs = NniTpe(
+        "maximize" if maximize else "minimize",
+        7,
+        {"constant_liar_type": None if liar == "none" else liar, "n_startup_jobs": 5},
+    )
+    theirs.update_search_space(FLAT.content)
+    for number in range(0, 24, 2):
+        running = {n: tuner.suggest(n) for n in (number, number + 1)}
+        assert running == {n: pytest.approx(theirs.generate_parameters(n)) for n in running}
+        for n, params in running.items():
+            tuner.learn(n, params, score(params))
+            theirs.receive_trial_result(n, params, score(params))
+            theirs.trial_end(n, True)
+
+
+@pytest.mark.parametrize("name", ["tpe", "nni-random"])
+def test_choices_nested_twice_take_every_shape(name):
+    """NNI itself fails with a KeyError here."""
+    tuner, shapes = make(name, SearchSpace.of(NESTED)), set()
+    for number in range(40):
+        params = tuner.suggest(number)
+        layer = params["layer"]
+        shapes.add((layer["_name"], *layer.get("act", {})))
+        tuner.learn(number, params, score(params))
+    assert shapes == {("none",), ("conv", "_name"), ("conv", "_name", "slope")}
+
+
+def test_evolution_changes_one_parameter_of_a_member():
+    tuner = EvolutionTuner(SearchSpace.of(EVERY_TYPE), EvolutionOptions(8), 0)
+    tried = []
+    for number in range(40):
+        params = tuner.suggest(number)
+        if number >= 8:
+            nearest = min(sum(params[k] != old[k] for k in params) for old in tried)
+            assert nearest <= 1
+        tried.append(params)
+        tuner.learn(number, params, score(params))
+
+
+def test_evolution_waits_when_its_population_is_out():
+    tuner = EvolutionTuner(FLAT, EvolutionOptions(3), 0)
+    running = [tuner.suggest(number) for number in range(3)]
+    assert tuner.suggest(3) is None
+    assert not tuner.exhausted
+    tuner.learn(0, running[0], 1.0)
+    assert tuner.suggest(3) is not None
+
+
+def generation(tuner: PbtTuner, first: int, scores: list[float | None]) -> list[dict]:
+    """Run one generation; ``None`` fails."""
+    points = [tuner.suggest(first + i) for i in range(len(scores))]
+    assert tuner.suggest(first + len(scores)) is None
+    assert not tuner.exhausted
+    for i, (params, value) in enumerate(zip(points, scores, strict=True)):
+        if value is None:
+            tuner.fail(first + i, params)
+        else:
+            tuner.learn(first + i, params, value)
+    return points
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_pbt_replaces_the_worst_by_the_best(maximize):
+    """Jaderberg et al., truncation selection: the bottom 20 % copy one of the top 20 %."""
+    tuner = PbtTuner(FLAT, PbtOptions(population_size=5), 1, maximize)
+    sign = 1.0 if maximize else -1.0
+    first = generation(tuner, 0, [sign * value for value in (0.3, 0.9, 0.5, 0.1, 0.7)])
+    assert [tuner.parent(n) for n in range(5)] == [None] * 5
+    second = [tuner.suggest(n) for n in range(5, 10)]
+    parents = [tuner.parent(n) for n in range(5, 10)]
+    assert sorted(parents) == [0, 1, 1, 2, 4]  # trial 3 was the worst, trial 1 the best
+    for params, parent in zip(second, parents, strict=True):
+        if parent != 1:
+            assert params == first[parent]
+    kept, changed = sorted(
+        (p for p, parent in zip(second, parents, strict=True) if parent == 1),
+        key=lambda p: p != first[1],
+    )
+    assert kept == first[1]
+    assert changed != first[1]
+
+
+def test_pbt_continues_no_failed_trial():
+    tuner = PbtTuner(FLAT, PbtOptions(population_size=3), 0)
+    generation(tuner, 0, [0.1, 0.2, 0.3])
+    before = {n: tuner.parent(n) for n in range(3)}
+    generation(tuner, 3, [None, None, None])
+    middle = {n: tuner.parent(n) for n in range(3, 6)}
+    generation(tuner, 6, [0.1, 0.2, 0.3])
+    assert set(before.values()) == {None}
+    # All of the second generation failed: the third starts where the second started.
+    assert {tuner.parent(n) for n in range(6, 9)} <= set(middle.values()) <= {0, 1, 2}
+
+
+def test_pbt_keeps_in_range_while_it_perturbs():
+    space = SearchSpace.of({k: v for k, v in EVERY_TYPE.items()})
+    tuner = PbtTuner(space, PbtOptions(4, factor=1.0, resample_probability=0.0, fraction=0.5), 0)
+    seen = set()
+    for number in range(200):
+        params = tuner.suggest(number)
+        space.check(params)
+        assert not any(name.endswith("checkpoint_dir") for name in params)
+        seen.add(str(params))
+        tuner.learn(number, params, score(params))
+    assert len(seen) > 20
+
+
+def test_a_generation_follows_from_the_seed():
+    def parents(seed: int) -> list:
+        tuner = PbtTuner(FLAT, PbtOptions(population_size=10), seed)
+        for g in range(4):
+            generation(tuner, 10 * g, list(itertools.islice(itertools.cycle([0.2, 0.9, 0.4]), 10)))
+        return [tuner.parent(n) for n in range(40)]
+
+    assert parents(1) == parents(1) != parents(2)
