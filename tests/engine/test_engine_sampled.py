@@ -273,7 +273,7 @@ def test_a_search_whose_only_trial_fails(out):
 
 
 def test_nsga2_exports_its_front(out):
-    found = search("nsga2", out, budget="12", epochs=2)
+    found = search("nsga2", out, budget="12", epochs=3, seed=4)
     trials = new_trainings(found.folder.path)
     points = {(t["costs"]["params"], -t["score"]) for t in trials}
     best = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -43,6 +44,12 @@ def _run(path: Path, timeout: float | None = None, **options):
     experiment = read(path)
     command = TrialCommand.of(experiment, path.parent / "run" / "trials", timeout)
     return run_with_nni(experiment, command, path.parent / "run" / "nni", port=0, **options)
+
+
+def _process(*which: str) -> int:
+    """The one process that ``pgrep`` finds."""
+    (found,) = subprocess.run(["pgrep", *which], capture_output=True, text=True).stdout.split()
+    return int(found)
 
 
 @pytest.mark.slow
@@ -88,7 +95,7 @@ report("FINAL", parameters["x"])
 
     def look(page: str) -> None:
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        seen.append(b"NNI" in direct.open(page, timeout=60).read())
+        seen.append(b"Neural Network Intelligence" in direct.open(page, timeout=60).read())
         port = int(page.rpartition(":")[2])
         with socket.socket() as elsewhere:  # served by whoever listens on all interfaces
             seen.append(elsewhere.connect_ex(("127.0.0.2", port)) != 0)
@@ -143,12 +150,27 @@ run_with_nni(experiment, TrialCommand.of(experiment, folder / "trials"), folder 
 """
     process = subprocess.Popen([sys.executable, "-c", program])
     trial = int(wait_for(tmp_path / "pid"))
-    listed = ["pgrep", "-f", f"experiments-directory {tmp_path}/nni"]
-    (manager,) = subprocess.run(listed, capture_output=True, text=True).stdout.split()
+    manager = _process("-f", f"experiments-directory {tmp_path}/nni")
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert_gone(trial)
-    assert_gone(int(manager))
+    assert_gone(manager)
+
+
+@pytest.mark.slow
+def test_a_tuner_that_dies_ends_the_experiment(tmp_path, home):
+    script(tmp_path, "Path('pid').write_text(str(os.getpid())); time.sleep(600)")
+
+    def kill() -> bool:
+        if (tmp_path / "pid").exists() and not (tmp_path / "killed").exists():
+            (tmp_path / "killed").touch()
+            manager = _process("-f", f"experiments-directory {tmp_path}/run/nni")
+            os.kill(_process("-n", "-g", str(manager), "-f", "exp_params"), signal.SIGKILL)
+        return False
+
+    with pytest.raises(UserError, match=r"^NNI's manager failed: .*; its log is /.*manager\.log$"):
+        _run(v1(tmp_path, trialConcurrency=1), stopped=kill)
+    assert_gone(int((tmp_path / "pid").read_text()))
 
 
 def test_a_port_that_is_taken(tmp_path):
