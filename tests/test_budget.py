@@ -59,4 +59,6 @@ def test_a_budget_is_spent_when_its_own_count_reaches_it(text, spent):
     assert budget.spent(*spent)
     assert not budget.spent(*(count * 2.99 / 3 for count in spent))
     others = (9, 9, 9.0)
-    assert not budget.spent(*(0 if own else other for own, other in zip(spent, others, strict=True)))
+    assert not budget.spent(
+        *(0 if own else other for own, other in zip(spent, others, strict=True))
+    )

@@ -230,6 +230,6 @@ def told(folder: Path, kind: str | None = None) -> list[dict]:
 
 def new_trainings(folder: Path) -> list[dict]:
     """The trials that were trained, and not answered from memory."""
-    return [trial for trial in Journal(folder / "journal.jsonl").events("trial") if not trial["known"]]
-
-
+    return [
+        trial for trial in Journal(folder / "journal.jsonl").events("trial") if not trial["known"]
+    ]

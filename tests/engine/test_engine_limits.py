@@ -227,5 +227,3 @@ def test_processes_that_do_not_lead_write_nothing(tmp_path):
     arch = tiny.domains.completed({})
     assert noted(lambda arch, name: 2.0, tiny.domains, running)(arch, "latency_ms") == 2.0
     assert journal.events() == []
-
-

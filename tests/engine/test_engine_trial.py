@@ -121,9 +121,7 @@ def test_the_score_is_the_accuracy_on_the_validation_images(runner):
     measured = runner(request(kept=True), go_on)
     network = Tiny.freeze(Arch(ARCH), runner.context.spec)
     network.load_state_dict(state(runner)["unit"]["network"])
-    plain = Batches(
-        runner.val, 7, seed=9, augmentation=runner.context.augmentation, train=False
-    )
+    plain = Batches(runner.val, 7, seed=9, augmentation=runner.context.augmentation, train=False)
     assert accuracy(network, plain, Objective()) == measured.score
     assert measured.score > 0.15  # chance is 0.1
 

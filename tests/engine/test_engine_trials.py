@@ -217,9 +217,7 @@ def test_in_this_process_the_training_itself_answers_the_signal():
 
     line = Line([(1, 1, 1.0)])
     with pytest.raises(Stopped, match="in epoch 1"):
-        trials.run(
-            line, InlineExecutor(stops, line.judge), Budget.parse("1"), Spent(), session
-        )
+        trials.run(line, InlineExecutor(stops, line.judge), Budget.parse("1"), Spent(), session)
     assert line.ended == []
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import yaml
 
+from nasbench.hpo.nni_experiment.command import TrialCommand
+from nasbench.hpo.nni_experiment.experiment import Experiment
+
 # The style of NNI's own examples.
 EXAMPLE = """
 import nni
@@ -96,6 +99,12 @@ def _write(folder: Path, content: dict[str, Any]) -> Path:
     path = folder / "config.yml"
     path.write_text(yaml.safe_dump({k: v for k, v in content.items() if v is not None}))
     return path
+
+
+def trial_command(experiment: Experiment, folder: Path, **options: Any) -> TrialCommand:
+    """How to run the trials of an experiment, in folders under ``folder``."""
+    code_dir = str(experiment.code_dir)
+    return TrialCommand(experiment.command, code_dir, str(folder), experiment.gpus, **options)
 
 
 def wait_for(path: Path, seconds: float = 60.0) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nni_trials import EXAMPLE, assert_gone, score, script, v1, v2, wait_for
+from nni_trials import EXAMPLE, assert_gone, score, script, trial_command, v1, v2, wait_for
 
 from nasbench.errors import UserError
 from nasbench.hpo.nni_experiment.command import TrialCommand, setup
@@ -50,7 +50,7 @@ def _failure(folder: Path, text: str, **options) -> str:
 @pytest.mark.parametrize("write", [v1, v2])
 def test_nnis_own_example_style_runs_unchanged(tmp_path, write):
     script(tmp_path, EXAMPLE, quick=False)
-    command = TrialCommand.of(read(write(tmp_path)), tmp_path / "run")
+    command = trial_command(read(write(tmp_path)), tmp_path / "run")
     reported = []
     work = setup(pickle.loads(pickle.dumps(command)))
     value = work({"number": 3, "parameters": PARAMETERS}, lambda v: reported.append(v) or True)
@@ -239,9 +239,3 @@ def test_a_record_is_read_once_it_is_whole(tmp_path):
     assert metrics.new() == []
     path.write_bytes(record + record)
     assert [metric.value for metric in metrics.new()] == [0.5]
-
-
-def test_the_timeout_of_the_file_holds_unless_there_is_another(tmp_path):
-    experiment = read(v2(tmp_path, maxTrialDuration="10m"))
-    assert TrialCommand.of(experiment, tmp_path).timeout == 600.0
-    assert TrialCommand.of(experiment, tmp_path, timeout=5.0).timeout == 5.0

@@ -14,11 +14,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from nni_trials import EXAMPLE, assert_gone, score, script, v1, v2, wait_for
+from nni_trials import EXAMPLE, assert_gone, score, script, trial_command, v1, v2, wait_for
 
 from nasbench.errors import UserError
 from nasbench.hpo.nni_experiment import rest, server
-from nasbench.hpo.nni_experiment.command import TrialCommand
 from nasbench.hpo.nni_experiment.config import read
 from nasbench.hpo.nni_experiment.manager import _content, run_with_nni
 from nasbench.hpo.nni_experiment.server import NniServer
@@ -42,7 +41,7 @@ def home(tmp_path, monkeypatch) -> Path:
 
 def _run(path: Path, timeout: float | None = None, **options):
     experiment = read(path)
-    command = TrialCommand.of(experiment, path.parent / "run" / "trials", timeout)
+    command = trial_command(experiment, path.parent / "run" / "trials", timeout=timeout)
     return run_with_nni(experiment, command, path.parent / "run" / "nni", port=0, **options)
 
 
@@ -144,9 +143,9 @@ from pathlib import Path
 from nasbench.hpo.nni_experiment.command import TrialCommand
 from nasbench.hpo.nni_experiment.config import read
 from nasbench.hpo.nni_experiment.manager import run_with_nni
-experiment = read(Path({str(path)!r}))
-folder = Path({str(tmp_path)!r})
-run_with_nni(experiment, TrialCommand.of(experiment, folder / "trials"), folder / "nni", port=0)
+experiment, folder = read(Path({str(path)!r})), {str(tmp_path)!r}
+command = TrialCommand(experiment.command, folder, folder + "/trials")
+run_with_nni(experiment, command, Path(folder, "nni"), port=0)
 """
     process = subprocess.Popen([sys.executable, "-c", program])
     trial = int(wait_for(tmp_path / "pid"))

@@ -1,6 +1,6 @@
-"""The tuner and the assessor that an experiment file names, out of those of NNI 3.0.
+"""The tuner and the assessor that an experiment file names, out of all of NNI 3.0.
 
-From ``nni/runtime/default_config/builtin_algorithms.yml``; NNI does not heed upper and lower case.
+Which of them run here is for :mod:`nasbench.hpo.names` to say; NNI's own manager may run others.
 """
 
 from __future__ import annotations
@@ -9,31 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasbench.errors import unknown
+from nasbench.hpo.names import ASSESSORS, TUNERS, UNAVAILABLE
 from nasbench.hpo.nni_experiment.section import Section
 
-_TUNERS = (
-    "TPE",
-    "TPE_legacy",
-    "Random",
-    "Anneal",
-    "Evolution",
-    "Batch",
-    "GridSearch",
-    "NetworkMorphism",
-    "Metis",
-    "GP",
-    "PBT",
-    "RegularizedEvolutionTuner",
-    "DNGO",
-    "SMAC",
-    "PPO",
-    "Hyperband",
-    "BOHB",
-)
 _ALLOWED = {
-    "tuner": _TUNERS,
+    "tuner": (*TUNERS, *UNAVAILABLE),
     "advisor": ("Hyperband", "BOHB"),  # v2 calls them tuners too
-    "assessor": ("Medianstop", "Curvefitting"),
+    "assessor": tuple(ASSESSORS),
 }
 _ALIASES = {
     f"{name}Tuner".lower(): name for name in ("PPO", "Batch", "Metis", "GP", "PBT", "DNGO")

@@ -14,9 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from nasbench.hpo.nni_experiment.experiment import Experiment
 from nasbench.hpo.nni_experiment.group import POLL, Group
 from nasbench.hpo.nni_experiment.outcome import Outcome
 from nasbench.hpo.nni_experiment.protocol import (
@@ -50,23 +49,6 @@ class TrialCommand:
     gpus: int | None = None
     timeout: float | None = None
     experiment: str = "nasbench"
-
-    @classmethod
-    def of(cls, experiment: Experiment, folder: Path, timeout: float | None = None) -> Self:
-        """Return how to run the trials of ``experiment``.
-
-        Args:
-            experiment: as the file describes it.
-            folder: gets a folder for each trial.
-            timeout: seconds that a trial may take, instead of what the file says.
-        """
-        return cls(
-            experiment.command,
-            str(experiment.code_dir),
-            str(folder.absolute()),
-            experiment.gpus,
-            timeout or experiment.trial_seconds,
-        )
 
 
 def setup(context: TrialCommand) -> Work:

@@ -64,7 +64,7 @@ class NniServer:
         try:
             return rest.call(method, f"{self.page}/api/v1/nni/{path}", content)
         except OSError as error:
-            raise self._failed(str(error)) from error
+            raise self._failed(f"it does not answer ({error})") from error
 
     def status(self) -> str:
         """Return the manager's status, for example ``RUNNING`` or ``DONE``.
