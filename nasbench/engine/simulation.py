@@ -11,7 +11,6 @@ from nasbench.budget import Budget
 from nasbench.engine.limits import FLAGS, WORDS, Limits
 from nasbench.errors import UserError
 from nasbench.optional import require
-from nasbench.space import Arch
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.tabular.base import Table
 from nasbench.tabular.latency import DEVICES
@@ -20,10 +19,9 @@ from nasbench.tabular.simulate import Trace, simulate
 
 @dataclass(frozen=True)
 class Simulation:
-    """A strategy's search on a table, to be called with a seed, in any process.
+    """What is searched, how, and for how long.
 
     Attributes:
-        table: what is asked.
         dataset: one of the table's.
         strategy: its name in the catalog, ``file.py:Class`` or ``module:Class``.
         options: the strategy's own, all of them.
@@ -31,7 +29,6 @@ class Simulation:
         limits: cost to its largest allowed value.
     """
 
-    table: Table
     dataset: str
     strategy: str
     options: Mapping[str, Any]
@@ -69,58 +66,54 @@ class Simulation:
             raise UserError(
                 f"--budget {budget}: {table.name} knows no training times: allowed: trials, epochs"
             )
-        found = cls(table, dataset, strategy, asdict(kind.Options(**own)), budget, limits)
-        found._check_limits()
+        found = cls(dataset, strategy, asdict(kind.Options(**own)), budget, limits)
+        found._check_limits(table)
         return found
 
-    def __call__(self, seed: int) -> Trace:
-        """Run the search, in one thread.
+    def run(self, table: Table, seed: int) -> Trace:
+        """Search once, in one thread.
 
         Raises:
             UserError: the strategy refuses.
         """
         kind = sampled(self.strategy)
-        costs = Limits(self.limits, self.cost)
+        limits = Limits(self.limits, lambda arch, name: table.costs(arch, self.dataset)[name])
         # Several processes with several threads each would wait for one another's cores; and
         # sums do not depend on the number of cores then.
         with require("threadpoolctl", "simulating searches").threadpool_limits(limits=1):
             return simulate(
-                self.table,
+                table,
                 self.dataset,
                 kind,
                 kind.Options(**self.options),
                 seed,
                 self.budget,
-                costs.violation if self.limits else None,
+                limits.violation if self.limits else None,
             )
 
-    def cost(self, arch: Arch, name: str) -> float:
-        """Return one cost of ``arch``."""
-        return self.table.costs(arch, self.dataset)[name]
-
-    def _check_limits(self) -> None:
-        if "latency_ms" in self.limits and not self.table.latencies:
+    def _check_limits(self, table: Table) -> None:
+        if "latency_ms" in self.limits and not table.latencies:
             raise UserError(
                 f"{FLAGS['latency_ms']} {self.limits['latency_ms']:g}: on which device? "
                 f"allowed: {', '.join(DEVICES)}"
             )
         if self.limits:
-            self._check_possible()
+            self._check_possible(table)
 
-    def _check_possible(self) -> None:
+    def _check_possible(self, table: Table) -> None:
         """Raise unless some architecture keeps the limits; a table knows the costs of all."""
-        every = [self.table.costs(arch, self.dataset) for arch in self.table.domains.enumerate()]
+        every = [table.costs(arch, self.dataset) for arch in table.domains.enumerate()]
         for name, limit in self.limits.items():
             smallest = min(costs[name] for costs in every)
             if smallest > limit:
                 value = f"{smallest:,.2f}" if name == "latency_ms" else f"{smallest:,.0f}"
                 raise UserError(
-                    f"{FLAGS[name]} {limit:g}: no architecture of {self.table.name} keeps it: "
+                    f"{FLAGS[name]} {limit:g}: no architecture of {table.name} keeps it: "
                     f"the smallest possible has {value} {WORDS[name]}"
                 )
         if not any(all(c[name] <= limit for name, limit in self.limits.items()) for c in every):
             together = ", ".join(f"{FLAGS[name]} {limit:g}" for name, limit in self.limits.items())
-            raise UserError(f"{together}: no architecture of {self.table.name} keeps all of them")
+            raise UserError(f"{together}: no architecture of {table.name} keeps all of them")
 
 
 def sampled(name: str) -> type[SampledStrategy]:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from nasbench import catalog
 from nasbench.budget import Budget
+from nasbench.engine.seed_pool import SeedPool
 from nasbench.engine.simulation import Simulation, sampled
 from nasbench.errors import UserError
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.tabular.base import Table
 from nasbench.tabular.loading import load_table
-from nasbench.tabular.parallel import Mapper, processes
 from nasbench.tabular.simulate import Trace
 
 RIVAL = "random"
@@ -98,11 +98,11 @@ def run_race(
     found, limit = load_table(table, data_dir), Budget.parse(budget)
     simulations = [Simulation.of(found, dataset, name, {}, limit, {}) for name in names]
     entrants, refused = [], {}
-    with processes(jobs) as mapper:
+    with SeedPool(found, min(jobs, seeds)) as pool:
         for simulation in simulations:
             name = catalog.short(simulation.strategy)
             try:
-                entrants.append(_enter(simulation, range(seeds), mapper))
+                entrants.append(_enter(simulation, range(seeds), pool))
             except UserError as refusal:  # told in the report
                 refused[name] = str(refusal)
                 tell(f"{name} refuses: {refusal}")
@@ -123,8 +123,8 @@ def _random_first(names: Sequence[str]) -> list[str]:
     return sorted(dict.fromkeys(names), key=lambda name: name != RIVAL)
 
 
-def _enter(simulation: Simulation, seeds: Sequence[int], mapper: Mapper) -> Entrant:
+def _enter(simulation: Simulation, seeds: Sequence[int], pool: SeedPool) -> Entrant:
     """Run one strategy's searches."""
     start = time.perf_counter()
-    traces = list(mapper(simulation, seeds))
+    traces = pool.run(simulation, seeds)
     return Entrant(simulation, traces, time.perf_counter() - start)

@@ -11,13 +11,13 @@ import numpy as np
 
 from nasbench import catalog
 from nasbench.budget import Budget, Unit
+from nasbench.engine.seed_pool import SeedPool
 from nasbench.engine.simulation import Simulation
 from nasbench.report.quantities import duration
 from nasbench.report.statistics import bootstrap_band
 from nasbench.tabular.anytime import held, marks
 from nasbench.tabular.base import Table
 from nasbench.tabular.loading import load_table
-from nasbench.tabular.parallel import processes
 from nasbench.tabular.simulate import Trace
 
 QUARTERS = (0.25, 0.5, 0.75, 1.0)
@@ -49,10 +49,12 @@ class TableReport:
     """Searches of several seeds on a table.
 
     Attributes:
+        table: what was asked.
         simulation: what was run.
         traces: the searches, one for each seed.
     """
 
+    table: Table
     simulation: Simulation
     traces: Sequence[Trace]
 
@@ -72,15 +74,15 @@ class TableReport:
         """Return the report as plain values; accuracies in [0, 1]."""
         simulation = self.simulation
         return {
-            "table": simulation.table.name,
+            "table": self.table.name,
             "dataset": simulation.dataset,
             "strategy": catalog.short(simulation.strategy),
             "options": dict(simulation.options),
             "budget": str(simulation.budget),
             "limits": dict(simulation.limits),
-            "note": simulation.table.note,
+            "note": self.table.note,
             "points": [_plain(vars(point)) for point in self.points()],
-            "chosen": [_chosen(simulation.table, trace) for trace in self.traces],
+            "chosen": [_chosen(self.table, trace) for trace in self.traces],
         }
 
 
@@ -117,14 +119,14 @@ def run_table_search(
     """
     found = load_table(table, data_dir, device)
     simulation = Simulation.of(found, dataset, strategy, options, Budget.parse(budget), limits)
-    with processes(min(jobs, seeds)) as mapper:
-        traces = list(mapper(simulation, range(first_seed, first_seed + seeds)))
-    return TableReport(simulation, traces)
+    with SeedPool(found, min(jobs, seeds)) as pool:
+        traces = pool.run(simulation, range(first_seed, first_seed + seeds))
+    return TableReport(found, simulation, traces)
 
 
 def text(report: TableReport) -> str:
     """Return the report as a table for people; accuracies in percent."""
-    simulation, table = report.simulation, report.simulation.table
+    simulation, table = report.simulation, report.table
     seeds = f"{len(report.traces)} seed{'s' if len(report.traces) > 1 else ''}"
     strategy = catalog.short(simulation.strategy)
     rows = [_row(point, simulation.budget.unit) for point in report.points()]

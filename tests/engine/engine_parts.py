@@ -1,4 +1,4 @@
-"""Spaces, strategies, tuners and assessors of the tests; workers import this module by its name."""
+"""Spaces, strategies, tuners and assessors of the tests; workers import it by its name."""
 
 from __future__ import annotations
 

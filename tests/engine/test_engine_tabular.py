@@ -153,7 +153,7 @@ def test_a_budget_in_seconds_and_a_table_without_times(tables):
 def test_limits_are_kept(tables):
     limits = {"params": 400_000, "latency_ms": 20.5}
     report = search(tables, limits=limits, device="edgegpu")
-    table = report.simulation.table
+    table = report.table
     for trace in report.traces:
         for arch in trace.archs:
             costs = table.costs(arch, "cifar10")

@@ -89,6 +89,16 @@ def test_the_local_config_of_v1_is_told_in_the_words_of_v2(tmp_path):
     assert found.training_service == {"maxTrialNumberPerGpu": 2, "useActiveGpu": True}
 
 
+@pytest.mark.parametrize("written", [[0, 1], "0,1", "0, 1"])
+def test_gpus_by_number(tmp_path, written):
+    service = {"platform": "local", "gpuIndices": written}
+    found = read(v2(tmp_path, trainingService=service)).training_service
+    assert found == {"gpuIndices": [0, 1]}
+    assert read(v1(tmp_path, localConfig={"gpuIndices": 2})).training_service == {
+        "gpuIndices": [2]
+    }
+
+
 def test_what_is_ignored_is_named(tmp_path):
     old = v1(
         tmp_path,
@@ -264,6 +274,17 @@ WRONG_V1 = [
     ),
     ({"trial": {"command": "./trial", "gpuNum": -1}}, "trial.gpuNum is -1; it must be a whole"),
     ({"trial": {"command": "./trial", "gpus": 1}}, "did you mean gpuNum"),
+    (
+        {"localConfig": {"gpuIndices": "0,x"}},
+        "localConfig.gpuIndices is '0,x'; it must be differe",
+    ),
+    (
+        {"localConfig": {"gpuIndices": [0, 0]}},
+        "localConfig.gpuIndices is [0, 0]; it must be diffe",
+    ),
+    ({"localConfig": {"gpuIndices": []}}, "localConfig.gpuIndices is []; it must be different"),
+    ({"localConfig": {"useActiveGpu": "no"}}, "localConfig.useActiveGpu is 'no'; it must be true"),
+    ({"localConfig": {"maxTrialNumPerGpu": 0}}, "localConfig.maxTrialNumPerGpu is 0; it must be "),
 ]
 
 

@@ -16,7 +16,6 @@ from nasbench.strategies.sampled.base import Proposal, SampledStrategy, Setting
 from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
 from nasbench.tabular.base import Table
 from nasbench.tabular.nasbench201 import Csv201
-from nasbench.tabular.parallel import processes
 from nasbench.tabular.simulate import simulate
 
 
@@ -192,8 +191,3 @@ def test_incumbents_are_the_best_by_validation_so_far(generated: Csv201):
         assert trace.test[number] == generated.test(held, "cifar100")
     times = [generated.seconds(one, "cifar100", 200) for one in trace.archs]
     assert trace.seconds == pytest.approx(np.cumsum(times))
-
-
-def test_one_process_maps_here():
-    with processes(1) as mapper:
-        assert list(mapper(lambda seed: seed, [3, 4])) == [3, 4]

@@ -43,7 +43,8 @@ def read_results(folder: Path) -> list[TrialResult]:
 
     A trial without a result was killed before it could write one.
     """
-    return [_read(trial) for trial in sorted(folder.glob("[0-9]*"), key=lambda f: int(f.name))]
+    begun = [path.parent for path in folder.glob("*/parameters.json")]
+    return [_read(trial) for trial in sorted(begun, key=lambda trial: int(trial.name))]
 
 
 def _read(trial: Path) -> TrialResult:

@@ -10,6 +10,7 @@ from typing import Any
 
 from nasbench.hpo.nni_experiment.algorithms import read_algorithms
 from nasbench.hpo.nni_experiment.experiment import Experiment
+from nasbench.hpo.nni_experiment.machine import read_machine
 from nasbench.hpo.nni_experiment.section import Section
 from nasbench.hpo.space import SearchSpace
 
@@ -23,11 +24,6 @@ _IGNORED = (
     "logCollection sharedStorage machineList remoteConfig paiConfig kubeflowConfig "
     "frameworkcontrollerConfig amlConfig dltsConfig adlConfig dlcConfig hybridConfig"
 )
-_LOCAL = {  # a field of localConfig -> what it is called in v2
-    "useActiveGpu": "useActiveGpu",
-    "gpuIndices": "gpuIndices",
-    "maxTrialNumPerGpu": "maxTrialNumberPerGpu",
-}
 
 
 def read_v1(content: dict[str, Any], file: Path) -> Experiment:
@@ -41,7 +37,7 @@ def read_v1(content: dict[str, Any], file: Path) -> Experiment:
         raise top.error("trainingServicePlatform", "local: trials run on this machine")
     top.refuse("multiPhase", "useAnnotation")
     trial = top.section("trial", "command codeDir gpuNum", "nasMode")
-    local = top.section("localConfig", " ".join(_LOCAL))
+    local = top.section("localConfig", "useActiveGpu gpuIndices maxTrialNumPerGpu")
     tuner, assessor = read_algorithms(top, version=1)
     return Experiment(
         source=file,
@@ -57,7 +53,7 @@ def read_v1(content: dict[str, Any], file: Path) -> Experiment:
         trial_seconds=top.seconds("maxTrialDuration"),
         tuner=tuner,
         assessor=assessor,
-        training_service={v2: local.raw(v1) for v1, v2 in _LOCAL.items() if local.has(v1)},
+        training_service=read_machine(local, "maxTrialNumPerGpu"),
         ignored=(
             *top.ignored,
             *trial.ignored,

@@ -10,6 +10,7 @@ from typing import Any
 
 from nasbench.hpo.nni_experiment.algorithms import read_algorithms
 from nasbench.hpo.nni_experiment.experiment import Experiment
+from nasbench.hpo.nni_experiment.machine import read_machine
 from nasbench.hpo.nni_experiment.section import Section
 from nasbench.hpo.parsing import parse
 from nasbench.hpo.space import SearchSpace
@@ -20,7 +21,6 @@ _HEEDED = (
     "useAnnotation tuner advisor assessor trainingService"
 )
 _IGNORED = "nniManagerIp debug logLevel experimentWorkingDirectory tunerGpuIndices sharedStorage"
-_LOCAL = ("useActiveGpu", "gpuIndices", "maxTrialNumberPerGpu")
 # These may stand at the top or in the training service, which comes first.
 _TRIAL = ("trialCommand", "trialCodeDirectory", "trialGpuNumber")
 
@@ -52,7 +52,7 @@ def read_v2(content: dict[str, Any], file: Path) -> Experiment:
         trial_seconds=top.seconds("maxTrialDuration"),
         tuner=tuner,
         assessor=assessor,
-        training_service={field: service.raw(field) for field in _LOCAL if service.has(field)},
+        training_service=read_machine(service, "maxTrialNumberPerGpu"),
         ignored=(*top.ignored, *service.ignored),
     )
 
@@ -62,7 +62,7 @@ def _training_service(top: Section) -> Section:
     service = top.raw("trainingService")
     if not isinstance(service, dict) or service.get("platform") != "local":
         raise top.error("trainingService", "of platform local: trials run on this machine")
-    heeded = " ".join(("platform", *_LOCAL, *_TRIAL))
+    heeded = f"platform useActiveGpu gpuIndices maxTrialNumberPerGpu {' '.join(_TRIAL)}"
     return top.section("trainingService", heeded, "reuseMode nniManagerIp debug")
 
 
