@@ -44,7 +44,9 @@ class Model:
             found = Checkpoint.read(Path(name))
             catalog.entry_point("space_of")(found, None)
             known = found.space.get("arguments", {})
-            return cls(found.space["name"], {**known, **arguments}, found.arch)
+            # JSON has no tuples, which is what several inputs are chosen by.
+            arch = {k: tuple(sorted(v)) if isinstance(v, list) else v for k, v in found.arch.items()}
+            return cls(found.space["name"], {**known, **arguments}, arch)
         catalog.check("space", name)
         return cls(name, dict(arguments), {})
 

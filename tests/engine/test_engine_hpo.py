@@ -120,7 +120,7 @@ def test_nested_choices_aliases_and_whole_numbers_reach_the_training(out):
     assert written.training["optimizer"] == ("adam", "sgd")[best]
     batch = written.training["batch_size"]
     assert (batch, type(batch)) == ((20, 30)[best], int)
-    one, two = (trial["score"] for trial in trials(tuned))
+    one, two = (epoch["loss"] for epoch in tuned.folder.journal.events("epoch"))
     assert one != two
 
 

@@ -51,7 +51,7 @@ def test_a_found_network_by_its_checkpoint_or_run_folder(checkpoint, digits):
     catalog.resolve("space", TINY)  # named once by the user, it may run
     for name in (checkpoint, checkpoint.parent):
         model = Model.of(str(name), {})
-        assert model == Model(TINY, {"width": 6}, ARCH)
+        assert model == Model(TINY, {"width": 6}, {**ARCH, "join": (1,)})
         model.check(digits)
     assert Model.of(str(checkpoint), {"width": 8}).arguments == {"width": 8}
 

@@ -60,7 +60,7 @@ class Tuner(ABC):
 
         Returns:
             ``None`` where nothing is left (``exhausted`` is then true) or where the results of
-            running trials must come first.
+            running trials must come first. Such a call leaves the tuner as it was.
         """
 
     def learn(self, number: int, params: Params, score: float) -> None:  # noqa: B027 - not every tuner learns
