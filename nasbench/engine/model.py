@@ -45,7 +45,8 @@ class Model:
             catalog.entry_point("space_of")(found, None)
             known = found.space.get("arguments", {})
             # JSON has no tuples, which is what several inputs are chosen by.
-            arch = {k: tuple(sorted(v)) if isinstance(v, list) else v for k, v in found.arch.items()}
+            chosen = found.arch.items()
+            arch = {label: tuple(v) if isinstance(v, list) else v for label, v in chosen}
             return cls(found.space["name"], {**known, **arguments}, arch)
         catalog.check("space", name)
         return cls(name, dict(arguments), {})

@@ -10,7 +10,7 @@ from pathlib import Path
 from nasbench import catalog
 from nasbench.budget import Budget
 from nasbench.engine.seed_pool import SeedPool
-from nasbench.engine.simulation import Simulation, sampled
+from nasbench.engine.simulation import Simulation
 from nasbench.errors import UserError
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.tabular.base import Table
@@ -92,10 +92,8 @@ def run_race(
     Raises:
         UserError: a name is unknown, the table cannot be used, or every strategy refuses.
     """
-    names = _random_first(strategies or sampled_strategies())
-    for name in names:
-        sampled(name)
     found, limit = load_table(table, data_dir), Budget.parse(budget)
+    names = _random_first(strategies or sampled_strategies())
     simulations = [Simulation.of(found, dataset, name, {}, limit, {}) for name in names]
     entrants, refused = [], {}
     with SeedPool(found, min(jobs, seeds)) as pool:

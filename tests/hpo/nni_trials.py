@@ -107,7 +107,7 @@ def trial_command(experiment: Experiment, folder: Path, **options: Any) -> Trial
     return TrialCommand(experiment.command, code_dir, str(folder), experiment.gpus, **options)
 
 
-def wait_for(path: Path, seconds: float = 60.0) -> str:
+def wait_for(path: Path, seconds: float = 300.0) -> str:
     """Return what is in a file as soon as there is something."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -117,7 +117,7 @@ def wait_for(path: Path, seconds: float = 60.0) -> str:
     raise AssertionError(f"nothing in {path}")
 
 
-def assert_gone(process: int, seconds: float = 60.0) -> None:
+def assert_gone(process: int, seconds: float = 120.0) -> None:
     """Wait until the process has ended; a zombie has."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -190,10 +190,11 @@ def test_a_trial_dies_with_its_worker(tmp_path):
         f"command = TrialCommand('{sys.executable} trial.py', '{tmp_path}', '{tmp_path}/trials')\n"
         "setup(command)({'number': 0, 'parameters': {}}, lambda value: True)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", worker])
-    trial = int(wait_for(tmp_path / "pid"))
-    process.kill()
-    process.wait()
+    with subprocess.Popen([sys.executable, "-c", worker]) as process:
+        try:
+            trial = int(wait_for(tmp_path / "pid"))
+        finally:
+            process.kill()
     assert_gone(trial)
 
 

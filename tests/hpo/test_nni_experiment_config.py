@@ -276,11 +276,11 @@ WRONG_V1 = [
     ({"trial": {"command": "./trial", "gpus": 1}}, "did you mean gpuNum"),
     (
         {"localConfig": {"gpuIndices": "0,x"}},
-        "localConfig.gpuIndices is '0,x'; it must be differe",
+        "localConfig.gpuIndices is '0,x'; it must be",
     ),
     (
         {"localConfig": {"gpuIndices": [0, 0]}},
-        "localConfig.gpuIndices is [0, 0]; it must be diffe",
+        "localConfig.gpuIndices is [0, 0]; it must be",
     ),
     ({"localConfig": {"gpuIndices": []}}, "localConfig.gpuIndices is []; it must be different"),
     ({"localConfig": {"useActiveGpu": "no"}}, "localConfig.useActiveGpu is 'no'; it must be true"),

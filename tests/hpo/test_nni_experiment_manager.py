@@ -147,11 +147,12 @@ experiment, folder = read(Path({str(path)!r})), {str(tmp_path)!r}
 command = TrialCommand(experiment.command, folder, folder + "/trials")
 run_with_nni(experiment, command, Path(folder, "nni"), port=0)
 """
-    process = subprocess.Popen([sys.executable, "-c", program])
-    trial = int(wait_for(tmp_path / "pid"))
-    manager = _process("-f", f"experiments-directory {tmp_path}/nni")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    with subprocess.Popen([sys.executable, "-c", program]) as process:
+        try:
+            trial = int(wait_for(tmp_path / "pid"))
+            manager = _process("-f", f"experiments-directory {tmp_path}/nni")
+        finally:
+            process.kill()
     assert_gone(trial)
     assert_gone(manager)
 

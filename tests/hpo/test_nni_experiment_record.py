@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -129,13 +128,13 @@ def test_a_manager_that_refuses_is_an_error(tmp_path, manager):
 def test_a_trial_that_the_manager_stops(tmp_path, manager, text, final, error, status):
     description = _description(tmp_path, f"{text}Path('up').touch(); time.sleep(600)")
     module = "nasbench.hpo.nni_experiment.record"
-    process = subprocess.Popen([sys.executable, "-m", module, description], env=os.environ)
     reports = text.count("report(")
-    while not ((tmp_path / "up").exists() and len(manager.metrics) == reports):
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.wait() == status
+    with subprocess.Popen([sys.executable, "-m", module, description]) as process:
+        while not ((tmp_path / "up").exists() and len(manager.metrics) == reports):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == status
     result = _result(tmp_path)
     assert (result.final, result.error, result.stopped) == (final, error, status < 0)
 

@@ -30,7 +30,7 @@ process.stdin.on("end", stop).resume();
 
 const later = global.setTimeout;
 global.setTimeout = (call, delay, ...rest) =>
-  later(call, String(call).includes("Tuner did not connect") ? 120000 : delay, ...rest);
+  later(call, String(call).includes("Tuner did not connect") ? 300000 : delay, ...rest);
 global.setTimeout[require("util").promisify.custom] = later[require("util").promisify.custom];
 
 const spawn = processes.spawn;
