@@ -136,7 +136,7 @@ class HpoConfig(TrialsConfig, NetworkConfig):
         "Where trials run; without it, in this process. nni takes experiment files only.",
         allowed=(*ENGINES, "nni"),
     )
-    port: int = option(8080, "Port of NNI's web page.", low=1, below=65536)
+    port: int = option(8080, "Port of NNI's web page; 0 for any that is free.", low=0, below=65536)
     space_content: dict[str, Any] = option({}, "The search space itself.")
     tuner_options: dict[str, Any] = option({}, "Arguments of the tuner.")
     assessor_options: dict[str, Any] = option({}, "Arguments of the assessor.")

@@ -103,7 +103,8 @@ def run_experiment(
         raise UserError(f"--resume {resumed.name}: NNI's manager does not continue a run")
     name = experiment.tuner.name.lower()
     with session("hpo", name, experiment.name, config, stop, resumed) as running:
-        for field in experiment.ignored:
+        only_nni = () if config.engine == "nni" else tuple(experiment.training_service)
+        for field in (*experiment.ignored, *only_nni):
             say(f"{experiment.source}: {field} has no meaning here and is ignored")
         folder = running.folder.path.resolve()
         command = TrialCommand(

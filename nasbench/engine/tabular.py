@@ -146,7 +146,8 @@ def _row(point: Point, unit: Unit) -> tuple[str, str, str, str]:
     """Return the cells of a line."""
     spent = duration(point.spent) if unit == "seconds" else f"{point.spent:.0f}"
     test = with_interval(point.test, point.low, point.high)
-    return spent, test, with_interval(point.validation), duration(point.seconds)
+    time = "-" if np.isnan(point.seconds) else duration(point.seconds)
+    return spent, test, with_interval(point.validation), time
 
 
 def with_interval(mean: float, low: float = np.nan, high: float = np.nan) -> str:

@@ -21,6 +21,10 @@ from nasbench.tabular.nasbench201 import CLASSES, LENGTHS, NAME, SPEC
 SEARCHED = {"cifar10": "cifar10-valid", "cifar100": "cifar100", "imagenet16-120": "ImageNet16-120"}
 TESTED = {**SEARCHED, "cifar10": "cifar10"}
 
+FOLDER = ".pbz2"  # a folder holds one such file for each architecture
+# By the file's suffix: the module, and the distribution that holds it.
+PACKAGES = {FOLDER: ("nats_bench", "nats_bench"), ".pth": ("nas_201_api", "nas-bench-201")}
+
 Found = TypeVar("Found")
 
 
@@ -32,6 +36,9 @@ class Api201(Table):
     Args:
         path: what the authors published: a folder or ``.pickle.pbz2`` for ``nats_bench``, a
             ``.pth`` for ``nas_201_api``.
+
+    Raises:
+        UserError: the path is none of these, or its package is missing.
     """
 
     name = NAME
@@ -39,8 +46,11 @@ class Api201(Table):
     lengths = LENGTHS
 
     def __init__(self, path: Path) -> None:
+        if not (path.is_dir() or path.suffix in PACKAGES):
+            raise UserError(f"{path}: must be a .csv, a folder, or one of: {', '.join(PACKAGES)}")
         super().__init__(NAME, SPEC)
         self.path = path
+        self._package()
         self._api: Any = None
         self._answers: dict[Hashable, Any] = {}
 
@@ -98,13 +108,16 @@ class Api201(Table):
         found: Found = self._answers[key]
         return found
 
+    def _package(self) -> Any:
+        module, distribution = PACKAGES[FOLDER if self.path.is_dir() else self.path.suffix]
+        return require(module, str(self.path), distribution)
+
     def _open(self) -> Any:
         if self._api is None:
+            path, package = str(self.path), self._package()
             if self.path.suffix == ".pth":
-                package = require("nas_201_api", str(self.path), "nas-bench-201")
-                self._api = package.NASBench201API(str(self.path), verbose=False)
+                self._api = package.NASBench201API(path, verbose=False)
             else:
-                package = require("nats_bench", str(self.path))
                 fast = self.path.is_dir()
-                self._api = package.create(str(self.path), "tss", fast_mode=fast, verbose=False)
+                self._api = package.create(path, "tss", fast_mode=fast, verbose=False)
         return self._api

@@ -86,7 +86,7 @@ def pairs_are_right(found: list[dict]) -> bool:
 @pytest.mark.parametrize("engine", ["local", "nni"])
 def test_the_three_calls_of_nni_run_unchanged(place, run, content, engine):
     path = experiment(place, content, EXAMPLE)
-    answer = run("hpo", "--config", path, "--engine", engine, "--json", "--port", "18080")
+    answer = run("hpo", "--config", path, "--engine", engine, "--json", "--port", "0")
     assert answer.status == 0, answer.err
     found = trials(place)
     expected = content.get("maxTrialNum") or content["maxTrialNumber"]

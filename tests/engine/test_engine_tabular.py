@@ -140,6 +140,8 @@ def test_a_budget_in_seconds_and_a_table_without_times(tables):
     seconds = [trace.seconds for trace in report.traces]
     assert all(each[-2] < 36_000 <= each[-1] for each in seconds)
     assert text(report).splitlines()[2].split()[:2] == ["2.5", "h"]
+    brief = search(tables, budget="300 epochs")
+    assert text(brief).splitlines()[2].split() == ["75", "-", "-", "-"]
     macro = search(tables, table="nas-bench-macro", budget="100 epochs")
     assert [point.spent for point in macro.points()] == [25, 50, 75, 100]
     assert "device-time" not in text(macro)

@@ -209,7 +209,7 @@ def _line(path: Path) -> str:
     line = str(raised.value)
     assert "\n" not in line
     assert str(path) in line or "search_space.json" in line
-    return line.replace(f"{path}: ", "")
+    return line.replace(f"{path}: ", "").replace(f" in {path}", "")
 
 
 WRONG_V1 = [
@@ -219,7 +219,7 @@ WRONG_V1 = [
     ),
     ({"tuner": None}, "tuner is missing; it must be a mapping that names one"),
     ({"tuner": "TPE"}, "tuner: 'TPE' must be a mapping of fields"),
-    ({"tuner": {"name": "TPE"}}, "unknown field in "),
+    ({"tuner": {"name": "TPE"}}, "unknown field in tuner 'name': allowed: builtinTunerName, "),
     (
         {"tuner": {"className": "Mine", "classFileName": "mine.py", "codeDir": "."}},
         "tuner.className is 'Mine'; it must be left out: only NNI's own run here, by their "

@@ -11,12 +11,10 @@ from torch import nn
 from torch.func import functional_call
 
 from nasbench.errors import UserError
-from nasbench.space import DataSpec, Domain, Domains, LayerChoice, SearchSpace
+from nasbench.space import DataSpec, LayerChoice, SearchSpace
 from nasbench.strategies.oneshot.base import Setting
 from nasbench.strategies.oneshot.darts import DartsOptions, DartsStrategy
 from nasbench.strategies.oneshot.unrolled import still_statistics, unrolled_gradient
-from nasbench.strategies.sampled.base import Result
-from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
 from nasbench.supernet.mixture import Mixture
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
@@ -220,49 +218,6 @@ def test_second_order_needs_full_precision():
     network, domains = Darts.supernet(SPEC, **SPACE), Darts.describe(SPEC, **SPACE)
     with pytest.raises(UserError, match="--precision bf16: -o order=2"):
         DartsStrategy(network, domains, DartsOptions(order=2), setting)
-
-
-def test_random_draws_different_architectures_from_the_seed():
-    domains = Darts.describe(SPEC, **SPACE)
-
-    def course(seed):
-        search = RandomStrategy(domains, RandomOptions(trials=5), seed)
-        while suggested := search.suggest(1):
-            search.update([Result(suggested[0], score=len(search.results) % 3 / 3)])
-        return search
-
-    one, again, other = course(0), course(0), course(1)
-    assert [r.arch for r in one.results] == [r.arch for r in again.results]
-    assert [r.arch for r in one.results] != [r.arch for r in other.results]
-    assert len({r.arch for r in one.results}) == 5
-    assert one.best() == one.results[2]  # the first of the two that scored best
-
-
-def test_random_is_a_function_of_its_updates():
-    domains = Darts.describe(SPEC, **SPACE)
-    one = RandomStrategy(domains, RandomOptions(trials=9), 0)
-    one.update([Result(a, 0.5) for a in one.suggest(2)])
-    one.suggest(3)  # without its update this leaves no trace
-    two = RandomStrategy(domains, RandomOptions(trials=9), 0)
-    two.load_state_dict(one.state_dict())
-    assert one.suggest(2) == two.suggest(2)
-
-
-def test_random_ends_where_the_space_does():
-    domains = Domains([Domain("a", "layer", ("x", "y", "z"))])
-    search = RandomStrategy(domains, RandomOptions(trials=10), 0)
-    found = search.suggest(10)
-    assert len(found) == 3
-    search.update([Result(a, 0.1) for a in found])
-    assert search.suggest(10) == []
-
-
-def test_random_without_results_has_no_best():
-    search = RandomStrategy(Darts.describe(SPEC, **SPACE), RandomOptions(trials=1), 0)
-    with pytest.raises(ValueError, match="no architecture"):
-        search.best()
-    with pytest.raises(UserError, match="trials=0"):
-        RandomOptions(trials=0)
 
 
 def test_sampling_covers_the_operations():

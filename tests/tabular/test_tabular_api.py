@@ -136,13 +136,26 @@ def test_answers_are_remembered_but_do_not_travel(installed, archive, api: Api, 
     assert len(installed) == 2
 
 
-def test_a_missing_architecture_and_a_missing_package(archive, generated, monkeypatch):
-    table = load_table(f"nas-bench-201={archive}")
-    arch = next(generated.domains.enumerate())
-    monkeypatch.setitem(sys.modules, "nats_bench", None)
-    with pytest.raises(UserError, match="needs the package nats_bench"):
-        table.test(arch, "cifar10")
+def test_an_architecture_that_the_package_lacks_is_told(archive, generated, monkeypatch):
     empty = SimpleNamespace(create=lambda *args, **kwargs: Api([]))
     monkeypatch.setitem(sys.modules, "nats_bench", empty)
+    table = load_table(f"nas-bench-201={archive}")
     with pytest.raises(UserError, match="lacks the architecture"):
-        table.test(arch, "cifar10")
+        table.test(next(generated.domains.enumerate()), "cifar10")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("some.pickle.pbz2", "needs the package nats_bench"),
+        ("some.pth", r"install it with: pip install nas-bench-201"),
+        ("some.txt", r"must be a .csv, a folder, or one of: .pbz2, .pth"),
+    ],
+)
+def test_a_missing_package_or_another_file_is_told(tmp_path, monkeypatch, name, told):
+    for package in ("nats_bench", "nas_201_api"):
+        monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / name).touch()
+    with pytest.raises(UserError) as refusal:
+        load_table(f"nas-bench-201={tmp_path / name}")
+    assert told in str(refusal.value)

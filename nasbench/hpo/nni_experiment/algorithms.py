@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nasbench.errors import unknown
 from nasbench.hpo.names import ASSESSORS, TUNERS, UNAVAILABLE
 from nasbench.hpo.nni_experiment.section import Section
 
@@ -83,12 +82,12 @@ def _algorithm(top: Section, kind: str, version: int) -> Algorithm:
     if kind == "tuner":
         spelled |= _ALIASES
     if name.lower() not in spelled:
-        raise unknown(section.where(field), name, _ALLOWED[kind])
+        raise section.unknown(field, name, _ALLOWED[kind])
     name = spelled[name.lower()]
     arguments = section.mapping("classArgs")
     mode = arguments.get("optimize_mode", _default_mode(name))
     if mode not in (None, *_MODES):
-        raise unknown(section.where("classArgs.optimize_mode"), mode, _MODES)
+        raise section.unknown("classArgs.optimize_mode", mode, _MODES)
     return Algorithm(name, arguments, mode, section.ignored)
 
 

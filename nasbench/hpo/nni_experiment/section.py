@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,20 @@ class Section:
 
     def where(self, field: str = "") -> str:
         """Return the file and the field in it, for an error."""
-        inside = ".".join(part for part in (self._name, field) if part)
+        inside = self._inside(field)
         return f"{self._file}: {inside}" if inside else str(self._file)
+
+    def _inside(self, field: str) -> str:
+        return ".".join(part for part in (self._name, field) if part)
 
     def error(self, field: str, must: str) -> UserError:
         """Return the error for a field that is missing or has a wrong value."""
         value = f"is {self._fields[field]!r:.80}" if field in self._fields else "is missing"
         return UserError(f"{self.where(field)} {value}; it must be {must}")
+
+    def unknown(self, field: str, value: object, allowed: Iterable[str]) -> UserError:
+        """Return the error for a name under ``field`` that nobody knows."""
+        return unknown(f"{self._inside(field)} in {self._file}", value, allowed)
 
     def refuse(self, *fields: str) -> None:
         """Raise if one of the fields is there and not false.

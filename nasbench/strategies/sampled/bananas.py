@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from nasbench.errors import UserError, unknown
-from nasbench.seeding import derive, generator
+from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
 from nasbench.strategies.sampled.base import Proposal, Result, Setting
 from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
 from nasbench.strategies.sampled.paths import PathEncoding
-from nasbench.strategies.sampled.predictor import Ensemble
+from nasbench.strategies.sampled.predictor import Ensemble, Floats
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class BananasStrategy(OneByOneStrategy):
 
     def __init__(self, domains: Domains, options: BananasOptions, setting: Setting) -> None:
         super().__init__(domains, options, setting)
-        self._encode: Any = domains.encode
+        self._encode: Callable[[Arch], Floats] = domains.encode
         if options.encoding == "path":
             self._encode = PathEncoding(domains)
         self._fitted: tuple[int, Ensemble] | None = None
@@ -79,7 +78,7 @@ class BananasStrategy(OneByOneStrategy):
         candidates = self._candidates(good, stream, self.known(pending))
         if not candidates:
             return self.domains.sample(stream)
-        predicted = self._ensemble(good).predict(self._encoded(candidates)).numpy()
+        predicted = self._ensemble(good).predict(self._encoded(candidates))
         drawn = stream.normal(predicted.mean(axis=0), predicted.std(axis=0))
         return candidates[int(drawn.argmax())]
 
@@ -103,13 +102,12 @@ class BananasStrategy(OneByOneStrategy):
         if self._fitted is None or self._fitted[0] != count:
             part = good[:count]
             x = self._encoded([result.arch for result in part])
-            y = torch.tensor([result.score for result in part], dtype=torch.float32)
-            # The seed of the initial weights is derived, so that a continued search has the same.
-            weights = generator(derive(self.setting.seed, "bananas"), count)
-            ensemble = Ensemble(options.ensemble, x.shape[1], weights)
-            ensemble.fit(x, y)
+            # Its stream depends on the count alone, so that a continued search has the same one.
+            stream = np.random.default_rng(derive(self.setting.seed, "ensemble", count))
+            ensemble = Ensemble(options.ensemble, x.shape[1], stream)
+            ensemble.fit(x, np.array([result.score for result in part]))
             self._fitted = (count, ensemble)
         return self._fitted[1]
 
-    def _encoded(self, archs: Sequence[Arch]) -> torch.Tensor:
-        return torch.from_numpy(np.stack([self._encode(arch) for arch in archs]))
+    def _encoded(self, archs: Sequence[Arch]) -> Floats:
+        return np.stack([self._encode(arch) for arch in archs])

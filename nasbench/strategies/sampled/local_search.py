@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from nasbench.strategies.sampled.random import RandomStrategy
 
 @dataclass(frozen=True)
 class LocalSearchOptions:
-    """Options of ``local-search``; the defaults are the paper's.
+    """Options of ``local-search``; the defaults are those of its authors' code.
 
     Attributes:
         first: moves to the first better neighbour, not to the best of all.
@@ -55,10 +56,18 @@ class LocalSearchStrategy(RandomStrategy):
 
     def __init__(self, domains: Domains, options: LocalSearchOptions, setting: Setting) -> None:
         super().__init__(domains, options, setting)
+        self._begin()
+
+    def _begin(self) -> None:
         self.place: Arch | None = None
         self._scores: dict[Arch, float] = {}
         self._starts: list[Arch] = []
         self._neighbours: list[Arch] = []
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        self._begin()
+        super().load_state_dict(state)
 
     def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
         """Return up to ``n`` starts or neighbours; none while the last neighbours are pending."""
