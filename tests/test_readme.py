@@ -107,7 +107,7 @@ def test_library_example_runs(capsys):
     assert "Genotype(" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("strategy", [["darts"], ["random", "-o", "trials=2"]], ids=lambda s: s[0])
+@pytest.mark.parametrize("strategy", [["darts"], ["random", "--budget", "2"]], ids=lambda s: s[0])
 def test_the_example_space_is_searched_and_retrained(strategy, tmp_path, capsys):
     out = ["--out", str(tmp_path)]
     assert main(["search", *strategy, "--space", SPACE, *SMALL, *out]) == 0

@@ -273,7 +273,7 @@ def test_a_number_cannot_be_mixed(refused, run, space, small):
     )
     line = refused("search", "darts", "--space", name, *small)
     assert "'width'" in line
-    answer = run("search", "random", "--space", name, *small, "-o", "trials=1", "--json")
+    answer = run("search", "random", "--space", name, *small, "--budget", "1", "--json")
     assert answer.status == 0
     assert answer.json["arch"]["width"] in (2, 4)
 

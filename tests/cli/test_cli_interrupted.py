@@ -216,7 +216,7 @@ def test_a_signal_saves_and_says_how_to_go_on(run, runs, space, small, strategy,
     )
     words = ["search", strategy, "--space", name, *small, "--epochs", "3"]
     if strategy == "random":
-        words += ["-o", "trials=2"]
+        words += ["--budget", "2"]
     whole = run(*words, "--json")
     assert whole.status == 0, whole.err
     os.environ["STOP_HERE"] = "yes"

@@ -132,7 +132,7 @@ def test_a_config_file_and_flags_over_it(place, run, runs):
         "strategy: random\nspace: space.py:Tiny\nepochs: 9\nbatch-size: 20\nlimit_train: 200\n"
         "lr: 1e-2\noptions:\n  trials: 9\n  width: 6\n"
     )
-    answer = run("search", "--config", "c.yaml", "--epochs", "1", "-o", "trials=1", "--json")
+    answer = run("search", "--config", "c.yaml", "--epochs", "1", "--budget", "1", "--json")
     assert answer.status == 0, answer.err
     [info] = runs()
     assert info["name"] == "random"

@@ -20,7 +20,7 @@ SMALL = ["--limit-train", "120", "--batch-size", "20"]
 SPACE = ["-o", "channels=2", "-o", "layers=3"]
 SEARCH = ["search", "darts", *SMALL, *SPACE, "--epochs", "12"]
 MINE = ["--space", str(Path(__file__).parents[2] / "examples" / "my_space.py") + ":MySpace"]
-RANDOM = ["search", "random", *SMALL, *MINE, "--epochs", "20", "-o", "trials=3"]
+RANDOM = ["search", "random", *SMALL, *MINE, "--epochs", "20", "--budget", "3"]
 HARD = ["--drop-path", "0.3", "--ema", "0.9", "--cutout", "2", "--val-fraction", "0.2"]
 RETRAIN = [*SMALL, *SPACE, "--epochs", "16", "-o", "auxiliary=true", *HARD]
 

@@ -55,7 +55,7 @@ def test_bf16_trains_and_differs_from_fp32(nasbench):
 
 
 def test_a_retraining_with_patience_ends_early_and_keeps_its_best_epoch(nasbench):
-    found = nasbench("search", "random", *SMALL, "--epochs", "1", "-o", "trials=1")
+    found = nasbench("search", "random", *SMALL, "--epochs", "1", "--budget", "1")
     words = ["--epochs", "60", "--val-fraction", "0.3", "--patience", "2", "--ema", "0.5"]
     record = nasbench("retrain", found["checkpoint"], *SMALL, *words)
     epochs = Journal(Path("results/runs") / record["run"] / "journal.jsonl").epochs()
@@ -66,7 +66,7 @@ def test_a_retraining_with_patience_ends_early_and_keeps_its_best_epoch(nasbench
 
 
 def test_random_search_keeps_the_best_of_its_trials(nasbench):
-    found = nasbench("search", "random", *SMALL, "--epochs", "2", "-o", "trials=3")
+    found = nasbench("search", "random", *SMALL, "--epochs", "2", "--budget", "3")
     journal = Journal(Path("results/runs") / found["run"] / "journal.jsonl")
     trials = journal.events("trial")
     assert len({t["arch_id"] for t in trials}) == 3
@@ -121,7 +121,7 @@ def test_a_task_of_ones_own_needs_no_limit(nasbench):
 
 
 def test_a_record_carries_its_evidence(nasbench):
-    found = nasbench("search", "random", *SMALL, "--epochs", "1", "-o", "trials=1")
+    found = nasbench("search", "random", *SMALL, "--epochs", "1", "--budget", "1")
     record = nasbench("retrain", found["checkpoint"], *SMALL, "--epochs", "1")
     assert record["arch"] == found["arch"]
     for name in ("search_provenance", "provenance"):
@@ -136,7 +136,7 @@ def test_a_signal_between_two_seeds_ends_the_command(tmp_path, monkeypatch, caps
     from retrain import weights
 
     monkeypatch.chdir(tmp_path)
-    words = ["search", "random", *SMALL, "--epochs", "1", "-o", "trials=1", "--json"]
+    words = ["search", "random", *SMALL, "--epochs", "1", "--budget", "1", "--json"]
     assert main(words) == 0
     found = json.loads(capsys.readouterr().out)
     sound = weights.save
@@ -158,7 +158,7 @@ def test_a_continued_run_stays_where_it_is_and_keeps_its_first_provenance(
     from nasbench.training.loop import Loop
 
     monkeypatch.chdir(tmp_path)
-    words = ["search", "random", *SMALL, "--epochs", "2", "-o", "trials=1", "--json"]
+    words = ["search", "random", *SMALL, "--epochs", "2", "--budget", "1", "--json"]
     assert main(words) == 0
     found = json.loads(capsys.readouterr().out)
     finish = Loop._finish_epoch

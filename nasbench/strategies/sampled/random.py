@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from nasbench.strategies.sampled.base import Proposal, SampledStrategy
 
@@ -16,7 +17,7 @@ class RandomOptions:
 class RandomStrategy(SampledStrategy):
     """Draws architectures uniformly from the space, no one twice."""
 
-    Options = RandomOptions
+    Options: ClassVar[type] = RandomOptions
 
     def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
         """Return up to ``n`` new architectures; fewer at the end of the space."""

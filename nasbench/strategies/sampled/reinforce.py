@@ -59,8 +59,9 @@ class Policy:
 
     def probabilities(self, label: str) -> npt.NDArray[np.float64]:
         """Return the probability of each option of ``label``."""
-        shifted = np.exp(self.logits[label] - self.logits[label].max())
-        return shifted / shifted.sum()
+        shifted: npt.NDArray[np.float64] = np.exp(self.logits[label] - self.logits[label].max())
+        total: np.float64 = shifted.sum()
+        return shifted / total
 
     def sample(self, stream: np.random.Generator) -> Arch:
         """Return an architecture drawn from the policy."""

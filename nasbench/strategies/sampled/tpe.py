@@ -104,7 +104,8 @@ class TpeStrategy(OneByOneStrategy):
             label = domain.label
             if label in self._open and label not in found:
                 found[label] = sampler.sample_independent(study, trial, label, self._open[label])
-            return domain.options[found.get(label, 0)]
+            chosen: int = found.get(label, 0)
+            return domain.options[chosen]
 
         return self.domains.decide(choose)
 
