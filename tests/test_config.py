@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from nasbench.config import RetrainConfig, SearchConfig, TrainingConfig, flag, read_yaml
+from nasbench.config import (
+    HpoConfig,
+    RetrainConfig,
+    SearchConfig,
+    TrainingConfig,
+    TrialsConfig,
+    flag,
+    read_yaml,
+)
 from nasbench.errors import UserError
 
 
@@ -25,7 +33,7 @@ def test_json_and_back():
     assert SearchConfig.from_layers(plain) == config
 
 
-@pytest.mark.parametrize("kind", [SearchConfig, RetrainConfig])
+@pytest.mark.parametrize("kind", [SearchConfig, RetrainConfig, HpoConfig])
 def test_dictionaries_are_not_shared(kind):
     kind().space_arguments["x"] = 1
     assert kind().space_arguments == {}
@@ -83,9 +91,44 @@ def test_patience_needs_a_validation():
     assert RetrainConfig(patience=3, val_fraction=0.1).patience == 3
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        (
+            TrialsConfig,
+            {"budget": "soon"},
+            "--budget 'soon': must look like 20, '40 epochs', 900s",
+        ),
+        (TrialsConfig, {"budget": "0"}, "--budget '0': must be above 0"),
+        (TrialsConfig, {"concurrency": 0}, "--concurrency 0: must be at least 1"),
+        (TrialsConfig, {"engine": "slurm"}, "unknown --engine 'slurm': allowed: local, ray"),
+        (SearchConfig, {"engine": "nni"}, "unknown --engine 'nni': allowed: local, ray"),
+        (HpoConfig, {"engine": "slurm"}, "unknown --engine 'slurm': allowed: local, ray, nni"),
+        (TrialsConfig, {"address": "auto"}, "--address auto: is for --engine ray"),
+        (HpoConfig, {"engine": "local", "address": "auto"}, "--address auto: is for --engine ray"),
+        (TrialsConfig, {"trial_timeout": 0}, "--trial-timeout 0.0: must be above 0.0"),
+        (TrialsConfig, {"gpus_per_trial": -1}, "--gpus-per-trial -1.0: must be at least 0.0"),
+        (SearchConfig, {"max_params": 0}, "--max-params 0: must be at least 1"),
+        (SearchConfig, {"max_latency": "fast"}, "--max-latency 'fast': must be of type float"),
+        (HpoConfig, {"port": 70000}, "--port 70000: must be below 65536"),
+    ],
+)
+def test_trials_that_cannot_be_had(kind, options, words):
+    with pytest.raises(UserError) as error:
+        kind.from_layers(options)
+    assert str(error.value).startswith(words)
+
+
+def test_trials_on_a_cluster():
+    config = SearchConfig.from_layers(
+        {"engine": "ray", "address": "auto", "gpus_per_trial": 1, "budget": "2h"}
+    )
+    assert (config.engine, config.gpus_per_trial, config.budget) == ("ray", 1.0, "2h")
+
+
 def test_flags():
     assert flag("val_fraction") == "--val-fraction"
-    for kind in (SearchConfig, RetrainConfig):
+    for kind in (SearchConfig, RetrainConfig, HpoConfig):
         assert all(entry.metadata["help"].endswith(".") for entry in fields(kind))
 
 

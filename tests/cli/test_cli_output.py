@@ -130,7 +130,7 @@ def test_several_seeds_are_several_runs(run, runs, tiny):
 def test_a_config_file_and_flags_over_it(place, run, runs):
     (place / "c.yaml").write_text(
         "strategy: random\nspace: space.py:Tiny\nepochs: 9\nbatch-size: 20\nlimit_train: 200\n"
-        "lr: 1e-2\noptions:\n  trials: 9\n  width: 6\n"
+        "lr: 1e-2\nbudget: '9'\noptions:\n  width: 6\n"
     )
     answer = run("search", "--config", "c.yaml", "--epochs", "1", "--budget", "1", "--json")
     assert answer.status == 0, answer.err
@@ -139,7 +139,7 @@ def test_a_config_file_and_flags_over_it(place, run, runs):
     config = info["config"]
     given = {"strategy": "random", "epochs": 1, "batch_size": 20, "limit_train": 200, "lr": 0.01}
     assert {name: config[name] for name in given} == given
-    assert config["strategy_options"] == {"trials": 1}
+    assert (config["budget"], config["strategy_options"]) == ("1", {})
     assert config["space_arguments"] == {"width": 6}
     path = answer.json["checkpoint"]
     assert run("show", path, "--json").json["evaluations"] == 1
@@ -178,17 +178,32 @@ def test_show_for_machines_and_as_pictures(run, checkpoint):
 
 def test_list(run):
     listed = run("list", "--json").json
-    tables = {"spaces": "space", "strategies": "strategy", "tasks": "task"}
+    tables = {
+        "spaces": catalog.SPACES,
+        "strategies": catalog.STRATEGIES,
+        "tasks": catalog.TASKS,
+        "baselines": catalog.BASELINES,
+        "tuners": catalog.TUNERS,
+        "assessors": catalog.ASSESSORS,
+        "tables": catalog.BENCHMARKS,
+    }
     assert listed == {
-        name: {key: entry.words for key, entry in catalog.TABLES[kind].items()}
-        for name, kind in tables.items()
+        name: {key: entry.words for key, entry in table.items()} for name, table in tables.items()
     }
     whole = run("list").out
     for kind in tables:
         assert list(run("list", kind, "--json").json) == [kind]
         part = run("list", kind).out
         assert part in whole
-        assert [line.split()[0] for line in part.splitlines()] == [f"{kind}:", *listed[kind]]
+        names = [line.split()[0] for line in part.splitlines() if " NNI's " not in line[:8]]
+        assert names == [f"{kind}:", *listed[kind]]
+
+
+def test_the_list_tells_which_tuners_of_nni_are_not_to_be_had(run):
+    lines = [line for line in run("list", "tuners").out.splitlines() if "not available" in line]
+    told = {line.split()[1]: line for line in lines}
+    assert {"GP", "Metis", "Anneal", "DNGO", "PPO", "SMAC"} <= set(told)
+    assert all("; take " in line for line in lines)
 
 
 @pytest.mark.usefixtures("place")

@@ -193,3 +193,33 @@ def test_a_large_conditional_space_is_counted_exactly():
             self.stack = Repeat(block, (1, 40), label="depth")
 
     assert Deep.describe(SPEC).size == sum(7**d for d in range(1, 41))
+
+
+def test_an_architecture_has_its_number(domains):
+    everything = list(domains.enumerate())
+    assert [domains.at(number) for number in range(domains.size)] == everything
+    for number in (-1, domains.size):
+        with pytest.raises(IndexError, match=f"no architecture {number}: the space holds 132"):
+            domains.at(number)
+
+
+def test_a_change_draws_what_it_makes_active(domains):
+    rng = np.random.default_rng(0)
+    arch = domains.arch({"block": "skip", "node": [0, 2], "edge0": "b", "edge2": "a"})
+    reached = Counter(domains.changed(arch, "block", "deep", rng) for _ in range(1400))
+    expected = {a for a in domains.neighbours(arch) if a["block"] == "deep"}
+    assert set(reached) == expected
+    assert all(abs(n - 200) < 60 for n in reached.values())  # seven, each a seventh of the draws
+    assert domains.changed(arch, "edge0", "a", rng) == domains.arch({**arch, "edge0": "a"})
+
+
+def test_deciding_asks_for_what_is_active_only(domains):
+    for arch in domains.enumerate():
+        asked = []
+
+        def choose(domain, arch=arch, asked=asked):
+            asked.append(domain.label)
+            return arch[domain.label]
+
+        assert domains.decide(choose) == arch
+        assert sorted(asked) == sorted(arch)

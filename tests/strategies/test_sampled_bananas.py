@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -19,35 +21,109 @@ def cell(nodes: int = 4) -> Domains:
     return Domains(Domain(f"edge_{to}_{source}", "layer", OPERATIONS) for to, source in edges)
 
 
+def linear(n: int):
+    """Return architectures of 12 features and accuracies that are linear in them."""
+    x = np.random.default_rng(0).integers(0, 2, (n, 12)).astype(np.float32)
+    return x, 0.9 + 0.01 * (x @ np.linspace(-1, 1, 12))
+
+
+def made(members=5, features=12, seed=1, **widths):
+    return Ensemble(members, features, np.random.default_rng(seed), **widths)
+
+
 def test_the_ensemble_learns_a_linear_function():
-    draws = torch.Generator().manual_seed(0)
-    x = torch.randint(0, 2, (200, 12), generator=draws).float()
-    y = 0.9 + 0.01 * (x @ torch.linspace(-1, 1, 12))
-    ensemble = Ensemble(5, 12, torch.Generator().manual_seed(1))
+    x, y = linear(200)
+    ensemble = made()
     ensemble.fit(x[:150], y[:150])
     predicted = ensemble.predict(x[150:])
     assert predicted.shape == (5, 50)
-    error = (predicted.mean(0) - y[150:]).abs().mean()
-    assert error < 0.15 * y.std()
+    assert np.abs(predicted.mean(0) - y[150:]).mean() < 0.15 * y.std()
+
+
+def plain(ensemble, member, x):
+    """Return what a plain network with the member's weights makes of ``x``."""
+    hidden = x
+    *inner, weight, bias = [layer[member] for layer in ensemble._layers]
+    for w, b in zip(inner[::2], inner[1::2], strict=True):
+        hidden = (hidden @ w + b).clip(0)
+    return (hidden @ weight + bias)[:, 0]
 
 
 def test_the_members_are_plain_networks():
-    ensemble = Ensemble(2, 3, torch.Generator().manual_seed(0), hidden=4)
-    x = torch.rand(5, 3, generator=torch.Generator().manual_seed(1))
-    ensemble.fit(x, x.sum(1), steps=3)
+    ensemble = made(2, 3, hidden=4)
+    x = np.random.default_rng(1).random((5, 3), dtype=np.float32)
+    y = x.sum(1)
+    ensemble.fit(x, y, steps=3)
     for member in range(2):
-        hidden = x
-        *inner, weight, bias = [layer[member].detach() for layer in ensemble._layers]
-        for w, b in zip(inner[::2], inner[1::2], strict=True):
-            hidden = (hidden @ w + b).clamp_min(0)
-        plain = (hidden @ weight + bias).squeeze(1) * x.sum(1).std(correction=0) + x.sum(1).mean()
-        torch.testing.assert_close(ensemble.predict(x)[member], plain)
+        expected = plain(ensemble, member, x) * y.std() + y.mean()
+        np.testing.assert_allclose(ensemble.predict(x)[member], expected, rtol=1e-5)
+
+
+def test_the_gradient_is_that_of_automatic_differentiation():
+    ensemble = made(3, 4, hidden=6)
+    stream = np.random.default_rng(2)
+    x = stream.random((3, 7, 4), dtype=np.float32)
+    y = stream.random((3, 7), dtype=np.float32)
+    leaves = [torch.tensor(layer, requires_grad=True) for layer in ensemble._layers]
+    hidden = torch.tensor(x)
+    for weight, bias in zip(leaves[:-2:2], leaves[1:-2:2], strict=True):
+        hidden = (hidden @ weight + bias).relu()
+    out = (hidden @ leaves[-2] + leaves[-1])[..., 0]
+    (out - torch.tensor(y)).abs().mean(1).sum().backward()
+    expected = np.concatenate([leaf.grad.numpy().ravel() for leaf in leaves])
+    np.testing.assert_allclose(ensemble.gradient(x, y), expected, atol=1e-6)
+
+
+def test_the_ensemble_follows_from_its_stream():
+    x, y = linear(40)
+    predicted = []
+    for seed in (1, 1, 2):
+        ensemble = made(seed=seed)
+        ensemble.fit(x, y, steps=20)
+        predicted.append(ensemble.predict(x))
+    assert np.array_equal(predicted[0], predicted[1])
+    assert not np.array_equal(predicted[0], predicted[2])
 
 
 def test_equal_accuracies_are_predicted_as_they_are():
-    ensemble = Ensemble(3, 2, torch.Generator().manual_seed(0))
-    ensemble.fit(torch.eye(2), torch.full((2,), 0.5))
-    assert ensemble.predict(torch.eye(2)).tolist() == [[pytest.approx(0.5, abs=1e-4)] * 2] * 3
+    ensemble = made(3, 2)
+    ensemble.fit(np.eye(2, dtype=np.float32), np.full(2, 0.5))
+    np.testing.assert_allclose(ensemble.predict(np.eye(2, dtype=np.float32)), 0.5, atol=1e-4)
+
+
+def test_one_of_two_is_proposed_as_often_as_its_draw_is_the_higher(monkeypatch):
+    means, deviation = (0.5, 0.6), 0.1  # of the two members for either candidate
+
+    class Two:
+        def predict(self, x_nd):
+            assert len(x_nd) == 2
+            return np.array([means, means]) + deviation * np.array([[1.0], [-1.0]])
+
+    domains = Domains([Domain("a", "layer", ("x", "y", "z"))])
+    low, high, parent = domains.enumerate()
+    strategy = BananasStrategy(domains, BananasOptions(initial=1), Setting())
+    strategy.update([Result(parent, 0.4)])
+    monkeypatch.setattr(strategy, "_ensemble", lambda good: Two())
+    monkeypatch.setattr(strategy, "_candidates", lambda *_: [low, high])
+    stream, n = np.random.default_rng(0), 2000
+    share = sum(strategy.candidate([], stream) == high for _ in range(n)) / n
+    # The difference of two draws is normal with mean 0.1 and deviation 0.1 * sqrt(2).
+    expected = 0.5 * (1 + math.erf(0.1 / (deviation * math.sqrt(2)) / math.sqrt(2)))
+    assert abs(share - expected) < 4 * math.sqrt(expected * (1 - expected) / n)
+
+
+def test_candidates_are_new_mutations_of_the_best_that_fit():
+    domains = cell()
+    archs = [domains.at(number * 41) for number in range(17)]
+    banned = next(iter(domains.neighbours(archs[0])))
+    setting = Setting(violation=lambda arch: float(arch == banned))
+    strategy = BananasStrategy(domains, BananasOptions(parents=2, candidates=400), setting)
+    good = [Result(arch, 1 - number / 17) for number, arch in enumerate(archs)]
+    known = {*archs, *list(domains.neighbours(archs[1]))[:3]}
+    found = strategy._candidates(good, np.random.default_rng(0), known)
+    around = {*domains.neighbours(archs[0]), *domains.neighbours(archs[1])}
+    assert set(found) == around - known - {banned}
+    assert len(found) == len(set(found))
 
 
 def test_the_path_encoding_lists_what_lies_between_input_and_output():

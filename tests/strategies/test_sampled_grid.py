@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_any_beginning_is_spread_over_the_first_decision():
     search = made(domains)
     for count in (5, 10, 20, 50):
         numbers = sorted(int(search.place(i)["a"]) for i in range(count))
-        gaps = [b - a for a, b in zip(numbers, numbers[1:], strict=False)]
+        gaps = [b - a for a, b in pairwise(numbers)]
         # Three gaps at most (the three-gap theorem), the largest less than three times the mean.
         assert len(set(gaps)) <= 3
         assert max(gaps) < 3 * 100 / count

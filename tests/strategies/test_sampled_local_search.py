@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from torch import nn
@@ -60,7 +61,9 @@ def test_the_best_of_all_neighbours_is_steepest_ascent():
         starts = [p.arch for p in strategy.suggest(3)]
         tell(strategy, starts)
         expected = [max(starts, key=worth)]
-        while worth(best := max(domains.neighbours(expected[-1]), key=worth)) > worth(expected[-1]):
+        while worth(best := max(domains.neighbours(expected[-1]), key=worth)) > worth(
+            expected[-1]
+        ):
             expected.append(best)
         assert course(strategy, len(expected) * 15)[: len(expected)] == expected
         lengths.append(len(expected))
@@ -72,7 +75,7 @@ def test_a_climb_rises_and_ends_at_a_local_optimum(first):
     domains = flat(5, 4)
     places = course(search(domains, first=first, starts=2), 400)
     climbs = 0
-    for one, other in zip(places, places[1:], strict=False):
+    for one, other in pairwise(places):
         around = set(domains.neighbours(one))
         if other in around and worth(other) > worth(one):
             continue

@@ -91,7 +91,9 @@ def test_a_choice_below_a_choice_is_learnt_from_the_trials_that_made_it():
 
 
 def test_pairs_of_inputs_are_learnt():
-    domains = Domains([Domain("node", "input", ("0", "1", "2", "3"), n_chosen=2), *flat().values()])
+    domains = Domains(
+        [Domain("node", "input", ("0", "1", "2", "3"), n_chosen=2), *flat().values()]
+    )
     strategy = search(domains)
     stream = np.random.default_rng(1)
     for _ in range(60):
