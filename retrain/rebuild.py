@@ -68,7 +68,7 @@ def task_of(checkpoint: Checkpoint, override: str | None) -> str:
 def space_arguments(
     space: type[SearchSpace], checkpoint: Checkpoint, preset: str, given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the network's arguments: the search's, then the preset's, then the user's.
+    """Return the network's arguments: the search's, the preset's, what was tuned, the user's.
 
     Raises:
         UserError: an argument is unknown or has the wrong type.
@@ -76,7 +76,9 @@ def space_arguments(
     searched = checkpoint.space.get("arguments", {})
     (own,) = arguments.split({**searched, **given}, space=arguments.of_space(space))
     by_preset = space.retrain_arguments.get(preset, {})
-    chosen = {**own, **by_preset, **{name: own[name] for name in map(_bare, given)}}
+    tuned = (name for name in checkpoint.hyperparameters if name in own)
+    kept = {name: own[name] for name in (*tuned, *map(_bare, given))}
+    chosen = {**own, **by_preset, **kept}
     return arguments.complete(space, chosen)
 
 

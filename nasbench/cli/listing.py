@@ -10,7 +10,6 @@ import typer
 from nasbench import catalog
 from nasbench.cli.options import AsJson
 from nasbench.errors import unknown
-from nasbench.hpo.names import UNAVAILABLE
 
 KINDS = {
     "spaces": catalog.SPACES,
@@ -39,5 +38,7 @@ def command(kind: Kind = None, as_json: AsJson = False) -> None:
         for key, entry in table.items():
             typer.echo(f"  {key:<20} {entry.words}")
         if name == "tuners":
+            from nasbench.hpo.names import UNAVAILABLE
+
             for key, (reason, instead) in UNAVAILABLE.items():
                 typer.echo(f"  NNI's {key} is not available: {reason}; take {instead}")

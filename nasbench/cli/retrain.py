@@ -84,6 +84,8 @@ def _retrain(
         if engine is not None or concurrency > 1:
             _at_once(found, options, seeds, where, stop, as_json)
             return
+        if gpus_per_trial:
+            raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
 
         def train(seed: int) -> None:
             _tell(run(found, replace(options, seed=seed), observer, stop), options, as_json)

@@ -111,16 +111,14 @@ def run_hpo(
     model.check(task)
     name, short = catalog.short(config.tuner), catalog.short(config.task)
     with session("hpo", name, short, config, stop, resumed) as running:
-        journal = running.folder.journal
-        told = Several([ToJournal(journal), observer]) if running.leads else Silent()
         context = Context.of(task, config, config.val_fraction, running.folder.path)
         space = SearchSpace.of(config.space_content)
-        first = _round(config, model, space, context, running, told)
+        first = _round(config, model, space, context, running, observer)
         rounds = [first]
         if config.refine is not None:
             narrowed = refine(first.space, first.trials, share(config.refine))
             again = replace(config, space_content=dict(narrowed.content))
-            rounds.append(_round(again, model, narrowed, context, running, told, first))
+            rounds.append(_round(again, model, narrowed, context, running, observer, first))
         _clear(running)
         return _finish(config, model, task, rounds, running)
 
@@ -156,7 +154,7 @@ def _round(
     space: SearchSpace,
     context: Context,
     running: Session,
-    told: Observer,
+    observer: Observer,
     before: Round | None = None,
 ) -> Round:
     """Run one round of trials until its budget is spent."""
@@ -164,6 +162,7 @@ def _round(
     first = before.last if before is not None else 0
     number = 2 if before is not None else 1
     build = Build(config, model)
+    told = _told(build, running, observer)
     tuning = Tuning(
         tuner,
         load_assessor(config),
@@ -192,6 +191,14 @@ def _round(
     return Round(space, tuning.trials, spent, first + spent.trials)
 
 
+def _told(build: Build, running: Session, observer: Observer) -> Observer:
+    """Return who is told of the epochs of trials in this process."""
+    if not running.leads:
+        return Silent()
+    journal = ToJournal(running.folder.journal, lambda: {"trial": build.current})
+    return Several([journal, observer])
+
+
 class Build:
     """Makes trials of a network out of hyperparameters, and reads their results."""
 
@@ -199,9 +206,11 @@ class Build:
         self.config = config
         self.model = model
         self.share = trials.device_share(config)
+        self.current = 0  # the trial that was built last: in this process, the one under way
 
     def __call__(self, number: int, parameters: Params, parent: int | None) -> Asked:
         """Return trial ``number``."""
+        self.current = number
         meant = hyperparameters.read(parameters, self.model.space)
         model = self.model.named(meant.model)
         epochs = int(meant.training.get("epochs", self.config.epochs))

@@ -38,7 +38,7 @@ import torch
         ("darts -o order=3", "-o order=3: allowed: 1, 2"),
         ("random --budget 0", "--budget '0': must be above 0, and whole for trials and epochs"),
         ("random --budget many", "--budget 'many': must look like 20, '40 epochs', 900s, 15min"),
-        ("evolution -o sample=30", "-o sample=30: must be in 1..20, the population"),
+        ("evolution -o sample=30", "-o sample=30: must be in 1.."),
         ("darts --budget 5", "--budget 5: darts trains one supernet and has no trials: it is for"),
         ("darts --max-params 5", "--max-params 5: darts trains one supernet and has no trials"),
         ("darts --concurrency 2", "--concurrency 2: darts trains one supernet and has no trials"),
@@ -303,9 +303,9 @@ def test_a_space_typed_for_checkers_only(run, space, small):
 @pytest.mark.usefixtures("place")
 def test_unknown_names_elsewhere(refused, kind):
     if kind == "list":
-        line = "unknown list 'nonsense': allowed: spaces, strategies, tasks"
-        assert refused("list", "nonsense") == line
-        assert "did you mean tasks?" in refused("list", "task")
+        line = "unknown list 'nonsense': allowed: spaces, strategies, tasks, baselines, tuners, "
+        assert refused("list", "nonsense").startswith(line)
+        assert "did you mean tasks or tables?" in refused("list", "task")
         return
     line = refused("leaderboard", "--format", "mdx")
     assert line == "unknown --format 'mdx': did you mean md? allowed: table, md, csv, json, html"

@@ -117,13 +117,24 @@ def test_candidates_are_new_mutations_of_the_best_that_fit():
     archs = [domains.at(number * 41) for number in range(17)]
     banned = next(iter(domains.neighbours(archs[0])))
     setting = Setting(violation=lambda arch: float(arch == banned))
-    strategy = BananasStrategy(domains, BananasOptions(parents=2, candidates=400), setting)
+    strategy = BananasStrategy(
+        domains, BananasOptions(parents=2, candidates=400, random=0), setting
+    )
     good = [Result(arch, 1 - number / 17) for number, arch in enumerate(archs)]
     known = {*archs, *list(domains.neighbours(archs[1]))[:3]}
     found = strategy._candidates(good, np.random.default_rng(0), known)
     around = {*domains.neighbours(archs[0]), *domains.neighbours(archs[1])}
     assert set(found) == around - known - {banned}
     assert len(found) == len(set(found))
+
+
+def test_draws_from_anywhere_are_candidates_too():
+    domains = cell()
+    strategy = BananasStrategy(domains, BananasOptions(candidates=1, random=300), Setting())
+    found = strategy._candidates([Result(domains.at(0), 0.5)], np.random.default_rng(0), set())
+    assert 200 < len(found) <= 301  # of 729
+    around = set(domains.neighbours(domains.at(0)))
+    assert len(set(found) - around) > 190
 
 
 def test_the_path_encoding_lists_what_lies_between_input_and_output():
@@ -160,7 +171,8 @@ def test_a_space_without_edges_has_no_path_encoding():
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"encoding": "paths"}, "unknown -o encoding 'paths': did you mean path?"),
-     ({"refit": 0}, "-o refit=0: must be at least 1")],
+     ({"refit": 0}, "-o refit=0: must be at least 1"),
+     ({"random": -1}, "-o random=-1: must be at least 0")],
 )  # fmt: skip
 def test_options_out_of_range(options, words):
     with pytest.raises(UserError) as error:

@@ -27,6 +27,7 @@ class BananasOptions:
         ensemble: predictors.
         parents: of the best results, from whose mutations is chosen.
         candidates: mutations among which is chosen.
+        random: uniform draws that are candidates, too, for what lies elsewhere.
         encoding: ``one-hot``, or ``path``: the sequences of operations from the cell's input to
             its output, for spaces whose labels are ``edge_TO_FROM``.
     """
@@ -36,12 +37,15 @@ class BananasOptions:
     ensemble: int = 5
     parents: int = 10
     candidates: int = 100
+    random: int = 30
     encoding: str = "one-hot"
 
     def __post_init__(self) -> None:
         for name in ("initial", "refit", "ensemble", "parents", "candidates"):
             if getattr(self, name) < 1:
                 raise UserError(f"-o {name}={getattr(self, name)}: must be at least 1")
+        if self.random < 0:
+            raise UserError(f"-o random={self.random}: must be at least 0")
         if self.encoding not in ("one-hot", "path"):
             raise unknown("-o encoding", self.encoding, ("one-hot", "path"))
 
@@ -85,15 +89,13 @@ class BananasStrategy(OneByOneStrategy):
     def _candidates(
         self, good: Sequence[Result], stream: np.random.Generator, known: set[Arch]
     ) -> list[Arch]:
-        """Return new mutations of the best that fit, in the order in which they were drawn."""
-        best = sorted(good, key=lambda result: -result.score)[: self.options.parents]
-        found: dict[Arch, None] = {}
-        for number in range(self.options.candidates):
-            parent = best[number % len(best)].arch
-            child = self.domains.mutate(parent, stream)
-            if child not in known and self.fits(child):
-                found[child] = None
-        return list(found)
+        """Return mutations of the best, and draws, that are new and fit, in a fixed order."""
+        options, domains = self.options, self.domains
+        best = sorted(good, key=lambda result: -result.score)[: options.parents]
+        parents = (best[number % len(best)].arch for number in range(options.candidates))
+        drawn = [domains.mutate(parent, stream) for parent in parents]
+        drawn += [domains.sample(stream) for _ in range(options.random)]
+        return [arch for arch in dict.fromkeys(drawn) if arch not in known and self.fits(arch)]
 
     def _ensemble(self, good: Sequence[Result]) -> Ensemble:
         """Return the ensemble, trained on as many results as a multiple of ``refit`` allows."""
