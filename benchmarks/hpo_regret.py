@@ -32,7 +32,7 @@ import numpy as np
 
 from nasbench import provenance
 from nasbench.catalog import resolve
-from nasbench.hpo import SearchSpace
+from nasbench.hpo.space import SearchSpace
 from nasbench.report.statistics import bootstrap_interval, paired_interval
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -438,7 +438,7 @@ def test_a_tuning_killed_at_several_points_ends_bit_for_bit_the_same(tmp_path):
     whole = folder(start(words, tmp_path / "whole"), tmp_path / "whole")
     out, moments = tmp_path / "killed", random.Random(5)
     process = start(words, out)
-    for kept in (3, 20, 40):
+    for kept in (3, 12, 24):
         while process.poll() is None and lines(out) < kept:
             time.sleep(0.005)
         time.sleep(moments.uniform(0.0, 0.1))

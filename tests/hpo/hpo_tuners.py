@@ -7,7 +7,7 @@ import math
 import sys
 from typing import Any
 
-from nasbench.hpo import SearchSpace
+from nasbench.hpo.space import SearchSpace
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.hpo.tuners.evolution import EvolutionTuner
 from nasbench.hpo.tuners.grid import GridTuner

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hpo_tuners import make
 
-from nasbench.hpo import SearchSpace
+from nasbench.hpo.space import SearchSpace
 from nasbench.hpo.tuners.grid import GridOptions, GridTuner
 
 

@@ -8,7 +8,7 @@ import pytest
 from hpo_tuners import EVERY_TYPE, NESTED, make, score
 from nni.algorithms.hpo.tpe_tuner import TpeTuner as NniTpe
 
-from nasbench.hpo import SearchSpace
+from nasbench.hpo.space import SearchSpace
 from nasbench.hpo.tuners.evolution import EvolutionOptions, EvolutionTuner
 from nasbench.hpo.tuners.nni_plain import TpeOptions, TpeTuner
 from nasbench.hpo.tuners.pbt import PbtOptions, PbtTuner

@@ -11,7 +11,7 @@ import pytest
 from hpo_tuners import TUNERS, make, score
 
 from nasbench.errors import UserError
-from nasbench.hpo import SearchSpace
+from nasbench.hpo.space import SearchSpace
 from nasbench.hpo.tuners.optuna_samplers import OptunaTpeTuner, QmcOptions, QmcTuner
 
 UNIT = {"x": {"_type": "uniform", "_value": [0, 1]}, "y": {"_type": "uniform", "_value": [0, 1]}}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nasbench.errors import UserError
-from nasbench.hpo import SearchSpace
+from nasbench.hpo.space import SearchSpace
 
 LR = {"_type": "uniform", "_value": [0, 1]}
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nasbench.errors import UserError
-from nasbench.hpo import SearchSpace, refine
+from nasbench.hpo.refine import refine
+from nasbench.hpo.space import SearchSpace
 
 SPACE = SearchSpace.of(
     {

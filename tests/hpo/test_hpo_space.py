@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from nasbench.errors import UserError
-from nasbench.hpo import SearchSpace
+from nasbench.hpo.space import SearchSpace
 
 NESTED = {
     "layer": {

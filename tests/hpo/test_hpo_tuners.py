@@ -13,7 +13,7 @@ import pytest
 from hpo_tuners import TUNERS, course, make, score, space_for
 
 from nasbench.errors import UserError
-from nasbench.hpo import SearchSpace
+from nasbench.hpo.space import SearchSpace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RANDOM_AT_FIRST = [name for name in TUNERS if name not in ("grid", "nni-grid")]

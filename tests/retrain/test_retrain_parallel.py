@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
+from nasbench import provenance
 from nasbench.config import RetrainConfig, TrialsConfig
 from nasbench.engine.observers import Silent
 from nasbench.engine.problem import load_space
