@@ -99,7 +99,7 @@ def test_seeds_at_once_give_the_records_of_seeds_one_by_one(checkpoint, config, 
         assert one.model.is_file()
         assert one.error is None
         assert one.record.test_openings == 1
-        assert one.record.provenance["command"] != "-c"  # this process's, not the worker's
+        assert one.record.provenance["command"] == provenance.collect()["command"]
     accuracies = {one.record.test_accuracy for one in done}
     assert len(accuracies) > 1
     assert [json.loads((f / "run.json").read_text())["status"] for f in folders(config)] == [
