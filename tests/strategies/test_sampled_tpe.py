@@ -45,6 +45,7 @@ def optunas_own(domains, results, seed, candidates):
     return {n: trial.suggest_categorical(n, domains[n].options) for n in domains}
 
 
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")  # before 5.0
 def test_proposals_are_optunas():
     domains = flat(8, 4)
     strategy = search(domains, startup=10, candidates=12)
