@@ -142,6 +142,7 @@ def test_a_signal_leaves_folders_that_can_be_continued(checkpoint, config):
 @pytest.mark.slow
 def test_a_killed_worker_goes_on_in_the_same_folder(checkpoint, config, tmp_path):
     long = replace(config, epochs=40)
+    others = set(psutil.Process().children())  # of the tests before this one
     killed: list[int] = []
 
     def kill() -> None:
@@ -149,7 +150,7 @@ def test_a_killed_worker_goes_on_in_the_same_folder(checkpoint, config, tmp_path
         while time.monotonic() < end:
             journals = (config.out / "runs").glob("*-s7-*/journal.jsonl")
             if any(path.read_bytes().count(b"\n") > 3 for path in journals):
-                (worker,) = psutil.Process().children()
+                (worker,) = set(psutil.Process().children()) - others
                 killed.append(worker.pid)
                 worker.kill()
                 return
