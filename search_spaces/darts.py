@@ -70,7 +70,7 @@ OPERATIONS: dict[str, Callable[[int, int, Rendition], nn.Module]] = {
 }
 
 
-def with_drop_path(name: str, c: int, stride: int, r: Rendition) -> nn.Module:
+def with_drop_path(name: str, stride: int, r: Rendition, c: int) -> nn.Module:
     """Return the operation, with drop-path behind it unless it is an identity."""
     op = OPERATIONS[name](c, stride, r)
     if isinstance(op, nn.Identity) and not r.drop_skips:
@@ -82,9 +82,10 @@ def edge(kind: CellKind, node: int, source: int, c: int, r: Rendition) -> LayerC
     """Return the choice of operation between state ``source`` and ``node``."""
     stride = 2 if kind == "reduce" and source < 2 else 1
     return LayerChoice(
-        {name: partial(with_drop_path, name, c, stride, r) for name in OPERATIONS},
+        {name: partial(with_drop_path, name, stride, r) for name in OPERATIONS},
         label=genotype.edge_label(kind, node, source),
         relaxed_only=("none",),
+        channels=c,
     )
 
 

@@ -20,12 +20,12 @@ from search_spaces.operations import Pool, Zero, conv_bn
 
 NODES = 4
 EDGES = tuple((node, source) for node in range(1, NODES) for source in range(node))
-OPERATIONS: dict[str, Callable[[int, bool], nn.Module]] = {
-    "none": lambda c, affine: Zero(1),
-    "skip_connect": lambda c, affine: nn.Identity(),
-    "nor_conv_1x1": lambda c, affine: nn.Sequential(*conv_bn(c, c, 1, affine=affine)),
-    "nor_conv_3x3": lambda c, affine: nn.Sequential(*conv_bn(c, c, 3, affine=affine)),
-    "avg_pool_3x3": lambda c, affine: Pool("avg", c, 1, batch_norm=False),
+OPERATIONS: dict[str, Callable[[bool, int], nn.Module]] = {
+    "none": lambda affine, c: Zero(1),
+    "skip_connect": lambda affine, c: nn.Identity(),
+    "nor_conv_1x1": lambda affine, c: nn.Sequential(*conv_bn(c, c, 1, affine=affine)),
+    "nor_conv_3x3": lambda affine, c: nn.Sequential(*conv_bn(c, c, 3, affine=affine)),
+    "avg_pool_3x3": lambda affine, c: Pool("avg", c, 1, batch_norm=False),
 }
 FORM = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"  # the edges in their order
 _PATTERN = re.escape(FORM).replace("op", "([^|~+]+)")
@@ -72,8 +72,8 @@ class Cell(nn.Module):
         self.edges = nn.ModuleDict()
         for edge in EDGES:
             label = edge_label(*edge)
-            ops = {name: partial(make, c, affine) for name, make in OPERATIONS.items()}
-            self.edges[label] = LayerChoice(ops, label=label)
+            ops = {name: partial(make, affine) for name, make in OPERATIONS.items()}
+            self.edges[label] = LayerChoice(ops, label=label, channels=c)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` to the same shape."""

@@ -48,10 +48,16 @@ def real_data() -> Path:
     pytest.skip(f"no real MNIST files in {' or '.join(map(str, places))}")
 
 
+def _same(ours: object, theirs: object) -> bool:
+    if isinstance(ours, torch.Tensor) and isinstance(theirs, torch.Tensor):
+        return torch.equal(ours, theirs)
+    return ours == theirs
+
+
 def same_state(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     """Whether two networks hold the same values, bit for bit."""
     ours, theirs = one.state_dict(), other.state_dict()
-    return ours.keys() == theirs.keys() and all(torch.equal(v, theirs[k]) for k, v in ours.items())
+    return ours.keys() == theirs.keys() and all(_same(v, theirs[k]) for k, v in ours.items())
 
 
 @pytest.fixture(autouse=True)

@@ -57,7 +57,7 @@ ALLOWED: dict[str, set[str]] = {
     "hpo": {"seeding"},
     # A table asks the catalog for the space that it holds the trainings of.
     "tabular": {"arguments", "budget", "catalog", "data", "seeding", "space", "strategies"},
-    "testing": {"seeding", "space", "strategies"},
+    "testing": {"catalog", "seeding", "space", "strategies", "supernet", "training"},
     "report": {"store"},
     # A run draws what it found (report.drawing), and asks the catalog for spaces by their names.
     "engine": {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,9 +20,12 @@ from nasbench.engine.session import Session
 from nasbench.engine.tensorboard import ToTensorBoard
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
+from nasbench.space import SearchSpace
 from nasbench.store.state import StateFile
 from nasbench.strategies.oneshot.base import Batch, OneShotStrategy, Setting
+from nasbench.training.distributed import any_process
 from nasbench.training.loop import Loop, Observer
+from nasbench.training.stopping import Stopped, StopSignal
 from nasbench.training.supervised import accuracy
 
 
@@ -74,6 +79,54 @@ class OneShotSearch:
         self.strategy.load_optimizer_state(state["optimizers"])
 
 
+class Halves:
+    """The images of a search, as a strategy sees them after its training."""
+
+    def __init__(
+        self, search: OneShotSearch, plain: Batches, observer: Observer, stop: StopSignal
+    ) -> None:
+        self._search = search
+        self._plain = plain
+        self._observer = observer
+        self._stop = stop
+
+    def validation(self) -> Iterator[Batch]:
+        """Yield the validation half in order, without augmentation."""
+        return self._plain.epoch(0)
+
+    def training(self, name: str, steps: int) -> Iterator[tuple[Batch, Batch]]:
+        """Yield so many augmented batches of both halves, the same for the same ``name``."""
+        first = derive(0, "after the search", name) % 2**31  # epochs that the search never saw
+        for epoch in itertools.count(first):
+            for batch in itertools.islice(self._search.batches(epoch, 0), steps):
+                steps -= 1
+                yield batch
+            if steps == 0:
+                return
+
+    def tick(self, done: int, total: int) -> None:
+        """Tell how far the work is, and stop when asked."""
+        if any_process(self._stop.requested, self._search.device):
+            raise Stopped(f"after its training, at {done} of {total}", self._stop.number)
+        if done == 0:
+            self._observer.phase("choosing an architecture")
+
+
+class ProblemSupernets:
+    """Makes the supernets of a problem."""
+
+    def __init__(self, problem: Problem, device: torch.device) -> None:
+        self.space = problem.space
+        self.arguments = problem.arguments
+        self._spec = problem.task.spec
+        self._device = device
+
+    def __call__(self, partial: int = 1, **arguments: Any) -> SearchSpace:
+        """Return a supernet on the device."""
+        every = {**self.arguments, **arguments}
+        return on_device(self.space.partial_supernet(partial, self._spec, **every), self._device)
+
+
 def search(
     kind: type[OneShotStrategy],
     problem: Problem,
@@ -101,7 +154,10 @@ def search(
     plain = evaluation_batches(validation.data, augmentation, running)
     measured = accuracy(strategy, plain, objective(config))
     metrics = {**progress.history[-1], "supernet_val_accuracy": measured}
-    return Outcome(strategy.derive(), metrics, progress.seconds, evaluations=0)
+    begin = time.perf_counter()
+    arch = strategy.select(Halves(unit, plain, observer, running.stop))
+    seconds = progress.seconds + (time.perf_counter() - begin) * running.place.world
+    return Outcome(arch, metrics, seconds, evaluations=0)
 
 
 def _strategy(
@@ -114,10 +170,16 @@ def _strategy(
     """Return the strategy with its supernet on the device; ``steps`` are those of an epoch."""
     seed_process(config.seed, "search")
     strategy = kind(
-        on_device(problem.space.supernet(problem.task.spec, **problem.arguments), running.device),
+        ProblemSupernets(problem, running.device),
         problem.domains,
         kind.Options(**config.strategy_options),
-        Setting(optimizer(config), objective(config), config.epochs * steps),
+        Setting(
+            optimizer(config),
+            objective(config),
+            config.epochs * steps,
+            config.seed,
+            config.epochs,
+        ),
     )
     strategy.to(running.device)
     return strategy

@@ -17,10 +17,12 @@ class Build:
 
     Args:
         arch: the architecture to build, or ``None`` for the supernet.
+        partial: a supernet's candidates are built with one of so many channels.
     """
 
-    def __init__(self, arch: Arch | None = None) -> None:
+    def __init__(self, arch: Arch | None = None, partial: int = 1) -> None:
         self.arch = arch
+        self.partial = partial
         self.domains: dict[str, Domain] = {}
         self._scope: tuple[Condition, ...] = ()
 
@@ -80,9 +82,9 @@ def current() -> Build:
 
 
 @contextmanager
-def building(arch: Arch | None) -> Iterator[Build]:
+def building(arch: Arch | None, partial: int = 1) -> Iterator[Build]:
     """Construct what is inside as the supernet (``None``) or as ``arch``."""
-    build = Build(arch)
+    build = Build(arch, partial)
     token = _BUILD.set(build)
     try:
         yield build

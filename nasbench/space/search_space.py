@@ -69,6 +69,18 @@ class SearchSpace(nn.Module):
             return cls(spec, **arguments)
 
     @classmethod
+    def partial_supernet(cls, partial: int, spec: DataSpec, **arguments: Any) -> Self:
+        """Return the supernet whose candidates have one of ``partial`` channels.
+
+        It is the plain supernet where no ``LayerChoice`` names its ``channels``.
+
+        Raises:
+            UserError: a choice's channels are no multiple of ``partial``.
+        """
+        with building(None, partial):
+            return cls(spec, **arguments)
+
+    @classmethod
     def freeze(cls, arch: Arch, spec: DataSpec, **arguments: Any) -> Self:
         """Return the plain network of ``arch``: nothing that it does not use is constructed.
 

@@ -1,9 +1,11 @@
-"""A space relaxed to mixtures: every candidate takes part, weighted by a softmax.
+"""A space relaxed to mixtures: every candidate takes part, weighted.
 
 Liu et al., "DARTS: Differentiable Architecture Search", ICLR 2019, equation (2).
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -17,90 +19,131 @@ from nasbench.space import (
     LayerChoice,
     Repeat,
     SearchSpace,
-    Value,
     ValueChoice,
 )
+from nasbench.supernet.partial import through_part
+from nasbench.supernet.reading import strongest
+from nasbench.supernet.relaxed import Relaxed, edges_decide, is_zero
+from nasbench.supernet.rule import Mixed, Rule
 
 INITIAL_SCALE = 1e-3  # of the architecture parameters, as in the DARTS authors' code
 
 
-def edges_decide(choice: Choice) -> bool:
-    """Return whether an input's strength is read off its own operation's weights.
-
-    True for an ``InputChoice`` whose every edge is a ``LayerChoice``, like a node of a DARTS cell:
-    it has no architecture parameters of its own.
-    """
-    return (
-        isinstance(choice, InputChoice)
-        and choice.edges is not None
-        and all(isinstance(edge, LayerChoice) for edge in choice.edges.values())
-    )
-
-
-class Mixture(nn.Module):
-    """A supernet whose choices are softmax-weighted sums.
+class Mixture(Relaxed):
+    """A supernet whose choices are weighted sums.
 
     ``alphas`` holds one parameter of shape ``(candidates,)`` for each of ``labels``, those that
-    have weights of their own.
+    have weights of their own; ``kept`` beside it says which candidates still take part, by their
+    places among all.
 
     Args:
         network: the space with every choice open.
         domains: the space's decisions.
+        rule: how parameters become weights; the softmax where ``None``.
+        edge_weights: whether the inputs of a node whose edges decide are weighted, too (edge
+            normalisation: Xu et al., "PC-DARTS", ICLR 2020, section 3.3).
 
     Raises:
         UserError: a choice cannot be relaxed to a mixture.
     """
 
-    def __init__(self, network: SearchSpace, domains: Domains) -> None:
-        super().__init__()
-        self.network = network
-        self.domains = domains
-        choices = [m for m in network.modules() if isinstance(m, Choice)]
-        self._by_label = {choice.label: choice for choice in choices}
-        for label in domains:
-            if label not in self._by_label:
-                raise UserError(
-                    f"the choice {label!r} is no part of the network: keep it as an attribute "
-                    "of its module; the strategy 'random' takes it as it is"
-                )
-        for choice in choices:
+    def __init__(
+        self,
+        network: SearchSpace,
+        domains: Domains,
+        rule: Rule | None = None,
+        edge_weights: bool = False,
+    ) -> None:
+        super().__init__(network, domains)
+        for choice in self.sites:
             _check(choice)
-            choice.relax(self)
-        weighted = [c for c in self._by_label.values() if not edges_decide(c)]
+        self.rule = rule or Rule()
+        weighted = [c for c in self.by_label.values() if edge_weights or not edges_decide(c)]
         self.labels = [c.label for c in weighted]
         self.alphas = nn.ParameterList(
             INITIAL_SCALE * torch.randn(len(c.domain.candidates)) for c in weighted
         )
-        self._weights: dict[str, Tensor] = {}
+        self.kept = {c.label: list(range(len(c.domain.candidates))) for c in weighted}
+        self._mixed: dict[str, Mixed] = {}
 
     @property
     def arch_parameters(self) -> list[nn.Parameter]:
         """The architecture parameters."""
         return list(self.alphas)
 
-    @property
-    def weight_parameters(self) -> list[nn.Parameter]:
-        """The network's weights."""
-        return list(self.network.parameters())
+    def alpha(self, label: str) -> nn.Parameter:
+        """Return the architecture parameters of a decision."""
+        found: nn.Parameter = self.alphas[self.labels.index(label)]
+        return found
+
+    def keep(self, label: str, places: Collection[int]) -> None:
+        """Take all candidates but those at ``places`` out of the mixture, for good."""
+        self.kept[label] = sorted(places)
+
+    def get_extra_state(self) -> dict[str, list[int]]:
+        """Return which candidates are left, for the ``state_dict``."""
+        return {label: list(places) for label, places in self.kept.items()}
+
+    def set_extra_state(self, state: dict[str, list[int]]) -> None:
+        """Continue with the candidates that are left."""
+        self.kept = {label: list(places) for label, places in state.items()}
 
     def mixing_weights(self) -> dict[str, Tensor]:
-        """Return the softmax of every label's architecture parameters."""
-        pairs = zip(self.labels, self.alphas, strict=True)
-        return {label: alpha.softmax(dim=0) for label, alpha in pairs}
+        """Return every label's weights as they are read; 0 for what was taken out."""
+        found = {}
+        for label, alpha in zip(self.labels, self.alphas, strict=True):
+            weights = self.rule.expected(label, self._taking_part(label, alpha))
+            places = torch.tensor(self.kept[label], device=weights.device)
+            found[label] = torch.zeros_like(alpha).index_put((places,), weights)
+        return found
+
+    def _taking_part(self, label: str, alpha: Tensor) -> Tensor:
+        places = self.kept[label]
+        return alpha if len(places) == len(alpha) else alpha[places]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images ``(B, C, H, W)`` to logits ``(B, classes)``."""
-        self._weights = self.mixing_weights()
-        output: Tensor = self.network(x)
-        return output
+        self.mix()
+        return super().forward(x)
+
+    def mix(self) -> None:
+        """Draw the weights of one forward pass; evaluation takes the expected ones."""
+        for label, alpha in zip(self.labels, self.alphas, strict=True):
+            taking_part = self._taking_part(label, alpha)
+            self._mixed[label] = (
+                self.rule.sample(label, taking_part)
+                if self.training
+                else Mixed(self.rule.expected(label, taking_part))
+            )
 
     def layer(self, choice: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         """Return the weighted sum of a ``LayerChoice``'s candidates, without those that are 0."""
         assert isinstance(choice, LayerChoice)
-        weights = self._weights[choice.label].unbind()
-        pairs = zip(weights, choice.candidates.values(), strict=True)
-        terms = [w * layer(*inputs) for w, layer in pairs if not is_zero(layer)]
-        return _total(terms)
+        if choice.partial > 1:
+            return through_part(inputs[0], choice.partial, lambda x: self._sum(choice, (x,)))
+        return self._sum(choice, inputs)
+
+    def _sum(self, choice: LayerChoice, inputs: tuple[Tensor, ...]) -> Tensor:
+        layers = list(choice.candidates.values())
+        terms, idle = [], []
+        for place, weight, runs in self._terms(choice.label):
+            if is_zero(layers[place]):
+                continue
+            if runs:
+                terms.append(weight * layers[place](*inputs))
+            else:
+                idle.append(weight)
+        if not terms:  # only what is 0 was drawn
+            zero = next(layer for layer in layers if is_zero(layer))
+            terms = [zero(*inputs)]
+        return _total([*terms, *idle])
+
+    def _terms(self, label: str) -> Iterable[tuple[int, Tensor, bool]]:
+        """Return candidates still in the mixture: place, weight, and whether it is computed."""
+        weights, running = self._mixed[label]
+        pairs = zip(self.kept[label], weights.unbind(), strict=True)
+        runs = range(len(weights)) if running is None else running
+        return [(place, weight, i in runs) for i, (place, weight) in enumerate(pairs)]
 
     def input(self, choice: nn.Module, candidates: list[Tensor]) -> Tensor | list[Tensor]:
         """Return the mixture of an ``InputChoice``'s inputs.
@@ -109,61 +152,34 @@ class Mixture(nn.Module):
         chosen inputs weighs k in total.
         """
         assert isinstance(choice, InputChoice)
-        through = [choice.edge(index, x) for index, x in enumerate(candidates)]
-        if edges_decide(choice):
-            return choice.reduce(through)
-        weights = self._weights[choice.label].unbind()
-        mixed = _total([w * x for w, x in zip(weights, through, strict=True)])
+        if choice.label not in self._mixed:
+            return choice.reduce([choice.edge(index, x) for index, x in enumerate(candidates)])
+        terms = [
+            weight * choice.edge(place, candidates[place]) if runs else weight
+            for place, weight, runs in self._terms(choice.label)
+        ]
+        mixed = _total(sorted(terms, key=lambda term: term.dim() == 0))
         if choice.reduction == "none":
             return [mixed]
-        return mixed * choice.domain.n_chosen if choice.reduction == "sum" else mixed
+        summed = choice.reduction == "sum" and not edges_decide(choice)
+        return mixed * choice.domain.n_chosen if summed else mixed
 
     def repeat(self, choice: nn.Module, x: Tensor) -> Tensor:
         """Return the weighted sum of a ``Repeat``'s outputs after each depth."""
         assert isinstance(choice, Repeat)
+        terms = list(self._terms(choice.label))
+        deepest = max(choice.depths[place] for place, _, runs in terms if runs)
         after = [x]
-        for block in choice.blocks:
+        for block in list(choice.blocks)[:deepest]:
             after.append(block(after[-1]))
-        weights = self._weights[choice.label].unbind()
-        pairs = zip(weights, choice.depths, strict=True)
-        return _total([w * after[depth] for w, depth in pairs])
+        parts = [w * after[choice.depths[place]] if runs else w for place, w, runs in terms]
+        return _total(sorted(parts, key=lambda term: term.dim() == 0))
 
     @torch.no_grad()
     def strongest(self) -> Arch:
-        """Return the architecture of the largest weights, by the rule of the paper (2.4).
-
-        A layer choice takes its strongest selectable candidate. Where the edges decide, a node
-        takes the inputs whose strongest selectable operation weighs most.
-        """
+        """Return the architecture of the largest weights; see :mod:`nasbench.supernet.reading`."""
         weights = {label: w.tolist() for label, w in self.mixing_weights().items()}
-        choices: dict[str, Value] = {}
-        for label, choice in self._by_label.items():
-            strength = self._strength(choice, weights)
-            ranked = sorted(strength, key=lambda candidate: -strength[candidate])
-            if isinstance(choice, InputChoice):
-                inputs = ranked[: choice.domain.n_chosen]
-                choices[label] = tuple(sorted(int(i) for i in inputs))
-            else:
-                choices[label] = ranked[0]
-        return self.domains.arch(self.domains.active(choices))
-
-    def _strength(
-        self, choice: Choice, weights: dict[str, list[float]]
-    ) -> dict[str | int | float | bool, float]:
-        """Return selectable candidate to strength."""
-        if isinstance(choice, InputChoice) and edges_decide(choice):
-            assert choice.edges is not None
-            edges = [e for e in choice.edges.values() if isinstance(e, LayerChoice)]
-            return {i: max(self._strength(e, weights).values()) for i, e in enumerate(edges)}
-        domain = choice.domain
-        pairs = zip(domain.candidates, weights[choice.label], strict=True)
-        return {candidate: w for candidate, w in pairs if candidate not in domain.relaxed_only}
-
-
-def is_zero(layer: nn.Module) -> bool:
-    """Return whether ``layer`` maps everything to 0, alone or inside a ``Sequential``."""
-    parts = layer if isinstance(layer, nn.Sequential) else [layer]
-    return any(getattr(part, "is_zero", False) for part in parts)
+        return strongest(self.domains, self.by_label, weights)
 
 
 def _total(terms: list[Tensor]) -> Tensor:
@@ -189,5 +205,5 @@ def _check(choice: Choice) -> None:
         raise UserError(
             f"the choice {choice.label!r} joins {choice.domain.n_chosen} inputs without adding "
             "them, which has no mixture: allowed: reduction 'sum' or 'mean', or one input; "
-            "the strategy 'random' takes all of them"
+            "the strategies 'spos' and 'random' take all of them"
         )

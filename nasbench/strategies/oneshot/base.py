@@ -3,16 +3,64 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
+import numpy as np
 from torch import Tensor, nn
 
+from nasbench.seeding import derive
 from nasbench.space import Arch, Domains, SearchSpace
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
 
 Batch = tuple[Tensor, Tensor]
+
+
+class Supernets(Protocol):
+    """Makes supernets of the searched space on the search's device."""
+
+    @property
+    def space(self) -> type[SearchSpace]:
+        """The class of networks."""
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """The arguments of the search's own supernet."""
+
+    def __call__(self, partial: int = 1, **arguments: Any) -> SearchSpace:
+        """Return a supernet with every choice open.
+
+        Args:
+            partial: its candidates have one of so many channels, where the space allows it.
+            arguments: of the space, in place of the search's own.
+        """
+        ...
+
+
+class SearchData(Protocol):
+    """The two halves of the training images, for what a strategy does after its training."""
+
+    def validation(self) -> Iterator[Batch]:
+        """Yield the validation half in order, without augmentation."""
+        ...
+
+    def training(self, name: str, steps: int) -> Iterator[tuple[Batch, Batch]]:
+        """Yield so many augmented batches of both halves, the same for the same ``name``."""
+        ...
+
+    def tick(self, done: int, total: int) -> None:
+        """Tell how far the work is.
+
+        Raises:
+            Stopped: a signal asked to stop; a continued search begins this work anew.
+        """
+        ...
+
+
+def _free(arch: Arch) -> float:
+    return 0.0
 
 
 @dataclass(frozen=True)
@@ -23,11 +71,25 @@ class Setting:
         weights: optimizer and schedule of the supernet's weights.
         objective: the loss.
         total_steps: steps of the whole search.
+        seed: of the strategy's own draws.
+        epochs: epochs of the whole search.
+        violation: by how much an architecture is over its limits; 0 where it fits, else the sum
+            over the limits of ``value / limit - 1``.
+        penalty: maps label to expected weights, tensors ``(candidates,)``, to what the mixture
+            they stand for is over the limits, a scalar with a gradient; ``None`` without limits.
     """
 
     weights: OptimizerConfig
     objective: Objective
     total_steps: int
+    seed: int = 0
+    epochs: int = 1
+    violation: Callable[[Arch], float] = _free
+    penalty: Callable[[Mapping[str, Tensor]], Tensor] | None = None
+
+    def stream(self, *names: object) -> np.random.Generator:
+        """Return a random stream of that name, for draws that must survive a continuation."""
+        return np.random.default_rng(derive(self.seed, *names))
 
 
 class OneShotStrategy(nn.Module, ABC):
@@ -35,19 +97,33 @@ class OneShotStrategy(nn.Module, ABC):
 
     The architecture parameters are registered parameters of the supernet, so ``state_dict`` holds
     them; :meth:`optimizer_state` adds the optimizers'. A strategy does no file I/O, prints
-    nothing and knows neither task nor run.
+    nothing and knows neither task nor run. What it draws comes from torch's global streams, which
+    are saved with the state, or from :meth:`Setting.stream` under a name that tells the step.
+
+    Args:
+        supernets: makes the supernet.
+        domains: the space's decisions.
+        options: the strategy's own options.
+        setting: what else it is told.
 
     Attributes:
         Options: the dataclass of the strategy's own options.
+
+    Raises:
+        UserError: the strategy cannot relax this space, or not with these options.
     """
 
     Options: ClassVar[type]
 
-    @abstractmethod
     def __init__(
-        self, network: SearchSpace, domains: Domains, options: Any, setting: Setting
+        self, supernets: Supernets, domains: Domains, options: Any, setting: Setting
     ) -> None:
         super().__init__()
+        self.supernets = supernets
+        self.domains = domains
+        self.options = options
+        self.setting = setting
+        self.objective = setting.objective
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """Get ready for ``epoch``, counted from 0."""
@@ -60,6 +136,13 @@ class OneShotStrategy(nn.Module, ABC):
     @abstractmethod
     def derive(self) -> Arch:
         """Return the architecture that the supernet stands for now."""
+
+    def select(self, data: SearchData) -> Arch:
+        """Return the search's architecture, after the last step.
+
+        Most read it off the supernet; others look for it among many with the shared weights.
+        """
+        return self.derive()
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:

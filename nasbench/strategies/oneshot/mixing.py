@@ -1,0 +1,135 @@
+"""What all strategies share that weigh candidates and learn the weights by gradients.
+
+Liu et al., "DARTS: Differentiable Architecture Search", ICLR 2019, algorithm 1: each step first
+moves the architecture parameters down the validation loss, then the weights down the training
+loss. A strategy of the family replaces the rule by which parameters become weights, or a step.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from nasbench.errors import UserError
+from nasbench.space import Arch, Domains
+from nasbench.strategies.oneshot.base import Batch, OneShotStrategy, Setting, Supernets
+from nasbench.supernet.mixture import Mixture
+from nasbench.supernet.relaxed import held
+from nasbench.supernet.rule import Rule
+from nasbench.training.objective import correct_share
+from nasbench.training.optimization import Optimization, OptimizerConfig
+
+
+@dataclass(frozen=True)
+class MixingOptions:
+    """Options of every strategy that learns mixing weights.
+
+    Attributes:
+        arch_lr: learning rate of Adam on the architecture parameters.
+        arch_weight_decay: its weight decay.
+        penalty: weight of what the mixture is over the limits, in the architecture's loss.
+    """
+
+    arch_lr: float = 3e-4
+    arch_weight_decay: float = 1e-3
+    penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.arch_lr < math.inf:
+            raise UserError(f"-o arch_lr={self.arch_lr}: must be a number above 0")
+        for name in ("arch_weight_decay", "penalty"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise UserError(f"-o {name}={value}: must be a number of at least 0")
+
+
+class MixingStrategy(OneShotStrategy):
+    """A mixture, Adam on its architecture parameters, and any optimizer on its weights."""
+
+    Options = MixingOptions
+    options: MixingOptions
+
+    def __init__(
+        self, supernets: Supernets, domains: Domains, options: MixingOptions, setting: Setting
+    ) -> None:
+        super().__init__(supernets, domains, options, setting)
+        self.arch_moves = True  # False while only the weights are trained
+        self.install(self.relax())
+
+    def relax(self) -> Mixture:
+        """Return the supernet."""
+        return Mixture(self.supernets(), self.domains, self.rule())
+
+    def rule(self) -> Rule:
+        """Return how parameters become weights."""
+        return Rule()
+
+    def install(self, mixture: Mixture) -> None:
+        """Train ``mixture`` from here on, with optimizers of its own."""
+        steps = self.setting.total_steps
+        self.mixture = mixture
+        self.weights = Optimization(mixture.weight_parameters, self.setting.weights, steps)
+        self.arch = Optimization(mixture.arch_parameters, self.arch_optimizer(), steps)
+
+    def arch_optimizer(self) -> OptimizerConfig:
+        """Return the optimizer of the architecture parameters."""
+        return OptimizerConfig(
+            optimizer="adam",
+            lr=self.options.arch_lr,
+            betas=(0.5, 0.999),
+            weight_decay=self.options.arch_weight_decay,
+            schedule="constant",
+            grad_clip=0.0,
+        )
+
+    def step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
+        """Move the architecture on ``validation``, then the weights on ``train``."""
+        metrics = self.arch_step(train, validation) if self.arch_moves else {}
+        return {**self.weight_step(train), **metrics}
+
+    def arch_step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
+        """Move the architecture down the validation loss, the weights as they are."""
+        with held(self.mixture.weight_parameters):
+            loss, logits = self.objective(self.mixture, *validation)
+            self.arch.minimize(loss + self.regularizer())
+        accuracy = correct_share(logits, validation[1])
+        return {"val_loss": loss.detach(), "val_accuracy": accuracy}
+
+    def regularizer(self) -> Tensor | float:
+        """Return what the architecture's loss has beside the validation loss."""
+        penalty = self.setting.penalty
+        if penalty is None:
+            return 0.0
+        return self.options.penalty * penalty(self.mixture.mixing_weights())
+
+    def weight_step(self, train: Batch) -> dict[str, Tensor]:
+        """Move the weights down the training loss, the architecture as it is."""
+        with held(self.mixture.arch_parameters):
+            loss, logits = self.objective(self.mixture, *train)
+            self.weights.minimize(loss)
+        return {"loss": loss.detach(), "accuracy": correct_share(logits, train[1])}
+
+    def derive(self) -> Arch:
+        """Return the strongest architecture, ``none`` left out (DARTS, section 2.4)."""
+        return self.mixture.strongest()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the supernet's logits ``(B, classes)``."""
+        logits: Tensor = self.mixture(x)
+        return logits
+
+    def mixing_weights(self) -> dict[str, list[float]]:
+        """Return the expected weights of every decision's candidates."""
+        return {k: w.tolist() for k, w in self.mixture.mixing_weights().items()}
+
+    def optimizer_state(self) -> dict[str, Any]:
+        """Return the state of both optimizers."""
+        return {"weights": self.weights.state_dict(), "arch": self.arch.state_dict()}
+
+    def load_optimizer_state(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`optimizer_state`."""
+        self.weights.load_state_dict(state["weights"])
+        self.arch.load_state_dict(state["arch"])

@@ -1,0 +1,141 @@
+"""Small searches for tests of one-shot strategies: spaces by name, random images, a few steps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from nasbench import catalog
+from nasbench.space import DataSpec, SearchSpace
+from nasbench.strategies.oneshot.base import Batch, OneShotStrategy, Setting
+from nasbench.training.objective import Objective
+from nasbench.training.optimization import OptimizerConfig
+
+SPEC = DataSpec(channels=1, height=8, width=8, classes=3)
+BATCH = 8
+
+# Space to the arguments that make it small.
+SMALL: dict[str, dict[str, Any]] = {
+    "darts": {"channels": 4, "layers": 3, "nodes": 2},
+    "nas-bench-201": {"channels": 4, "cells": 1},
+    "mobilenet-skip": {"width": 0.125},
+    "mobilenet-ops": {"width": 0.125},
+    "nas-bench-macro": {},
+    "nasbench.testing.supernets:Small": {},
+}
+
+
+class Small(SearchSpace):
+    """A space as a user writes it: two layers and a shortcut to decide."""
+
+    channels_last = True
+
+    def __init__(self, spec: DataSpec) -> None:
+        from torch import nn
+
+        from nasbench.space import InputChoice, LayerChoice
+
+        super().__init__(spec)
+        self.stem = nn.Conv2d(spec.channels, 8, 3, padding=1)
+        layers = {
+            "conv3": lambda: nn.Sequential(nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()),
+            "conv1": lambda: nn.Sequential(nn.Conv2d(8, 8, 1), nn.ReLU()),
+            "pool": lambda: nn.AvgPool2d(3, 1, 1),
+        }
+        self.first = LayerChoice(layers, label="first")
+        self.second = LayerChoice(layers, label="second")
+        self.shortcut = InputChoice(2, 1, label="shortcut")
+        self.head = nn.Linear(8, spec.classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(B, C, H, W)`` to logits ``(B, classes)``."""
+        x = self.first(self.stem(x))
+        y = self.second(x)
+        joined: torch.Tensor = self.shortcut([y, x + y])
+        logits: torch.Tensor = self.head(joined.mean(dim=(2, 3)))
+        return logits
+
+
+@dataclass(frozen=True)
+class PlainSupernets:
+    """Makes the supernets of a space on the CPU."""
+
+    space: type[SearchSpace]
+    arguments: Mapping[str, Any]
+    spec: DataSpec = SPEC
+
+    @classmethod
+    def named(cls, name: str, **arguments: Any) -> PlainSupernets:
+        """Return the maker for a space of the catalog, a small one by default."""
+        return cls(catalog.resolve("space", name), {**SMALL.get(name, {}), **arguments})
+
+    def __call__(self, partial: int = 1, **arguments: Any) -> SearchSpace:
+        """Return a supernet with every choice open."""
+        every = {**self.arguments, **arguments}
+        return self.space.partial_supernet(partial, self.spec, **every)
+
+
+def make(
+    kind: type[OneShotStrategy],
+    supernets: PlainSupernets,
+    options: Mapping[str, Any],
+    seed: int = 0,
+    **setting: Any,
+) -> OneShotStrategy:
+    """Return a strategy that is ready for its first step."""
+    torch.manual_seed(seed)
+    weights = OptimizerConfig(lr=0.05, momentum=0.0, weight_decay=0.0, schedule="constant")
+    given = {"total_steps": 100, "seed": seed, "epochs": 2, **setting}
+    domains = supernets.space.describe(supernets.spec, **supernets.arguments)
+    made = kind(
+        supernets, domains, kind.Options(**options), Setting(weights, Objective(), **given)
+    )
+    return made.train()
+
+
+def batch(number: int, spec: DataSpec = SPEC, size: int = BATCH) -> Batch:
+    """Return random images and labels, the same for the same number."""
+    stream = torch.Generator().manual_seed(number)
+    images = torch.randn(size, *spec.shape, generator=stream)
+    return images, torch.randint(0, spec.classes, (size,), generator=stream)
+
+
+def advance(strategy: OneShotStrategy, start: int, steps: int) -> None:
+    """Take steps ``start`` to ``start + steps``."""
+    for number in range(start, start + steps):
+        strategy.step(batch(2 * number), batch(2 * number + 1))
+
+
+class RandomData:
+    """The two halves of a search's images, made up."""
+
+    def __init__(self, spec: DataSpec = SPEC) -> None:
+        self.spec = spec
+
+    def validation(self) -> Iterator[Batch]:
+        """Yield two batches, the same every time."""
+        return (batch(number, self.spec) for number in (1001, 1002))
+
+    def training(self, name: str, steps: int) -> Iterator[tuple[Batch, Batch]]:
+        """Yield batches of both halves, the same for the same name."""
+        first = sum(name.encode()) * 100
+        return ((batch(first + i, self.spec), batch(first - i, self.spec)) for i in range(steps))
+
+    def tick(self, done: int, total: int) -> None:
+        """Do nothing."""
+
+
+def digest(strategy: OneShotStrategy) -> str:
+    """Return a text that tells whether two strategies are in the same state, to the bit."""
+    state = hashlib.sha256()
+    for name, value in sorted(strategy.state_dict().items()):
+        state.update(name.encode())
+        if isinstance(value, torch.Tensor):
+            state.update(value.detach().contiguous().numpy().tobytes())
+        else:
+            state.update(repr(value).encode())
+    return state.hexdigest()
