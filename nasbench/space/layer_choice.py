@@ -30,7 +30,8 @@ class LayerChoice(Choice):
         relaxed_only: candidates that a supernet mixes but that no architecture may choose, like
             ``none`` in DARTS.
         channels: where given, every function takes the number of channels, which its layer
-            keeps; it takes no arguments otherwise. A supernet with partial channels (``pc-darts``) builds them narrower.
+            keeps; it takes no arguments otherwise. A supernet with partial channels
+            (``pc-darts``) builds them narrower.
 
     Attributes:
         partial: the candidates have one of so many channels; 1 but for partial channels.

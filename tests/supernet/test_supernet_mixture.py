@@ -174,7 +174,7 @@ def test_what_has_no_mixture_is_refused(make, words):
             super().__init__(spec)
             self.choice = make()
 
-    with pytest.raises(UserError, match="'random' takes? all") as caught:
+    with pytest.raises(UserError, match=r"'random' takes? all") as caught:
         mixture_of(Bad)
     assert words in str(caught.value)
 
