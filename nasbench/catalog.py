@@ -21,14 +21,68 @@ class Entry(NamedTuple):
     words: str
 
 
+_ONESHOT = "nasbench.strategies.oneshot"
 _SAMPLED = "nasbench.strategies.sampled"
 _TUNERS = "nasbench.hpo.tuners"
 _BASELINES = "retrain.baselines"
+_PROXIES = "nasbench.proxies"
 
 STRATEGIES = {
     "darts": Entry(
-        "nasbench.strategies.oneshot.darts:DartsStrategy",
+        f"{_ONESHOT}.darts:DartsStrategy",
         "one-shot; differentiable, first or second order (Liu et al., 2019)",
+    ),
+    "pc-darts": Entry(
+        f"{_ONESHOT}.pc_darts:PcDartsStrategy",
+        "one-shot; mixes one of K channels, weighs edges (Xu et al., 2020)",
+    ),
+    "p-darts": Entry(
+        f"{_ONESHOT}.p_darts:PDartsStrategy",
+        "one-shot; grows deeper and prunes in three stages (Chen et al., 2019)",
+    ),
+    "gdas": Entry(
+        f"{_ONESHOT}.gdas:GdasStrategy",
+        "one-shot; runs one sampled operation per edge (Dong and Yang, 2019)",
+    ),
+    "snas": Entry(
+        f"{_ONESHOT}.snas:SnasStrategy",
+        "one-shot; soft samples with falling temperature (Xie et al., 2019)",
+    ),
+    "drnas": Entry(
+        f"{_ONESHOT}.drnas:DrnasStrategy",
+        "one-shot; weights from a learned Dirichlet (Chen et al., 2021)",
+    ),
+    "fairdarts": Entry(
+        f"{_ONESHOT}.fairdarts:FairDartsStrategy",
+        "one-shot; sigmoids, so that operations do not compete (Chu et al., 2020)",
+    ),
+    "darts-pt": Entry(
+        f"{_ONESHOT}.darts_pt:DartsPtStrategy",
+        "one-shot; keeps the operation whose loss hurts most (Wang et al., 2021)",
+    ),
+    "sdarts": Entry(
+        f"{_ONESHOT}.sdarts:SdartsStrategy",
+        "one-shot; trains weights under a perturbed architecture (Chen and Hsieh, 2020)",
+    ),
+    "spos": Entry(
+        f"{_ONESHOT}.spos:SposStrategy",
+        "one-shot; uniform single paths, then evolution on shared weights (Guo et al., 2020)",
+    ),
+    "fairnas": Entry(
+        f"{_ONESHOT}.fairnas:FairNasStrategy",
+        "one-shot; each step trains every candidate once (Chu et al., 2021)",
+    ),
+    "enas": Entry(
+        f"{_ONESHOT}.enas:EnasStrategy",
+        "one-shot; an LSTM proposes paths, learns by REINFORCE (Pham et al., 2018)",
+    ),
+    "proxyless": Entry(
+        f"{_ONESHOT}.proxyless:ProxylessStrategy",
+        "one-shot; binarised paths, two at a time (Cai et al., 2019)",
+    ),
+    "rspws": Entry(
+        f"{_ONESHOT}.rspws:RspwsStrategy",
+        "one-shot; random search with shared weights (Li and Talwalkar, 2019)",
     ),
     "random": Entry(
         f"{_SAMPLED}.random:RandomStrategy",
@@ -164,6 +218,41 @@ BENCHMARKS = {
         "nasbench.tabular.macro:load", "6,561 networks on CIFAR-10 (Su et al., 2021)"
     ),
 }
+PROXIES = {
+    "params": Entry(f"{_PROXIES}.params:score", "the number of parameters"),
+    "macs": Entry(f"{_PROXIES}.macs:score", "the number of multiply-adds"),
+    "grad_norm": Entry(
+        f"{_PROXIES}.grad_norm:score", "norm of the gradient (Abdelfattah et al., 2021)"
+    ),
+    "snip": Entry(
+        f"{_PROXIES}.snip:score", "sensitivity of the loss to each weight (Lee et al., 2019)"
+    ),
+    "grasp": Entry(
+        f"{_PROXIES}.grasp:score", "what keeps the gradient flowing (Wang et al., 2020)"
+    ),
+    "synflow": Entry(
+        f"{_PROXIES}.synflow:score",
+        "flow of ones through absolute weights, logarithm (Tanaka et al., 2020)",
+    ),
+    "fisher": Entry(
+        f"{_PROXIES}.fisher:score", "Fisher information of the channels (Turner et al., 2020)"
+    ),
+    "jacov": Entry(
+        f"{_PROXIES}.jacov:score",
+        "how little the gradients of images correlate (Mellor et al., 2020)",
+    ),
+    "naswot": Entry(
+        f"{_PROXIES}.naswot:score",
+        "how much the ReLU patterns of images differ (Mellor et al., 2021)",
+    ),
+    "zen": Entry(
+        f"{_PROXIES}.zen:score", "sensitivity to the input with random weights (Lin et al., 2021)"
+    ),
+    "zico": Entry(
+        f"{_PROXIES}.zico:score", "how steady the gradients are over batches (Li et al., 2023)"
+    ),
+    "epe": Entry(f"{_PROXIES}.epe:score", "as jacov, inside each class (Lopes et al., 2021)"),
+}
 # What the command line needs of the package ``retrain``, which stands above this one.
 ENTRY_POINTS = {
     "recipes": "retrain.recipes:RECIPES",
@@ -181,6 +270,7 @@ TABLES = {
     "tuner": TUNERS,
     "assessor": ASSESSORS,
     "table": BENCHMARKS,
+    "proxy": PROXIES,
 }
 
 

@@ -30,6 +30,8 @@ from search_spaces.operations import (
 
 CellKind = Literal["normal", "reduce"]
 
+SEARCH_LAYERS = 8
+
 
 @dataclass(frozen=True)
 class Rendition:
@@ -173,7 +175,7 @@ class Darts(SearchSpace):
     channels_last: ClassVar[bool] = True
     training_only: ClassVar[tuple[str, ...]] = ("auxiliary",)
     search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "paper": {"channels": 16, "layers": 8},
+        "paper": {"channels": 16, "layers": SEARCH_LAYERS},
         "quick": {"channels": 8, "layers": 3},
     }
     retrain_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -186,7 +188,7 @@ class Darts(SearchSpace):
         spec: DataSpec,
         *,
         channels: int = 16,
-        layers: int = 8,
+        layers: int = SEARCH_LAYERS,
         stem_multiplier: int = 3,
         nodes: int = 4,
         auxiliary: bool = False,
@@ -229,6 +231,15 @@ class Darts(SearchSpace):
                 extra = self.auxiliary(s1)
         logits: Tensor = self.classifier(s1.mean(dim=(2, 3)))
         return logits if extra is None else (logits, extra)
+
+    @classmethod
+    def deeper(cls, arguments: Mapping[str, Any], stage: int) -> Mapping[str, Any]:
+        """Add 6 cells for each stage of ``p-darts``: 5, 11 and 17, as in its paper.
+
+        Below 5 cells, 6 of 5 as many are added, so that a small search stays small.
+        """
+        layers = int(arguments.get("layers", SEARCH_LAYERS))
+        return {**arguments, "layers": layers + stage * min(6, round(1.2 * layers))}
 
     @classmethod
     def text(cls, arch: Arch) -> str:

@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "nn": set(),
     "interop": set(),
     "space": set(),
-    "supernet": {"space"},
+    "supernet": {"nn", "space"},
     "data": {"seeding"},
     # A task tells its spaces the shape of its data: space.spec.
     "tasks": {"data", "space"},
@@ -52,6 +52,8 @@ ALLOWED: dict[str, set[str]] = {
     "strategies": {"seeding", "space", "supernet", "training"},
     "store": set(),
     "cost": set(),
+    # What an untrained network tells; the smallest proxies are its costs.
+    "proxies": {"cost"},
     "executors": set(),
     # Tuners know neither torch nor networks; the engine gives them trials.
     "hpo": {"seeding"},
@@ -71,11 +73,14 @@ ALLOWED: dict[str, set[str]] = {
         "executors",
         "hpo",
         "nn",
+        "proxies",
         "report",
         "seeding",
         "space",
         "store",
         "strategies",
+        # The expected costs of mixtures, for limits.
+        "supernet",
         "tabular",
         "tasks",
         "training",

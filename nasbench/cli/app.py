@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nasbench import __version__
-from nasbench.cli import bench, doctor, hpo, leaderboard, listing, retrain, search, show
+from nasbench.cli import bench, doctor, hpo, leaderboard, listing, proxies, retrain, search, show
 from nasbench.errors import UserError
 
 USER_ERROR = 2
@@ -52,6 +52,9 @@ _register("retrain", retrain.command(), "nasbench retrain results/runs/RUN/check
 _register("leaderboard", leaderboard.command, "nasbench leaderboard --task digits --format md")
 app.add_typer(bench.app, name="bench")
 _register("show", show.command, "nasbench show checkpoint.json --format svg --format png")
+_register(
+    "proxies", proxies.command, "nasbench proxies --space darts --samples 20 --proxy naswot,snip"
+)
 _register("list", listing.command, "nasbench list strategies")
 _register("doctor", doctor.command, "nasbench doctor")
 

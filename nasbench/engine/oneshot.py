@@ -12,7 +12,10 @@ from torch import Tensor
 
 from nasbench.config import SearchConfig
 from nasbench.data.batches import Batches
+from nasbench.engine import limits
+from nasbench.engine.limits import Limits
 from nasbench.engine.observers import Several, Silent, ToJournal
+from nasbench.engine.oneshot_limits import OneShotLimits
 from nasbench.engine.outcome import Outcome
 from nasbench.engine.problem import Problem, on_device
 from nasbench.engine.recipe import evaluation_batches, objective, optimizer, train_batches
@@ -138,15 +141,16 @@ def search(
 
     Raises:
         Stopped: a signal asked to stop.
-        UserError: the options do not fit, or the loss is not finite.
+        UserError: the options do not fit, nothing keeps the limits, or the loss is not finite.
     """
+    bounds = _limits(problem, config, running)
     halves = problem.task.search_split(derive(config.seed, "halves"), config.val_fraction)
     augmentation, size = problem.task.augmentation, config.batch_size
     train, validation = (
         train_batches(half, augmentation, size, derive(config.seed, name), running)
         for half, name in zip(halves, ("search-train", "search-val"), strict=True)
     )
-    strategy = _strategy(kind, problem, config, len(train), running)
+    strategy = _strategy(kind, problem, config, len(train), running, bounds)
     unit = OneShotSearch(strategy, train, validation)
     state = StateFile(running.folder.path / "state.pt")
     told = _watchers(strategy, running, observer)
@@ -156,8 +160,25 @@ def search(
     metrics = {**progress.history[-1], "supernet_val_accuracy": measured}
     begin = time.perf_counter()
     arch = strategy.select(Halves(unit, plain, observer, running.stop))
+    if bounds is not None:
+        arch = bounds.nearest(arch, strategy.mixing_weights())
     seconds = progress.seconds + (time.perf_counter() - begin) * running.place.world
     return Outcome(arch, metrics, seconds, evaluations=0)
+
+
+def _limits(problem: Problem, config: SearchConfig, running: Session) -> OneShotLimits | None:
+    """Return the limits of the search, or ``None`` where the user set none.
+
+    Raises:
+        UserError: no architecture keeps one of them.
+    """
+    asked = limits.asked(config)
+    if not asked:
+        return None
+    measure = limits.measured(problem, running.device)
+    costs = Limits(asked, limits.noted(measure, problem.domains, running))
+    costs.check_possible(problem.domains, config.seed)
+    return OneShotLimits(costs, problem.domains, running.device)
 
 
 def _strategy(
@@ -166,9 +187,13 @@ def _strategy(
     config: SearchConfig,
     steps: int,
     running: Session,
+    bounds: OneShotLimits | None,
 ) -> OneShotStrategy:
     """Return the strategy with its supernet on the device; ``steps`` are those of an epoch."""
     seed_process(config.seed, "search")
+    told: dict[str, Any] = (
+        {} if bounds is None else {"violation": bounds.costs.violation, "penalty": bounds.penalty}
+    )
     strategy = kind(
         ProblemSupernets(problem, running.device),
         problem.domains,
@@ -179,6 +204,7 @@ def _strategy(
             config.epochs * steps,
             config.seed,
             config.epochs,
+            **told,
         ),
     )
     strategy.to(running.device)

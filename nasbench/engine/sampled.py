@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from nasbench.budget import Budget
 from nasbench.config import SearchConfig
+from nasbench.data.images import ImageSet
 from nasbench.engine import limits, trials
 from nasbench.engine.anytime import curve
 from nasbench.engine.candidates import Candidates
 from nasbench.engine.limits import FLAGS, Limits
 from nasbench.engine.outcome import Outcome
 from nasbench.engine.problem import Problem
+from nasbench.engine.proxies import Scorer
 from nasbench.engine.session import Session
 from nasbench.engine.trial import Context, TrialRunner
 from nasbench.engine.trials import Spent
 from nasbench.errors import UserError
+from nasbench.seeding import derive
 from nasbench.strategies.sampled.base import SampledStrategy, Setting
 from nasbench.training.loop import Observer
 
@@ -37,7 +40,8 @@ def search(
     measure = limits.measured(problem, running.device)
     costs = Limits(limits.asked(config), limits.noted(measure, problem.domains, running))
     costs.check_possible(problem.domains, config.seed)
-    setting = Setting(config.seed, config.epochs, violation=costs.violation)
+    scorer = Scorer(problem, lambda: _training_half(problem, config), config.seed, running.device)
+    setting = Setting(config.seed, config.epochs, violation=costs.violation, proxy=scorer)
     strategy = kind(problem.domains, kind.Options(**config.strategy_options), setting)
     source = Candidates(strategy, problem, config, costs, running, observer)
     spent = source.replay()
@@ -55,6 +59,12 @@ def search(
         trials.run(source, executor, Budget.parse(config.budget), spent, running)
     source.clear()
     return _outcome(strategy, costs, spent, running)
+
+
+def _training_half(problem: Problem, config: SearchConfig) -> ImageSet:
+    """Return the images that the trials train on."""
+    half, _ = problem.task.search_split(derive(config.seed, "halves"), config.val_fraction)
+    return half
 
 
 def _outcome(strategy: SampledStrategy, costs: Limits, spent: Spent, running: Session) -> Outcome:

@@ -28,9 +28,6 @@ NOT_COMPARED = ("seed", "out", "data_dir", "device", "table", "dataset", *WHERE_
 # Options that only a strategy with trials has a use for.
 OF_TRIALS = (
     *(entry.name for entry in fields(TrialsConfig)),
-    "max_params",
-    "max_macs",
-    "max_latency",
     "train_again",
 )
 

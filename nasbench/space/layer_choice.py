@@ -58,9 +58,10 @@ class LayerChoice(Choice):
         )
         self.partial = 1 if channels is None else self._build.partial
         if channels is not None and channels % self.partial:
+            divisors = [str(k) for k in range(2, channels + 1) if channels % k == 0]
             raise UserError(
-                f"the choice {label!r} has {channels} channels, no multiple of the "
-                f"{self.partial} of the partial channels"
+                f"-o partial={self.partial}: must divide the {channels} channels of the choice "
+                f"{label!r}: allowed: {', '.join(divisors) or 'none, with so few channels'}"
             )
         built_with = () if channels is None else (channels // self.partial,)
         self.candidates = nn.ModuleDict()

@@ -81,6 +81,18 @@ class SearchSpace(nn.Module):
             return cls(spec, **arguments)
 
     @classmethod
+    def deeper(cls, arguments: Mapping[str, Any], stage: int) -> Mapping[str, Any]:
+        """Return the arguments of the supernet of a later stage of ``p-darts``.
+
+        A space that can be deeper with the same decisions says how; others stay as they are.
+
+        Args:
+            arguments: those of the search.
+            stage: 0 for the first one, which is the search's own.
+        """
+        return arguments
+
+    @classmethod
     def freeze(cls, arch: Arch, spec: DataSpec, **arguments: Any) -> Self:
         """Return the plain network of ``arch``: nothing that it does not use is constructed.
 

@@ -5,7 +5,8 @@ Liu et al., "DARTS: Differentiable Architecture Search", ICLR 2019, equation (2)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,9 @@ from nasbench.space import (
     SearchSpace,
     ValueChoice,
 )
-from nasbench.supernet.partial import through_part
+from nasbench.supernet.fast.sums import FastSums
+from nasbench.supernet.fast.terms import fits
+from nasbench.supernet.partial import beside
 from nasbench.supernet.reading import strongest
 from nasbench.supernet.relaxed import Relaxed, edges_decide, is_zero
 from nasbench.supernet.rule import Mixed, Rule
@@ -29,12 +32,20 @@ from nasbench.supernet.rule import Mixed, Rule
 INITIAL_SCALE = 1e-3  # of the architecture parameters, as in the DARTS authors' code
 
 
+class Weighted(NamedTuple):
+    """A candidate of a sum: its weight, its layer unless it is not computed, and its inputs."""
+
+    weight: Tensor
+    layer: nn.Module | None
+    inputs: tuple[Tensor, ...]
+
+
 class Mixture(Relaxed):
     """A supernet whose choices are weighted sums.
 
     ``alphas`` holds one parameter of shape ``(candidates,)`` for each of ``labels``, those that
     have weights of their own; ``kept`` beside it says which candidates still take part, by their
-    places among all.
+    places among all, and ``cut`` which inputs of a node whose edges decide are left out.
 
     Args:
         network: the space with every choice open.
@@ -42,6 +53,11 @@ class Mixture(Relaxed):
         rule: how parameters become weights; the softmax where ``None``.
         edge_weights: whether the inputs of a node whose edges decide are weighted, too (edge
             normalisation: Xu et al., "PC-DARTS", ICLR 2020, section 3.3).
+
+    Attributes:
+        fast: whether sums are computed by :mod:`nasbench.supernet.fast` where that can be: in
+            training on a CPU, channels-last, in full precision. The result is the same up to
+            rounding.
 
     Raises:
         UserError: a choice cannot be relaxed to a mixture.
@@ -64,6 +80,9 @@ class Mixture(Relaxed):
             INITIAL_SCALE * torch.randn(len(c.domain.candidates)) for c in weighted
         )
         self.kept = {c.label: list(range(len(c.domain.candidates))) for c in weighted}
+        self.cut: dict[str, list[int]] = {}
+        self.fast = True
+        self._sums = FastSums()
         self._mixed: dict[str, Mixed] = {}
 
     @property
@@ -80,13 +99,13 @@ class Mixture(Relaxed):
         """Take all candidates but those at ``places`` out of the mixture, for good."""
         self.kept[label] = sorted(places)
 
-    def get_extra_state(self) -> dict[str, list[int]]:
-        """Return which candidates are left, for the ``state_dict``."""
-        return {label: list(places) for label, places in self.kept.items()}
+    def get_extra_state(self) -> dict[str, dict[str, list[int]]]:
+        """Return which candidates and inputs are left, for the ``state_dict``."""
+        return {"kept": _copy(self.kept), "cut": _copy(self.cut)}
 
-    def set_extra_state(self, state: dict[str, list[int]]) -> None:
-        """Continue with the candidates that are left."""
-        self.kept = {label: list(places) for label, places in state.items()}
+    def set_extra_state(self, state: dict[str, dict[str, list[int]]]) -> None:
+        """Continue with the candidates and inputs that are left."""
+        self.kept, self.cut = _copy(state["kept"]), _copy(state["cut"])
 
     def mixing_weights(self) -> dict[str, Tensor]:
         """Return every label's weights as they are read; 0 for what was taken out."""
@@ -104,39 +123,56 @@ class Mixture(Relaxed):
     def forward(self, x: Tensor) -> Tensor:
         """Map images ``(B, C, H, W)`` to logits ``(B, classes)``."""
         self.mix()
-        return super().forward(x)
+        try:
+            return super().forward(x)
+        finally:
+            self._sums.forget()
 
     def mix(self) -> None:
         """Draw the weights of one forward pass; evaluation takes the expected ones."""
-        for label, alpha in zip(self.labels, self.alphas, strict=True):
-            taking_part = self._taking_part(label, alpha)
+        alphas = {
+            label: self._taking_part(label, alpha)
+            for label, alpha in zip(self.labels, self.alphas, strict=True)
+        }
+        if self.training:
+            self.rule.begin(alphas)
+        for label, alpha in alphas.items():
             self._mixed[label] = (
-                self.rule.sample(label, taking_part)
+                self.rule.sample(label, alpha)
                 if self.training
-                else Mixed(self.rule.expected(label, taking_part))
+                else Mixed(self.rule.expected(label, alpha))
             )
 
     def layer(self, choice: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         """Return the weighted sum of a ``LayerChoice``'s candidates, without those that are 0."""
         assert isinstance(choice, LayerChoice)
-        if choice.partial > 1:
-            return through_part(inputs[0], choice.partial, lambda x: self._sum(choice, (x,)))
-        return self._sum(choice, inputs)
+        if choice.partial == 1:
+            return self._add(self._weighted(choice, inputs))
+        x = inputs[0]
+        part = self._sums.features(x).part(choice.partial)
+        return beside(x, choice.partial, self._add(self._weighted(choice, (part,))))
 
-    def _sum(self, choice: LayerChoice, inputs: tuple[Tensor, ...]) -> Tensor:
+    def _weighted(self, choice: LayerChoice, inputs: tuple[Tensor, ...]) -> list[Weighted]:
+        """Return the candidates with their weights; no candidate where none is computed."""
         layers = list(choice.candidates.values())
-        terms, idle = [], []
-        for place, weight, runs in self._terms(choice.label):
-            if is_zero(layers[place]):
-                continue
-            if runs:
-                terms.append(weight * layers[place](*inputs))
-            else:
-                idle.append(weight)
-        if not terms:  # only what is 0 was drawn
-            zero = next(layer for layer in layers if is_zero(layer))
-            terms = [zero(*inputs)]
-        return _total([*terms, *idle])
+        terms = [
+            Weighted(weight, layers[place] if runs else None, inputs)
+            for place, weight, runs in self._terms(choice.label)
+            if not is_zero(layers[place])
+        ]
+        if any(term.layer for term in terms):
+            return terms
+        zero = next(layer for layer in layers if is_zero(layer))  # nothing else was drawn
+        return [*terms, Weighted(inputs[0].new_ones(()), zero, inputs)]
+
+    def _add(self, terms: Sequence[Weighted]) -> Tensor:
+        """Return the sum; weights of what is not computed, all 0, take part for their gradient."""
+        idle = [term.weight for term in terms if term.layer is None]
+        live = [(t.weight, t.layer, t.inputs) for t in terms if t.layer is not None]
+        if self.training and self.fast and all(fits(*inputs) for _, _, inputs in live):
+            parts = [(w, layer, inputs[0]) for w, layer, inputs in live]
+            return _total([self._sums.sum(parts), *idle])
+        return _total([*(w * layer(*inputs) for w, layer, inputs in live), *idle])
 
     def _terms(self, label: str) -> Iterable[tuple[int, Tensor, bool]]:
         """Return candidates still in the mixture: place, weight, and whether it is computed."""
@@ -153,7 +189,7 @@ class Mixture(Relaxed):
         """
         assert isinstance(choice, InputChoice)
         if choice.label not in self._mixed:
-            return choice.reduce([choice.edge(index, x) for index, x in enumerate(candidates)])
+            return self._joined(choice, candidates)
         terms = [
             weight * choice.edge(place, candidates[place]) if runs else weight
             for place, weight, runs in self._terms(choice.label)
@@ -163,6 +199,16 @@ class Mixture(Relaxed):
             return [mixed]
         summed = choice.reduction == "sum" and not edges_decide(choice)
         return mixed * choice.domain.n_chosen if summed else mixed
+
+    def _joined(self, choice: InputChoice, candidates: list[Tensor]) -> Tensor | list[Tensor]:
+        """Return all inputs through their edges; a sum of mixtures is one mixture."""
+        assert choice.edges is not None
+        edges = [edge for edge in choice.edges.values() if isinstance(edge, LayerChoice)]
+        pairs = list(zip(edges, candidates, strict=True))
+        pairs = [p for i, p in enumerate(pairs) if i not in self.cut.get(choice.label, ())]
+        if choice.reduction != "sum" or any(edge.partial > 1 for edge in edges):
+            return choice.reduce([edge(x) for edge, x in pairs])
+        return self._add([term for edge, x in pairs for term in self._weighted(edge, (x,))])
 
     def repeat(self, choice: nn.Module, x: Tensor) -> Tensor:
         """Return the weighted sum of a ``Repeat``'s outputs after each depth."""
@@ -179,7 +225,14 @@ class Mixture(Relaxed):
     def strongest(self) -> Arch:
         """Return the architecture of the largest weights; see :mod:`nasbench.supernet.reading`."""
         weights = {label: w.tolist() for label, w in self.mixing_weights().items()}
+        for label, out in self.cut.items():
+            inputs = range(len(self.domains[label].candidates))
+            weights[label] = [float(i not in out) for i in inputs]
         return strongest(self.domains, self.by_label, weights)
+
+
+def _copy(places: dict[str, list[int]]) -> dict[str, list[int]]:
+    return {label: list(found) for label, found in places.items()}
 
 
 def _total(terms: list[Tensor]) -> Tensor:

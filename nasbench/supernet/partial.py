@@ -7,25 +7,22 @@ mixes others (Zhang et al., "ShuffleNet", CVPR 2018).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def through_part(x: Tensor, k: int, mixture: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return ``mixture`` of the first ``1/k`` of the channels beside the rest, shuffled.
+def beside(x: Tensor, k: int, mixed: Tensor) -> Tensor:
+    """Return what a mixture made of the first ``1/k`` of the channels beside the rest, shuffled.
 
     Where the mixture halves the size, the rest is pooled by its maximum.
 
     Args:
         x: shape ``(B, C, H, W)``; C is a multiple of ``k``.
-        k: one of so many channels is mixed.
-        mixture: maps ``(B, C / k, H, W)`` to ``(B, C / k, H', W')``.
+        k: one of so many channels was mixed.
+        mixed: shape ``(B, C / k, H', W')``.
     """
-    part = x.shape[1] // k
-    mixed, rest = mixture(x[:, :part]), x[:, part:]
+    rest = x[:, x.shape[1] // k :]
     if mixed.shape[2:] != rest.shape[2:]:
         rest = F.max_pool2d(rest, 2, 2, ceil_mode=True)
     return F.channel_shuffle(torch.cat([mixed, rest], dim=1), k)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor
@@ -22,6 +23,14 @@ class Mixed(NamedTuple):
 
 class Rule:
     """The softmax of DARTS; a subclass replaces what it does otherwise."""
+
+    def begin(self, alphas: Mapping[str, Tensor]) -> None:
+        """Get ready for a training pass, such as to draw for all decisions at once.
+
+        Args:
+            alphas: label to what :meth:`sample` will be given.
+        """
+        return
 
     def sample(self, label: str, alpha: Tensor) -> Mixed:
         """Return the weights of a training step; it may draw from torch's global stream.

@@ -70,7 +70,7 @@ def simulate(
         UserError: the strategy refuses, asks for what the table does not have, or finds no
             architecture within the limits.
     """
-    limits = {} if violation is None else {"violation": violation}
+    limits: dict[str, Any] = {} if violation is None else {"violation": violation}
     setting = Setting(seed, table.lengths[-1], table.lengths, **limits)
     strategy = kind(table.domains, options, setting)
     search = _Search(table, dataset, seed, strategy)

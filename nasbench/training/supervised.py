@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,13 +37,20 @@ class SupervisedConfig:
     ema: float = 0.0
 
 
-@torch.no_grad()
 def accuracy(network: nn.Module, batches: Batches, objective: Objective) -> float:
     """Return the share of right answers in [0, 1] over every process's part of ``batches``."""
+    return right_share(network, batches.epoch(0), objective, batches.data.images.device)
+
+
+@torch.no_grad()
+def right_share(
+    network: nn.Module, batches: Iterable[Batch], objective: Objective, device: torch.device
+) -> float:
+    """Return the share of right answers in [0, 1] over the batches of every process."""
     was_training = network.training
     network.eval()
-    counts = torch.zeros(2, dtype=torch.float64, device=batches.data.images.device)
-    for images, labels in batches.epoch(0):
+    counts = torch.zeros(2, dtype=torch.float64, device=device)
+    for images, labels in batches:
         if not len(labels):  # this process's share of a small last batch
             continue
         with objective.casting(images.device):

@@ -32,7 +32,7 @@ import torch
         ("darts -o order", "-o order: must look like key=value"),
         (
             "darts -o ordr=2 --space space.py:Tiny",
-            "unknown argument -o 'ordr': did you mean order? allowed: order, ",
+            "unknown argument -o 'ordr': did you mean order? allowed: arch_lr, ",
         ),
         ("darts -o order=two", "-o order=two: must be of type int"),
         ("darts -o order=3", "-o order=3: allowed: 1, 2"),
@@ -40,7 +40,6 @@ import torch
         ("random --budget many", "--budget 'many': must look like 20, '40 epochs', 900s, 15min"),
         ("evolution -o sample=30", "-o sample=30: must be in 1.."),
         ("darts --budget 5", "--budget 5: darts trains one supernet and has no trials: it is for"),
-        ("darts --max-params 5", "--max-params 5: darts trains one supernet and has no trials"),
         ("darts --concurrency 2", "--concurrency 2: darts trains one supernet and has no trials"),
         ("random --max-latency 0", "--max-latency 0.0: must be above 0.0"),
         ("random --dataset cifar10", "--dataset cifar10: is a table's: give --table, too"),
@@ -118,7 +117,7 @@ def test_a_gpu_too_many(refused, monkeypatch, tiny):
         ("strategy: 3\n", "--strategy 3: must be of type str"),
         ("options: 3\n", "--config c.yaml: 'options' must hold 'key: value' lines"),
         ("options: {order: 3}\n", "-o order=3: allowed: 1, 2"),
-        ("options: {1: 3}\n", "unknown argument -o '1': allowed: order, "),
+        ("options: {1: 3}\n", "unknown argument -o '1': allowed: arch_lr, "),
     ],
 )
 def test_a_config_file_that_does_not_fit(place, refused, content, line):

@@ -15,7 +15,14 @@ from torch import Tensor
 
 from nasbench.errors import UserError
 from nasbench.space import Arch, Domains
-from nasbench.strategies.oneshot.base import Batch, OneShotStrategy, Setting, Supernets
+from nasbench.strategies.oneshot.base import (
+    Batch,
+    OneShotStrategy,
+    SearchData,
+    Setting,
+    Supernets,
+)
+from nasbench.strategies.oneshot.robust import EarlyStop
 from nasbench.supernet.mixture import Mixture
 from nasbench.supernet.relaxed import held
 from nasbench.supernet.rule import Rule
@@ -31,11 +38,14 @@ class MixingOptions:
         arch_lr: learning rate of Adam on the architecture parameters.
         arch_weight_decay: its weight decay.
         penalty: weight of what the mixture is over the limits, in the architecture's loss.
+        robust: whether to stop the architecture, and take an earlier one, where the validation
+            loss becomes too sharp; see :mod:`nasbench.strategies.oneshot.robust`.
     """
 
     arch_lr: float = 3e-4
     arch_weight_decay: float = 1e-3
     penalty: float = 1.0
+    robust: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.arch_lr < math.inf:
@@ -44,6 +54,11 @@ class MixingOptions:
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise UserError(f"-o {name}={value}: must be a number of at least 0")
+
+
+def past_warmup(share: float, epoch: int, epochs: int) -> bool:
+    """Return whether a share of the epochs is over; the last one always counts as such."""
+    return epoch >= min(share * epochs, epochs - 1)
 
 
 class MixingStrategy(OneShotStrategy):
@@ -73,6 +88,8 @@ class MixingStrategy(OneShotStrategy):
         self.mixture = mixture
         self.weights = Optimization(mixture.weight_parameters, self.setting.weights, steps)
         self.arch = Optimization(mixture.arch_parameters, self.arch_optimizer(), steps)
+        watches = self.options.robust
+        self.early_stop = EarlyStop(self.objective, self.setting.stream) if watches else None
 
     def arch_optimizer(self) -> OptimizerConfig:
         """Return the optimizer of the architecture parameters."""
@@ -85,10 +102,28 @@ class MixingStrategy(OneShotStrategy):
             grad_clip=0.0,
         )
 
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Judge the architecture of the epoch before, where that was asked for."""
+        if self.early_stop is not None:
+            self.early_stop.begin_epoch(epoch, self.mixture)
+
     def step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
         """Move the architecture on ``validation``, then the weights on ``train``."""
-        metrics = self.arch_step(train, validation) if self.arch_moves else {}
-        return {**self.weight_step(train), **metrics}
+        metrics = self.arch_step(train, validation) if self.learns else {}
+        return {**self.weight_step(train), **metrics, **self.watch(validation)}
+
+    @property
+    def learns(self) -> bool:
+        """Whether the architecture moves in the next step."""
+        return self.arch_moves and not (self.early_stop is not None and self.early_stop.stopped)
+
+    def watch(self, validation: Batch) -> dict[str, Tensor]:
+        """Keep a step's batch to measure sharpness on; return what was measured last."""
+        if self.early_stop is None:
+            return {}
+        if self.learns:
+            self.early_stop.remember(validation)
+        return self.early_stop.metrics(validation[0].device)
 
     def arch_step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
         """Move the architecture down the validation loss, the weights as they are."""
@@ -115,6 +150,12 @@ class MixingStrategy(OneShotStrategy):
     def derive(self) -> Arch:
         """Return the strongest architecture, ``none`` left out (DARTS, section 2.4)."""
         return self.mixture.strongest()
+
+    def select(self, data: SearchData) -> Arch:
+        """Return the strongest architecture, after a last look at its loss's sharpness."""
+        if self.early_stop is not None:
+            self.early_stop.look(self.mixture)
+        return self.derive()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the supernet's logits ``(B, classes)``."""

@@ -15,6 +15,7 @@ from nasbench.strategies.sampled.base import Proposal, Result, Setting
 from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
 from nasbench.strategies.sampled.paths import PathEncoding
 from nasbench.strategies.sampled.predictor import Ensemble, Floats
+from nasbench.strategies.sampled.promise import Features, Promise
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class BananasOptions:
         random: uniform draws that are candidates, too, for what lies elsewhere.
         encoding: ``one-hot``, or ``path``: the sequences of operations from the cell's input to
             its output, for spaces whose labels are ``edge_TO_FROM``.
+        proxies: zero-cost proxies, with commas between, whose standardised scores are appended to
+            the encoding; none where empty. Every candidate is scored, so mind their number.
     """
 
     initial: int = 10
@@ -39,6 +42,7 @@ class BananasOptions:
     candidates: int = 100
     random: int = 30
     encoding: str = "one-hot"
+    proxies: str = ""
 
     def __post_init__(self) -> None:
         for name in ("initial", "refit", "ensemble", "parents", "candidates"):
@@ -67,6 +71,8 @@ class BananasStrategy(OneByOneStrategy):
         self._encode: Callable[[Arch], Floats] = domains.encode
         if options.encoding == "path":
             self._encode = PathEncoding(domains)
+        named = options.proxies
+        self._features = Features(Promise("proxies", named, setting)) if named else None
         self._fitted: tuple[int, Ensemble] | None = None
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -82,7 +88,8 @@ class BananasStrategy(OneByOneStrategy):
         candidates = self._candidates(good, stream, self.known(pending))
         if not candidates:
             return self.domains.sample(stream)
-        predicted = self._ensemble(good).predict(self._encoded(candidates))
+        ensemble = self._ensemble(good)  # first, for it tells how scores are standardised
+        predicted = ensemble.predict(self._encoded(candidates))
         drawn = stream.normal(predicted.mean(axis=0), predicted.std(axis=0))
         return candidates[int(drawn.argmax())]
 
@@ -103,7 +110,10 @@ class BananasStrategy(OneByOneStrategy):
         count = len(good) - (len(good) - options.initial) % options.refit
         if self._fitted is None or self._fitted[0] != count:
             part = good[:count]
-            x = self._encoded([result.arch for result in part])
+            archs = [result.arch for result in part]
+            if self._features is not None:
+                self._features.fit(archs)
+            x = self._encoded(archs)
             # Its stream depends on the count alone, so that a continued search has the same one.
             stream = np.random.default_rng(derive(self.setting.seed, "ensemble", count))
             ensemble = Ensemble(options.ensemble, x.shape[1], stream)
@@ -112,4 +122,7 @@ class BananasStrategy(OneByOneStrategy):
         return self._fitted[1]
 
     def _encoded(self, archs: Sequence[Arch]) -> Floats:
-        return np.stack([self._encode(arch) for arch in archs])
+        encoded = np.stack([self._encode(arch) for arch in archs])
+        if self._features is None:
+            return encoded
+        return np.concatenate([encoded, self._features(archs)], axis=1)

@@ -64,12 +64,15 @@ class Setting:
             where any is possible. A table of finished trainings knows few.
         violation: by how much an architecture is over its limits: 0 where it fits, else the sum
             over the limits of ``value / limit - 1``.
+        proxy: the score of a zero-cost proxy, by its name, for an architecture; larger is better.
+            ``None`` where there are no networks to look at, as in a table.
     """
 
     seed: int = 0
     epochs: int = 1
     lengths: tuple[int, ...] = ()
     violation: Callable[[Arch], float] = _fits
+    proxy: Callable[[str, Arch], float] | None = None
 
 
 class SampledStrategy(ABC):

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbench.errors import UserError
-from nasbench.space import Arch
-from nasbench.strategies.sampled.base import Proposal, Result
+from nasbench.space import Arch, Domains
+from nasbench.strategies.sampled.base import Proposal, Result, Setting
 from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
+from nasbench.strategies.sampled.promise import Promise
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,17 @@ class EvolutionOptions:
         population: how many are alive; as many random ones come first.
         sample: how many of them, drawn with replacement, compete to be the parent.
         ageing: the oldest dies; otherwise the worst does.
+        filter_proxy: zero-cost proxies, with commas between, that choose what is proposed out of
+            ``filter_draws``; none where empty.
+        filter_draws: of how many draws or children the best by ``filter_proxy`` is proposed; at
+            least 2 with it, 1 without.
     """
 
     population: int = 20
     sample: int = 10
     ageing: bool = True
+    filter_proxy: str = ""
+    filter_draws: int = 1
 
     def __post_init__(self) -> None:
         if self.population < 1:
@@ -39,6 +46,9 @@ class EvolutionOptions:
             raise UserError(
                 f"-o sample={self.sample}: must be in 1..{self.population}, the population"
             )
+        if bool(self.filter_proxy) != (self.filter_draws > 1) or self.filter_draws < 1:
+            allowed = "at least 2 with" if self.filter_proxy else "1 without"
+            raise UserError(f"-o filter_draws={self.filter_draws}: must be {allowed} filter_proxy")
 
 
 class EvolutionStrategy(OneByOneStrategy):
@@ -46,7 +56,21 @@ class EvolutionStrategy(OneByOneStrategy):
 
     Options = EvolutionOptions
 
+    def __init__(self, domains: Domains, options: EvolutionOptions, setting: Setting) -> None:
+        super().__init__(domains, options, setting)
+        names = options.filter_proxy
+        self._promise = Promise("filter_proxy", names, setting) if names else None
+
     def candidate(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
+        """Return the most promising of some draws; known ones and those too costly come last."""
+        drawn = [self._draw(pending, stream) for _ in range(self.options.filter_draws)]
+        if self._promise is None:
+            return drawn[0]
+        known = self.known(pending)
+        new = [arch for arch in drawn if arch not in known and self.fits(arch)]
+        return self._promise.ranked(new)[0] if new else drawn[0]
+
+    def _draw(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
         """Return a random architecture while the population grows, then a child."""
         alive = self._alive()
         if not alive or len(alive) + len(pending) < self.options.population:

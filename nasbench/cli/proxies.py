@@ -1,0 +1,90 @@
+"""``nasbench proxies``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nasbench import arguments
+from nasbench.cli.options import Assignments
+
+Checkpoints = Annotated[
+    list[Path] | None, typer.Argument(help="checkpoint.json files, or run folders.")
+]
+Space = Annotated[
+    str | None, typer.Option("--space", help="Draw architectures from it instead: see --samples.")
+]
+Samples = Annotated[
+    int | None, typer.Option("--samples", min=1, help="How many to draw. [default: 10]")
+]
+TaskName = Annotated[
+    str | None,
+    typer.Option("--task", help="Whose images. [default: the checkpoint's, or digits]"),
+]
+Names = Annotated[
+    str | None, typer.Option("--proxy", help="Proxies, with commas between. [default: all]")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of the draws, the batch and the weights.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The folder with the data.")]
+
+
+class Form(StrEnum):
+    """How the scores are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def command(
+    checkpoints: Checkpoints = None,
+    space: Space = None,
+    samples: Samples = None,
+    task: TaskName = None,
+    proxy: Names = None,
+    seed: Seed = 0,
+    data_dir: DataDir = None,
+    assignments: Assignments = None,
+    format: Annotated[Form, typer.Option("--format", help="table or json.")] = Form.TABLE,
+) -> None:
+    """Score untrained networks by zero-cost proxies; nothing is trained."""
+    from nasbench.engine.proxies import chosen
+    from nasbench.engine.proxy_table import Asked, table
+
+    given = arguments.parse(assignments or [])
+    asked = Asked(tuple(checkpoints or ()), space, samples, task, seed, data_dir, given)
+    names = chosen(proxy)
+    rows = table(asked, names)
+    if format is Form.JSON:
+        typer.echo(json.dumps({"seed": seed, "proxies": names, "architectures": rows}))
+        return
+    for line in _lines(rows, names):
+        typer.echo(line)
+
+
+def _lines(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
+    """Return the table: a score and, among several, its rank; the best mean rank first."""
+    ranked = "mean rank" in rows[0]
+    heads = ["architecture", *names, *(["mean rank"] if ranked else [])]
+    lines = [heads]
+    for row in rows:
+        cells = [_cell(row["scores"][name], row.get("ranks", {}).get(name)) for name in names]
+        mean = [f"{row['mean rank']:.1f}"] if ranked else []
+        lines.append([row["name"], *cells, *mean])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    return [
+        "  ".join(
+            cell.ljust(width) if not column else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+
+
+def _cell(score: float | None, rank: float | None) -> str:
+    text = "-" if score is None else f"{score:.5g}"
+    return text if rank is None else f"{text} ({rank:g})"

@@ -1,0 +1,138 @@
+"""DARTS-PT: Rethinking Architecture Selection in Differentiable NAS.
+
+Wang, Cheng, Chen, Tang, Hsieh; ICLR 2021. The supernet is trained as in DARTS, but the largest
+weight tells little about an operation. Algorithm 1: decision by decision, the candidate stays
+whose removal hurts the supernet's validation accuracy most, and the rest is tuned to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from nasbench.errors import UserError
+from nasbench.space import Arch
+from nasbench.strategies.oneshot.base import Batch, SearchData
+from nasbench.strategies.oneshot.darts import DartsOptions, DartsStrategy
+from nasbench.strategies.oneshot.judged import judged
+from nasbench.supernet.relaxed import edges_decide
+from nasbench.training.distributed import average
+from nasbench.training.objective import correct_share
+from nasbench.training.optimization import Optimization
+
+TUNING_LR = 0.1  # of the search's highest rate
+
+Score = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class DartsPtOptions(DartsOptions):
+    """Options of ``darts-pt``.
+
+    Attributes:
+        tune_steps: steps of training between two decisions.
+        samples: validation images that one judgement takes at most, in each process.
+    """
+
+    tune_steps: int = 20
+    samples: int = 1024
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tune_steps < 0:
+            raise UserError(f"-o tune_steps={self.tune_steps}: must be at least 0")
+        if self.samples < 2:
+            raise UserError(f"-o samples={self.samples}: must be at least 2")
+
+
+class DartsPtStrategy(DartsStrategy):
+    """DARTS whose architecture is selected by perturbation."""
+
+    Options = DartsPtOptions
+    options: DartsPtOptions
+
+    def select(self, data: SearchData) -> Arch:
+        """Decide one by one by what hurts most; operations first, then the nodes' inputs."""
+        super().select(data)
+        images = list(limited(data.validation(), self.options.samples))
+        operations, nodes = list(self.mixture.labels), self._nodes()
+        draw = self.setting.stream("decisions")
+        draw.shuffle(operations)
+        draw.shuffle(nodes)
+        order = [*operations, *nodes]
+        self._ready_to_tune(len(order))
+        for done, label in enumerate(order):
+            data.tick(done, len(order))
+            self._decide(label, images)
+            for train, validation in data.training(label, self.options.tune_steps):
+                self.step(train, validation)
+        return self.derive()
+
+    def _nodes(self) -> list[str]:
+        """Return the labels of nodes whose edges decide and that leave inputs out."""
+        return [
+            label
+            for label, choice in self.mixture.by_label.items()
+            if edges_decide(choice) and choice.domain.n_chosen < len(choice.domain.candidates)
+        ]
+
+    def _ready_to_tune(self, decisions: int) -> None:
+        """Train the weights by a schedule of their own: the search's has come to its end."""
+        before = self.setting.weights
+        lr = TUNING_LR * before.lr
+        config = replace(before, lr=lr, final_lr=min(lr, before.final_lr), warmup=0.0)
+        steps = decisions * self.options.tune_steps
+        self.weights = Optimization(self.mixture.weight_parameters, config, steps)
+
+    def _decide(self, label: str, images: Sequence[Batch]) -> None:
+        """Keep the candidates without which the supernet is worst."""
+        domain = self.domains[label]
+        places = [
+            place for place, c in enumerate(domain.candidates) if c not in domain.relaxed_only
+        ]
+        if len(places) > domain.n_chosen:
+            scores = {place: self._without(label, place, images) for place in places}
+            places = sorted(places, key=lambda place: scores[place])[: domain.n_chosen]
+        if label in self.mixture.kept:
+            self.mixture.keep(label, places)
+        else:
+            every = range(len(domain.candidates))
+            self.mixture.cut[label] = [place for place in every if place not in places]
+
+    def _without(self, label: str, place: int, images: Sequence[Batch]) -> Score:
+        """Return how good the supernet is without one candidate or input."""
+        mixture = self.mixture
+        if label not in mixture.kept:
+            mixture.cut[label] = [place]
+            return self._score(images)
+        before = mixture.kept[label]
+        mixture.keep(label, [p for p in before if p != place])
+        try:
+            return self._score(images)
+        finally:
+            mixture.keep(label, before)
+
+    @torch.no_grad()
+    def _score(self, images: Sequence[Batch]) -> Score:
+        """Return the accuracy; where two are the same, the lower loss is better."""
+        sums = torch.zeros(3, device=self.mixture.alphas[0].device)
+        with judged(self.mixture):
+            for batch in images:
+                loss, logits = self.objective(self.mixture, *batch)
+                right = correct_share(logits, batch[1])
+                sums += len(batch[1]) * torch.stack([right, -loss.float(), right.new_ones(())])
+        average([sums])
+        right_, loss_, count = sums.tolist()
+        return right_ / count, loss_ / count
+
+
+def limited(batches: Iterable[Batch], most: int) -> Iterator[Batch]:
+    """Yield the first ``most`` images; one alone has no statistics and is left out."""
+    for images, labels in batches:
+        if min(most, len(images)) >= 2:
+            yield images[:most], labels[:most]
+        most -= len(images)
+        if most < 2:
+            return

@@ -1,0 +1,150 @@
+"""DrNAS: Dirichlet Neural Architecture Search (Chen, Wang, Cheng, Tang, Hsieh; ICLR 2021).
+
+The weights of a decision are a draw from Dirichlet(beta), beta = elu(alpha) + 1, whose gradient is
+pathwise (section 3.1). An anchor holds beta near 1, the uniform distribution on the simplex. What
+is read is the mean. With partial channels (section 3.3), the second half of the epochs goes on
+without each decision's weaker half, and with more channels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+from torch.distributions import Dirichlet
+
+from nasbench.errors import UserError
+from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
+from nasbench.strategies.oneshot.p_darts import survivors
+from nasbench.supernet.mixture import Mixture
+from nasbench.supernet.rule import Mixed, Rule
+from nasbench.supernet.widen import widened
+
+# Below it, draws are one-hot to the last bit, and the gradient overflows.
+LEAST_CONCENTRATION = 1e-3
+
+
+def concentration(alpha: Tensor) -> Tensor:
+    """Return beta, above 0; shape ``(n,)`` as ``alpha``."""
+    return (F.elu(alpha) + 1).clamp_min(LEAST_CONCENTRATION)
+
+
+class DirichletRule(Rule):
+    """Weights ~ Dirichlet(elu(alpha) + 1)."""
+
+    def sample(self, label: str, alpha: Tensor) -> Mixed:
+        """Return a draw with its pathwise gradient; small entries need double precision."""
+        beta = concentration(alpha.double())
+        return Mixed(Dirichlet(beta, validate_args=False).rsample().to(alpha.dtype))
+
+    def expected(self, label: str, alpha: Tensor) -> Tensor:
+        """Return the mean, beta / sum(beta)."""
+        beta = concentration(alpha)
+        return beta / beta.sum()
+
+
+@dataclass(frozen=True)
+class DrnasOptions(MixingOptions):
+    """Options of ``drnas``.
+
+    Attributes:
+        anchor: weight of the squared distance between all beta and 1, in the architecture's loss.
+        partial: one of so many channels is mixed, where the space has partial channels; it must
+            divide them. 1 mixes all.
+        widen: the same in the second half of the epochs, in which only each decision's stronger
+            half is left; at most ``partial``. 0 for a search in one stage.
+    """
+
+    arch_lr: float = 6e-4
+    arch_weight_decay: float = 0.0
+    anchor: float = 1e-3
+    partial: int = 1
+    widen: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.anchor < math.inf:
+            raise UserError(f"-o anchor={self.anchor}: must be a number of at least 0")
+        if self.partial < 1:
+            raise UserError(f"-o partial={self.partial}: must be at least 1")
+        if not 0 <= self.widen <= self.partial:
+            raise UserError(
+                f"-o widen={self.widen}: must be at least 0 and at most partial={self.partial}"
+            )
+
+
+class DrnasStrategy(MixingStrategy):
+    """A mixture whose weights are drawn from a learned Dirichlet distribution.
+
+    Attributes:
+        stage: 0, or 1 after the pruning.
+
+    Raises:
+        UserError: a choice of the space has no mixture, or its channels are no multiple of
+            ``partial``.
+    """
+
+    Options = DrnasOptions
+    options: DrnasOptions
+    stage = 0
+
+    def rule(self) -> Rule:
+        """Return the draws."""
+        return DirichletRule()
+
+    def relax(self) -> Mixture:
+        """Return the supernet of the present stage."""
+        partial = self.options.widen if self.stage else self.options.partial
+        return Mixture(self.supernets(partial=partial), self.domains, self.rule())
+
+    def regularizer(self) -> Tensor | float:
+        """Add the anchor to the penalty."""
+        parts = [self.mixture.alpha(label)[kept] for label, kept in self.mixture.kept.items()]
+        distance = sum((concentration(part) - 1).square().sum() for part in parts)
+        return super().regularizer() + self.options.anchor * distance
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Prune and widen, once, where half of the epochs are over."""
+        if self.stage == 0 and self.options.widen and 2 * epoch >= epochs > 1:
+            self._advance()
+        super().begin_epoch(epoch, epochs)
+
+    def _advance(self) -> None:
+        """Go on with the stronger candidates in a wider supernet, with all that was learned."""
+        before, weights, rates = self.mixture, self.mixing_weights(), self.optimizer_state()
+        lr = self.weights.lr
+        self._build(1)
+        self.mixture.load_state_dict(widened(before.state_dict(), self.mixture.state_dict()))
+        for label, kept in before.kept.items():
+            self.mixture.keep(label, survivors(self.domains[label], weights[label], kept, 0.5))
+        self.arch.load_state_dict(rates["arch"])
+        fresh = self.weights.state_dict()["optimizer"]
+        fresh["param_groups"][0]["lr"] = lr
+        self.weights.load_state_dict(
+            {"optimizer": fresh, "schedule": rates["weights"]["schedule"]}
+        )
+
+    def _build(self, stage: int) -> None:
+        """Replace the supernet by that of another stage."""
+        alpha = self.mixture.alphas[0]
+        self.stage = stage
+        self.install(self.relax().to(alpha.device, alpha.dtype).train(self.training))
+
+    def get_extra_state(self) -> int:
+        """Return the stage, for the ``state_dict``."""
+        return self.stage
+
+    def set_extra_state(self, state: int) -> None:
+        """Do nothing: the stage's supernet was built before anything was loaded."""
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Build the supernet of the state's stage, then load it."""
+        if state_dict["_extra_state"] != self.stage:
+            self._build(state_dict["_extra_state"])
+        return super().load_state_dict(state_dict, strict, assign)

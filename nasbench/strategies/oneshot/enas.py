@@ -1,0 +1,198 @@
+"""ENAS: Efficient Neural Architecture Search via Parameter Sharing.
+
+Pham, Guan, Zoph, Le, Dean; ICML 2018, section 2.2. Each step trains the shared weights on a path
+that the controller draws, then the controller by REINFORCE on the accuracy of further draws on a
+validation batch, with a moving average as the baseline. At the end the best of some draws is taken
+(section 2.2, deriving architectures). The bonus for entropy is differentiated like the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nasbench.errors import UserError
+from nasbench.space import Arch, Domains
+from nasbench.strategies.oneshot.base import Batch, SearchData, Setting, Supernets
+from nasbench.strategies.oneshot.controller import Controller
+from nasbench.strategies.oneshot.pathing import TRIES, PathStrategy
+from nasbench.strategies.oneshot.shared_search import JudgingOptions, at_least
+from nasbench.strategies.oneshot.unrolled import still_statistics
+from nasbench.training.distributed import average
+from nasbench.training.objective import correct_share
+from nasbench.training.optimization import Optimization, OptimizerConfig
+
+HIDDEN = 100  # units of the controller's LSTM, as in the paper
+
+
+@dataclass(frozen=True)
+class EnasOptions(JudgingOptions):
+    """Options of ``enas``.
+
+    Attributes:
+        candidates: draws that are judged after the training.
+        arch_lr: learning rate of Adam on the controller.
+        samples: draws of one step of the controller.
+        decay: of the moving average of rewards, in [0, 1).
+        entropy: weight of the summed entropy of a draw's decisions, in nats.
+        temperature: divides the controller's logits.
+        tanh_constant: bounds them.
+        penalty: what a draw's reward loses for being over the limits, per share of them.
+    """
+
+    candidates: int = 10
+    arch_lr: float = 3.5e-4
+    samples: int = 1
+    decay: float = 0.95
+    entropy: float = 1e-4
+    temperature: float = 5.0
+    tanh_constant: float = 2.5
+    penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(1, "samples", self.samples)
+        if not 0 <= self.decay < 1:
+            raise UserError(f"-o decay={self.decay}: must be in [0, 1)")
+        for name in ("arch_lr", "temperature", "tanh_constant"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise UserError(f"-o {name}={getattr(self, name)}: must be a number above 0")
+        for name in ("entropy", "penalty"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UserError(f"-o {name}={getattr(self, name)}: must be a number of at least 0")
+
+
+class EnasStrategy(PathStrategy):
+    """Shared weights and the controller that draws their paths, in turn.
+
+    Attributes:
+        controller: its parameters are the architecture parameters.
+        baseline: the moving average of rewards; the first reward begins it.
+
+    Raises:
+        UserError: the space has a ``ValueChoice``.
+    """
+
+    Options = EnasOptions
+    options: EnasOptions
+
+    def __init__(
+        self, supernets: Supernets, domains: Domains, options: EnasOptions, setting: Setting
+    ) -> None:
+        super().__init__(supernets, domains, options, setting)
+        self.controller = Controller(domains, HIDDEN, options.temperature, options.tanh_constant)
+        adam = OptimizerConfig(
+            "adam", options.arch_lr, weight_decay=0.0, schedule="constant", grad_clip=0.0
+        )
+        parameters = list(self.controller.parameters())
+        self.arch = Optimization(parameters, adam, setting.total_steps)
+        self.baseline: float | None = None
+
+    def next_paths(self) -> Sequence[Arch]:
+        """Return one draw of the controller that keeps the limits, or is little over them."""
+        return [self._draw("path", self.number)]
+
+    @torch.no_grad()
+    def _draw(self, *names: object) -> Arch:
+        stream = self.setting.stream(*names)
+        best = self.controller.sample(stream).arch
+        for _ in range(TRIES):
+            if self.setting.violation(best) == 0:
+                break
+            best = min(best, self.controller.sample(stream).arch, key=self.setting.violation)
+        return best
+
+    def step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
+        """Move the weights on ``train``, then the controller on ``validation``."""
+        metrics = super().step(train, validation)
+        return {**metrics, **self.controller_step(validation)}
+
+    def controller_step(self, validation: Batch) -> dict[str, Tensor]:
+        """Take one step of REINFORCE; return the draws' mean accuracy and entropy."""
+        stream = self.setting.stream("controller", self.number)
+        draws = [self.controller.sample(stream) for _ in range(self.options.samples)]
+        accuracies = [self.reward(draw.arch, validation) for draw in draws]
+        losses = []
+        for draw, accuracy in zip(draws, accuracies, strict=True):
+            reward = accuracy - self.options.penalty * self.setting.violation(draw.arch)
+            before = reward if self.baseline is None else self.baseline
+            advantage = reward - before
+            bonus = self.options.entropy * draw.entropy
+            losses.append(-advantage * draw.log_probability - bonus)
+            self.baseline = self.options.decay * before + (1 - self.options.decay) * reward
+        self.arch.minimize(torch.stack(losses).mean())
+        entropy = torch.stack([draw.entropy.detach() for draw in draws]).mean()
+        return {"val_accuracy": entropy.new_tensor(accuracies).mean(), "entropy": entropy}
+
+    @torch.no_grad()
+    def reward(self, arch: Arch, validation: Batch) -> float:
+        """Return the accuracy on a batch, BN with the batch's own statistics."""
+        self.paths.arch = arch
+        with still_statistics(self.paths):
+            _, logits = self.objective(self.paths, *validation)
+        share = correct_share(logits, validation[1])
+        average([share])
+        return float(share)
+
+    def derive(self) -> Arch:
+        """Return the likeliest architecture; limits are kept by :meth:`select`."""
+        with torch.no_grad():
+            return self.controller.likeliest().arch
+
+    def select(self, data: SearchData) -> Arch:
+        """Return the best draw on the validation half, of those that keep the limits."""
+        images = self.calibration(data, self.options.calibration)
+        scores: dict[Arch, float] = {}
+        for done in range(self.options.candidates):
+            data.tick(done, self.options.candidates)
+            arch = self._draw("candidate", done)
+            if arch not in scores and self.setting.violation(arch) == 0:
+                scores[arch] = self.judge(arch, images, data.validation())
+        return max(scores, key=lambda arch: scores[arch]) if scores else self.derive()
+
+    def mixing_weights(self) -> dict[str, list[float]]:
+        """Return every decision's probabilities after the likeliest decisions before it.
+
+        A candidate of several that are chosen together has its share of all that hold it. What
+        the likeliest architecture leaves nothing to decide about counts as uniform.
+        """
+        with torch.no_grad():
+            seen = self.controller.likeliest().probabilities
+        found = super().mixing_weights()
+        for label, p in seen.items():
+            domain = self.domains[label]
+            pairs = list(zip(domain.options, p.tolist(), strict=True))
+            found[label] = [
+                sum(q for option, q in pairs if candidate == option or _holds(option, candidate))
+                / domain.n_chosen
+                for candidate in domain.candidates
+            ]
+        return found
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return the number of steps and the baseline."""
+        return {**super().get_extra_state(), "baseline": self.baseline}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Continue with them."""
+        super().set_extra_state(state)
+        self.baseline = state["baseline"]
+
+    def optimizer_state(self) -> dict[str, Any]:
+        """Return the state of both optimizers."""
+        return {**super().optimizer_state(), "arch": self.arch.state_dict()}
+
+    def load_optimizer_state(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`optimizer_state`."""
+        super().load_optimizer_state(state)
+        self.arch.load_state_dict(state["arch"])
+
+
+def _holds(option: object, candidate: object) -> bool:
+    """Return whether several inputs chosen together hold this one."""
+    return isinstance(option, tuple) and candidate in option

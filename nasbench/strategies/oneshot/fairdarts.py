@@ -1,0 +1,119 @@
+"""Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search.
+
+Chu, Zhou, Zhang, Li; ECCV 2020. Each candidate has a sigmoid of its own instead of a share of a
+softmax, so that none gains by another's loss (section 4.1). The zero-one loss, equation (4),
+drives the sigmoids apart, and a threshold reads them (section 4.3): what is above it is taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nasbench.errors import UserError
+from nasbench.space import Arch, LayerChoice
+from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
+from nasbench.supernet.mixture import Mixture
+from nasbench.supernet.reading import strongest
+from nasbench.supernet.relaxed import is_zero
+from nasbench.supernet.rule import Rule
+
+
+class SigmoidRule(Rule):
+    """Every weight in (0, 1), whatever the others are."""
+
+    def expected(self, label: str, alpha: Tensor) -> Tensor:
+        """Return sigmoid(alpha), shape ``(n,)``."""
+        return alpha.sigmoid()
+
+
+def zero_one_loss(weights: Tensor) -> Tensor:
+    """Return -mean((w - 0.5)^2) of all weights ``(n,)``, between -0.25 and 0; equation (4)."""
+    return -(weights - 0.5).square().mean()
+
+
+@dataclass(frozen=True)
+class FairDartsOptions(MixingOptions):
+    """Options of ``fairdarts``.
+
+    Attributes:
+        zero_one: weight of the zero-one loss in the architecture's loss.
+        threshold: in a space that may choose ``none``, a decision is ``none`` where no operation
+            weighs more than this, in (0, 1). As long as no operation of the whole network does,
+            nothing was decided, and the strongest are taken. Where a decision has no ``none``,
+            its strongest candidate is taken anyway.
+    """
+
+    zero_one: float = 10.0
+    threshold: float = 0.85
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.zero_one < math.inf:
+            raise UserError(f"-o zero_one={self.zero_one}: must be a number of at least 0")
+        if not 0 < self.threshold < 1:
+            raise UserError(f"-o threshold={self.threshold}: must be above 0 and below 1")
+
+
+class FairDartsStrategy(MixingStrategy):
+    """A mixture by sigmoids, from which ``none`` is taken out: weak operations say the same.
+
+    Raises:
+        UserError: a choice of the space has no mixture.
+    """
+
+    Options = FairDartsOptions
+    options: FairDartsOptions
+
+    def rule(self) -> Rule:
+        """Return the sigmoids."""
+        return SigmoidRule()
+
+    def relax(self) -> Mixture:
+        """Return the supernet without ``none``."""
+        mixture = super().relax()
+        for label, places in mixture.kept.items():
+            zero = zero_places(mixture, label)
+            mixture.keep(label, [place for place in places if place not in zero] or places)
+        return mixture
+
+    def regularizer(self) -> Tensor | float:
+        """Add the zero-one loss to the penalty, for which the weights of a decision sum to 1."""
+        weights = self.mixture.mixing_weights()
+        left = [w[self.mixture.kept[label]] for label, w in weights.items()]
+        loss = self.options.zero_one * zero_one_loss(torch.cat(left))
+        if self.setting.penalty is None:
+            return loss
+        shares = {label: w / w.sum() for label, w in weights.items()}
+        return loss + self.options.penalty * self.setting.penalty(shares)
+
+    def derive(self) -> Arch:
+        """Return what is above the threshold; the strongest where there must be something."""
+        weights = above(self.mixture, self.mixing_weights(), self.options.threshold)
+        return strongest(self.domains, self.mixture.by_label, weights)
+
+
+def zero_places(mixture: Mixture, label: str) -> set[int]:
+    """Return the places of the candidates that are ``none``."""
+    choice = mixture.by_label[label]
+    if not isinstance(choice, LayerChoice):
+        return set()
+    return {place for place, layer in enumerate(choice.candidates.values()) if is_zero(layer)}
+
+
+def above(
+    mixture: Mixture, weights: Mapping[str, list[float]], threshold: float
+) -> dict[str, list[float]]:
+    """Return the weights with those of ``none`` at the threshold, which the others must exceed.
+
+    They are 0 as long as the threshold is above everything.
+    """
+    bar = threshold if max(map(max, weights.values())) > threshold else 0.0
+    return {
+        label: [bar if place in zero_places(mixture, label) else w for place, w in enumerate(ws)]
+        for label, ws in weights.items()
+    }

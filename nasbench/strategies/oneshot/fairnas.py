@@ -1,0 +1,53 @@
+"""FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural Architecture Search.
+
+Chu, Zhang, Xu; ICCV 2021. Strict fairness (section 3.3, algorithm 1): in each step every candidate
+of a decision is trained exactly once, on paths drawn without replacement, and the weights move
+once along the summed gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from nasbench.space import Arch, Domain, Domains, Value
+from nasbench.strategies.oneshot.shared_search import SharedSearchOptions, SharedSearchStrategy
+
+
+class FairNasOptions(SharedSearchOptions):
+    """Options of ``fairnas``; see :class:`SharedSearchOptions`."""
+
+
+class FairNasStrategy(SharedSearchStrategy):
+    """Strictly fair paths; limits hold for what is selected, as a redraw would be unfair.
+
+    A step costs as many passes as the largest decision has options.
+
+    Raises:
+        UserError: the space has a ``ValueChoice``.
+    """
+
+    Options = FairNasOptions
+
+    def next_paths(self) -> Sequence[Arch]:
+        """Return the paths of one fair step, a function of the seed and the step."""
+        return fair_paths(self.domains, self.setting.stream("paths", self.number))
+
+
+def fair_paths(domains: Domains, stream: np.random.Generator) -> list[Arch]:
+    """Return as many paths as the largest decision has options.
+
+    Each decision goes through its options in a random order and, where it has fewer, through all
+    of them again in another. A decision that is not always there goes on where it was left.
+    """
+    orders = {label: _rounds(domain, stream) for label, domain in domains.items()}
+    largest = max(len(domain.options) for domain in domains.values())
+    return [domains.decide(lambda domain: next(orders[domain.label])) for _ in range(largest)]
+
+
+def _rounds(domain: Domain, stream: np.random.Generator) -> Iterator[Value]:
+    """Yield the options in rounds without end, each in an order of its own."""
+    while True:
+        for place in stream.permutation(len(domain.options)):
+            yield domain.options[place]

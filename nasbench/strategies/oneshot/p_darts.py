@@ -1,0 +1,180 @@
+"""P-DARTS: Progressive Differentiable Architecture Search.
+
+Chen, Xie, Wu, Tian; ICCV 2019. Three stages narrow the gap between the shallow network of the
+search and the deep one of the retraining: from stage to stage the network gets deeper and the
+weakest candidates are taken out (section 3.2), and skip connections are held back (section 3.3).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasbench.errors import UserError
+from nasbench.space import Arch, Domain, Domains
+from nasbench.strategies.oneshot.base import Setting, Supernets
+from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy, past_warmup
+from nasbench.strategies.oneshot.skips import (
+    Weights,
+    drop_skips,
+    limited_skips,
+    set_rate,
+    with_few_skips,
+)
+from nasbench.supernet.mixture import Mixture
+from nasbench.supernet.reading import strongest
+from nasbench.training.optimization import Optimization
+
+STAGES = 3
+# The rate of a stage's beginning, as a share of the last one's: 0, 0.4 and 0.7 in the paper.
+DROPOUT_SHARES = (0.0, 4 / 7, 1.0)
+DECAY = 3.0  # a stage's rate falls to exp(-3), a twentieth
+
+
+@dataclass(frozen=True)
+class PDartsOptions(MixingOptions):
+    """Options of ``p-darts``.
+
+    Attributes:
+        keep: share of a decision's candidates that each of the two prunings leaves, rounded, at
+            least one: 0.6 makes 5 and then 3 out of 8.
+        warmup: share of a stage's epochs in which only the weights are trained.
+        skip_dropout: rate behind skip connections at the beginning of the last stage; the first
+            stage has none, the second 4/7 of it.
+        max_skips: how many skip connections the normal cell may have in the end; in a space
+            without one, the whole network.
+    """
+
+    arch_lr: float = 6e-4
+    keep: float = 0.6
+    warmup: float = 0.4
+    skip_dropout: float = 0.7
+    max_skips: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.keep <= 1:
+            raise UserError(f"-o keep={self.keep}: must be above 0 and at most 1")
+        for name in ("warmup", "skip_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"-o {name}={getattr(self, name)}: must be in [0, 1)")
+        if self.max_skips < 0:
+            raise UserError(f"-o max_skips={self.max_skips}: must be at least 0")
+
+
+class PDartsStrategy(MixingStrategy):
+    """Three searches by DARTS, each deeper and with fewer candidates than the one before.
+
+    Attributes:
+        stage: 0 to 2.
+
+    Raises:
+        UserError: a choice of the space has no mixture, or there are fewer epochs than stages.
+    """
+
+    Options = PDartsOptions
+    options: PDartsOptions
+    stage = 0
+
+    def __init__(
+        self, supernets: Supernets, domains: Domains, options: PDartsOptions, setting: Setting
+    ) -> None:
+        super().__init__(supernets, domains, options, setting)
+        if setting.epochs < STAGES:
+            raise UserError(
+                f"--epochs {setting.epochs}: must be at least {STAGES}, one for each stage"
+            )
+
+    def relax(self) -> Mixture:
+        """Return the supernet of the present stage."""
+        space = self.supernets.space
+        arguments = space.deeper(self.supernets.arguments, self.stage)
+        mixture = Mixture(self.supernets(**arguments), self.domains, self.rule())
+        if self._first_rate() > 0:
+            drop_skips(mixture.sites)
+        return mixture
+
+    def install(self, mixture: Mixture) -> None:
+        """Train ``mixture`` through one stage, which has a schedule of its own."""
+        super().install(mixture)
+        steps = math.ceil(self.setting.total_steps / STAGES)
+        self.weights = Optimization(mixture.weight_parameters, self.setting.weights, steps)
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Begin the epoch's stage; within it, set the rate of dropout and who learns."""
+        while self.stage < epoch * STAGES // epochs:
+            self._advance()
+        first, end = (math.ceil(epochs * s / STAGES) for s in (self.stage, self.stage + 1))
+        done, length = epoch - first, end - first
+        self.arch_moves = past_warmup(self.options.warmup, done, length)
+        set_rate(self.mixture, self._first_rate() * math.exp(-DECAY * done / length))
+        super().begin_epoch(epoch, epochs)
+
+    def _first_rate(self) -> float:
+        """Return the rate of dropout at the beginning of the stage."""
+        return self.options.skip_dropout * DROPOUT_SHARES[self.stage]
+
+    def _advance(self) -> None:
+        """Begin the next stage: a deeper network of the strongest candidates, all untrained."""
+        if self.early_stop is not None:
+            self.early_stop.look(self.mixture)  # at the last epoch of the stage that is over
+        weights, kept = self.mixing_weights(), self.mixture.kept
+        self._build(self.stage + 1)
+        for label, places in kept.items():
+            domain, share = self.domains[label], self.options.keep
+            self.mixture.keep(label, survivors(domain, weights[label], places, share))
+
+    def _build(self, stage: int) -> None:
+        """Replace the supernet by that of another stage."""
+        device = self.mixture.alphas[0].device
+        self.stage = stage
+        self.install(self.relax().to(device).train(self.training))
+
+    def derive(self) -> Arch:
+        """Return the strongest architecture of few skip connections."""
+
+        def read(weights: Weights) -> Arch:
+            return strongest(self.domains, self.mixture.by_label, weights)
+
+        skips, most = limited_skips(self.mixture.sites), self.options.max_skips
+        return with_few_skips(read, self.mixing_weights(), skips, most, self._place)
+
+    def _place(self, label: str, candidate: str) -> int:
+        return self.domains[label].candidates.index(candidate)
+
+    def get_extra_state(self) -> int:
+        """Return the stage, for the ``state_dict``."""
+        return self.stage
+
+    def set_extra_state(self, state: int) -> None:
+        """Do nothing: the stage's supernet was built before anything was loaded."""
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Build the supernet of the state's stage, then load it."""
+        if state_dict["_extra_state"] != self.stage:
+            self._build(state_dict["_extra_state"])
+        return super().load_state_dict(state_dict, strict, assign)
+
+
+def survivors(
+    domain: Domain, weights: Sequence[float], kept: Sequence[int], share: float
+) -> list[int]:
+    """Return the places of the strongest candidates; one of them can be chosen.
+
+    Args:
+        domain: the decision.
+        weights: of all its candidates.
+        kept: the places of those that are left.
+        share: how many of these stay, rounded; at least as many as the decision chooses.
+    """
+    ranked = sorted(kept, key=lambda place: -weights[place])
+    count = max(domain.n_chosen, round(share * len(ranked)))
+    closed = {i for i, name in enumerate(domain.candidates) if name in domain.relaxed_only}
+    if closed.issuperset(ranked[:count]):
+        best = next(place for place in ranked if place not in closed)
+        return [*ranked[: count - 1], best]
+    return ranked[:count]

@@ -1,0 +1,65 @@
+"""PC-DARTS: Partial Channel Connections for Memory-Efficient Architecture Search.
+
+Xu, Xie, Zhang, Chen, Qi, Tian, Xiong; ICLR 2020. One of K channels is mixed and the others pass by
+(section 3.2), which saves memory and keeps weightless operations from an early lead. The noise of
+that is evened out by weights of the edges, a softmax over each node's inputs (section 3.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nasbench.errors import UserError
+from nasbench.space import LayerChoice
+from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy, past_warmup
+from nasbench.supernet.mixture import Mixture
+
+
+@dataclass(frozen=True)
+class PcDartsOptions(MixingOptions):
+    """Options of ``pc-darts``.
+
+    Attributes:
+        partial: one of so many channels is mixed; must divide the channels of every choice.
+        warmup: share of the epochs in which only the weights are trained.
+    """
+
+    arch_lr: float = 6e-4
+    partial: int = 4
+    warmup: float = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.partial < 2:
+            raise UserError(f"-o partial={self.partial}: must be a whole number of at least 2")
+        if not 0 <= self.warmup < 1:
+            raise UserError(f"-o warmup={self.warmup}: must be in [0, 1)")
+
+
+class PcDartsStrategy(MixingStrategy):
+    """First-order DARTS on one of K channels, with edge normalisation.
+
+    Raises:
+        UserError: a choice of the space has no mixture, no choice names its channels, or K does
+            not divide them.
+    """
+
+    Options = PcDartsOptions
+    options: PcDartsOptions
+
+    def relax(self) -> Mixture:
+        """Return the supernet of partial channels and weighted edges."""
+        network = self.supernets(partial=self.options.partial)
+        mixture = Mixture(network, self.domains, self.rule(), edge_weights=True)
+        if not any(isinstance(c, LayerChoice) and c.partial > 1 for c in mixture.sites):
+            raise UserError(
+                f"the space {self.supernets.space.__name__} has no partial channels: its choices "
+                "must name their channels, as in LayerChoice(..., channels=c); "
+                "the strategies 'darts' and 'gdas' take it as it is"
+            )
+        return mixture
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Let the architecture move after the warm-up."""
+        self.arch_moves = past_warmup(self.options.warmup, epoch, epochs)
+        super().begin_epoch(epoch, epochs)

@@ -1,0 +1,128 @@
+"""ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware.
+
+Cai, Zhu, Han; ICLR 2019. Paths are binarised (section 3.1, equation (3)): the weights are trained
+on one path that the softmax draws. The architecture's gradient goes through the binary gates,
+equation (4), of two drawn paths only, and the two are rescaled after the step so that the others'
+probabilities stay as they were (section 3.2). Costs enter as an expectation (section 3.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nasbench.strategies.oneshot.base import Batch
+from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
+from nasbench.supernet.rule import Mixed, Rule
+from nasbench.training.optimization import OptimizerConfig
+
+
+class BinaryGates(Rule):
+    """One open gate, drawn by the softmax; in an architecture step among two drawn candidates.
+
+    Attributes:
+        pairs: whether two are drawn, both are computed, and the gates have a gradient.
+        drawn: label to what took part in the last pass, by its place.
+    """
+
+    def __init__(self) -> None:
+        self.pairs = False
+        self.drawn: dict[str, tuple[int, ...]] = {}
+
+    def sample(self, label: str, alpha: Tensor) -> Mixed:
+        """Return gates, 0 or 1, shape ``(n,)``; draws come from torch's stream of the CPU."""
+        p = alpha.detach().softmax(dim=0).cpu()
+        count = min(2, len(p)) if self.pairs else 1
+        places = tuple(torch.multinomial(p, count).tolist())
+        self.drawn[label] = places
+        if not self.pairs:
+            return Mixed(torch.zeros_like(alpha).index_fill(0, _index(places, alpha), 1.0), places)
+        return Mixed(pair_gates(alpha, places, int(torch.multinomial(p[list(places)], 1))), places)
+
+
+def pair_gates(alpha: Tensor, places: tuple[int, ...], open_: int) -> Tensor:
+    """Return gates whose gradient reaches ``alpha`` by equation (4), among ``places`` only.
+
+    The value is 1 at ``places[open_]`` and 0 elsewhere, and the gradient is that of the softmax
+    over the places.
+    """
+    index = _index(places, alpha)
+    soft = alpha[index].softmax(dim=0)
+    gates = soft - soft.detach()
+    gates = gates + torch.nn.functional.one_hot(
+        torch.tensor(open_, device=alpha.device), len(places)
+    ).to(gates)
+    return torch.zeros_like(alpha).index_put((index,), gates)
+
+
+def rescaled(before: Tensor, after: Tensor, places: tuple[int, ...]) -> Tensor:
+    """Return ``after`` at ``places``, shifted so that the others keep their probability.
+
+    Args:
+        before: the architecture parameters before the step, shape ``(n,)``.
+        after: those after it.
+        places: the candidates that took part in it.
+    """
+    index = _index(places, before)
+    shift = before[index].logsumexp(dim=0) - after[index].logsumexp(dim=0)
+    return before.index_put((index,), after[index] + shift)
+
+
+def _index(places: tuple[int, ...], like: Tensor) -> Tensor:
+    return torch.tensor(places, device=like.device)
+
+
+@dataclass(frozen=True)
+class ProxylessOptions(MixingOptions):
+    """Options of ``proxyless``; the learning rate is the paper's."""
+
+    arch_lr: float = 1e-3
+    arch_weight_decay: float = 0.0
+
+
+class ProxylessStrategy(MixingStrategy):
+    """Binarised paths.
+
+    Raises:
+        UserError: a choice of the space has no mixture.
+    """
+
+    Options = ProxylessOptions
+    options: ProxylessOptions
+
+    def rule(self) -> BinaryGates:
+        """Return the gates."""
+        self.gates = BinaryGates()
+        return self.gates
+
+    def arch_optimizer(self) -> OptimizerConfig:
+        """Return Adam without momentum, which would move what was not drawn."""
+        return OptimizerConfig(
+            optimizer="adam",
+            lr=self.options.arch_lr,
+            betas=(0.0, 0.999),
+            weight_decay=self.options.arch_weight_decay,
+            schedule="constant",
+            grad_clip=0.0,
+        )
+
+    def arch_step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
+        """Move two candidates of every decision against each other."""
+        before = [alpha.detach().clone() for alpha in self.mixture.alphas]
+        self.gates.pairs = True
+        try:
+            metrics = super().arch_step(train, validation)
+        finally:
+            self.gates.pairs = False
+        with torch.no_grad():
+            for label, old in zip(self.mixture.labels, before, strict=True):
+                alpha = self.mixture.alpha(label)
+                alpha.copy_(rescaled(old, alpha, self._places(label)))
+        return metrics
+
+    def _places(self, label: str) -> tuple[int, ...]:
+        """Return what was drawn last, by its place among all candidates."""
+        kept = self.mixture.kept[label]
+        return tuple(kept[place] for place in self.gates.drawn[label])

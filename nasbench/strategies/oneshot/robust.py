@@ -1,0 +1,127 @@
+"""An early stop of the architecture where the validation loss becomes too sharp.
+
+Zela et al., "Understanding and Robustifying Differentiable Architecture Search", ICLR 2020,
+section 4.3: architectures generalize badly once the largest eigenvalue of the Hessian has jumped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from nasbench.strategies.oneshot.base import Batch
+from nasbench.strategies.oneshot.hessian import difference_product, largest_eigenvalue
+from nasbench.strategies.oneshot.judged import judged
+from nasbench.supernet.mixture import Mixture
+from nasbench.supernet.relaxed import held
+from nasbench.training.distributed import agree
+from nasbench.training.objective import Objective
+
+WINDOW = 5  # epochs: of the mean, and between the two that are compared
+RATIO = 4 / 3
+
+
+class EarlyStop(nn.Module):
+    """Watches the eigenvalue from epoch to epoch, and takes the architecture back.
+
+    Args:
+        objective: the loss; always computed in full precision.
+        stream: makes the random stream of a name.
+
+    Attributes:
+        stopped: whether the architecture is final.
+        eigenvalue: what was measured at the beginning of this epoch, or ``None``.
+        eigenvalues: those of all epochs in which the architecture moved.
+    """
+
+    def __init__(
+        self, objective: Objective, stream: Callable[[object, object], np.random.Generator]
+    ) -> None:
+        super().__init__()
+        self._objective = replace(objective, precision="fp32")
+        self._stream = stream
+        self._epoch = -1
+        self._batch: list[Tensor] | None = None
+        self._alphas: list[list[Tensor]] = []  # of as many epochs as are compared
+        self.stopped = False
+        self.eigenvalue: float | None = None
+        self.eigenvalues: list[float] = []
+
+    def remember(self, batch: Batch) -> None:
+        """Keep the validation batch of a step that moved the architecture."""
+        self._batch = list(batch)
+
+    def begin_epoch(self, epoch: int, mixture: Mixture) -> None:
+        """Judge the epoch before; nothing happens where this epoch was begun already."""
+        if epoch > self._epoch:
+            self._epoch, self.eigenvalue = epoch, None
+            self.look(mixture)
+
+    def look(self, mixture: Mixture) -> None:
+        """Measure where the architecture has moved since; on a jump, take back an earlier one."""
+        if self._batch is None or self.stopped:
+            return
+        self.eigenvalue = self.measure(mixture)
+        self._batch = None
+        self.eigenvalues.append(self.eigenvalue)
+        self._alphas.append([a.detach().clone() for a in mixture.arch_parameters])
+        self._alphas = self._alphas[-WINDOW - 1 :]
+        if jumped(self.eigenvalues):
+            self.stopped = True
+            with torch.no_grad():
+                torch._foreach_copy_(list[Tensor](mixture.arch_parameters), self._alphas[0])
+
+    def measure(self, mixture: Mixture) -> float:
+        """Return the largest eigenvalue on the batch that was kept; the first process's counts."""
+        alphas = mixture.arch_parameters
+        assert self._batch is not None
+        device = alphas[0].device
+        images, labels = (tensor.to(device) for tensor in self._batch)
+        product = difference_product(lambda: self._objective(mixture, images, labels)[0], alphas)
+        size = sum(a.numel() for a in alphas)
+        draw = self._stream("hessian", len(self.eigenvalues)).standard_normal(size)
+        with judged(mixture), held(mixture.weight_parameters):
+            found = largest_eigenvalue(product, torch.from_numpy(draw).to(alphas[0]))
+        return agree(found, device)
+
+    def metrics(self, device: torch.device) -> dict[str, Tensor]:
+        """Return the eigenvalue for the journal, in every step of the epoch after it."""
+        if self.eigenvalue is None:
+            return {}
+        return {"hessian_eigenvalue": torch.tensor(self.eigenvalue, device=device)}
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return all of it for the ``state_dict``."""
+        return {
+            "epoch": self._epoch,
+            "batch": self._batch,
+            "alphas": self._alphas,
+            "stopped": self.stopped,
+            "eigenvalue": self.eigenvalue,
+            "eigenvalues": list(self.eigenvalues),
+        }
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`get_extra_state`."""
+        self._epoch, self._batch = state["epoch"], state["batch"]
+        self._alphas = list(state["alphas"])
+        self.stopped = state["stopped"]
+        self.eigenvalue, self.eigenvalues = state["eigenvalue"], list(state["eigenvalues"])
+
+
+def jumped(eigenvalues: list[float]) -> bool:
+    """Return whether the smoothed eigenvalue has grown by more than 4/3 in 5 epochs.
+
+    Each of the two is the mean of 5 epochs, so that 10 are needed. From one that is not above 0
+    there is no ratio.
+    """
+    before, now = eigenvalues[-2 * WINDOW : -WINDOW], eigenvalues[-WINDOW:]
+    if len(before) < WINDOW:
+        return False
+    return 0 < RATIO * fmean(before) < fmean(now)

@@ -1,0 +1,73 @@
+"""RSPWS: random search with parameter sharing.
+
+Li, Talwalkar, "Random Search and Reproducibility for Neural Architecture Search", UAI 2019,
+section 3.2: uniform paths are trained; then many architectures are judged on one validation batch
+each, and the best few of them on all of the validation half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from nasbench.space import Arch
+from nasbench.strategies.oneshot.base import SearchData
+from nasbench.strategies.oneshot.pathing import PathStrategy
+from nasbench.strategies.oneshot.shared_search import (
+    JudgingOptions,
+    at_least,
+    run,
+    uniform_search,
+)
+
+
+@dataclass(frozen=True)
+class RspwsOptions(JudgingOptions):
+    """Options of ``rspws``.
+
+    Attributes:
+        candidates: how many different architectures are judged on one batch.
+        finalists: how many of them are judged on all of the validation half.
+    """
+
+    candidates: int = 100
+    finalists: int = 10
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least(1, "finalists", self.finalists)
+
+
+class RspwsStrategy(PathStrategy):
+    """Uniform paths, then a random search in two rounds.
+
+    Raises:
+        UserError: the space has a ``ValueChoice``.
+    """
+
+    Options = RspwsOptions
+    options: RspwsOptions
+
+    def next_paths(self) -> Sequence[Arch]:
+        """Return one uniform path, a function of the seed and the step."""
+        return [self.uniform("path", self.number)]
+
+    def select(self, data: SearchData) -> Arch:
+        """Return the finalist with the best accuracy on the validation half."""
+        images = self.calibration(data, self.options.calibration)
+        first = list(islice(data.validation(), 1))
+        search, many = uniform_search(self.domains, self.setting), self.options.candidates
+        few = min(self.options.finalists, many)
+        results = run(
+            search,
+            lambda arch: self.judge(arch, images, first),
+            many,
+            lambda done, total: data.tick(done, total + few),
+        )
+        ranked = sorted(results, key=lambda result: -result.score)[:few]
+        scores: dict[Arch, float] = {}
+        for done, result in enumerate(ranked, start=many):
+            data.tick(done, many + few)
+            scores[result.arch] = self.judge(result.arch, images, data.validation())
+        return max(scores, key=lambda arch: scores[arch]) if scores else self.derive()

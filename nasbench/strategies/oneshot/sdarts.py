@@ -1,0 +1,152 @@
+"""SDARTS: Stabilizing Differentiable Architecture Search via Perturbation-based Regularization.
+
+Chen and Hsieh, ICML 2020. The weights are trained under an architecture that is moved within a
+box, at random (equation (4), SDARTS-RS) or to where the loss is worst (equation (5), SDARTS-ADV),
+so that the loss stays flat around the architecture, which is trained as in DARTS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nasbench.errors import UserError
+from nasbench.strategies.oneshot.base import Batch
+from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
+from nasbench.strategies.oneshot.unrolled import still_statistics
+from nasbench.supernet.gumbel import share_done
+from nasbench.supernet.relaxed import held
+from nasbench.supernet.rule import Mixed, Rule
+from nasbench.training.distributed import average
+
+PERTURBATIONS = ("random", "adversarial")
+
+
+@dataclass(frozen=True)
+class SdartsOptions(MixingOptions):
+    """Options of ``sdarts``.
+
+    Attributes:
+        perturbation: ``random``, or ``adversarial`` for the worst within the box.
+        epsilon: half the box's width in the last epoch: how far a mixing weight moves, in [0, 1].
+        epsilon_min: the same in the first epoch; it grows linearly, once an epoch.
+        attack_steps: how many gradients the adversarial one takes for each step of the weights.
+    """
+
+    perturbation: str = "random"
+    epsilon: float = 0.3
+    epsilon_min: float = 0.03
+    attack_steps: int = 7
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.perturbation not in PERTURBATIONS:
+            raise UserError(
+                f"-o perturbation={self.perturbation}: allowed: {', '.join(PERTURBATIONS)}"
+            )
+        if not 0 < self.epsilon <= 1:
+            raise UserError(f"-o epsilon={self.epsilon}: must be above 0 and at most 1")
+        if not 0 <= self.epsilon_min <= self.epsilon:
+            raise UserError(
+                f"-o epsilon_min={self.epsilon_min}: must be at least 0 and at most "
+                f"epsilon={self.epsilon}"
+            )
+        if self.attack_steps < 1:
+            raise UserError(f"-o attack_steps={self.attack_steps}: must be at least 1")
+
+
+class Perturbed(Rule):
+    """The softmax, moved by ``shifts`` and put back onto the simplex.
+
+    Attributes:
+        shifts: label to how far each weight is moved, ``(n,)``; labels without one stay.
+    """
+
+    def __init__(self) -> None:
+        self.shifts: Mapping[str, Tensor] = {}
+
+    def sample(self, label: str, alpha: Tensor) -> Mixed:
+        """Return the moved weights."""
+        weights = self.expected(label, alpha)
+        if label not in self.shifts:
+            return Mixed(weights)
+        return Mixed(onto_simplex(weights + self.shifts[label]))
+
+
+def onto_simplex(values: Tensor) -> Tensor:
+    """Return the nearest weights that are at least 0 and sum to 1; shape ``(n,)``.
+
+    Duchi et al., "Efficient Projections onto the l1-Ball", ICML 2008, figure 1.
+    """
+    ordered = values.sort(descending=True).values
+    counts = torch.arange(1, len(values) + 1, device=values.device)
+    excess = (ordered.cumsum(0) - 1) / counts
+    return (values - excess.max()).clamp_min(0)
+
+
+class SdartsStrategy(MixingStrategy):
+    """First-order DARTS whose weights see a perturbed architecture.
+
+    Raises:
+        UserError: a choice of the space has no mixture.
+    """
+
+    Options = SdartsOptions
+    options: SdartsOptions
+    perturbed: Perturbed
+
+    def rule(self) -> Rule:
+        """Return the softmax with a perturbation that comes and goes."""
+        self.perturbed = Perturbed()
+        self.epsilon = self.options.epsilon_min
+        return self.perturbed
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Widen the box."""
+        least, most = self.options.epsilon_min, self.options.epsilon
+        self.epsilon = least + (most - least) * share_done(epoch, epochs)
+        super().begin_epoch(epoch, epochs)
+
+    def weight_step(self, train: Batch) -> dict[str, Tensor]:
+        """Move the weights under the perturbed architecture."""
+        with self._shifted(self.random_shifts()) as shifts:
+            if self.options.perturbation == "adversarial":
+                self.attack(shifts, train)
+            return super().weight_step(train)
+
+    @contextmanager
+    def _shifted(self, shifts: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
+        self.perturbed.shifts = shifts
+        try:
+            yield shifts
+        finally:
+            self.perturbed.shifts = {}
+
+    def random_shifts(self) -> dict[str, Tensor]:
+        """Return label to a draw from the box, for the candidates that are left."""
+        mixture, bound = self.mixture, self.epsilon
+        kept = mixture.kept.items()
+        drawn = {label: mixture.alpha(label).new_empty(len(places)) for label, places in kept}
+        return {label: shift.uniform_(-bound, bound) for label, shift in drawn.items()}
+
+    def attack(self, shifts: Mapping[str, Tensor], train: Batch) -> None:
+        """Move the shifts, in place, up the training loss by steps of the gradient's sign.
+
+        All processes attack the mean of their batches, so that they share one architecture.
+        """
+        moving = [shift.requires_grad_() for shift in shifts.values()]
+        length = 2 * self.epsilon / self.options.attack_steps
+        with still_statistics(self.mixture), held(self.mixture.parameters()):
+            for _ in range(self.options.attack_steps):
+                loss, _ = self.objective(self.mixture, *train)
+                gradients = torch.autograd.grad(loss, moving, materialize_grads=True)
+                average(gradients)
+                with torch.no_grad():
+                    for shift, gradient in zip(moving, gradients, strict=True):
+                        shift.add_(length * gradient.sign()).clamp_(-self.epsilon, self.epsilon)
+        for shift in moving:
+            shift.requires_grad_(False)

@@ -1,0 +1,97 @@
+"""Skip connections in P-DARTS: dropout behind them, and at most so many of them.
+
+Chen, Xie, Wu, Tian, "Progressive Differentiable Architecture Search", ICCV 2019, section 3.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from torch import nn
+
+from nasbench.space import Arch, Choice, LayerChoice
+
+# What a skip's weight is multiplied by where another candidate is wanted: above 0, so that a skip
+# without an alternative stays ahead of candidates that were taken out.
+DEMOTED = 1e-9
+
+Weights = Mapping[str, list[float]]
+
+
+class DroppedSkip(nn.Sequential):
+    """A skip connection with dropout behind it."""
+
+    def __init__(self, skip: nn.Module) -> None:
+        super().__init__()
+        self.skip = skip
+        self.dropout = nn.Dropout(0.0)
+
+
+def is_skip(name: str, layer: nn.Module) -> bool:
+    """Return whether a candidate is an identity, or what DARTS has for it at stride 2."""
+    return name == "skip_connect" or isinstance(layer, nn.Identity | DroppedSkip)
+
+
+def drop_skips(sites: Iterable[Choice]) -> None:
+    """Put a dropout, still without effect, behind every skip connection."""
+    for choice in sites:
+        if isinstance(choice, LayerChoice):
+            for name, layer in list(choice.candidates.items()):
+                if is_skip(name, layer):
+                    choice.candidates[name] = DroppedSkip(layer)
+
+
+def set_rate(network: nn.Module, rate: float) -> None:
+    """Let the dropouts behind skip connections drop that share of the numbers."""
+    for module in network.modules():
+        if isinstance(module, DroppedSkip):
+            module.dropout.p = rate
+
+
+def limited_skips(sites: Iterable[Choice]) -> dict[str, set[str]]:
+    """Return label to its skip connections, for the decisions that share a limit.
+
+    In a space of normal and reduction cells these are the normal cell's, as in the paper; in any
+    other space all of them.
+    """
+    found: dict[str, set[str]] = {}
+    for choice in sites:
+        if isinstance(choice, LayerChoice):
+            names = {name for name, layer in choice.candidates.items() if is_skip(name, layer)}
+            found.setdefault(choice.label, set()).update(names)
+    normal = {label: names for label, names in found.items() if label.startswith("normal/")}
+    return normal or found
+
+
+def with_few_skips(
+    read: Callable[[Weights], Arch],
+    weights: Weights,
+    skips: Mapping[str, Collection[str]],
+    most: int,
+    place: Callable[[str, str], int],
+) -> Arch:
+    """Return an architecture with at most ``most`` of the skip connections.
+
+    While there are too many, the weakest gives way to the next candidate, or its input to another.
+    One that has neither stays.
+
+    Args:
+        read: maps weights to an architecture.
+        weights: label to the weights of all candidates.
+        skips: label to those of its candidates that are skips.
+        most: how many there may be.
+        place: maps a label and a candidate to its place among the weights.
+    """
+    changed = {label: list(found) for label, found in weights.items()}
+    demoted: set[tuple[str, str]] = set()
+    while True:
+        arch = read(changed)
+        chosen = {
+            (label, str(arch.get(label))) for label in skips if arch.get(label) in skips[label]
+        }
+        left = sorted(chosen - demoted)
+        if len(chosen) <= most or not left:
+            return arch
+        label, name = min(left, key=lambda pair: changed[pair[0]][place(*pair)])
+        changed[label][place(label, name)] *= DEMOTED
+        demoted.add((label, name))

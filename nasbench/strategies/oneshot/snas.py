@@ -1,0 +1,75 @@
+"""SNAS: stochastic neural architecture search (Xie, Zheng, Liu, Lin; ICLR 2019).
+
+Every pass mixes all candidates by a soft sample of the concrete distribution, equation (4), whose
+temperature falls. There is one level only (section 2.2, equation (3)): weights and architecture
+go down the same training loss, in one backward pass. So the validation half is not used in
+training. The paper's constraint on resources (section 2.4) is the penalty of the search's limits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nasbench.strategies.oneshot.base import Batch
+from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
+from nasbench.supernet.gumbel import SoftGumbel, check_temperatures, share_done
+from nasbench.training.objective import correct_share
+
+
+@dataclass(frozen=True)
+class SnasOptions(MixingOptions):
+    """Options of ``snas``.
+
+    Attributes:
+        tau_max: the temperature of the samples in the first epoch.
+        tau_min: the temperature in the last; it falls exponentially, once an epoch.
+    """
+
+    tau_max: float = 1.0
+    tau_min: float = 0.03
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_temperatures(self.tau_max, self.tau_min)
+
+
+class SnasStrategy(MixingStrategy):
+    """A mixture with random weights, trained with its architecture on one loss.
+
+    Raises:
+        UserError: a choice of the space has no mixture.
+    """
+
+    Options = SnasOptions
+    options: SnasOptions
+
+    def rule(self) -> SoftGumbel:
+        """Return the samples, at the first epoch's temperature."""
+        self.samples = SoftGumbel(self.options.tau_max)
+        return self.samples
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Lower the temperature."""
+        fall = self.options.tau_min / self.options.tau_max
+        self.samples.tau = float(self.options.tau_max * fall ** share_done(epoch, epochs))
+        super().begin_epoch(epoch, epochs)
+
+    def arch_step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
+        """Leave it to :meth:`weight_step`, which has the only loss."""
+        return {}
+
+    def weight_step(self, train: Batch) -> dict[str, Tensor]:
+        """Move weights and architecture down the loss on ``train``."""
+        if self.early_stop is not None and self.early_stop.stopped:
+            return super().weight_step(train)
+        loss, logits = self.objective(self.mixture, *train)
+        weights = self.weights.params
+        gradients = torch.autograd.grad(
+            loss + self.regularizer(), [*weights, *self.arch.params], allow_unused=True
+        )
+        self.weights.apply(gradients[: len(weights)])
+        self.arch.apply(gradients[len(weights) :])
+        return {"loss": loss.detach(), "accuracy": correct_share(logits, train[1])}

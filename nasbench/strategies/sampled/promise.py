@@ -1,0 +1,103 @@
+"""What zero-cost proxies say of architectures, for strategies that listen to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from nasbench.errors import UserError
+from nasbench.space import Arch
+from nasbench.strategies.sampled.base import Setting
+
+LIMIT = 3.0
+Scores = npt.NDArray[np.float64]
+
+
+class Promise:
+    """The scores of one or several proxies.
+
+    Args:
+        option: the strategy's option that names them, for errors.
+        names: proxies, a comma between two.
+        setting: of the search.
+
+    Raises:
+        UserError: none is named, or the search has no networks to look at.
+    """
+
+    def __init__(self, option: str, names: str, setting: Setting) -> None:
+        self.names = split(option, names)
+        if setting.proxy is None:
+            raise UserError(
+                f"-o {option}={names}: a proxy looks at networks, and this search has none: "
+                "it must train what it proposes"
+            )
+        self._score = setting.proxy
+
+    def scores(self, archs: Sequence[Arch]) -> Scores:
+        """Return every proxy's score, shape ``(architectures, proxies)``; -inf where none."""
+        rows = [[self._score(name, arch) for name in self.names] for arch in archs]
+        found = np.array(rows, dtype=np.float64).reshape(len(archs), len(self.names))
+        return np.where(np.isnan(found), -np.inf, found)
+
+    def ranked(self, archs: Sequence[Arch]) -> list[Arch]:
+        """Return the architectures, the best mean rank first; the earlier one at a tie."""
+        order = mean_ranks(self.scores(archs)).argsort(kind="stable")
+        return [archs[number] for number in order]
+
+
+class Features:
+    """Standardised scores, for predictors; what lies far out counts as ``LIMIT`` deviations.
+
+    Args:
+        promise: the proxies.
+    """
+
+    def __init__(self, promise: Promise) -> None:
+        self._promise = promise
+        self._mean = np.zeros(len(promise.names))
+        self._std = np.ones(len(promise.names))
+
+    def fit(self, archs: Sequence[Arch]) -> None:
+        """Take mean and standard deviation from ``archs``; scores of -inf are left out."""
+        for number, column in enumerate(self._promise.scores(archs).T):
+            known = column[np.isfinite(column)]
+            self._mean[number] = known.mean() if known.size else 0.0
+            self._std[number] = (known.std() if known.size else 0.0) or 1.0
+
+    def __call__(self, archs: Sequence[Arch]) -> npt.NDArray[np.float32]:
+        """Return the features, shape ``(architectures, proxies)``, within ``LIMIT``."""
+        scaled = (self._promise.scores(archs) - self._mean) / self._std
+        return np.clip(scaled, -LIMIT, LIMIT).astype(np.float32)
+
+
+def split(option: str, names: str) -> tuple[str, ...]:
+    """Return the names in ``names``, each once.
+
+    Raises:
+        UserError: there is none.
+    """
+    found = tuple(dict.fromkeys(filter(None, (name.strip() for name in names.split(",")))))
+    if not found:
+        raise UserError(f"-o {option}={names}: must name a proxy, or several with commas between")
+    return found
+
+
+def mean_ranks(scores: Scores) -> Scores:
+    """Return each row's rank, mean over the columns; 1 is the largest, ties share their mean.
+
+    Args:
+        scores: shape ``(architectures, proxies)``, at least one proxy, no NaN.
+    """
+    ranks = [_ranks(column) for column in scores.T]
+    mean: Scores = np.mean(ranks, axis=0)
+    return mean
+
+
+def _ranks(values: Scores) -> Scores:
+    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
+    above = sizes[::-1].cumsum()[::-1] - sizes
+    ranks: Scores = (above + (sizes + 1) / 2)[group]
+    return ranks

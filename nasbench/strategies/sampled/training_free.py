@@ -1,0 +1,91 @@
+"""Search by zero-cost proxies: many candidates are ranked untrained, the best are trained.
+
+The warm-up of Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021, section 5,
+taken as a search of its own; Mellor et al., "Neural Architecture Search without Training", ICML
+2021, algorithm 1, is the case of one training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from nasbench.errors import UserError
+from nasbench.seeding import derive
+from nasbench.space import Arch, Domains
+from nasbench.strategies.sampled.base import Proposal, SampledStrategy, Setting
+from nasbench.strategies.sampled.promise import Promise, split
+
+
+@dataclass(frozen=True)
+class TrainingFreeOptions:
+    """Options of ``training-free``.
+
+    Attributes:
+        candidates: architectures drawn and ranked before the first training; >= 1.
+        proxy: ranks them; several with commas between rank by the mean of their ranks.
+    """
+
+    candidates: int = 100
+    proxy: str = "naswot"
+
+    def __post_init__(self) -> None:
+        if self.candidates < 1:
+            raise UserError(f"-o candidates={self.candidates}: must be at least 1")
+        split("proxy", self.proxy)
+
+
+class TrainingFreeStrategy(SampledStrategy):
+    """Proposes the candidates in the order of their proxies; results change nothing.
+
+    When all of them are trained, as many new ones are drawn and ranked.
+
+    Raises:
+        UserError: the search has no networks to look at, or a proxy is unknown.
+    """
+
+    Options = TrainingFreeOptions
+
+    def __init__(self, domains: Domains, options: TrainingFreeOptions, setting: Setting) -> None:
+        super().__init__(domains, options, setting)
+        self._promise = Promise("proxy", options.proxy, setting)
+        self._ranked: list[Arch] = []  # a function of the seed, made as far as it is needed
+        self._more = self._pools()
+
+    def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
+        """Return up to ``n`` new architectures, the most promising first."""
+        known = self.known(pending)
+        new = (arch for arch in self._in_order() if arch not in known)
+        return [self.full(arch) for arch in islice(new, n)]
+
+    def _in_order(self) -> Iterator[Arch]:
+        """Yield all architectures in the order in which they are to be trained."""
+        number = 0
+        while True:
+            if number == len(self._ranked):
+                self._ranked += next(self._more, [])
+            if number == len(self._ranked):
+                return
+            yield self._ranked[number]
+            number += 1
+
+    def _pools(self) -> Iterator[list[Arch]]:
+        """Yield pools of candidates, ranked, until the space is exhausted."""
+        drawn: set[Arch] = set()
+        stream = np.random.default_rng(derive(self.setting.seed, "candidates"))
+        while pool := self._pool(stream, drawn):
+            yield self._promise.ranked(pool)
+
+    def _pool(self, stream: np.random.Generator, drawn: set[Arch]) -> list[Arch]:
+        """Return new candidates that fit, in the order of their draws; adds them to ``drawn``."""
+        pool: list[Arch] = []
+        while len(pool) < self.options.candidates:
+            arch = self.draw(stream, drawn)
+            if arch is None:
+                break
+            drawn.add(arch)
+            pool.append(arch)
+        return pool

@@ -1,0 +1,1 @@
+"""The same mixtures with less work on a CPU."""

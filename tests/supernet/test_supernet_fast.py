@@ -1,0 +1,167 @@
+"""The fast sums against the plain ones: outputs, both gradients, and BN's running statistics."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from nasbench.space import DataSpec
+from nasbench.supernet.fast import depthwise
+from nasbench.supernet.fast.terms import Candidate, fits
+from nasbench.supernet.mixture import Mixture
+from nasbench.supernet.relaxed import held
+from search_spaces.darts import Darts
+from search_spaces.mobilenet import MobileNetOps
+from search_spaces.nasbench201 import NasBench201
+
+LAST = torch.channels_last
+SPACES = {
+    "darts": (Darts, {"channels": 4, "layers": 4}),
+    "nas-bench-201": (NasBench201, {"channels": 4, "cells": 1}),
+    "mobilenet-ops": (MobileNetOps, {"width": 0.125}),
+}
+
+
+def mixture(name, dtype=torch.float64, size=8, **options):
+    torch.manual_seed(0)
+    space, arguments = SPACES[name]
+    spec = DataSpec(2, size, size, 3)
+    made = Mixture(space.supernet(spec, **arguments), space.describe(spec, **arguments), **options)
+    with torch.no_grad():
+        for alpha in made.alphas:
+            alpha.normal_()
+    return made.to(dtype).to(memory_format=LAST).train()
+
+
+def images(dtype=torch.float64, size=8):
+    stream = torch.Generator().manual_seed(1)
+    return torch.randn(6, 2, size, size, dtype=dtype, generator=stream).contiguous(
+        memory_format=LAST
+    )
+
+
+def outcome(net, x, params):
+    out = net(x)
+    found = torch.autograd.grad(out.square().sum(), params, materialize_grads=True)
+    flat = torch.cat([gradient.flatten() for gradient in found])
+    statistics = torch.cat([b.double().flatten() for b in net.buffers()])
+    return out.detach(), flat, statistics
+
+
+def relative(ours, theirs):
+    return float((ours - theirs).norm() / theirs.norm())
+
+
+@pytest.mark.parametrize("size", [8, 9])  # at odd sizes the reductions round up
+@pytest.mark.parametrize(
+    ("name", "dtype", "tolerance"),
+    [
+        *((name, torch.float64, 1e-9) for name in SPACES),
+        # Not MobileNet: BN over six values, layer by layer, turns rounding into anything.
+        ("darts", torch.float32, 1e-4),
+        ("nas-bench-201", torch.float32, 1e-4),
+    ],
+)
+def test_fast_and_plain_agree(name, dtype, tolerance, size):
+    fast = mixture(name, dtype, size)
+    plain = copy.deepcopy(fast)
+    for choice in plain.sites:
+        choice.relax(plain)
+    plain.fast = False
+    x = images(dtype, size)
+    for which in ("weight_parameters", "arch_parameters"):
+        ours = outcome(fast, x, getattr(fast, which))
+        theirs = outcome(plain, x, getattr(plain, which))
+        assert [relative(a, b) < tolerance for a, b in zip(ours, theirs, strict=True)] == [
+            True
+        ] * 3
+    assert fast._sums._features == {}  # nothing is held after the pass
+
+
+def test_the_fast_way_is_taken(monkeypatch):
+    net, calls = mixture("darts"), []
+    monkeypatch.setattr(net._sums, "sum", lambda parts: calls.append(parts))
+    with pytest.raises(AttributeError):  # what the sum returned is no tensor
+        net(images())
+    assert len(calls[0]) == 2 * 7  # both edges of the first node, all but none
+    kinds = [len(Candidate(module).branch) for _, module, _ in calls[0][:7]]
+    assert kinds == [0, 0, 0, 2, 2, 1, 1]
+
+
+def test_each_half_of_the_gradients_can_be_left_out():
+    net, x = mixture("darts"), images()
+    whole = torch.autograd.grad(net(x).square().sum(), [*net.alphas, *net.weight_parameters])
+    for kept, left in (
+        (net.arch_parameters, net.weight_parameters),
+        (net.weight_parameters, net.arch_parameters),
+    ):
+        with held(left):
+            found = torch.autograd.grad(net(x).square().sum(), kept)
+        same = whole[: len(kept)] if kept[0] is net.alphas[0] else whole[-len(kept) :]
+        for ours, theirs in zip(found, same, strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (1, 2), (2, 1), (3, 1)])
+@pytest.mark.parametrize("size", [(8, 8), (7, 9), (8, 9)])
+def test_depthwise_gradients_are_autograds(kernel, stride, dilation, size):
+    torch.manual_seed(0)
+    x = torch.randn(3, 4, *size, dtype=torch.float64).contiguous(memory_format=LAST)
+    weight = torch.randn(4, 1, kernel, kernel, dtype=torch.float64)
+    x.requires_grad_()
+    weight.requires_grad_()
+    padding = dilation * (kernel // 2)
+    out = nn.functional.conv2d(x, weight, None, stride, padding, dilation, 4)
+    grad = torch.randn_like(out).contiguous(memory_format=LAST)
+    expected = torch.autograd.grad(out, (x, weight), grad)
+    with torch.no_grad():
+        torch.testing.assert_close(depthwise.forward(x, weight, stride, dilation), out)
+        found = depthwise.backward(grad, x, weight, stride, dilation, learns=True)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("momentum", [0.1, 0.0, None])
+def test_running_statistics_follow_bns_momentum(momentum):
+    fast = mixture("nas-bench-201")
+    plain = copy.deepcopy(fast)
+    for choice in plain.sites:
+        choice.relax(plain)
+    plain.fast = False
+    for net in (fast, plain):
+        for norm in net.modules():
+            if isinstance(norm, nn.BatchNorm2d):
+                norm.momentum = momentum
+        for _ in range(2):
+            net(images())
+    for ours, theirs in zip(fast.buffers(), plain.buffers(), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_where_the_fast_way_does_not_lead():
+    x = images()
+    assert fits(x)
+    assert not fits(x.contiguous())
+    assert not fits(x.flatten(1))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not fits(x)
+    ours = mixture("darts").eval()
+    plain = copy.deepcopy(ours)
+    plain.fast = False
+    for choice in plain.sites:
+        choice.relax(plain)
+    assert torch.equal(ours(x), plain(x))  # evaluation is the plain one
+
+
+def test_a_candidate_of_ones_own_is_called_as_it_is():
+    own = nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1, bias=True), nn.BatchNorm2d(4))
+    assert Candidate(own).branch == ()
+    affine = nn.Sequential(nn.ReLU(), nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4))
+    assert Candidate(affine).branch == ()
+    known = nn.Sequential(
+        nn.ReLU(), nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4, affine=False)
+    )
+    assert len(Candidate(known).branch) == 1
