@@ -84,8 +84,11 @@ class Turns:
         self._pipe.send(Ready(parameters, peak_mb()))
 
     def begin(self) -> None:
-        """Wait for the next turn."""
-        self._pipe.recv()
+        """Wait for the next turn; end the process where the parent has gone."""
+        try:
+            self._pipe.recv()
+        except EOFError:
+            raise SystemExit(1) from None
         self._begin = time.perf_counter()
 
     def end(self, loss: Tensor) -> None:

@@ -19,10 +19,21 @@ QUICK_TASKS: dict[str, dict[str, Any]] = {
     "cifar10": {"limit_train": 6_000},
 }
 # With some ten trials a population must be small, or all of them are drawn at random.
+TENFOLD = ("darts", "gdas", "snas", "fairdarts", "darts-pt", "sdarts")
 QUICK_OPTIONS: dict[str, dict[str, Any]] = {
-    "darts": {"arch_lr": 3e-3},
+    **{name: {"arch_lr": 3e-3} for name in TENFOLD},
+    **{name: {"arch_lr": 6e-3} for name in ("pc-darts", "p-darts", "drnas")},
+    "proxyless": {"arch_lr": 1e-2},
+    "enas": {"arch_lr": 3.5e-3},
+    "spos": {"candidates": 20, "population": 10},
+    "fairnas": {"candidates": 20, "population": 10},
+    "rspws": {"candidates": 40, "finalists": 5},
     "evolution": {"population": 6, "sample": 3},
 }
+
+# A step that trains a single path costs little, and teaches each candidate little.
+SINGLE_PATH = ("spos", "rspws", "enas")
+SINGLE_PATH_EPOCHS = 6
 
 # A trial of a sampled strategy, and how many; those that end trials early count epochs.
 TRIAL_EPOCHS = {"digits": 16}
@@ -44,6 +55,8 @@ def search_defaults(preset: str, strategy: str, task: str, sampled: bool) -> dic
     if preset == "paper":
         return {**PAPER, **budget, "strategy_options": {}}
     chosen = {**QUICK, **QUICK_TASKS.get(task, {}), **budget}
+    if strategy in SINGLE_PATH:
+        chosen["epochs"] *= SINGLE_PATH_EPOCHS
     if sampled:
         chosen["epochs"] = TRIAL_EPOCHS.get(task, TRIAL_EPOCHS_ELSEWHERE)
     return {**chosen, "strategy_options": dict(QUICK_OPTIONS.get(strategy, {}))}
