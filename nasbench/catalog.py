@@ -120,6 +120,10 @@ STRATEGIES = {
         f"{_SAMPLED}.nsga2:Nsga2Strategy",
         "sampled; accuracy against cost, gives a Pareto front (Deb et al., 2002)",
     ),
+    "training-free": Entry(
+        f"{_SAMPLED}.training_free:TrainingFreeStrategy",
+        "sampled; trains the best by zero-cost proxies (Abdelfattah et al., 2021)",
+    ),
 }
 SPACES = {
     "darts": Entry("search_spaces.darts:Darts", "a stack of DARTS cells, 10^18 architectures"),

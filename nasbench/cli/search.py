@@ -124,6 +124,8 @@ def _tell(found: Found, options: SearchConfig, as_json: bool) -> None:
         running.tell(f"front:      {path}: {arch.id}, {words(dict(metrics))}")
     if found.note:
         running.tell(f"note:       {found.note}")
+    for line in found.outcome.watch.get("verdict", ()):
+        running.tell(f"warning:    {line}")
     out = running.out_flag(options.out)
     running.tell(f"next:       nasbench retrain {shlex.quote(str(found.checkpoint))}{out}")
 
@@ -136,6 +138,7 @@ def _plain(found: Found) -> dict[str, Any]:
         "arch": dict(found.outcome.arch),
         "arch_id": found.outcome.arch.id,
         "metrics": found.outcome.metrics,
+        "watch": dict(found.outcome.watch),
         "front": [str(path) for path in found.front],
         "device_seconds": found.outcome.seconds,
     }

@@ -21,11 +21,13 @@ from nasbench.engine.problem import Problem, on_device
 from nasbench.engine.recipe import evaluation_batches, objective, optimizer, train_batches
 from nasbench.engine.session import Session
 from nasbench.engine.tensorboard import ToTensorBoard
+from nasbench.engine.watch import watch
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
 from nasbench.space import SearchSpace
 from nasbench.store.state import StateFile
 from nasbench.strategies.oneshot.base import Batch, OneShotStrategy, Setting
+from nasbench.supernet.mixture import Mixture
 from nasbench.training.distributed import any_process
 from nasbench.training.loop import Loop, Observer
 from nasbench.training.stopping import Stopped, StopSignal
@@ -156,14 +158,21 @@ def search(
     told = _watchers(strategy, running, observer)
     progress = Loop(unit, config.epochs, state, told, running.stop).run()
     plain = evaluation_batches(validation.data, augmentation, running)
-    measured = accuracy(strategy, plain, objective(config))
-    metrics = {**progress.history[-1], "supernet_val_accuracy": measured}
+    mixes = isinstance(strategy.relaxed, Mixture)
+    whole = accuracy(strategy, plain, objective(config)) if mixes else None
+    data = Halves(unit, plain, observer, running.stop)
     begin = time.perf_counter()
-    arch = strategy.select(Halves(unit, plain, observer, running.stop))
+    arch = strategy.select(data)
     if bounds is not None:
         arch = bounds.nearest(arch, strategy.mixing_weights())
     seconds = progress.seconds + (time.perf_counter() - begin) * running.place.world
-    return Outcome(arch, metrics, seconds, evaluations=0)
+    seen = watch(strategy, arch, data, config, whole, running.device)
+    names = {
+        "supernet_accuracy": "supernet_val_accuracy",
+        "derived_accuracy": "derived_val_accuracy",
+    }
+    metrics = {name: seen[key] for key, name in names.items() if seen[key] is not None}
+    return Outcome(arch, {**progress.history[-1], **metrics}, seconds, evaluations=0, watch=seen)
 
 
 def _limits(problem: Problem, config: SearchConfig, running: Session) -> OneShotLimits | None:

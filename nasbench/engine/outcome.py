@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from nasbench.space import Arch
 
@@ -18,6 +19,7 @@ class Outcome:
         seconds: device-seconds.
         evaluations: architectures that were trained and measured.
         curve: ``[device-seconds, best validation accuracy so far]`` wherever the best grew.
+        watch: what a one-shot search saw of a collapse, ``verdict`` among it.
         front: the architectures of a Pareto front with their metrics; one or none elsewhere.
     """
 
@@ -26,4 +28,5 @@ class Outcome:
     seconds: float
     evaluations: int
     curve: list[list[float]] = field(default_factory=list)
+    watch: Mapping[str, Any] = field(default_factory=dict)
     front: tuple[tuple[Arch, Mapping[str, float]], ...] = ()

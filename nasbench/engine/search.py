@@ -174,6 +174,7 @@ def _checkpoint(
         search=comparable(config),
         metrics=outcome.metrics,
         cost={"device_seconds": outcome.seconds, "evaluations": outcome.evaluations},
+        watch=dict(outcome.watch),
         curve=outcome.curve,
         run=running.folder.name,
         provenance=running.started,

@@ -31,6 +31,8 @@ class Checkpoint:
         search: the configuration of the search, seeds left out.
         metrics: what the search measured, such as ``val_accuracy``.
         cost: ``device_seconds`` and ``evaluations`` of the search.
+        watch: what a one-shot search saw of a collapse, its ``verdict`` in words; see
+            :mod:`nasbench.strategies.oneshot.collapse`.
         kind: ``nas`` where the architecture was searched, ``hpo`` where the training was tuned.
         training: options of the tuned training; a retraining takes them over.
         hyperparameters: those of them, and of the network's arguments, that were tuned.
@@ -48,6 +50,7 @@ class Checkpoint:
     search: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     cost: dict[str, Any] = field(default_factory=dict)
+    watch: dict[str, Any] = field(default_factory=dict)
     kind: str = "nas"
     training: dict[str, Any] = field(default_factory=dict)
     hyperparameters: dict[str, Any] = field(default_factory=dict)
@@ -94,6 +97,7 @@ _TYPES: dict[str, type] = {
     "search": dict,
     "metrics": dict,
     "cost": dict,
+    "watch": dict,
     "kind": str,
     "training": dict,
     "hyperparameters": dict,

@@ -17,6 +17,7 @@ from nasbench.space import (
     SearchSpace,
     ValueChoice,
 )
+from nasbench.supernet.partial import beside
 from nasbench.supernet.relaxed import Relaxed
 
 
@@ -49,8 +50,12 @@ class Paths(Relaxed):
     def layer(self, choice: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         """Return what the chosen layer makes of its inputs."""
         assert isinstance(choice, LayerChoice)
-        output: Tensor = choice.candidates[str(self.arch[choice.label])](*inputs)
-        return output
+        layer, k = choice.candidates[str(self.arch[choice.label])], choice.partial
+        if k == 1:
+            output: Tensor = layer(*inputs)
+            return output
+        x = inputs[0]
+        return beside(x, k, layer(x[:, : x.shape[1] // k]))
 
     def input(self, choice: nn.Module, candidates: list[Tensor]) -> Tensor | list[Tensor]:
         """Return the chosen inputs joined, each after its own layer."""

@@ -18,7 +18,7 @@ from nasbench.errors import UserError
 from nasbench.seeding import derive
 from nasbench.training.stopping import StopSignal
 
-TRAINING_FREE = "nasbench.strategies.sampled.training_free:TrainingFreeStrategy"
+TRAINING_FREE = "training-free"
 CPU = torch.device("cpu")
 
 

@@ -37,6 +37,7 @@ SPARING = {  # options by which eight trials show what a strategy does
     "successive-halving": {"eta": 2, "min_epochs": 1},
     "hyperband": {"eta": 2},
     "nsga2": {"population": 3},
+    "training-free": {"candidates": 12, "proxy": "params"},
 }
 
 

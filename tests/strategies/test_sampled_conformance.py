@@ -13,6 +13,7 @@ from nasbench.strategies.sampled.random import RandomStrategy
 from nasbench.strategies.sampled.reinforce import ReinforceStrategy
 from nasbench.strategies.sampled.successive_halving import SuccessiveHalvingStrategy
 from nasbench.strategies.sampled.tpe import TpeStrategy
+from nasbench.strategies.sampled.training_free import TrainingFreeOptions, TrainingFreeStrategy
 from nasbench.testing.problems import below, flat, nested
 from nasbench.testing.strategies import SampledStrategySuite
 
@@ -66,11 +67,16 @@ class TestNsga2(SampledStrategySuite):
     learns = True
 
 
+class TestTrainingFree(SampledStrategySuite):
+    strategy = TrainingFreeStrategy
+    options = TrainingFreeOptions(candidates=20)
+
+
 def test_every_strategy_of_the_catalog_is_here():
     sampled = {e.target for e in STRATEGIES.values() if ".strategies.sampled." in e.target}
     here = [s for s in SampledStrategySuite.__subclasses__() if s.__module__ == __name__]
     assert {f"{s.strategy.__module__}:{s.strategy.__name__}" for s in here} == sampled
-    assert len(here) == len(sampled) == 10
+    assert len(here) == len(sampled) == 11
 
 
 def test_the_suites_problems_are_as_large_as_it_says():

@@ -19,11 +19,6 @@ from nasbench.testing.proposals import FULL
 from nasbench.testing.strategies import SampledStrategySuite
 
 
-class TestTrainingFree(SampledStrategySuite):
-    strategy = TrainingFreeStrategy
-    options = TrainingFreeOptions(candidates=20)
-
-
 class TestFilteredEvolution(SampledStrategySuite):
     strategy = EvolutionStrategy
     options = EvolutionOptions(filter_proxy="a", filter_draws=3)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains, SearchSpace
+from nasbench.supernet.relaxed import Relaxed
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
 
@@ -108,12 +109,15 @@ class OneShotStrategy(nn.Module, ABC):
 
     Attributes:
         Options: the dataclass of the strategy's own options.
+        learns_architecture: whether its mixing weights are learned; else they are uniform, and
+            the supernet as a whole has no accuracy.
 
     Raises:
         UserError: the strategy cannot relax this space, or not with these options.
     """
 
     Options: ClassVar[type]
+    learns_architecture: ClassVar[bool] = True
 
     def __init__(
         self, supernets: Supernets, domains: Domains, options: Any, setting: Setting
@@ -124,6 +128,11 @@ class OneShotStrategy(nn.Module, ABC):
         self.options = options
         self.setting = setting
         self.objective = setting.objective
+
+    @property
+    def relaxed(self) -> Relaxed:
+        """The supernet, the first one where there are several."""
+        return next(module for module in self.modules() if isinstance(module, Relaxed))
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """Get ready for ``epoch``, counted from 0."""

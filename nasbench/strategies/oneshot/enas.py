@@ -79,6 +79,7 @@ class EnasStrategy(PathStrategy):
     """
 
     Options = EnasOptions
+    learns_architecture = True
     options: EnasOptions
 
     def __init__(

@@ -40,12 +40,14 @@ class MixingOptions:
         penalty: weight of what the mixture is over the limits, in the architecture's loss.
         robust: whether to stop the architecture, and take an earlier one, where the validation
             loss becomes too sharp; see :mod:`nasbench.strategies.oneshot.robust`.
+        hessian: whether to measure how sharp it is after each epoch, and no more.
     """
 
     arch_lr: float = 3e-4
     arch_weight_decay: float = 1e-3
     penalty: float = 1.0
     robust: bool = False
+    hessian: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.arch_lr < math.inf:
@@ -88,8 +90,16 @@ class MixingStrategy(OneShotStrategy):
         self.mixture = mixture
         self.weights = Optimization(mixture.weight_parameters, self.setting.weights, steps)
         self.arch = Optimization(mixture.arch_parameters, self.arch_optimizer(), steps)
-        watches = self.options.robust
-        self.early_stop = EarlyStop(self.objective, self.setting.stream) if watches else None
+        robust = self.options.robust
+        watches = robust or self.options.hessian
+        self.early_stop = (
+            EarlyStop(self.objective, self.setting.stream, robust) if watches else None
+        )
+
+    def _early_stop(self) -> EarlyStop | None:
+        acts = self.options.robust
+        watches = acts or self.options.hessian
+        return EarlyStop(self.objective, self.setting.stream, acts) if watches else None
 
     def arch_optimizer(self) -> OptimizerConfig:
         """Return the optimizer of the architecture parameters."""

@@ -22,11 +22,10 @@ from nasbench.strategies.oneshot.base import (
     Setting,
     Supernets,
 )
-from nasbench.supernet.calibrate import calibrate
+from nasbench.strategies.oneshot.inherited import inherited_accuracy
 from nasbench.supernet.paths import Paths
 from nasbench.training.objective import correct_share
 from nasbench.training.optimization import Optimization
-from nasbench.training.supervised import right_share
 
 TRIES = 10  # draws that may be over the limits before the least costly of them is taken
 
@@ -42,6 +41,8 @@ class PathStrategy(OneShotStrategy):
         weights: the optimization of its weights.
         number: the steps that were taken.
     """
+
+    learns_architecture = False
 
     def __init__(
         self, supernets: Supernets, domains: Domains, options: Any, setting: Setting
@@ -102,13 +103,8 @@ class PathStrategy(OneShotStrategy):
                 the supernet's own are replaced.
             batches: what is counted.
         """
-        was_training, self.paths.arch = self.paths.training, arch
         device = self.weights.params[0].device
-        with self.objective.casting(device):
-            calibrate(self.paths, calibration)
-        accuracy = right_share(self.paths, batches, self.objective, device)
-        self.paths.train(was_training)
-        return accuracy
+        return inherited_accuracy(self.paths, arch, calibration, batches, self.objective, device)
 
     def calibration(self, data: SearchData, steps: int) -> list[Tensor]:
         """Return training images to take BN's statistics from, so many batches."""

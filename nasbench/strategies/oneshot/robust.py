@@ -33,6 +33,7 @@ class EarlyStop(nn.Module):
     Args:
         objective: the loss; always computed in full precision.
         stream: makes the random stream of a name.
+        acts: whether the architecture is taken back; else the eigenvalue is measured, no more.
 
     Attributes:
         stopped: whether the architecture is final.
@@ -41,11 +42,15 @@ class EarlyStop(nn.Module):
     """
 
     def __init__(
-        self, objective: Objective, stream: Callable[[object, object], np.random.Generator]
+        self,
+        objective: Objective,
+        stream: Callable[[object, object], np.random.Generator],
+        acts: bool = True,
     ) -> None:
         super().__init__()
         self._objective = replace(objective, precision="fp32")
         self._stream = stream
+        self._acts = acts
         self._epoch = -1
         self._batch: list[Tensor] | None = None
         self._alphas: list[list[Tensor]] = []  # of as many epochs as are compared
@@ -72,7 +77,7 @@ class EarlyStop(nn.Module):
         self.eigenvalues.append(self.eigenvalue)
         self._alphas.append([a.detach().clone() for a in mixture.arch_parameters])
         self._alphas = self._alphas[-WINDOW - 1 :]
-        if jumped(self.eigenvalues):
+        if self._acts and jumped(self.eigenvalues):
             self.stopped = True
             with torch.no_grad():
                 torch._foreach_copy_(list[Tensor](mixture.arch_parameters), self._alphas[0])

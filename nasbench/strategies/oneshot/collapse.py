@@ -1,0 +1,125 @@
+"""Signs of a search that has collapsed, and what is said of them.
+
+Zela et al., "Understanding and Robustifying Differentiable Architecture Search", ICLR 2020: skip
+connections take over, and the loss becomes sharp in the architecture parameters. Wang et al.,
+"Rethinking Architecture Selection in Differentiable NAS", ICLR 2021: the network that is read off
+has little of the supernet's accuracy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nasbench.space import Arch, Choice
+from nasbench.strategies.oneshot.robust import jumped
+from nasbench.strategies.oneshot.skips import limited_skips
+
+TOO_MANY_SKIPS = 1 / 2  # of the edges
+UNDECIDED = 0.99  # entropy, as a share of the largest possible
+TOO_WIDE = 0.5  # share of the supernet's accuracy that is lost by reading the architecture off
+
+
+@dataclass(frozen=True)
+class Signs:
+    """What is looked at.
+
+    Attributes:
+        skips: edges of the architecture whose operation is a skip connection.
+        edges: edges of the architecture that could have had one; normal cells only, where there
+            are such.
+        entropy: the mean over decisions of the weights' entropy, as a share of the largest
+            possible; 1 is uniform. ``None`` where no weights are learned.
+        supernet_accuracy: of the whole supernet on the validation half, in [0, 1]; ``None`` where
+            it has none of its own.
+        derived_accuracy: of the architecture with the supernet's weights and BN statistics of its
+            own, in [0, 1]; ``None`` where it was not measured.
+        eigenvalues: the largest eigenvalue of the validation loss's Hessian after each epoch.
+    """
+
+    skips: int
+    edges: int
+    entropy: float | None = None
+    supernet_accuracy: float | None = None
+    derived_accuracy: float | None = None
+    eigenvalues: tuple[float, ...] = ()
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether skip connections have taken over."""
+        return self.edges > 0 and self.skips >= TOO_MANY_SKIPS * self.edges
+
+    @property
+    def gap(self) -> float | None:
+        """What the reading-off lost of the supernet's accuracy."""
+        if self.supernet_accuracy is None or self.derived_accuracy is None:
+            return None
+        return self.supernet_accuracy - self.derived_accuracy
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it, for ``checkpoint.json``."""
+        return {**asdict(self), "gap": self.gap, "collapsed": self.collapsed}
+
+
+def skip_edges(sites: Iterable[Choice], arch: Arch) -> tuple[int, int]:
+    """Return how many edges of ``arch`` are skip connections, and of how many that could be."""
+    could = {label: names for label, names in limited_skips(sites).items() if names}
+    taken = [arch[label] in names for label, names in could.items() if label in arch]
+    return sum(taken), len(taken)
+
+
+def entropy(weights: Mapping[str, Sequence[float]]) -> float | None:
+    """Return the mean entropy of all decisions as a share of the largest possible, in [0, 1].
+
+    Args:
+        weights: label to weights of at least 0; they need not sum to 1.
+    """
+    shares = [_share(ws) for ws in weights.values() if len(ws) > 1 and sum(ws) > 0]
+    return math.fsum(shares) / len(shares) if shares else None
+
+
+def _share(weights: Sequence[float]) -> float:
+    total = math.fsum(weights)
+    p = [w / total for w in weights if w > 0]
+    return -math.fsum(q * math.log(q) for q in p) / math.log(len(weights))
+
+
+def verdict(signs: Signs, strategy: str, robust: bool | None) -> tuple[str, ...]:
+    """Return one line for each sign of trouble; none where there is no such sign.
+
+    Args:
+        signs: what was seen.
+        strategy: the search's strategy, which is not proposed again.
+        robust: whether the early stop was on; ``None`` where the strategy has none.
+    """
+    lines = []
+    if signs.collapsed:
+        lines.append(
+            f"{signs.skips} of {signs.edges} edges are skip connections: likely collapsed; "
+            f"try {_instead(strategy, robust)}"
+        )
+    if signs.entropy is not None and signs.entropy >= UNDECIDED:
+        lines.append(
+            f"the architecture's weights hardly differ (entropy {signs.entropy:.3f} of 1): the "
+            "choice is close to a random one; try more `--epochs`"
+        )
+    if signs.gap is not None and signs.gap > TOO_WIDE * (signs.supernet_accuracy or 0):
+        lines.append(
+            f"the architecture has {signs.derived_accuracy:.1%} with the supernet's weights, the "
+            f"supernet {signs.supernet_accuracy:.1%}: the reading-off lost much; "
+            f"try {'`spos`' if strategy == 'darts-pt' else '`darts-pt`'}"
+        )
+    if jumped(list(signs.eigenvalues)) and robust is False:
+        lines.append(
+            f"the Hessian's largest eigenvalue has grown to {signs.eigenvalues[-1]:.3g}: the "
+            "loss is sharp in the architecture; try `-o robust=true`"
+        )
+    return tuple(lines)
+
+
+def _instead(strategy: str, robust: bool | None) -> str:
+    """Return what to try against skip connections."""
+    other = "`pc-darts`" if strategy != "pc-darts" else "`p-darts`"
+    return f"{other} or `-o robust=true`" if robust is False else other
