@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import cached_property
 
@@ -28,6 +29,9 @@ class Scorer:
         images: gives the images to draw a batch from; asked when the first score is.
         seed: of the batch and of the networks' weights.
         device: where it computes.
+
+    Attributes:
+        seconds: the time that scoring took so far.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Scorer:
         self._seed = seed
         self._device = device
         self._known: dict[tuple[str, Arch], float] = {}
+        self.seconds = 0.0
 
     def __call__(self, name: str, arch: Arch) -> float:
         """Return the score of ``arch`` by the proxy ``name``; -inf where it has none.
@@ -47,7 +52,9 @@ class Scorer:
         """
         key = name, arch
         if key not in self._known:
+            begin = time.perf_counter()
             score = proxy(name)(self.network(arch), *self.batch)
+            self.seconds += time.perf_counter() - begin
             self._known[key] = agree(score, self._device)
         return self._known[key]
 

@@ -58,7 +58,7 @@ def search(
     ) as executor:
         trials.run(source, executor, Budget.parse(config.budget), spent, running)
     source.clear()
-    return _outcome(strategy, costs, spent, running)
+    return _outcome(strategy, costs, spent, scorer.seconds, running)
 
 
 def _training_half(problem: Problem, config: SearchConfig) -> ImageSet:
@@ -67,7 +67,9 @@ def _training_half(problem: Problem, config: SearchConfig) -> ImageSet:
     return half
 
 
-def _outcome(strategy: SampledStrategy, costs: Limits, spent: Spent, running: Session) -> Outcome:
+def _outcome(
+    strategy: SampledStrategy, costs: Limits, spent: Spent, scoring: float, running: Session
+) -> Outcome:
     if not strategy.results:
         given = ", ".join(f"{FLAGS[name]} {limit:g}" for name, limit in costs.limits.items())
         raise UserError(f"{given}: no architecture was found that keeps them together")
@@ -79,7 +81,7 @@ def _outcome(strategy: SampledStrategy, costs: Limits, spent: Spent, running: Se
     return Outcome(
         best.arch,
         {"val_accuracy": best.score},
-        spent.seconds,
+        spent.seconds + scoring,
         evaluations=spent.trials - spent.failed,
         curve=curve(running.folder.journal.events("trial")),
         front=tuple((r.arch, {"val_accuracy": r.score, **r.costs}) for r in strategy.front()),

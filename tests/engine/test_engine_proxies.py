@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -89,6 +91,14 @@ def test_a_search_trains_the_most_promising(tmp_path):
     # The whole space of 18: only two layers of 3x3 have most parameters, with either join.
     assert [(t["first"], t["second"]) for t in trained[:2]] == [("conv3", "conv3")] * 2
     assert {trained[2]["first"], trained[2]["second"]} == {"conv3", "conv1"}
+
+
+def test_the_time_of_scoring_is_part_of_the_cost(tmp_path, monkeypatch):
+    ticks = itertools.count(step=1000.0)  # from one look at the clock to the next
+    monkeypatch.setattr(proxies, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    found = search(tmp_path, candidates=5)
+    trained = [e["seconds"] for e in found.folder.journal.events("trial")]
+    assert found.outcome.seconds == pytest.approx(sum(trained) + 5 * 1000)
 
 
 def test_the_proxy_sees_the_training_half_alone(tmp_path, monkeypatch):
