@@ -152,7 +152,7 @@ def search(
         train_batches(half, augmentation, size, derive(config.seed, name), running)
         for half, name in zip(halves, ("search-train", "search-val"), strict=True)
     )
-    strategy = _strategy(kind, problem, config, len(train), running, bounds)
+    strategy = build(kind, problem, config, len(train), running.device, bounds)
     unit = OneShotSearch(strategy, train, validation)
     state = StateFile(running.folder.path / "state.pt")
     told = _watchers(strategy, running, observer)
@@ -190,13 +190,13 @@ def _limits(problem: Problem, config: SearchConfig, running: Session) -> OneShot
     return OneShotLimits(costs, problem.domains, running.device)
 
 
-def _strategy(
+def build(
     kind: type[OneShotStrategy],
     problem: Problem,
     config: SearchConfig,
     steps: int,
-    running: Session,
-    bounds: OneShotLimits | None,
+    device: torch.device,
+    bounds: OneShotLimits | None = None,
 ) -> OneShotStrategy:
     """Return the strategy with its supernet on the device; ``steps`` are those of an epoch."""
     seed_process(config.seed, "search")
@@ -204,7 +204,7 @@ def _strategy(
         {} if bounds is None else {"violation": bounds.costs.violation, "penalty": bounds.penalty}
     )
     strategy = kind(
-        ProblemSupernets(problem, running.device),
+        ProblemSupernets(problem, device),
         problem.domains,
         kind.Options(**config.strategy_options),
         Setting(
@@ -216,7 +216,7 @@ def _strategy(
             **told,
         ),
     )
-    strategy.to(running.device)
+    strategy.to(device)
     return strategy
 
 
