@@ -9,7 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from nasbench import __version__
-from nasbench.cli import bench, doctor, hpo, leaderboard, listing, proxies, retrain, search, show
+from nasbench.cli import (
+    bench,
+    doctor,
+    hpo,
+    leaderboard,
+    listing,
+    proxies,
+    retrain,
+    search,
+    show,
+    trust,
+)
 from nasbench.errors import UserError
 
 USER_ERROR = 2
@@ -54,6 +65,9 @@ app.add_typer(bench.app, name="bench")
 _register("show", show.command, "nasbench show checkpoint.json --format svg --format png")
 _register(
     "proxies", proxies.command, "nasbench proxies --space darts --samples 20 --proxy naswot,snip"
+)
+_register(
+    "trust", trust.command, "nasbench trust results/runs/RUN --table nas-bench-201 --samples 200"
 )
 _register("list", listing.command, "nasbench list strategies")
 _register("doctor", doctor.command, "nasbench doctor")

@@ -21,11 +21,11 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 
 _DASHES = ("-", "--", "-.", ":")  # for what comes after the last colour
 _LEGEND = 30  # characters of a legend's line
-_METADATA: dict[str, dict[str, None]] = {
+METADATA: dict[str, dict[str, None]] = {
     "svg": {"Creator": None, "Date": None},
     "png": {"Software": None},
 }
-_STYLE = {
+STYLE = {
     "svg.hashsalt": "nasbench",  # ids that do not change from one drawing to the next
     "svg.fonttype": "none",  # text stays text: to be searched, copied and read aloud
     "font.family": ["sans-serif"],
@@ -108,13 +108,13 @@ def picture(
         UserError: the format is neither ``svg`` nor ``png``, or matplotlib is missing.
         ValueError: there is no curve.
     """
-    if format not in _METADATA:
-        raise unknown("picture format", format, _METADATA)
+    if format not in METADATA:
+        raise unknown("picture format", format, METADATA)
     if not curves:
         raise ValueError("no curve to draw")
     matplotlib = require("matplotlib", "drawing curves")
     figures = require("matplotlib.figure", "drawing curves")
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = figures.Figure(figsize=(8.0, 4.2), layout="constrained", facecolor="white")
         axes = figure.subplots()
         _lines(axes, curves)
@@ -123,7 +123,7 @@ def picture(
             _logarithmic(axes, curves)
         _legend(figure, axes, curves)
         drawn = io.BytesIO()
-        figure.savefig(drawn, format=format, dpi=150, metadata=_METADATA[format])
+        figure.savefig(drawn, format=format, dpi=150, metadata=METADATA[format])
     return drawn.getvalue()
 
 

@@ -49,6 +49,13 @@ class Table(ABC):
             seed: the search's seed, which chooses among the trainings of each architecture.
         """
 
+    def trainings(self, arch: Arch, dataset: str) -> tuple[float, ...]:
+        """Return the accuracies that a search sees, of all longest trainings that are known.
+
+        A table that holds several for an architecture tells them all, always in the same order.
+        """
+        return (self.validation(arch, dataset, self.lengths[-1], 0),)
+
     @abstractmethod
     def seconds(self, arch: Arch, dataset: str, epochs: int) -> float:
         """Return the device-seconds of one training; 0 where no times are known."""

@@ -53,6 +53,10 @@ class MacroTable(Table):
         trainings = self._entry(arch)["test_acc"]
         return float(trainings[derive(seed, "training") % len(trainings)]) / 100
 
+    def trainings(self, arch: Arch, dataset: str) -> tuple[float, ...]:
+        """Return the accuracies of the three trainings."""
+        return tuple(value / 100 for value in self._entry(arch)["test_acc"])
+
     def seconds(self, arch: Arch, dataset: str, epochs: int) -> float:
         """Return 0: the table knows no times."""
         return 0.0

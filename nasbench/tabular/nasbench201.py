@@ -84,6 +84,12 @@ class Csv201(Table):
         first, end = self._ends[dataset][row : row + 2]
         return float(self._long[dataset][first + derive(seed, "training") % (end - first)])
 
+    def trainings(self, arch: Arch, dataset: str) -> tuple[float, ...]:
+        """Return the validation accuracies of the 2 or 3 trainings of 200 epochs."""
+        row = self._row(arch)
+        first, end = self._ends[dataset][row : row + 2]
+        return tuple(self._long[dataset][first:end].tolist())
+
     def seconds(self, arch: Arch, dataset: str, epochs: int) -> float:
         """Return the training time, without that of the evaluation."""
         if not self.timed:

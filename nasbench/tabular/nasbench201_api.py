@@ -63,6 +63,14 @@ class Api201(Table):
         chosen = trainings[derive(seed, "training") % len(trainings)]
         return float(self._info(arch, SEARCHED[dataset], epochs, chosen)["valid-accuracy"]) / 100
 
+    def trainings(self, arch: Arch, dataset: str) -> tuple[float, ...]:
+        """Return the validation accuracies of all trainings of 200 epochs."""
+        name, epochs = SEARCHED[dataset], LENGTHS[-1]
+        found = (
+            self._info(arch, name, epochs, seed) for seed in self._seeds(arch, dataset, epochs)
+        )
+        return tuple(float(info["valid-accuracy"]) / 100 for info in found)
+
     def seconds(self, arch: Arch, dataset: str, epochs: int) -> float:
         """Return the training time, without that of the evaluation."""
         return float(self._info(arch, SEARCHED[dataset], epochs, False)["train-all-time"])

@@ -1,0 +1,156 @@
+"""``nasbench trust``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Run = Annotated[Path, typer.Argument(help="The run folder of a one-shot search.")]
+TableName = Annotated[
+    str | None, typer.Option("--table", help="Look the truth up in it: name, or NAME=PATH.")
+]
+Dataset = Annotated[
+    str | None, typer.Option("--dataset", help="The table's data set. [default: the run's task]")
+]
+Samples = Annotated[
+    int | None, typer.Option("--samples", help="Architectures to look up. [default: 200]")
+]
+Train = Annotated[
+    int | None, typer.Option("--train", metavar="K", help="Train K architectures alone instead.")
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option("--epochs", help="Of each training. [default: as a quick sampled search]"),
+]
+Repeats = Annotated[int, typer.Option("--repeats", help="Trainings of each, by other seeds.")]
+Images = Annotated[
+    int, typer.Option("--images", help="Of the validation half, for supernet accuracies.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of the draws and the intervals.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where data and table lie.")]
+
+NAMES = {
+    "supernet": "supernet",
+    "parameters": "parameters",
+    "multiply-adds": "multiply-adds",
+    "depth": "depth",
+    "two seeds": "one training by another",
+}
+COLUMNS = {
+    "tau": "tau",
+    "rho": "rho",
+    "best_tau": "tau, best tenth",
+    "best_rho": "rho, best tenth",
+}
+
+
+class Form(StrEnum):
+    """How the result is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def command(
+    run: Run,
+    table: TableName = None,
+    dataset: Dataset = None,
+    samples: Samples = None,
+    train: Train = None,
+    epochs: Epochs = None,
+    repeats: Repeats = 1,
+    images: Images = 1000,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    data_dir: DataDir = None,
+    format: Annotated[Form, typer.Option("--format", help="table or json.")] = Form.TABLE,
+) -> None:
+    """Tell whether a one-shot search's supernet ranks architectures as their trainings do."""
+    from nasbench.cli import progress
+    from nasbench.engine.trust import Asked, run_trust
+    from nasbench.training.stopping import Stopped, StopSignal
+
+    asked = Asked(
+        run, table, train, epochs, repeats, dataset, samples, images, seed, device, data_dir
+    )
+    try:
+        with progress.telling(quiet=format is Form.JSON) as observer:
+            report = run_trust(asked, observer, StopSignal())
+    except Stopped as stopped:
+        again = shlex.join(["nasbench", *sys.argv[1:]])
+        typer.echo(f"{stopped}; continue with: {again}", err=True)
+        raise typer.Exit(128 + stopped.signal) from stopped
+    picture = _draw(report, run / "trust.svg")
+    if format is Form.JSON:
+        typer.echo(json.dumps(report))
+        return
+    for line in _lines(report):
+        typer.echo(line)
+    typer.echo(f"written: {run / 'trust.json'}{f', {picture}' if picture else ''}")
+
+
+def _draw(report: Mapping[str, Any], path: Path) -> Path | None:
+    """Draw supernet accuracies against the truth, where matplotlib is there."""
+    from nasbench.optional import available
+    from nasbench.report.scatter import draw_scatter
+
+    if not available("matplotlib"):
+        typer.echo("no picture: it needs the package matplotlib", err=True)
+        return None
+    rows, found = report["architectures"], report["found"]
+    return draw_scatter(
+        [(100 * row["truth"], 100 * row["supernet"]) for row in rows],
+        path,
+        xlabel="accuracy trained alone, %",
+        ylabel="accuracy with the supernet's weights, %",
+        title=f"{report['strategy']}: tau {_numbers(report['agreement']['supernet']['tau'])}",
+        marked=(100 * found["accuracy"], 100 * found["supernet"]) if found else None,
+        mark="found by the search",
+    )
+
+
+def _lines(report: Mapping[str, Any]) -> list[str]:
+    """Return what people read."""
+    count = len(report["architectures"])
+    lines = [
+        f"search:   {report['strategy']} on {report['space']}, {report['task']}, "
+        f"{report['epochs']} epochs",
+        f"truth:    {report['truth']}",
+        f"samples:  {count} architectures, drawn uniformly; "
+        f"supernet accuracy on {report['images']:,} images of the validation half",
+    ]
+    if report["failed"]:
+        lines.append(f"failed:   {report['failed']} trainings, left out")
+    lines += ["", *_table(report["agreement"]), ""]
+    if found := report["found"]:
+        lines.append(
+            f"found by the search: {found['accuracy']:.2%}, rank {found['rank']} among "
+            f"{count} samples (better than {found['share']:.0%} of them; "
+            f"the best has {found['best']:.2%})"
+        )
+    return [*lines, f"verdict: {report['verdict']}"]
+
+
+def _table(agreement: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[str]:
+    """Return a line for each score: correlations with 95 % intervals."""
+    rows = [["score", *COLUMNS.values()]]
+    for name, numbers in agreement.items():
+        rows.append([NAMES[name], *(_numbers(numbers[column]) for column in COLUMNS)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _numbers(estimate: Sequence[float | None]) -> str:
+    value, low, high = estimate
+    return "-" if value is None else f"{value:.2f} [{low:.2f}, {high:.2f}]"

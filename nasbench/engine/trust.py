@@ -1,0 +1,216 @@
+"""Whether to believe a one-shot search: do the shared weights rank as trainings do?
+
+Yu et al., "Evaluating the Search Phase of Neural Architecture Search", ICLR 2020; Yu et al., "How
+to Train Your Super-Net: An Analysis of Training Heuristics in Weight-Sharing NAS", 2020.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nasbench import provenance
+from nasbench.cost.depth import depth
+from nasbench.cost.macs import multiply_adds
+from nasbench.cost.params import inference_parameter_count
+from nasbench.engine.problem import Problem
+from nasbench.engine.supernet_accuracy import Searched, SupernetAccuracy, load_searched
+from nasbench.engine.trust_ranks import FEWEST, SUPERNET, agreements, standing, verdict
+from nasbench.engine.trust_truth import TableTruth, TrainedTruth, Truth
+from nasbench.errors import UserError
+from nasbench.seeding import derive
+from nasbench.space import Arch, Domains
+from nasbench.store.atomic import write_json
+from nasbench.tabular.loading import load_table
+from nasbench.training.loop import Observer
+from nasbench.training.stopping import Stopped, StopSignal
+
+FORMAT = "nasbench-trust/1"
+SAMPLES = 200
+MOST = 5000  # samples: the correlations compare all pairs of them
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked.
+
+    Attributes:
+        run: the folder of a one-shot search.
+        table: where the truth is looked up; or else
+        train: how many architectures are trained,
+        epochs: for how long; as in a quick sampled search where ``None``,
+        repeats: and how often each.
+        dataset: of the table.
+        samples: how many architectures are looked up; ``SAMPLES`` where ``None``.
+        images: of the validation half that supernet accuracies are measured on, at most.
+        seed: of draws and bootstrap.
+        device: where to compute; the CPU where ``None``.
+        data_dir: where data and table lie.
+
+    Raises:
+        UserError: neither table nor training is asked for, or both are; a number is out of range;
+            or an option is given that would be ignored.
+    """
+
+    run: Path
+    table: str | None = None
+    train: int | None = None
+    epochs: int | None = None
+    repeats: int = 1
+    dataset: str | None = None
+    samples: int | None = None
+    images: int = 1000
+    seed: int = 0
+    device: str | None = None
+    data_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.table is None) == (self.train is None):
+            what = "neither is given" if self.table is None else "both are given"
+            raise UserError(f"--table NAME or --train K, one of them tells the truth: {what}")
+        ignored = (
+            {"--epochs": self.epochs, "--repeats": self.repeats if self.repeats != 1 else None}
+            if self.table is not None
+            else {"--dataset": self.dataset, "--samples": self.samples}
+        )
+        for flag, value in ignored.items():
+            if value is not None:
+                other = "--train" if self.table is not None else "--table"
+                raise UserError(f"{flag} {value}: is for {other}")
+        for flag, value in (("--samples", self.samples), ("--train", self.train)):
+            if value is not None and not FEWEST <= value <= MOST:
+                raise UserError(f"{flag} {value}: must be {FEWEST} to {MOST:,} architectures")
+        for flag, value in (
+            ("--epochs", self.epochs),
+            ("--repeats", self.repeats),
+            ("--images", self.images),
+        ):
+            if value is not None and value < 1:
+                raise UserError(f"{flag} {value}: must be at least 1")
+
+
+def run_trust(asked: Asked, observer: Observer, stop: StopSignal) -> dict[str, Any]:
+    """Measure, write ``trust.json`` into the run folder, and return what it holds.
+
+    Raises:
+        Stopped: a signal asked to stop; trainings that ended are kept.
+        UserError: the run or the truth does not fit.
+    """
+    searched = load_searched(asked.run, asked.device, asked.data_dir)
+    started = provenance.collect()
+    with searched.folder.held(), stop.listening():
+        truth = _truth(asked, searched, observer, stop)
+        report = _measured(asked, searched, truth, observer, stop)
+        write_json(asked.run / "trust.json", {**report, "provenance": started})
+    return report
+
+
+def _truth(asked: Asked, searched: Searched, observer: Observer, stop: StopSignal) -> Truth:
+    if asked.table is not None:
+        table = load_table(asked.table, asked.data_dir)
+        return TableTruth(table, asked.table, asked.dataset, searched)
+    size = searched.problem.domains.size
+    if asked.train is not None and asked.train > size:
+        space = searched.config.space
+        raise UserError(f"--train {asked.train}: the space {space} has {size:,} architectures")
+    return TrainedTruth(searched, asked.epochs, asked.repeats, observer, stop)
+
+
+def drawn(domains: Domains, count: int, seed: int) -> list[Arch]:
+    """Return so many different architectures, uniformly drawn; all where there are no more.
+
+    Of two counts below the size, the smaller one's are the first of the larger one's.
+    """
+    if count >= domains.size:
+        return list(domains.enumerate())
+    stream = np.random.default_rng(derive(seed, "trust"))
+    found: dict[Arch, None] = {}
+    while len(found) < count:
+        found[domains.sample(stream)] = None
+    return list(found)
+
+
+def _measured(
+    asked: Asked, searched: Searched, truth: Truth, observer: Observer, stop: StopSignal
+) -> dict[str, Any]:
+    """Return all that ``trust.json`` holds but the provenance."""
+    count = asked.train or asked.samples or SAMPLES
+    archs = drawn(searched.problem.domains, count, asked.seed)
+    found = searched.found()
+    accuracy = SupernetAccuracy(searched, asked.images, asked.seed)
+    observer.phase(f"supernet accuracies of {len(archs)} architectures")
+    rows = [_row(arch, searched.problem, accuracy, stop) for arch in archs]
+    more = [] if found is None else [found]
+    trainings = truth([*archs, *more])
+    rows = [
+        {**row, "truth": float(np.mean(own)), "trainings": list(own)}
+        for row, own in zip(rows, trainings, strict=False)
+        if own
+    ]
+    if len(rows) < FEWEST:
+        raise UserError(f"{asked.run}: only {len(rows)} trainings gave a result: needs {FEWEST}")
+    own_trainings = trainings[-1] if more else ()
+    return {
+        "format": FORMAT,
+        "run": searched.folder.name,
+        **_of_search(searched),
+        "seed": asked.seed,
+        "truth": truth.words,
+        "images": accuracy.images,
+        "failed": len(archs) - len(rows),
+        **_ranked(rows, asked.seed),
+        "found": _found(found, own_trainings, rows, accuracy),
+        "architectures": rows,
+    }
+
+
+def _of_search(searched: Searched) -> dict[str, Any]:
+    config = searched.config
+    names = ("strategy", "space", "task")
+    return {**{name: getattr(config, name) for name in names}, "epochs": searched.epochs}
+
+
+def _row(
+    arch: Arch, problem: Problem, accuracy: SupernetAccuracy, stop: StopSignal
+) -> dict[str, Any]:
+    """Return an architecture with its supernet accuracy and its sizes."""
+    if stop.requested:
+        raise Stopped("while supernet accuracies were measured", stop.number)
+    shape = problem.task.spec.shape
+    with torch.random.fork_rng(devices=[]):
+        network = problem.space.freeze(arch, problem.task.spec, **problem.arguments)
+    return {
+        "arch": dict(arch),
+        SUPERNET: accuracy(arch),
+        "parameters": inference_parameter_count(network, network.training_only),
+        "multiply-adds": multiply_adds(network, shape),
+        "depth": depth(network, shape),
+    }
+
+
+def _ranked(rows: Sequence[dict[str, Any]], seed: int) -> dict[str, Any]:
+    names = (SUPERNET, "parameters", "multiply-adds", "depth")
+    scores = {name: [float(row[name]) for row in rows] for name in names}
+    found = agreements(scores, [row["trainings"] for row in rows], derive(seed, "bootstrap"))
+    return {
+        "agreement": {name: one.to_json() for name, one in found.items()},
+        "verdict": verdict(found),
+    }
+
+
+def _found(
+    arch: Arch | None,
+    trainings: Sequence[float],
+    rows: Sequence[dict[str, Any]],
+    accuracy: SupernetAccuracy,
+) -> dict[str, Any] | None:
+    """Return where the search's own architecture stands, ``None`` where that is not known."""
+    if arch is None or not trainings:
+        return None
+    place = standing(float(np.mean(trainings)), [row["truth"] for row in rows])
+    return {"arch": dict(arch), SUPERNET: accuracy(arch), **place}

@@ -1,0 +1,168 @@
+"""What architectures are truly worth: their own trainings, looked up or made here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from nasbench import catalog
+from nasbench.engine.presets import TRIAL_EPOCHS, TRIAL_EPOCHS_ELSEWHERE
+from nasbench.engine.problem import Problem
+from nasbench.engine.supernet_accuracy import Searched
+from nasbench.engine.trial import Context, Request, TrialRunner
+from nasbench.errors import UserError
+from nasbench.space import Arch
+from nasbench.store.journal import Journal
+from nasbench.store.state import StateFile
+from nasbench.tabular.base import Table
+from nasbench.training.loop import Observer
+from nasbench.training.stopping import StopSignal
+
+JOURNAL = "trust-trainings.jsonl"
+
+
+class Truth(Protocol):
+    """Accuracies of architectures trained alone."""
+
+    @property
+    def words(self) -> str:
+        """What the accuracies are, in a line."""
+
+    def __call__(self, archs: Sequence[Arch]) -> list[tuple[float, ...]]:
+        """Return the validation accuracies in [0, 1] of each one's trainings; none that failed."""
+        ...
+
+
+class TableTruth:
+    """Trainings that others made.
+
+    Args:
+        table: the table.
+        name: as the user wrote it.
+        dataset: of the table; the run's own task where ``None`` and the table has it, else the
+            table's first.
+        searched: the run.
+
+    Raises:
+        UserError: the table holds another space, or not the data set.
+    """
+
+    def __init__(self, table: Table, name: str, dataset: str | None, searched: Searched) -> None:
+        config = searched.config
+        if not _same_space(table, searched.problem):
+            raise UserError(
+                f"--table {name}: holds the architectures of {table.space.__name__}, and the run "
+                f"searched {config.space}: allowed: a table of that space, or --train"
+            )
+        if dataset is not None:
+            table.check(dataset)
+        own = config.task if config.task in table.datasets else table.datasets[0]
+        self.table = table
+        self.dataset = dataset or own
+        self.words = (
+            f"{table.name}, {self.dataset}: accuracy after {table.lengths[-1]} epochs, "
+            "mean over seeds"
+        )
+
+    def __call__(self, archs: Sequence[Arch]) -> list[tuple[float, ...]]:
+        """Look them up."""
+        return [self.table.trainings(arch, self.dataset) for arch in archs]
+
+
+def _same_space(table: Table, problem: Problem) -> bool:
+    theirs = {label: domain.candidates for label, domain in table.domains.items()}
+    ours = {label: domain.candidates for label, domain in problem.domains.items()}
+    return table.space is problem.space and theirs == ours
+
+
+class TrainedTruth:
+    """Trainings made here as a sampled search makes them, each once: a file in the run keeps them.
+
+    Args:
+        searched: the run; its options and its halves of the images are those of the trainings.
+        epochs: of each training; those of a quick sampled search where ``None``.
+        repeats: trainings of each architecture.
+        observer: who is told.
+        stop: when to stop and save.
+    """
+
+    def __init__(
+        self,
+        searched: Searched,
+        epochs: int | None,
+        repeats: int,
+        observer: Observer,
+        stop: StopSignal,
+    ) -> None:
+        task = catalog.short(searched.config.task)
+        self.epochs = epochs or TRIAL_EPOCHS.get(task, TRIAL_EPOCHS_ELSEWHERE)
+        self.repeats = repeats
+        times = f"mean over {repeats} seeds" if repeats > 1 else "one seed"
+        self.words = f"trained alone on {task}: accuracy after {self.epochs} epochs, {times}"
+        self._searched = searched
+        self._observer = observer
+        self._stop = stop
+        self._journal = Journal(searched.folder.path / JOURNAL)
+        self._runner: TrialRunner | None = None
+
+    def __call__(self, archs: Sequence[Arch]) -> list[tuple[float, ...]]:
+        """Train what was not trained before.
+
+        Raises:
+            Stopped: a signal asked to stop; a later call goes on from there.
+        """
+        known = self._known()
+        keys = [(arch, repeat) for arch in archs for repeat in range(self.repeats)]
+        for number, (arch, repeat) in enumerate(keys, start=1):
+            if (arch, repeat) not in known:
+                self._observer.phase(f"training {number} of {len(keys)}: {arch.id}")
+                known[arch, repeat] = self._train(arch, repeat)
+        found = [[known[arch, repeat] for repeat in range(self.repeats)] for arch in archs]
+        return [tuple(one for one in row if one is not None) for row in found]
+
+    def _known(self) -> dict[tuple[Arch, int], float | None]:
+        arch_of = self._searched.problem.domains.arch
+        return {
+            (arch_of(event["arch"]), event["repeat"]): event["accuracy"]
+            for event in self._journal.events("training")
+            if event["epochs"] == self.epochs
+        }
+
+    def _train(self, arch: Arch, repeat: int) -> float | None:
+        """Return the accuracy of one training, ``None`` where it failed; write it down."""
+        request = Request(
+            f"trust-{arch.id}-{self.epochs}-{repeat}",
+            self._searched.config.space,
+            dict(arch),
+            dict(self._searched.problem.arguments),
+            {},
+            self.epochs,
+        )
+        accuracy, seconds, error = None, 0.0, None
+        try:
+            measured = self._running()(request, lambda value: True)
+            accuracy, seconds = measured.score, measured.seconds
+        except UserError as reason:
+            error = str(reason)
+            self._observer.phase(f"architecture {arch.id} failed: {error}")
+            StateFile(self._searched.folder.path / f"trial-{request.key}.pt").clear()
+        self._journal.append(
+            "training",
+            arch=dict(arch),
+            repeat=repeat,
+            epochs=self.epochs,
+            accuracy=accuracy,
+            seconds=seconds,
+            error=error,
+        )
+        return accuracy
+
+    def _running(self) -> TrialRunner:
+        if self._runner is None:
+            searched = self._searched
+            config = replace(searched.config, epochs=self.epochs, device=str(searched.device))
+            fraction = config.val_fraction
+            context = Context.of(searched.problem.task, config, fraction, searched.folder.path)
+            self._runner = TrialRunner(context, self._observer, self._stop)
+        return self._runner
