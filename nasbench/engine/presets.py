@@ -19,10 +19,11 @@ QUICK_TASKS: dict[str, dict[str, Any]] = {
     "cifar10": {"limit_train": 6_000},
 }
 # With some ten trials a population must be small, or all of them are drawn at random.
-TENFOLD = ("darts", "gdas", "snas", "fairdarts", "darts-pt", "sdarts")
+TENFOLD = ("darts", "gdas", "snas", "fairdarts", "sdarts")
 QUICK_OPTIONS: dict[str, dict[str, Any]] = {
     **{name: {"arch_lr": 3e-3} for name in TENFOLD},
     **{name: {"arch_lr": 6e-3} for name in ("pc-darts", "p-darts", "drnas")},
+    "darts-pt": {"arch_lr": 3e-3, "tune_steps": 2, "samples": 256},
     "proxyless": {"arch_lr": 1e-2},
     "enas": {"arch_lr": 3.5e-3},
     "spos": {"candidates": 20, "population": 10},
