@@ -17,7 +17,6 @@ from nasbench.data.images import ImageSet
 from nasbench.devices import pick
 from nasbench.engine.oneshot import build
 from nasbench.engine.problem import Problem, load_space, load_task
-from nasbench.engine.recipe import EVALUATION_BATCH
 from nasbench.engine.search import load_strategy
 from nasbench.errors import UserError
 from nasbench.seeding import derive, generator
@@ -30,7 +29,8 @@ from nasbench.strategies.oneshot.inherited import inherited_accuracy
 from nasbench.supernet.mixture import Mixture
 
 CALIBRATION = 4  # batches of the training half that BN's statistics are taken from
-CALIBRATION_BATCH = 128  # images in each, or the whole half where that is smaller
+CALIBRATION_BATCH = 64  # images in each, or the whole half where that is smaller
+BATCH = 250  # images that are counted at once: few enough for a CPU's cache
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class SupernetAccuracy:
         order = torch.randperm(len(validation), generator=stream)[:images]
         counted = validation.subset(order).to(searched.device)
         augmentation = searched.problem.task.augmentation
-        size = min(EVALUATION_BATCH, len(counted))
+        size = min(BATCH, len(counted))
         plain = Batches(counted, size, seed=seed, augmentation=augmentation, train=False)
         self.images = len(counted)
         self._counted = list(plain.epoch(0))

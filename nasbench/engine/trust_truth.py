@@ -71,9 +71,11 @@ class TableTruth:
 
 
 def _same_space(table: Table, problem: Problem) -> bool:
+    """Return whether both hold the same architectures; a file's class is another at each load."""
     theirs = {label: domain.candidates for label, domain in table.domains.items()}
     ours = {label: domain.candidates for label, domain in problem.domains.items()}
-    return table.space is problem.space and theirs == ours
+    first, second = ((s.__module__, s.__qualname__) for s in (table.space, problem.space))
+    return first == second and theirs == ours
 
 
 class TrainedTruth:

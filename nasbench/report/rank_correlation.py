@@ -123,7 +123,7 @@ def _signs(values: ArrayLike) -> _Floats:
 
 
 def _ratio(both: _Floats, own: _Floats, other: _Floats) -> _Floats:
-    scale = np.sqrt(own) * np.sqrt(other)
+    scale = np.sqrt(own * other)
     nothing = np.full_like(both, np.nan)
     np.divide(both, scale, out=nothing, where=scale > 0)
     return nothing
