@@ -57,7 +57,7 @@ class Mixture(Relaxed):
     Attributes:
         fast: whether sums are computed by :mod:`nasbench.supernet.fast` where that can be: in
             training on a CPU, channels-last, in full precision. The result is the same up to
-            rounding.
+            rounding, but has no second derivative. Off for spaces that are not ``channels_last``.
 
     Raises:
         UserError: a choice cannot be relaxed to a mixture.
@@ -81,7 +81,7 @@ class Mixture(Relaxed):
         )
         self.kept = {c.label: list(range(len(c.domain.candidates))) for c in weighted}
         self.cut: dict[str, list[int]] = {}
-        self.fast = True
+        self.fast = network.channels_last  # the sums are channels-last in memory
         self._sums = FastSums()
         self._mixed: dict[str, Mixed] = {}
 

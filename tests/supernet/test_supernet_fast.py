@@ -10,6 +10,7 @@ from torch import nn
 
 from nasbench.space import DataSpec
 from nasbench.supernet.fast import depthwise
+from nasbench.supernet.fast.branches import BranchSum
 from nasbench.supernet.fast.terms import Candidate, fits
 from nasbench.supernet.mixture import Mixture
 from nasbench.supernet.relaxed import held
@@ -165,3 +166,12 @@ def test_a_candidate_of_ones_own_is_called_as_it_is():
         nn.ReLU(), nn.Conv2d(4, 4, 1, bias=False), nn.BatchNorm2d(4, affine=False)
     )
     assert len(Candidate(known).branch) == 1
+
+
+@pytest.mark.parametrize("total", [torch.Tensor.sum, lambda y: y.square().sum()])
+def test_a_second_derivative_is_refused_and_not_wrong(total):
+    image = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
+    weight = torch.ones(1, requires_grad=True)
+    output = BranchSum.apply([], [], weight, image)
+    with pytest.raises(RuntimeError, match=r"set Mixture\.fast = False"):
+        torch.autograd.grad(total(output), image, create_graph=True)

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from nasbench.supernet.fast.units import Branch, Level, images, rows, size_of
 
@@ -128,9 +127,14 @@ class BranchSum(torch.autograd.Function):
         return images(total, size)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        """Return the gradients of weights, inputs, parameters and plain images."""
+        """Return the gradients of weights, inputs, parameters and plain images.
+
+        Raises:
+            RuntimeError: they are to be differentiated again.
+        """
+        if torch.is_grad_enabled():  # torch's own check misses some cases
+            raise RuntimeError("fast sums have no second derivative: set Mixture.fast = False")
         places, count = ctx.places, ctx.count
         weights, *saved = ctx.saved_tensors
         inputs, plain = saved[:count], saved[count:]
