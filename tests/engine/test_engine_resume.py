@@ -16,7 +16,7 @@ import torch
 
 from nasbench.store.journal import Journal
 
-SMALL = ["--limit-train", "120", "--batch-size", "20"]
+SMALL = ["--limit-train", "80", "--batch-size", "20"]
 SPACE = ["-o", "channels=2", "-o", "layers=3"]
 SEARCH = ["search", "darts", *SMALL, *SPACE, "--epochs", "12"]
 MINE = ["--space", str(Path(__file__).parents[2] / "examples" / "my_space.py") + ":MySpace"]

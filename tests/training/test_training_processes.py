@@ -18,7 +18,7 @@ from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.store.journal import Journal
 from nasbench.training.distributed import any_process, average, total
 
-SMALL = ["--limit-train", "120", "--batch-size", "20", "--epochs", "2"]
+SMALL = ["--limit-train", "80", "--batch-size", "20", "--epochs", "2"]
 SPACE = ["--space", str(Path(__file__).parents[2] / "examples" / "my_space.py") + ":MySpace"]
 
 
