@@ -18,7 +18,7 @@ BASELINES = {
     "multiply-adds": "counting multiply-adds",
     "depth": "counting layers",
 }
-FEWEST = 5  # architectures that a correlation is told of
+FEWEST = 10  # architectures; with fewer, bootstrap intervals are not to be trusted
 
 _Floats = NDArray[np.float64]
 

@@ -76,9 +76,9 @@ def test_picture(run, searched):
 
 
 def test_training_as_json(run, searched):
-    words = ("trust", searched, "--train", 5, "--epochs", 1, "--format", "json")
+    words = ("trust", searched, "--train", 10, "--epochs", 1, "--format", "json")
     found = run(*words).json
-    assert len(found["architectures"]) == 5
+    assert len(found["architectures"]) == 10
     assert set(found["agreement"]) == {"supernet", "parameters", "multiply-adds", "depth"}
     assert run(*words).json == found
 
@@ -87,16 +87,16 @@ TABLED = ("--table", "table.py:load")
 MISTAKES = [
     ((), "--table NAME or --train K, one of them tells the truth: neither is given"),
     ((*TABLED, "--train", 9), "one of them tells the truth: both are given"),
-    (("--train", 4), "--train 4: must be 5 to 5,000 architectures"),
+    (("--train", 9), "--train 9: must be 10 to 5,000 architectures"),
     (("--train", 19), "--train 19: the space space.py:Tiny has 18 architectures"),
-    (("--train", 9999), "--train 9999: must be 5 to 5,000 architectures"),
-    (("--train", 9, "--epochs", 0), "--epochs 0: must be at least 1"),
-    (("--train", 9, "--repeats", 0), "--repeats 0: must be at least 1"),
-    (("--train", 9, "--samples", 9), "--samples 9: is for --table"),
-    (("--train", 9, "--dataset", "digits"), "--dataset digits: is for --table"),
+    (("--train", 9999), "--train 9999: must be 10 to 5,000 architectures"),
+    (("--train", 12, "--epochs", 0), "--epochs 0: must be at least 1"),
+    (("--train", 12, "--repeats", 0), "--repeats 0: must be at least 1"),
+    (("--train", 12, "--samples", 9), "--samples 9: is for --table"),
+    (("--train", 12, "--dataset", "digits"), "--dataset digits: is for --table"),
     ((*TABLED, "--epochs", 2), "--epochs 2: is for --train"),
     ((*TABLED, "--repeats", 2), "--repeats 2: is for --train"),
-    ((*TABLED, "--samples", 1), "--samples 1: must be 5 to 5,000 architectures"),
+    ((*TABLED, "--samples", 1), "--samples 1: must be 10 to 5,000 architectures"),
     ((*TABLED, "--images", 0), "--images 0: must be at least 1"),
     ((*TABLED, "--dataset", "digit"), "unknown dataset of stub 'digit': did you mean digits?"),
     ((*TABLED, "--device", "tpu"), "--device tpu: allowed: auto, cpu, cuda, cuda:N"),
@@ -119,7 +119,7 @@ def test_mistakes(run, searched, words, told):
 
 
 def refused(run, folder, told):
-    answer = run("trust", folder, "--train", 5)
+    answer = run("trust", folder, "--train", 10)
     assert (answer.status, len(answer.err.splitlines())) == (2, 1)
     assert told in answer.err
 

@@ -100,6 +100,8 @@ def test_it_answers_as_the_csv_does(installed, archive, generated: Csv201, datas
         short = generated.validation(arch, dataset, 12, 0)
         assert table.validation(arch, dataset, 12, 0) == pytest.approx(short)
         assert table.test(arch, dataset) == pytest.approx(generated.test(arch, dataset))
+        every = generated.trainings(arch, dataset)
+        assert table.trainings(arch, dataset) == pytest.approx(every)
     assert installed == [(str(archive), "tss", True, False)]
 
 
