@@ -75,7 +75,8 @@ def command(
 ) -> None:
     """Tell whether a one-shot search's supernet ranks architectures as their trainings do."""
     from nasbench.cli import progress
-    from nasbench.engine.trust import Asked, run_trust
+    from nasbench.engine.trust import run_trust
+    from nasbench.engine.trust_asked import Asked
     from nasbench.training.stopping import Stopped, StopSignal
 
     asked = Asked(

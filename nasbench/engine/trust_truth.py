@@ -9,7 +9,7 @@ from typing import Protocol
 from nasbench import catalog
 from nasbench.engine.presets import TRIAL_EPOCHS, TRIAL_EPOCHS_ELSEWHERE
 from nasbench.engine.problem import Problem
-from nasbench.engine.supernet_accuracy import Searched
+from nasbench.engine.searched import Searched
 from nasbench.engine.trial import Context, Request, TrialRunner
 from nasbench.errors import UserError
 from nasbench.space import Arch

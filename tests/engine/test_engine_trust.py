@@ -15,8 +15,10 @@ from engine_parts import SMALL, TINY
 from nasbench import catalog
 from nasbench.engine.observers import Silent
 from nasbench.engine.search import configure, run_search
-from nasbench.engine.supernet_accuracy import SupernetAccuracy, halves, load_searched
-from nasbench.engine.trust import Asked, drawn, run_trust
+from nasbench.engine.searched import halves, load_searched
+from nasbench.engine.supernet_accuracy import SupernetAccuracy
+from nasbench.engine.trust import drawn, run_trust
+from nasbench.engine.trust_asked import Asked
 from nasbench.engine.trust_ranks import agreements, standing, verdict
 from nasbench.engine.trust_truth import JOURNAL, TableTruth
 from nasbench.errors import UserError
