@@ -55,7 +55,7 @@ def test_a_collapse_is_named_with_a_way_out():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"entropy": 0.995}, "entropy 0.995 of 1"),
+        ({"entropy": 0.99995}, "entropy 0.99995 of 1"),
         ({"derived_accuracy": 0.4}, "40.0% with the supernet's weights, the supernet 90.0%"),
         ({"eigenvalues": (1.0,) * 5 + (2.0,) * 5}, "has grown to 2"),
     ],

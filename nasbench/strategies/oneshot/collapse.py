@@ -18,7 +18,7 @@ from nasbench.strategies.oneshot.robust import jumped
 from nasbench.strategies.oneshot.skips import limited_skips
 
 TOO_MANY_SKIPS = 1 / 2  # of the edges
-UNDECIDED = 0.99  # entropy, as a share of the largest possible
+UNDECIDED = 0.9999  # entropy, as a share of the largest possible; parameters that differ by 0.03
 TOO_WIDE = 0.5  # share of the supernet's accuracy that is lost by reading the architecture off
 
 
@@ -102,8 +102,8 @@ def verdict(signs: Signs, strategy: str, robust: bool | None) -> tuple[str, ...]
         )
     if signs.entropy is not None and signs.entropy >= UNDECIDED:
         lines.append(
-            f"the architecture's weights hardly differ (entropy {signs.entropy:.3f} of 1): the "
-            "choice is close to a random one; try more `--epochs`"
+            f"the architecture's weights have hardly moved (entropy {signs.entropy:.5f} of 1): the "
+            "choice is close to a random one; try more `--epochs` or a higher `-o arch_lr`"
         )
     if signs.gap is not None and signs.gap > TOO_WIDE * (signs.supernet_accuracy or 0):
         lines.append(
