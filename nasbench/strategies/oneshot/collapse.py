@@ -102,8 +102,9 @@ def verdict(signs: Signs, strategy: str, robust: bool | None) -> tuple[str, ...]
         )
     if signs.entropy is not None and signs.entropy >= UNDECIDED:
         lines.append(
-            f"the architecture's weights have hardly moved (entropy {signs.entropy:.5f} of 1): the "
-            "choice is close to a random one; try more `--epochs` or a higher `-o arch_lr`"
+            "the architecture's weights have hardly moved "
+            f"(entropy {signs.entropy:.5f} of 1): the choice is close to a random one; "
+            "try more `--epochs` or a higher `-o arch_lr`"
         )
     if signs.gap is not None and signs.gap > TOO_WIDE * (signs.supernet_accuracy or 0):
         lines.append(
