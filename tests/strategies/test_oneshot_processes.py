@@ -1,0 +1,111 @@
+"""Every one-shot strategy in two processes: both agree to the bit, and with one process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from nasbench import catalog
+from nasbench.nn.processes import place
+from nasbench.nn.sync_batchnorm import synchronize
+from nasbench.strategies.oneshot.base import OneShotStrategy
+from nasbench.testing.supernets import PlainSupernets, RandomData, batch, digest, make
+
+SPACE = {"channels": 4, "cells": 1}
+FEW = {"candidates": 4, "calibration": 1}
+OPTIONS = {
+    "pc-darts": {"warmup": 0.0},
+    "p-darts": {"warmup": 0.0, "skip_dropout": 0.0},
+    "darts-pt": {"tune_steps": 1},
+    "sdarts": {"perturbation": "adversarial", "attack_steps": 1},
+    "spos": {**FEW, "population": 2},
+    "fairnas": {**FEW, "population": 2},
+    "rspws": {**FEW, "finalists": 2},
+    "enas": FEW,
+}
+
+
+def names():
+    kinds = {name: catalog.resolve("strategy", name) for name in catalog.STRATEGIES}
+    return [name for name, kind in kinds.items() if issubclass(kind, OneShotStrategy)]
+
+
+@dataclass(frozen=True)
+class Synchronized(PlainSupernets):
+    """BN sees the batches of all processes, as the engine sees to."""
+
+    def __call__(self, partial=1, **arguments):
+        made = super().__call__(partial, **arguments).double()
+        if place().world > 1:
+            synchronize(made)
+        return made
+
+
+class Halves(RandomData):
+    """The images after the training, each process its own."""
+
+    def validation(self):
+        return (share(number) for number in (1001, 1002))
+
+    def training(self, name, steps):
+        first = sum(name.encode()) * 100
+        return ((share(first + i), share(first - i)) for i in range(steps))
+
+
+def share(number):
+    """This process's part of a batch."""
+    images, labels = batch(number)
+    rank, world = place().rank, place().world
+    return images[rank::world].double(), labels[rank::world]
+
+
+def searched(name):
+    """Return a strategy after a few steps, and what it selects."""
+    supernets = Synchronized(catalog.resolve("space", "nas-bench-201"), SPACE)
+    kind = catalog.resolve("strategy", name)
+    strategy = make(kind, supernets, OPTIONS.get(name, {}), epochs=3).double()
+    torch.manual_seed(1)
+    for number in range(3):
+        strategy.begin_epoch(number, 3)
+        strategy.step(share(2 * number), share(2 * number + 1))
+    return strategy, strategy.select(Halves())
+
+
+def _in_one_of_two(rank, folder):
+    torch.set_num_threads(1)
+    store = dist.FileStore(f"{folder}/store", 2)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=2)
+    for name in names():
+        strategy, arch = searched(name)
+        found = {
+            "digest": digest(strategy),
+            "arch": dict(arch),
+            "alphas": getattr(strategy.relaxed, "arch_parameters", []),
+        }
+        torch.save(found, f"{folder}/{name}-{rank}.pt")
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory) -> Path:
+    """What both processes found, a file for each strategy and process."""
+    folder = tmp_path_factory.mktemp("together")
+    torch.multiprocessing.spawn(_in_one_of_two, args=(str(folder),), nprocs=2)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", names())
+def test_two_processes_agree_with_each_other_and_with_one(name, together):
+    one, other = (torch.load(together / f"{name}-{rank}.pt") for rank in (0, 1))
+    assert one["digest"] == other["digest"]
+    assert one["arch"] == other["arch"]
+    strategy, arch = searched(name)
+    assert dict(arch) == one["arch"]
+    alphas = getattr(strategy.relaxed, "arch_parameters", [])
+    for ours, theirs in zip(alphas, one["alphas"], strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-9)
