@@ -110,6 +110,7 @@ class SearchConfig(TrialsConfig, TrainingConfig):
         None, "Longest forward pass of one image, ms, measured on the device.", above=0.0
     )
     train_again: bool = option(False, "Train an architecture again when it is proposed again.")
+    auto_batch: bool = option(False, "One-shot: take smaller batches when memory runs out.")
     table: str | None = option(None, "Look trainings up in this table; see: nasbench list tables.")
     dataset: str | None = option(None, "The table's data set.")
     strategy_options: dict[str, Any] = option({}, "Arguments of the strategy.")

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from nasbench.config import SearchConfig
+from nasbench.data.batches import Batches
 from nasbench.engine import limits
 from nasbench.engine.limits import Limits
 from nasbench.engine.observers import Several, Silent, ToJournal
@@ -58,18 +59,13 @@ def search(
         UserError: the options do not fit, nothing keeps the limits, or the loss is not finite.
     """
     bounds = _limits(problem, config, running)
-    halves = problem.task.search_split(derive(config.seed, "halves"), config.val_fraction)
-    augmentation, size = problem.task.augmentation, config.batch_size
-    train, validation = (
-        train_batches(half, augmentation, size, derive(config.seed, name), running)
-        for half, name in zip(halves, ("search-train", "search-val"), strict=True)
-    )
+    train, validation = _batches(problem, config, running)
     strategy = build(kind, problem, config, len(train), running.device, bounds)
     unit = OneShotSearch(strategy, train, validation)
     state = StateFile(running.folder.path / "state.pt")
     told = _watchers(strategy, running, observer)
     progress = Loop(unit, config.epochs, state, told, running.stop).run()
-    plain = evaluation_batches(validation.data, augmentation, running)
+    plain = evaluation_batches(validation.data, problem.task.augmentation, running)
     mixes = isinstance(strategy.relaxed, Mixture)
     whole = accuracy(strategy, plain, objective(config)) if mixes else None
     data = Halves(unit, plain, observer, running.stop)
@@ -85,6 +81,27 @@ def search(
     }
     metrics = {name: seen[key] for key, name in names.items() if seen[key] is not None}
     return Outcome(arch, {**progress.history[-1], **metrics}, seconds, evaluations=0, watch=seen)
+
+
+def try_step(
+    kind: type[OneShotStrategy], problem: Problem, config: SearchConfig, running: Session
+) -> None:
+    """Take the first step of a search, and forget it."""
+    train, validation = _batches(problem, config, running)
+    strategy = build(kind, problem, config, len(train), running.device)
+    unit = OneShotSearch(strategy, train, validation)
+    unit.train_step(next(unit.batches(0, 0)))
+
+
+def _batches(problem: Problem, config: SearchConfig, running: Session) -> tuple[Batches, Batches]:
+    """Return the batches of the half to train on, and of the half to choose on."""
+    halves = problem.task.search_split(derive(config.seed, "halves"), config.val_fraction)
+    augmentation, size = problem.task.augmentation, config.batch_size
+    train, validation = (
+        train_batches(half, augmentation, size, derive(config.seed, name), running)
+        for half, name in zip(halves, ("search-train", "search-val"), strict=True)
+    )
+    return train, validation
 
 
 def _limits(problem: Problem, config: SearchConfig, running: Session) -> OneShotLimits | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nasbench import arguments, catalog
 from nasbench.config import WHERE_TRIALS_RUN, SearchConfig, TrialsConfig, flag
-from nasbench.engine import oneshot, sampled
+from nasbench.engine import batch_fitting, sampled
 from nasbench.engine.outcome import Outcome
 from nasbench.engine.presets import search_defaults
 from nasbench.engine.problem import Problem, load_space, load_task
@@ -23,7 +23,16 @@ from nasbench.training.loop import Observer
 from nasbench.training.stopping import StopSignal
 
 # Options that do not shape what is found: where things lie, and what tells repetitions apart.
-NOT_COMPARED = ("seed", "out", "data_dir", "device", "table", "dataset", *WHERE_TRIALS_RUN)
+NOT_COMPARED = (
+    "seed",
+    "out",
+    "data_dir",
+    "device",
+    "table",
+    "dataset",
+    "auto_batch",
+    *WHERE_TRIALS_RUN,
+)
 
 # Options that only a strategy with trials has a use for.
 OF_TRIALS = (
@@ -76,6 +85,8 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> SearchConfi
     sampled = issubclass(strategy, SampledStrategy)
     if not sampled:
         _refuse_trials(asked)
+    elif asked.auto_batch:
+        raise UserError(f"--auto-batch: is for one-shot strategies, and {asked.strategy} is none")
     defaults = search_defaults(asked.preset, asked.strategy, asked.task, sampled)
     own = {**defaults.pop("strategy_options"), **asked.strategy_options, **own}
     by_preset = space.search_arguments.get(asked.preset, {})
@@ -128,7 +139,7 @@ def run_search(
         raise UserError(f"space {config.space!r} has no choices: there is nothing to search")
     name, short = catalog.short(config.strategy), catalog.short(config.task)
     with session("search", name, short, config, stop, resumed) as running:
-        outcome = _drive(strategy, problem, config, running, observer)
+        outcome, config = _drive(strategy, problem, config, running, observer)
         path, text = running.folder.path / "checkpoint.json", space.text(outcome.arch)
         if not running.leads:
             return Found(running.folder, path, text, (), "", outcome)
@@ -147,11 +158,11 @@ def _drive(
     config: SearchConfig,
     running: Session,
     observer: Observer,
-) -> Outcome:
-    """Hand the search to the driver of the strategy's protocol."""
+) -> tuple[Outcome, SearchConfig]:
+    """Hand the search to the driver of its protocol; return the options that were used, too."""
     if issubclass(strategy, OneShotStrategy):
-        return oneshot.search(strategy, problem, config, running, observer)
-    return sampled.search(strategy, problem, config, running, observer)
+        return batch_fitting.search(strategy, problem, config, running, observer)
+    return sampled.search(strategy, problem, config, running, observer), config
 
 
 def comparable(config: SearchConfig) -> dict[str, Any]:
