@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -12,13 +13,15 @@ import torch
 import torch.distributed as dist
 
 from nasbench import provenance
-from nasbench.config import TrainingConfig
+from nasbench.config import TrainingConfig, flag
 from nasbench.devices import pick
 from nasbench.errors import UserError
 from nasbench.nn.processes import Place, place
 from nasbench.store.runs import RunFolder
 from nasbench.training.distributed import join
 from nasbench.training.stopping import Stopped, StopSignal
+
+OWN = ("out", "data_dir", "device")  # options that may differ from machine to machine
 
 
 @dataclass
@@ -65,10 +68,12 @@ def session(
         resumed: the folder of the run to continue, or ``None`` for a new one.
 
     Raises:
-        UserError: the device is not here, or the folder cannot be made.
+        UserError: the device is not here, the folder cannot be made, or several processes were
+            given different options.
     """
     device = pick(config.device)
     join(device)
+    _check_same(config)
     with stop.listening():
         info = {"task": task, "seed": config.seed, "config": config.to_json()}
         now = provenance.collect()
@@ -81,6 +86,25 @@ def session(
             _note(running, status="running", error=None, continued=parts)
             with _status(running):
                 yield running
+
+
+def _check_same(config: TrainingConfig) -> None:
+    """Raise, in every process, where one was given other options than another.
+
+    Raises:
+        UserError: they differ in what shapes the result.
+    """
+    if place().world == 1:
+        return
+    every: list[dict[str, Any]] = [{} for _ in range(place().world)]
+    dist.all_gather_object(every, config.to_json())
+    for key, value in every[0].items():
+        others = {json.dumps(one.get(key)) for one in every} - {json.dumps(value)}
+        if others and key not in OWN:
+            raise UserError(
+                f"{flag(key)}: the processes were given {json.dumps(value)} and "
+                f"{', '.join(sorted(others))}: all must be given the same"
+            )
 
 
 def _note(running: Session, **fields: Any) -> None:
