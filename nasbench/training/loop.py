@@ -22,6 +22,7 @@ from nasbench.training.distributed import any_process, average
 from nasbench.training.stopping import Stopped, StopSignal
 
 CHECK_EVERY = 50  # steps between two looks at the loss; each look waits for the device
+ONE_VALUE = "Expected more than 1 value per channel"  # how torch says that BN has no variance
 SAVE_EVERY_S = 300.0  # an epoch longer than this is saved on the way, too
 
 
@@ -184,7 +185,8 @@ class Loop:
 
         Raises:
             Stopped: a signal asked to stop; the state is saved.
-            UserError: the loss is not finite; the last good state is kept.
+            UserError: the loss is not finite, and the last good state is kept; or the batch is too
+                small for BN.
         """
         self._resume()
         p = self.progress
@@ -193,11 +195,22 @@ class Loop:
         while p.epoch < self.epochs and not self._ended_early():
             self.unit.begin_epoch(p.epoch, self.epochs)
             for batch in self.unit.batches(p.epoch, p.step):
-                p.add(self.unit.train_step(batch))
+                p.add(self._step(batch))
                 self.observer.step(p.epoch, p.step, p.sums)
                 self._between_steps(steps)
             self._finish_epoch()
         return p
+
+    def _step(self, batch: Any) -> dict[str, Tensor]:
+        try:
+            return self.unit.train_step(batch)
+        except ValueError as error:
+            if ONE_VALUE not in str(error):
+                raise
+            raise UserError(
+                "--batch-size: BN was given a single value of a channel, which has no variance: "
+                "allowed: at least 2 images in every process"
+            ) from error
 
     def _ended_early(self) -> bool:
         return self.stopping is not None and self.stopping.exhausted(self.progress.history)

@@ -155,6 +155,15 @@ def test_a_loss_that_is_not_finite_names_its_step_and_keeps_the_state():
     assert all(v.isfinite().all() for v in store.state["unit"]["network"].values())
 
 
+def test_a_batch_too_small_for_bn_is_named():
+    network = nn.Sequential(nn.Conv2d(1, 4, 8), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 3))
+    how = Augmentation((0.3,), (0.3,), crop_padding=1)
+    train = Batches(images(), 1, seed=1, augmentation=how, train=True)
+    config = SupervisedConfig(OptimizerConfig(), Objective())
+    with pytest.raises(UserError, match=r"--batch-size: BN .* at least 2 images"):
+        run(Supervised(network, config, train, None, 4), Memory())
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_in_the_middle_of_an_epoch(number):
     class Signals(Watch):
