@@ -6,6 +6,7 @@ spelling. Nothing here imports torch.
 
 from __future__ import annotations
 
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -82,6 +83,8 @@ def _check(name: str, value: Any, limits: Mapping[str, Any]) -> None:
         raise UserError(f"{flag(name)} {value}: must be above {above}")
     if below is not None and not value < below:
         raise UserError(f"{flag(name)} {value}: must be below {below}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{flag(name)} {value}: must be a finite number")
 
 
 def _coerce(name: str, value: Any, kind: Any) -> Any:

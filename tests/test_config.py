@@ -163,3 +163,9 @@ def test_read_yaml_without_a_file(tmp_path):
         read_yaml(tmp_path / "gone.yaml")
     with pytest.raises(UserError, match="cannot be read: Is a directory"):
         read_yaml(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["lr", "final_lr", "weight_decay", "grad_clip"])
+def test_a_number_without_end_is_refused(name):
+    with pytest.raises(UserError, match=rf"{flag(name)} inf: must be a finite number"):
+        SearchConfig(**{name: float("inf")})

@@ -207,9 +207,10 @@ class Loop:
         except ValueError as error:
             if ONE_VALUE not in str(error):
                 raise
+            world = place().world
             raise UserError(
-                "--batch-size: BN was given a single value of a channel, which has no variance: "
-                "allowed: at least 2 images in every process"
+                f"--batch-size {_images(batch) * world}: BN was given a single value of a "
+                f"channel, which has no variance: allowed: at least {2 * world}"
             ) from error
 
     def _ended_early(self) -> bool:
@@ -274,3 +275,10 @@ class Loop:
             self.unit.load_state_dict(state["unit"])
             restore_global_state(state["random"], self.unit.device)
         self._since = time.perf_counter()
+
+
+def _images(batch: Any) -> int:
+    """Return how many images this process has of a batch, which may stand beside another."""
+    while not isinstance(batch, Tensor):
+        batch = batch[0]
+    return len(batch)

@@ -11,6 +11,8 @@ from torch import nn
 from nasbench.space import DataSpec
 from nasbench.supernet.fast import depthwise
 from nasbench.supernet.fast.branches import BranchSum
+from nasbench.supernet.fast.features import Features
+from nasbench.supernet.fast.fitted import Fitted
 from nasbench.supernet.fast.terms import Candidate, fits
 from nasbench.supernet.mixture import Mixture
 from nasbench.supernet.relaxed import held
@@ -175,3 +177,14 @@ def test_a_second_derivative_is_refused_and_not_wrong(total):
     output = BranchSum.apply([], [], weight, image)
     with pytest.raises(RuntimeError, match=r"set Mixture\.fast = False"):
         torch.autograd.grad(total(output), image, create_graph=True)
+
+
+def test_bn_of_a_single_value_is_refused_as_torch_refuses_it():
+    one = torch.randn(1, 4, 1, 1)
+    words = "Expected more than 1 value per channel"
+    with pytest.raises(ValueError, match=words):
+        nn.BatchNorm2d(4)(one)
+    with pytest.raises(ValueError, match=words):
+        Features(one).normalized(nn.AvgPool2d(1), nn.BatchNorm2d(4))
+    with pytest.raises(ValueError, match=words):
+        Fitted([one.view(1, 4)], [torch.randn(4, 4, 1, 1)], None, 1e-5)

@@ -160,7 +160,7 @@ def test_a_batch_too_small_for_bn_is_named():
     how = Augmentation((0.3,), (0.3,), crop_padding=1)
     train = Batches(images(), 1, seed=1, augmentation=how, train=True)
     config = SupervisedConfig(OptimizerConfig(), Objective())
-    with pytest.raises(UserError, match=r"--batch-size: BN .* at least 2 images"):
+    with pytest.raises(UserError, match=r"--batch-size 1: BN .* allowed: at least 2$"):
         run(Supervised(network, config, train, None, 4), Memory())
 
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nasbench.supernet.fast.fitted import move
+from nasbench.supernet.fast.fitted import enough, move
 from nasbench.supernet.fast.units import Unit
 
 Pool = nn.MaxPool2d | nn.AvgPool2d
@@ -65,7 +65,7 @@ class Features:
             self._made[key], mean, scale = torch.native_batch_norm(
                 pooled, None, None, None, None, True, 0.0, norm.eps
             )
-            n = pooled.numel() // pooled.shape[1]
+            n = enough(pooled.numel() // pooled.shape[1])
             variance = (scale.detach() ** -2 - norm.eps) * (n / max(1, n - 1))
             self._statistics[key] = mean.detach(), variance
         with torch.no_grad():

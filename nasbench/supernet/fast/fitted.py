@@ -57,7 +57,7 @@ class Fitted:
         weights: Tensor | None,
         eps: float,
     ) -> None:
-        self.n = len(pixels[0])
+        self.n = enough(len(pixels[0]))
         self.matrices = torch.stack([k.flatten(1) for k in kernels]).transpose(1, 2)
         self.mean = sums(pixels).div_(self.n)
         square = products(pixels, pixels)
@@ -104,6 +104,17 @@ class Fitted:
         """Move running statistics as a forward pass of BN does."""
         means = (self.mean.unsqueeze(1) @ self.matrices).squeeze(1)
         move(norms, means, self.variance * (self.n / max(1, self.n - 1)))
+
+
+def enough(n: int) -> int:
+    """Return how many values of a channel there are.
+
+    Raises:
+        ValueError: one, as torch's own BN says it.
+    """
+    if n == 1:
+        raise ValueError("Expected more than 1 value per channel when training")
+    return n
 
 
 def products(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
