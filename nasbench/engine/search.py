@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nasbench import arguments, catalog
-from nasbench.config import WHERE_TRIALS_RUN, SearchConfig, TrialsConfig, flag
-from nasbench.engine import batch_fitting, sampled
+from nasbench.config import WHERE_TRIALS_RUN, SearchConfig
+from nasbench.engine import batch_fitting, sampled, unused
 from nasbench.engine.outcome import Outcome
 from nasbench.engine.presets import search_defaults
 from nasbench.engine.problem import Problem, load_space, load_task
@@ -32,12 +32,6 @@ NOT_COMPARED = (
     "dataset",
     "auto_batch",
     *WHERE_TRIALS_RUN,
-)
-
-# Options that only a strategy with trials has a use for.
-OF_TRIALS = (
-    *(entry.name for entry in fields(TrialsConfig)),
-    "train_again",
 )
 
 
@@ -83,30 +77,20 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> SearchConfi
         space=arguments.of_space(space),
     )
     sampled = issubclass(strategy, SampledStrategy)
-    if not sampled:
-        _refuse_trials(asked)
-    elif asked.auto_batch:
+    if sampled and asked.auto_batch:
         raise UserError(f"--auto-batch: is for one-shot strategies, and {asked.strategy} is none")
     defaults = search_defaults(asked.preset, asked.strategy, asked.task, sampled)
-    own = {**defaults.pop("strategy_options"), **asked.strategy_options, **own}
+    options = strategy.Options(
+        **{**defaults.pop("strategy_options"), **asked.strategy_options, **own}
+    )
+    if not sampled:
+        unused.refuse(asked, options, own)
     by_preset = space.search_arguments.get(asked.preset, {})
     network = {**by_preset, **asked.space_arguments, **network}
-    every = asdict(strategy.Options(**own))
     network = arguments.complete(space, network)
     return SearchConfig.from_layers(
-        defaults, given, {"strategy_options": every, "space_arguments": network}
+        defaults, given, {"strategy_options": asdict(options), "space_arguments": network}
     )
-
-
-def _refuse_trials(asked: SearchConfig) -> None:
-    """Raise where a one-shot search is given an option that it would have to ignore."""
-    plain = SearchConfig()
-    for name in OF_TRIALS:
-        if getattr(asked, name) != getattr(plain, name):
-            raise UserError(
-                f"{flag(name)} {getattr(asked, name)}: {asked.strategy} trains one supernet and "
-                "has no trials: it is for sampled strategies"
-            )
 
 
 def load_strategy(name: str) -> type[OneShotStrategy] | type[SampledStrategy]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -37,6 +38,9 @@ class SdartsOptions(MixingOptions):
         attack_steps: how many gradients the adversarial one takes for each step of the weights.
     """
 
+    only_with: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "attack_steps": ("perturbation", "adversarial")
+    }
     perturbation: str = "random"
     epsilon: float = 0.3
     epsilon_min: float = 0.03

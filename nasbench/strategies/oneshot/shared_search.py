@@ -6,8 +6,9 @@ section 3.4, algorithm 1: a sampled search in which a trial is an inference with
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from nasbench.errors import UserError, unknown
 from nasbench.space import Arch, Domains
@@ -48,6 +49,7 @@ class SharedSearchOptions(JudgingOptions):
             them compete to be the parent.
     """
 
+    only_with: ClassVar[Mapping[str, tuple[str, str]]] = {"population": ("search", "evolution")}
     search: str = "evolution"
     population: int = 20
 

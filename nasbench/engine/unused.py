@@ -1,0 +1,52 @@
+"""Options that a one-shot search would have to ignore: they are refused instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from nasbench.config import SearchConfig, TrialsConfig, flag
+from nasbench.engine import limits
+from nasbench.errors import UserError
+
+# Options that only a strategy with trials has a use for.
+OF_TRIALS = (
+    *(entry.name for entry in fields(TrialsConfig)),
+    "train_again",
+)
+
+
+def refuse(asked: SearchConfig, options: Any, given: Mapping[str, Any]) -> None:
+    """Raise where a one-shot search is given what it has no use for.
+
+    Args:
+        asked: the options of the search, presets left out.
+        options: all of the strategy's own; its ``only_with`` says what needs what.
+        given: those of them that the user gave.
+
+    Raises:
+        UserError: an option is of no use, one line names it and what it is for.
+    """
+    _refuse_trials(asked)
+    for name, (other, value) in getattr(options, "only_with", {}).items():
+        if name in given and getattr(options, other) != value:
+            raise UserError(
+                f"-o {name}={given[name]}: is for -o {other}={value}, "
+                f"and this search has {other}={getattr(options, other)}"
+            )
+    if "penalty" in given and not limits.asked(asked):
+        raise UserError(
+            f"-o penalty={given['penalty']}: is for a search with limits: "
+            f"give {', '.join(limits.FLAGS.values())}, or leave it out"
+        )
+
+
+def _refuse_trials(asked: SearchConfig) -> None:
+    plain = SearchConfig()
+    for name in OF_TRIALS:
+        if getattr(asked, name) != getattr(plain, name):
+            raise UserError(
+                f"{flag(name)} {getattr(asked, name)}: {asked.strategy} trains one supernet and "
+                "has no trials: it is for sampled strategies"
+            )
