@@ -148,6 +148,7 @@ class HpoConfig(TrialsConfig, NetworkConfig):
 class RetrainConfig(NetworkConfig):
     """Options of ``nasbench retrain``."""
 
+    auto_batch: bool = option(False, "Take smaller batches when memory runs out.")
     space: str | None = option(None, "Where a user's own space is now: file.py:Class.")
     task: str | None = option(None, "Another task than the checkpoint's, of the same shape.")
     val_fraction: float = option(

@@ -12,6 +12,7 @@ from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.split import stratified_split
+from nasbench.engine.batch_fitting import fitted
 from nasbench.engine.observers import Several, Silent, ToJournal
 from nasbench.engine.problem import load_task, on_device
 from nasbench.engine.recipe import supervised
@@ -32,7 +33,7 @@ from retrain.rebuild import Found, rebuild, space_arguments, space_of, task_of
 from retrain.recipes import RECIPES
 
 # Options that do not shape the result, or are told elsewhere in the record.
-NOT_COMPARED = ("seed", "out", "data_dir", "device", "space", "task")
+NOT_COMPARED = ("seed", "out", "data_dir", "device", "auto_batch", "space", "task")
 
 
 @dataclass(frozen=True)
@@ -92,11 +93,13 @@ def run_retrain(
     ) as running:
         if running.leads:
             checkpoint.write(running.folder.path / "checkpoint.json")
-        unit = _unit(found, config, running)
-        state = StateFile(running.folder.path / "state.pt")
-        told = _told(unit, found, running, observer)
-        patience = EarlyStopping(config.patience) if config.patience else None
-        progress = Loop(unit, config.epochs, state, told, running.stop, patience).run()
+        (unit, progress), config = fitted(
+            lambda wanted: _train(found, wanted, running, observer),
+            lambda wanted: _try_step(found, wanted, running),
+            config,
+            running,
+            observer,
+        )
         observer.phase("final evaluation")
         verdict = judge(unit.finish(), found, config, running)
         if not running.leads:
@@ -105,6 +108,23 @@ def run_retrain(
         path = write_record(config.out, record)
         running.folder.update(test_accuracy=verdict.accuracy, record=path.name)
         return Retrained(running.folder, record, path, verdict.model)
+
+
+def _train(
+    found: Found, config: RetrainConfig, running: Session, observer: Observer
+) -> tuple[Supervised, Progress]:
+    """Train from the run's state, or from the beginning; return the network and how it went."""
+    unit = _unit(found, config, running)
+    state = StateFile(running.folder.path / "state.pt")
+    told = _told(unit, found, running, observer)
+    patience = EarlyStopping(config.patience) if config.patience else None
+    return unit, Loop(unit, config.epochs, state, told, running.stop, patience).run()
+
+
+def _try_step(found: Found, config: RetrainConfig, running: Session) -> None:
+    """Take the first step of a training, and forget it."""
+    unit = _unit(found, config, running)
+    unit.train_step(next(unit.batches(0, 0)))
 
 
 def _unit(found: Found, config: RetrainConfig, running: Session) -> Supervised:

@@ -101,6 +101,15 @@ class Hopeless(Tiny):
         return super().forward(x) * math.nan
 
 
+class Hungry(Tiny):
+    """A :class:`Tiny` that has memory for 30 images in training."""
+
+    def forward(self, x):
+        if self.training and len(x) > 30:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return super().forward(x)
+
+
 class Mortal(Tiny):
     """Its training kills its process once, in the second epoch, where ``MORTAL`` names a file."""
 

@@ -8,13 +8,17 @@ import pytest
 import torch
 from engine_parts import TINY
 
+from nasbench.config import SearchConfig
 from nasbench.engine.batch_fitting import is_out_of_memory, largest_that_fits
 from nasbench.engine.observers import Silent
 from nasbench.engine.search import configure, run_search
 from nasbench.errors import UserError
 from nasbench.store.checkpoint import Checkpoint
+from nasbench.store.runs import RunFolder
 from nasbench.strategies.oneshot.spos import SposStrategy
 from nasbench.training.stopping import StopSignal
+from retrain.train import configure as retrain_options
+from retrain.train import run_retrain
 
 GIVEN = {"strategy": "spos", "space": TINY, "limit_train": 120, "epochs": 2, "batch_size": 40}
 FEW = {"candidates": 3, "population": 2, "calibration": 1}
@@ -37,6 +41,16 @@ def memory(monkeypatch):
         return tried
 
     return limit
+
+
+class Heard(Silent):
+    """Remembers the parts of the run that it is told of."""
+
+    def __init__(self):
+        self.phases = []
+
+    def phase(self, text):
+        self.phases.append(text)
 
 
 def search(out, **more):
@@ -67,7 +81,7 @@ def test_with_the_option_it_is_the_search_with_that_batch(memory, tmp_path):
 
 def test_nothing_fits(memory, tmp_path):
     memory(most=0)
-    with pytest.raises(UserError, match="not even a batch of 1 fits"):
+    with pytest.raises(UserError, match="no smaller batch will do: choose a smaller network"):
         search(tmp_path, auto_batch=True)
 
 
@@ -75,6 +89,58 @@ def test_a_search_that_has_begun_keeps_its_batches(memory, tmp_path):
     memory(most=15, first_step=1)  # its first epoch is one step
     with pytest.raises(UserError, match="a step of 20 images fits: begin anew with"):
         search(tmp_path, auto_batch=True)
+
+
+def test_after_the_last_step_the_batch_is_not_to_blame(memory, monkeypatch, tmp_path):
+    tried = memory(most=100)
+
+    def select(self, data):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(SposStrategy, "select", select)
+    with pytest.raises(UserError, match=r"after the last step, .* 500 images: .* --resume"):
+        search(tmp_path, auto_batch=True)
+    assert set(tried) == {40}
+    monkeypatch.undo()
+    (folder,) = (RunFolder(path) for path in (tmp_path / "runs").iterdir())
+    options = SearchConfig.from_layers(folder.info["config"])
+    assert run_search(options, Silent(), StopSignal(), folder).folder.status == "done"
+
+
+def test_a_batch_too_small_for_bn_does_not_fit():
+    def step(size):
+        raise ValueError("Expected more than 1 value per channel when training, got (1, 4, 1, 1)")
+
+    assert largest_that_fits(step, 2) is None
+
+
+@pytest.mark.parametrize("strategy", ["darts", "gdas", "enas"])
+def test_a_space_that_takes_few_images_at_once(strategy, tmp_path):
+    given = {**GIVEN, "strategy": strategy, "space": "engine_parts:Hungry"}
+    heard = Heard()
+    options = configure({**given, "out": tmp_path, "epochs": 1, "auto_batch": True}, {})
+    found = run_search(options, heard, StopSignal())
+    assert heard.phases[0] == "out of memory: beginning anew with a batch of 20"
+    assert Checkpoint.read(found.checkpoint).search["batch_size"] == 20
+    notes = found.folder.journal.events("note")
+    assert [note["text"] for note in notes] == heard.phases[:1]
+
+
+def test_a_retraining_takes_a_smaller_batch_too(tmp_path):
+    given = {**GIVEN, "space": "engine_parts:Hungry", "batch_size": 20, "out": tmp_path}
+    found = run_search(configure(given, FEW), Silent(), StopSignal())
+    checkpoint = Checkpoint.read(found.checkpoint)
+    given = {"epochs": 1, "limit_train": 120, "out": tmp_path, "batch_size": 50}
+    with pytest.raises(UserError, match=r"--batch-size 50: out .* 25 .* --batch-size 25$"):
+        run_retrain(checkpoint, retrain_options(checkpoint, given, {}), Silent(), StopSignal())
+    plain, fitted = (
+        run_retrain(checkpoint, retrain_options(checkpoint, one, {}), Silent(), StopSignal())
+        for one in ({**given, "batch_size": 25}, {**given, "auto_batch": True})
+    )
+    assert fitted.record.retrain_config == plain.record.retrain_config
+    assert fitted.record.retrain_config["batch_size"] == 25
+    assert fitted.record.test_accuracy == plain.record.test_accuracy
+    assert fitted.record.test_openings == 1
 
 
 def test_only_one_shot_strategies_take_the_option(tmp_path):
@@ -88,6 +154,7 @@ def test_only_one_shot_strategies_take_the_option(tmp_path):
         (torch.OutOfMemoryError("CUDA out of memory."), True),
         (MemoryError(), True),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
     ],
 )
