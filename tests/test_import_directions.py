@@ -55,6 +55,8 @@ ALLOWED: dict[str, set[str]] = {
     # What an untrained network tells; the smallest proxies are its costs.
     "proxies": {"cost"},
     "executors": set(),
+    # Recordings of event cameras; without torch.
+    "events": set(),
     # Tuners know neither torch nor networks; the engine gives them trials.
     "hpo": {"seeding"},
     # A table asks the catalog for the space that it holds the trainings of.

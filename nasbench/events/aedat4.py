@@ -1,0 +1,58 @@
+"""AEDAT 4 (DV), through the package aedat, or dv-processing where that one is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbench.errors import UserError
+from nasbench.events.events import Events, Refused, Size
+from nasbench.optional import available, require
+
+
+def parts(path: Path) -> Iterator[Events]:
+    """Yield the events of an AEDAT 4 file's first stream of events, a packet at a time.
+
+    Raises:
+        Refused: neither package is there, the file is damaged, or it holds no events.
+    """
+    with_dv = not available("aedat") and available("dv_processing")
+    packets = _by_dv if with_dv else _by_aedat
+    first = 0
+    try:
+        for size, t, x, y, p in packets(path):
+            pixels = x.astype(np.uint16), y.astype(np.uint16)
+            yield Events(t.astype(np.int64), *pixels, p.astype(np.bool_), size, first)
+            first += len(t)
+    except (RuntimeError, OSError) as error:  # what the libraries raise, some in many lines
+        reason = str(error).partition("\n")[0]
+        raise Refused(f"{path}: event {first}: no readable AEDAT 4 file ({reason})") from error
+    except UserError as error:
+        raise Refused(f"{path}: {error}") from error
+
+
+def _by_aedat(path: Path) -> Iterator[tuple[Any, ...]]:
+    decoder = require("aedat", "an AEDAT 4 file").Decoder(path)
+    streams = decoder.id_to_stream()
+    ours = [key for key, stream in streams.items() if stream["type"] == "events"]
+    if not ours:
+        raise UserError("it holds no stream of events")
+    size = Size(streams[ours[0]]["width"], streams[ours[0]]["height"])
+    for packet in decoder:
+        if packet["stream_id"] == ours[0]:
+            events = packet["events"]
+            yield size, events["t"], events["x"], events["y"], events["on"]
+
+
+def _by_dv(path: Path) -> Iterator[tuple[Any, ...]]:
+    library = require("dv_processing", "an AEDAT 4 file", "dv-processing")
+    recording = library.io.MonoCameraRecording(str(path))
+    if not recording.isEventStreamAvailable():
+        raise UserError("it holds no stream of events")
+    size = Size(*recording.getEventResolution())
+    while (store := recording.getNextEventBatch()) is not None:
+        events = store.numpy()
+        yield size, events["timestamp"], events["x"], events["y"], events["polarity"]

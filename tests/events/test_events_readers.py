@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import base64
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+
+from nasbench.events import aedat4
+from nasbench.events.events import Refused, Size
+from nasbench.events.formats import Format, parts, read, recognise
+
+# A file of three events that dv-processing 2.0.4 wrote, compressed.
+AEDAT4 = """
+eNqNU9tKwzAY/meHh6HixS688CJG8UrXosOrrTjdxIFT0HlEkLJmGnRJSdOBXolvIL6Qj+Od6BP4p9tg1ooL/CFpvkNz
++JYWK7WjtWqlWSw4M7llC2AeAOqHezWIWw7ykIVpmMQRQAZrGuvF6q1+jQGU/C7pMhVyKcp0veBQN0ewlYT0GRFeh5Wp
+jHRdtCUlgadvy9Tuz+0+NAl3fgGdYWgM97RW5I49lGlLdgLFQuNPiX4IUCDUiosb6u5fFku2Qf5JlorfcOHdN6Qf3bMD
+tE9qNKSQO/hdeWeKa6ZGFDyMdBDpNEHWZUKH/8gYSpWFLcUDnbKxnSjUskN8T3vxCpGxXWEE1bqP9rzNmUqK1k6bx6kC
+Q1fD067RsXniNlO8Q/7IzgeWXGjqbhQ30+xSeBc/eOubzig8GanWr8PveD67joLUbdpmn0Mvcmg+GJdsv+vmem//GCtL
+G/NbW29VHH7m97GfwzLnCDCOkclijyAsk5d3C/NzdoEZyszB6xhYJk3wQeDJQkympzqQPDGSK1d9yd1mZTspaQj5mDIL
+q5jKLM4WYBlm8/Dc+zvXmgFrApbgfQqePvqRNe0boZL3Uw==
+"""
+EVENTS4 = [(1000, 345, 0, True), (1000, 2, 259, False), (1007, 3, 4, True)]
+HEADER2 = b"#!AER-DAT2.0\r\n# This is a raw AE data file - do not edit\r\n"
+HEADER3 = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 1: DVS128\r\n#!END-HEADER\r\n"
+
+
+def _rows(events):
+    return list(zip(*(c.tolist() for c in (events.t, events.x, events.y, events.p)), strict=True))
+
+
+def _write(path, content):
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture
+def recordings(data_root):
+    folder = data_root / "events"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there")
+    return folder
+
+
+def test_the_real_text(recordings):
+    path = recordings / "alex_walking_again.txyp.txt"
+    truth = np.loadtxt(path, dtype=int)
+    assert recognise(path) is Format.TEXT
+    assert len(truth) == 19_182
+    assert np.array_equal(_rows(read(path)), truth)
+
+
+def test_the_real_aedat2(recordings):
+    path = recordings / "alex_walking_for_10secs.aedat"
+    assert recognise(path) is Format.AEDAT2
+    events = read(path)
+    assert (len(events), events.size) == (125_028, Size(128, 128))
+    content = path.read_bytes()[-8 * 125_028 :]
+    for i in (0, 1, 77, 125_027):
+        address, time = struct.unpack_from(">II", content, 8 * i)
+        x, y = 127 - (address >> 1 & 127), 127 - (address >> 8 & 127)
+        assert _rows(events)[i] == (time, x, y, address & 1 == 0)
+
+
+def test_the_packed_recordings(recordings):
+    path = recordings / "nmnist_small_1100.npz"
+    with np.load(path) as file:
+        start, end = file["offsets"][7:9]
+        times = np.cumsum(file["dt_us"][start:end], dtype=int)
+        columns = file["x"][start:end], file["y"][start:end]
+        events = read(path, index=7)
+        assert np.array_equal(events.t, times)
+        assert np.array_equal((events.x, events.y), columns)
+        assert np.array_equal(events.p, file["p"][start:end])
+    assert events.size == Size(34, 34)
+
+
+def test_aedat2_of_a_dvs128(tmp_path):
+    words = [(5 << 8 | 3 << 1 | 0, 10), (1 << 15, 11), (127 << 8 | 127 << 1 | 1, 12)]
+    body = b"".join(struct.pack(">II", *word) for word in words)
+    path = _write(tmp_path / "one.bin", HEADER2 + body)
+    assert _rows(read(path)) == [(10, 124, 122, True), (12, 0, 0, False)]
+
+
+def test_aedat2_of_a_davis(tmp_path):
+    header = HEADER2 + b"# AEChip: eu.seebetter.ini.chips.davis.DAVIS240C\r\n"
+    on, frame, trigger = 1 << 11, 1 << 31, 1 << 10
+    words = [(9 << 22 | 4 << 12 | on, 1), (frame | 4 << 12, 2), (trigger, 3), (179 << 22, 4)]
+    body = b"".join(struct.pack(">II", *word) for word in words)
+    events = read(_write(tmp_path / "one.aedat", header + body))
+    assert _rows(events) == [(1, 235, 170, True), (4, 239, 0, False)]
+    assert events.size == Size(240, 180)
+
+
+def test_aedat3(tmp_path):
+    def packet(kind, overflow, *events):
+        body = b"".join(struct.pack("<II", *event) for event in events)
+        count = len(events)
+        return struct.pack("<hhiiiiii", kind, 1, 8, 4, overflow, count, count, count) + body
+
+    def data(x, y, p, valid=1):
+        return x << 17 | y << 2 | p << 1 | valid
+
+    content = packet(0, 0, (1, 2)) + packet(1, 0, (data(7, 9, 1), 5), (data(1, 1, 1, 0), 6))
+    content += packet(1, 0, (data(1, 1, 1, 0), 6)) + packet(1, 1, (data(127, 0, 0), 3))
+    path = _write(tmp_path / "one.aedat", HEADER3 + content)
+    events = read(path)
+    assert _rows(events) == [(5, 7, 9, True), ((1 << 31) + 3, 127, 0, False)]
+    assert events.size == Size(128, 128)
+    with pytest.raises(Refused, match=r"one\.aedat: event 1: the file is cut off"):
+        read(_write(path, HEADER3 + content[:-1]))
+
+
+@pytest.mark.parametrize("library", ["aedat", "dv_processing"])
+def test_aedat4(tmp_path, monkeypatch, library):
+    pytest.importorskip(library)
+    monkeypatch.setattr(aedat4, "available", lambda name: name == library)
+    path = _write(tmp_path / "one.aedat4", zlib.decompress(base64.b64decode(AEDAT4)))
+    events = read(path)
+    assert (_rows(events), events.size) == (EVENTS4, Size(346, 260))
+
+
+def test_aedat4_without_a_library(tmp_path, monkeypatch):
+    for name in ("aedat", "dv_processing"):
+        monkeypatch.setitem(sys.modules, name, None)
+    path = _write(tmp_path / "one.aedat4", b"#!AER-DAT4.0\r\n")
+    with pytest.raises(Refused, match=r"one\.aedat4: .* install it with: pip install aedat$"):
+        read(path)
+
+
+def test_a_damaged_aedat4(tmp_path):
+    pytest.importorskip("aedat")
+    path = _write(tmp_path / "one.aedat4", b"#!AER-DAT4.0\r\nnothing")
+    with pytest.raises(Refused, match=r"one\.aedat4: event 0: no readable AEDAT 4 file"):
+        read(path)
+
+
+def test_npz(tmp_path):
+    path = tmp_path / "one.npz"
+    np.savez(path, t=[1, 4], x=[0, 3], y=[5, 5], p=[-1, 1], width=6, height=7)
+    events = read(path)
+    assert _rows(events) == [(1, 0, 5, False), (4, 3, 5, True)]
+    assert events.size == Size(6, 7)
+
+
+BAD_NPZ = {
+    "t, x, y, p or dt_us": {"a": [1]},
+    "different lengths": {"t": [1], "x": [1], "y": [1], "p": [1, 0]},
+    "t is float64: whole numbers": {"t": [1.5], "x": [1], "y": [1], "p": [1]},
+    "event 1: x is -2; 0 to 65535": {"t": [1, 2], "x": [1, -2], "y": [1, 1], "p": [1, 1]},
+}
+
+
+@pytest.mark.parametrize("told", BAD_NPZ)
+def test_npz_that_does_not_fit(tmp_path, told):
+    np.savez(tmp_path / "one.npz", **BAD_NPZ[told])
+    with pytest.raises(Refused, match=rf"one\.npz: .*{told}"):
+        read(tmp_path / "one.npz")
+
+
+BAD_FILES = {
+    "AEDAT 1.0; 2.0, 3.1 and 4.0 are allowed": b"#!AER-DAT1.0\r\n",
+    "no recording of events; text, AEDAT 2.0": b"\x89HDF\r\n\x1a\n",
+    "no readable .npz file": b"PK\x03\x04 and so on",
+    "the file is cut off": HEADER2 + b"\0" * 12,
+    "the chip 'ch.Eye9' is unknown; known: dvs128": HEADER2 + b"# AEChip: ch.Eye9\r\n",
+    "the header has no end": b"#!AER-DAT2.0",
+    "the format RAW is allowed": HEADER3.replace(b"RAW", b"PNG"),
+    "ends with #!END-HEADER": HEADER3.replace(b"#!END-HEADER\r\n", b""),
+}
+
+
+@pytest.mark.parametrize("told", BAD_FILES)
+def test_files_that_are_refused(tmp_path, told):
+    path = _write(tmp_path / "one", BAD_FILES[told])
+    with pytest.raises(Refused) as error:
+        list(parts(path))
+    assert str(error.value).startswith(f"{path}: ")
+    assert told in str(error.value)
