@@ -109,6 +109,11 @@ def _check_batch_size(batch_size: int, images: int, train: bool, world: int) -> 
             f"--batch-size {batch_size} cannot be shared by {world} processes: "
             f"choose a multiple of {world}"
         )
+    if train and images == 0:
+        raise UserError(
+            "no images are left for the batches: choose a larger --limit-train or another "
+            "--val-fraction"
+        )
     if train and batch_size > images:
         raise UserError(
             f"--batch-size {batch_size} is larger than the {images} training images: "
