@@ -92,6 +92,7 @@ ALLOWED: dict[str, set[str]] = {
         "catalog",
         "config",
         "engine",
+        "events",
         # The names of tuners that are not available, for the listing.
         "hpo",
         "report",
@@ -223,7 +224,7 @@ def test_the_engine_takes_of_the_report_what_knows_no_records():
     assert used <= {f"nasbench.report.{name}" for name in general}
 
 
-@pytest.mark.parametrize("name", _of("report", "config", "catalog", "cli"))
+@pytest.mark.parametrize("name", _of("report", "config", "catalog", "cli", "events"))
 def test_no_torch_at_load(name):
     loaded = _imports_at_load(TREES[name].body)
     assert not {found for found in loaded if found.partition(".")[0] in ("torch", "torchvision")}
@@ -240,8 +241,9 @@ def test_the_report_never_imports_torch():
         ("nasbench.cli",),
         ("nasbench.config", "nasbench.catalog"),
         tuple(_of("report")),
+        tuple(_of("events")),
     ],
-    ids=["cli", "config and catalog", "report"],
+    ids=["cli", "config and catalog", "report", "events"],
 )
 def test_torch_stays_out_of_a_fresh_process(modules):
     code = f"import sys, {', '.join(modules)}; print('torch' in sys.modules)"

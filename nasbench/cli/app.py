@@ -11,6 +11,7 @@ import typer
 from nasbench import __version__
 from nasbench.cli import (
     bench,
+    data,
     doctor,
     hpo,
     leaderboard,
@@ -62,6 +63,7 @@ _register("hpo", hpo.command(), "nasbench hpo small-cnn --task mnist --tuner tpe
 _register("retrain", retrain.command(), "nasbench retrain results/runs/RUN/checkpoint.json")
 _register("leaderboard", leaderboard.command, "nasbench leaderboard --task digits --format md")
 app.add_typer(bench.app, name="bench")
+app.add_typer(data.app, name="data")
 _register("show", show.command, "nasbench show checkpoint.json --format svg --format png")
 _register(
     "proxies", proxies.command, "nasbench proxies --space darts --samples 20 --proxy naswot,snip"

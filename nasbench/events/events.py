@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -26,6 +27,18 @@ class Size(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
+
+
+def parse_size(text: str) -> Size:
+    """Return the sensor that a text such as ``346x260`` states, width first.
+
+    Raises:
+        UserError: it states none.
+    """
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip())
+    if found and all(1 <= int(side) <= LARGEST + 1 for side in found.groups()):
+        return Size(int(found[1]), int(found[2]))
+    raise UserError(f"sensor {text!r}: WIDTHxHEIGHT is allowed, such as 346x260")
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,8 +37,7 @@ def parts(path: Path, columns: str = COLUMNS) -> Iterator[Events]:
         Refused: a line is malformed; file, line and allowed form are named.
         UserError: ``columns`` is no permutation.
     """
-    if sorted(columns) != sorted(COLUMNS):
-        raise UserError(f"columns {columns!r}: an order of the letters {COLUMNS} is allowed")
+    check_columns(columns)
     events, line = 0, 1
     for block in _blocks(path):
         part = _part(path, block, columns, line, events)
@@ -46,6 +45,17 @@ def parts(path: Path, columns: str = COLUMNS) -> Iterator[Events]:
         consecutive = isinstance(part.lines, range)  # else there were other lines between
         line += len(part) if consecutive else block.count(b"\n")
         yield part
+
+
+def check_columns(columns: str) -> str:
+    """Return an order of columns.
+
+    Raises:
+        UserError: it is no permutation of ``txyp``.
+    """
+    if sorted(columns) != sorted(COLUMNS):
+        raise UserError(f"columns {columns!r}: an order of the letters {COLUMNS} is allowed")
+    return columns
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

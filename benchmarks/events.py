@@ -1,0 +1,167 @@
+"""How fast a text file of events becomes an image, and how much memory a large one takes.
+
+The loop that it is compared with goes over the rows of `np.loadtxt` and adds each event to the
+image, as scripts do. Both read the same made-up file in turn, several times, and must give the
+same image. The times are processor times of one thread, the least of all repetitions.
+
+The memory is the most that a fresh process ever held while it read a large file, next to what it
+held after its imports.
+
+python benchmarks/events.py [--rows N] [--megabytes N] [--repeats N] [--out FILE]
+
+Writes results/events.json. The large file lies in a temporary folder ($TMPDIR) while it runs.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # one thread is measured
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbench import provenance
+from nasbench.events.formats import parts
+from nasbench.events.images import images
+from nasbench.events.window import Window
+
+ROOT = Path(__file__).resolve().parent.parent
+SIDE = 128
+MEGABYTE = 10**6
+PROBE = "--probe"
+
+
+def made_up(rows: int, start: int, stream: np.random.Generator) -> bytes:
+    """Return lines `t x y p` with some 100,000 events a second, from `start` on."""
+    times = start + np.cumsum(stream.integers(0, 20, rows))
+    pixels = stream.integers(0, SIDE, (rows, 2))
+    table = np.column_stack([times, pixels, stream.integers(0, 2, rows)])
+    return "".join(f"{t} {x} {y} {p}\n" for t, x, y, p in table.tolist()).encode()
+
+
+def write(path: Path, size: int) -> None:
+    """Write a file of at least `size` bytes, whose times go on from block to block."""
+    stream = np.random.default_rng(0)
+    written, start = 0, 0
+    with path.open("wb") as file:
+        while written < size:
+            block = made_up(200_000, start, stream)
+            start = int(block[block.rindex(b"\n", 0, -1) + 1 :].split()[0])
+            written += file.write(block)
+
+
+def ours(path: Path) -> np.ndarray:
+    """Return the image (4, 128, 128) as `nasbench data gait` makes it."""
+    (image,) = images(parts(path), str(path), Window())
+    return image.pixels
+
+
+def loop(path: Path) -> np.ndarray:
+    """Return the same image, one event after the other."""
+    rows = np.loadtxt(path)
+    image = np.zeros((4, SIDE, SIDE))
+    first, span = rows[0][0], rows[-1][0] - rows[0][0]
+    for row in rows:
+        x, y = int(row[1]), int(row[2])
+        if row[3] == 1:
+            image[0, y, x] += 1
+            image[2, y, x] = (row[0] - first) / span
+        else:
+            image[1, y, x] += 1
+            image[3, y, x] = (row[0] - first) / span
+    return image.astype(np.float32)
+
+
+def seconds(work: Callable[[Path], np.ndarray], path: Path) -> tuple[float, np.ndarray]:
+    """Return the processor time of one call, and what it returned."""
+    start = time.process_time()
+    image = work(path)
+    return time.process_time() - start, image
+
+
+def speed(folder: Path, rows: int, repeats: int) -> dict[str, Any]:
+    """Compare both ways on one file."""
+    path = folder / "speed.txt"
+    path.write_bytes(made_up(rows, 0, np.random.default_rng(1)))
+    times: dict[str, list[float]] = {"ours": [], "loop": []}
+    for _ in range(repeats):
+        took, image = seconds(ours, path)
+        times["ours"].append(took)
+        took, truth = seconds(loop, path)
+        times["loop"].append(took)
+        if not np.array_equal(image, truth):
+            raise SystemExit("the two images differ")
+    best = {name: min(found) for name, found in times.items()}
+    return {
+        "rows": rows,
+        "bytes": path.stat().st_size,
+        "repeats": repeats,
+        "ours_ns_per_row": round(best["ours"] / rows * 1e9, 1),
+        "loop_ns_per_row": round(best["loop"] / rows * 1e9, 1),
+        "speed_up": round(best["loop"] / best["ours"], 1),
+        "images_equal": True,
+    }
+
+
+def memory(folder: Path, size: int) -> dict[str, Any]:
+    """Read a large file in a process of its own."""
+    path = folder / "large.txt"
+    write(path, size)
+    command = [sys.executable, __file__, PROBE, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    found = json.loads(done.stdout)
+    return {"megabytes": round(path.stat().st_size / MEGABYTE, 1), **found}
+
+
+def probe(path: Path) -> None:
+    """Print, as JSON, the memory after the imports and the most there was, and the time."""
+    before = _peak()
+    took, image = seconds(ours, path)
+    told = {
+        "peak_rss_mb_after_imports": before,
+        "peak_rss_mb": _peak(),
+        "seconds": round(took, 2),
+        "events": int(image[:2].sum(dtype=np.int64)),
+    }
+    sys.stdout.write(json.dumps(told) + "\n")
+
+
+def _peak() -> float:
+    """Return the most memory this process has held, in megabytes (Linux counts in KiB)."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE, 1)
+
+
+def main() -> None:
+    """Measure, print, and write the report."""
+    if sys.argv[1:2] == [PROBE]:
+        probe(Path(sys.argv[2]))
+        return
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of the file that is timed")
+    parser.add_argument("--megabytes", type=int, default=1000, help="of the large file")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "events.json")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="events-") as folder:
+        report = {
+            "speed": speed(Path(folder), asked.rows, asked.repeats),
+            "memory": memory(Path(folder), asked.megabytes * MEGABYTE),
+            "provenance": provenance.collect(),
+        }
+    text = json.dumps(report, indent=2) + "\n"
+    sys.stdout.write(text)
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    asked.out.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""``nasbench data``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CORES = os.cpu_count() or 1
+
+app = typer.Typer(help="Prepare data sets.", rich_markup_mode=None)
+
+Raw = Annotated[Path, typer.Argument(help="Folder of recordings, or one recording.")]
+Out = Annotated[Path, typer.Option("--out", help="HDF5 file; splits get a file each.")]
+WindowText = Annotated[
+    str, typer.Option("--window", help="Of one image: file, '20000 events' or 50ms.")
+]
+Sensor = Annotated[
+    str | None,
+    typer.Option("--sensor", help="WIDTHxHEIGHT. [default: the recording's, or 128x128]"),
+]
+Channels = Annotated[
+    str | None,
+    typer.Option(
+        "--channels", help="Their order. [default: pos-count,neg-count,pos-time,neg-time]"
+    ),
+]
+Columns = Annotated[str, typer.Option("--columns", help="Order of a text file's columns.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad recording.")]
+
+
+@app.callback()
+def _top() -> None:
+    """Prepare data sets."""
+
+
+@app.command("gait", epilog="Example: nasbench data gait origin --out gait.h5")
+def gait(
+    raw: Raw,
+    out: Out = Path("gait.h5"),
+    window: WindowText = "file",
+    sensor: Sensor = None,
+    channels: Channels = None,
+    columns: Columns = "txyp",
+    jobs: Jobs = CORES,
+    strict: Strict = False,
+) -> None:
+    """Turn recordings of an event camera into event images."""
+    from nasbench.events import gait, images
+    from nasbench.events import window as windows
+    from nasbench.events.convert import Options
+    from nasbench.events.events import parse_size
+    from nasbench.events.text import check_columns
+
+    options = Options(
+        columns=check_columns(columns),
+        size=None if sensor is None else parse_size(sensor),
+        window=windows.parse(window),
+        channels=images.channel_order(channels or ",".join(images.CHANNELS)),
+    )
+    done = gait.make(raw, out, options, jobs, strict, _bar)
+    for line in done.refused:
+        typer.echo(f"refused: {line}", err=True)
+    typer.echo(f"{done.recordings} recordings, {done.images} images, {len(done.refused)} refused")
+    for path in done.written:
+        typer.echo(f"written: {path}")
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Callable[[], None]]:
+    """Yield what moves a progress bar on; there is one on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task("recordings", total=total)
+        yield lambda: progress.advance(task)

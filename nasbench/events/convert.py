@@ -1,0 +1,130 @@
+"""Many recordings to their images, in several processes.
+
+A worker writes the images of a recording one by one to a file in a temporary folder and tells how
+many there are, so no process holds more than one of them, however many windows a recording has.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import UserError
+from nasbench.events.events import Size
+from nasbench.events.formats import parts
+from nasbench.events.images import CHANNELS, images
+from nasbench.events.layout import Recording
+from nasbench.events.text import COLUMNS
+from nasbench.events.window import Kind, Window
+
+
+@dataclass(frozen=True)
+class Options:
+    """How images are made.
+
+    Attributes:
+        columns: the order of a text file's columns.
+        size: the sensor's, the recordings' own by default.
+        window: which events make one image.
+        channels: which of ``CHANNELS`` stands at each place.
+    """
+
+    columns: str = COLUMNS
+    size: Size | None = None
+    window: Window = field(default_factory=Window)
+    channels: tuple[int, ...] = tuple(range(len(CHANNELS)))
+
+
+@dataclass(frozen=True)
+class Made:
+    """What became of a recording.
+
+    Attributes:
+        recording: it.
+        spool: the file with its images, one after the other.
+        shape: of each image: 4, height, width.
+        stated: of each image: its number of events, first and last time in microseconds.
+        refused: why it has no images, in one line; empty otherwise.
+    """
+
+    recording: Recording
+    spool: Path
+    shape: tuple[int, ...] = ()
+    stated: list[tuple[int, int, int]] = field(default_factory=list)
+    refused: str = ""
+
+    def pixels(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the images, and take their file away."""
+        with self.spool.open("rb") as file:
+            for _ in self.stated:
+                yield np.fromfile(file, np.float32, int(np.prod(self.shape))).reshape(self.shape)
+        self.spool.unlink()
+
+
+def convert(options: Options, folder: Path, numbered: tuple[int, Recording]) -> Made:
+    """Make the images of one recording; ``numbered``: its number and itself."""
+    number, recording = numbered
+    spool, shape, stated = folder / str(number), (), []
+    try:
+        events = parts(recording.path, options.columns, recording.index)
+        with spool.open("wb") as file:
+            for image in images(events, str(recording), options.window, options.size):
+                pixels = image.pixels[list(options.channels)]
+                pixels.tofile(file)
+                shape = pixels.shape
+                stated.append((image.events, image.first, image.last))
+    except UserError as error:
+        return Made(recording, spool, refused=str(error))
+    except OSError as error:
+        return Made(recording, spool, refused=f"{recording}: {error.strerror or error}")
+    if not stated:
+        return Made(recording, spool, refused=_too_short(recording, options.window))
+    return Made(recording, spool, shape, stated)
+
+
+def _too_short(recording: Recording, window: Window) -> str:
+    unit = "events" if window.kind is Kind.EVENTS else "milliseconds"
+    return f"{recording}: it is shorter than one window; {window.length} {unit} are needed"
+
+
+def convert_all(
+    recordings: list[Recording], options: Options, folder: Path, jobs: int
+) -> Iterator[Made]:
+    """Yield what becomes of each recording, in their order.
+
+    Args:
+        recordings: what to read.
+        options: how.
+        folder: for temporary files.
+        jobs: processes; with 1 all is done in this one.
+
+    Raises:
+        UserError: a process was killed.
+    """
+    work = partial(convert, options, folder)
+    jobs = min(jobs, len(recordings))
+    if jobs < 2:
+        yield from map(work, enumerate(recordings))
+        return
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _leave_signals_to_the_parent)
+    try:
+        yield from pool.map(work, enumerate(recordings))
+    except BrokenProcessPool as error:
+        raise UserError(
+            f"a process was killed, perhaps for want of memory; try fewer --jobs than {jobs}"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_signals_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

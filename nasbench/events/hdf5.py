@@ -1,0 +1,98 @@
+"""The HDF5 files of event images: a group for each person, a dataset for each walk.
+
+A dataset is (4, height, width) in float32, so ``file["0"]["1"]`` is an image, as in files that
+other scripts wrote; those have no attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import UserError
+from nasbench.optional import require
+
+FORMAT = "nasbench-events/1"
+
+
+def destination(out: Path, split: str | None) -> Path:
+    """Return the file of a split: ``gait.h5`` without one, else ``gait-train.h5``."""
+    return out if split is None else out.with_name(f"{out.stem}-{split}{out.suffix}")
+
+
+class Files:
+    """The files under way, one for each split, under temporary names."""
+
+    def __init__(self, out: Path, attributes: dict[str, str]) -> None:
+        self._h5py = require("h5py", "an HDF5 file")
+        self._out, self._attributes = out, attributes
+        self._open: dict[Path, Any] = {}
+
+    def add(
+        self,
+        place: tuple[str | None, str, str],
+        pixels: NDArray[np.float32],
+        attributes: dict[str, Any],
+    ) -> None:
+        """Write an image (4, height, width) to ``place``: split, person, walk."""
+        split, person, walk = place
+        group = self._file(split).require_group(person)
+        chunks = pixels.shape  # an image is read as a whole
+        data = group.create_dataset(
+            walk, data=pixels, chunks=chunks, compression="gzip", compression_opts=1, shuffle=True
+        )
+        data.attrs.update(attributes)
+
+    def _file(self, split: str | None) -> Any:
+        path = destination(self._out, split)
+        if path not in self._open:
+            file = self._h5py.File(_temporary(path), "w")
+            self._open[path] = file
+            file.attrs.update({"format": FORMAT, **self._attributes, "split": split or "none"})
+        return self._open[path]
+
+    def finish(self) -> list[Path]:
+        """Give all files their names, and return them."""
+        for file in self._open.values():
+            file.close()
+        for path in self._open:
+            _temporary(path).replace(path)
+        return list(self._open)
+
+    def discard(self) -> None:
+        """Take away what is not finished."""
+        for path, file in self._open.items():
+            file.close()
+            _temporary(path).unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")
+
+
+@contextmanager
+def files(out: Path, attributes: dict[str, str]) -> Iterator[Files]:
+    """Yield files that are whole when ``finish`` was called, and otherwise not there.
+
+    Args:
+        out: the file's name; a split's name is added to it.
+        attributes: of every file.
+
+    Raises:
+        UserError: h5py is missing, the folder cannot be written, or the disk is full.
+    """
+    opened = Files(out, attributes)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        yield opened
+    except OSError as error:
+        raise UserError(
+            f"cannot write {out}: {error.strerror or error}; what was written before is kept"
+        ) from error
+    finally:
+        opened.discard()
