@@ -117,13 +117,11 @@ def _packet(file: BinaryIO, path: Path, size: Size | None, first: int) -> Events
         if len(head) < PACKET.size:
             raise Refused(f"{path}: event {first}: the file is cut off")
         kind, _, width, _, overflow, _, number, _ = PACKET.unpack(head)
-        if width < 1 or number < 0:
-            raise Refused(
-                f"{path}: event {first}: the packet {number} x {width} bytes is no packet"
-            )
-        body = file.read(width * number)
-        if len(body) < width * number:
+        if width < 1 or number < 0 or (kind == POLARITY and (width < 8 or width % 4)):
+            raise Refused(f"{path}: event {first}: {number} events of {width} bytes are no packet")
+        if width * number > path.stat().st_size - file.tell():
             raise Refused(f"{path}: event {first}: the file is cut off")
+        body = file.read(width * number)
         if kind == POLARITY and number:
             return _changes(body, width, overflow, size, first)
     return None

@@ -24,9 +24,8 @@ SHORT = 3  # digits of the columns after the first
 LONG = 16  # digits of the first
 WORD = 8
 
-_ONE, _HIGH, _NEWLINE = (np.uint64(int(byte * WORD, 16)) for byte in ("01", "80", "0a"))
-_PLACES = np.uint64(0x0001020304050607)
-_BLANK, _ZERO = np.uint8(ord(" ")), np.uint8(ord("0"))
+_BLANK, _NEWLINE, _ZERO = (np.uint8(ord(one)) for one in " \n0")
+_PLACES = np.uint64(0x0001020304050607)  # times a word with a 1 in byte k: k in the highest byte
 
 
 class Tables(NamedTuple):
@@ -53,17 +52,10 @@ def numbers(block: bytes) -> list[NDArray[np.integer]] | None:
 
 
 def _newlines(bytes_: Bytes) -> Numbers:
-    """Return the places of the line ends, of which a word of eight bytes holds one at most.
-
-    The highest bit of a byte is set where the byte is a newline (Warren, Hacker's Delight, 6-1).
-    """
-    words = bytes_.view("<u8") ^ _NEWLINE
-    marks = words - _ONE
-    marks &= np.invert(words, out=words)
-    marks &= _HIGH
-    places = np.flatnonzero(marks.astype(np.bool_))
-    inside = marks.take(places)
-    inside >>= np.uint64(7)  # 1 in the byte that is the newline
+    """Return the places of the line ends, of which a word of eight bytes holds one at most."""
+    words = (bytes_ == _NEWLINE).view("<u8")
+    places = np.flatnonzero(words != 0)
+    inside = words.take(places)  # 1 in the byte that is the newline
     inside *= _PLACES
     inside >>= np.uint64(56)
     places *= WORD

@@ -39,9 +39,15 @@ class Files:
         pixels: NDArray[np.float32],
         attributes: dict[str, Any],
     ) -> None:
-        """Write an image (4, height, width) to ``place``: split, person, walk."""
+        """Write an image (4, height, width) to ``place``: split, person, walk.
+
+        Raises:
+            UserError: there is one already.
+        """
         split, person, walk = place
         group = self._file(split).require_group(person)
+        if walk in group:
+            raise UserError(f"two images of person {person} have the name {walk}; rename a file")
         chunks = pixels.shape  # an image is read as a whole
         data = group.create_dataset(
             walk, data=pixels, chunks=chunks, compression="gzip", compression_opts=1, shuffle=True

@@ -178,6 +178,17 @@ def test_files_of_one_name(tmp_path):
     assert [one.walk for one in find(tmp_path)] == ["a.npz", "a.txt", "b"]
 
 
+def test_windows_and_files_of_one_name(tmp_path, capsys):
+    for name in ("1", "1-0"):
+        (tmp_path / f"{name}.txt").write_text(GOOD)
+    words = ["--out", tmp_path / "a.h5", "--jobs", 1, "--window", "1 events"]
+    assert _gait(capsys, tmp_path, *words)[0] == 0
+    (tmp_path / "1-0.txt").write_text(GOOD[:8])
+    status, _, told = _gait(capsys, tmp_path, *words)
+    assert status == 2
+    assert "two images of person 0 have the name 1-0; rename a file" in told
+
+
 def test_a_recording_shorter_than_a_window(tmp_path):
     path = tmp_path / "one.txt"
     path.write_text(GOOD)

@@ -113,6 +113,13 @@ def test_aedat3(tmp_path):
         read(_write(path, HEADER3 + content[:-1]))
 
 
+@pytest.mark.parametrize("size", [0, 7, 10])
+def test_an_aedat3_packet_that_is_none(tmp_path, size):
+    head = struct.pack("<hhiiiiii", 1, 1, size, 4, 0, 1, 1, 1)
+    with pytest.raises(Refused, match=f"event 0: 1 events of {size} bytes are no packet"):
+        read(_write(tmp_path / "one.aedat", HEADER3 + head + b"\0" * 20))
+
+
 @pytest.mark.parametrize("library", ["aedat", "dv_processing"])
 def test_aedat4(tmp_path, monkeypatch, library):
     pytest.importorskip(library)
