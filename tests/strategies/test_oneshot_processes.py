@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from torch import nn
 
 from nasbench import catalog
 from nasbench.nn.processes import place
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.strategies.oneshot.base import OneShotStrategy
-from nasbench.testing.supernets import PlainSupernets, RandomData, batch, digest, make
+from nasbench.testing.supernets import PlainSupernets, RandomData, Small, batch, digest, make
 
 SPACE = {"channels": 4, "cells": 1}
 FEW = {"candidates": 4, "calibration": 1}
 OPTIONS = {
+    "hessian": {"hessian": True},
     "pc-darts": {"warmup": 0.0},
     "p-darts": {"warmup": 0.0, "skip_dropout": 0.0},
     "darts-pt": {"tune_steps": 1},
@@ -31,7 +33,16 @@ OPTIONS = {
 
 def names():
     kinds = {name: catalog.resolve("strategy", name) for name in catalog.STRATEGIES}
-    return [name for name, kind in kinds.items() if issubclass(kind, OneShotStrategy)]
+    found = [name for name, kind in kinds.items() if issubclass(kind, OneShotStrategy)]
+    return [*found, "hessian"]  # the last is darts with eigenvalues
+
+
+class OneNorm(Small):
+    """A small space with one BN: each measured eigenvalue takes it many times."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.stem = nn.Sequential(self.stem, nn.BatchNorm2d(8))
 
 
 @dataclass(frozen=True)
@@ -66,13 +77,20 @@ def share(number):
 def searched(name):
     """Return a strategy after a few steps, and what it selects."""
     supernets = Synchronized(catalog.resolve("space", "nas-bench-201"), SPACE)
-    kind = catalog.resolve("strategy", name)
+    if name == "hessian":
+        supernets = Synchronized(OneNorm, {})
+    kind = catalog.resolve("strategy", "darts" if name == "hessian" else name)
     strategy = make(kind, supernets, OPTIONS.get(name, {}), epochs=3).double()
     torch.manual_seed(1)
     for number in range(3):
         strategy.begin_epoch(number, 3)
         strategy.step(share(2 * number), share(2 * number + 1))
     return strategy, strategy.select(Halves())
+
+
+def eigenvalues(strategy):
+    watch = getattr(strategy, "early_stop", None)
+    return [] if watch is None else watch.eigenvalues
 
 
 def _in_one_of_two(rank, folder):
@@ -85,6 +103,7 @@ def _in_one_of_two(rank, folder):
             "digest": digest(strategy),
             "arch": dict(arch),
             "alphas": getattr(strategy.relaxed, "arch_parameters", []),
+            "eigenvalues": eigenvalues(strategy),
         }
         torch.save(found, f"{folder}/{name}-{rank}.pt")
     dist.destroy_process_group()
@@ -106,6 +125,8 @@ def test_two_processes_agree_with_each_other_and_with_one(name, together):
     assert one["arch"] == other["arch"]
     strategy, arch = searched(name)
     assert dict(arch) == one["arch"]
+    assert eigenvalues(strategy) == pytest.approx(one["eigenvalues"], rel=1e-3)
+    assert len(one["eigenvalues"]) == (3 if name == "hessian" else 0)
     alphas = getattr(strategy.relaxed, "arch_parameters", [])
     for ours, theirs in zip(alphas, one["alphas"], strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-9)

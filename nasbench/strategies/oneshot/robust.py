@@ -20,7 +20,7 @@ from nasbench.strategies.oneshot.hessian import difference_product, largest_eige
 from nasbench.strategies.oneshot.judged import judged
 from nasbench.supernet.mixture import Mixture
 from nasbench.supernet.relaxed import held
-from nasbench.training.distributed import agree
+from nasbench.training.distributed import agree, average
 from nasbench.training.objective import Objective
 
 WINDOW = 5  # epochs: of the mean, and between the two that are compared
@@ -83,12 +83,18 @@ class EarlyStop(nn.Module):
                 torch._foreach_copy_(list[Tensor](mixture.arch_parameters), self._alphas[0])
 
     def measure(self, mixture: Mixture) -> float:
-        """Return the largest eigenvalue on the batch that was kept; the first process's counts."""
+        """Return the largest eigenvalue on the batch that was kept, that of all processes."""
         alphas = mixture.arch_parameters
         assert self._batch is not None
         device = alphas[0].device
         images, labels = (tensor.to(device) for tensor in self._batch)
-        product = difference_product(lambda: self._objective(mixture, images, labels)[0], alphas)
+        own = difference_product(lambda: self._objective(mixture, images, labels)[0], alphas)
+
+        def product(vector: Tensor) -> Tensor:
+            found = own(vector)
+            average([found])  # or one process would take more products than another, and wait
+            return found
+
         size = sum(a.numel() for a in alphas)
         draw = self._stream("hessian", len(self.eigenvalues)).standard_normal(size)
         with judged(mixture), held(mixture.weight_parameters):
