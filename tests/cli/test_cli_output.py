@@ -61,7 +61,8 @@ def test_a_search_in_words(run, runs, tiny):
     arch = json.loads((info["folder"] / "checkpoint.json").read_text())["arch"]
     for label in ("first", "second"):
         assert f"{label}: {arch[label]}" in answer.out
-    lines = answer.out.splitlines()
+    # After one epoch the watch for collapse may or may not warn.
+    lines = [line for line in answer.out.splitlines() if not line.startswith("warning:")]
     assert lines[-3:] == [
         f"checkpoint: {path}/checkpoint.json",
         f"drawing:    {path}/architecture.svg",
