@@ -52,9 +52,12 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, dilation: int) -> T
 
 def _in_two(grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """Return the gradient of a kernel 5 wide from its left and its right three columns."""
-    padding, part = (weight.shape[2] // 2, 0), weight[:, :, :, :WIDE]
-    left = _torchs(grad, F.pad(x, (2, 0)), part, padding, 1)
-    right = _torchs(grad, F.pad(x, (0, 2)), part, padding, 1)
+    rows, part = weight.shape[2] // 2, weight[:, :, :, :WIDE]
+    padding, around = (rows, 0), (0, 0)
+    if x.shape[2] < weight.shape[2]:  # slow in oneDNN unless the padding is written out
+        padding, around = (0, 0), (rows, rows)
+    left = _torchs(grad, F.pad(x, (2, 0, *around)), part, padding, 1)
+    right = _torchs(grad, F.pad(x, (0, 2, *around)), part, padding, 1)
     return torch.cat([left, right[:, :, :, 1:]], dim=3)  # both have the middle column
 
 

@@ -13,6 +13,7 @@ handled together, since each call costs more than its arithmetic.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -127,10 +128,15 @@ def products(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
 
 def sums(pixels: Sequence[Tensor]) -> Tensor:
     """Return the sums over the pixels ``(n, C)``, ``(M, C)``; faster than ``sum(0)``."""
-    ones = pixels[0].new_ones(len(pixels[0]))
+    ones = _ones(len(pixels[0]), pixels[0].dtype)
     if all(one is pixels[0] for one in pixels):
         return torch.mv(pixels[0].t(), ones).expand(len(pixels), -1)
     return torch.stack([torch.mv(one.t(), ones) for one in pixels])
+
+
+@functools.lru_cache(maxsize=16)
+def _ones(n: int, dtype: torch.dtype) -> Tensor:
+    return torch.ones(n, dtype=dtype)
 
 
 def move(norms: Sequence[nn.BatchNorm2d], means: Tensor, variances: Tensor) -> None:
