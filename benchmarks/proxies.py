@@ -89,12 +89,12 @@ def begin(seed: int, task: Task) -> None:
     ready["scorer"] = Scorer(problem, lambda: task.train, seed, torch.device("cpu"))
 
 
-def measure(text: str) -> Row:
-    """Return every proxy's score of one cell, and the seconds that it took."""
-    scorer = ready["scorer"]
+def measure(known: Row) -> Row:
+    """Return every proxy's score of one cell, and the seconds that it took; some are ``known``."""
+    text, scorer = known["arch"], ready["scorer"]
     network, batch = scorer.network(ready["domains"].arch(parse(text))), scorer.batch
-    scores, seconds = {}, {}
-    for name in PROXIES:
+    scores, seconds = dict(known["scores"]), dict(known["seconds"])
+    for name in PROXIES.keys() - scores.keys():
         since = time.perf_counter()
         scores[name] = proxy(name)(network, *batch)
         seconds[name] = time.perf_counter() - since
@@ -104,7 +104,9 @@ def measure(text: str) -> Row:
 def measured(texts: list[str], seed: int, data_dir: Path | None) -> list[Row]:
     """Return the rows of all cells; those of a stopped run are taken over."""
     rows = dict(taken_over(seed))
-    todo = [text for text in texts if text not in rows]
+    blank: Row = {"scores": {}, "seconds": {}}
+    known = [rows.get(text, blank | {"arch": text}) for text in texts]
+    todo = [row for row in known if row["scores"].keys() != PROXIES.keys()]
     if not todo:
         return [rows[text] for text in texts]
     initargs = (seed, small_task(seed, data_dir))
@@ -124,24 +126,40 @@ def measured(texts: list[str], seed: int, data_dir: Path | None) -> list[Row]:
 
 
 def taken_over(seed: int) -> Iterator[tuple[str, Row]]:
-    """Yield the rows of a stopped run with the same seed and the same proxies.
+    """Yield the rows of stopped runs with the same seed.
 
-    A file of another run is begun anew.
+    A score is taken over where its proxy's code is the same; a file of another seed is begun anew.
     """
-    folder = Path(nasbench.proxies.__file__).parent
-    code = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
-    head = json.dumps({"seed": seed, "code": hashlib.sha256(code).hexdigest()})
+    head = {"seed": seed, "code": {name: code_of(name) for name in PROXIES}}
     lines = PARTIAL.read_text(encoding="utf-8").splitlines() if PARTIAL.exists() else []
-    if lines[:1] != [head]:
-        PARTIAL.parent.mkdir(parents=True, exist_ok=True)
-        PARTIAL.write_text(head + "\n", encoding="utf-8")
-        return
-    for line in lines[1:]:
+    before = json.loads(lines[0]) if lines else {}
+    same = {name for name in PROXIES if before.get("code", {}).get(name) == head["code"][name]}
+    rows = list(read(lines[1:])) if before.get("seed") == seed else []
+    for row in rows:
+        for figures in (row["scores"], row["seconds"]):
+            for name in figures.keys() - same:
+                del figures[name]
+    PARTIAL.parent.mkdir(parents=True, exist_ok=True)
+    PARTIAL.write_text("".join(json.dumps(row) + "\n" for row in [head, *rows]), encoding="utf-8")
+    for row in rows:
+        yield row["arch"], row
+
+
+def code_of(name: str) -> str:
+    """Return a digest of a proxy's code and of what the proxies share."""
+    folder = Path(nasbench.proxies.__file__).parent
+    return hashlib.sha256(
+        b"".join((folder / f"{n}.py").read_bytes() for n in ("base", name))
+    ).hexdigest()
+
+
+def read(lines: list[str]) -> Iterator[Row]:
+    """Yield the rows; of several of one cell the last one counts."""
+    for line in lines:
         try:
-            row = json.loads(line)
+            yield json.loads(line)
         except ValueError:  # the last line of a run that was killed
             continue
-        yield row["arch"], row
 
 
 def figures(ours: np.ndarray, theirs: np.ndarray | None, accuracies: np.ndarray) -> Row:
