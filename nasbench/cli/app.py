@@ -20,6 +20,7 @@ from nasbench.cli import (
     retrain,
     search,
     show,
+    study,
     trust,
 )
 from nasbench.errors import UserError
@@ -61,6 +62,7 @@ def _register(name: str, command: Callable[..., Any], example: str) -> None:
 _register("search", search.command(), "nasbench search darts --task mnist --seed 1")
 _register("hpo", hpo.command(), "nasbench hpo small-cnn --task mnist --tuner tpe --trials 20")
 _register("retrain", retrain.command(), "nasbench retrain results/runs/RUN/checkpoint.json")
+_register("study", study.command, "nasbench study studies/mnist-optim.yaml --scale 0.05")
 _register("leaderboard", leaderboard.command, "nasbench leaderboard --task digits --format md")
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,7 @@ def command(
     from nasbench.report.leaderboard import build
     from nasbench.report.render import FORMATS, print_table, render
     from nasbench.report.unfinished import unfinished
+    from nasbench.store import studies
     from nasbench.store.records import read_records
 
     if task is not None:
@@ -40,6 +42,8 @@ def command(
         raise unknown("--format", format, FORMATS)
     records, problems = read_records(results)
     board = build(records, unfinished(results), task)
+    if known := studies.note(results):
+        board = replace(board, notes=(known, *board.notes))
     for problem in problems:
         typer.echo(problem, err=True)
     if not board.rows and not board.unfinished:

@@ -83,16 +83,19 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> HpoConfig:
     }
     recipe: Any = catalog.entry_point("recipes")[asked.preset](asked.task)
     config = HpoConfig.from_layers(recipe, hpo_defaults(asked.preset, asked.task), given, options)
-    space = (
-        SearchSpace.read(config.search_space)
-        if config.search_space is not None
-        else SearchSpace.of(DEFAULT_SPACE)
-    )
+    space = _space(config)
     hyperparameters.check(space.content, model.space)
     if config.refine is not None:
         share(config.refine)
     complete = {**model.arguments, **config.space_arguments, **network}
     return replace(config, space_content=dict(space.content), space_arguments=complete)
+
+
+def _space(config: HpoConfig) -> SearchSpace:
+    """Return the search space: of its file, or as it stands among the options, or the default."""
+    if config.search_space is not None:
+        return SearchSpace.read(config.search_space)
+    return SearchSpace.of(config.space_content or DEFAULT_SPACE)
 
 
 def run_hpo(

@@ -44,7 +44,7 @@ class Row:
 
     Attributes:
         task: the task's name.
-        kind: what was searched: ``"nas"`` or ``"hpo"``.
+        kind: what was searched: ``"nas"``, ``"hpo"`` or, where nothing was, ``"plain"``.
         method: the strategy, tuner or baseline.
         space: the search space, or the baseline that was tuned.
         search_config: what shaped the search.

@@ -59,7 +59,7 @@ def notes(task: str, rows: Sequence[Row]) -> list[str]:
 def _missing(task: str, rows: Sequence[Row]) -> list[str]:
     """Return how to make the random rows that are not there, one line per kind."""
     found = []
-    for kind in sorted({row.kind for row in rows}, reverse=True):
+    for kind in sorted({row.kind for row in rows} - {"plain"}, reverse=True):
         of_kind = [row for row in rows if row.kind == kind]
         if any(row.method == RANDOM for row in of_kind):
             continue

@@ -33,7 +33,8 @@ class Checkpoint:
         cost: ``device_seconds`` and ``evaluations`` of the search.
         watch: what a one-shot search saw of a collapse, its ``verdict`` in words; see
             :mod:`nasbench.strategies.oneshot.collapse`.
-        kind: ``nas`` where the architecture was searched, ``hpo`` where the training was tuned.
+        kind: ``nas`` where the architecture was searched, ``hpo`` where the training was tuned,
+            ``plain`` where somebody chose both.
         training: options of the tuned training; a retraining takes them over.
         hyperparameters: those of them, and of the network's arguments, that were tuned.
         curve: ``[device-seconds, best validation accuracy so far]`` wherever the best grew.

@@ -12,8 +12,8 @@ from typing import Any
 from nasbench.store.atomic import write_json
 
 FORMAT = "nasbench-record/1"
-KINDS = ("nas", "hpo")
-"""What was searched: an architecture, or the hyperparameters of a given network."""
+KINDS = ("nas", "hpo", "plain")
+"""What was searched: an architecture, the hyperparameters of a given network, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Record:
         test_examples: size of the test set.
         search_provenance: of the search: version, commit, command, hardware, times.
         provenance: of the retraining: version, commit, command, hardware, libraries, times.
-        kind: ``"nas"`` or ``"hpo"``, from :data:`KINDS`.
+        kind: ``"nas"``, ``"hpo"`` or ``"plain"``, from :data:`KINDS`.
         curve: the search's course: ascending pairs of device-seconds spent so far and the best
             validation accuracy so far, in [0, 1]; empty where it is not known.
     """

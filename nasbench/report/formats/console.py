@@ -40,9 +40,9 @@ def print_table(board: Leaderboard, console: Console) -> None:
         rows = board.of(task)
         console.print(_fitting(task, rows, console.width))
         if course := standings(rows):
-            console.print(_listed(course))
+            console.print(listed(course))
     if runs := unfinished(board):
-        console.print(_listed(runs))
+        console.print(listed(runs))
     for note in board.notes:
         console.print(Text(f"note: {note}"), style="yellow")
 
@@ -98,7 +98,8 @@ def _wished(column: Column, rows: Sequence[Row]) -> int:
     return max(map(cell_len, [column.heading, *map(column.text, rows)]))
 
 
-def _listed(listing: Listing) -> Table:
+def listed(listing: Listing) -> Table:
+    """Return a smaller table."""
     drawn = Table(title=Text(listing.title), title_justify="left")
     for heading, numeric in zip(listing.headings, listing.numeric, strict=True):
         drawn.add_column(heading, justify="right" if numeric else "left", overflow="fold")

@@ -14,7 +14,7 @@ def markdown(board: Leaderboard) -> str:
     for task in board.tasks:
         rows = [[column.text(row) for column in COLUMNS] for row in board.of(task)]
         headings = [column.heading for column in COLUMNS]
-        blocks += [f"## {_escape(task)}", _table(headings, rows, [c.numeric for c in COLUMNS])]
+        blocks += [f"## {_escape(task)}", table(headings, rows, [c.numeric for c in COLUMNS])]
         if course := standings(board.of(task)):
             blocks += _listed(course, "###")
     if runs := unfinished(board):
@@ -25,10 +25,11 @@ def markdown(board: Leaderboard) -> str:
 
 
 def _listed(listing: Listing, level: str) -> list[str]:
-    return [f"{level} {listing.title}", _table(listing.headings, listing.lines, listing.numeric)]
+    return [f"{level} {listing.title}", table(listing.headings, listing.lines, listing.numeric)]
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:
+    """Return a table; numbers stand on the right."""
     rules = ["---:" if right else "---" for right in numeric]
     lines = [_line(headings), _line(rules, raw=True), *(_line(row) for row in rows)]
     return "\n".join(lines)

@@ -1,0 +1,127 @@
+"""``nasbench study``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nasbench.cli import running
+from nasbench.config import TrialsConfig
+from nasbench.errors import UserError
+
+if TYPE_CHECKING:
+    from nasbench.study.drive import Progress
+    from nasbench.study.plan import Plan
+
+File = Annotated[
+    Path | None, typer.Argument(help="The study's YAML file; `new` writes an example.")
+]
+Target = Annotated[Path | None, typer.Argument(help="With `new`: the file to write.")]
+ScaleOption = Annotated[
+    float, typer.Option("--scale", help="Share of epochs, images and trials, up to 1.")
+]
+Out = Annotated[Path, typer.Option("--out", help="Where results go, in studies/NAME.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data lies.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Dry = Annotated[bool, typer.Option("--dry-run", help="Tell what there is to do, and no more.")]
+Engine = Annotated[str | None, typer.Option("--engine", help="Where runs go: local or ray.")]
+Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Runs at once.")]
+Gpus = Annotated[float, typer.Option("--gpus-per-trial", min=0.0, help="GPUs of a run.")]
+Address = Annotated[str | None, typer.Option("--address", help="The Ray cluster.")]
+
+
+def command(
+    file: File = None,
+    target: Target = None,
+    scale: ScaleOption = 1.0,
+    out: Out = Path("results"),
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    dry_run: Dry = False,
+    engine: Engine = None,
+    concurrency: Concurrency = 1,
+    gpus_per_trial: Gpus = 0.0,
+    address: Address = None,
+) -> None:
+    """Run what is missing of a study: many runs from one file, one table in the end."""
+    if file is None:
+        raise UserError("which FILE? nasbench study new writes one")
+    if str(file) == "new":
+        _write_example(target or Path("study.yaml"))
+        return
+    if target is not None:
+        raise UserError(f"{target}: only `new` takes a second file")
+    where = TrialsConfig(
+        engine=engine, concurrency=concurrency, gpus_per_trial=gpus_per_trial, address=address
+    )
+    if gpus_per_trial and engine is None:
+        raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
+    _run(file, scale, {"data_dir": data_dir, "device": device}, out, where, dry_run)
+
+
+def _write_example(path: Path) -> None:
+    from nasbench.store.atomic import write_text
+    from nasbench.study.example import EXAMPLE
+
+    if path.exists():
+        raise UserError(f"{path} is there already; name another file")
+    write_text(path, EXAMPLE)
+    typer.echo(f"written: {path}\nnext:    nasbench study {shlex.quote(str(path))} --dry-run")
+
+
+def _run(
+    file: Path,
+    scale: float,
+    given: dict[str, object],
+    out: Path,
+    where: TrialsConfig,
+    dry_run: bool,
+) -> None:
+    from nasbench.cli import progress as telling
+    from nasbench.study import cost, drive, report
+    from nasbench.study.opening import open_plan
+    from nasbench.training.stopping import Stopped, StopSignal
+
+    plan, folder = open_plan(file, scale, given, out)
+    done = drive.found_before(plan, folder)
+    for line in cost.lines(plan, done):
+        typer.echo(line)
+    if dry_run:
+        return
+    stop, again = StopSignal(), _again(file, scale, out)
+    try:
+        with telling.telling(quiet=False) as observer:
+            drive.run(plan, done, where, observer, stop, _say)
+    except Stopped as stopped:
+        typer.echo(f"{stopped}; continue with: {again}", err=True)
+        raise typer.Exit(128 + stopped.signal) from stopped
+    _tell(plan, done, report.write(plan, done, folder, again))
+
+
+def _again(file: Path, scale: float, out: Path) -> str:
+    scaled = "" if scale == 1 else f" --scale {scale:g}"
+    return f"nasbench study {shlex.quote(str(file))}{scaled}{running.out_flag(out)}"
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _tell(plan: Plan, done: Progress, written: list[Path]) -> None:
+    """Print the table and where it is."""
+    from rich.console import Console
+
+    from nasbench.report.formats.console import listed
+    from nasbench.study.report import figures, listing
+
+    if plan.scale.words:
+        typer.echo(f"\n{plan.scale.words}")
+    Console().print(listed(listing(figures(plan, done, written[0].parent))))
+    for path in written:
+        typer.echo(f"written: {path}")
+    if done.failed:
+        names = ", ".join(str(step) for step in done.failed)
+        raise UserError(f"without a result: {names}")

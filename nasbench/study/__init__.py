@@ -1,0 +1,1 @@
+"""Studies: several runs on one task, from one file to one table."""

@@ -1,0 +1,154 @@
+"""Runs what is missing of a study, several runs at once where that is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nasbench.config import TrialsConfig
+from nasbench.engine.trials import options_of
+from nasbench.errors import UserError
+from nasbench.executors import open_executor
+from nasbench.executors.base import Executor, Finished, Job
+from nasbench.executors.inline import InlineExecutor
+from nasbench.study import plan as plans
+from nasbench.study import work
+from nasbench.study.plan import Plan, Step
+from nasbench.training.loop import Observer
+from nasbench.training.stopping import Stopped, StopSignal
+
+
+@dataclass
+class Progress:
+    """How far a study has come.
+
+    Attributes:
+        done: the run folder of each step that ended well.
+        failed: why each other step that ended did not.
+    """
+
+    done: dict[Step, Path] = field(default_factory=dict)
+    failed: dict[Step, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Return how many steps have ended."""
+        return len(self.done) + len(self.failed)
+
+
+def found_before(plan: Plan, out: Path) -> Progress:
+    """Return what earlier runs below ``out`` have done of a study.
+
+    Raises:
+        UserError: an entry does not fit, or two are the same.
+    """
+    progress, known, ready = Progress(), plans.known(out), []
+    for step in plan.steps:
+        source = plan.source(step)
+        if source is not None and source not in progress.done:
+            continue  # what it starts from is not known yet
+        one = plan.ready(step, progress.done[source] if source else None)
+        ready.append((step, one))
+        before = known.get(one.key)
+        if before is not None and before.status == "done":
+            progress.done[step] = before.path
+    plans.same_twice(ready)
+    return progress
+
+
+def run(
+    plan: Plan,
+    progress: Progress,
+    where: TrialsConfig,
+    observer: Observer,
+    stop: StopSignal,
+    say: Callable[[str], None],
+) -> Progress:
+    """Run every step that is not done; return ``progress``, which has grown.
+
+    A step that fails harms none but those that use what it finds.
+
+    Args:
+        plan: the study.
+        progress: what is done already.
+        where: engine and concurrency.
+        observer: is told of each run, where they run one after the other.
+        stop: set by Ctrl-C and SIGTERM.
+        say: is called with a line for each step that begins or ends.
+
+    Raises:
+        Stopped: a signal asked to stop; what was running can be continued.
+    """
+    with stop.listening(), _executor(where, observer, stop) as executor:
+        driving = _Driving(plan, progress, executor, say)
+        while len(progress) < len(plan.steps):
+            driving.begin()
+            if not driving.running:
+                continue
+            finished = executor.next(lambda: stop.requested)
+            if finished is None:
+                raise Stopped(f"after {len(progress)} of {len(plan.steps)} runs", stop.number)
+            driving.end(finished)
+    return progress
+
+
+def _executor(where: TrialsConfig, observer: Observer, stop: StopSignal) -> Executor:
+    if where.engine is None and where.concurrency == 1:
+        return InlineExecutor(work.work(observer, stop), lambda number, value: True)
+    return open_executor(
+        where.engine or "local",
+        f"{work.__name__}:{work.setup.__name__}",
+        None,
+        lambda number, value: True,
+        options_of(where),
+    )
+
+
+class _Driving:
+    """Hands steps to an executor as soon as what they use is there."""
+
+    def __init__(
+        self, plan: Plan, progress: Progress, executor: Executor, say: Callable[[str], None]
+    ) -> None:
+        self.plan, self.progress, self.executor, self.say = plan, progress, executor, say
+        self.steps = plan.steps
+        self.running: dict[int, Step] = {}
+
+    def begin(self) -> None:
+        """Begin what can be begun, up to the executor's slots."""
+        for number, step in enumerate(self.steps):
+            if self._ended(step) or number in self.running:
+                continue
+            source = self.plan.source(step)
+            if source in self.progress.failed:
+                self._fail(step, f"{source} failed")
+            elif len(self.running) < self.executor.slots and self._there(source):
+                self._submit(number, step, source)
+
+    def _submit(self, number: int, step: Step, source: Step | None) -> None:
+        try:
+            ready = self.plan.ready(step, self.progress.done[source] if source else None)
+        except UserError as error:
+            self._fail(step, str(error))
+            return
+        self.say(f"[{len(self.progress) + 1}/{len(self.steps)}] {step}: {step.entry.verb}")
+        self.executor.submit(Job(number, ready))
+        self.running[number] = step
+
+    def end(self, finished: Finished) -> None:
+        """Take note of a run that ended."""
+        step = self.running.pop(finished.number)
+        if finished.error is not None:
+            self._fail(step, finished.error.removeprefix("UserError: "))
+            return
+        self.progress.done[step] = finished.value
+
+    def _fail(self, step: Step, reason: str) -> None:
+        self.progress.failed[step] = reason
+        self.say(f"{step} failed: {reason}")
+
+    def _ended(self, step: Step) -> bool:
+        return step in self.progress.done or step in self.progress.failed
+
+    def _there(self, source: Step | None) -> bool:
+        return source is None or source in self.progress.done

@@ -1,0 +1,115 @@
+"""What a study's file holds, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nasbench import catalog
+from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
+from nasbench.errors import UserError, unknown
+
+#: What an entry may do, and the options that it may set.
+VERBS: dict[str, type[TrainingConfig]] = {
+    "search": SearchConfig,
+    "hpo": HpoConfig,
+    "retrain": RetrainConfig,
+    "train": RetrainConfig,
+}
+NOT_OPTIONS = ("seed", "out", "device", "task", "strategy", "model")  # the study says these
+
+
+@dataclass(frozen=True, eq=False)  # an entry is itself, and can be a key
+class Entry:
+    """One line of a study: a run for every seed.
+
+    Attributes:
+        name: of the entry.
+        verb: of :data:`VERBS`.
+        target: the strategy (``search``), the network (``hpo``, ``train``), or what is rebuilt
+            (``retrain``): an entry or the path of a checkpoint. ``hpo`` takes an entry, too.
+        options: by name, as on the command line.
+        arguments: what ``-o`` gives.
+        reported: a figure from elsewhere in percent, to stand beside ours.
+        note: a few words for the table.
+    """
+
+    name: str
+    verb: str
+    target: str
+    options: Mapping[str, Any]
+    arguments: Mapping[str, Any]
+    reported: float | None = None
+    note: str = ""
+
+    @classmethod
+    def read(cls, name: str, content: Any) -> Entry:
+        """Return the entry of that name.
+
+        Raises:
+            UserError: it does nothing, two things, or has an option that nobody knows.
+        """
+        if not isinstance(content, dict):
+            raise UserError(f"entry {name!r}: expected 'option: value' lines")
+        left = {str(key).replace("-", "_"): value for key, value in content.items()}
+        verbs = [verb for verb in VERBS if verb in left]
+        if len(verbs) != 1:
+            found = ", ".join(verbs) or "none"
+            raise UserError(f"entry {name!r}: needs one of {', '.join(VERBS)}; it has {found}")
+        (verb,) = verbs
+        target, arguments = str(left.pop(verb)), left.pop("options", {})
+        reported, note = left.pop("reported", None), str(left.pop("note", ""))
+        if not isinstance(arguments, dict):
+            raise UserError(f"entry {name!r}: 'options' must hold 'key: value' lines")
+        if reported is not None and not isinstance(reported, int | float):
+            raise UserError(f"entry {name!r}: reported {reported!r}: must be a number, percent")
+        for option in NOT_OPTIONS:
+            if option in left:
+                raise UserError(f"entry {name!r}: {option}: is the study's, not an entry's")
+        return cls(name, verb, target, _inline(name, left), arguments, reported, note)
+
+    def over(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options, over those of the ``defaults`` that the verb knows."""
+        known = VERBS[self.verb].__dataclass_fields__
+        return {**{k: v for k, v in defaults.items() if k in known}, **self.options}
+
+    def source(self, entries: Mapping[str, Entry]) -> Entry | None:
+        """Return the entry whose finding this one uses, if there is one."""
+        return entries.get(self.target) if self.verb in ("hpo", "retrain") else None
+
+    def check(self, entries: Mapping[str, Entry]) -> None:
+        """Raise where a name or an option is unknown.
+
+        Raises:
+            UserError: the entry's name stands before it.
+        """
+        try:
+            VERBS[self.verb].from_layers(self.options)
+            if self.verb == "search":
+                catalog.check("strategy", self.target)
+            elif self.verb == "train" or (self.verb == "hpo" and self.target not in entries):
+                _check_network(self.target)
+            elif self.target not in entries and not self.target.endswith(".json"):
+                raise unknown("entry", self.target, [*entries, "path/to/checkpoint.json"])
+        except UserError as error:
+            raise UserError(f"entry {self.name!r}: {error}") from error
+        source = self.source(entries)
+        if source is not None and source.verb in ("retrain", "train"):
+            raise UserError(
+                f"entry {self.name!r}: {self.target!r} is a {source.verb}, which finds nothing "
+                f"to {self.verb}: allowed: an entry that searches or tunes"
+            )
+
+
+def _check_network(name: str) -> None:
+    if not name.endswith(".json"):
+        catalog.check("space", name)
+
+
+def _inline(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Let a search space stand in the study itself."""
+    space = options.get("search_space")
+    if isinstance(space, dict):
+        return {**options, "search_space": None, "space_content": space}
+    return options

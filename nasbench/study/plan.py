@@ -1,0 +1,206 @@
+"""From a study's entries to runs that are ready to begin, and those that are done already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nasbench import catalog
+from nasbench.config import (
+    WHERE_TRIALS_RUN,
+    HpoConfig,
+    RetrainConfig,
+    SearchConfig,
+    TrainingConfig,
+)
+from nasbench.engine import hpo, search
+from nasbench.errors import UserError
+from nasbench.store.checkpoint import Checkpoint
+from nasbench.store.runs import RunFolder, all_runs
+from nasbench.strategies.sampled.base import SampledStrategy
+from nasbench.study.entry import Entry
+from nasbench.study.file import Study
+from nasbench.study.scale import Scale
+from nasbench.tasks.base import Task
+
+CONFIGS: dict[str, type[TrainingConfig]] = {
+    "search": SearchConfig,
+    "hpo": HpoConfig,
+    "retrain": RetrainConfig,
+}
+# What does not tell two runs apart: where they lie and where they run.
+NOT_COMPARED = ("out", "data_dir", "device", "port", "search_space", "concurrency", "auto_batch")
+
+
+@dataclass(frozen=True)
+class Step:
+    """An entry with one seed: one run."""
+
+    entry: Entry
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.entry.name}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A run that can begin.
+
+    Attributes:
+        verb: ``search``, ``hpo`` or ``retrain``.
+        config: its options.
+        checkpoint: what is rebuilt, where something is.
+    """
+
+    verb: str
+    config: TrainingConfig
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def key(self) -> str:
+        """A digest of everything that shapes the result."""
+        return key(self.verb, self.config.to_json(), self.checkpoint)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the steps of a study become runs.
+
+    Attributes:
+        study: what is run.
+        task: its data.
+        scale: how much of it.
+        given: options of the command line that all runs take: ``out``, ``data_dir``, ``device``.
+    """
+
+    study: Study
+    task: Task
+    scale: Scale
+    given: Mapping[str, Any]
+
+    @property
+    def steps(self) -> list[Step]:
+        """All runs, those that others use first."""
+        entries = self.study.entries.values()
+        return [Step(entry, seed) for seed in self.study.seeds for entry in entries]
+
+    def source(self, step: Step) -> Step | None:
+        """Return the step that must end before ``step`` can begin."""
+        source = step.entry.source(self.study.entries)
+        return None if source is None else Step(source, step.seed)
+
+    def ready(self, step: Step, found: Path | None) -> Ready:
+        """Return the run of a step.
+
+        Args:
+            step: the step.
+            found: the run folder of its source, where it has one.
+
+        Raises:
+            UserError: an option does not fit; the entry is named.
+        """
+        try:
+            return self._ready(step, found)
+        except UserError as error:
+            raise UserError(f"entry {step.entry.name!r}: {error}") from error
+
+    def _ready(self, step: Step, found: Path | None) -> Ready:
+        entry, target = step.entry, step.entry.target
+        given = {
+            **entry.over(self.study.defaults),
+            **self.given,
+            "task": self.study.task,
+            "seed": step.seed,
+        }
+        config: TrainingConfig
+        checkpoint = None
+        if entry.verb == "search":
+            given["strategy"] = target
+            config = search.configure(self._with_budget(given, target), dict(entry.arguments))
+        elif entry.verb == "hpo":
+            given["model"] = str(found / "checkpoint.json") if found else target
+            given.setdefault("budget", self.study.budget or None)
+            config = hpo.configure(given, dict(entry.arguments))
+        else:
+            checkpoint = self._checkpoint(entry, step.seed, found)
+            # A checkpoint's own task is the study's; only another one is an option.
+            del given["task"]
+            configure = catalog.entry_point("configure")
+            config = configure(checkpoint, given, dict(entry.arguments))
+        verb = "retrain" if entry.verb == "train" else entry.verb
+        return Ready(verb, self.scale.apply(config, len(self.task.train)), checkpoint)
+
+    def _with_budget(self, given: dict[str, Any], strategy: str) -> dict[str, Any]:
+        """Add the study's budget where a strategy takes one."""
+        if self.study.budget and issubclass(search.load_strategy(strategy), SampledStrategy):
+            given.setdefault("budget", self.study.budget)
+        return given
+
+    def _checkpoint(self, entry: Entry, seed: int, found: Path | None) -> Checkpoint:
+        if entry.verb == "retrain":
+            return Checkpoint.read(found or Path(entry.target))
+        return Checkpoint(
+            space={"name": entry.target, "arguments": {}},
+            arch={},
+            data=asdict(self.task.spec),
+            strategy={"name": "by hand", "options": {}},
+            task=self.study.task,
+            seed=seed,
+            kind="plain",
+        )
+
+
+def key(verb: str, config: Mapping[str, Any], checkpoint: Checkpoint | None) -> str:
+    """Return a digest that agrees for two runs of the same result."""
+    shaped = {k: v for k, v in config.items() if k not in (*NOT_COMPARED, *WHERE_TRIALS_RUN)}
+    of = (
+        None if checkpoint is None else [checkpoint.run, checkpoint.space["name"], checkpoint.arch]
+    )
+    text = json.dumps([verb, shaped, of], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def known(out: Path) -> dict[str, RunFolder]:
+    """Return the runs below ``out`` by their keys; of several alike the one that came furthest."""
+    found: dict[str, RunFolder] = {}
+    for folder in all_runs(out):
+        digest = _key_of(folder)
+        if digest and (digest not in found or _worth(folder) >= _worth(found[digest])):
+            found[digest] = folder
+    return found
+
+
+def _key_of(folder: RunFolder) -> str | None:
+    """Return a run's key, or ``None`` for one that no study could have made."""
+    verb, config = folder.info.get("verb"), folder.info.get("config")
+    if verb not in CONFIGS or not isinstance(config, dict):
+        return None
+    try:
+        checkpoint = Checkpoint.read(folder.path) if verb == "retrain" else None
+        return key(verb, CONFIGS[verb].from_layers(config).to_json(), checkpoint)
+    except UserError:
+        return None
+
+
+def _worth(folder: RunFolder) -> int:
+    return ("failed", "running", "stopped", "done").index(folder.status)
+
+
+def same_twice(readies: Iterable[tuple[Step, Ready]]) -> None:
+    """Raise where two entries are one and the same run.
+
+    Raises:
+        UserError: they are named.
+    """
+    seen: dict[str, Step] = {}
+    for step, ready in readies:
+        other = seen.setdefault(ready.key, step)
+        if other is not step:
+            raise UserError(
+                f"the entries {other.entry.name!r} and {step.entry.name!r} are the same"
+            )

@@ -1,0 +1,72 @@
+"""``--scale``: the same study with less of everything, for a machine without a GPU."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from nasbench.budget import Budget
+from nasbench.config import HpoConfig, SearchConfig, TrainingConfig
+from nasbench.errors import UserError
+
+LEAST_IMAGES = 1_000  # with fewer, a batch of a large network's recipe may not be filled
+LEAST_TRIALS = 3
+
+Config = TypeVar("Config", bound=TrainingConfig)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """By how much epochs, training images and trials are multiplied, each of them.
+
+    Attributes:
+        factor: above 0, up to 1.
+
+    Raises:
+        UserError: it is out of range.
+    """
+
+    factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.factor <= 1:
+            raise UserError(f"--scale {self.factor:g}: must be above 0 and up to 1")
+
+    @property
+    def words(self) -> str:
+        """What every table says that was made this way; ``""`` at 1."""
+        if self.factor == 1:
+            return ""
+        return (
+            f"Made at scale {self.factor:g}: epochs, training images and trials are this share of "
+            f"the study's (at least 1 epoch, {LEAST_IMAGES:,} images, {LEAST_TRIALS} trials). "
+            "Nothing here may be compared with figures of whole runs."
+        )
+
+    def apply(self, config: Config, images: int) -> Config:
+        """Return the options of the smaller run.
+
+        Args:
+            config: of the whole one.
+            images: the task's training images.
+        """
+        if self.factor == 1:
+            return config
+        whole = config.limit_train or images
+        smaller = replace(
+            config,
+            epochs=math.ceil(config.epochs * self.factor),
+            limit_train=min(whole, max(LEAST_IMAGES, round(whole * self.factor))),
+        )
+        if isinstance(smaller, SearchConfig | HpoConfig) and smaller.budget is not None:
+            return replace(smaller, budget=self._budget(smaller.budget))
+        return smaller
+
+    def _budget(self, text: str) -> str:
+        budget = Budget.parse(text)
+        if budget.unit == "seconds":
+            return f"{budget.amount * self.factor:g}s"
+        least = LEAST_TRIALS if budget.unit == "trials" else 1
+        most = max(math.ceil(budget.amount * self.factor), min(least, int(budget.amount)))
+        return f"{most} {budget.unit}"

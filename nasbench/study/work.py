@@ -1,0 +1,63 @@
+"""One run of a study, in this process or in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nasbench import catalog
+from nasbench.engine.hpo import run_hpo
+from nasbench.engine.observers import Silent
+from nasbench.engine.search import run_search
+from nasbench.executors.base import Work
+from nasbench.store.runs import RunFolder
+from nasbench.study import plan
+from nasbench.study.plan import Ready
+from nasbench.training.loop import Observer
+from nasbench.training.stopping import StopSignal
+
+
+def setup(context: None) -> Work:
+    """Return what a worker process does with a run."""
+    return work(Silent(), StopSignal())
+
+
+def work(observer: Observer, stop: StopSignal) -> Work:
+    """Return what runs, or continues, what it is given, and returns its run folder.
+
+    Args:
+        observer: is told how it goes.
+        stop: set by Ctrl-C and SIGTERM.
+    """
+
+    def run(ready: Ready, report: Callable[[float], bool]) -> Path:
+        return perform(ready, observer, stop)
+
+    return run
+
+
+def perform(ready: Ready, observer: Observer, stop: StopSignal) -> Path:
+    """Run, or continue where the same run was stopped; return the run folder.
+
+    Raises:
+        Stopped: a signal asked to stop.
+        UserError: something that the user can mend.
+    """
+    config: Any = ready.config
+    before = plan.known(config.out).get(ready.key)
+    if before is not None and before.status == "done":
+        return before.path
+    resumed = before if before is not None and _can_continue(before) else None
+    if ready.verb == "search":
+        return run_search(config, observer, stop, resumed).folder.path
+    if ready.verb == "hpo":
+        return run_hpo(config, observer, stop, resumed).folder.path
+    retrain = catalog.entry_point("retrain")
+    done: Any = retrain(ready.checkpoint, config, observer, stop, resumed)
+    path: Path = done.folder.path
+    return path
+
+
+def _can_continue(folder: RunFolder) -> bool:
+    return folder.status in ("stopped", "failed")

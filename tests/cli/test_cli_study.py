@@ -1,0 +1,164 @@
+"""``nasbench study`` from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+STUDY = """\
+task: digits
+seeds: 2
+budget: 2
+defaults: {epochs: 1, batch_size: 20, limit_train: 200}
+entries:
+  tuned:
+    hpo: small-cnn
+    tuner: random
+    search_space: {lr: {_type: choice, _value: [0.01, 0.1]}}
+  tested: {retrain: tuned, reported: 98.5}
+  by hand: {train: small-cnn, lr: 0.05}
+"""
+FOLDER = Path("results/studies/mine")
+
+
+@pytest.fixture
+def study(place) -> Path:
+    path = Path("mine.yaml")
+    path.write_text(STUDY)
+    return path
+
+
+def runs() -> list[str]:
+    return sorted(path.name for path in (FOLDER / "runs").iterdir())
+
+
+def records() -> list[dict]:
+    return [json.loads(path.read_text()) for path in sorted(FOLDER.glob("records/*.json"))]
+
+
+def test_a_study_from_one_file_to_one_table(study, run):
+    first = run("study", "mine.yaml", "--device", "cpu")
+    assert first.status == 0, first.err
+    assert len(runs()) == 6
+    made = records()
+    assert sorted(r["method"] for r in made) == ["by hand", "by hand", "random", "random"]
+    assert [r["test_openings"] for r in made] == [1, 1, 1, 1]
+    page = (FOLDER / "README.md").read_text()
+    by_hand = [100 * r["test_accuracy"] for r in made if r["method"] == "by hand"]
+    assert f"| by hand | train small-cnn | {sum(by_hand) / 2:.2f} |" in page
+    assert "98.50" in page
+    assert "The test set was opened 4 times" in page
+    found = json.loads((FOLDER / "study.json").read_text())
+    assert found["entries"]["tuned"]["measured_on"] == "validation"
+    assert sorted(found["entries"]["by hand"]["accuracies"]) == pytest.approx(sorted(by_hand))
+
+    again = run("study", "mine.yaml", "--device", "cpu")
+    assert again.status == 0
+    assert len(runs()) == 6  # what is done is not done again
+    assert records() == made
+
+
+def test_each_seed_is_retrained_from_what_its_own_tuning_found(study, run):
+    assert run("study", "mine.yaml", "--device", "cpu").status == 0
+    of_tuned = [r for r in records() if r["kind"] == "hpo"]
+    assert sorted((r["search_seed"], r["retrain_seed"]) for r in of_tuned) == [(0, 0), (1, 1)]
+    assert all(f"-s{r['search_seed']}-" in r["search_run"] for r in of_tuned)
+
+
+def test_what_is_to_do_is_told_before(study, run):
+    answer = run("study", "mine.yaml", "--dry-run")
+    assert answer.status == 0
+    assert "mine: 6 runs, 0 of them done" in answer.out
+    # half of 200 images train, for two trials of one epoch
+    assert "tuned: hpo small-cnn: 0 of 2 done; to do: 2 x 2 trials, up to 200 passes" in answer.out
+    assert "by hand: train small-cnn: 0 of 2 done; to do: 2 x 200 passes" in answer.out
+    assert not FOLDER.exists()
+
+
+def test_a_study_at_a_scale_has_a_folder_of_its_own_and_says_so(place, run):
+    Path("s.yaml").write_text(
+        "task: digits\nentries: {a: {train: small-cnn, epochs: 10, batch_size: 100}}"
+    )
+    answer = run("study", "s.yaml", "--scale", "0.1", "--device", "cpu")
+    assert answer.status == 0, answer.err
+    folder = Path("results/studies/s@0.1")
+    assert "Made at scale 0.1" in answer.out
+    assert "Made at scale 0.1" in (folder / "README.md").read_text()
+    (record,) = [json.loads(path.read_text()) for path in folder.glob("records/*.json")]
+    assert record["retrain_config"]["epochs"] == 1
+    assert record["retrain_config"]["limit_train"] == 1_000
+    board = run("leaderboard", "--results", str(folder))
+    assert "Made at scale 0.1" in board.out
+
+
+def test_an_entry_that_fails_harms_only_those_that_use_it(place, run):
+    Path("f.yaml").write_text(
+        STUDY.replace("tested:", "too wide: {train: small-cnn, options: {width: 0}}\n  tested:")
+    )
+    answer = run("study", "f.yaml", "--device", "cpu")
+    assert answer.status == 2
+    assert "entry 'too wide'" in answer.err or "too wide, seed 0 failed" in answer.err
+    assert "width=0" in answer.err
+
+
+def test_several_at_once_give_the_same_results(study, run):
+    assert run("study", "mine.yaml", "--device", "cpu").status == 0
+    alone = {(r["method"], r["retrain_seed"]): r["test_accuracy"] for r in records()}
+    other = run("study", "mine.yaml", "--device", "cpu", "--concurrency", "2", "--out", "other")
+    assert other.status == 0, other.err
+    found = [json.loads(p.read_text()) for p in Path("other").glob("studies/mine/records/*.json")]
+    assert {(r["method"], r["retrain_seed"]): r["test_accuracy"] for r in found} == alone
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
+def test_a_killed_study_goes_on_where_it_was(study, run):
+    """After a kill nothing that is done is done again, and the results are the same."""
+    command = [sys.executable, "-m", "nasbench", "study", "mine.yaml", "--device", "cpu"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("[3/6]"):
+            process.send_signal(signal.SIGKILL)
+            break
+    process.stderr.close()
+    process.wait()
+    before = runs()
+    assert len(before) in (2, 3)
+    assert run("study", "mine.yaml", "--device", "cpu").status == 0
+    assert set(before) <= set(runs())
+    assert len(runs()) == 6
+    whole = run("study", "mine.yaml", "--device", "cpu", "--out", "other")
+    assert whole.status == 0
+    found = [json.loads(p.read_text()) for p in Path("other").glob("studies/mine/records/*.json")]
+    key = "test_accuracy"
+    assert sorted(r[key] for r in found) == sorted(r[key] for r in records())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "which FILE?"),
+        (("none.yaml",), "none.yaml: cannot be read"),
+        (("mine.yaml", "--scale", "2"), "--scale 2: must be above 0 and up to 1"),
+        (("mine.yaml", "x.yaml"), "only `new` takes a second file"),
+        (("new", "mine.yaml"), "mine.yaml is there already"),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(study, run, arguments, words):
+    answer = run("study", *arguments)
+    assert answer.status == 2
+    assert words in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+
+
+def test_new_writes_an_example_that_can_be_planned(place, run):
+    assert run("study", "new").status == 0
+    answer = run("study", "study.yaml", "--dry-run")
+    assert answer.status == 0, answer.err
+    assert "study: 27 runs" in answer.out

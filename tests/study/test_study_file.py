@@ -1,0 +1,87 @@
+"""A study's file: what it means, and what is refused in one line."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from nasbench.errors import UserError
+from nasbench.study.example import EXAMPLE
+from nasbench.study.file import Study
+
+TRAIN = {"train": "small-cnn"}
+
+
+def study(**content):
+    return Study.of({"task": "digits", "entries": {"a": TRAIN}, **content}, "mine")
+
+
+def test_the_example_is_a_study():
+    found = Study.of(yaml.safe_load(EXAMPLE), "study")
+    assert found.seeds == (0, 1, 2)
+    assert found.budget == "8"
+    names = list(found.entries)
+    assert names.index("tuned") < names.index("tuned, tested")
+    space = found.entries["tuned"].options["space_content"]
+    assert space["lr"] == {"_type": "loguniform", "_value": [0.001, 1.0]}
+    assert found.entries["by hand"].arguments == {"width": 32}
+
+
+def test_what_is_used_comes_first_whatever_the_order_in_the_file():
+    found = study(entries={"last": {"retrain": "first"}, "first": {"hpo": "small-cnn"}})
+    assert list(found.entries) == ["first", "last"]
+    assert found.entries["last"].source(found.entries) is found.entries["first"]
+
+
+def test_an_option_of_an_entry_wins_over_the_defaults():
+    found = study(
+        defaults={"epochs": 3, "patience": 2, "assessor": "medianstop"},
+        entries={"a": {"train": "small-cnn", "epochs": 5}, "b": {"hpo": "small-cnn"}},
+    )
+    assert found.entries["a"].over(found.defaults) == {"epochs": 5, "patience": 2}
+    assert found.entries["b"].over(found.defaults) == {"epochs": 3, "assessor": "medianstop"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"tasks": "digits"}, "unknown field 'tasks'"),
+        ({"task": "digit"}, "unknown task 'digit'"),
+        ({"task": ""}, "the field 'task' is missing"),
+        ({"entries": {}}, "the field 'entries' is missing"),
+        ({"entries": {"a": {}}}, "entry 'a': needs one of search, hpo, retrain, train"),
+        ({"entries": {"a": {"hpo": "vgg16", "train": "vgg16"}}}, "it has hpo, train"),
+        ({"entries": {"a": {"retrain": "b"}}}, "entry 'a': unknown entry 'b'"),
+        ({"entries": {"a": {"train": "smal-cnn"}}}, "entry 'a': unknown space 'smal-cnn'"),
+        ({"entries": {"a": {"search": "dartz"}}}, "entry 'a': unknown strategy 'dartz'"),
+        ({"entries": {"a": {**TRAIN, "epoch": 3}}}, "entry 'a': unknown option 'epoch'"),
+        ({"entries": {"a": {**TRAIN, "epochs": 0}}}, "entry 'a': --epochs 0"),
+        ({"entries": {"a": {**TRAIN, "seed": 3}}}, "entry 'a': seed: is the study's"),
+        ({"entries": {"a": {**TRAIN, "reported": "98"}}}, "reported '98': must be a number"),
+        ({"entries": {"a": TRAIN, "b": {"retrain": "a"}}}, "'a' is a train, which finds nothing"),
+        ({"entries": {"a": {"hpo": "b"}, "b": {"hpo": "a"}}}, "in a circle: "),
+        ({"seeds": 0}, "seeds 0: must be a number above 0"),
+        ({"seeds": [1, 1]}, "a list of different seeds"),
+        ({"budget": "soon"}, "--budget 'soon'"),
+        ({"defaults": {"epoch": 1}}, "unknown defaults 'epoch'"),
+        ({"defaults": {"seed": 1}}, "unknown defaults 'seed'"),
+    ],
+)
+def test_mistakes_in_one_line(content, words):
+    with pytest.raises(UserError) as caught:
+        study(**content)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("- a", "expected 'field: value' lines"), ("a: [", "not YAML")]
+)
+def test_a_file_that_is_no_study_is_named(tmp_path, text, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=words) as caught:
+        Study.read(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    with pytest.raises(UserError, match=r"other\.yaml: cannot be read: No such file"):
+        Study.read(tmp_path / "other.yaml")
