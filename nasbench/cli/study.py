@@ -26,6 +26,7 @@ ScaleOption = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="Where results go, in studies/NAME.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data lies.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Task = Annotated[str | None, typer.Option("--task", help="Instead of the study's own task.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Tell what there is to do, and no more.")]
 Engine = Annotated[str | None, typer.Option("--engine", help="Where runs go: local or ray.")]
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Runs at once.")]
@@ -38,6 +39,7 @@ def command(
     target: Target = None,
     scale: ScaleOption = 1.0,
     out: Out = Path("results"),
+    task: Task = None,
     data_dir: DataDir = None,
     device: Device = "auto",
     dry_run: Dry = False,
@@ -59,7 +61,8 @@ def command(
     )
     if gpus_per_trial and engine is None:
         raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
-    _run(file, scale, {"data_dir": data_dir, "device": device}, out, where, dry_run)
+    given: dict[str, object] = {"data_dir": data_dir, "device": device}
+    _run(file, scale, given, out, task, where, dry_run)
 
 
 def _write_example(path: Path) -> None:
@@ -77,6 +80,7 @@ def _run(
     scale: float,
     given: dict[str, object],
     out: Path,
+    task: str | None,
     where: TrialsConfig,
     dry_run: bool,
 ) -> None:
@@ -85,13 +89,13 @@ def _run(
     from nasbench.study.opening import open_plan
     from nasbench.training.stopping import Stopped, StopSignal
 
-    plan, folder = open_plan(file, scale, given, out)
+    plan, folder = open_plan(file, scale, given, out, task)
     done = drive.found_before(plan, folder)
     for line in cost.lines(plan, done):
         typer.echo(line)
     if dry_run:
         return
-    stop, again = StopSignal(), _again(file, scale, out)
+    stop, again = StopSignal(), _again(file, scale, task, out)
     try:
         with telling.telling(quiet=False) as observer:
             drive.run(plan, done, where, observer, stop, _say)
@@ -101,9 +105,12 @@ def _run(
     _tell(plan, done, report.write(plan, done, folder, again))
 
 
-def _again(file: Path, scale: float, out: Path) -> str:
-    scaled = "" if scale == 1 else f" --scale {scale:g}"
-    return f"nasbench study {shlex.quote(str(file))}{scaled}{running.out_flag(out)}"
+def _again(file: Path, scale: float, task: str | None, out: Path) -> str:
+    """Return the command that goes on with a study."""
+    words = ["nasbench", "study", str(file)]
+    words += ["--scale", f"{scale:g}"] if scale != 1 else []
+    words += ["--task", task] if task is not None else []
+    return shlex.join(words) + running.out_flag(out)
 
 
 def _say(line: str) -> None:

@@ -28,7 +28,8 @@ def refine(
     Args:
         space: the space that the trials were drawn from.
         trials: parameters and score of finished trials.
-        best_share: the share of the trials that counts as best, in (0, 1]; rounded up.
+        best_share: the share of the trials that counts as best, in (0, 1]; rounded up, and two
+            trials at least, as one spans no range.
         maximize: whether larger scores are better.
 
     Raises:
@@ -39,7 +40,7 @@ def refine(
         raise UserError(f"--refine {best_share:.4g}: must be a share above 0 % and at most 100 %")
     for params, _ in trials:
         space.check(params)
-    count = math.ceil(best_share * len(trials))
+    count = min(max(2, math.ceil(best_share * len(trials))), len(trials))
     ordered = sorted(trials, key=lambda trial: trial[1], reverse=maximize)
     best = [params for params, _ in ordered[:count]]
     narrow = SearchSpace(_narrowed(space.parameters, best)) if best else None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nasbench import catalog
 from nasbench.config import TrainingConfig
 from nasbench.engine.problem import load_task
 from nasbench.study.file import Study
@@ -14,7 +16,9 @@ from nasbench.study.plan import Plan
 from nasbench.study.scale import Scale
 
 
-def open_plan(file: Path, scale: float, given: Mapping[str, Any], out: Path) -> tuple[Plan, Path]:
+def open_plan(
+    file: Path, scale: float, given: Mapping[str, Any], out: Path, task: str | None = None
+) -> tuple[Plan, Path]:
     """Return the plan of a study, and the folder of its results.
 
     A study at another scale has a folder of its own, so that its records never stand among those
@@ -25,12 +29,16 @@ def open_plan(file: Path, scale: float, given: Mapping[str, Any], out: Path) -> 
         scale: above 0, up to 1.
         given: options of all runs: ``data_dir`` and ``device``.
         out: the results folder.
+        task: instead of the study's.
 
     Raises:
         UserError: something in the file, the scale or the data does not fit.
     """
     size, study = Scale(scale), Study.read(file)
+    if task is not None and task != study.task:
+        catalog.check("task", task)
+        study = replace(study, task=task, name=f"{study.name}-{catalog.short(task)}")
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", study.name)
     folder = out / "studies" / (name if scale == 1 else f"{name}@{scale:g}")
-    task = load_task(TrainingConfig.from_layers({"data_dir": given.get("data_dir")}), study.task)
-    return Plan(study, task, size, {**given, "out": folder}), folder
+    where = TrainingConfig.from_layers({"data_dir": given.get("data_dir")})
+    return Plan(study, load_task(where, study.task), size, {**given, "out": folder}), folder

@@ -83,6 +83,10 @@ def test_nothing_grows_round_after_round():
         space = narrow
 
 
+def test_the_best_are_two_at_least():
+    assert refine(SPACE, TRIALS, 0.01).content == refine(SPACE, TRIALS, 0.4).content
+
+
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.5, float("nan")])
 def test_a_share_out_of_range_is_refused(share):
     with pytest.raises(UserError, match="must be a share above 0 % and at most 100 %"):
@@ -90,8 +94,10 @@ def test_a_share_out_of_range_is_refused(share):
 
 
 def test_what_spans_no_range_is_refused():
-    with pytest.raises(UserError, match="20%: the best 1 of 5 trials span no range"):
-        refine(SPACE, TRIALS, 0.2)
+    with pytest.raises(UserError, match="20%: the best 1 of 1 trials span no range"):
+        refine(SPACE, TRIALS[:1], 0.2)
+    with pytest.raises(UserError, match="20%: the best 2 of 3 trials span no range"):
+        refine(SPACE, [TRIALS[0], TRIALS[0], TRIALS[4]], 0.2)
     with pytest.raises(UserError, match="the best 0 of 0 trials span no range"):
         refine(SPACE, [], 0.2)
 
