@@ -149,7 +149,12 @@ SPACES = {
 }
 BASELINES = {
     "small-cnn": Entry(f"{_BASELINES}.small_cnn:SmallCnn", "two convolutions, two linear layers"),
-    "mobilenet-v1": Entry("search_spaces.mobilenet:MobileNetV1", "MobileNet V1 for small images"),
+    "mobilenet-v1": Entry(
+        "search_spaces.mobilenet:MobileNetV1", "MobileNet V1 of 17 blocks, as in the spaces"
+    ),
+    "mobilenet": Entry(
+        "search_spaces.mobilenet:MobileNet", "MobileNet V1 of 13 blocks (Howard et al., 2017)"
+    ),
     "resnet18": Entry(f"{_BASELINES}.resnet:ResNet18", "torchvision's, stem for small images"),
     "resnet50": Entry(f"{_BASELINES}.resnet:ResNet50", "torchvision's, stem for small images"),
     "resnext50_32x4d": Entry(
@@ -157,6 +162,18 @@ BASELINES = {
     ),
     "vgg16": Entry(f"{_BASELINES}.vgg:Vgg16", "torchvision's, classifier for small images"),
     "vgg16_bn": Entry(f"{_BASELINES}.vgg:Vgg16Bn", "torchvision's, classifier for small images"),
+    "vgg": Entry(f"{_BASELINES}.vgg:Vgg", "VGG-16 with BN and one linear layer, as for CIFAR"),
+    "googlenet": Entry(
+        f"{_BASELINES}.googlenet:GoogLeNet", "torchvision's, 5x5 as two 3x3, stem for small images"
+    ),
+    "senet18": Entry(
+        f"{_BASELINES}.senet:SeNet18", "ResNet-18 with BN in front, excited (Hu et al., 2018)"
+    ),
+    "dpn92": Entry(f"{_BASELINES}.dpn:Dpn92", "dual paths, for small images (Chen et al., 2017)"),
+    "shufflenetg2": Entry(
+        f"{_BASELINES}.shufflenet:ShuffleNetG2",
+        "V1, two groups, small images (Zhang et al., 2018)",
+    ),
     "densenet121": Entry(
         f"{_BASELINES}.densenet:DenseNet121", "torchvision's, stem for small images"
     ),

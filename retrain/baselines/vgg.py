@@ -6,7 +6,7 @@ from torch import nn
 from torchvision.models import vgg
 
 from nasbench.space import DataSpec
-from retrain.baselines.torchvision_net import TorchvisionNet, check_share
+from retrain.baselines.torchvision_net import TorchvisionNet, check_share, head
 
 
 def _features(spec: DataSpec, batch_norm: bool) -> nn.Sequential:
@@ -63,3 +63,15 @@ class Vgg16Bn(Vgg16):
     """VGG-16 with BN."""
 
     batch_norm = True
+
+
+class Vgg(TorchvisionNet):
+    """VGG-16 with BN and a single linear layer, as it is usually trained on CIFAR.
+
+    14,728,266 parameters for 32x32x3 images in ten classes.
+    """
+
+    def __init__(self, spec: DataSpec, *, dropout_rate: float = 0.0) -> None:
+        classifier = head(512, spec.classes, dropout_rate)
+        layers = [_features(spec, True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), classifier]
+        super().__init__(spec, nn.Sequential(*layers))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -14,10 +16,15 @@ from nasbench.engine.model import Model
 from nasbench.engine.problem import Problem, load_task
 from nasbench.errors import UserError
 from nasbench.space import Arch, DataSpec
+from retrain.baselines.dpn import DualPath
+from retrain.baselines.shufflenet import Shuffled
 
 CIFAR = DataSpec(3, 32, 32, 10)
 SPECS = [CIFAR, DataSpec(1, 28, 28, 10), DataSpec(1, 8, 8, 10)]
-LARGE = ("resnet50", "resnext50_32x4d", "densenet121", "vgg16", "vgg16_bn")
+LARGE = (
+    *("resnet50", "resnext50_32x4d", "densenet121", "vgg16", "vgg16_bn", "vgg"),
+    *("googlenet", "dpn92", "senet18", "mnist-vgg"),
+)
 
 # torchvision's own numbers of parameters, of its networks for 1,000 classes.
 PUBLISHED = {
@@ -77,10 +84,113 @@ def test_vgg_has_torchvisions_convolutions_and_a_smaller_head(name):
         ("resnet50", 23_520_842),
         ("shufflenet_v2_x1_0", 1_263_854),
         ("densenet121", 6_956_298 + 128),  # torchvision has one BN more, behind the stem
+        ("vgg", 14_728_266),
+        ("googlenet", 6_166_250 - 7_904),  # theirs has biases, which BN takes away again
+        ("dpn92", 34_236_634),
+        ("shufflenetg2", 887_582),
+        ("senet18", 11_260_354),
+        ("mobilenet", 3_217_226),
     ],
 )
 def test_parameters_of_the_networks_for_cifar_that_others_train(name, params):
     assert count(name) == params
+
+
+def conv_bn(c_in: int, c_out: int, kernel: int = 1, groups: int = 1) -> int:
+    """Parameters of a convolution without bias and of its BN."""
+    return c_in // groups * c_out * kernel**2 + 2 * c_out
+
+
+def test_vgg_is_its_plan():
+    plan = [3, 64, 64, 128, 128, *[256] * 3, *[512] * 6]
+    bias = sum(plan[1:])
+    layers = sum(conv_bn(a, b, 3) for a, b in pairwise(plan))
+    assert count("vgg") == layers + bias + 513 * 10
+
+
+def test_googlenet_is_its_table():
+    """Table 1 of the paper: outputs of the branches, and of what reduces in front of them."""
+    table = [  # in, 1x1, reduces to, 3x3, reduces to, 5x5, pooled
+        (192, 64, 96, 128, 16, 32, 32),
+        (256, 128, 128, 192, 32, 96, 64),
+        (480, 192, 96, 208, 16, 48, 64),
+        (512, 160, 112, 224, 24, 64, 64),
+        (512, 128, 128, 256, 24, 64, 64),
+        (512, 112, 144, 288, 32, 64, 64),
+        (528, 256, 160, 320, 32, 128, 128),
+        (832, 256, 160, 320, 32, 128, 128),
+        (832, 384, 192, 384, 48, 128, 128),
+    ]
+    total = conv_bn(3, 192, 3) + 1025 * 10
+    for c, one, to3, three, to5, five, pooled in table:
+        total += conv_bn(c, one) + conv_bn(c, pooled)
+        total += conv_bn(c, to3) + conv_bn(to3, three, 3)
+        total += conv_bn(c, to5) + conv_bn(to5, five, 3) + conv_bn(five, five, 3)
+    assert count("googlenet") == total
+    assert sum(sum(row[1:]) + row[5] for row in table) + 192 == 7_904  # the biases of the other
+
+
+def test_dpn92_is_its_table():
+    total, c = conv_bn(3, 64, 3), 64
+    for inner, added, appended, blocks in [
+        (96, 256, 16, 3),
+        (192, 512, 32, 4),
+        (384, 1024, 24, 20),
+        (768, 2048, 128, 3),
+    ]:
+        total += conv_bn(c, added + appended)
+        for index in range(blocks):
+            total += conv_bn(c, inner) + conv_bn(inner, inner, 3, groups=32)
+            total += conv_bn(inner, added + appended)
+            c = added + (index + 2) * appended
+    assert count("dpn92") == total + (c + 1) * 10
+
+
+def test_shufflenet_is_its_table():
+    total, c = conv_bn(3, 24), 24
+    for c_out, blocks in [(200, 4), (400, 8), (800, 4)]:
+        for index in range(blocks):
+            made = c_out - c if index == 0 else c_out
+            total += conv_bn(c, made // 4, groups=1 if c == 24 else 2)
+            total += conv_bn(made // 4, made // 4, 3, groups=made // 4)
+            total += conv_bn(made // 4, made, groups=2)
+            c = c_out
+    assert count("shufflenetg2") == total + 801 * 10
+
+
+def test_senet18_is_a_resnet18_that_is_excited():
+    total, c = conv_bn(3, 64, 3) + 513 * 10, 64
+    for c_out in (64, 64, 128, 128, 256, 256, 512, 512):
+        # BN stands in front: over the block's input, and over its inner channels.
+        total += 2 * c + 9 * c * c_out + 2 * c_out + 9 * c_out**2
+        total += c * c_out if c != c_out else 0
+        total += (c_out + 1) * (c_out // 16) + (c_out // 16 + 1) * c_out
+        c = c_out
+    assert count("senet18") == total
+
+
+def test_mobilenet_has_the_papers_thirteen_blocks():
+    channels = [32, 64, 128, 128, 256, 256, *[512] * 6, 1024, 1024]
+    blocks = sum(conv_bn(a, a, 3, groups=a) + conv_bn(a, b) for a, b in pairwise(channels))
+    assert count("mobilenet") == conv_bn(3, 32, 3) + blocks + 1025 * 10
+
+
+def test_half_of_a_dual_paths_channels_are_kept():
+    """What a block does not add or append, it hands on as it was."""
+    block = DualPath(32 + 8, 32, 32, 4, 1, first=False).eval()
+    x = torch.randn(2, 40, 4, 4).abs()  # the last ReLU changes nothing of it
+    with torch.no_grad():
+        out = block(x)
+    assert out.shape == (2, 44, 4, 4)
+    assert torch.equal(out[:, 32:40], x[:, 32:])
+
+
+def test_shuffled_channels_see_both_groups():
+    block = Shuffled(200, 200, stride=1).eval()
+    x = torch.zeros(1, 200, 3, 3, requires_grad=True)
+    mixed = block.expand(nn.functional.channel_shuffle(block.reduce(x + 1), block.groups))
+    (gradient,) = torch.autograd.grad(mixed[:, :100].square().sum(), x)
+    assert all(half.abs().sum() > 0 for half in gradient.chunk(2, dim=1))
 
 
 def test_parameters_of_the_small_network():
@@ -106,6 +216,7 @@ def test_resnet18_keeps_the_size_of_small_images():
         ("shufflenet_v2_x1_0", "conv5", 4),
         ("mobilenet_v2", "features", 4),
         ("mnasnet1_0", "layers", 2),
+        ("googlenet", "inception5b", 8),
         ("resnext50_32x4d", "layer4", 4),
     ],
 )
@@ -125,7 +236,7 @@ def test_small_images_are_not_halved_to_nothing(name, last, side):
     [pytest.param(n, marks=[pytest.mark.slow] * (n in LARGE)) for n in catalog.BASELINES],
 )
 def test_it_trains_on_small_images_of_any_kind(name, spec):
-    arguments = {"width": 0.25} if name == "mobilenet-v1" else {}
+    arguments = {"width": 0.25} if name.startswith("mobilenet") and name != "mobilenet_v2" else {}
     network = build(name, spec, **arguments)
     if network.channels_last:
         network = network.to(memory_format=torch.channels_last)
