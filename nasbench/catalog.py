@@ -149,6 +149,16 @@ SPACES = {
 }
 BASELINES = {
     "small-cnn": Entry(f"{_BASELINES}.small_cnn:SmallCnn", "two convolutions, two linear layers"),
+    "mnist-cnn": Entry(
+        f"{_BASELINES}.mnist:MnistCnn", "convolutions of 8 and 16 channels, 4,096 hidden units"
+    ),
+    "mnist-optim": Entry(
+        f"{_BASELINES}.mnist:MnistOptim",
+        "convolutions of 64 and 128 channels, three linear layers",
+    ),
+    "mnist-vgg": Entry(
+        f"{_BASELINES}.mnist_vgg:MnistVgg", "VGG for 28x28 images; -o layers=10, 12, 15 or 18"
+    ),
     "mobilenet-v1": Entry(
         "search_spaces.mobilenet:MobileNetV1", "MobileNet V1 of 17 blocks, as in the spaces"
     ),

@@ -1,13 +1,16 @@
-"""What the baselines of our own share: convolutions behind which BN stands, and the head.
+"""What the baselines of our own share: convolutions behind which BN stands, and the heads.
 
 Letters: B batch, C channels, H, W height and width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from torch import nn
 
-from retrain.baselines.torchvision_net import head
+from retrain.baselines.torchvision_net import check_share, head
 
 
 def conv_bn(
@@ -28,3 +31,20 @@ def pooled_head(c: int, classes: int, dropout_rate: float) -> nn.Sequential:
         ValueError: ``dropout_rate`` is not in [0, 1).
     """
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), head(c, classes, dropout_rate))
+
+
+def perceptron(sizes: Sequence[int], dropout_rate: float) -> nn.Sequential:
+    """Return linear layers with ReLU between them, and dropout before the last.
+
+    Args:
+        sizes: of the flattened input, of every hidden layer, and the number of classes.
+        dropout_rate: in [0, 1).
+
+    Raises:
+        ValueError: ``dropout_rate`` is not in [0, 1).
+    """
+    check_share("dropout_rate", dropout_rate)
+    layers: list[nn.Module] = [nn.Flatten()]
+    for c_in, c_out in pairwise(sizes[:-1]):
+        layers += [nn.Linear(c_in, c_out), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Dropout(dropout_rate), nn.Linear(*sizes[-2:]))

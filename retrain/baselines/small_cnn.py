@@ -1,25 +1,74 @@
-"""A small convolutional network, of the kind that tutorials tune."""
+"""Small convolutional networks, of the kind that tutorials tune."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from nasbench.space import DataSpec, SearchSpace
-from retrain.baselines.torchvision_net import check_share
+from retrain.baselines.layers import perceptron
 
 
-def _block(c_in: int, c_out: int, kernel_size: int) -> nn.Sequential:
-    """Return convolution, BN, ReLU and a pooling that halves the size."""
+def _block(c_in: int, c_out: int, kernel_size: int, batch_norm: bool) -> nn.Sequential:
+    """Return convolution, BN if wanted, ReLU and a pooling that halves the size."""
     return nn.Sequential(
-        nn.Conv2d(c_in, c_out, kernel_size, padding=kernel_size // 2, bias=False),
-        nn.BatchNorm2d(c_out),
+        nn.Conv2d(c_in, c_out, kernel_size, padding=kernel_size // 2, bias=not batch_norm),
+        *([nn.BatchNorm2d(c_out)] if batch_norm else []),
         nn.ReLU(),
         nn.MaxPool2d(2),
     )
 
 
-class SmallCnn(SearchSpace):
-    """Two convolutions with pooling and two linear layers.
+class TwoBlocks(SearchSpace):
+    """Two convolutions with pooling and some linear layers.
+
+    Args:
+        spec: the data's shape; images of at least 4x4 pixels.
+        widths: channels of both convolutions.
+        kernel_size: of both, odd.
+        hidden_sizes: of the linear layers before the last.
+        dropout_rate: before the last layer, in [0, 1).
+        batch_norm: whether BN stands behind the convolutions, in place of their bias.
+
+    Raises:
+        ValueError: an argument is out of its range, or the images are too small.
+    """
+
+    channels_last = True
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        widths: tuple[int, int],
+        kernel_size: int,
+        hidden_sizes: tuple[int, ...],
+        dropout_rate: float,
+        batch_norm: bool,
+    ) -> None:
+        super().__init__(spec)
+        if min(*widths, *hidden_sizes) < 1:
+            raise ValueError(
+                f"width={widths[0]}, hidden_size={hidden_sizes[0]}: must be at least 1"
+            )
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size={kernel_size}: must be odd and at least 1")
+        if min(spec.height, spec.width) < 4:
+            raise ValueError(f"images of {spec.height}x{spec.width}: must be at least 4x4")
+        first, second = widths
+        self.features = nn.Sequential(
+            _block(spec.channels, first, kernel_size, batch_norm),
+            _block(first, second, kernel_size, batch_norm),
+        )
+        flat = second * (spec.height // 4) * (spec.width // 4)
+        self.classifier = perceptron((flat, *hidden_sizes, spec.classes), dropout_rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images (B, C, H, W) to logits (B, classes)."""
+        logits: Tensor = self.classifier(self.features(x))
+        return logits
+
+
+class SmallCnn(TwoBlocks):
+    """Two convolutions with BN and pooling, and two linear layers.
 
     Args:
         spec: the data's shape; images of at least 4x4 pixels.
@@ -32,8 +81,6 @@ class SmallCnn(SearchSpace):
         ValueError: an argument is out of its range, or the images are too small.
     """
 
-    channels_last = True
-
     def __init__(
         self,
         spec: DataSpec,
@@ -43,27 +90,5 @@ class SmallCnn(SearchSpace):
         hidden_size: int = 128,
         dropout_rate: float = 0.0,
     ) -> None:
-        super().__init__(spec)
-        check_share("dropout_rate", dropout_rate)
-        if width < 1 or hidden_size < 1:
-            raise ValueError(f"width={width}, hidden_size={hidden_size}: must be at least 1")
-        if kernel_size < 1 or kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size={kernel_size}: must be odd and at least 1")
-        if min(spec.height, spec.width) < 4:
-            raise ValueError(f"images of {spec.height}x{spec.width}: must be at least 4x4")
-        self.features = nn.Sequential(
-            _block(spec.channels, width, kernel_size), _block(width, 2 * width, kernel_size)
-        )
-        flat = 2 * width * (spec.height // 4) * (spec.width // 4)
-        self.classifier = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(flat, hidden_size),
-            nn.ReLU(),
-            nn.Dropout(dropout_rate),
-            nn.Linear(hidden_size, spec.classes),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map images (B, C, H, W) to logits (B, classes)."""
-        logits: Tensor = self.classifier(self.features(x))
-        return logits
+        widths = (width, 2 * width)
+        super().__init__(spec, widths, kernel_size, (hidden_size,), dropout_rate, batch_norm=True)

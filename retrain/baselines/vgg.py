@@ -8,17 +8,22 @@ from torchvision.models import vgg
 from nasbench.space import DataSpec
 from retrain.baselines.torchvision_net import TorchvisionNet, check_share, head
 
+Plan = tuple[int | str, ...]
+"""Channels of the convolutions in their order, and ``"M"`` where a pooling halves the size."""
 
-def _features(spec: DataSpec, batch_norm: bool) -> nn.Sequential:
-    """Return the convolutions, with as many poolings as the images can be halved."""
+PLAN: Plan = tuple(vgg.cfgs["D"])
+
+
+def convolutions(spec: DataSpec, plan: Plan, batch_norm: bool) -> nn.Sequential:
+    """Return a plan's layers, with as many poolings as the images can be halved."""
     layers, size = [], min(spec.height, spec.width)
-    for layer in vgg.make_layers(vgg.cfgs["D"], batch_norm=batch_norm):
+    for layer in vgg.make_layers(list(plan), batch_norm=batch_norm):
         if isinstance(layer, nn.MaxPool2d):
             if size < 2:
                 continue
             size //= 2
         layers.append(layer)
-    layers[0] = nn.Conv2d(spec.channels, 64, 3, padding=1)
+    layers[0] = nn.Conv2d(spec.channels, int(plan[0]), 3, padding=1)
     for layer in layers:
         if isinstance(layer, nn.Conv2d):
             assert layer.bias is not None
@@ -48,7 +53,7 @@ class Vgg16(TorchvisionNet):
         if hidden_size < 1:
             raise ValueError(f"hidden_size={hidden_size}: must be at least 1")
         layers = [
-            _features(spec, self.batch_norm),
+            convolutions(spec, PLAN, self.batch_norm),
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
             nn.Linear(512, hidden_size),
@@ -73,5 +78,10 @@ class Vgg(TorchvisionNet):
 
     def __init__(self, spec: DataSpec, *, dropout_rate: float = 0.0) -> None:
         classifier = head(512, spec.classes, dropout_rate)
-        layers = [_features(spec, True), nn.AdaptiveAvgPool2d(1), nn.Flatten(), classifier]
+        layers = [
+            convolutions(spec, PLAN, True),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            classifier,
+        ]
         super().__init__(spec, nn.Sequential(*layers))

@@ -56,9 +56,9 @@ def build(name: str, spec: DataSpec = CIFAR, **arguments) -> nn.Module:
     return catalog.resolve("baseline", name).freeze(Arch({}), spec, **arguments)
 
 
-def count(name: str, **arguments) -> int:
+def count(name: str, spec: DataSpec = CIFAR, **arguments) -> int:
     with torch.device("meta"):
-        return parameter_count(build(name, **arguments))
+        return parameter_count(build(name, spec, **arguments))
 
 
 @pytest.mark.parametrize("name", LAST)
@@ -208,6 +208,79 @@ def test_resnet18_keeps_the_size_of_small_images():
     assert multiply_adds(build("resnet18"), CIFAR.shape) == stem + blocks + 3 * stage + 5120
 
 
+MNIST = DataSpec(1, 28, 28, 10)
+
+
+def conv(c_in: int, c_out: int, kernel: int, batch_norm: bool) -> int:
+    return c_in * c_out * kernel**2 + (2 if batch_norm else 1) * c_out
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_parameters_of_the_network_for_mnist(batch_norm, kernel):
+    layers = conv(1, 8, kernel, batch_norm) + conv(8, 16, kernel, batch_norm)
+    linear = (16 * 7 * 7 + 1) * 4096 + 4097 * 10
+    given = {"spec": MNIST, "batch_norm": batch_norm, "kernel_size": kernel}
+    assert count("mnist-cnn", **given) == layers + linear
+
+
+def test_the_network_for_mnist_as_it_stands():
+    network = build("mnist-cnn", MNIST)
+    layers = [type(layer).__name__ for layer in network.modules() if not list(layer.children())]
+    block = ["Conv2d", "ReLU", "MaxPool2d"]
+    assert layers == [*block, *block, "Flatten", "Linear", "ReLU", "Dropout", "Linear"]
+    assert [layer.p for layer in network.modules() if isinstance(layer, nn.Dropout)] == [0.5]
+
+
+def test_parameters_of_the_network_that_optimizers_are_compared_on():
+    layers = conv(1, 64, 3, True) + conv(64, 128, 3, True)
+    linear = (128 * 7 * 7 + 1) * 256 + 257 * 256 + 257 * 10
+    assert count("mnist-optim", spec=MNIST) == layers + linear
+
+
+@pytest.mark.parametrize(
+    ("layers", "plan", "convolutions"),
+    [
+        (10, [64, 128, 256, 256, *[512] * 4], 8),
+        (12, [64, 64, 128, 128, 256, 256, *[512] * 4], 10),
+        (15, [64, 64, 128, 128, *[256] * 3, *[512] * 5], 12),
+        (18, [64, 64, 128, 128, *[256] * 4, *[512] * 7], 15),
+    ],
+)
+def test_the_number_of_a_vgg_counts_its_layers(layers, plan, convolutions):
+    assert len(plan) == convolutions
+    hidden = layers - convolutions - 1
+    linear = (512 * 7 * 7 + 1) * 512 + (hidden - 1) * 513 * 512 + 513 * 10
+    # Bias and BN behind every convolution.
+    features = sum(conv(a, b, 3, True) + b for a, b in pairwise([1, *plan]))
+    assert count("mnist-vgg", spec=MNIST, layers=layers) == features + linear
+    with torch.device("meta"):
+        network = build("mnist-vgg", MNIST, layers=layers)
+    made = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(made) == layers
+    assert [m.out_channels for m in made if isinstance(m, nn.Conv2d)] == plan
+
+
+@pytest.mark.parametrize(
+    ("layers", "sizes"),
+    [
+        (10, [28, *[14] * 3, *[7] * 4]),
+        (12, [28, 28, *[14] * 4, *[7] * 4]),
+        (15, [28, 28, *[14] * 5, *[7] * 5]),
+        (18, [28, 28, 14, 14, *[7] * 11]),
+    ],
+)
+def test_where_a_vgg_for_mnist_pools(layers, sizes):
+    seen = []
+    with torch.device("meta"):
+        network = build("mnist-vgg", MNIST, layers=layers).eval()
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.register_forward_hook(lambda m, given, out: seen.append(out.shape[-1]))
+        network(torch.empty(1, 1, 28, 28))
+    assert seen == sizes
+
+
 @pytest.mark.parametrize(
     ("name", "last", "side"),
     [
@@ -296,6 +369,10 @@ def test_a_rate_that_is_none(name, rate):
         ),
         ("resnet18", {"dropout_rate": 1.5}, "space ResNet18: dropout_rate=1.5: must be in [0, 1)"),
         ("mobilenet-v1", {"width": 0.0}, "space MobileNetV1: "),
+        ("mnist-vgg", {"layers": 11}, "space MnistVgg: layers=11: must be 10, 12, 15 or 18"),
+        ("mnist-vgg", {"hidden_size": 0}, "space MnistVgg: hidden_size=0: must be at least 1"),
+        ("mnist-cnn", {"kernel_size": 2}, "space MnistCnn: kernel_size=2: must be odd and at"),
+        ("mnist-optim", {"hidden_size": 0}, "space MnistOptim: width=64, hidden_size=0: must be"),
     ],
 )
 def test_arguments_that_do_not_fit(name, arguments, line):
