@@ -44,10 +44,27 @@ class TrainingConfig(Config):
     momentum: float = option(0.9, "Momentum of sgd and rmsprop.", low=0.0, below=1.0)
     weight_decay: float = option(3e-4, "Weight decay.", low=0.0)
     schedule: str = option(
-        "cosine", "Course of the learning rate.", allowed=("constant", "step", "cosine")
+        "cosine",
+        "Course of the learning rate; plateau divides it by ten where training gets no further.",
+        allowed=("constant", "step", "cosine", "plateau"),
+    )
+    step_every: int = option(
+        0,
+        "Epochs between two drops of the step schedule; 0 for a tenth of all.",
+        low=0,
+        later=True,
+    )
+    step_factor: float = option(
+        0.9, "What a drop of the step schedule multiplies by.", above=0.0, later=True
+    )
+    plateau_patience: int = option(
+        2, "Epochs without a better result before a plateau's drop.", low=0, later=True
     )
     warmup: float = option(0.0, "Share of linear warm-up.", low=0.0, below=1.0)
     grad_clip: float = option(5.0, "Largest gradient norm; 0 for none.", low=0.0)
+    grad_clip_value: float = option(
+        0.0, "Largest absolute value in a gradient; 0 for none.", low=0.0, later=True
+    )
     label_smoothing: float = option(0.0, "Label smoothing.", low=0.0, below=1.0)
     limit_train: int | None = option(None, "Use only so many training images, stratified.", low=2)
     data_dir: Path | None = option(None, "Where the data lies.")

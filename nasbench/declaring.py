@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -26,9 +26,20 @@ def option(
     above: float | None = None,
     below: float | None = None,
     allowed: tuple[str, ...] | None = None,
+    later: bool = False,
 ) -> Any:
-    """Declare an option: its default, its help, and the values it may take."""
-    limits = {"low": low, "above": above, "below": below, "allowed": allowed}
+    """Declare an option: its default, its help, and the values it may take.
+
+    Args:
+        default: its value where nobody gives one.
+        help: one line.
+        low: the smallest value.
+        above: what the value must be above.
+        below: what it must be below.
+        allowed: the values there are.
+        later: whether there are records from before there was this option; they mean its default.
+    """
+    limits = {"low": low, "above": above, "below": below, "allowed": allowed, "later": later}
     made = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
     return field(metadata={"help": help, **limits}, **made)
 
@@ -45,6 +56,21 @@ class Config:
         """Return every option as plain values."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
+
+    def compared(self, without: Container[str]) -> dict[str, Any]:
+        """Return what shapes a result; runs are repetitions of each other where this agrees.
+
+        Options that came later are left out at their default, so that older records still agree.
+
+        Args:
+            without: options that do not shape it.
+        """
+        added = {e.name: e.default for e in fields(self) if e.metadata["later"]}
+        return {
+            name: value
+            for name, value in self.to_json().items()
+            if name not in without and not (name in added and value == added[name])
+        }
 
     @classmethod
     def from_layers(cls, *layers: Mapping[str, Any]) -> Self:

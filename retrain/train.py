@@ -174,7 +174,7 @@ def _record(
     network, shape = verdict.network, found.problem.task.spec.shape
     metrics = checkpoint.metrics
     latency = measure_latency(network, shape)
-    shaped = {k: v for k, v in config.to_json().items() if k not in NOT_COMPARED}
+    shaped = config.compared(without=NOT_COMPARED)
     return Record(
         run=running.folder.name,
         method=catalog.short(str(checkpoint.strategy.get("name", "imported"))),

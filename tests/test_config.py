@@ -76,6 +76,10 @@ def test_values_that_serve(name, value, expected):
         ("precision", "fp8", "unknown --precision 'fp8': did you mean fp32? allowed: fp32, bf16"),
         ("preset", "fast", "unknown --preset 'fast': allowed: quick, paper"),
         ("schedule", "cosin", "unknown --schedule 'cosin': did you mean cosine?"),
+        ("plateau_patience", -1, "--plateau-patience -1: must be at least 0"),
+        ("step_every", 0.5, "--step-every 0.5: must be of type int"),
+        ("step_factor", 0, "--step-factor 0.0: must be above 0.0"),
+        ("grad_clip_value", -0.1, "--grad-clip-value -0.1: must be at least 0.0"),
         ("epoch", 3, "unknown option 'epoch': did you mean epochs? allowed: preset, epochs, "),
     ],
 )
@@ -124,6 +128,18 @@ def test_trials_on_a_cluster():
         {"engine": "ray", "address": "auto", "gpus_per_trial": 1, "budget": "2h"}
     )
     assert (config.engine, config.gpus_per_trial, config.budget) == ("ray", 1.0, "2h")
+
+
+def test_options_that_came_later_are_left_out_at_their_default():
+    """Records from before them hold nothing of them, and are repetitions all the same."""
+    plain = RetrainConfig().compared(without=("seed",))
+    assert plain == {
+        k: v
+        for k, v in RetrainConfig().to_json().items()
+        if k not in ("seed", "grad_clip_value", "step_every", "step_factor", "plateau_patience")
+    }
+    given = RetrainConfig(step_every=2, grad_clip_value=0.1).compared(without=("seed",))
+    assert given == {**plain, "step_every": 2, "grad_clip_value": 0.1}
 
 
 def test_flags():

@@ -261,7 +261,7 @@ def load_assessor(config: HpoConfig) -> Any:
 
 def comparable(config: HpoConfig) -> dict[str, Any]:
     """Return what shapes the result; two runs are repetitions where this agrees."""
-    return {k: v for k, v in config.to_json().items() if k not in NOT_COMPARED}
+    return config.compared(without=NOT_COMPARED)
 
 
 def _clear(running: Session) -> None:

@@ -137,7 +137,7 @@ def build(
         problem.domains,
         kind.Options(**config.strategy_options),
         Setting(
-            optimizer(config),
+            optimizer(config, steps),
             objective(config),
             config.epochs * steps,
             config.seed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -49,8 +49,9 @@ class OneShotSearch:
         """Let the strategy take a step."""
         return self.strategy.step(*batch)
 
-    def end_epoch(self) -> dict[str, float]:
-        """Nothing is measured beyond the steps' own validation batches."""
+    def end_epoch(self, means: Mapping[str, float]) -> dict[str, float]:
+        """Pass it on; nothing is measured beyond the steps' own validation batches."""
+        self.strategy.end_epoch(means)
         return {}
 
     def state_dict(self) -> dict[str, Any]:

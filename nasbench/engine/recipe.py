@@ -52,22 +52,23 @@ def supervised(
         where: device and place.
     """
     augmentation = augmentation.with_cutout(config.cutout)
+    batches = train_batches(train, augmentation, config.batch_size, seed, where)
     return Supervised(
         network,
         SupervisedConfig(
-            optimizer(config),
+            optimizer(config, len(batches)),
             objective(config, config.auxiliary_weight),
             config.drop_path,
             config.ema,
         ),
-        train_batches(train, augmentation, config.batch_size, seed, where),
+        batches,
         None if held_out is None else evaluation_batches(held_out, augmentation, where),
         config.epochs,
     )
 
 
-def optimizer(config: TrainingConfig) -> OptimizerConfig:
-    """Return optimizer and schedule of the weights."""
+def optimizer(config: TrainingConfig, steps: int) -> OptimizerConfig:
+    """Return optimizer and schedule of the weights; ``steps`` are those of an epoch."""
     return OptimizerConfig(
         optimizer=config.optimizer,
         lr=config.lr,
@@ -76,7 +77,11 @@ def optimizer(config: TrainingConfig) -> OptimizerConfig:
         weight_decay=config.weight_decay,
         schedule=config.schedule,
         warmup=config.warmup,
+        drop_steps=config.step_every * steps,
+        step_factor=config.step_factor,
+        plateau_patience=config.plateau_patience,
         grad_clip=config.grad_clip,
+        grad_clip_value=config.grad_clip_value,
     )
 
 

@@ -151,7 +151,7 @@ def _drive(
 
 def comparable(config: SearchConfig) -> dict[str, Any]:
     """Return what shapes the result; two searches are repetitions where this agrees."""
-    return {k: v for k, v in config.to_json().items() if k not in NOT_COMPARED}
+    return config.compared(without=NOT_COMPARED)
 
 
 def _checkpoint(

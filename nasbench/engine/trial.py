@@ -185,7 +185,7 @@ class TrialRunner:
         return supervised(
             on_device(network, self.device),
             self.train,
-            self.val if request.watched else None,
+            self.val if request.watched or config.schedule == "plateau" else None,
             self.context.augmentation,
             config,
             derive(config.seed, "trial", request.key),
@@ -195,7 +195,7 @@ class TrialRunner:
     def _score(
         self, unit: Supervised, history: Sequence[Mapping[str, float]], config: NetworkConfig
     ) -> float:
-        """Return the accuracy after the last epoch; a watched trial has measured it already."""
+        """Return the accuracy after the last epoch; some trials have measured it already."""
         if history and "val_accuracy" in history[-1]:
             return history[-1]["val_accuracy"]
         plain = evaluation_batches(self.val, self.context.augmentation, self)

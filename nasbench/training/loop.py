@@ -8,7 +8,7 @@ where the uninterrupted one ends.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -47,8 +47,12 @@ class Trainable(Protocol):
         """Take one step; return scalars on the device, ``"loss"`` among them."""
         ...
 
-    def end_epoch(self) -> dict[str, float]:
-        """Return what is measured between epochs, such as ``"val_accuracy"``."""
+    def end_epoch(self, means: Mapping[str, float]) -> dict[str, float]:
+        """Return what is measured between epochs, such as ``"val_accuracy"``.
+
+        Args:
+            means: of what the epoch's steps returned, over the steps and the processes.
+        """
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -244,7 +248,8 @@ class Loop:
     def _finish_epoch(self) -> None:
         p = self.progress
         self._check()
-        metrics = {**p.means(), **self.unit.end_epoch()}
+        means = p.means()
+        metrics = {**means, **self.unit.end_epoch(means)}
         p.epoch, p.step, p.sums, p.bad_step = p.epoch + 1, 0, {}, None
         p.history.append({"epoch": p.epoch, **metrics})
         self._count_time()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +14,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from nasbench.errors import unknown
-from nasbench.training.distributed import average
+from nasbench.training.distributed import agree, average
+from nasbench.training.plateau import Plateau
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,15 @@ class OptimizerConfig:
         momentum: of sgd and rmsprop.
         betas: of the Adam family.
         weight_decay: L2 penalty (decoupled in adamw).
-        schedule: constant, step or cosine.
+        schedule: constant, step, cosine or plateau.
         warmup: share of the steps in which the rate grows linearly from 0, in [0, 1).
         step_every: share of the steps between two drops of the step schedule.
+        drop_steps: steps between two drops; 0 leaves it to ``step_every``.
         step_factor: what each drop multiplies the rate by.
+        plateau_patience: epochs without a better result that the plateau schedule lets pass.
         grad_clip: largest norm of the gradient; 0 turns clipping off.
+        grad_clip_value: largest absolute value in the gradient, which is clipped before the norm;
+            0 turns clipping off.
     """
 
     optimizer: str = "sgd"
@@ -44,28 +49,34 @@ class OptimizerConfig:
     schedule: str = "cosine"
     warmup: float = 0.0
     step_every: float = 0.1
+    drop_steps: int = 0
     step_factor: float = 0.9
+    plateau_patience: int = 2
     grad_clip: float = 5.0
+    grad_clip_value: float = 0.0
 
 
-def _constant(c: OptimizerConfig, progress: float) -> float:
+def _constant(c: OptimizerConfig, step: int, steps: int) -> float:
     return 1.0
 
 
-def _step(c: OptimizerConfig, progress: float) -> float:
+def _step(c: OptimizerConfig, step: int, steps: int) -> float:
+    if c.drop_steps:
+        return float(c.step_factor ** (step // c.drop_steps))
     # The small term keeps 0.3 / 0.1 from counting as 2 drops.
-    return float(c.step_factor ** math.floor(progress / c.step_every + 1e-9))
+    return float(c.step_factor ** math.floor(step / steps / c.step_every + 1e-9))
 
 
-def _cosine(c: OptimizerConfig, progress: float) -> float:
+def _cosine(c: OptimizerConfig, step: int, steps: int) -> float:
     floor = c.final_lr / c.lr
-    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+    return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * (step / steps)))
 
 
-SCHEDULES: dict[str, Callable[[OptimizerConfig, float], float]] = {
+SCHEDULES: dict[str, Callable[[OptimizerConfig, int, int], float]] = {
     "constant": _constant,
     "step": _step,
     "cosine": _cosine,
+    "plateau": _constant,  # it drops between epochs, by what they measured
 }
 
 
@@ -74,11 +85,15 @@ def factor(config: OptimizerConfig, total_steps: int, step: int) -> float:
 
     After the warm-up the schedule runs over the steps that are left.
     """
-    warm = round(config.warmup * total_steps)
+    warm = _warm_steps(config, total_steps)
     if step < warm:
         return (step + 1) / (warm + 1)
-    progress = (step - warm) / max(1, total_steps - warm)
-    return SCHEDULES[config.schedule](config, min(1.0, progress))
+    left = max(1, total_steps - warm)
+    return SCHEDULES[config.schedule](config, min(step - warm, left), left)
+
+
+def _warm_steps(config: OptimizerConfig, total_steps: int) -> int:
+    return round(config.warmup * total_steps)
 
 
 def make_optimizer(params: Sequence[nn.Parameter], config: OptimizerConfig) -> Optimizer:
@@ -124,8 +139,15 @@ class Optimization:
             raise unknown("schedule", config.schedule, SCHEDULES)
         self.params = list(params)
         self.config = config
+        self.total_steps = total_steps
         self.optimizer = make_optimizer(self.params, config)
-        self._schedule = LambdaLR(self.optimizer, partial(factor, config, total_steps))
+        on_plateau = config.schedule == "plateau"
+        self.plateau = Plateau(config.plateau_patience) if on_plateau else None
+        self._schedule = LambdaLR(self.optimizer, self._factor)
+
+    def _factor(self, step: int) -> float:
+        scale = 1.0 if self.plateau is None else self.plateau.scale
+        return scale * factor(self.config, self.total_steps, step)
 
     @property
     def lr(self) -> float:
@@ -141,11 +163,29 @@ class Optimization:
         average([g for g in gradients if g is not None])
         for parameter, gradient in zip(self.params, gradients, strict=True):
             parameter.grad = gradient
+        if self.config.grad_clip_value > 0:
+            nn.utils.clip_grad_value_(self.params, self.config.grad_clip_value, foreach=True)
         if self.config.grad_clip > 0:
             nn.utils.clip_grad_norm_(self.params, self.config.grad_clip, foreach=True)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self._schedule.step()
+
+    def end_epoch(self, metrics: Mapping[str, float]) -> None:
+        """Let the plateau schedule see how an epoch went; the others know the steps alone.
+
+        Args:
+            metrics: of the epoch; ``"val_accuracy"`` is watched where it is there, else
+                ``"loss"``. Epochs that end in the warm-up do not count.
+        """
+        done = self._schedule.last_epoch
+        if self.plateau is None or done < _warm_steps(self.config, self.total_steps):
+            return
+        metric = "val_accuracy" if "val_accuracy" in metrics else "loss"
+        self.plateau.watch(metric, agree(metrics[metric], self.params[0].device))
+        rates = [base * self._factor(done) for base in self._schedule.base_lrs]
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
 
     def momentum_buffers(self) -> list[Tensor]:
         """Return each parameter's momentum, 0 where there is none yet."""
@@ -157,13 +197,20 @@ class Optimization:
         ]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the optimizer's and the schedule's state."""
+        """Return the state of optimizer and schedule."""
         schedule = {
             key: value for key, value in self._schedule.state_dict().items() if key != "lr_lambdas"
         }
-        return {"optimizer": self.optimizer.state_dict(), "schedule": schedule}
+        plateau = None if self.plateau is None else self.plateau.state_dict()
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": schedule,
+            "plateau": plateau,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where :meth:`state_dict` was taken."""
         self.optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict({**state["schedule"], "lr_lambdas": [None]})
+        if self.plateau is not None:
+            self.plateau.load_state_dict(state["plateau"])

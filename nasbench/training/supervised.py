@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,11 +117,14 @@ class Supervised:
         """Return the network that is measured and kept: the average's, or the trained one."""
         return self.network if self.average is None else self.average.module
 
-    def end_epoch(self) -> dict[str, float]:
-        """Measure on the validation batches and keep the best weights."""
-        if self.validation is None:
-            return {}
-        value = accuracy(self.evaluated(), self.validation, self.config.objective)
+    def end_epoch(self, means: Mapping[str, float]) -> dict[str, float]:
+        """Measure on the validation batches and keep the best weights; tell the schedule."""
+        measured = {} if self.validation is None else self._measured(self.validation)
+        self.optimization.end_epoch({"loss": means["loss"], **measured})
+        return measured
+
+    def _measured(self, validation: Batches) -> dict[str, float]:
+        value = accuracy(self.evaluated(), validation, self.config.objective)
         if value > self.best.get("val_accuracy", -1.0):
             weights = copy.deepcopy(self.evaluated().state_dict())
             self.best = {"val_accuracy": value, "weights": weights}

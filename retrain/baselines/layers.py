@@ -47,4 +47,4 @@ def perceptron(sizes: Sequence[int], dropout_rate: float) -> nn.Sequential:
     layers: list[nn.Module] = [nn.Flatten()]
     for c_in, c_out in pairwise(sizes[:-1]):
         layers += [nn.Linear(c_in, c_out), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Dropout(dropout_rate), nn.Linear(*sizes[-2:]))
+    return nn.Sequential(*layers, nn.Dropout(dropout_rate), nn.Linear(sizes[-2], sizes[-1]))

@@ -45,6 +45,7 @@ def test_names_that_other_tools_use(alias, option):
     "name",
     [
         *("lr", "initial_lr", "weight_decay", "batch_size", "grad_clip", "epochs", "cutout"),
+        *("grad_clip_value", "plateau_patience", "step_every", "step_factor"),
         *("ending_lr", "momentum", "warmup", "label_smoothing", "drop_path", "ema"),
         *("hidden_size", "dropout_rate"),
     ],

@@ -166,6 +166,26 @@ def test_a_watched_trial_tells_every_epoch_and_ends_when_it_is_told_to(runner):
     assert whole.reports[:3] == measured.reports
 
 
+def test_a_plateau_is_seen_on_the_images_that_the_trial_is_judged_on(runner):
+    """Whether an assessor watches or not, the training is the same."""
+    training = {"schedule": "plateau", "plateau_patience": 0}
+    plain = runner(request("a", 4, training=training, kept=True), go_on)
+    kept = state(runner, "a")["unit"]["optimization"]["plateau"]
+    assert (kept["metric"], kept["patience"]) == ("val_accuracy", 0)
+    StateFile(Path(runner.context.folder) / "trial-a.pt").clear()
+    watched = runner(request("a", 4, training=training, watched=True), go_on)
+    assert kept["best"] == max(watched.reports)
+    assert plain.score == watched.score
+    assert plain.reports == []
+
+
+def test_the_steps_of_a_schedule_are_told_in_epochs(runner):
+    training = {"schedule": "step", "step_every": 2, "step_factor": 0.5, "lr": 0.08}
+    runner(request("a", 5, training=training, kept=True), go_on)
+    (group,) = state(runner, "a")["unit"]["optimization"]["optimizer"]["param_groups"]
+    assert group["lr"] == pytest.approx(0.08 * 0.5**2)
+
+
 def test_the_last_epoch_is_told_as_well(runner):
     values: list[float] = []
     measured = runner(request(epochs=2, watched=True), lambda v: values.append(v) or True)

@@ -68,7 +68,7 @@ def images(n=60):
     return ImageSet(pixels.to(torch.uint8), labels)
 
 
-def unit(validation=True, ema=0.0, epochs=4, lr=0.05, dropout=0.2):
+def unit(validation=True, ema=0.0, epochs=4, lr=0.05, dropout=0.2, **how_long):
     torch.manual_seed(0)
     network = nn.Sequential(
         nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(dropout),
@@ -77,7 +77,7 @@ def unit(validation=True, ema=0.0, epochs=4, lr=0.05, dropout=0.2):
     how = Augmentation((0.3,), (0.3,), crop_padding=1)
     train = Batches(images(), 10, seed=1, augmentation=how, train=True)
     held_out = Batches(images(30), 15, seed=1, augmentation=how, train=False)
-    config = SupervisedConfig(OptimizerConfig(lr=lr), Objective(), ema=ema)
+    config = SupervisedConfig(OptimizerConfig(lr=lr, **how_long), Objective(), ema=ema)
     return Supervised(network, config, train, held_out if validation else None, epochs)
 
 
@@ -105,6 +105,30 @@ def test_a_stopped_run_ends_bit_for_bit_where_the_whole_one_does(stops, ema):
         heard += watch.told
     assert heard == told.told
     assert same_state(whole.finish(), made.finish())
+
+
+@pytest.mark.parametrize("validation", [True, False])
+def test_a_plateau_goes_on_where_it_was(validation):
+    """Stopped in the middle of its patience, and after a drop."""
+    how = {"schedule": "plateau", "plateau_patience": 1, "validation": validation, "lr": 0.4}
+    whole, told = unit(epochs=9, **how), Watch()
+    run(whole, Memory(), told, epochs=9)
+    assert whole.optimization.plateau.drops > 0
+    assert whole.optimization.plateau.metric == ("val_accuracy" if validation else "loss")
+    store, heard = Memory(), []
+    for at in (*[5] * 10, None):  # every epoch has six steps
+        made, stop, watch = unit(epochs=9, **how), StopSignal(), Watch(None, at)
+        watch.stop = stop
+        if at is None:
+            run(made, store, watch, stop, epochs=9)
+        else:
+            with pytest.raises(Stopped):
+                run(made, store, watch, stop, epochs=9)
+        heard += watch.told
+    assert heard == told.told
+    assert same_state(whole.finish(), made.finish())
+    assert made.optimization.lr == whole.optimization.lr
+    assert made.optimization.plateau == whole.optimization.plateau
 
 
 def test_a_kill_between_two_saves_changes_nothing():

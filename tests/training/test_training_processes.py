@@ -17,6 +17,7 @@ from torch import nn
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.store.journal import Journal
 from nasbench.training.distributed import any_process, average, total
+from nasbench.training.optimization import Optimization, OptimizerConfig
 
 SMALL = ["--limit-train", "80", "--batch-size", "20", "--epochs", "2"]
 SPACE = ["--space", str(Path(__file__).parents[2] / "examples" / "my_space.py") + ":MySpace"]
@@ -96,6 +97,12 @@ def _in_one_of_two(rank, folder):
     for name in ("running_mean", "running_var"):
         torch.testing.assert_close(getattr(other[0], name), getattr(layer[0], name))
     assert total(torch.tensor(float(rank))).item() == 1.0
+    # Each process has seen another loss: the first one's decides.
+    plateau = OptimizerConfig(lr=0.5, schedule="plateau", plateau_patience=0)
+    made = Optimization([nn.Parameter(torch.zeros(1))], plateau, 9)
+    for loss in (1.0, 1.0 - rank / 2, 0.5 + rank):
+        made.end_epoch({"loss": loss})
+    assert made.lr == pytest.approx(0.05)
     assert any_process(rank == 1, torch.device("cpu"))
     assert not any_process(False, torch.device("cpu"))
     dist.destroy_process_group()

@@ -138,6 +138,10 @@ class OneShotStrategy(nn.Module, ABC):
         """Get ready for ``epoch``, counted from 0."""
         return
 
+    def end_epoch(self, means: Mapping[str, float]) -> None:
+        """See how an epoch went: the means of what its steps returned."""
+        return
+
     @abstractmethod
     def step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
         """Train on one batch of each half; return scalars, ``"loss"`` among them."""

@@ -124,9 +124,7 @@ class DrnasStrategy(MixingStrategy):
         self.arch.load_state_dict(rates["arch"])
         fresh = self.weights.state_dict()["optimizer"]
         fresh["param_groups"][0]["lr"] = lr
-        self.weights.load_state_dict(
-            {"optimizer": fresh, "schedule": rates["weights"]["schedule"]}
-        )
+        self.weights.load_state_dict({**rates["weights"], "optimizer": fresh})
 
     def _build(self, stage: int) -> None:
         """Replace the supernet by that of another stage."""

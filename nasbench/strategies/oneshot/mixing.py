@@ -8,6 +8,7 @@ loss. A strategy of the family replaces the rule by which parameters become weig
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,6 +122,10 @@ class MixingStrategy(OneShotStrategy):
         """Move the architecture on ``validation``, then the weights on ``train``."""
         metrics = self.arch_step(train, validation) if self.learns else {}
         return {**self.weight_step(train), **metrics, **self.watch(validation)}
+
+    def end_epoch(self, means: Mapping[str, float]) -> None:
+        """Let the schedule of the weights see how the epoch went."""
+        self.weights.end_epoch(means)
 
     @property
     def learns(self) -> bool:

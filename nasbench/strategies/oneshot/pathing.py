@@ -8,7 +8,7 @@ architecture is judged by the weights it inherits (equation (5)).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -62,6 +62,10 @@ class PathStrategy(OneShotStrategy):
         metrics = self.train_paths(self.next_paths(), train)
         self.number += 1
         return metrics
+
+    def end_epoch(self, means: Mapping[str, float]) -> None:
+        """Let the schedule of the weights see how the epoch went."""
+        self.weights.end_epoch(means)
 
     def train_paths(self, archs: Sequence[Arch], train: Batch) -> dict[str, Tensor]:
         """Take one step of the weights; return the paths' mean loss and accuracy."""
