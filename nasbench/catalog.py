@@ -289,6 +289,7 @@ ENTRY_POINTS = {
     "recipes": "retrain.recipes:RECIPES",
     "configure": "retrain.train:configure",
     "retrain": "retrain.train:run_retrain",
+    "cross_validate": "retrain.folds:run_folds",
     "retrain_seeds": "retrain.parallel:run_seeds",
     "macro_canonical": "search_spaces.mbconv:canonical",
     "space_of": "retrain.rebuild:space_of",

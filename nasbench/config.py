@@ -174,10 +174,20 @@ class RetrainConfig(NetworkConfig):
     patience: int | None = option(
         None, "Stop after so many epochs without a better validation.", low=1
     )
+    folds: int | None = option(
+        None,
+        "Cross-validate on so many parts of the training images; the test set stays sealed.",
+        low=2,
+        later=True,
+    )
     space_arguments: dict[str, Any] = option({}, "Arguments of the space.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.folds is not None and self.val_fraction > 0:
+            raise UserError(
+                f"--folds {self.folds}: each fold is held out already: leave out --val-fraction"
+            )
         if self.patience is not None and self.val_fraction == 0:
             raise UserError(f"--patience {self.patience} needs --val-fraction above 0")
 

@@ -11,6 +11,7 @@ from nasbench.config import RetrainConfig
 from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import inference_parameter_count
+from nasbench.data.images import ImageSet
 from nasbench.data.split import stratified_split
 from nasbench.engine.batch_fitting import fitted
 from nasbench.engine.observers import Several, Silent, ToJournal
@@ -129,16 +130,26 @@ def _try_step(found: Found, config: RetrainConfig, running: Session) -> None:
 
 def _unit(found: Found, config: RetrainConfig, running: Session) -> Supervised:
     """Return the network with its batches; all training images unless some are held out."""
-    seed_process(config.seed, "retrain")
-    network = on_device(found.build(), running.device)
-    task, held_out = found.problem.task, None
-    train = task.train
+    train, held_out = found.problem.task.train, None
     if config.val_fraction > 0:
         seed = derive(config.seed, "held-out")
         rest, kept = stratified_split(train.labels, config.val_fraction, seed)
         train, held_out = train.subset(rest), train.subset(kept)
-    seed = derive(config.seed, "retrain")
-    return supervised(network, train, held_out, task.augmentation, config, seed, running)
+    return make_unit(found, train, held_out, config, running)
+
+
+def make_unit(
+    found: Found,
+    train: ImageSet,
+    held_out: ImageSet | None,
+    config: RetrainConfig,
+    running: Session,
+) -> Supervised:
+    """Return a fresh network, drawn by ``config.seed``, with its batches of these images."""
+    seed_process(config.seed, "retrain")
+    network = on_device(found.build(), running.device)
+    how, seed = found.problem.task.augmentation, derive(config.seed, "retrain")
+    return supervised(network, train, held_out, how, config, seed, running)
 
 
 def _told(unit: Supervised, found: Found, running: Session, observer: Observer) -> Observer:

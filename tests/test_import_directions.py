@@ -233,6 +233,7 @@ def test_the_engine_takes_of_the_report_what_knows_no_records():
         "quantities",
         "rank_correlation",
         "statistics",
+        "student",
     )
     assert used <= {f"nasbench.report.{name}" for name in general}
 

@@ -18,6 +18,7 @@ from nasbench.errors import UserError
 
 if TYPE_CHECKING:
     from nasbench.store.checkpoint import Checkpoint
+    from nasbench.store.folds import CrossValidation
     from nasbench.store.records import Record
     from nasbench.training.stopping import StopSignal
 
@@ -59,7 +60,7 @@ def _retrain(
     from nasbench.store.checkpoint import Checkpoint
     from nasbench.training.stopping import StopSignal
 
-    configure, run = catalog.entry_point("configure"), catalog.entry_point("retrain")
+    configure = catalog.entry_point("configure")
     stop = StopSignal()
     with running.stoppable("retrain"), progress.telling(quiet=as_json) as observer:
         if resume is not None:
@@ -67,8 +68,8 @@ def _retrain(
             extra |= {"--seeds": seeds > 1, "--engine": engine, "--concurrency": concurrency > 1}
             folder = running.to_resume("retrain", resume, given, extra)
             options = running.continued(RetrainConfig.from_layers(folder.info["config"]), folder)
-            done = run(Checkpoint.read(folder.path), options, observer, stop, folder)
-            _tell(done, options, as_json)
+            found = Checkpoint.read(folder.path)
+            _tell(_work(options)(found, options, observer, stop, folder), options, as_json)
             return
         if checkpoint is None:
             raise UserError("which CHECKPOINT? nasbench search writes one")
@@ -82,15 +83,26 @@ def _retrain(
             address=address,
         )
         if engine is not None or concurrency > 1:
+            if options.folds is not None:
+                raise UserError(
+                    f"--folds {options.folds}: folds are trained one after the other: "
+                    "leave out --engine and --concurrency"
+                )
             _at_once(found, options, seeds, where, stop, as_json)
             return
         if gpus_per_trial:
             raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
 
         def train(seed: int) -> None:
-            _tell(run(found, replace(options, seed=seed), observer, stop), options, as_json)
+            done = _work(options)(found, replace(options, seed=seed), observer, stop)
+            _tell(done, options, as_json)
 
         running.each_seed(stop, options.seed, seeds, train)
+
+
+def _work(options: RetrainConfig) -> Any:
+    """Return what does it: a retraining with its test, or a cross-validation without."""
+    return catalog.entry_point("retrain" if options.folds is None else "cross_validate")
 
 
 def _at_once(
@@ -122,9 +134,12 @@ def _at_once(
 
 def _tell(done: Any, options: RetrainConfig, as_json: bool) -> None:
     """Print the result and where it is."""
-    record: Record | None = done.record
-    if record is None:
+    if done.record is None:
         return
+    if options.folds is not None:
+        _tell_folds(done, as_json)
+        return
+    record: Record = done.record
     if as_json:
         running.tell(json.dumps({**asdict(record), "model": str(done.model)}))
         return
@@ -137,3 +152,23 @@ def _tell(done: Any, options: RetrainConfig, as_json: bool) -> None:
     running.tell(f"record:  {done.record_path}")
     results = running.out_flag(options.out, "--results")
     running.tell(f"next:    nasbench leaderboard --task {record.task}{results}")
+
+
+def _tell_folds(done: Any, as_json: bool) -> None:
+    """Print the result of a cross-validation and where it is."""
+    record: CrossValidation = done.record
+    if as_json:
+        running.tell(json.dumps({**asdict(record), "record": str(done.record_path)}))
+        return
+    running.tell("")
+    for fold in record.folds:
+        running.tell(
+            f"fold {fold.fold}: validation accuracy {fold.val_accuracy:.2%} "
+            f"on {fold.val_examples} images"
+        )
+    low, high = record.interval
+    running.tell(
+        f"mean of {len(record.folds)} folds {record.mean:.2%}, "
+        f"95 % t-interval {low:.2%} to {high:.2%} (the test set stays sealed)"
+    )
+    running.tell(f"record:  {done.record_path}")

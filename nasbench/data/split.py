@@ -45,3 +45,38 @@ def _held_counts(counts: Tensor, fraction: float) -> Tensor:
     missing = round(float(quotas.sum())) - int(held.sum())
     held[(quotas - held).argsort(descending=True, stable=True)[:missing]] += 1
     return torch.minimum(held.clamp(min=1), (counts - 1).clamp(min=0))
+
+
+def stratified_folds(labels: Tensor, folds: int, seed: int) -> list[Tensor]:
+    """Deal the rows of ``labels`` out at random, class by class.
+
+    Args:
+        labels: int64 of shape ``(n,)``, at least 0.
+        folds: how many parts, from 2 to the size of the smallest class.
+        seed: the parts depend on nothing else.
+
+    Returns:
+        The sorted indices of each part, int64 on the CPU. Every row is in one part; the parts'
+        sizes, and those of each class in them, differ by one at most.
+
+    Raises:
+        UserError: ``folds`` is out of its range.
+    """
+    labels = labels.cpu()
+    counts = torch.bincount(labels)
+    smallest = int(counts[counts > 0].min())
+    if not 2 <= folds <= smallest:
+        raise UserError(
+            f"--folds {folds}: must be from 2 to {smallest}, the images of the smallest class"
+        )
+    shuffled = torch.randperm(len(labels), generator=generator(seed, "folds"))
+    by_class = shuffled[labels[shuffled].argsort(stable=True)]
+    # Each class goes on dealing where the one before it ended, which keeps the parts even.
+    return [by_class[first::folds].sort().values for first in range(folds)]
+
+
+def without(count: int, held_out: Tensor) -> Tensor:
+    """Return the sorted indices below ``count`` that are not in ``held_out``."""
+    kept = torch.ones(count, dtype=torch.bool)
+    kept[held_out] = False
+    return kept.nonzero().flatten()

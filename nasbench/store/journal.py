@@ -59,7 +59,8 @@ class Journal:
 
     def epochs(self) -> list[dict[str, Any]]:
         """Return each epoch's last telling, in order."""
-        by_epoch = {(e.get("trial"), e["epoch"]): e for e in self.events("epoch")}
+        told = self.events("epoch")
+        by_epoch = {(e.get("trial"), e.get("fold"), e["epoch"]): e for e in told}
         return list(by_epoch.values())
 
 

@@ -177,6 +177,44 @@ def test_show_for_machines_and_as_pictures(run, checkpoint):
         assert shown["arch"]["first"] in text
 
 
+def test_a_cross_validation(run, checkpoint, small):
+    answer = run("retrain", checkpoint, *small, "--folds", "2", "--seed", "4")
+    assert answer.status == 0, answer.err
+    lines = answer.out.strip().splitlines()
+    [path] = Path("results/folds").iterdir()
+    record = json.loads(path.read_text())
+    assert lines[:2] == [
+        f"fold {fold['fold']}: validation accuracy {fold['val_accuracy']:.2%} on 100 images"
+        for fold in record["folds"]
+    ]
+    low, high = record["interval"]
+    assert lines[2:] == [
+        f"mean of 2 folds {record['mean']:.2%}, 95 % t-interval {low:.2%} to {high:.2%} "
+        "(the test set stays sealed)",
+        f"record:  {path}",
+    ]
+    again = run("retrain", checkpoint, *small, "--folds", "2", "--seed", "4", "--json").json
+    assert again["mean"] == record["mean"]
+
+
+def test_a_cross_validation_is_not_spread(refused, checkpoint, small):
+    line = refused("retrain", checkpoint, *small, "--folds", "3", "--concurrency", "2")
+    assert line == (
+        "--folds 3: folds are trained one after the other: leave out --engine and --concurrency"
+    )
+    line = refused("retrain", checkpoint, *small, "--folds", "150")
+    assert line.startswith("--folds 150: must be from 2 to ")
+
+
+@pytest.mark.parametrize("command", ["search", "hpo", "retrain"])
+def test_options_of_training_are_told_everywhere(run, command):
+    text = run(command, "--help").out
+    for name in ("--grad-clip-value", "--plateau-patience", "--step-every", "--step-factor"):
+        assert name in text
+    assert "plateau" in text
+    assert ("--folds" in text) == (command == "retrain")
+
+
 def test_list(run):
     listed = run("list", "--json").json
     tables = {

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nasbench.data.split import stratified_split
+from nasbench.data.split import stratified_folds, stratified_split, without
 from nasbench.errors import UserError
 
 COUNTS = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
@@ -61,3 +61,35 @@ def test_small_classes_stand_on_both_sides(fraction: float) -> None:
 def test_fractions_out_of_range(fraction: float) -> None:
     with pytest.raises(UserError, match="--val-fraction"):
         stratified_split(torch.tensor([0, 1]), fraction, seed=0)
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5, 7, 10])
+def test_folds_hold_every_row_once_and_every_class_in_proportion(folds: int) -> None:
+    labels = mixed([*COUNTS[:4], 0, *COUNTS[4:]])  # a label that nobody has does not count
+    parts = stratified_folds(labels, folds, seed=0)
+    assert len(parts) == folds
+    assert sorted(row for part in parts for row in part.tolist()) == list(range(len(labels)))
+    assert {len(part) - len(labels) // folds for part in parts} <= {0, 1}
+    counts = torch.stack([torch.bincount(labels[part], minlength=11) for part in parts])
+    assert (counts.amax(0) - counts.amin(0)).max() <= 1
+    for part in parts:
+        assert part.tolist() == sorted(part.tolist())
+        rest = without(len(labels), part)
+        assert sorted(rest.tolist() + part.tolist()) == list(range(len(labels)))
+        assert rest.tolist() == sorted(rest.tolist())
+
+
+def test_only_the_seed_decides_on_the_folds() -> None:
+    labels = mixed(COUNTS)
+    first, again, other = (stratified_folds(labels, 4, seed) for seed in (1, 1, 2))
+    assert all(torch.equal(one, two) for one, two in zip(first, again, strict=True))
+    assert not torch.equal(first[0], other[0])
+
+
+@pytest.mark.parametrize("folds", [-1, 0, 1, 4, 100])
+def test_folds_out_of_range(folds: int) -> None:
+    labels = torch.tensor([0, 0, 0, 0, 2, 2, 2])
+    assert len(stratified_folds(labels, 3, seed=0)) == 3
+    line = f"--folds {folds}: must be from 2 to 3, the images of the smallest class"
+    with pytest.raises(UserError, match=line):
+        stratified_folds(labels, folds, seed=0)

@@ -22,7 +22,9 @@ SEARCH = ["search", "darts", *SMALL, *SPACE, "--epochs", "12"]
 MINE = ["--space", str(Path(__file__).parents[2] / "examples" / "my_space.py") + ":MySpace"]
 RANDOM = ["search", "random", *SMALL, *MINE, "--epochs", "20", "--budget", "3"]
 HARD = ["--drop-path", "0.3", "--ema", "0.9", "--cutout", "2", "--val-fraction", "0.2"]
-RETRAIN = [*SMALL, *SPACE, "--epochs", "16", "-o", "auxiliary=true", *HARD]
+FALLING = ["--schedule", "plateau", "--plateau-patience", "1", "--grad-clip-value", "0.1"]
+RETRAIN = [*SMALL, *SPACE, "--epochs", "16", "-o", "auxiliary=true", *HARD, *FALLING]
+FOLDS = ["--folds", "3", *SMALL, *SPACE, "--epochs", "5"]
 
 
 def start(arguments, out):
@@ -142,6 +144,22 @@ def test_a_retraining_killed_five_times_ends_bit_for_bit_the_same(whole, tmp_pat
     for name in ("test_accuracy", "arch_id", "params", "macs", "retrain_config"):
         assert record[name] == first[name], name
     assert record["test_openings"] == first["test_openings"] == 1
+
+
+@pytest.mark.slow
+def test_a_cross_validation_killed_four_times_ends_the_same(whole, tmp_path):
+    arguments = ["retrain", str(whole / "checkpoint.json"), *FOLDS]
+    first = json.loads(finish(start([*arguments, "--json"], tmp_path / "whole")))
+    (undisturbed,) = folders(tmp_path / "whole")
+    killed = killed_until_done(arguments, "retrain", tmp_path / "killed", random.Random(4), 4)
+    assert story(killed) == story(undisturbed)
+    (path,) = (tmp_path / "killed" / "folds").glob("*.json")
+    record = json.loads(path.read_text())
+    for name in ("mean", "interval", "retrain_config", "params"):
+        assert record[name] == first[name], name
+    for mine, other in zip(record["folds"], first["folds"], strict=True):
+        assert {**mine, "seconds": 0} == {**other, "seconds": 0}
+    assert Journal(killed / "journal.jsonl").events("test opened") == []
 
 
 @pytest.mark.slow

@@ -1,0 +1,80 @@
+"""One finished cross-validation; no record of the leaderboard, for it has seen no test set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nasbench.store.atomic import write_json
+
+FORMAT = "nasbench-folds/1"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One training on all folds but one, measured on that one.
+
+    Attributes:
+        fold: its number, from 1.
+        seed: of this training, derived from the run's and the number.
+        val_accuracy: share of the fold that was right after the last epoch, in [0, 1].
+        val_examples: size of the fold.
+        seconds: device-seconds of the training.
+    """
+
+    fold: int
+    seed: int
+    val_accuracy: float
+    val_examples: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What a cross-validation of one architecture found out.
+
+    Attributes:
+        run: the run folder's name; unique, and the file's name.
+        method: the strategy's or tuner's name.
+        task: the task's name.
+        space: the search space's name; for hyperparameters, the baseline's.
+        arch_id: short id of the architecture.
+        arch: label to what was chosen, and what was tuned.
+        search_run: name of the search run that found it, or ``""``.
+        search_seed: the seed of that search.
+        seed: of the split, and of the seeds of the folds.
+        retrain_config: what shaped the training.
+        folds: every fold's result, in order.
+        mean: of the folds' accuracies, in [0, 1].
+        interval: the 95 % t-interval of the mean; its ends may lie outside of [0, 1].
+        params: parameters of the network, without what serves training alone.
+        provenance: version, commit, command, hardware, libraries, times.
+    """
+
+    run: str
+    method: str
+    task: str
+    space: str
+    arch_id: str
+    arch: dict[str, Any]
+    search_run: str
+    search_seed: int
+    seed: int
+    retrain_config: dict[str, Any]
+    folds: list[Fold]
+    mean: float
+    interval: tuple[float, float]
+    params: int
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def write_folds(results: Path, found: CrossValidation) -> Path:
+    """Write ``found`` under ``results/folds`` and return its path.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    path = results / "folds" / f"{found.run}.json"
+    write_json(path, {"format": FORMAT, **asdict(found)})
+    return path
