@@ -12,7 +12,6 @@ from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.images import ImageSet
-from nasbench.data.split import stratified_split
 from nasbench.engine.batch_fitting import fitted
 from nasbench.engine.observers import Several, Silent, ToJournal
 from nasbench.engine.problem import load_task, on_device
@@ -132,9 +131,7 @@ def _unit(found: Found, config: RetrainConfig, running: Session) -> Supervised:
     """Return the network with its batches; all training images unless some are held out."""
     train, held_out = found.problem.task.train, None
     if config.val_fraction > 0:
-        seed = derive(config.seed, "held-out")
-        rest, kept = stratified_split(train.labels, config.val_fraction, seed)
-        train, held_out = train.subset(rest), train.subset(kept)
+        train, held_out = train.split(config.val_fraction, derive(config.seed, "held-out"))
     return make_unit(found, train, held_out, config, running)
 
 

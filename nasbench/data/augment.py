@@ -20,9 +20,9 @@ class Augmentation:
     """Random crop and mirror, normalisation, cutout.
 
     Attributes:
-        mean: of each channel, with pixel values in [0, 1].
+        mean: of each channel; of bytes with pixel values in [0, 1], of floats in their own units.
         std: of each channel likewise, above 0.
-        crop_padding: black pixels added on every side before a crop of the original size.
+        crop_padding: pixels of value 0 added on every side before a crop of the original size.
         flip: whether half of the images are mirrored left to right.
         cutout: side in pixels of the square set to the mean (DeVries & Taylor 2017), 0 for none.
             It reaches ``cutout // 2`` pixels from its centre, so an odd side counts as the even
@@ -74,7 +74,7 @@ class Augmentation:
         """Return the augmented batch.
 
         Args:
-            images: uint8 of shape ``(n, c, h, w)``.
+            images: uint8 or float32 of shape ``(n, c, h, w)``.
             draws: of the same ``n`` images, on any device.
 
         Returns:
@@ -94,27 +94,31 @@ class Augmentation:
         return batch
 
     def plain(self, images: Tensor) -> Tensor:
-        """Return uint8 ``images`` of shape ``(n, c, h, w)`` normalised, as float32."""
+        """Return uint8 or float32 ``images`` of shape ``(n, c, h, w)`` normalised, as float32."""
         if images.shape[1] != len(self.mean):
             raise ValueError(f"{images.shape[1]} channels, but {len(self.mean)} means")
-        scale, shift = _affine(self.mean, self.std, images.device)
-        # One pass: every pixel is read as one byte and written once.
+        white = 1 if images.is_floating_point() else 255
+        scale, shift = _affine(self.mean, self.std, white, images.device)
+        # One pass: every pixel is read once, from bytes as one byte, and written once.
         return torch.addcmul(shift, images, scale)
 
 
 @lru_cache(maxsize=32)  # else every batch would wait for two tiny transfers to the device
 def _affine(
-    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
+    mean: tuple[float, ...], std: tuple[float, ...], white: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Return scale and shift, ``(c, 1, 1)`` each, that normalise a byte in one step."""
+    """Return scale and shift, ``(c, 1, 1)`` each, that normalise a pixel in one step.
+
+    ``white``: the pixel value that counts as 1.
+    """
     means = torch.tensor(mean, dtype=torch.float64).view(-1, 1, 1)
     stds = torch.tensor(std, dtype=torch.float64).view(-1, 1, 1)
-    scale, shift = 1 / (255 * stds), -means / stds
+    scale, shift = 1 / (white * stds), -means / stds
     return scale.float().to(device), shift.float().to(device)
 
 
 def _crop(images: Tensor, draws: Draws, padding: int, flip: bool) -> Tensor:
-    """Crop and mirror uint8 ``(n, c, h, w)`` images out of their padded copies."""
+    """Crop and mirror ``(n, c, h, w)`` images out of their padded copies."""
     n, c, h, w = images.shape
     padded = F.pad(images, (padding,) * 4) if padding else images
     rows = draws.dy[:, None] + torch.arange(h, device=images.device)

@@ -9,13 +9,18 @@ from nasbench.errors import UserError
 from nasbench.seeding import generator
 
 
-def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor, Tensor]:
+def stratified_split(
+    labels: Tensor, fraction: float, seed: int, groups: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Split the rows of ``labels`` at random, class by class.
 
     Args:
         labels: int64 of shape ``(n,)``, at least 0.
         fraction: the share of every class to hold out, between 0 and 1.
         seed: the split depends on nothing else.
+        groups: int64 of shape ``(n,)``; rows of one number have one label and stand on the same
+            side. What is said of rows below holds then for groups: their share is held out,
+            however many rows each has.
 
     Returns:
         The sorted indices ``(rest, held_out)``, int64 on the CPU. ``held_out`` has
@@ -25,7 +30,10 @@ def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor
 
     Raises:
         UserError: ``fraction`` is not between 0 and 1.
+        ValueError: rows of one group have different labels.
     """
+    if groups is not None:
+        return _split_groups(labels.cpu(), groups.cpu(), fraction, seed)
     if not 0 < fraction < 1:
         raise UserError(f"--val-fraction {fraction}: must lie between 0 and 1, both excluded")
     labels = labels.cpu()
@@ -36,6 +44,20 @@ def stratified_split(labels: Tensor, fraction: float, seed: int) -> tuple[Tensor
     place = torch.arange(len(labels)) - (counts.cumsum(0) - counts).repeat_interleave(counts)
     held = place < _held_counts(counts, fraction).repeat_interleave(counts)
     return by_class[~held].sort().values, by_class[held].sort().values
+
+
+def _split_groups(
+    labels: Tensor, groups: Tensor, fraction: float, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Split the groups as if each were a row, and return the rows of both parts."""
+    numbers, member = torch.unique(groups, return_inverse=True)
+    label = torch.empty(len(numbers), dtype=torch.int64)
+    label[member] = labels
+    if not torch.equal(label[member], labels):
+        raise ValueError("groups: the images of one group must have one label")
+    held = torch.zeros(len(numbers), dtype=torch.bool)
+    held[stratified_split(label, fraction, seed)[1]] = True
+    return (~held[member]).nonzero().flatten(), held[member].nonzero().flatten()
 
 
 def _held_counts(counts: Tensor, fraction: float) -> Tensor:

@@ -33,7 +33,7 @@ from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised, accuracy
 
 Report = Callable[[float], bool]
-_Split = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]
+_Split = tuple[npt.NDArray[np.uint8 | np.float32], npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Context:
         config: the options of training.
         spec: the shape of the data.
         augmentation: of the task.
-        train: images and labels to train on, uint8 ``(n, c, h, w)`` and int64 ``(n,)``.
+        train: images and labels to train on, ``(n, c, h, w)`` as in ``ImageSet`` and int64
+            ``(n,)``.
         val: those to measure on.
         folder: of the run, where states of trials under way lie.
     """

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
-from nasbench.data.split import stratified_split
 from nasbench.space.spec import DataSpec
 
 
@@ -43,13 +42,13 @@ class Task:
 
         Args:
             seed: of the split.
-            val_fraction: the share of every class to validate on, between 0 and 1.
+            val_fraction: the share of every class to validate on, between 0 and 1; where images
+                belong together in groups, the share of its groups.
 
         Raises:
             UserError: ``val_fraction`` is out of range.
         """
-        rest, held_out = stratified_split(self.train.labels, val_fraction, seed)
-        return self.train.subset(rest), self.train.subset(held_out)
+        return self.train.split(val_fraction, seed)
 
     def open_test(self, on_open: Callable[[], None]) -> ImageSet:
         """Break the seal: only the final evaluation of a retrained network may do it.

@@ -74,6 +74,22 @@ def test_plain_only_normalises() -> None:
     torch.testing.assert_close(augmentation.plain(images), expected, rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("cutout", [0, 4])
+def test_floats_are_normalised_in_their_own_units(cutout: int) -> None:
+    """Bytes, and the same images as floats from 0 to 1, give the same batch."""
+    augmentation = Augmentation(MEAN, STD, 2, True, cutout)
+    images = random_images(20)
+    draws = draw(augmentation, 20)
+    floats = augmentation.apply(images.float() / 255, draws)
+    torch.testing.assert_close(floats, augmentation.apply(images, draws), rtol=0, atol=2e-6)
+
+
+def test_floats_of_any_size_are_normalised() -> None:
+    images = torch.tensor([-3.0, 250.0, 4000.0]).view(1, 3, 1, 1)
+    got = Augmentation((1.0, 50.0, 1000.0), (2.0, 100.0, 500.0)).plain(images)
+    torch.testing.assert_close(got.flatten(), torch.tensor([-2.0, 2.0, 6.0]))
+
+
 def test_draws_cover_their_ranges_and_differ_between_images() -> None:
     draws = draw(Augmentation(MEAN, STD, 4, True, 8), 3000)
     assert draws.dy.unique().tolist() == list(range(9))

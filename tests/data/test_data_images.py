@@ -38,7 +38,7 @@ def test_to_the_same_device_shares_memory() -> None:
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (torch.zeros(2, 1, 3, 3), torch.zeros(2, dtype=torch.int64), "uint8"),
+        (torch.zeros(2, 1, 3, 3).double(), torch.zeros(2, dtype=torch.int64), "float32"),
         (torch.zeros(2, 3, 3, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), "uint8"),
         (torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64), "labels"),
         (torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.zeros(2), "labels"),
@@ -49,3 +49,51 @@ def test_wrong_shapes_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         ImageSet(images, labels)
+
+
+def in_groups(kind: torch.dtype = torch.float32) -> ImageSet:
+    """Two classes of six groups; group g has g + 1 images, and the pixels tell which it is."""
+    groups = torch.repeat_interleave(torch.arange(12), torch.arange(1, 13))
+    groups = groups[torch.randperm(len(groups), generator=torch.Generator().manual_seed(5))]
+    images = (groups * 1000.5).view(-1, 1, 1, 1).to(kind)
+    return ImageSet(images, groups % 2, groups)
+
+
+def test_floats_keep_their_values() -> None:
+    part = in_groups().subset(torch.tensor([3, 1]))
+    assert part.images.dtype == torch.float32
+    assert part.groups is not None
+    assert torch.equal(part.images.flatten(), part.groups * 1000.5)
+
+
+def test_no_group_is_parted() -> None:
+    rest, held = in_groups().split(1 / 3, seed=4)
+    assert rest.groups is not None
+    assert held.groups is not None
+    both = [set(part.groups.tolist()) for part in (rest, held)]
+    assert both[0] | both[1] == set(range(12))
+    assert not both[0] & both[1]
+    assert len(rest) + len(held) == 78  # 1 + ... + 12
+    for label in (0, 1):  # a third of the six groups of each class
+        assert sum(group % 2 == label for group in both[1]) == 2
+    assert torch.equal(held.labels, held.groups % 2)
+    assert torch.equal(held.images.flatten(), held.groups * 1000.5)
+
+
+def test_groups_go_along_where_sets_are_joined_and_are_lost_beside_a_set_without() -> None:
+    rest, held = in_groups().split(0.5, seed=0)
+    joined = ImageSet.concat(rest, held)
+    assert joined.groups is not None
+    assert sorted(joined.groups.tolist()) == sorted(in_groups().groups.tolist())
+    assert ImageSet.concat(rest, ImageSet(held.images, held.labels)).groups is None
+
+
+def test_a_group_has_one_label() -> None:
+    data = ImageSet(torch.zeros(2, 1, 1, 1), torch.tensor([0, 1]), torch.tensor([7, 7]))
+    with pytest.raises(ValueError, match="one label"):
+        data.split(0.5, seed=0)
+
+
+def test_groups_must_fit() -> None:
+    with pytest.raises(ValueError, match="groups are"):
+        ImageSet(torch.zeros(2, 1, 1, 1), torch.tensor([0, 1]), torch.tensor([7]))
