@@ -212,6 +212,10 @@ TASKS = {
     "cifar10": Entry(
         "nasbench.tasks.cifar10:load_cifar10", "32x32 photographs: 50,000 and 10,000 images"
     ),
+    "gait": Entry(
+        "nasbench.tasks.gait:load_gait",
+        "event images of walking persons, made by 'nasbench data gait'",
+    ),
 }
 TUNERS = {
     "random": Entry(f"{_TUNERS}.random:RandomTuner", "draws from the ranges"),

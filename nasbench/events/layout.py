@@ -106,7 +106,11 @@ def _order(recording: Recording) -> list[tuple[int, int | str]]:
     """Return a key that sorts ``2`` before ``10``, train before test."""
     key: list[tuple[int, int | str]] = [(0, SPLITS.index(recording.split or "train"))]
     for name in (recording.person, recording.walk):
-        pieces = [piece for piece in re.split(r"(\d+)", name) if piece]
-        key += [(1, int(one)) if one.isdecimal() else (2, one) for one in pieces]
-        key.append((0, 0))
+        key += [*natural(name), (0, 0)]
     return key
+
+
+def natural(name: str) -> list[tuple[int, int | str]]:
+    """Return a key that sorts names by the numbers in them: ``2`` before ``10``."""
+    pieces = [piece for piece in re.split(r"(\d+)", name) if piece]
+    return [(1, int(one)) if one.isdecimal() else (2, one) for one in pieces]

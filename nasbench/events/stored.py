@@ -1,0 +1,165 @@
+"""Reading the HDF5 files of event images that ``hdf5`` or other scripts wrote.
+
+A group for each person, in it a float dataset (channels, height, width) for each walk. Files of
+other scripts have no attributes; their axes are then taken to be [channel, y, x].
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import UserError
+from nasbench.events.layout import natural
+from nasbench.optional import require
+
+AXES = ("channel,y,x", "channel,x,y")  # the first is how images are returned
+_WINDOW = re.compile(r"(.+)-\d+")  # image 1-0 of walk 1
+_PLAIN_WINDOW = re.compile(r"(\d+)-\d+")  # where no attribute tells that there are windows
+
+
+@dataclass(frozen=True)
+class Place:
+    """An image: its person and its name, and the walk that it was cut out of."""
+
+    person: str
+    name: str
+    walk: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a file holds, without its pixels.
+
+    Attributes:
+        path: of the file.
+        places: of all images, in the order of persons, then names; ``2`` stands before ``10``.
+        shape: of every image: channels, height, width.
+        channels: what each channel is, as the file states it; ``not stated`` otherwise.
+        transposed: whether the file's axes are [channel, x, y].
+    """
+
+    path: Path
+    places: tuple[Place, ...]
+    shape: tuple[int, int, int]
+    channels: str
+    transposed: bool
+
+    @property
+    def persons(self) -> tuple[str, ...]:
+        """The persons, in order."""
+        return tuple(dict.fromkeys(place.person for place in self.places))
+
+    def walks(self, person: str) -> list[str]:
+        """Return a person's walks, in order."""
+        return list(dict.fromkeys(one.walk for one in self.places if one.person == person))
+
+
+def contents(path: Path) -> Contents:
+    """Return what ``path`` holds; only names and shapes are read.
+
+    Raises:
+        UserError: it is no HDF5 file, it is not laid out as above, or its images differ in size.
+    """
+    with _opened(path) as file:
+        places = tuple(_places(path, file))
+        shapes = [(one, file[one.person][one.name].shape) for one in places]
+        axes = _text(file, "axes") or AXES[0]
+        if axes not in AXES:
+            raise UserError(f"{path}: axes {axes!r}: {' or '.join(AXES)} is allowed")
+        channels = _text(file, "channels") or "not stated"
+    for one, shape in shapes:
+        if shape != shapes[0][1]:
+            raise UserError(
+                f"{path}: image {one.person}/{one.name} is {shape}: {shapes[0][1]} is allowed, "
+                "as the first one"
+            )
+    first, second, third = shapes[0][1]
+    transposed = axes != AXES[0]
+    shape = (first, third, second) if transposed else (first, second, third)
+    return Contents(path, places, shape, channels, transposed)
+
+
+def pixels(file: Contents, places: Iterable[Place]) -> NDArray[np.float32]:
+    """Return the images at ``places``, float32 of shape (n, channels, height, width).
+
+    Raises:
+        UserError: an image is damaged or holds a value that is not finite.
+    """
+    wanted = list(places)
+    images = np.empty((len(wanted), *file.shape), np.float32)
+    with _opened(file.path) as opened:
+        for image, place in zip(images, wanted, strict=True):
+            name = f"{place.person}/{place.name}"
+            try:
+                found = opened[place.person][place.name][()]
+            except (OSError, KeyError) as error:
+                raise UserError(f"{file.path}: image {name} cannot be read ({error})") from error
+            image[:] = found.swapaxes(1, 2) if file.transposed else found
+            if not np.isfinite(image).all():
+                raise UserError(f"{file.path}: image {name} holds values that are not finite")
+    return images
+
+
+def _places(path: Path, file: Any) -> Iterator[Place]:
+    """Yield the place of every image, after a look at the file's layout."""
+    windows = _text(file, "window")
+    for person in sorted(file, key=natural):
+        group = file.get(person)  # None for a link that leads nowhere
+        if not hasattr(group, "keys"):
+            raise _unlike(path, f"{person!r} is no group")
+        for name in sorted(group, key=natural):
+            data = group.get(name)
+            if not (hasattr(data, "shape") and len(data.shape) == 3 and data.dtype.kind in "fiu"):
+                raise _unlike(path, f"{person}/{name} is no image")
+            yield Place(person, name, _walk(name, windows))
+        if not len(group):
+            raise _unlike(path, f"the group {person!r} is empty")
+    if not len(file):
+        raise _unlike(path, "it is empty")
+
+
+def _text(file: Any, attribute: str) -> str | None:
+    """Return an attribute of the file, which some writers store as bytes."""
+    value = file.attrs.get(attribute)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value and str(value)
+
+
+def _walk(name: str, windows: str | None) -> str:
+    """Return the walk that the image ``name`` belongs to; too few walks are better than too many.
+
+    ``windows``: what the file states of its windows.
+    """
+    if windows == "file":
+        return name
+    found = (_PLAIN_WINDOW if windows is None else _WINDOW).fullmatch(name)
+    return found[1] if found else name
+
+
+def _unlike(path: Path, what: str) -> UserError:
+    return UserError(
+        f"{path}: {what}; a group for each person with a dataset (channels, height, width) for "
+        "each walk is allowed, as 'nasbench data gait' writes it"
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    library = require("h5py", "an HDF5 file")
+    try:
+        file = library.File(path, "r")
+    except OSError as error:
+        raise UserError(f"{path} is no readable HDF5 file ({_first_line(error)})") from error
+    with file:
+        yield file
+
+
+def _first_line(error: OSError) -> str:
+    return error.strerror or str(error).partition("\n")[0]

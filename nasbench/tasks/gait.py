@@ -1,0 +1,176 @@
+"""Who walks? Event images of walking persons, as ``nasbench data gait`` makes them.
+
+The set is DVS128-Gait (Wang et al., EV-Gait, CVPR 2019), or any other laid out like it: one class
+for each person, one image or several for each walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nasbench.data.augment import Augmentation
+from nasbench.data.images import ImageSet
+from nasbench.data.locate import find, roots
+from nasbench.data.split import stratified_split
+from nasbench.errors import UserError
+from nasbench.events.stored import Contents, Place, contents, pixels
+from nasbench.space.spec import DataSpec
+from nasbench.tasks.base import Task
+
+PAIR = ("gait-train.h5", "gait-test.h5")
+WHOLE = "gait.h5"
+#: Of the split of a file without splits; fixed for good, as a run's seed must not move the test
+#: images of one run among the training images of another.
+TEST_SEED = 128
+TEST_SHARE = 0.2
+_FOLDERS = (".", "gait", "events", "DVS128-Gait")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The training or the test images: some of the images of a file."""
+
+    file: Contents
+    places: tuple[Place, ...]
+
+    def load(self) -> ImageSet:
+        """Read them; a class is a person, a group a walk."""
+        persons = {name: number for number, name in enumerate(self.file.persons)}
+        walks: dict[tuple[str, str], int] = {}
+        groups = [walks.setdefault((one.person, one.walk), len(walks)) for one in self.places]
+        return ImageSet(
+            torch.from_numpy(pixels(self.file, self.places)),
+            torch.tensor([persons[one.person] for one in self.places]),
+            torch.tensor(groups),
+        )
+
+
+def load_gait(data_dir: Path | None = None, download: bool = True) -> Task:
+    """Return the gait task from ``gait-train.h5`` and ``gait-test.h5``, or from ``gait.h5``.
+
+    Of the latter a fifth of each person's walks, always the same, are the test set. The test
+    set's file is opened for its names and shapes; its images are not read.
+
+    Args:
+        data_dir: the only folder to look in, or one of the files; None for the usual folders.
+        download: not needed, nothing can be downloaded.
+
+    Raises:
+        UserError: the files are missing, are no such files, or do not fit to each other.
+    """
+    del download
+    return gait_task("gait", _find(data_dir), "event images of walking persons")
+
+
+def gait_task(name: str, files: Sequence[Path], note: str) -> Task:
+    """Return a task of event images.
+
+    Args:
+        name: the task's.
+        files: those of training and of test, or one with both.
+        note: what the images are.
+
+    Raises:
+        UserError: a file cannot be read, a person has too few walks, or the files disagree.
+    """
+    train, test = _pair(*files) if len(files) == 2 else _cut(files[0])
+    data = train.load()
+    mean, std = statistics(data.images)
+    return Task(
+        name=name,
+        spec=DataSpec(*train.file.shape, len(train.file.persons)),
+        train=data,
+        augmentation=Augmentation(mean, std),  # neither crop nor flip: the gait would be another
+        _load_test=test.load,
+        note=f"{note}; {'split as given' if len(files) == 2 else 'fixed split by walks'}",
+    )
+
+
+def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation of each channel of ``(n, c, h, w)`` floats, for normalisation.
+
+    A channel that is the same everywhere counts with the deviation 1.
+    """
+    pairs = [torch.std_mean(channel.double(), correction=0) for channel in images.unbind(1)]
+    return tuple(float(mean) for _, mean in pairs), tuple(float(std) or 1.0 for std, _ in pairs)
+
+
+def _find(data_dir: Path | None) -> list[Path]:
+    """Return the two files, or the one."""
+    if data_dir is not None and data_dir.expanduser().is_file():
+        return _beside(data_dir.expanduser())
+    folders = [str(Path(folder)) for folder in _FOLDERS]
+    both = find(folders, data_dir, accept=lambda one: all((one / name).is_file() for name in PAIR))
+    if both is not None:
+        return [both / name for name in PAIR]
+    whole = find([f"{folder}/{WHOLE}" for folder in folders], data_dir, accept=Path.is_file)
+    if whole is None:
+        looked = roots(data_dir)
+        raise UserError(
+            f"gait: neither {' and '.join(PAIR)} nor {WHOLE} in {', '.join(map(str, looked))}: "
+            f"make them with 'nasbench data gait RECORDINGS --out {looked[-1] / WHOLE}'"
+        )
+    return [whole]
+
+
+def _beside(path: Path) -> list[Path]:
+    """Return the files of a set of which one is named."""
+    for ours, other in (("-train", "-test"), ("-test", "-train")):
+        if path.stem.endswith(ours):
+            sibling = path.with_name(path.stem.removesuffix(ours) + other + path.suffix)
+            if not sibling.is_file():
+                raise UserError(f"--data-dir {path}: {sibling.name} must lie beside it")
+            return [path, sibling] if ours == "-train" else [sibling, path]
+    return [path]
+
+
+def _pair(train_path: Path, test_path: Path) -> tuple[Part, Part]:
+    """Return both files as parts, after a look at whether they fit."""
+    train, test = contents(train_path), contents(test_path)
+    for what, ours, theirs in (
+        ("persons", train.persons, test.persons),
+        ("images of shape", train.shape, test.shape),
+        ("channels", train.channels, test.channels),
+    ):
+        if ours != theirs:
+            raise UserError(
+                f"{train_path} and {test_path} disagree: {what} {_short(ours)} and "
+                f"{_short(theirs)}; the same is allowed"
+            )
+    _check_walks(train, 2)
+    return Part(train, train.places), Part(test, test.places)
+
+
+def _cut(path: Path) -> tuple[Part, Part]:
+    """Cut the walks of one file into training and test."""
+    file = contents(path)
+    _check_walks(file, 3)
+    walks = list(dict.fromkeys((one.person, one.walk) for one in file.places))
+    labels = torch.tensor([file.persons.index(person) for person, _ in walks])
+    held = {walks[at] for at in stratified_split(labels, TEST_SHARE, TEST_SEED)[1].tolist()}
+    chosen = partial(_of_walks, file, held)
+    return Part(file, chosen(False)), Part(file, chosen(True))
+
+
+def _of_walks(file: Contents, walks: set[tuple[str, str]], inside: bool) -> tuple[Place, ...]:
+    return tuple(one for one in file.places if ((one.person, one.walk) in walks) is inside)
+
+
+def _check_walks(file: Contents, least: int) -> None:
+    """Raise where a person has too few walks to train on and to validate on."""
+    for person in file.persons:
+        if (walks := len(file.walks(person))) < least:
+            raise UserError(
+                f"{file.path}: person {person} has too few walks, {walks}: at least {least}"
+            )
+
+
+def _short(value: object) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -1,0 +1,201 @@
+"""The gait task, against files that the test writes as other scripts do."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+from nasbench.cli import main
+from nasbench.errors import UserError
+from nasbench.tasks.gait import load_gait
+
+h5py = pytest.importorskip("h5py")
+
+SHAPE = (4, 5, 6)  # channels, height, width
+
+
+def image(person: int, walk: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
+    """Pixels that tell person, walk, and each pixel's place."""
+    return (np.arange(np.prod(shape)).reshape(shape) + 1000.5 * person + 1e5 * walk).astype("f4")
+
+
+def write(path, persons=(0, 2, 10), walks=("1", "2", "10"), attributes=None, change=None):
+    """A file as plain scripts write it."""
+    with h5py.File(path, "w") as file:
+        file.attrs.update(attributes or {})
+        for person in persons:
+            for number, walk in enumerate(walks):
+                made = image(person, number)
+                file[f"{person}/{walk}"] = made if change is None else change(made)
+    return path
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Training and test file."""
+    write(tmp_path / "gait-train.h5")
+    write(tmp_path / "gait-test.h5", walks=("4",))
+    return tmp_path
+
+
+def refused(folder, words) -> None:
+    with pytest.raises(UserError, match=re.escape(words)) as error:
+        load_gait(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_the_images_of_a_plain_file(pair) -> None:
+    task = load_gait(pair)
+    assert task.spec.shape == SHAPE
+    assert task.spec.classes == 3
+    assert task.train.labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    expected = np.stack([image(person, walk) for person in (0, 2, 10) for walk in (0, 1, 2)])
+    assert np.array_equal(task.train.images.numpy(), expected)
+    test = task.open_test(lambda: None)
+    assert test.labels.tolist() == [0, 1, 2]
+    assert np.array_equal(test.images.numpy(), expected[::3])
+
+
+def test_the_normalisation_is_that_of_the_training_images(pair) -> None:
+    task = load_gait(pair)
+    plain = task.augmentation.plain(task.train.images)
+    assert plain.mean(dim=(0, 2, 3)).abs().max() < 1e-4
+    assert (plain.std(dim=(0, 2, 3), correction=0) - 1).abs().max() < 1e-4
+    assert (task.augmentation.crop_padding, task.augmentation.flip) == (0, False)
+
+
+def test_a_file_alone_names_its_sibling(pair) -> None:
+    for name in ("gait-train.h5", "gait-test.h5"):
+        assert torch.equal(load_gait(pair / name).train.images, load_gait(pair).train.images)
+    (pair / "gait-test.h5").unlink()
+    refused(pair / "gait-train.h5", "gait-test.h5 must lie beside it")
+
+
+def test_other_axes_are_turned(pair) -> None:
+    turned = {"axes": "channel,x,y"}
+    expected = load_gait(pair).train.images
+    for name, walks in (("train", ("1", "2", "10")), ("test", ("4",))):
+        path = pair / f"gait-{name}.h5"
+        write(path, walks=walks, attributes=turned, change=lambda one: one.swapaxes(1, 2))
+    task = load_gait(pair)
+    assert task.spec.shape == SHAPE
+    assert torch.equal(task.train.images, expected)
+    write(pair / "gait-train.h5", attributes={"axes": "y,x,channel"})
+    refused(pair, "axes 'y,x,channel': channel,y,x or channel,x,y is allowed")
+
+
+def test_windows_of_a_walk_stay_together(tmp_path) -> None:
+    names = [f"{walk}-{window}" for walk in range(1, 9) for window in range(walk)]
+    write(tmp_path / "gait-train.h5", walks=names)
+    write(tmp_path / "gait-test.h5", walks=names[:3])
+    task = load_gait(tmp_path)
+    kept = {}
+    for name, part in zip(("rest", "held"), task.search_split(0, 0.25), strict=True):
+        numbers = part.images[:, 0, 0, 0].numpy() - 1000.5 * np.array([0, 2, 10])[part.labels]
+        walks = [names[round(number / 1e5)].split("-")[0] for number in numbers]
+        kept[name] = list(zip(part.labels.tolist(), walks, strict=True))
+    assert not set(kept["rest"]) & set(kept["held"])
+    assert sorted(kept["rest"] + kept["held"]) == sorted(
+        (label, name.split("-")[0]) for label in range(3) for name in names
+    )
+    for label in range(3):  # a quarter of eight walks
+        assert len({walk for one, walk in kept["held"] if one == label}) == 2
+
+
+def test_whole_recordings_stand_for_themselves(tmp_path) -> None:
+    for name in ("train", "test"):
+        write(tmp_path / f"gait-{name}.h5", walks=("1-0", "1-1"), attributes={"window": "file"})
+    assert load_gait(tmp_path).train.groups.tolist() == list(range(6))
+
+
+def test_one_file_is_split_by_walks(tmp_path) -> None:
+    names = [f"{walk}-{window}" for walk in range(1, 11) for window in range(3)]
+    task = load_gait(write(tmp_path / "gait.h5", walks=names))
+    test = task.open_test(lambda: None)
+    assert (len(task.train), len(test)) == (72, 18)  # 2 of 10 walks of 3 images, 3 persons
+    seen = {
+        part: {(names[round((pixel - 1000.5 * [0, 2, 10][label]) / 1e5)].split("-")[0], label)
+               for pixel, label in zip(data.images[:, 0, 0, 0].tolist(), data.labels.tolist(),
+                                       strict=True)}
+        for part, data in (("train", task.train), ("test", test))
+    }  # fmt: skip
+    assert not seen["train"] & seen["test"]
+    assert (len(seen["train"]), len(seen["test"])) == (24, 6)
+    again = load_gait(tmp_path)
+    assert torch.equal(again.train.images, task.train.images)
+
+
+def test_what_nasbench_data_gait_writes_is_read(tmp_path, capsys) -> None:
+    for split in ("train", "test"):
+        folder = tmp_path / "origin" / split / "3"
+        folder.mkdir(parents=True)
+        for walk in (1, 2):
+            (folder / f"{walk}.txt").write_text(f"0 1 2 1\n{walk} 3 4 0\n9 1 2 1\n")
+    out = tmp_path / "gait.h5"
+    main(["data", "gait", str(tmp_path / "origin"), "--out", str(out), "--jobs", "1"])
+    capsys.readouterr()
+    task = load_gait(tmp_path)
+    assert task.spec.shape == (4, 128, 128)
+    assert task.train.images[1, :, 2, 1].tolist() == [2, 0, 1, 0]
+    assert task.train.images[1, 3, 4, 3].item() == np.float32(2 / 9)
+
+
+def test_missing_files_name_the_command(tmp_path) -> None:
+    refused(tmp_path, f"nasbench data gait RECORDINGS --out {tmp_path.resolve() / 'gait.h5'}")
+
+
+def test_no_hdf5_file(pair) -> None:
+    (pair / "gait-train.h5").write_text("t x y p")
+    refused(pair, f"{pair / 'gait-train.h5'} is no readable HDF5 file")
+
+
+def test_another_layout(pair) -> None:
+    path = pair / "gait-train.h5"
+    for name, values, words in (
+        ("images", np.zeros((3, 4, 5, 6)), "'images' is no group"),
+        ("0/1", np.zeros((5, 6)), "0/1 is no image"),
+        ("0/1", np.array([b"text"]), "0/1 is no image"),
+    ):
+        with h5py.File(path, "w") as file:
+            file[name] = values
+        refused(pair, f"{path}: {words}; a group for each person")
+    h5py.File(path, "w").close()
+    refused(pair, f"{path}: it is empty")
+    with h5py.File(path, "w") as file:
+        file["0"] = h5py.ExternalLink("elsewhere.h5", "/0")
+    refused(pair, "'0' is no group")
+
+
+def test_too_few_walks(pair) -> None:
+    write(pair / "gait-train.h5", walks=("1-0", "1-1"))
+    refused(pair, "person 0 has too few walks, 1: at least 2")
+    path = write(pair / "gait.h5", walks=("1", "2"))
+    refused(path, "person 0 has too few walks, 2: at least 3")
+
+
+def test_images_of_unequal_size(pair) -> None:
+    with h5py.File(pair / "gait-train.h5", "a") as file:
+        file["2/11"] = np.zeros((4, 6, 6))
+    refused(pair, "image 2/11 is (4, 6, 6): (4, 5, 6) is allowed")
+
+
+def test_values_that_are_not_finite(pair) -> None:
+    with h5py.File(pair / "gait-train.h5", "a") as file:
+        file["2/2"][0, 0, 0] = np.nan
+    refused(pair, "image 2/2 holds values that are not finite")
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("persons 0,2,10 and 0,2", {"persons": (0, 2)}),
+        ("images of shape 4,5,6 and 2,5,6", {"change": lambda one: one[:2]}),
+        ("channels not stated and neg-count", {"attributes": {"channels": "neg-count"}}),
+    ],
+)
+def test_files_that_disagree(pair, words, options) -> None:
+    write(pair / "gait-test.h5", **options)
+    refused(pair, words)
