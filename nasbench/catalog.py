@@ -216,6 +216,10 @@ TASKS = {
         "nasbench.tasks.gait:load_gait",
         "event images of walking persons, made by 'nasbench data gait'",
     ),
+    "gait-synthetic": Entry(
+        "nasbench.tasks.gait_synthetic:load_gait_synthetic",
+        "synthetic walkers' event images, made on first use: 336 and 168 images",
+    ),
 }
 TUNERS = {
     "random": Entry(f"{_TUNERS}.random:RandomTuner", "draws from the ranges"),

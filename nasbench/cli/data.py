@@ -33,6 +33,10 @@ Channels = Annotated[
 Columns = Annotated[str, typer.Option("--columns", help="Order of a text file's columns.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad recording.")]
+Folder = Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the recordings.")]
+Persons = Annotated[int, typer.Option("--persons", min=1, help="How many walk.")]
+Walks = Annotated[int, typer.Option("--walks", min=1, help="Of each, in train and in test.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all that is random.")]
 
 
 @app.callback()
@@ -70,6 +74,18 @@ def gait(
     typer.echo(f"{done.recordings} recordings, {done.images} images, {len(done.refused)} refused")
     for path in done.written:
         typer.echo(f"written: {path}")
+
+
+@app.command("gait-synthetic", epilog="Example: nasbench data gait-synthetic origin --walks 50")
+def gait_synthetic(
+    out: Folder, persons: Persons = 21, walks: Walks = 20, seed: Seed = 0, jobs: Jobs = CORES
+) -> None:
+    """Make up recordings of walking persons, as text in DVS128-Gait's layout."""
+    from nasbench.events.layout import SPLITS
+    from nasbench.events.synthetic import dataset
+
+    made = dataset.write(out, persons, dict.fromkeys(SPLITS, walks), seed, jobs, _bar)
+    typer.echo(f"written: {made} synthetic recordings in {out}")
 
 
 @contextmanager

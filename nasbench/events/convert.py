@@ -6,13 +6,9 @@ many there are, so no process holds more than one of them, however many windows 
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +19,7 @@ from nasbench.events.events import Size
 from nasbench.events.formats import parts
 from nasbench.events.images import CHANNELS, images
 from nasbench.events.layout import Recording
+from nasbench.events.processes import shared
 from nasbench.events.text import COLUMNS
 from nasbench.events.window import Kind, Window
 
@@ -110,21 +107,4 @@ def convert_all(
     Raises:
         UserError: a process was killed.
     """
-    work = partial(convert, options, folder)
-    jobs = min(jobs, len(recordings))
-    if jobs < 2:
-        yield from map(work, enumerate(recordings))
-        return
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _leave_signals_to_the_parent)
-    try:
-        yield from pool.map(work, enumerate(recordings))
-    except BrokenProcessPool as error:
-        raise UserError(
-            f"a process was killed, perhaps for want of memory; try fewer --jobs than {jobs}"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _leave_signals_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield from shared(partial(convert, options, folder), list(enumerate(recordings)), jobs)
