@@ -220,6 +220,13 @@ TASKS = {
         "nasbench.tasks.gait_synthetic:load_gait_synthetic",
         "synthetic walkers' event images, made on first use: 336 and 168 images",
     ),
+    "nmnist": Entry(
+        "nasbench.tasks.nmnist:load_nmnist", "N-MNIST's 34x34 event images, from a packed .npz"
+    ),
+    "dvs-objects": Entry(
+        "nasbench.tasks.dvs_objects:load_dvs_objects",
+        "128x128 event frames of nine objects, split in time",
+    ),
 }
 TUNERS = {
     "random": Entry(f"{_TUNERS}.random:RandomTuner", "draws from the ranges"),
