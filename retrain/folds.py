@@ -64,7 +64,8 @@ def run_folds(
     task_name = task_of(checkpoint, config.task)
     task = load_task(config, task_name)
     found = rebuild(checkpoint, space_of(checkpoint, config.space), task, config.space_arguments)
-    parts = stratified_folds(task.train.labels, config.folds, derive(config.seed, "folds"))
+    seed, train = derive(config.seed, "folds"), task.train
+    parts = stratified_folds(train.labels, config.folds, seed, train.groups)
     name = catalog.short(str(checkpoint.strategy.get("name", "imported")))
     short = catalog.short(task_name)
     with session("retrain", name, short, config, stop, resumed) as running:

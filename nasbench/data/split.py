@@ -50,14 +50,20 @@ def _split_groups(
     labels: Tensor, groups: Tensor, fraction: float, seed: int
 ) -> tuple[Tensor, Tensor]:
     """Split the groups as if each were a row, and return the rows of both parts."""
+    member, label = _grouped(labels, groups)
+    held = torch.zeros(len(label), dtype=torch.bool)
+    held[stratified_split(label, fraction, seed)[1]] = True
+    return (~held[member]).nonzero().flatten(), held[member].nonzero().flatten()
+
+
+def _grouped(labels: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each row's group, counted from 0, and each group's label."""
     numbers, member = torch.unique(groups, return_inverse=True)
     label = torch.empty(len(numbers), dtype=torch.int64)
     label[member] = labels
     if not torch.equal(label[member], labels):
         raise ValueError("groups: the images of one group must have one label")
-    held = torch.zeros(len(numbers), dtype=torch.bool)
-    held[stratified_split(label, fraction, seed)[1]] = True
-    return (~held[member]).nonzero().flatten(), held[member].nonzero().flatten()
+    return member, label
 
 
 def _held_counts(counts: Tensor, fraction: float) -> Tensor:
@@ -69,13 +75,16 @@ def _held_counts(counts: Tensor, fraction: float) -> Tensor:
     return torch.minimum(held.clamp(min=1), (counts - 1).clamp(min=0))
 
 
-def stratified_folds(labels: Tensor, folds: int, seed: int) -> list[Tensor]:
+def stratified_folds(
+    labels: Tensor, folds: int, seed: int, groups: Tensor | None = None
+) -> list[Tensor]:
     """Deal the rows of ``labels`` out at random, class by class.
 
     Args:
         labels: int64 of shape ``(n,)``, at least 0.
         folds: how many parts, from 2 to the size of the smallest class.
         seed: the parts depend on nothing else.
+        groups: as for :func:`stratified_split`; the groups are dealt out then.
 
     Returns:
         The sorted indices of each part, int64 on the CPU. Every row is in one part; the parts'
@@ -84,6 +93,10 @@ def stratified_folds(labels: Tensor, folds: int, seed: int) -> list[Tensor]:
     Raises:
         UserError: ``folds`` is out of its range.
     """
+    if groups is not None:
+        member, label = _grouped(labels.cpu(), groups.cpu())
+        parts = stratified_folds(label, folds, seed)
+        return [torch.isin(member, part).nonzero().flatten() for part in parts]
     labels = labels.cpu()
     counts = torch.bincount(labels)
     smallest = int(counts[counts > 0].min())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nasbench.errors import UserError
 from nasbench.store.atomic import write_json
 
 FORMAT = "nasbench-folds/1"
@@ -67,6 +69,23 @@ class CrossValidation:
     interval: tuple[float, float]
     params: int
     provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def read_folds(path: Path) -> CrossValidation:
+    """Return what :func:`write_folds` wrote.
+
+    Raises:
+        UserError: it cannot be read, or is something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("format") != FORMAT:
+            raise ValueError(f"not of the format {FORMAT}")
+        low, high = content["interval"]
+        folds = [Fold(**fold) for fold in content["folds"]]
+        return CrossValidation(**{**content, "folds": folds, "interval": (low, high)})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
 
 
 def write_folds(results: Path, found: CrossValidation) -> Path:

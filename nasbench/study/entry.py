@@ -67,7 +67,7 @@ class Entry:
         for option in NOT_OPTIONS:
             if option in left:
                 raise UserError(f"entry {name!r}: {option}: is the study's, not an entry's")
-        return cls(name, verb, target, _inline(name, left), arguments, reported, note)
+        return cls(name, verb, target, _plain(left), arguments, reported, note)
 
     def over(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options, over those of the ``defaults`` that the verb knows."""
@@ -107,8 +107,10 @@ def _check_network(name: str) -> None:
         catalog.check("space", name)
 
 
-def _inline(name: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Let a search space stand in the study itself."""
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Let a search space stand in the study itself, and a number be a budget."""
+    if isinstance(options.get("budget"), int):
+        options["budget"] = str(options["budget"])
     space = options.get("search_space")
     if isinstance(space, dict):
         return {**options, "search_space": None, "space_content": space}

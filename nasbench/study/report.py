@@ -93,8 +93,10 @@ def _cells(line: Figure) -> tuple[str, ...]:
 def _remarks(plan: Plan, lines: Sequence[Figure]) -> list[str]:
     opened = sum(line.openings for line in lines)
     found = [
-        "Accuracy on `validation` is that of the best trial or of the search; on `test` that of a "
-        f"final evaluation. The test set was opened {opened} times, once for each of those."
+        "Accuracy on `validation` is that of the best trial or of the search; on `folds` that of "
+        "a cross-validation of the training images, where with one seed the interval is Student's "
+        "over the folds; on `test` that of a final evaluation. "
+        f"The test set was opened {opened} times, once for each of those."
     ]
     if plan.study.reported:
         found.append(f"Reported: {plan.study.reported}")

@@ -93,3 +93,14 @@ def test_folds_out_of_range(folds: int) -> None:
     line = f"--folds {folds}: must be from 2 to 3, the images of the smallest class"
     with pytest.raises(UserError, match=line):
         stratified_folds(labels, folds, seed=0)
+
+
+def test_folds_keep_groups_together():
+    groups = torch.arange(60) // 3
+    labels = (groups % 2).long()
+    parts = stratified_folds(labels, 5, 0, groups)
+    assert torch.equal(torch.cat(parts).sort().values, torch.arange(60))
+    assert [len(part) for part in parts] == [12] * 5
+    for part in parts:
+        assert torch.equal(torch.isin(groups, groups[part]).nonzero().flatten(), part)
+        assert labels[part].sum() == 6
