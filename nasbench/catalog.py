@@ -137,6 +137,10 @@ SPACES = {
         "search_spaces.mobilenet:MobileNetFull",
         "MobileNet V1, shortcuts, kernels, expansions, widths and depths",
     ),
+    "gait-ops": Entry(
+        "search_spaces.gait:GaitOps", "EV-Gait's network: kernels, blocks, skips, depth and head"
+    ),
+    "gait": Entry("search_spaces.gait:Gait", "gait-ops with widths and hidden size; no supernet"),
     "nas-bench-macro": Entry(
         "search_spaces.mbconv:MacroSpace", "eight MobileNet V2 layers of three kinds, 3^8"
     ),
@@ -165,6 +169,7 @@ BASELINES = {
     "mobilenet": Entry(
         "search_spaces.mobilenet:MobileNet", "MobileNet V1 of 13 blocks (Howard et al., 2017)"
     ),
+    "ev-gait": Entry("search_spaces.gait:EvGait", "EV-Gait's network on event images"),
     "resnet18": Entry(f"{_BASELINES}.resnet:ResNet18", "torchvision's, stem for small images"),
     "resnet50": Entry(f"{_BASELINES}.resnet:ResNet50", "torchvision's, stem for small images"),
     "resnext50_32x4d": Entry(

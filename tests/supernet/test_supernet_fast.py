@@ -17,6 +17,7 @@ from nasbench.supernet.fast.terms import Candidate, fits
 from nasbench.supernet.mixture import Mixture
 from nasbench.supernet.relaxed import held
 from search_spaces.darts import Darts
+from search_spaces.gait import GaitOps
 from search_spaces.mobilenet import MobileNetOps
 from search_spaces.nasbench201 import NasBench201
 
@@ -25,6 +26,8 @@ SPACES = {
     "darts": (Darts, {"channels": 4, "layers": 4}),
     "nas-bench-201": (NasBench201, {"channels": 4, "cells": 1}),
     "mobilenet-ops": (MobileNetOps, {"width": 0.125}),
+    # A choice among heads, whose candidates make no images.
+    "gait-ops": (GaitOps, {"width": 0.125, "hidden_size": 8, "dropout_rate": 0.0}),
 }
 
 

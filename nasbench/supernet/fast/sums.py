@@ -40,6 +40,8 @@ class FastSums:
         """
         known = [(w, self._candidate(module), self.features(x)) for w, module, x in parts]
         plain = [(w, one.image(x)) for w, one, x in known if not one.branch]
+        if len(plain) == len(known) and any(image.dim() != 4 for _, image in plain):
+            return _plain_sum(plain)  # a head's candidates make no images
         groups: dict[object, list[Part]] = {}
         for w, one, x in known:
             if one.branch:
@@ -68,6 +70,11 @@ class Part(NamedTuple):
 def _kind(branch: Branch) -> object:
     """Return what the branches of one sum must agree in."""
     return [(unit.pointwise.weight.shape, unit.norm.eps) for unit in branch][-1]
+
+
+def _plain_sum(plain: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    terms = [weight * output for weight, output in plain]
+    return sum(terms[1:], terms[0])
 
 
 def _sum(parts: Sequence[Part], plain: Sequence[tuple[Tensor, Tensor]]) -> Tensor:

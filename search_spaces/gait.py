@@ -1,0 +1,228 @@
+"""EV-Gait's network on event images (Wang et al., CVPR 2019), and spaces around it.
+
+Four convolutions halve the size, residual blocks keep it, linear layers decide; there is no BN
+but in the blocks that come from mobile networks. Labels start with stage or block, counted from 0.
+
+Letters: B batch, C channels, H, W height and width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from nasbench.space import DataSpec, InputChoice, LayerChoice, Repeat, SearchSpace, ValueChoice
+from search_spaces.layers import check, scaled, separable
+
+CHANNELS = (64, 128, 256, 512)  # of 128x128 images: 64x64, 32x32, 16x16, 8x8
+STEM_KERNEL = 7  # of the first stage; the others have 3
+BLOCKS = 2
+LAST_HIDDEN = 512
+KERNELS = (3, 5, 7)
+BLOCK_KERNELS = (3, 5)
+DEPTHS = (1, 4)
+EXPANSION = 3
+MULTIPLIERS = (0.5, 0.75, 1.0)
+HIDDEN_SHARES = (0.25, 0.5, 1.0)
+ADDED = (1,)  # the value of a skip's decision that adds the input; (0,) leaves it out
+
+
+def conv_relu(c_in: int, c_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    """Return a convolution that keeps the size at stride 1, and ReLU.
+
+    Maps ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H / stride), ceil(W / stride))``.
+    """
+    return nn.Sequential(nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2), nn.ReLU())
+
+
+def plain(c: int, kernel: int) -> nn.Sequential:
+    """Return the two convolutions of a residual block of EV-Gait."""
+    return nn.Sequential(conv_relu(c, c, kernel), conv_relu(c, c, kernel))
+
+
+class Residual(nn.Module):
+    """Layers, their input added where it is asked for, and ReLU.
+
+    Args:
+        layers: keep the shape.
+        label: of the decision whether the input is added; without one it is.
+    """
+
+    def __init__(self, layers: nn.Module, label: str | None = None) -> None:
+        super().__init__()
+        self.layers = layers
+        self.adds = None if label is None else InputChoice(2, n_chosen=1, label=label)
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to the same shape."""
+        out: Tensor = self.layers(x)
+        if self.adds is None or (self.adds.frozen and self.adds.selected == ADDED):
+            out = out + x
+        elif not self.adds.frozen:
+            out = self.adds([out, out + x])
+        joined: Tensor = self.relu(out)
+        return joined
+
+
+class EvGait(SearchSpace):
+    """EV-Gait itself: no decisions, a single architecture, the baseline of the spaces below.
+
+    Args:
+        spec: the data's shape; sizes are halved four times, rounding up.
+        width: multiplies the channels, which are rounded to a multiple of 8, at least 8.
+        hidden_size: of the first linear layer, at least 1.
+        dropout_rate: after it, in [0, 1).
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    channels_last: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        width: float = 1.0,
+        hidden_size: int = 1024,
+        dropout_rate: float = 0.5,
+    ) -> None:
+        super().__init__(spec)
+        check(width, dropout_rate)
+        if hidden_size < 1:
+            raise ValueError(f"hidden_size={hidden_size}: must be at least 1")
+        c, height, side = spec.shape
+        self.stages = nn.Sequential()
+        for number, channels in enumerate(CHANNELS):
+            c_out = scaled(channels, width * self.multiplier(number))
+            self.stages.append(self.stage(number, c, c_out))
+            c, height, side = c_out, -(-height // 2), -(-side // 2)
+        self.blocks = self.residuals(c)
+        hidden = self.hidden(hidden_size)
+        self.head = self.first_linear(c, c * height * side, hidden)
+        self.classifier = nn.Sequential(
+            nn.ReLU(),
+            nn.Dropout(dropout_rate),
+            nn.Linear(hidden, LAST_HIDDEN),
+            nn.ReLU(),
+            nn.Linear(LAST_HIDDEN, spec.classes),
+        )
+
+    def multiplier(self, stage: int) -> float:
+        """Return what multiplies the channels of a stage beside ``width``."""
+        return 1.0
+
+    def hidden(self, size: int) -> int:
+        """Return the size of the first linear layer."""
+        return size
+
+    def stage(self, number: int, c_in: int, c_out: int) -> nn.Module:
+        """Return the layer that halves the size."""
+        return conv_relu(c_in, c_out, 3 if number else STEM_KERNEL, stride=2)
+
+    def residuals(self, c: int) -> nn.Module:
+        """Return the blocks that keep the size."""
+        return nn.Sequential(*(Residual(plain(c, 3)) for _ in range(BLOCKS)))
+
+    def first_linear(self, c: int, flat: int, hidden: int) -> nn.Module:
+        """Return what maps ``(B, c, H, W)`` to ``(B, hidden)``; ``flat`` is c * H * W."""
+        return nn.Sequential(nn.Flatten(), nn.Linear(flat, hidden))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to ``(B, 512, H / 16, W / 16)`` at full width, rounded up."""
+        out: Tensor = self.blocks(self.stages(x))
+        return out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to logits ``(B, classes)``."""
+        logits: Tensor = self.classifier(self.head(self.features(x)))
+        return logits
+
+
+class GaitOps(EvGait):
+    """EV-Gait with kernels, blocks, depth and head to decide; 3^4 * 2 * sum(12^d, d=1..4).
+
+    ``s1_kernel`` is the kernel of a stage. ``depth`` is the number of blocks, 1 to 4, and for each
+    ``b0_block`` is ``plain3`` (EV-Gait's), ``separable3`` (a depthwise and a 1x1 convolution) or
+    ``inverted3`` (with an expansion of 3 in front, MobileNetV2), all with kernel 5 as well, and
+    ``b0_skip`` tells whether the input is added (``[1]``) or not (``[0]``). ``head`` is ``flat``
+    or ``pooled``.
+    """
+
+    search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "quick": {"width": 0.25, "hidden_size": 128}
+    }
+    retrain_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"width": 1.0, "hidden_size": 1024}
+    }
+
+    def stage(self, number: int, c_in: int, c_out: int) -> nn.Module:
+        """Return the choice of kernel of a stage."""
+        kernels = {f"k{k}": partial(conv_relu, c_in, c_out, k, stride=2) for k in KERNELS}
+        return LayerChoice(kernels, label=f"s{number}_kernel")
+
+    def residuals(self, c: int) -> nn.Module:
+        """Return a decided number of blocks."""
+        return Repeat(partial(self.block, c), depth=DEPTHS, label="depth")
+
+    def block(self, c: int, index: int) -> nn.Module:
+        """Return a block whose layers and skip are decided."""
+        layers = LayerChoice(
+            {
+                f"{name}{kernel}": partial(made, c, kernel)
+                for name, made in (
+                    ("plain", plain),
+                    ("separable", _separable),
+                    ("inverted", _inverted),
+                )
+                for kernel in BLOCK_KERNELS
+            },
+            label=f"b{index}_block",
+        )
+        return Residual(layers, label=f"b{index}_skip")
+
+    def first_linear(self, c: int, flat: int, hidden: int) -> nn.Module:
+        """Return the choice between every pixel and their mean."""
+        pool = nn.AdaptiveAvgPool2d
+        return LayerChoice(
+            {
+                "flat": lambda: nn.Sequential(nn.Flatten(), nn.Linear(flat, hidden)),
+                "pooled": lambda: nn.Sequential(pool(1), nn.Flatten(), nn.Linear(c, hidden)),
+            },
+            label="head",
+        )
+
+
+class Gait(GaitOps):
+    """The choices of ``GaitOps``, and for each stage its width, for the head its hidden size.
+
+    ``s1_width`` multiplies a stage's channels by 0.5, 0.75 or 1, ``hidden`` the argument
+    ``hidden_size`` by 0.25, 0.5 or 1. Values have no supernet: it is for sampled strategies.
+    """
+
+    def multiplier(self, stage: int) -> float:
+        """Return the decided multiplier of a stage."""
+        return self._value(MULTIPLIERS, f"s{stage}_width")
+
+    def hidden(self, size: int) -> int:
+        """Return the decided share of the hidden size."""
+        return max(1, round(size * self._value(HIDDEN_SHARES, "hidden")))
+
+    def _value(self, values: tuple[float, ...], label: str) -> float:
+        choice = ValueChoice(values, label=label)
+        self.add_module(f"{label}_choice", choice)
+        return float(choice.value)
+
+
+def _separable(c: int, kernel: int) -> nn.Module:
+    """Return a depthwise-separable block, as in MobileNet V1."""
+    return separable(c, c, kernel, stride=1)
+
+
+def _inverted(c: int, kernel: int) -> nn.Module:
+    """Return an inverted residual block's layers, as in MobileNetV2; the skip is decided apart."""
+    return separable(c, c, kernel, 1, EXPANSION, relu=False)
