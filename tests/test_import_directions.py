@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "supernet": {"nn", "space"},
     "data": {"seeding"},
     # A task tells its spaces the shape of its data: space.spec.
-    "tasks": {"data", "events", "seeding", "space"},
+    "tasks": {"data", "events", "space"},
     "training": {"data", "nn", "seeding"},
     # A one-shot strategy steps by the training's objective and optimizers; it has no loop.
     "strategies": {"seeding", "space", "supernet", "training"},
