@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from nasbench.errors import UserError
+
 CORES = os.cpu_count() or 1
 
 app = typer.Typer(help="Prepare data sets.", rich_markup_mode=None)
@@ -31,6 +33,8 @@ Channels = Annotated[
     ),
 ]
 Columns = Annotated[str, typer.Option("--columns", help="Order of a text file's columns.")]
+Picture = Annotated[Path, typer.Option("--out", help="The picture: .png or .svg.")]
+First = Annotated[int, typer.Option("--first", min=1, max=12, help="How many images.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad recording.")]
 Folder = Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the recordings.")]
@@ -86,6 +90,41 @@ def gait_synthetic(
 
     made = dataset.write(out, persons, dict.fromkeys(SPLITS, walks), seed, jobs, _bar)
     typer.echo(f"written: {made} synthetic recordings in {out}")
+
+
+@app.command("draw", epilog="Example: nasbench data draw walk.aedat --window 50ms --first 4")
+def draw(
+    raw: Raw,
+    out: Picture = Path("events.png"),
+    window: WindowText = "file",
+    sensor: Sensor = None,
+    columns: Columns = "txyp",
+    first: First = 6,
+) -> None:
+    """Draw the first event images of a recording, or one each of several persons or classes."""
+    from itertools import islice
+
+    from nasbench.events import images, layout
+    from nasbench.events import window as windows
+    from nasbench.events.events import parse_size
+    from nasbench.events.formats import parts
+    from nasbench.events.text import check_columns
+    from nasbench.report.event_pictures import draw
+
+    how, size = windows.parse(window), None if sensor is None else parse_size(sensor)
+    found, order = layout.find(raw), check_columns(columns)
+    persons = {recording.person: recording for recording in reversed(found)}
+    chosen = list(persons.values())[::-1] if len(persons) > 1 else found[:1]
+    shown = []
+    for recording in chosen[:first]:
+        events = parts(recording.path, order, recording.index)
+        made = images.images(events, str(recording), how, size)
+        name = recording.path.stem if len(persons) == 1 else recording.person
+        several = first if len(persons) == 1 else 1
+        shown += [(f"{name}\n{i.events:,} events", i.pixels) for i in islice(made, several)]
+    if not shown:
+        raise UserError(f"{raw}: no window of {window} is whole; take a shorter one")
+    typer.echo(f"written: {draw(shown, out)}")
 
 
 @contextmanager
