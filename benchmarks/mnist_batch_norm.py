@@ -20,16 +20,14 @@ images. The test set stays sealed.
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from mnist_parts import RESULTS, cell, trained, write
 from torch import Tensor, nn
 
 from nasbench import provenance
@@ -38,17 +36,11 @@ from nasbench.data.augment import Augmentation
 from nasbench.data.batches import Batches
 from nasbench.data.images import ImageSet
 from nasbench.data.split import stratified_folds, without
-from nasbench.engine.observers import Silent
 from nasbench.engine.problem import load_task
-from nasbench.engine.recipe import supervised
-from nasbench.nn.processes import Place
 from nasbench.seeding import derive, seed_process
-from nasbench.store.state import StateFile
-from nasbench.training.loop import Loop
-from nasbench.training.stopping import StopSignal
+from nasbench.tasks.base import Task
 from retrain.baselines.mnist import MnistCnn
 
-ROOT = Path(__file__).resolve().parent.parent
 NAME, FOLDS, PARTS = "mnist_batch_norm", 4, 4
 NETWORKS: dict[str, dict[str, Any]] = {
     "plain": {"dropout_rate": 0.0, "batch_norm": False},
@@ -67,13 +59,6 @@ WAYS = (
 )
 
 
-class Here:
-    """Where it computes: on the CPU, in one process."""
-
-    device = torch.device("cpu")
-    place = Place(0, 1)
-
-
 class Quarters(nn.BatchNorm2d):
     """BN that sees a quarter of the batch at a time and remembers the first one's statistics."""
 
@@ -88,7 +73,7 @@ class Quarters(nn.BatchNorm2d):
         return torch.cat([super().forward(first), *alone])
 
 
-def network(kind: str, quarters: bool, task: Any) -> MnistCnn:
+def network(kind: str, quarters: bool, task: Task) -> MnistCnn:
     """Return a fresh network."""
     made = MnistCnn(task.spec, **NETWORKS[kind])
     if quarters:
@@ -99,7 +84,7 @@ def network(kind: str, quarters: bool, task: Any) -> MnistCnn:
     return made
 
 
-def measured(net: nn.Module, images: ImageSet, task: Any) -> dict[str, float]:
+def measured(net: nn.Module, images: ImageSet, task: Task) -> dict[str, float]:
     """Return the accuracy on held-out images, measured in each way, in percent."""
     right, other = task.augmentation, OTHER
     return {
@@ -121,20 +106,15 @@ def accuracy(net: nn.Module, images: ImageSet, how: Augmentation, size: int) -> 
     return 100 * right / len(images)
 
 
-def trained(
-    kind: str, quarters: bool, seed: int, config: RetrainConfig, task: Any
+def result(
+    kind: str, quarters: bool, seed: int, config: RetrainConfig, task: Task
 ) -> dict[str, float]:
     """Train on three quarters of the images and return what the fourth says."""
     held_out = stratified_folds(task.train.labels, FOLDS, derive(0, "folds"))[seed % FOLDS]
     rest = task.train.subset(without(len(task.train), held_out))
     seed_process(seed, NAME)
-    net = network(kind, quarters, task)
-    unit = supervised(net, rest, None, task.augmentation, config, seed, Here())
-    with tempfile.TemporaryDirectory() as folder:
-        Loop(
-            unit, config.epochs, StateFile(Path(folder) / "state.pt"), Silent(), StopSignal()
-        ).run()
-    return measured(unit.finish(), task.train.subset(held_out), task)
+    net = trained(network(kind, quarters, task), rest, task, replace(config, seed=seed))
+    return measured(net, task.train.subset(held_out), task)
 
 
 def runs(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -155,18 +135,13 @@ def runs(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for kind, options in NETWORKS.items():
             for quarters in (False, True) if options["batch_norm"] else (False,):
                 sys.stderr.write(f"seed {seed}: {kind}{', quarters' * quarters}\n")
-                found = trained(kind, quarters, seed, replace(config, seed=seed), task)
+                found = result(kind, quarters, seed, config, task)
                 yield {"network": kind, "quarters": quarters, "seed": seed, "accuracy": found}
 
 
-def markdown(report: dict[str, Any]) -> str:
-    """Return the report as text."""
-    facts, rows = report["provenance"], report["rows"]
-    versions = ", ".join(f"{k} {v}" for k, v in facts["versions"].items() if v)
-    words = (__doc__ or "").partition("python benchmarks")[0].strip()
+def table(report: dict[str, Any]) -> list[str]:
+    """Return the rows as Markdown."""
     lines = [
-        f"# {words}",
-        "",
         f"{report['epochs']} epochs of Adam at 0.001 in batches of 100 on three quarters of "
         f"{report['images']:,} images, accuracy in percent on the fourth; mean (and range) of "
         f"{report['seeds']} seeds.",
@@ -176,22 +151,12 @@ def markdown(report: dict[str, Any]) -> str:
     ]
     for kind in NETWORKS:
         for quarters in (False, True):
-            of_kind = [r for r in rows if (r["network"], r["quarters"]) == (kind, quarters)]
-            if of_kind:
-                cells = [_cell([r["accuracy"][way] for r in of_kind]) for way in WAYS]
+            own = [r for r in report["rows"] if (r["network"], r["quarters"]) == (kind, quarters)]
+            if own:
+                cells = [cell([r["accuracy"][way] for r in own]) for way in WAYS]
                 how = "in quarters" if quarters else "whole"
                 lines.append(f"| {kind} | {how} | {' | '.join(cells)} | {REPORTED[kind]:.2f} |")
-    lines += [
-        "",
-        f"Made with `{report['command']}` on {facts['cores']} cores of {facts['cpu']}, without a "
-        f"GPU; Python {facts['python']}, {versions}; commit {facts['commit']}.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _cell(values: list[float]) -> str:
-    mean = f"{statistics.fmean(values):.2f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.2f} to {max(values):.2f})"
+    return lines
 
 
 def main() -> None:
@@ -201,7 +166,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5, help="of each training")
     parser.add_argument("--limit-train", type=int, help="use only so many training images")
     parser.add_argument("--data-dir", type=Path, help="where MNIST lies")
-    parser.add_argument("--out", type=Path, default=ROOT / "results", help="where reports go")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where reports go")
     given = parser.parse_args()
     facts = provenance.collect()
     limit = f" --limit-train {given.limit_train}" if given.limit_train else ""
@@ -213,9 +178,8 @@ def main() -> None:
         "rows": list(runs(given)),
         "provenance": facts,
     }
-    (given.out / f"{NAME}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    (given.out / f"{NAME}.md").write_text(markdown(report), encoding="utf-8")
-    sys.stdout.write(markdown(report))
+    words = (__doc__ or "").partition("python benchmarks")[0]
+    write(NAME, words, report, table(report), given.out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""What the benchmarks of single choices on MNIST share: training without a run, and a report."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from nasbench.config import RetrainConfig
+from nasbench.data.images import ImageSet
+from nasbench.engine.observers import Silent
+from nasbench.engine.recipe import supervised
+from nasbench.nn.processes import Place
+from nasbench.store.state import StateFile
+from nasbench.tasks.base import Task
+from nasbench.training.loop import Loop
+from nasbench.training.stopping import StopSignal
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+
+
+class Here:
+    """Where it computes: on the CPU, in one process."""
+
+    device = torch.device("cpu")
+    place = Place(0, 1)
+
+
+def trained(net: nn.Module, images: ImageSet, task: Task, config: RetrainConfig) -> nn.Module:
+    """Return the network, trained on these images."""
+    unit = supervised(net, images, None, task.augmentation, config, config.seed, Here())
+    with tempfile.TemporaryDirectory() as folder:
+        state = StateFile(Path(folder) / "state.pt")
+        Loop(unit, config.epochs, state, Silent(), StopSignal()).run()
+    return unit.finish()
+
+
+def cell(values: Sequence[float]) -> str:
+    """Return a mean, with the range where there are several values."""
+    mean = f"{statistics.fmean(values):.2f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.2f} to {max(values):.2f})"
+
+
+def write(name: str, words: str, report: dict[str, Any], table: Sequence[str], out: Path) -> None:
+    """Write ``name.json`` and ``name.md``, and print the text.
+
+    Args:
+        name: of the benchmark.
+        words: what it asks; the title is its first line.
+        report: holds ``command`` and ``provenance``.
+        table: lines of Markdown.
+        out: the folder.
+    """
+    facts = report["provenance"]
+    versions = ", ".join(f"{k} {v}" for k, v in facts["versions"].items() if v)
+    made = (
+        f"Made with `{report['command']}` on {facts['cores']} cores of {facts['cpu']}, without a "
+        f"GPU; Python {facts['python']}, {versions}; commit {facts['commit']}."
+    )
+    text = "\n".join([f"# {words.strip()}", "", *table, "", made]) + "\n"
+    (out / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (out / f"{name}.md").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
