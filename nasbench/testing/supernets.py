@@ -25,6 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "mobilenet-skip": {"width": 0.125},
     "mobilenet-ops": {"width": 0.125},
     "nas-bench-macro": {},
+    "gait-ops": {"width": 0.125, "hidden_size": 8, "dropout_rate": 0.0},
     "nasbench.testing.supernets:Small": {},
 }
 

@@ -175,7 +175,7 @@ def test_results_that_cannot_be_written(refused, tiny):
         ({"arch": {"join": [0, 1]}}, "the label 'join' has the value [0, 1]: allowed: [0], [1]"),
         ({"arch": {"frist": "skip"}}, "unknown label 'frist': did you mean first? allowed: "),
         ({"arch": {"second": ...}}, "lacks the label 'second': allowed: conv3, conv1, skip"),
-        ({"space": {"name": "dart"}}, "unknown space 'dart': did you mean darts?"),
+        ({"space": {"name": "dart"}}, "unknown space 'dart': did you mean darts"),
         ({"space": {"arguments": {"widht": 3}}}, "unknown argument -o 'widht': did you mean wid"),
         ({"space": {"arguments": {"width": "x"}}}, "-o width=x: must be of type int"),
         ({"space": {"name": "gone.py:Tiny"}}, "there is no such file: name it with --space"),

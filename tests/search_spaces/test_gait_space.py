@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import pytest
 import torch
 from torch import nn
@@ -11,11 +9,7 @@ from torch import nn
 from nasbench.cost.macs import multiply_adds
 from nasbench.errors import UserError
 from nasbench.space import Arch, DataSpec
-from nasbench.strategies.oneshot.darts import DartsStrategy
-from nasbench.strategies.oneshot.spos import SposStrategy
 from nasbench.supernet.mixture import Mixture
-from nasbench.testing.oneshot import OneShotStrategySuite
-from nasbench.testing.supernets import PlainSupernets, make
 from search_spaces.gait import EvGait, Gait, GaitOps
 from tests.search_spaces.conftest import (
     check_mixture,
@@ -144,24 +138,3 @@ def test_the_space_with_values_has_no_mixture_and_says_so():
 def test_bad_arguments_are_named(argument, value):
     with pytest.raises(ValueError, match=f"^{argument}={value}: must be"):
         EvGait.describe(EVENTS, **{argument: value})
-
-
-class GaitSuite(OneShotStrategySuite):
-    """The suite of one-shot strategies on this space alone."""
-
-    @pytest.fixture(params=["gait-ops"])
-    def space(self, request):
-        return request.param
-
-    def make(self, space="gait-ops", **given):
-        return make(self.strategy, PlainSupernets.named(space, **TINY), self.options, **given)
-
-
-class TestDarts(GaitSuite):
-    strategy: ClassVar = DartsStrategy
-
-
-class TestSpos(GaitSuite):
-    strategy: ClassVar = SposStrategy
-    options: ClassVar = {"candidates": 6, "population": 3}
-    paths: ClassVar = True

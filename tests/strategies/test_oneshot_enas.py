@@ -21,6 +21,7 @@ OWN = "nasbench.testing.supernets:Small"
 class TestEnas(OneShotStrategySuite):
     strategy = EnasStrategy
     options: ClassVar = {"candidates": 3, "calibration": 1}
+    steps = 300  # few paths are as deep as the deepest network
     paths = True
 
 

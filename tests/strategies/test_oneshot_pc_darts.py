@@ -24,6 +24,7 @@ class TestPcDarts(OneShotStrategySuite):
         "mobilenet-skip": "MobileNet.*" + NO_CHANNELS,
         "mobilenet-ops": NO_CHANNELS,
         "nas-bench-macro": NO_CHANNELS,
+        "gait-ops": NO_CHANNELS,
         OWN: "the space Small " + NO_CHANNELS,
     }
 
