@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import unknown
-from nasbench.optional import require
+from nasbench.report.figure import check_format, drawn
 from nasbench.store.atomic import write
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -21,18 +19,6 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 
 _DASHES = ("-", "--", "-.", ":")  # for what comes after the last colour
 _LEGEND = 30  # characters of a legend's line
-METADATA: dict[str, dict[str, None]] = {
-    "svg": {"Creator": None, "Date": None},
-    "png": {"Software": None},
-}
-STYLE = {
-    "svg.hashsalt": "nasbench",  # ids that do not change from one drawing to the next
-    "svg.fonttype": "none",  # text stays text: to be searched, copied and read aloud
-    "font.family": ["sans-serif"],
-    "font.size": 10.0,
-    "text.parse_math": False,  # a dollar in a name is a dollar
-    "text.usetex": False,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +64,7 @@ def draw(
             written.
         ValueError: there is no curve.
     """
-    drawn = picture(
+    made = picture(
         curves,
         path.suffix.lower().removeprefix("."),
         xlabel=xlabel,
@@ -86,7 +72,7 @@ def draw(
         title=title,
         log_x=log_x,
     )
-    write(path, lambda file: file.write(drawn))
+    write(path, lambda file: file.write(made))
     return path
 
 
@@ -108,23 +94,19 @@ def picture(
         UserError: the format is neither ``svg`` nor ``png``, or matplotlib is missing.
         ValueError: there is no curve.
     """
-    if format not in METADATA:
-        raise unknown("picture format", format, METADATA)
+    check_format(format)
     if not curves:
         raise ValueError("no curve to draw")
-    matplotlib = require("matplotlib", "drawing curves")
-    figures = require("matplotlib.figure", "drawing curves")
-    with matplotlib.rc_context(STYLE):
-        figure = figures.Figure(figsize=(8.0, 4.2), layout="constrained", facecolor="white")
+
+    def fill(figure: Any) -> None:
         axes = figure.subplots()
         _lines(axes, curves)
         axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
         if log_x:
             _logarithmic(axes, curves)
         _legend(figure, axes, curves)
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format=format, dpi=150, metadata=METADATA[format])
-    return drawn.getvalue()
+
+    return drawn(fill, format, (8.0, 4.2), "drawing curves", dpi=150)
 
 
 def _lines(axes: Any, curves: Sequence[Curve]) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.errors import unknown
-from nasbench.optional import require
-from nasbench.report.curves import METADATA, STYLE
+from nasbench.report.figure import check_format, drawn
 from nasbench.store.atomic import write
 
 BLUE, RED = (0.0, 0.447, 0.698), (0.835, 0.369, 0.0)  # of Okabe and Ito's palette
@@ -34,13 +32,9 @@ def draw(shown: Sequence[tuple[str, Pixels]], path: Path) -> Path:
         UserError: the suffix is another one, matplotlib is missing, or the file cannot be written.
     """
     kind = path.suffix.lower().removeprefix(".")
-    if kind not in METADATA:
-        raise unknown("picture format", kind, METADATA)
-    matplotlib = require("matplotlib", "drawing event images")
-    figures = require("matplotlib.figure", "drawing event images")
-    with matplotlib.rc_context(STYLE):
-        size = (INCHES * len(shown), 2 * INCHES + 0.3)
-        figure = figures.Figure(figsize=size, layout="constrained", facecolor="white")
+    check_format(kind)
+
+    def fill(figure: Any) -> None:
         grid = figure.subplots(2, len(shown), squeeze=False)
         for (words, pixels), (above, below) in zip(shown, grid.T, strict=True):
             above.imshow(counts(pixels), interpolation="nearest")
@@ -48,9 +42,10 @@ def draw(shown: Sequence[tuple[str, Pixels]], path: Path) -> Path:
             above.set_title(words, fontsize=8)
             for axes in (above, below):
                 axes.set(xticks=[], yticks=[])
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format=kind, dpi=100, metadata=METADATA[kind])
-    write(path, lambda file: file.write(drawn.getvalue()))
+
+    size = (INCHES * len(shown), 2 * INCHES + 0.3)
+    made = drawn(fill, kind, size, "drawing event images", dpi=100)
+    write(path, lambda file: file.write(made))
     return path
 
 

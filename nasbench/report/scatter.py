@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from nasbench.optional import require
-from nasbench.report.curves import METADATA, STYLE
+from nasbench.report.figure import drawn
 from nasbench.store.atomic import write
 
 _SAMPLE, _MARKED = "#0072B2", "#D55E00"
@@ -37,10 +36,8 @@ def draw_scatter(
     Raises:
         UserError: matplotlib is missing, or the file cannot be written.
     """
-    matplotlib = require("matplotlib", "drawing")
-    figures = require("matplotlib.figure", "drawing")
-    with matplotlib.rc_context(STYLE):
-        figure = figures.Figure(figsize=(5.6, 4.6), layout="constrained", facecolor="white")
+
+    def fill(figure: Any) -> None:
         axes = figure.subplots()
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(color="#E5E5E5", linewidth=0.6)
@@ -50,7 +47,7 @@ def draw_scatter(
             axes.scatter(*marked, s=60, marker="*", color=_MARKED, label=mark)
             axes.legend(frameon=False, loc="best")
         axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format="svg", metadata=METADATA["svg"])
-    write(path, lambda file: file.write(drawn.getvalue()))
+
+    made = drawn(fill, "svg", (5.6, 4.6), "drawing")
+    write(path, lambda file: file.write(made))
     return path
