@@ -23,14 +23,12 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
-from mnist_parts import RESULTS, cell, trained, write
+from mnist_parts import cell, main, trained
 from torch import Tensor, nn
 
-from nasbench import provenance
 from nasbench.config import RetrainConfig
 from nasbench.data.augment import Augmentation
 from nasbench.data.batches import Batches
@@ -159,28 +157,5 @@ def table(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def main() -> None:
-    """Train all, write both files and print the text."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=2, help="how many")
-    parser.add_argument("--epochs", type=int, default=5, help="of each training")
-    parser.add_argument("--limit-train", type=int, help="use only so many training images")
-    parser.add_argument("--data-dir", type=Path, help="where MNIST lies")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where reports go")
-    given = parser.parse_args()
-    facts = provenance.collect()
-    limit = f" --limit-train {given.limit_train}" if given.limit_train else ""
-    report = {
-        "command": f"python benchmarks/{NAME}.py --seeds {given.seeds}{limit}",
-        "seeds": given.seeds,
-        "epochs": given.epochs,
-        "images": given.limit_train or 60_000,
-        "rows": list(runs(given)),
-        "provenance": facts,
-    }
-    words = (__doc__ or "").partition("python benchmarks")[0]
-    write(NAME, words, report, table(report), given.out)
-
-
 if __name__ == "__main__":
-    main()
+    main(NAME, __doc__ or "", (2, 5), runs, table)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from nasbench import provenance
 from nasbench.config import RetrainConfig
 from nasbench.data.images import ImageSet
 from nasbench.engine.observers import Silent
@@ -48,16 +50,47 @@ def cell(values: Sequence[float]) -> str:
     return mean if len(values) == 1 else f"{mean} ({min(values):.2f} to {max(values):.2f})"
 
 
-def write(name: str, words: str, report: dict[str, Any], table: Sequence[str], out: Path) -> None:
-    """Write ``name.json`` and ``name.md``, and print the text.
+def main(
+    name: str,
+    document: str,
+    defaults: tuple[int, int],
+    runs: Callable[[argparse.Namespace], Iterable[dict[str, Any]]],
+    table: Callable[[dict[str, Any]], Sequence[str]],
+) -> None:
+    """Train all, write ``name.json`` and ``name.md``, and print the text.
 
     Args:
         name: of the benchmark.
-        words: what it asks; the title is its first line.
-        report: holds ``command`` and ``provenance``.
-        table: lines of Markdown.
-        out: the folder.
+        document: what it asks, up to its command line; the title is its first line.
+        defaults: seeds and epochs.
+        runs: from the options to the rows.
+        table: from the report to lines of Markdown.
     """
+    words = document.partition("python benchmarks")[0]
+    parser = argparse.ArgumentParser(description=words.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=defaults[0], help="how many")
+    parser.add_argument("--epochs", type=int, default=defaults[1], help="of each training")
+    parser.add_argument("--limit-train", type=int, help="use only so many training images")
+    parser.add_argument("--data-dir", type=Path, help="where MNIST lies")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where reports go")
+    given = parser.parse_args()
+    facts = provenance.collect()
+    command = f"python benchmarks/{name}.py --seeds {given.seeds} --epochs {given.epochs}"
+    if given.limit_train:
+        command += f" --limit-train {given.limit_train}"
+    report = {
+        "command": command,
+        "seeds": given.seeds,
+        "epochs": given.epochs,
+        "images": given.limit_train or 60_000,
+        "rows": list(runs(given)),
+        "provenance": facts,
+    }
+    write(name, words, report, table(report), given.out)
+
+
+def write(name: str, words: str, report: dict[str, Any], table: Sequence[str], out: Path) -> None:
+    """Write both files, and print the text."""
     facts = report["provenance"]
     versions = ", ".join(f"{k} {v}" for k, v in facts["versions"].items() if v)
     made = (

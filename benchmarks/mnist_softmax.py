@@ -17,14 +17,12 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
-from mnist_parts import RESULTS, cell, trained, write
+from mnist_parts import cell, main, trained
 from torch import Tensor
 
-from nasbench import provenance
 from nasbench.config import RetrainConfig
 from nasbench.data.batches import Batches
 from nasbench.data.images import ImageSet
@@ -99,30 +97,5 @@ def table(report: dict[str, Any]) -> list[str]:
     return lines
 
 
-def main() -> None:
-    """Train all, write both files and print the text."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3, help="how many")
-    parser.add_argument("--epochs", type=int, default=3, help="of each training")
-    parser.add_argument("--limit-train", type=int, help="use only so many training images")
-    parser.add_argument("--data-dir", type=Path, help="where MNIST lies")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where reports go")
-    given = parser.parse_args()
-    facts = provenance.collect()
-    options = f"--seeds {given.seeds} --epochs {given.epochs}"
-    if given.limit_train:
-        options += f" --limit-train {given.limit_train}"
-    report = {
-        "command": f"python benchmarks/{NAME}.py {options}",
-        "seeds": given.seeds,
-        "epochs": given.epochs,
-        "images": given.limit_train or 60_000,
-        "rows": list(runs(given)),
-        "provenance": facts,
-    }
-    words = (__doc__ or "").partition("python benchmarks")[0]
-    write(NAME, words, report, table(report), given.out)
-
-
 if __name__ == "__main__":
-    main()
+    main(NAME, __doc__ or "", (3, 3), runs, table)

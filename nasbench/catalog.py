@@ -350,6 +350,11 @@ def entry_point(name: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
+def retraining(folds: int | None) -> Any:
+    """Return what trains a checkpoint's network: with its test, or in folds and without one."""
+    return entry_point("retrain" if folds is None else "cross_validate")
+
+
 def check(kind: str, name: str) -> None:
     """Raise unless ``name`` is in the kind's table or names a file or module.
 

@@ -27,7 +27,7 @@ from nasbench.training.loop import Loop, Observer
 from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised, accuracy
 from retrain.rebuild import Found, rebuild, space_of, task_of
-from retrain.train import NOT_COMPARED, make_unit
+from retrain.train import identity, make_unit
 
 
 @dataclass(frozen=True)
@@ -174,16 +174,8 @@ def _record(
     mean, interval = mean_and_interval(folds)
     network = found.build()
     return CrossValidation(
-        run=running.folder.name,
-        method=catalog.short(str(checkpoint.strategy.get("name", "imported"))),
-        task=catalog.short(config.task or checkpoint.task),
-        space=catalog.short(checkpoint.space["name"]),
-        arch_id=found.arch.id,
-        arch={**found.arch, **checkpoint.hyperparameters},
-        search_run=checkpoint.run,
-        search_seed=checkpoint.seed,
+        **identity(checkpoint, found, config, running),
         seed=config.seed,
-        retrain_config=config.compared(without=NOT_COMPARED),
         folds=folds,
         mean=mean,
         interval=interval,

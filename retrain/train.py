@@ -171,6 +171,23 @@ def _shortened(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, **names}
 
 
+def identity(
+    checkpoint: Checkpoint, found: Found, config: RetrainConfig, running: Session
+) -> dict[str, Any]:
+    """Return what a record says of what was trained, and how, whatever was measured on."""
+    return {
+        "run": running.folder.name,
+        "method": catalog.short(str(checkpoint.strategy.get("name", "imported"))),
+        "task": catalog.short(config.task or checkpoint.task),
+        "space": catalog.short(checkpoint.space["name"]),
+        "arch_id": found.arch.id,
+        "arch": {**found.arch, **checkpoint.hyperparameters},
+        "search_run": checkpoint.run,
+        "search_seed": checkpoint.seed,
+        "retrain_config": config.compared(without=NOT_COMPARED),
+    }
+
+
 def _record(
     checkpoint: Checkpoint,
     found: Found,
@@ -182,19 +199,10 @@ def _record(
     network, shape = verdict.network, found.problem.task.spec.shape
     metrics = checkpoint.metrics
     latency = measure_latency(network, shape)
-    shaped = config.compared(without=NOT_COMPARED)
     return Record(
-        run=running.folder.name,
-        method=catalog.short(str(checkpoint.strategy.get("name", "imported"))),
-        task=catalog.short(config.task or checkpoint.task),
-        space=catalog.short(checkpoint.space["name"]),
-        arch_id=found.arch.id,
-        arch={**found.arch, **checkpoint.hyperparameters},
-        search_run=checkpoint.run,
-        search_seed=checkpoint.seed,
+        **identity(checkpoint, found, config, running),
         retrain_seed=config.seed,
         search_config=_shortened(checkpoint.search),
-        retrain_config=shaped,
         test_accuracy=verdict.accuracy,
         val_accuracy=metrics.get("val_accuracy", metrics.get("supernet_val_accuracy")),
         params=inference_parameter_count(network, network.training_only),

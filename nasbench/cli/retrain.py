@@ -69,7 +69,8 @@ def _retrain(
             folder = running.to_resume("retrain", resume, given, extra)
             options = running.continued(RetrainConfig.from_layers(folder.info["config"]), folder)
             found = Checkpoint.read(folder.path)
-            _tell(_work(options)(found, options, observer, stop, folder), options, as_json)
+            run = catalog.retraining(options.folds)
+            _tell(run(found, options, observer, stop, folder), options, as_json)
             return
         if checkpoint is None:
             raise UserError("which CHECKPOINT? nasbench search writes one")
@@ -94,15 +95,12 @@ def _retrain(
             raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
 
         def train(seed: int) -> None:
-            done = _work(options)(found, replace(options, seed=seed), observer, stop)
+            done = catalog.retraining(options.folds)(
+                found, replace(options, seed=seed), observer, stop
+            )
             _tell(done, options, as_json)
 
         running.each_seed(stop, options.seed, seeds, train)
-
-
-def _work(options: RetrainConfig) -> Any:
-    """Return what does it: a retraining with its test, or a cross-validation without."""
-    return catalog.entry_point("retrain" if options.folds is None else "cross_validate")
 
 
 def _at_once(

@@ -14,6 +14,7 @@ from nasbench.errors import UserError
 
 if TYPE_CHECKING:
     from nasbench.study.drive import Progress
+    from nasbench.study.figures import Figure
     from nasbench.study.plan import Plan
 
 File = Annotated[
@@ -102,7 +103,8 @@ def _run(
     except Stopped as stopped:
         typer.echo(f"{stopped}; continue with: {again}", err=True)
         raise typer.Exit(128 + stopped.signal) from stopped
-    _tell(plan, done, report.write(plan, done, folder, again))
+    lines = report.figures(plan, done, folder)
+    _tell(plan, done, lines, report.write(plan, done, lines, folder, again))
 
 
 def _again(file: Path, scale: float, task: str | None, out: Path) -> str:
@@ -117,16 +119,16 @@ def _say(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _tell(plan: Plan, done: Progress, written: list[Path]) -> None:
+def _tell(plan: Plan, done: Progress, lines: list[Figure], written: list[Path]) -> None:
     """Print the table and where it is."""
     from rich.console import Console
 
     from nasbench.report.formats.console import listed
-    from nasbench.study.report import figures, listing
+    from nasbench.study.report import listing
 
     if plan.scale.words:
         typer.echo(f"\n{plan.scale.words}")
-    Console().print(listed(listing(figures(plan, done, written[0].parent))))
+    Console().print(listed(listing(lines)))
     for path in written:
         typer.echo(f"written: {path}")
     if done.failed:

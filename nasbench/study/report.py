@@ -26,19 +26,21 @@ HEADINGS = ("entry", "what", "accuracy, %", "95 % interval", "on", "runs", "repo
 NUMERIC = (False, False, True, True, False, True, True, True)
 
 
-def write(plan: Plan, progress: Progress, out: Path, command: str) -> list[Path]:
+def write(
+    plan: Plan, progress: Progress, lines: Sequence[Figure], out: Path, command: str
+) -> list[Path]:
     """Write ``README.md``, ``study.json`` and the pictures below ``out``; return their paths.
 
     Args:
         plan: the study.
         progress: its runs.
+        lines: what :func:`figures` returned.
         out: the study's folder, which has the runs and the records in it.
         command: what makes it.
 
     Raises:
         UserError: a file cannot be written.
     """
-    lines = figures(plan, progress, out)
     board = build(read_records(out)[0], unfinished(out), plan.study.task)
     pictures = []
     if available("matplotlib"):

@@ -53,8 +53,7 @@ def perform(ready: Ready, observer: Observer, stop: StopSignal) -> Path:
         return run_search(config, observer, stop, resumed).folder.path
     if ready.verb == "hpo":
         return run_hpo(config, observer, stop, resumed).folder.path
-    retrain = catalog.entry_point("retrain" if config.folds is None else "cross_validate")
-    done: Any = retrain(ready.checkpoint, config, observer, stop, resumed)
+    done: Any = catalog.retraining(config.folds)(ready.checkpoint, config, observer, stop, resumed)
     path: Path = done.folder.path
     return path
 

@@ -29,7 +29,7 @@ SEED = 0
 def load_gait_synthetic(data_dir: Path | None = None, download: bool = True) -> Task:
     """Return the synthetic gait task, 21 persons with 16 walks to train and 8 to test.
 
-    Where the files are not there yet, they are made, which takes about a minute.
+    Where the files are not there yet, they are made first.
 
     Args:
         data_dir: the only folder to look in and to write to; None for the usual ones.
