@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import UserError
+from nasbench.events.compiled import draw
 from nasbench.events.events import Events, Refused, Size
 from nasbench.events.window import Window
 
@@ -42,7 +43,7 @@ class _Canvas:
 
     def __init__(self, size: Size) -> None:
         self.size = size
-        self.counts = np.zeros(2 * size.width * size.height, np.int64)
+        self.counts = np.zeros((2, size.height, size.width), np.int64)
         self.times = np.zeros_like(self.counts)
         self.events = self.first = self.last = 0
 
@@ -51,21 +52,14 @@ class _Canvas:
         t = part.t[where]
         if not self.events:
             self.first = int(t[0])
-        place = part.p[where].astype(np.intp)
-        place *= self.size.height
-        place += part.y[where]
-        place *= self.size.width
-        place += part.x[where]
-        np.add.at(self.counts, place, 1)
-        self.times[place] = t  # of several events at one place the last one stays
+        draw(t, part.x[where], part.y[where], part.p[where], self.counts, self.times)
         self.events, self.last = self.events + len(t), int(t[-1])
 
     def take(self) -> Image:
         """Return the image and begin the next one."""
         seen = self.counts > 0
         times = np.where(seen, (self.times - self.first) / max(1, self.last - self.first), 0)
-        shape = (2, self.size.height, self.size.width)
-        both = [values.reshape(shape)[::-1] for values in (self.counts, times)]
+        both = [values[::-1] for values in (self.counts, times)]
         image = Image(np.concatenate(both).astype(np.float32), self.events, self.first, self.last)
         self.counts[:] = 0
         self.events = 0

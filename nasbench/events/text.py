@@ -6,7 +6,6 @@ passed over. The file is read in blocks, so memory does not grow with it.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,16 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import UserError
-from nasbench.events.digits import numbers
+from nasbench.events.compiled import read
 from nasbench.events.events import LARGEST, Events, Refused
 
 COLUMNS = "txyp"
 BLOCK = 192 * 1024  # bytes: its tables stay in the second-level cache
 LONGEST_LINE = 1 << 16
-_PLAIN = np.zeros(256, np.bool_)
-_PLAIN[list(b"0123456789- \n")] = True
-
-Rows = NDArray[np.int64]
 
 
 def parts(path: Path, columns: str = COLUMNS) -> Iterator[Events]:
@@ -82,65 +77,35 @@ def _blanked(block: bytes) -> bytes:
 
 def _part(path: Path, block: bytes, columns: str, line: int, events: int) -> Events:
     """Read a block in the quickest way that takes it."""
-    table: list[NDArray[np.integer]] | None = None
-    if columns == COLUMNS:
-        table = numbers(block)
-    if table is None:
-        table = _spaced(block)
-    lines: range | list[int] = range(line, line + len(table[0])) if table else []
-    if table is None:
+    table = np.empty((4, block.count(b"\n")), np.int64)
+    lines: range | list[int] = range(line, line + table.shape[1])
+    if read(np.frombuffer(block, np.uint8), table) < 0:
         table, lines = _slow(path, block, line)
     t, x, y, p = (table[columns.index(name)] for name in COLUMNS)
     for name, values in (("x", x), ("y", y)):
         _check_range(path, name, values, lines)
-    narrow = x.astype(np.uint16, copy=False), y.astype(np.uint16, copy=False)
-    return Events(t.astype(np.int64, copy=False), *narrow, p == 1, first=events, lines=lines)
+    narrow = x.astype(np.uint16), y.astype(np.uint16)
+    return Events(t, *narrow, p == 1, first=events, lines=lines)
 
 
 def _check_range(
-    path: Path, name: str, values: NDArray[np.integer], lines: range | list[int]
+    path: Path, name: str, values: NDArray[np.int64], lines: range | list[int]
 ) -> None:
-    if values.dtype == np.uint16 or not len(values):
-        return
-    if values.min() < 0 or values.max() > LARGEST:
+    if len(values) and not 0 <= values.min() <= values.max() <= LARGEST:
         at = int(np.flatnonzero((values < 0) | (values > LARGEST))[0])
         raise Refused(
             f"{path}: line {lines[at]}: {name} is {values[at]}; 0 to {LARGEST} is allowed"
         )
 
 
-def _spaced(block: bytes) -> list[NDArray[np.integer]] | None:
-    """Read four whole numbers a line with any blanks between; ``None`` for other lines."""
-    bytes_ = np.frombuffer(block, np.uint8)
-    if not _PLAIN.take(bytes_).all():
-        return None
-    filled = bytes_ > ord(" ")
-    starts = np.flatnonzero(filled & ~np.concatenate([[False], filled[:-1]]))
-    ends = np.flatnonzero(bytes_ == ord("\n"))
-    if len(starts) != 4 * len(ends) or (starts[3::4] > ends).any():
-        return None
-    if (starts[4::4] < ends[:-1]).any():
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)
-        try:
-            found = np.fromstring(block, np.int64, sep=" ")
-        except (DeprecationWarning, ValueError):  # a sign alone
-            return None
-    limits = np.iinfo(np.int64)
-    if len(found) != len(starts) or found.max() == limits.max or found.min() == limits.min:
-        return None
-    return list(found.reshape(-1, 4).T)
-
-
-def _slow(path: Path, block: bytes, line: int) -> tuple[list[NDArray[np.integer]], list[int]]:
+def _slow(path: Path, block: bytes, line: int) -> tuple[NDArray[np.int64], list[int]]:
     """Read line by line: comments, decimal points, and whatever is wrong."""
     rows, lines = [], []
     for number, text in enumerate(block.splitlines(), line):
         if text.strip() and not text.lstrip().startswith(b"#"):
             rows.append(_row(path, text, number))
             lines.append(number)
-    return list(np.array(rows, np.int64).reshape(-1, 4).T), lines
+    return np.array(rows, np.int64).reshape(-1, 4).T.copy(), lines
 
 
 def _row(path: Path, text: bytes, number: int) -> list[int]:

@@ -105,12 +105,12 @@ def make_optimizer(params: Sequence[nn.Parameter], config: OptimizerConfig) -> O
     c = config
     plain: dict[str, Any] = {"lr": c.lr, "weight_decay": c.weight_decay}
     adam: dict[str, Any] = {**plain, "betas": c.betas}
-    once = {"fused": True}  # one pass over the memory, where a step by hand makes ten
+    once: dict[str, Any] = {**adam, "fused": True}  # a pass over the memory instead of ten
     makers: dict[str, Callable[[Sequence[nn.Parameter]], Optimizer]] = {
         "sgd": partial(torch.optim.SGD, momentum=c.momentum, foreach=True, **plain),
         "rmsprop": partial(torch.optim.RMSprop, momentum=c.momentum, **plain),
-        "adam": partial(torch.optim.Adam, **adam, **once),
-        "adamw": partial(torch.optim.AdamW, **adam, **once),
+        "adam": partial(torch.optim.Adam, **once),
+        "adamw": partial(torch.optim.AdamW, **once),
         "nadam": partial(torch.optim.NAdam, **adam),
         "adamax": partial(torch.optim.Adamax, **adam),
         "adagrad": partial(torch.optim.Adagrad, **plain),
