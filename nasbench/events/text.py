@@ -6,7 +6,7 @@ passed over. The file is read in blocks, so memory does not grow with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from nasbench.events.events import LARGEST, Events, Refused
 COLUMNS = "txyp"
 BLOCK = 192 * 1024  # bytes: its tables stay in the second-level cache
 LONGEST_LINE = 1 << 16
+SHORTEST_LINE = len("0 0 0 0\n")
 
 
 def parts(path: Path, columns: str = COLUMNS) -> Iterator[Events]:
@@ -34,8 +35,9 @@ def parts(path: Path, columns: str = COLUMNS) -> Iterator[Events]:
     """
     check_columns(columns)
     events, line = 0, 1
+    room = np.empty((4, (BLOCK + LONGEST_LINE) // SHORTEST_LINE), np.int64)
     for block in _blocks(path):
-        part = _part(path, block, columns, line, events)
+        part = _part(path, block, columns, line, events, room)
         events += len(part)
         consecutive = isinstance(part.lines, range)  # else there were other lines between
         line += len(part) if consecutive else block.count(b"\n")
@@ -75,22 +77,22 @@ def _blanked(block: bytes) -> bytes:
     return block.replace(b"\t", b" ") if b"\t" in block else block
 
 
-def _part(path: Path, block: bytes, columns: str, line: int, events: int) -> Events:
-    """Read a block in the quickest way that takes it."""
-    table = np.empty((4, block.count(b"\n")), np.int64)
-    lines: range | list[int] = range(line, line + table.shape[1])
-    if read(np.frombuffer(block, np.uint8), table) < 0:
-        table, lines = _slow(path, block, line)
+def _part(
+    path: Path, block: bytes, columns: str, line: int, events: int, room: NDArray[np.int64]
+) -> Events:
+    """Read a block in the quickest way that takes it; `room` is written over."""
+    rows = read(np.frombuffer(block, np.uint8), room)
+    table, lines = (
+        (room[:, :rows], range(line, line + rows)) if rows >= 0 else _slow(path, block, line)
+    )
     t, x, y, p = (table[columns.index(name)] for name in COLUMNS)
     for name, values in (("x", x), ("y", y)):
         _check_range(path, name, values, lines)
     narrow = x.astype(np.uint16), y.astype(np.uint16)
-    return Events(t, *narrow, p == 1, first=events, lines=lines)
+    return Events(t.copy(), *narrow, p == 1, first=events, lines=lines)
 
 
-def _check_range(
-    path: Path, name: str, values: NDArray[np.int64], lines: range | list[int]
-) -> None:
+def _check_range(path: Path, name: str, values: NDArray[np.int64], lines: Sequence[int]) -> None:
     if len(values) and not 0 <= values.min() <= values.max() <= LARGEST:
         at = int(np.flatnonzero((values < 0) | (values > LARGEST))[0])
         raise Refused(
@@ -98,14 +100,14 @@ def _check_range(
         )
 
 
-def _slow(path: Path, block: bytes, line: int) -> tuple[NDArray[np.int64], list[int]]:
+def _slow(path: Path, block: bytes, line: int) -> tuple[NDArray[np.int64], Sequence[int]]:
     """Read line by line: comments, decimal points, and whatever is wrong."""
     rows, lines = [], []
     for number, text in enumerate(block.splitlines(), line):
         if text.strip() and not text.lstrip().startswith(b"#"):
             rows.append(_row(path, text, number))
             lines.append(number)
-    return np.array(rows, np.int64).reshape(-1, 4).T.copy(), lines
+    return np.array(rows, np.int64).reshape(-1, 4).T, lines
 
 
 def _row(path: Path, text: bytes, number: int) -> list[int]:
