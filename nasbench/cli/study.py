@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,9 @@ Out = Annotated[Path, typer.Option("--out", help="Where results go, in studies/N
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data lies.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Task = Annotated[str | None, typer.Option("--task", help="Instead of the study's own task.")]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", help="Run only this entry, and what it uses.")
+]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Tell what there is to do, and no more.")]
 Engine = Annotated[str | None, typer.Option("--engine", help="Where runs go: local or ray.")]
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Runs at once.")]
@@ -41,6 +45,7 @@ def command(
     scale: ScaleOption = 1.0,
     out: Out = Path("results"),
     task: Task = None,
+    only: Only = None,
     data_dir: DataDir = None,
     device: Device = "auto",
     dry_run: Dry = False,
@@ -50,6 +55,8 @@ def command(
     address: Address = None,
 ) -> None:
     """Run what is missing of a study: many runs from one file, one table in the end."""
+    from nasbench.study.opening import open_plan
+
     if file is None:
         raise UserError("which FILE? nasbench study new writes one")
     if str(file) == "new":
@@ -63,7 +70,8 @@ def command(
     if gpus_per_trial and engine is None:
         raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
     given: dict[str, object] = {"data_dir": data_dir, "device": device}
-    _run(file, scale, given, out, task, where, dry_run)
+    plan, folder = open_plan(file, scale, given, out, task, only or ())
+    _run(plan, folder, where, dry_run, _again(file, scale, out, task, only or (), data_dir))
 
 
 def _write_example(path: Path) -> None:
@@ -76,27 +84,17 @@ def _write_example(path: Path) -> None:
     typer.echo(f"written: {path}\nnext:    nasbench study {shlex.quote(str(path))} --dry-run")
 
 
-def _run(
-    file: Path,
-    scale: float,
-    given: dict[str, object],
-    out: Path,
-    task: str | None,
-    where: TrialsConfig,
-    dry_run: bool,
-) -> None:
+def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, again: str) -> None:
     from nasbench.cli import progress as telling
     from nasbench.study import cost, drive, report
-    from nasbench.study.opening import open_plan
     from nasbench.training.stopping import Stopped, StopSignal
 
-    plan, folder = open_plan(file, scale, given, out, task)
     done = drive.found_before(plan, folder)
     for line in cost.lines(plan, done):
         typer.echo(line)
     if dry_run:
         return
-    stop, again = StopSignal(), _again(file, scale, task, out)
+    stop = StopSignal()
     try:
         with telling.telling(quiet=False) as observer:
             drive.run(plan, done, where, observer, stop, _say)
@@ -107,11 +105,21 @@ def _run(
     _tell(plan, done, lines, report.write(plan, done, lines, folder, again))
 
 
-def _again(file: Path, scale: float, task: str | None, out: Path) -> str:
+def _again(
+    file: Path,
+    scale: float,
+    out: Path,
+    task: str | None,
+    only: Sequence[str],
+    data_dir: Path | None,
+) -> str:
     """Return the command that goes on with a study."""
     words = ["nasbench", "study", str(file)]
     words += ["--scale", f"{scale:g}"] if scale != 1 else []
     words += ["--task", task] if task is not None else []
+    for entry in only:
+        words += ["--only", entry]
+    words += ["--data-dir", str(data_dir)] if data_dir is not None else []
     return shlex.join(words) + running.out_flag(out)
 
 

@@ -26,8 +26,8 @@ def lines(plan: Plan, progress: Progress) -> Iterator[str]:
     yield f"{plan.study.name}: {len(plan.steps)} runs, {len(progress.done)} of them done"
     for entry in plan.study.entries.values():
         own = [step for step in plan.steps if step.entry is entry]
-        missing = [step for step in own if step not in progress.done]
-        words = f"{len(own) - len(missing)} of {len(own)} done"
+        missing = [step for step in plan.asked if step in own and step not in progress.done]
+        words = f"{sum(step in progress.done for step in own)} of {len(own)} done"
         if missing:
             words += f"; to do: {len(missing)} x {_size(plan, progress, missing[0])}"
         words += _time(progress, own, missing)

@@ -31,10 +31,6 @@ class Progress:
     done: dict[Step, Path] = field(default_factory=dict)
     failed: dict[Step, str] = field(default_factory=dict)
 
-    def __len__(self) -> int:
-        """Return how many steps have ended."""
-        return len(self.done) + len(self.failed)
-
 
 def found_before(plan: Plan, out: Path) -> Progress:
     """Return what earlier runs below ``out`` have done of a study.
@@ -64,7 +60,7 @@ def run(
     stop: StopSignal,
     say: Callable[[str], None],
 ) -> Progress:
-    """Run every step that is not done; return ``progress``, which has grown.
+    """Run every step that is asked for and not done; return ``progress``, which has grown.
 
     A step that fails harms none but those that use what it finds.
 
@@ -81,13 +77,13 @@ def run(
     """
     with stop.listening(), _executor(where, observer, stop) as executor:
         driving = _Driving(plan, progress, executor, say)
-        while len(progress) < len(plan.steps):
+        while driving.left:
             driving.begin()
             if not driving.running:
                 continue
             finished = executor.next(lambda: stop.requested)
             if finished is None:
-                raise Stopped(f"after {len(progress)} of {len(plan.steps)} runs", stop.number)
+                raise Stopped(f"{driving.left} runs are left", stop.number)
             driving.end(finished)
     return progress
 
@@ -111,8 +107,13 @@ class _Driving:
         self, plan: Plan, progress: Progress, executor: Executor, say: Callable[[str], None]
     ) -> None:
         self.plan, self.progress, self.executor, self.say = plan, progress, executor, say
-        self.steps = plan.steps
+        self.steps = plan.asked
         self.running: dict[int, Step] = {}
+
+    @property
+    def left(self) -> int:
+        """How many steps have not ended."""
+        return sum(not self._ended(step) for step in self.steps)
 
     def begin(self) -> None:
         """Begin what can be begun, up to the executor's slots."""
@@ -131,7 +132,8 @@ class _Driving:
         except UserError as error:
             self._fail(step, str(error))
             return
-        self.say(f"[{len(self.progress) + 1}/{len(self.steps)}] {step}: {step.entry.verb}")
+        place = len(self.steps) - self.left + 1
+        self.say(f"[{place}/{len(self.steps)}] {step}: {step.entry.verb}")
         self.executor.submit(Job(number, ready))
         self.running[number] = step
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,19 @@ from typing import Any
 from nasbench import catalog
 from nasbench.config import TrainingConfig
 from nasbench.engine.problem import load_task
+from nasbench.errors import unknown
 from nasbench.study.file import Study
 from nasbench.study.plan import Plan
 from nasbench.study.scale import Scale
 
 
 def open_plan(
-    file: Path, scale: float, given: Mapping[str, Any], out: Path, task: str | None = None
+    file: Path,
+    scale: float,
+    given: Mapping[str, Any],
+    out: Path,
+    task: str | None = None,
+    only: Sequence[str] = (),
 ) -> tuple[Plan, Path]:
     """Return the plan of a study, and the folder of its results.
 
@@ -30,6 +36,7 @@ def open_plan(
         given: options of all runs: ``data_dir`` and ``device``.
         out: the results folder.
         task: instead of the study's.
+        only: the entries to be run, with those that they use; all by default.
 
     Raises:
         UserError: something in the file, the scale or the data does not fit.
@@ -38,7 +45,11 @@ def open_plan(
     if task is not None and task != study.task:
         catalog.check("task", task)
         study = replace(study, task=task, name=f"{study.name}-{catalog.short(task)}")
+    for entry in only:
+        if entry not in study.entries:
+            raise unknown("entry", entry, study.entries)
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", study.name)
     folder = out / "studies" / (name if scale == 1 else f"{name}@{scale:g}")
     where = TrainingConfig.from_layers({"data_dir": given.get("data_dir")})
-    return Plan(study, load_task(where, study.task), size, {**given, "out": folder}), folder
+    options = {**given, "out": folder}
+    return Plan(study, load_task(where, study.task), size, options, only), folder

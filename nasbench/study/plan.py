@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,18 +76,32 @@ class Plan:
         task: its data.
         scale: how much of it.
         given: options of the command line that all runs take: ``out``, ``data_dir``, ``device``.
+        only: the entries to be run, with those that they use; all by default.
     """
 
     study: Study
     task: Task
     scale: Scale
     given: Mapping[str, Any]
+    only: Sequence[str] = ()
 
     @property
     def steps(self) -> list[Step]:
         """All runs, those that others use first."""
         entries = self.study.entries.values()
         return [Step(entry, seed) for seed in self.study.seeds for entry in entries]
+
+    @property
+    def asked(self) -> list[Step]:
+        """The runs of ``only`` and those that they use, in the order of ``steps``."""
+        if not self.only:
+            return self.steps
+        asked = {step for step in self.steps if step.entry.name in self.only}
+        for step in reversed(self.steps):  # what is used comes before what uses it
+            source = self.source(step)
+            if step in asked and source is not None:
+                asked.add(source)
+        return [step for step in self.steps if step in asked]
 
     def source(self, step: Step) -> Step | None:
         """Return the step that must end before ``step`` can begin."""

@@ -11,7 +11,7 @@ from nasbench.config import HpoConfig, SearchConfig, TrainingConfig
 from nasbench.errors import UserError
 
 LEAST_IMAGES = 1_000  # with fewer, a batch of a large network's recipe may not be filled
-LEAST_TRIALS = 3
+LEAST_TRIALS = 2  # of a round: a second round looks between the best two
 
 Config = TypeVar("Config", bound=TrainingConfig)
 
@@ -40,7 +40,7 @@ class Scale:
             return ""
         return (
             f"Made at scale {self.factor:g}: epochs, training images and trials are this share of "
-            f"the study's (at least 1 epoch, {LEAST_IMAGES:,} images, {LEAST_TRIALS} trials). "
+            f"the study's (at least 1 epoch, {LEAST_IMAGES:,} images, {2 * LEAST_TRIALS} trials). "
             "Nothing here may be compared with figures of whole runs."
         )
 
@@ -60,13 +60,19 @@ class Scale:
             limit_train=min(whole, max(LEAST_IMAGES, round(whole * self.factor))),
         )
         if isinstance(smaller, SearchConfig | HpoConfig) and smaller.budget is not None:
-            return replace(smaller, budget=self._budget(smaller.budget))
+            rounds = 2 if isinstance(smaller, HpoConfig) and smaller.refine else 1
+            return replace(smaller, budget=self._budget(Budget.parse(smaller.budget), rounds))
         return smaller
 
-    def _budget(self, text: str) -> str:
-        budget = Budget.parse(text)
-        if budget.unit == "seconds":
-            return f"{budget.amount * self.factor:g}s"
-        least = LEAST_TRIALS if budget.unit == "trials" else 1
-        most = max(math.ceil(budget.amount * self.factor), min(least, int(budget.amount)))
-        return f"{most} {budget.unit}"
+    def _budget(self, whole: Budget, rounds: int) -> str:
+        """Return the smaller budget of one of so many rounds.
+
+        Trials are counted in pairs, so that two rounds of 20 stay equal to one of 40.
+        """
+        if whole.unit == "seconds":
+            return f"{whole.amount * self.factor:g}s"
+        if whole.unit != "trials":
+            return f"{max(1, math.ceil(whole.amount * self.factor))} {whole.unit}"
+        trials = int(whole.amount)
+        half = max(LEAST_TRIALS, math.ceil(trials * rounds / 2 * self.factor))
+        return f"{min(trials, 2 * half // rounds)} trials"

@@ -97,6 +97,19 @@ def test_a_study_at_a_scale_has_a_folder_of_its_own_and_says_so(place, run):
     assert "Made at scale 0.1" in board.out
 
 
+def test_only_some_entries_and_what_they_use(study, run):
+    answer = run("study", "mine.yaml", "--device", "cpu", "--only", "tested")
+    assert answer.status == 0, answer.err
+    assert len(runs()) == 4
+    assert sorted(r["method"] for r in records()) == ["random", "random"]
+    page = (FOLDER / "README.md").read_text()
+    (line,) = [line for line in page.splitlines() if line.startswith("| by hand |")]
+    assert "0" in line.split("|")[6]  # runs
+    assert "--only tested" in page
+    assert run("study", "mine.yaml", "--device", "cpu").status == 0
+    assert len(runs()) == 6
+
+
 def test_an_entry_that_fails_harms_only_those_that_use_it(place, run):
     Path("f.yaml").write_text(
         STUDY.replace("tested:", "too wide: {train: small-cnn, options: {width: 0}}\n  tested:")
@@ -145,6 +158,7 @@ def test_a_killed_study_goes_on_where_it_was(study, run):
     [
         ((), "which FILE?"),
         (("none.yaml",), "none.yaml: cannot be read"),
+        (("mine.yaml", "--only", "tined"), "unknown entry 'tined'"),
         (("mine.yaml", "--scale", "2"), "--scale 2: must be above 0 and up to 1"),
         (("mine.yaml", "x.yaml"), "only `new` takes a second file"),
         (("new", "mine.yaml"), "mine.yaml is there already"),
