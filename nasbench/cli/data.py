@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +59,7 @@ def gait(
     """Turn recordings of an event camera into event images."""
     from nasbench.events import gait, images
     from nasbench.events import window as windows
+    from nasbench.events.bar import bar
     from nasbench.events.convert import Options
     from nasbench.events.events import parse_size
     from nasbench.events.text import check_columns
@@ -72,7 +70,7 @@ def gait(
         window=windows.parse(window),
         channels=images.channel_order(channels or ",".join(images.CHANNELS)),
     )
-    done = gait.make(raw, out, options, jobs, strict, _bar)
+    done = gait.make(raw, out, options, jobs, strict, bar)
     for line in done.refused:
         typer.echo(f"refused: {line}", err=True)
     typer.echo(f"{done.recordings} recordings, {done.images} images, {len(done.refused)} refused")
@@ -85,10 +83,11 @@ def gait_synthetic(
     out: Folder, persons: Persons = 21, walks: Walks = 20, seed: Seed = 0, jobs: Jobs = CORES
 ) -> None:
     """Make up recordings of walking persons, as text in DVS128-Gait's layout."""
+    from nasbench.events.bar import bar
     from nasbench.events.layout import SPLITS
     from nasbench.events.synthetic import dataset
 
-    made = dataset.write(out, persons, dict.fromkeys(SPLITS, walks), seed, jobs, _bar)
+    made = dataset.write(out, persons, dict.fromkeys(SPLITS, walks), seed, jobs, bar)
     typer.echo(f"written: {made} synthetic recordings in {out}")
 
 
@@ -125,17 +124,3 @@ def draw(
     if not shown:
         raise UserError(f"{raw}: no window of {window} is whole; take a shorter one")
     typer.echo(f"written: {draw(shown, out)}")
-
-
-@contextmanager
-def _bar(total: int) -> Iterator[Callable[[], None]]:
-    """Yield what moves a progress bar on; there is one on a terminal only."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as progress:
-        task = progress.add_task("recordings", total=total)
-        yield lambda: progress.advance(task)

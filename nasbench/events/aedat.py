@@ -48,13 +48,14 @@ def parts2(path: Path) -> Iterator[Events]:
     with path.open("rb") as file:
         name = _sensor(path, header.read(file, path)) or "dvs128"
         layout = DVS128 if name == "dvs128" else DAVIS
-        events = 0
+        events, before = 0, None
         while block := file.read(8 * BLOCK):
             if len(block) % 8:
                 raise Refused(f"{path}: event {events + len(block) // 8}: the file is cut off")
             words = np.frombuffer(block, ">u4").reshape(-1, 2).astype(np.uint32)
-            part = _decode(words, layout, header.SENSORS[name], events)
+            part = _decode(words, layout, header.SENSORS[name], events, before)
             events += len(part)
+            before = int(part.t[-1]) if len(part) else before
             yield part
 
 
@@ -66,20 +67,31 @@ def _sensor(path: Path, lines: list[str]) -> str | None:
         raise Refused(f"{path}: the chip {error.args[0]!r} is unknown; known: {known}") from error
 
 
-def _decode(words: NDArray[np.uint32], layout: Layout, size: Size, first: int) -> Events:
-    """Return the events of ``words`` (n, 2): addresses and times."""
+def _decode(
+    words: NDArray[np.uint32], layout: Layout, size: Size, first: int, before: int | None
+) -> Events:
+    """Return the events of ``words`` (n, 2): addresses and times; ``before``: the last time."""
     address, time = words[(words[:, 0] & np.uint32(layout.other)) == 0].T
     x = (address >> layout.x_shift & layout.x_mask).astype(np.int64)
     y = (address >> layout.y_shift & layout.y_mask).astype(np.int64)
     p = (address >> layout.p_shift & 1) == layout.positive
     return Events(
-        np.ascontiguousarray(time).view(np.int32).astype(np.int64),
+        _unwrapped(np.ascontiguousarray(time).view(np.int32), before),
         (size.width - 1 - x).astype(np.uint16),
         (size.height - 1 - y).astype(np.uint16),
         p,
         size,
         first,
     )
+
+
+def _unwrapped(clock: NDArray[np.int32], before: int | None) -> NDArray[np.int64]:
+    """Return times that go on where the clock of 32 bits starts anew, after some 72 minutes."""
+    if not len(clock):
+        return clock.astype(np.int64)
+    last = int(clock[0]) if before is None else before
+    steps = np.diff(clock, prepend=np.int64(last).astype(np.int32))  # these start anew as well
+    return last + np.cumsum(steps, dtype=np.int64)
 
 
 def parts3(path: Path) -> Iterator[Events]:

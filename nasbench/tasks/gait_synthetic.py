@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
 from pathlib import Path
 
 from nasbench.data.locate import find, roots
 from nasbench.errors import UserError
 from nasbench.events import gait
+from nasbench.events.bar import bar
 from nasbench.events.convert import Options
 from nasbench.events.synthetic import dataset
 from nasbench.tasks.base import Task
@@ -21,9 +21,11 @@ from nasbench.tasks.gait import PAIR, WHOLE, gait_task
 
 # With the number of the recipe: another recipe makes another set, in another folder.
 FOLDER = "gait-synthetic/1"
+MAKING = ".making-"
 PERSONS = 21
 WALKS = {"train": 16, "test": 8}
 SEED = 0
+ABANDONED_S = 86_400  # a making that was killed leaves its folder
 
 
 def load_gait_synthetic(data_dir: Path | None = None, download: bool = True) -> Task:
@@ -58,10 +60,11 @@ def make(folder: Path) -> Path:
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as temporary:
+        _sweep(folder.parent)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=MAKING) as temporary:
             raw, made = Path(temporary) / "synthetic", Path(temporary) / "made"
-            dataset.write(raw, PERSONS, WALKS, SEED, 1, _silent)
-            gait.make(raw, made / WHOLE, Options(), 1, True, _silent)
+            dataset.write(raw, PERSONS, WALKS, SEED, 1, bar)
+            gait.make(raw, made / WHOLE, Options(), 1, True, bar)
             if not _whole(folder):  # another process may have been faster
                 shutil.rmtree(folder, ignore_errors=True)
                 made.replace(folder)
@@ -73,11 +76,12 @@ def make(folder: Path) -> Path:
     return folder
 
 
+def _sweep(parent: Path) -> None:
+    """Take away what makings left that were killed."""
+    for left in parent.glob(f"{MAKING}*"):
+        if time.time() - left.stat().st_mtime > ABANDONED_S:
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def _whole(folder: Path) -> bool:
     return all((folder / name).is_file() for name in PAIR)
-
-
-@contextmanager
-def _silent(total: int) -> Iterator[Callable[[], None]]:
-    del total
-    yield lambda: None

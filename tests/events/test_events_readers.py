@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from nasbench.events import aedat4
+from nasbench.events import aedat, aedat4
 from nasbench.events.events import Refused, Size
 from nasbench.events.formats import Format, parts, read, recognise
 
@@ -50,6 +50,14 @@ def test_the_real_text(recordings):
     assert recognise(path) is Format.TEXT
     assert len(truth) == 19_182
     assert np.array_equal(_rows(read(path)), truth)
+
+
+def test_the_clock_of_an_aedat2_file_starts_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(aedat, "BLOCK", 2)
+    times = [2**31 - 5, 2**31 - 1, 2**31 + 3, 2**32 - 1, 2**32, 2**32 + 7]
+    body = b"".join(struct.pack(">II", 0, time % 2**32) for time in times)
+    events = read(_write(tmp_path / "long.aedat", HEADER2 + body))
+    assert events.t.tolist() == times
 
 
 def test_the_real_aedat2(recordings):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
@@ -46,6 +48,16 @@ def test_a_making_that_fails_leaves_nothing(small, tmp_path, monkeypatch) -> Non
     with pytest.raises(UserError, match=r"cannot write .* \(No space left on device\)"):
         load_gait_synthetic(tmp_path)
     assert list((tmp_path / "gait-synthetic").iterdir()) == []
+
+
+def test_what_a_killed_making_left_is_swept_away(small, tmp_path) -> None:
+    left, fresh = (tmp_path / "gait-synthetic" / name for name in (".making-1", ".making-2"))
+    for folder in (left, fresh):
+        folder.mkdir(parents=True)
+    os.utime(left, (0, 0))
+    load_gait_synthetic(tmp_path)
+    assert not left.exists()
+    assert fresh.exists()
 
 
 def test_nothing_is_made_where_that_is_not_allowed(tmp_path) -> None:
