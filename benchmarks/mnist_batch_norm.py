@@ -4,8 +4,9 @@ The report cross-validated a small network with and without dropout and batch no
 percent without, 98.30 with dropout, 93.56 with BN and 85.76 with both, once 28. Three things in
 its code may have done it, and here each is done by itself:
 
-- "quarters": batches of 100 split over four devices, so that BN sees 25 images at a time and keeps
-  the running statistics of the first quarter, as torch's DataParallel does;
+- "in quarters": batches of 100 split over four devices, so that BN sees 25 images at a time and
+  keeps the running statistics of the first quarter, as torch's DataParallel does; and mended, "in
+  two processes": torchrun's, each with half a batch, whose BN sees the whole one (SyncBatchNorm);
 - "training mode": the validation ran in training mode, so that BN normalised each batch by itself,
   and dropout was on; in batches of 100, and of 10, as the last of a set may be;
 - "other constants": the validation images were normalised with a mean and a standard deviation of
@@ -20,9 +21,13 @@ images. The test set stays sealed.
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -35,11 +40,14 @@ from nasbench.data.batches import Batches
 from nasbench.data.images import ImageSet
 from nasbench.data.split import stratified_folds, without
 from nasbench.engine.problem import load_task
+from nasbench.nn.processes import place
 from nasbench.seeding import derive, seed_process
 from nasbench.tasks.base import Task
+from nasbench.training.distributed import join
 from retrain.baselines.mnist import MnistCnn
 
-NAME, FOLDS, PARTS = "mnist_batch_norm", 4, 4
+NAME, FOLDS, PARTS, PROCESSES = "mnist_batch_norm", 4, 4, 2
+WHOLE, QUARTERS, TWO = "whole", "in quarters", "in two processes"
 NETWORKS: dict[str, dict[str, Any]] = {
     "plain": {"dropout_rate": 0.0, "batch_norm": False},
     "dropout": {"dropout_rate": 0.5, "batch_norm": False},
@@ -71,10 +79,10 @@ class Quarters(nn.BatchNorm2d):
         return torch.cat([super().forward(first), *alone])
 
 
-def network(kind: str, quarters: bool, task: Task) -> MnistCnn:
+def network(kind: str, how: str, task: Task) -> MnistCnn:
     """Return a fresh network."""
     made = MnistCnn(task.spec, **NETWORKS[kind])
-    if quarters:
+    if how == QUARTERS:
         for block in made.features.children():
             norm = block.get_submodule("1")
             assert isinstance(norm, nn.BatchNorm2d)
@@ -104,14 +112,12 @@ def accuracy(net: nn.Module, images: ImageSet, how: Augmentation, size: int) -> 
     return 100 * right / len(images)
 
 
-def result(
-    kind: str, quarters: bool, seed: int, config: RetrainConfig, task: Task
-) -> dict[str, float]:
+def result(kind: str, how: str, seed: int, config: RetrainConfig, task: Task) -> dict[str, float]:
     """Train on three quarters of the images and return what the fourth says."""
     held_out = stratified_folds(task.train.labels, FOLDS, derive(0, "folds"))[seed % FOLDS]
     rest = task.train.subset(without(len(task.train), held_out))
     seed_process(seed, NAME)
-    net = trained(network(kind, quarters, task), rest, task, replace(config, seed=seed))
+    net = trained(network(kind, how, task), rest, task, replace(config, seed=seed))
     return measured(net, task.train.subset(held_out), task)
 
 
@@ -129,12 +135,28 @@ def runs(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
         data_dir=given.data_dir,
     )
     task = load_task(config, "mnist")
+    ways = {False: [WHOLE], True: [WHOLE, QUARTERS]}  # without and with BN
+    if place().world > 1:
+        ways = {False: [], True: [TWO]}
     for seed in range(given.seeds):
         for kind, options in NETWORKS.items():
-            for quarters in (False, True) if options["batch_norm"] else (False,):
-                sys.stderr.write(f"seed {seed}: {kind}{', quarters' * quarters}\n")
-                found = result(kind, quarters, seed, config, task)
-                yield {"network": kind, "quarters": quarters, "seed": seed, "accuracy": found}
+            for how in ways[options["batch_norm"]]:
+                sys.stderr.write(f"seed {seed}: {kind}, {how}\n")
+                found = result(kind, how, seed, config, task)
+                yield {"network": kind, "trained": how, "seed": seed, "accuracy": found}
+    if place().world == 1:
+        yield from in_processes()
+
+
+def in_processes() -> list[dict[str, Any]]:
+    """Return the rows of this same call in two processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        start += [f"--nproc-per-node={PROCESSES}", __file__, *sys.argv[1:], "--out", folder]
+        subprocess.run(start, check=True, stdout=subprocess.DEVNULL)
+        report = json.loads((Path(folder) / f"{NAME}.json").read_text(encoding="utf-8"))
+    rows: list[dict[str, Any]] = report["rows"]
+    return rows
 
 
 def table(report: dict[str, Any]) -> list[str]:
@@ -148,14 +170,14 @@ def table(report: dict[str, Any]) -> list[str]:
         f"|---|---|{'---:|' * (len(WAYS) + 1)}",
     ]
     for kind in NETWORKS:
-        for quarters in (False, True):
-            own = [r for r in report["rows"] if (r["network"], r["quarters"]) == (kind, quarters)]
+        for how in (WHOLE, QUARTERS, TWO):
+            own = [r for r in report["rows"] if (r["network"], r["trained"]) == (kind, how)]
             if own:
                 cells = [cell([r["accuracy"][way] for r in own]) for way in WAYS]
-                how = "in quarters" if quarters else "whole"
                 lines.append(f"| {kind} | {how} | {' | '.join(cells)} | {REPORTED[kind]:.2f} |")
     return lines
 
 
 if __name__ == "__main__":
+    join(torch.device("cpu"))
     main(NAME, __doc__ or "", (2, 5), runs, table)

@@ -18,8 +18,10 @@ from nasbench import provenance
 from nasbench.config import RetrainConfig
 from nasbench.data.images import ImageSet
 from nasbench.engine.observers import Silent
+from nasbench.engine.problem import on_device
 from nasbench.engine.recipe import supervised
-from nasbench.nn.processes import Place
+from nasbench.nn.processes import Place, place
+from nasbench.space import SearchSpace
 from nasbench.store.state import StateFile
 from nasbench.tasks.base import Task
 from nasbench.training.loop import Loop
@@ -29,14 +31,19 @@ RESULTS = Path(__file__).resolve().parent.parent / "results"
 
 
 class Here:
-    """Where it computes: on the CPU, in one process."""
+    """Where it computes: on the CPU, in as many processes as ``torchrun`` started."""
 
     device = torch.device("cpu")
-    place = Place(0, 1)
+
+    @property
+    def place(self) -> Place:
+        """This process among them."""
+        return place()
 
 
-def trained(net: nn.Module, images: ImageSet, task: Task, config: RetrainConfig) -> nn.Module:
+def trained(net: SearchSpace, images: ImageSet, task: Task, config: RetrainConfig) -> nn.Module:
     """Return the network, trained on these images."""
+    net = on_device(net, Here.device)
     unit = supervised(net, images, None, task.augmentation, config, config.seed, Here())
     with tempfile.TemporaryDirectory() as folder:
         state = StateFile(Path(folder) / "state.pt")
@@ -90,7 +97,9 @@ def main(
 
 
 def write(name: str, words: str, report: dict[str, Any], table: Sequence[str], out: Path) -> None:
-    """Write both files, and print the text."""
+    """Write both files, and print the text; of several processes the first does."""
+    if place().rank:
+        return
     facts = report["provenance"]
     versions = ", ".join(f"{k} {v}" for k, v in facts["versions"].items() if v)
     made = (
