@@ -90,7 +90,7 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, again: st
     from nasbench.training.stopping import Stopped, StopSignal
 
     done = drive.found_before(plan, folder)
-    for line in cost.lines(plan, done):
+    for line in cost.lines(plan, done, folder):
         typer.echo(line)
     if dry_run:
         return

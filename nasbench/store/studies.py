@@ -8,6 +8,24 @@ from pathlib import Path
 FILE = "study.json"
 
 
+def cost(results: Path) -> tuple[float, dict[str, float]] | None:
+    """Return a study's scale and the device-seconds of a run of each entry, if it is there.
+
+    Args:
+        results: the folder that holds its runs and records.
+    """
+    try:
+        content = json.loads((results / FILE).read_text(encoding="utf-8"))
+        took = {
+            str(name): float(entry["device_seconds"]) / len(entry["accuracies"])
+            for name, entry in content["entries"].items()
+            if entry["accuracies"]
+        }
+        return float(content["scale"]), took
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        return None
+
+
 def note(results: Path) -> str:
     """Return what a reader of these results must know, ``""`` where there is nothing.
 

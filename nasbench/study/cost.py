@@ -5,33 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from statistics import fmean
 
 from nasbench.budget import Budget
-from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
 from nasbench.errors import UserError
 from nasbench.report.quantities import count, duration
 from nasbench.store.runs import RunFolder
 from nasbench.study.drive import Progress
 from nasbench.study.plan import Plan, Ready, Step
+from nasbench.study.rehearsal import passes, seconds_a_run
 
 
-def lines(plan: Plan, progress: Progress) -> Iterator[str]:
+def lines(plan: Plan, progress: Progress, out: Path) -> Iterator[str]:
     """Yield what is done, what is missing and how much training that is, entry by entry.
 
     A pass is one training image seen once. Seconds are told where runs of the same entry that
-    are done already show how long one takes.
+    are done, or the same study at another scale, show how long one takes.
+
+    Args:
+        plan: the study.
+        progress: what is done.
+        out: the study's folder.
     """
     if plan.scale.words:
         yield plan.scale.words
     yield f"{plan.study.name}: {len(plan.steps)} runs, {len(progress.done)} of them done"
+    rehearsed, known = seconds_a_run(plan, out), []
     for entry in plan.study.entries.values():
         own = [step for step in plan.steps if step.entry is entry]
         missing = [step for step in plan.asked if step in own and step not in progress.done]
         words = f"{sum(step in progress.done for step in own)} of {len(own)} done"
         if missing:
+            one = _seconds_of_done(progress, own) or rehearsed.get(entry.name)
             words += f"; to do: {len(missing)} x {_size(plan, progress, missing[0])}"
-        words += _time(progress, own, missing)
+            words += "" if one is None else f", about {duration(len(missing) * one)}"
+            known.append(None if one is None else len(missing) * one)
         yield f"  {entry.name}: {entry.verb} {entry.target}: {words}"
+    times = [time for time in known if time is not None]
+    if times and len(times) == len(known):
+        yield f"  in all about {duration(sum(times))} of computing"
 
 
 def _size(plan: Plan, progress: Progress, step: Step) -> str:
@@ -47,30 +59,17 @@ def _size(plan: Plan, progress: Progress, step: Step) -> str:
 
 
 def _words(ready: Ready, images: int) -> str:
-    config = ready.config
-    images = config.limit_train or images
+    config, trained = ready.config, passes(ready.config, images)
     budget = getattr(config, "budget", None)
-    if budget is None:
-        return f"{count(config.epochs * _trained(config, images))} passes"
-    found = Budget.parse(budget)
-    rounds = 2 if isinstance(config, HpoConfig) and config.refine else 1
-    if found.unit == "seconds":
-        return f"{rounds * found.amount:g} device-seconds"
-    epochs = found.amount * (config.epochs if found.unit == "trials" else 1) * rounds
-    return f"{found}, up to {count(epochs * _trained(config, images))} passes"
+    if budget is None or trained is None:
+        return budget or f"{count(trained or 0)} passes"
+    return f"{Budget.parse(budget)}, up to {count(trained)} passes"
 
 
-def _trained(config: TrainingConfig, images: int) -> float:
-    """Return how many of the images train; the rest is looked at."""
-    assert isinstance(config, SearchConfig | HpoConfig | RetrainConfig)
-    return images * (1 - config.val_fraction)
-
-
-def _time(progress: Progress, own: list[Step], missing: list[Step]) -> str:
+def _seconds_of_done(progress: Progress, own: list[Step]) -> float | None:
+    """Return what the runs that are done took in the mean."""
     spent = [_seconds(progress.done[step]) for step in own if step in progress.done]
-    if not spent or not missing:
-        return ""
-    return f", about {duration(len(missing) * sum(spent) / len(spent))}"
+    return fmean(spent) if spent else None
 
 
 def _seconds(run: Path) -> float:

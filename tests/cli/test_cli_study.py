@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from nasbench.report.quantities import duration
+
 STUDY = """\
 task: digits
 seeds: 2
@@ -95,6 +97,11 @@ def test_a_study_at_a_scale_has_a_folder_of_its_own_and_says_so(place, run):
     assert record["retrain_config"]["limit_train"] == 1_000
     board = run("leaderboard", "--results", str(folder))
     assert "Made at scale 0.1" in board.out
+    # Ten epochs of all 1,437 images, after one of 1,000.
+    took = json.loads((folder / "study.json").read_text())["entries"]["a"]["device_seconds"]
+    told = run("study", "s.yaml", "--dry-run").out
+    assert f"1 x 14.4 k passes, about {duration(14.37 * took)}\n" in told
+    assert f"in all about {duration(14.37 * took)} of computing" in told
 
 
 def test_only_some_entries_and_what_they_use(study, run):

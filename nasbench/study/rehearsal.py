@@ -1,0 +1,75 @@
+"""What a study made at one scale tells of its cost at another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from nasbench.budget import Budget
+from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
+from nasbench.errors import UserError
+from nasbench.store import studies
+from nasbench.study.plan import Plan, Step
+from nasbench.study.scale import Scale
+
+
+def passes(config: TrainingConfig, images: int) -> float | None:
+    """Return how often a run trains on an image, at most; ``None`` if its limit is seconds.
+
+    Args:
+        config: of the run.
+        images: the task's training images.
+    """
+    assert isinstance(config, SearchConfig | HpoConfig | RetrainConfig)
+    trained = (config.limit_train or images) * (1 - config.val_fraction)
+    budget = getattr(config, "budget", None)
+    if budget is None:
+        return config.epochs * trained
+    found = Budget.parse(budget)
+    if found.unit == "seconds":
+        return None
+    rounds = 2 if isinstance(config, HpoConfig) and config.refine else 1
+    return found.amount * (config.epochs if found.unit == "trials" else 1) * rounds * trained
+
+
+def seconds_a_run(plan: Plan, out: Path) -> dict[str, float]:
+    """Return what a run of each entry will take, as far as this study at another scale tells.
+
+    Of several, the largest is asked. Time is taken to grow with the passes.
+
+    Args:
+        plan: the study.
+        out: its folder; those of other scales lie beside it.
+    """
+    found: dict[str, float] = {}
+    for scale, took in sorted(_made(out).items()):
+        rehearsed = replace(plan, scale=Scale(scale))
+        for step in plan.steps:
+            if step.entry.name in took and (ratio := _ratio(plan, rehearsed, step)):
+                found[step.entry.name] = ratio * took[step.entry.name]
+    return found
+
+
+def _made(out: Path) -> dict[float, Mapping[str, float]]:
+    """Return the device-seconds of a run of each entry, by the scale of the study."""
+    name = out.name.partition("@")[0]
+    folders = [folder for folder in (out.with_name(name), *out.parent.glob(f"{name}@*"))]
+    return dict(found for folder in folders if folder != out and (found := studies.cost(folder)))
+
+
+def _ratio(plan: Plan, rehearsed: Plan, step: Step) -> float | None:
+    images = len(plan.task.train)
+    mine, theirs = (passes(_config(one, step), images) for one in (plan, rehearsed))
+    return mine / theirs if mine and theirs else None
+
+
+def _config(plan: Plan, step: Step) -> TrainingConfig:
+    """Return a run's options; what another run will find does not matter to their size."""
+    if plan.source(step) is None:
+        try:
+            return plan.ready(step, None).config
+        except UserError:  # it is told where the run would begin
+            pass
+    options = step.entry.over(plan.study.defaults)
+    return plan.scale.apply(RetrainConfig.from_layers(options), len(plan.task.train))
