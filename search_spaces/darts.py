@@ -6,78 +6,21 @@ them. Letters: B batch, C channels, H, W height and width, L layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from nasbench.errors import unknown
 from nasbench.graph import Edge, Graph
 from nasbench.interop import genotype
-from nasbench.nn.drop_path import DropPath
-from nasbench.space import Arch, DataSpec, InputChoice, LayerChoice, SearchSpace
-from search_spaces.operations import (
-    DilConv,
-    FactorizedReduce,
-    Pool,
-    ReLUConvBN,
-    SepConv,
-    Zero,
-)
-
-CellKind = Literal["normal", "reduce"]
+from nasbench.space import Arch, DataSpec, InputChoice, LayerChoice
+from search_spaces.cell_stack import CellKind, CellStack
+from search_spaces.darts_operations import OPERATIONS, Rendition, with_drop_path
+from search_spaces.operations import FactorizedReduce, ReLUConvBN
 
 SEARCH_LAYERS = 8
-
-
-@dataclass(frozen=True)
-class Rendition:
-    """How a cell's operations are built.
-
-    Attributes:
-        affine: whether BN has parameters of its own.
-        pool_bn: whether BN follows a pooling.
-        drop_skips: whether drop-path covers identities.
-    """
-
-    affine: bool
-    pool_bn: bool
-    drop_skips: bool
-
-
-RENDITIONS: dict[str, Rendition] = {
-    "darts": Rendition(affine=True, pool_bn=False, drop_skips=False),
-    "nni": Rendition(affine=False, pool_bn=True, drop_skips=True),
-    "supernet": Rendition(affine=False, pool_bn=True, drop_skips=False),
-}
-
-
-def skip_connect(c: int, stride: int, r: Rendition) -> nn.Module:
-    """Return the identity, or its stride-2 stand-in."""
-    return nn.Identity() if stride == 1 else FactorizedReduce(c, c, r.affine)
-
-
-OPERATIONS: dict[str, Callable[[int, int, Rendition], nn.Module]] = {
-    "none": lambda c, stride, r: Zero(stride),
-    "max_pool_3x3": lambda c, stride, r: Pool("max", c, stride, r.pool_bn),
-    "avg_pool_3x3": lambda c, stride, r: Pool("avg", c, stride, r.pool_bn),
-    "skip_connect": skip_connect,
-    "sep_conv_3x3": lambda c, stride, r: SepConv(c, 3, stride, r.affine),
-    "sep_conv_5x5": lambda c, stride, r: SepConv(c, 5, stride, r.affine),
-    "dil_conv_3x3": lambda c, stride, r: DilConv(c, 3, stride, r.affine),
-    "dil_conv_5x5": lambda c, stride, r: DilConv(c, 5, stride, r.affine),
-}
-
-
-def with_drop_path(name: str, stride: int, r: Rendition, c: int) -> nn.Module:
-    """Return the operation, with drop-path behind it unless it is an identity."""
-    op = OPERATIONS[name](c, stride, r)
-    if isinstance(op, nn.Identity) and not r.drop_skips:
-        return op
-    return nn.Sequential(op, DropPath())
 
 
 def edge(kind: CellKind, node: int, source: int, c: int, r: Rendition) -> LayerChoice:
@@ -95,21 +38,21 @@ class DartsCell(nn.Module):
     """Two preprocessed inputs, ``nodes`` sums of two edges each, concatenated.
 
     Args:
+        nodes: how many intermediate nodes.
         kind: ``"normal"``, or ``"reduce"`` with stride 2 on the edges from the inputs.
         c_before: channels of the cell before the last, then of the last.
         c: channels inside; the output has ``nodes * c``.
         after_reduction: whether the last cell halved the size.
-        nodes: how many intermediate nodes.
         r: how the operations are built.
     """
 
     def __init__(
         self,
+        nodes: int,
         kind: CellKind,
         c_before: tuple[int, int],
         c: int,
         after_reduction: bool,
-        nodes: int,
         r: Rendition,
     ) -> None:
         super().__init__()
@@ -134,27 +77,7 @@ class DartsCell(nn.Module):
         return torch.cat(states[2:], dim=1)
 
 
-class AuxiliaryHead(nn.Sequential):
-    """A second classifier two thirds up the network, for training only."""
-
-    def __init__(self, c: int, classes: int, size: tuple[int, int]) -> None:
-        # The paper's pooling at 8x8, which is what 32x32 images have become there; else to 2x2.
-        pool = nn.AvgPool2d(5, 3, 0, count_include_pad=False)
-        super().__init__(
-            nn.ReLU(),
-            pool if size == (8, 8) else nn.AdaptiveAvgPool2d(2),
-            nn.Conv2d(c, 128, 1, bias=False),
-            nn.BatchNorm2d(128),
-            nn.ReLU(),
-            nn.Conv2d(128, 768, 2, bias=False),
-            nn.BatchNorm2d(768),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(768, classes),
-        )
-
-
-class Darts(SearchSpace):
+class Darts(CellStack):
     """A stack of DARTS cells.
 
     Args:
@@ -172,15 +95,9 @@ class Darts(SearchSpace):
         ValueError: the images are smaller than 8x8, or a number is below 1.
     """
 
-    channels_last: ClassVar[bool] = True
-    training_only: ClassVar[tuple[str, ...]] = ("auxiliary",)
     search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"channels": 16, "layers": SEARCH_LAYERS},
         "quick": {"channels": 8, "layers": 3},
-    }
-    retrain_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "paper": {"channels": 36, "layers": 20, "auxiliary": True},
-        "quick": {"channels": 8, "layers": 5},
     }
 
     def __init__(
@@ -194,43 +111,16 @@ class Darts(SearchSpace):
         auxiliary: bool = False,
         rendition: str = "darts",
     ) -> None:
-        super().__init__(spec)
-        if min(spec.height, spec.width) < 8:
-            raise ValueError(f"images of {spec.height}x{spec.width}: DARTS needs at least 8x8")
-        if min(channels, layers, stem_multiplier, nodes) < 1:
-            raise ValueError("channels, layers, stem_multiplier and nodes must be at least 1")
-        if rendition not in RENDITIONS:
-            raise unknown("rendition", rendition, RENDITIONS)
-        c_stem = stem_multiplier * channels
-        self.stem = nn.Sequential(
-            nn.Conv2d(spec.channels, c_stem, 3, padding=1, bias=False), nn.BatchNorm2d(c_stem)
+        super().__init__(
+            spec,
+            partial(DartsCell, nodes),
+            {"normal": nodes, "reduce": nodes},
+            channels=channels,
+            layers=layers,
+            stem_multiplier=stem_multiplier,
+            auxiliary=auxiliary,
+            rendition=rendition,
         )
-        reductions = {layers // 3, 2 * layers // 3}
-        self.cells = nn.ModuleList()
-        c_before, c, reduced = (c_stem, c_stem), channels, False
-        r = RENDITIONS[rendition if self.frozen else "supernet"]
-        for layer in range(layers):
-            kind: CellKind = "reduce" if layer in reductions else "normal"
-            c = 2 * c if kind == "reduce" else c
-            self.cells.append(DartsCell(kind, c_before, c, reduced, nodes, r))
-            c_before, reduced = (c_before[1], nodes * c), kind == "reduce"
-        self.auxiliary_at = 2 * layers // 3
-        factor = 2 ** len(reductions)
-        size = (-(-spec.height // factor), -(-spec.width // factor))
-        c_auxiliary = nodes * factor * channels
-        self.auxiliary = AuxiliaryHead(c_auxiliary, spec.classes, size) if auxiliary else None
-        self.classifier = nn.Linear(c_before[1], spec.classes)
-
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Map ``(B, C, H, W)`` to logits ``(B, classes)``, in training with the auxiliary's."""
-        s0 = s1 = self.stem(x)
-        extra: Tensor | None = None
-        for layer, cell in enumerate(self.cells):
-            s0, s1 = s1, cell(s0, s1)
-            if self.auxiliary is not None and self.training and layer == self.auxiliary_at:
-                extra = self.auxiliary(s1)
-        logits: Tensor = self.classifier(s1.mean(dim=(2, 3)))
-        return logits if extra is None else (logits, extra)
 
     @classmethod
     def deeper(cls, arguments: Mapping[str, Any], stage: int) -> Mapping[str, Any]:

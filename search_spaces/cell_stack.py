@@ -1,0 +1,115 @@
+"""The network around cells (DARTS, section A.1): stem, cells, two of them reducing, classifier.
+
+Letters: B batch, C channels, H, W height and width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal
+
+from torch import Tensor, nn
+
+from nasbench.errors import unknown
+from nasbench.space import DataSpec, SearchSpace
+from search_spaces.darts_operations import RENDITIONS, Rendition
+
+CellKind = Literal["normal", "reduce"]
+# From the kind of a cell, the channels of the two cells before it, its own, whether the last one
+# halved the size, and how operations are built, to the cell.
+MakeCell = Callable[[CellKind, tuple[int, int], int, bool, Rendition], nn.Module]
+
+
+class AuxiliaryHead(nn.Sequential):
+    """A second classifier two thirds up the network, for training only."""
+
+    def __init__(self, c: int, classes: int, size: tuple[int, int]) -> None:
+        # The paper's pooling at 8x8, which is what 32x32 images have become there; else to 2x2.
+        pool = nn.AvgPool2d(5, 3, 0, count_include_pad=False)
+        super().__init__(
+            nn.ReLU(),
+            pool if size == (8, 8) else nn.AdaptiveAvgPool2d(2),
+            nn.Conv2d(c, 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(),
+            nn.Conv2d(128, 768, 2, bias=False),
+            nn.BatchNorm2d(768),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(768, classes),
+        )
+
+
+class CellStack(SearchSpace):
+    """Cells, each of which reads the two before it.
+
+    Args:
+        spec: the data's shape; height and width at least 8.
+        make: makes a cell.
+        widths: how many times its own channels the output of a cell has, by its kind.
+        channels: C of the first cells; doubled at both reductions.
+        layers: cells; those at L//3 and 2L//3 reduce.
+        stem_multiplier: the stem has this many times C channels.
+        auxiliary: whether to train a second classifier at 2L//3.
+        rendition: how the plain network's operations are built; one of ``RENDITIONS``.
+
+    Raises:
+        ValueError: the images are smaller than 8x8, or a number is below 1.
+    """
+
+    channels_last: ClassVar[bool] = True
+    training_only: ClassVar[tuple[str, ...]] = ("auxiliary",)
+    retrain_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {"channels": 36, "layers": 20, "auxiliary": True},
+        "quick": {"channels": 8, "layers": 5},
+    }
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        make: MakeCell,
+        widths: Mapping[CellKind, int],
+        *,
+        channels: int,
+        layers: int,
+        stem_multiplier: int,
+        auxiliary: bool,
+        rendition: str,
+    ) -> None:
+        super().__init__(spec)
+        if min(spec.height, spec.width) < 8:
+            raise ValueError(f"images of {spec.height}x{spec.width}: DARTS needs at least 8x8")
+        if min(channels, layers, stem_multiplier, *widths.values()) < 1:
+            raise ValueError("channels, layers, stem_multiplier and nodes must be at least 1")
+        if rendition not in RENDITIONS:
+            raise unknown("rendition", rendition, RENDITIONS)
+        c_stem = stem_multiplier * channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(spec.channels, c_stem, 3, padding=1, bias=False), nn.BatchNorm2d(c_stem)
+        )
+        reductions = {layers // 3, 2 * layers // 3}
+        self.cells = nn.ModuleList()
+        c_before, c, reduced = (c_stem, c_stem), channels, False
+        c_auxiliary, self.auxiliary_at = 0, 2 * layers // 3
+        r = RENDITIONS[rendition if self.frozen else "supernet"]
+        for layer in range(layers):
+            kind: CellKind = "reduce" if layer in reductions else "normal"
+            c = 2 * c if kind == "reduce" else c
+            self.cells.append(make(kind, c_before, c, reduced, r))
+            c_before, reduced = (c_before[1], widths[kind] * c), kind == "reduce"
+            c_auxiliary = c_before[1] if layer == self.auxiliary_at else c_auxiliary
+        factor = 2 ** len(reductions)
+        size = (-(-spec.height // factor), -(-spec.width // factor))
+        self.auxiliary = AuxiliaryHead(c_auxiliary, spec.classes, size) if auxiliary else None
+        self.classifier = nn.Linear(c_before[1], spec.classes)
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Map ``(B, C, H, W)`` to logits ``(B, classes)``, in training with the auxiliary's."""
+        s0 = s1 = self.stem(x)
+        extra: Tensor | None = None
+        for layer, cell in enumerate(self.cells):
+            s0, s1 = s1, cell(s0, s1)
+            if self.auxiliary is not None and self.training and layer == self.auxiliary_at:
+                extra = self.auxiliary(s1)
+        logits: Tensor = self.classifier(s1.mean(dim=(2, 3)))
+        return logits if extra is None else (logits, extra)
