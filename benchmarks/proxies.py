@@ -42,11 +42,12 @@ from nasbench import provenance
 from nasbench.catalog import PROXIES
 from nasbench.engine.problem import Problem
 from nasbench.engine.proxies import BATCH, Scorer, proxy
+from nasbench.interop.nasbench201 import parse
 from nasbench.seeding import derive, generator
 from nasbench.tabular.nasbench201 import load
 from nasbench.tasks.base import Task
 from nasbench.tasks.cifar10 import load_cifar10
-from search_spaces.nasbench201 import NasBench201, parse
+from search_spaces.nasbench201 import NasBench201
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("NASBENCH_DATA", ROOT.parent / "shared" / "data")) / "nas-bench-201"

@@ -127,6 +127,9 @@ STRATEGIES = {
 }
 SPACES = {
     "darts": Entry("search_spaces.darts:Darts", "a stack of DARTS cells, 10^18 architectures"),
+    "darts-cells": Entry(
+        "search_spaces.darts_cells:DartsCells", "the cells of a genotype that is given, 1"
+    ),
     "mobilenet-skip": Entry(
         "search_spaces.mobilenet:MobileNetSkip", "MobileNet V1 with six optional shortcuts, 64"
     ),
@@ -311,7 +314,6 @@ ENTRY_POINTS = {
     "retrain": "retrain.train:run_retrain",
     "cross_validate": "retrain.folds:run_folds",
     "retrain_seeds": "retrain.parallel:run_seeds",
-    "macro_canonical": "search_spaces.mbconv:canonical",
     "space_of": "retrain.rebuild:space_of",
 }
 TABLES = {

@@ -11,6 +11,8 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from nasbench.errors import unknown
+from nasbench.graph import Edge, Graph
+from nasbench.interop.genotype import INPUTS, Cell, Genotype
 from nasbench.space import DataSpec, SearchSpace
 from search_spaces.darts_operations import RENDITIONS, Rendition
 
@@ -113,3 +115,19 @@ class CellStack(SearchSpace):
                 extra = self.auxiliary(s1)
         logits: Tensor = self.classifier(s1.mean(dim=(2, 3)))
         return logits if extra is None else (logits, extra)
+
+
+def cell_graphs(found: Genotype) -> tuple[Graph, ...]:
+    """Return the drawings of the normal and the reduction cell."""
+    return _cell_graph("normal cell", found.normal), _cell_graph("reduction cell", found.reduce)
+
+
+def _cell_graph(title: str, cell: Cell) -> Graph:
+    names = ["c_{k-2}", "c_{k-1}", *(str(i) for i in range(len(cell.nodes)))]
+    edges = [
+        Edge(names[source], names[number], op)
+        for number, node in enumerate(cell.nodes, INPUTS)
+        for op, source in node
+    ]
+    edges += [Edge(names[state], "c_{k}", "") for state in cell.concat]
+    return Graph(title, (names[0], names[1]), "c_{k}", tuple(edges))

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from nasbench.graph import Edge, Graph
+from nasbench.graph import Graph
 from nasbench.interop import genotype
 from nasbench.space import Arch, DataSpec, InputChoice, LayerChoice
-from search_spaces.cell_stack import CellKind, CellStack
+from search_spaces.cell_stack import CellKind, CellStack, cell_graphs
 from search_spaces.darts_operations import OPERATIONS, Rendition, with_drop_path
 from search_spaces.operations import FactorizedReduce, ReLUConvBN
 
@@ -140,13 +140,4 @@ class Darts(CellStack):
     def graphs(cls, arch: Arch) -> tuple[Graph, ...]:
         """Return the normal and the reduction cell."""
         found = genotype.from_choices(arch)
-        return tuple(_cell_graph(kind, found.pairs(kind)) for kind in ("normal", "reduce"))
-
-
-def _cell_graph(kind: str, pairs: tuple[tuple[str, int], ...]) -> Graph:
-    """Return the drawing of one cell; ``pairs`` as in a ``Genotype``."""
-    names = ["c_{k-2}", "c_{k-1}", *(str(i) for i in range(len(pairs) // 2))]
-    edges = [Edge(names[source], names[2 + i // 2], op) for i, (op, source) in enumerate(pairs)]
-    edges += [Edge(name, "c_{k}", "") for name in names[2:]]
-    title = "normal cell" if kind == "normal" else "reduction cell"
-    return Graph(title, (names[0], names[1]), "c_{k}", tuple(edges))
+        return cell_graphs(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from nasbench.nn.drop_path import DropPath
-from search_spaces.operations import DilConv, FactorizedReduce, Pool, SepConv, Zero
+from search_spaces.operations import DilConv, FactorizedReduce, Pool, SepConv, TwoLineConv, Zero
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,17 @@ OPERATIONS: dict[str, Callable[[int, int, Rendition], nn.Module]] = {
 }
 
 
+# NASNet's and AmoebaNet's, which DARTS does not search.
+MORE_OPERATIONS: dict[str, Callable[[int, int, Rendition], nn.Module]] = {
+    **OPERATIONS,
+    "sep_conv_7x7": lambda c, stride, r: SepConv(c, 7, stride, r.affine),
+    "conv_7x1_1x7": lambda c, stride, r: TwoLineConv(c, 7, stride, r.affine),
+}
+
+
 def with_drop_path(name: str, stride: int, r: Rendition, c: int) -> nn.Module:
     """Return the operation, with drop-path behind it unless it is an identity."""
-    op = OPERATIONS[name](c, stride, r)
+    op = MORE_OPERATIONS[name](c, stride, r)
     if isinstance(op, nn.Identity) and not r.drop_skips:
         return op
     return nn.Sequential(op, DropPath())

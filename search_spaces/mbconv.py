@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from nasbench.errors import UserError
+from nasbench.interop import macro
 from nasbench.space import Arch, DataSpec, LayerChoice, SearchSpace
 from search_spaces.layers import InvertedResidual, check, classifier, conv_bn_relu, scaled
 
@@ -16,9 +16,7 @@ Factory = Callable[[], nn.Module]
 Shapes = Mapping[str, tuple[int, int]]  # a candidate's name to its kernel and expansion
 
 MACRO: Shapes = {"mb3_k3": (3, 3), "mb6_k5": (5, 6)}
-MACRO_NAMES = ("identity", *MACRO)  # in the order of the digits 0, 1, 2
 MACRO_STAGES = ((64, 2), (128, 3), (256, 3))  # channels, layers
-MACRO_LAYERS = sum(layers for _, layers in MACRO_STAGES)
 
 PROXYLESS: Shapes = {f"k{k}e{e}": (k, e) for e in (3, 6) for k in (3, 5, 7)}
 PROXYLESS_STAGES = (  # channels, stride, blocks; at 32x32 images:
@@ -37,37 +35,6 @@ def inverted(shapes: Shapes, c_in: int, c_out: int, stride: int) -> dict[str, Fa
         name: partial(InvertedResidual, c_in, c_out, kernel, stride, expansion)
         for name, (kernel, expansion) in shapes.items()
     }
-
-
-def arch_of(digits: str) -> dict[str, str]:
-    """Return label to value of eight digits as in the table of NAS-Bench-Macro: ``"02012100"``.
-
-    Raises:
-        UserError: the text is no such digits.
-    """
-    if len(digits) != MACRO_LAYERS or not set(digits) <= set("012"):
-        raise UserError(
-            f"not a NAS-Bench-Macro architecture: {digits[:40]!r}: must be {MACRO_LAYERS} digits, "
-            "each 0 (identity), 1 (mb3_k3) or 2 (mb6_k5)"
-        )
-    return {f"layer{layer}": MACRO_NAMES[int(digit)] for layer, digit in enumerate(digits)}
-
-
-def canonical(digits: str) -> str:
-    """Return the digits by which to tell networks apart: 3,969 of the 6,561 remain.
-
-    An identity of stride 1 does nothing, wherever it stands; here it moves to its stage's end.
-
-    Raises:
-        UserError: the text is no architecture of NAS-Bench-Macro.
-    """
-    arch_of(digits)
-    found, start = "", 0
-    for _, layers in MACRO_STAGES:
-        first, others = digits[start], digits[start + 1 : start + layers]
-        found += first + others.replace("0", "").ljust(layers - 1, "0")
-        start += layers
-    return found
 
 
 class MacroSpace(SearchSpace):
@@ -112,8 +79,7 @@ class MacroSpace(SearchSpace):
     @classmethod
     def text(cls, arch: Arch) -> str:
         """Return the architecture as in the benchmark's table, eight digits."""
-        names = (str(arch[f"layer{layer}"]) for layer in range(MACRO_LAYERS))
-        return "".join(str(MACRO_NAMES.index(name)) for name in names)
+        return macro.digits_of(arch)
 
 
 def _macro_layer(number: int, c_in: int, c_out: int, stride: int) -> LayerChoice:

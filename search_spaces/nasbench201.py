@@ -6,20 +6,17 @@ network are the same. Letters: B batch, C channels, H, W height and width.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from nasbench.errors import UserError, unknown
 from nasbench.graph import Edge, Graph
+from nasbench.interop.nasbench201 import EDGES, NODES, edge_label, to_text
 from nasbench.space import Arch, DataSpec, LayerChoice, SearchSpace
 from search_spaces.operations import Pool, Zero, conv_bn
 
-NODES = 4
-EDGES = tuple((node, source) for node in range(1, NODES) for source in range(node))
 OPERATIONS: dict[str, Callable[[bool, int], nn.Module]] = {
     "none": lambda affine, c: Zero(1),
     "skip_connect": lambda affine, c: nn.Identity(),
@@ -27,37 +24,6 @@ OPERATIONS: dict[str, Callable[[bool, int], nn.Module]] = {
     "nor_conv_3x3": lambda affine, c: nn.Sequential(*conv_bn(c, c, 3, affine=affine)),
     "avg_pool_3x3": lambda affine, c: Pool("avg", c, 1, batch_norm=False),
 }
-FORM = "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"  # the edges in their order
-_PATTERN = re.escape(FORM).replace("op", "([^|~+]+)")
-
-
-def edge_label(node: int, source: int) -> str:
-    """Return the label of the operation on the edge from ``source`` to ``node``."""
-    return f"edge_{node}_{source}"
-
-
-def parse(text: str) -> dict[str, str]:
-    """Return label to operation of ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``.
-
-    Raises:
-        UserError: the text has another form, or names an unknown operation.
-    """
-    found = re.fullmatch(_PATTERN, text.strip())
-    if found is None:
-        raise UserError(f"not a NAS-Bench-201 cell: {text[:120]!r}: must look like {FORM}")
-    for op in found.groups():
-        if op not in OPERATIONS:
-            raise unknown("operation of NAS-Bench-201", op, OPERATIONS)
-    return {edge_label(*edge): op for edge, op in zip(EDGES, found.groups(), strict=True)}
-
-
-def to_text(choices: Mapping[str, object]) -> str:
-    """Return the cell as its authors write it; the inverse of :func:`parse`."""
-    nodes = (
-        "".join(f"|{choices[edge_label(node, source)]}~{source}" for source in range(node))
-        for node in range(1, NODES)
-    )
-    return "+".join(f"{node}|" for node in nodes)
 
 
 class Cell(nn.Module):

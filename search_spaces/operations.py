@@ -57,6 +57,19 @@ class DilConv(nn.Sequential):
         super().__init__(relu, depthwise, *conv_bn(c, c, 1, affine=affine)[1:])
 
 
+class TwoLineConv(nn.Sequential):
+    """A row's convolution, then a column's; ``conv_7x1_1x7`` with a kernel of 7."""
+
+    def __init__(self, channels: int, kernel: int, stride: int, affine: bool) -> None:
+        c, pad = channels, kernel // 2
+        super().__init__(
+            nn.ReLU(),
+            nn.Conv2d(c, c, (1, kernel), (1, stride), (0, pad), bias=False),
+            nn.Conv2d(c, c, (kernel, 1), (stride, 1), (pad, 0), bias=False),
+            nn.BatchNorm2d(c, affine=affine),
+        )
+
+
 class FactorizedReduce(nn.Module):
     """Halve the size by two 1x1 convolutions of stride 2, one of them shifted by a pixel."""
 

@@ -60,11 +60,21 @@ ALLOWED: dict[str, set[str]] = {
     # Tuners know neither torch nor networks; the engine gives them trials.
     "hpo": {"seeding"},
     # A table asks the catalog for the space that it holds the trainings of.
-    "tabular": {"arguments", "budget", "catalog", "data", "seeding", "space", "strategies"},
+    "tabular": {
+        "arguments",
+        "budget",
+        "catalog",
+        "data",
+        "interop",
+        "seeding",
+        "space",
+        "strategies",
+    },
     "testing": {"catalog", "seeding", "space", "strategies", "supernet", "training"},
     "report": {"store"},
     # A run draws what it found (report.drawing), and asks the catalog for spaces by their names.
     "engine": {
+        "interop",
         "arguments",
         "budget",
         "catalog",
@@ -100,6 +110,7 @@ ALLOWED: dict[str, set[str]] = {
         "training",
     },
     "cli": {
+        "interop",
         "arguments",
         "catalog",
         "config",

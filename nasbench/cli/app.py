@@ -11,6 +11,7 @@ import typer
 from nasbench import __version__
 from nasbench.cli import (
     bench,
+    convert,
     data,
     doctor,
     hpo,
@@ -67,6 +68,8 @@ _register("leaderboard", leaderboard.command, "nasbench leaderboard --task digit
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")
 _register("show", show.command, "nasbench show checkpoint.json --format svg --format png")
+_register("convert", convert.command, "nasbench convert zoo:DARTS_V2 --to nni-3")
+_register("zoo", convert.zoo, "nasbench retrain zoo:DARTS_V2 --preset paper")
 _register(
     "proxies", proxies.command, "nasbench proxies --space darts --samples 20 --proxy naswot,snip"
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,10 +21,19 @@ if TYPE_CHECKING:
     from nasbench.store.records import Record
     from nasbench.training.stopping import StopSignal
 
-CheckpointPath = Annotated[
-    Path | None, typer.Argument(help="checkpoint.json of a search, or its run folder.")
+Given = Annotated[
+    str | None,
+    typer.Argument(
+        help="checkpoint.json of a search, or its run folder; or a file of another format, "
+        "FILE.py:NAME, zoo:NAME or the text itself."
+    ),
 ]
-
+Form = Annotated[
+    str | None, typer.Option("--from", help="Its format, where several fit. [default: recognised]")
+]
+Rendition = Annotated[
+    str | None, typer.Option("--rendition", help="How DARTS cells are built: darts or nni.")
+]
 
 Engine = Annotated[
     str | None, typer.Option("--engine", help="Where several seeds run: local or ray.")
@@ -44,7 +52,9 @@ def command() -> Callable[..., None]:
 
 def _retrain(
     given: dict[str, Any],
-    checkpoint: CheckpointPath = None,
+    checkpoint: Given = None,
+    form: Form = None,
+    rendition: Rendition = None,
     seeds: Seeds = 1,
     config: ConfigFile = None,
     o: Assignments = None,
@@ -57,6 +67,7 @@ def _retrain(
 ) -> None:
     """Rebuild the network of a checkpoint, train it, and test it once."""
     from nasbench.cli import progress
+    from nasbench.engine.imports import open_checkpoint
     from nasbench.store.checkpoint import Checkpoint
     from nasbench.training.stopping import StopSignal
 
@@ -74,8 +85,12 @@ def _retrain(
             return
         if checkpoint is None:
             raise UserError("which CHECKPOINT? nasbench search writes one")
-        found = Checkpoint.read(checkpoint)
-        options = configure(found, *running.layers(given, config, o))
+        values, over = running.layers(given, config, o)
+        if rendition is not None:
+            over = {**over, "rendition": rendition}
+        where_from = form, values.get("task"), values.get("space"), values.get("data_dir")
+        found = open_checkpoint(checkpoint, *where_from)
+        options = configure(found, values, over)
 
         where = TrialsConfig(
             engine=engine,

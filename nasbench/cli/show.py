@@ -8,11 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from nasbench import arguments, catalog
 from nasbench.cli.options import AsJson
-from nasbench.errors import UserError
 
-CheckpointPath = Annotated[Path, typer.Argument(help="checkpoint.json, or a run folder.")]
+Given = Annotated[
+    str,
+    typer.Argument(
+        help="A run, checkpoint.json, a file of another format, FILE.py:NAME, zoo:NAME or a text."
+    ),
+]
+Form = Annotated[
+    str | None, typer.Option("--from", help="The format it has. [default: recognised]")
+]
 Formats = Annotated[
     list[str] | None,
     typer.Option("--format", help="svg, png, pdf or dot. [default: svg]"),
@@ -27,26 +33,20 @@ Space = Annotated[
 
 
 def command(
-    checkpoint: CheckpointPath,
+    checkpoint: Given,
     format: Formats = None,
     drawing: Drawing = None,
     space: Space = None,
+    form: Form = None,
     as_json: AsJson = False,
 ) -> None:
     """Print an architecture and draw it."""
+    from nasbench.engine.imports import checked, open_checkpoint
     from nasbench.report.drawing import draw
-    from nasbench.space import DataSpec
-    from nasbench.store.checkpoint import SHAPE, Checkpoint
 
-    found = Checkpoint.read(checkpoint)
-    kind = catalog.entry_point("space_of")(found, space)
-    (own,) = arguments.split(found.space.get("arguments", {}), space=arguments.of_space(kind))
-    try:
-        domains = kind.describe(DataSpec(*(found.data[name] for name in SHAPE)), **own)
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise UserError(f"space {found.space['name']}: {error}") from error
-    arch = domains.arch(found.arch)
-    beside = checkpoint if checkpoint.is_dir() else checkpoint.parent
+    found = open_checkpoint(checkpoint, form, space=space)
+    kind, domains, arch = checked(found, space)
+    beside = _beside(checkpoint)
     drawn = draw(kind.graphs(arch), drawing or beside / "architecture", format or ("svg",))
     facts: dict[str, Any] = {
         "architecture": arch.id,
@@ -69,3 +69,12 @@ def command(
         typer.echo(f"drawing: {path}")
     if drawn.note:
         typer.echo(f"note: {drawn.note}")
+
+
+def _beside(given: str) -> Path:
+    """Return the folder for drawings: the run's or the file's, the current one for a text."""
+    path = Path(given.rpartition(":")[0] if ".py:" in given else given)
+    try:
+        return path if path.is_dir() else path.parent if path.is_file() else Path()
+    except OSError:  # too long for a name
+        return Path()

@@ -1,18 +1,20 @@
-"""The ``Genotype`` of DARTS: ``Genotype(normal=[(op, input), ...], normal_concat=..., ...)``.
+"""A normal and a reduction cell: what DARTS and its descendants call a genotype.
 
-Entries 2k and 2k+1 of a cell feed node k+2; inputs 0 and 1 are the two cells before. Here a node
-is one decision for its two inputs and one for the operation of each.
+Inputs 0 and 1 are the two cells before, node 2 is the first of the cell's own. In the DARTS space
+a node is one decision for its two inputs and one for the operation of each.
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nasbench.errors import UserError
 
-Pair = tuple[str, int]
+Pair = tuple[str, int]  # an operation and the state that it reads
+KINDS = ("normal", "reduce")
+INPUTS = 2
 
 
 def switch_label(kind: str, node: int) -> str:
@@ -25,74 +27,116 @@ def edge_label(kind: str, node: int, source: int) -> str:
     return f"{kind}/n{node}/p{source}"
 
 
+class Cell(NamedTuple):
+    """What feeds each node, and which states make the output."""
+
+    nodes: tuple[tuple[Pair, ...], ...]
+    concat: tuple[int, ...]
+
+    @classmethod
+    def of(cls, pairs: Iterable[Pair], concat: Iterable[int] | None = None) -> Cell:
+        """Return the cell whose entries 2k and 2k+1 feed node k+2.
+
+        Args:
+            pairs: two for each node.
+            concat: the states that are concatenated; every node by default.
+
+        Raises:
+            UserError: the number of pairs is odd, or a state is read that is not there.
+        """
+        flat = tuple(pairs)
+        if len(flat) % 2:
+            raise UserError(f"{len(flat)} pairs in a cell: two for each node are needed")
+        nodes = tuple(flat[at : at + 2] for at in range(0, len(flat), 2))
+        every = range(INPUTS, INPUTS + len(nodes))
+        return cls(nodes, tuple(every if concat is None else concat)).checked()
+
+    def checked(self) -> Cell:
+        """Return the cell.
+
+        Raises:
+            UserError: it is empty, or reads a state that is not there or that nothing feeds.
+        """
+        known = set(range(INPUTS))
+        for number, node in enumerate(self.nodes, INPUTS):
+            for op, source in node:
+                if source not in known:
+                    raise UserError(f"node {number} reads {source} ({op}): there is no such state")
+            if node:
+                known.add(number)
+        lost = [number for number in self.concat if number not in known]
+        if lost or not self.concat or not self.nodes:
+            raise UserError(
+                f"the cell's output is {list(self.concat)}: some of {sorted(known)} is allowed"
+            )
+        return self
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """All edges, node by node."""
+        return tuple(pair for node in self.nodes for pair in node)
+
+    @property
+    def even(self) -> bool:
+        """Whether every node has two edges, as the plain form of a genotype needs."""
+        return all(len(node) == 2 for node in self.nodes)
+
+
 @dataclass(frozen=True)
 class Genotype:
-    """A normal and a reduction cell; every node is concatenated into the output."""
+    """A normal and a reduction cell."""
 
-    normal: tuple[Pair, ...]
-    reduce: tuple[Pair, ...]
+    normal: Cell
+    reduce: Cell
 
-    def pairs(self, kind: str) -> tuple[Pair, ...]:
-        """Return the cell's pairs, ``kind`` being ``"normal"`` or ``"reduce"``."""
+    def cell(self, kind: str) -> Cell:
+        """Return a cell, ``kind`` being ``"normal"`` or ``"reduce"``."""
         return self.normal if kind == "normal" else self.reduce
 
     def __str__(self) -> str:
         cells = []
-        for kind in ("normal", "reduce"):
-            pairs = self.pairs(kind)
-            concat = list(range(2, 2 + len(pairs) // 2))
-            cells.append(f"{kind}={list(pairs)}, {kind}_concat={concat}")
+        for kind in KINDS:
+            cell = self.cell(kind)
+            edges: list[object] = list(cell.pairs)
+            if not cell.even:
+                nodes = enumerate(cell.nodes, INPUTS)
+                edges = [(op, number, i) for number, node in nodes for op, i in node]
+            cells.append(f"{kind}={edges}, {kind}_concat={list(cell.concat)}")
         return f"Genotype({', '.join(cells)})"
 
 
 def from_choices(choices: Mapping[str, object]) -> Genotype:
     """Return the genotype of an architecture of the DARTS space."""
-    cells: dict[str, tuple[Pair, ...]] = {}
-    for kind in ("normal", "reduce"):
+    cells: list[Cell] = []
+    for kind in KINDS:
         pairs: list[Pair] = []
-        node = 2
+        node = INPUTS
         while (inputs := choices.get(switch_label(kind, node))) is not None:
-            assert isinstance(inputs, tuple)
+            assert isinstance(inputs, tuple | list)
             pairs += [(str(choices[edge_label(kind, node, i)]), i) for i in inputs]
             node += 1
-        cells[kind] = tuple(pairs)
-    return Genotype(**cells)
+        nodes = tuple(tuple(pairs[at : at + 2]) for at in range(0, len(pairs), 2))
+        # A network of few cells may have but one kind, and none of the other's decisions.
+        cells.append(Cell(nodes, tuple(range(INPUTS, INPUTS + len(nodes)))))
+    return Genotype(*cells)
+
+
+def fits_darts(genotype: Genotype) -> bool:
+    """Whether the DARTS space holds it: two different inputs a node, all nodes in the output."""
+    cells = [genotype.cell(kind) for kind in KINDS]
+    return len(cells[0].nodes) == len(cells[1].nodes) and all(
+        cell.even
+        and cell.concat == tuple(range(INPUTS, INPUTS + len(cell.nodes)))
+        and all(one[1] != other[1] for one, other in cell.nodes)
+        for cell in cells
+    )
 
 
 def to_choices(genotype: Genotype) -> dict[str, object]:
     """Return label to value for the DARTS space, to be checked by ``Domains.arch``."""
     choices: dict[str, object] = {}
-    for kind in ("normal", "reduce"):
-        pairs = genotype.pairs(kind)
-        for k in range(len(pairs) // 2):
-            both = pairs[2 * k : 2 * k + 2]
-            choices[switch_label(kind, k + 2)] = sorted(source for _, source in both)
-            choices |= {edge_label(kind, k + 2, source): op for op, source in both}
+    for kind in KINDS:
+        for number, node in enumerate(genotype.cell(kind).nodes, INPUTS):
+            choices[switch_label(kind, number)] = sorted(source for _, source in node)
+            choices |= {edge_label(kind, number, source): op for op, source in node}
     return choices
-
-
-def parse(text: str) -> Genotype:
-    """Read ``Genotype(normal=..., ...)``, with or without ``NAME =`` before it.
-
-    Raises:
-        UserError: the text is something else.
-    """
-    try:
-        node = ast.parse(text.strip()).body[0]
-        call = getattr(node, "value", None)
-        assert isinstance(call, ast.Call)
-        fields = {k.arg: k.value for k in call.keywords}
-        cells = [_pairs(ast.literal_eval(fields[kind])) for kind in ("normal", "reduce")]
-    except (SyntaxError, ValueError, KeyError, AssertionError, IndexError, TypeError) as error:
-        raise UserError(
-            f"not a DARTS genotype: {text.strip()[:60]!r}: expected "
-            "Genotype(normal=[(op, input), ...], normal_concat=..., reduce=[...], ...)"
-        ) from error
-    return Genotype(cells[0], cells[1])
-
-
-def _pairs(cell: object) -> tuple[Pair, ...]:
-    assert isinstance(cell, list | tuple)
-    pairs = tuple((str(op), int(source)) for op, source in cell)
-    assert len(pairs) % 2 == 0
-    return pairs

@@ -65,7 +65,11 @@ class Checkpoint:
         Raises:
             UserError: it cannot be written.
         """
-        write_json(path, {"format": FORMAT, **asdict(self)})
+        write_json(path, self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the file holds."""
+        return {"format": FORMAT, **asdict(self)}
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:

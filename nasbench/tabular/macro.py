@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nasbench import catalog
 from nasbench.errors import UserError
+from nasbench.interop.macro import canonical
 from nasbench.seeding import derive
 from nasbench.space import Arch, DataSpec
 from nasbench.tabular.base import Table
@@ -41,7 +41,6 @@ class MacroTable(Table):
 
     def __init__(self, path: Path) -> None:
         super().__init__(NAME, SPEC)
-        canonical = catalog.entry_point("macro_canonical")
         found = _read(path)
         every = (self.space.text(arch) for arch in self.domains.enumerate())
         entries = {text: found.get(text, found.get(canonical(text))) for text in every}

@@ -9,6 +9,8 @@ from torch import nn
 
 from nasbench.errors import UserError
 from nasbench.interop import genotype
+from nasbench.interop.genotype import Cell, Genotype
+from nasbench.interop.genotype_text import parse
 from nasbench.nn.drop_path import DropPath, set_drop_path
 from nasbench.space import DataSpec
 from search_spaces.darts import Darts
@@ -30,9 +32,7 @@ def count(network):
 @pytest.mark.parametrize("name", ["DARTS_V1", "DARTS_V2", "PC_DARTS_cifar", "GDAS_V1"])
 def test_evaluation_networks_have_the_published_parameters(published, name):
     cells = published[name]["genotype"]
-    found = genotype.parse(
-        f"{name} = Genotype(normal={cells['normal']}, reduce={cells['reduce']})"
-    )
+    found = parse(f"{name} = Genotype(normal={cells['normal']}, reduce={cells['reduce']})")
     arch = Darts.describe(CIFAR).arch(genotype.to_choices(found))
     with torch.device("meta"):
         network = Darts.freeze(arch, CIFAR, channels=36, layers=20)
@@ -48,7 +48,7 @@ def test_darts_v2_has_3349342_parameters():
         "('max_pool_3x3', 1), ('max_pool_3x3', 0), ('skip_connect', 2), ('skip_connect', 2), "
         "('max_pool_3x3', 1)], reduce_concat=range(2, 6))"
     )
-    arch = Darts.describe(CIFAR).arch(genotype.to_choices(genotype.parse(text)))
+    arch = Darts.describe(CIFAR).arch(genotype.to_choices(parse(text)))
     with torch.device("meta"):
         assert count(Darts.freeze(arch, CIFAR, channels=36, layers=20)) == 3_349_342
 
@@ -102,7 +102,7 @@ def test_reductions_stand_at_a_third_and_two_thirds_and_double_the_channels():
 def test_a_cell_computes_what_its_genotype_says():
     sources = ((0, 1), (0, 2), (1, 3), (2, 4))
     pairs = tuple(("skip_connect", i) for pair in sources for i in pair)
-    choices = genotype.to_choices(genotype.Genotype(pairs, pairs))
+    choices = genotype.to_choices(Genotype(Cell.of(pairs), Cell.of(pairs)))
     arch = Darts.describe(SMALL).arch(choices)
     cell = Darts.freeze(arch, SMALL, channels=4, layers=4).eval().cells[0]
     a, b = torch.randn(2, 1, 12, 8, 8)
@@ -189,7 +189,7 @@ def test_factorized_reduce_at_even_sizes_is_the_authors():
 )
 def test_other_texts_are_no_genotype(text):
     with pytest.raises(UserError, match="not a DARTS genotype"):
-        genotype.parse(text)
+        parse(text)
 
 
 def test_genotype_text_round_trip():
@@ -197,7 +197,7 @@ def test_genotype_text_round_trip():
     rng = np.random.default_rng(5)
     for _ in range(50):
         arch = domains.sample(rng)
-        again = genotype.to_choices(genotype.parse(Darts.text(arch)))
+        again = genotype.to_choices(parse(Darts.text(arch)))
         assert domains.arch(again) == arch
 
 
@@ -214,7 +214,7 @@ def test_the_auxiliary_head_counts_in_no_result(published):
     from nasbench.cost.params import inference_parameter_count
 
     cells = published["DARTS_V2"]["genotype"]
-    found = genotype.parse(f"Genotype(normal={cells['normal']}, reduce={cells['reduce']})")
+    found = parse(f"Genotype(normal={cells['normal']}, reduce={cells['reduce']})")
     arch = Darts.describe(CIFAR).arch(genotype.to_choices(found))
     with torch.device("meta"):
         network = Darts.freeze(arch, CIFAR, channels=36, layers=20, auxiliary=True)
@@ -224,7 +224,7 @@ def test_the_auxiliary_head_counts_in_no_result(published):
 
 def test_one_layer_has_an_auxiliary_head_of_its_own_width():
     cell = tuple(("skip_connect", i) for _ in range(4) for i in (0, 1))
-    both = genotype.to_choices(genotype.Genotype(cell, cell))
+    both = genotype.to_choices(Genotype(Cell.of(cell), Cell.of(cell)))
     reduce_only = {k: v for k, v in both.items() if k.startswith("reduce")}
     arch = Darts.describe(SMALL, layers=1).arch(reduce_only)
     network = Darts.freeze(arch, SMALL, channels=4, layers=1, auxiliary=True)

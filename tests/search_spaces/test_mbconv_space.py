@@ -11,9 +11,10 @@ from torch import nn
 
 from nasbench.cost.macs import multiply_adds
 from nasbench.errors import UserError
+from nasbench.interop.macro import arch_of, canonical
 from nasbench.space import Arch, DataSpec
 from search_spaces.layers import InvertedResidual
-from search_spaces.mbconv import MacroSpace, Proxyless, arch_of, canonical
+from search_spaces.mbconv import MacroSpace, Proxyless
 from tests.search_spaces.conftest import (
     CIFAR,
     SPECS,

@@ -11,8 +11,9 @@ from torch import nn
 
 from nasbench.cost.macs import multiply_adds
 from nasbench.errors import UserError
+from nasbench.interop.nasbench201 import EDGES, edge_label, parse
 from nasbench.space import Arch, DataSpec
-from search_spaces.nasbench201 import EDGES, NasBench201, Reduction, edge_label, parse
+from search_spaces.nasbench201 import NasBench201, Reduction
 from search_spaces.operations import Zero
 from tests.search_spaces.conftest import (
     CIFAR,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nasbench.errors import UserError
+from nasbench.interop.nasbench201 import parse
 from nasbench.tabular.loading import load_table
-from search_spaces.nasbench201 import parse
 from tests.tabular.conftest import DEVICES
 
 FIRST = (

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nasbench.errors import UserError
+from nasbench.interop.macro import arch_of
 from nasbench.tabular.loading import load_table
-from search_spaces.mbconv import arch_of
 from tests.tabular.conftest import canonical, macro_entries
 
 

@@ -1,0 +1,77 @@
+"""``nasbench convert`` and ``nasbench zoo``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasbench.cli.options import AsJson
+from nasbench.errors import UserError, unknown
+
+Given = Annotated[
+    str,
+    typer.Argument(
+        help="A run, checkpoint.json, a file of another format, FILE.py:NAME, zoo:NAME or a text."
+    ),
+]
+To = Annotated[str, typer.Option("--to", help="The format, or nasbench for a checkpoint.json.")]
+Form = Annotated[
+    str | None, typer.Option("--from", help="The format it has. [default: recognised]")
+]
+Out = Annotated[Path | None, typer.Option("-o", "--out", help="A new file. [default: printed]")]
+Space = Annotated[
+    str | None, typer.Option("--space", help="Of a file that tells labels and values only.")
+]
+Task = Annotated[
+    str | None, typer.Option("--task", help="Whose images the network takes. [default: cifar10]")
+]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data lies.")]
+
+OURS = "nasbench"
+
+
+def command(
+    given: Given,
+    to: To,
+    form: Form = None,
+    out: Out = None,
+    space: Space = None,
+    task: Task = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Write an architecture in another format."""
+    from nasbench.engine.imports import checked, open_checkpoint
+    from nasbench.interop.writing import WRITERS, write
+    from nasbench.store.atomic import write_text
+
+    if to not in (*WRITERS, OURS):
+        raise unknown("format", to, [*sorted(WRITERS), OURS])
+    found = open_checkpoint(given, form, task, space, data_dir)
+    _, _, arch = checked(found, space)
+    if out is not None and out.exists():
+        raise UserError(f"{out} is there already: name another file")
+    if to == OURS:
+        text = json.dumps(found.to_json(), indent=2) + "\n"
+    else:
+        text = write(to, found.space["name"], arch, found.space.get("arguments", {}))
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    write_text(out, text)
+    typer.echo(f"written: {out}")
+
+
+def zoo(as_json: AsJson = False) -> None:
+    """List published cells, which other commands take as zoo:NAME."""
+    from nasbench.interop.zoo import PREFIX, ZOO
+
+    if as_json:
+        typer.echo(json.dumps({name: cell._asdict() for name, cell in ZOO.items()}))
+        return
+    for name, cell in ZOO.items():
+        spread = "" if cell.spread is None else f" +/- {cell.spread:.2f}"
+        figures = f"{cell.error:.2f}{spread} % error on CIFAR-10, {cell.params_m:g} M parameters"
+        typer.echo(f"{PREFIX}{name}: {figures}\n    {cell.source}")
