@@ -88,7 +88,7 @@ def _cells(line: Figure) -> tuple[str, ...]:
         line.measured_on,
         f"{len(line.values)} of {line.seeds}",
         "" if entry.reported is None else f"{entry.reported:.2f}",
-        duration(line.seconds),
+        duration(line.seconds) if line.seconds else "",
     )
 
 
