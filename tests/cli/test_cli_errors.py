@@ -205,7 +205,7 @@ def test_a_checkpoint_that_is_none(refused, verb):
         "cannot read the checkpoint gone.json: No such file or directory"
     )
     Path("text.json").write_text("{'a': 1}")
-    assert refused(verb, "text.json").startswith("text.json is not JSON: ")
+    assert refused(verb, "text.json").startswith("text.json: of no known format: ")
 
 
 @pytest.mark.usefixtures("place")
