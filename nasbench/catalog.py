@@ -315,6 +315,7 @@ ENTRY_POINTS = {
     "cross_validate": "retrain.folds:run_folds",
     "retrain_seeds": "retrain.parallel:run_seeds",
     "space_of": "retrain.rebuild:space_of",
+    "weights": "retrain.weights:load_if_there",
 }
 TABLES = {
     "strategy": STRATEGIES,

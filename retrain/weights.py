@@ -40,6 +40,12 @@ def save(network: nn.Module, folder: Path) -> None:
     atomic.write(folder / "model.safetensors", lambda file: file.write(packed))
 
 
+def load_if_there(folder: Path) -> dict[str, Tensor] | None:
+    """Return the weights in a run folder, ``None`` where there are none."""
+    there = [folder / name for name in NAMES if (folder / name).exists()]
+    return load(there[0]) if there else None
+
+
 def load(path: Path) -> dict[str, Tensor]:
     """Return what :func:`save` wrote."""
     if path.suffix == ".pt":

@@ -45,6 +45,8 @@ ALLOWED: dict[str, set[str]] = {
     "space": set(),
     "supernet": {"nn", "space"},
     "data": {"seeding"},
+    # Written are plain layers; drop-path and choices are looked through.
+    "export": {"nn", "space"},
     # A task tells its spaces the shape of its data: space.spec.
     "tasks": {"data", "events", "space"},
     "training": {"data", "nn", "seeding"},
@@ -110,6 +112,7 @@ ALLOWED: dict[str, set[str]] = {
         "training",
     },
     "cli": {
+        "export",
         "interop",
         "arguments",
         "catalog",

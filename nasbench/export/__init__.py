@@ -1,0 +1,1 @@
+"""Networks that stand alone: plain Python, ONNX, TorchScript and torch.export."""

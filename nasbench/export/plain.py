@@ -1,0 +1,95 @@
+"""A network as one file of plain torch, beside its weights and an example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nasbench.errors import UserError
+from nasbench.export.classes import classes
+from nasbench.export.expressions import Unit
+from nasbench.export.tracing import layer_of
+from nasbench.optional import require
+
+CODE, WEIGHTS, EXAMPLE = "network.py", "model.safetensors", "example.py"
+_IMPORTS = "import torch\nimport torch.nn.functional as F\nfrom torch import Tensor, nn\n"
+
+
+def source(network: nn.Module, words: str) -> tuple[str, str, dict[str, str]]:
+    """Return the file's text, the name of the network's class, and where its tensors are now.
+
+    Args:
+        network: in evaluation mode.
+        words: for the file's docstring.
+
+    Raises:
+        UserError: a part of it cannot be written as plain torch; it is named.
+    """
+    layer = layer_of(network)
+    (root,) = layer.parts
+    if not isinstance(root, Unit):
+        raise UserError(f"{type(network).__name__}: a network of our own is needed")
+    text = "\n\n\n".join(classes(root))
+    quoted = words.replace("\\", "\\\\").replace('"""', "'''")
+    imports = "\n".join(
+        line for line in _IMPORTS.splitlines() if "as F" not in line or "F." in text
+    )
+    return f'"""{quoted}\n"""\n\n{imports}\n\n\n{text}\n', root.made_by[0], layer.state
+
+
+def write(network: nn.Module, example: Tensor, folder: Path, words: str) -> Path:
+    """Write the three files; return that of the code.
+
+    Args:
+        network: in evaluation mode.
+        example: a batch of images.
+        folder: an empty one.
+        words: for the file's docstring.
+
+    Raises:
+        UserError: a part cannot be written, or safetensors is not installed.
+    """
+    save = require("safetensors.torch", "an export", "safetensors").save_file
+    text, name, state = source(network, words)
+    tensors = network.state_dict()
+    kept = {new: tensors[old].detach().cpu().contiguous().clone() for new, old in state.items()}
+    (folder / CODE).write_text(text, encoding="utf-8")
+    save(kept, folder / WEIGHTS)
+    shape = ", ".join(str(side) for side in (1, *example.shape[1:]))
+    (folder / EXAMPLE).write_text(_EXAMPLE.format(name=name, shape=shape), encoding="utf-8")
+    return folder / CODE
+
+
+_EXAMPLE = '''"""Load the network and classify an image of noise."""
+
+import torch
+from network import {name}
+from safetensors.torch import load_file
+
+network = {name}()
+network.load_state_dict(load_file("model.safetensors"))
+network.eval()
+with torch.no_grad():
+    print(network(torch.randn({shape})).softmax(1))
+'''
+
+# What a fresh process runs: it reads the images and writes what the network makes of them.
+CHECK = f"""
+import importlib.util, torch
+from safetensors.torch import load_file
+spec = importlib.util.spec_from_file_location("network", folder + "/{CODE}")
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+network = list(vars(module).values())[-1]()
+network.load_state_dict(load_file(folder + "/{WEIGHTS}"))
+outputs = network.eval()(images)
+"""
+
+
+def trial(network: nn.Module, images: Tensor) -> Tensor:
+    """Return what the network makes of images, in evaluation mode."""
+    with torch.no_grad():
+        outputs: Tensor = network.eval()(images)
+    return outputs

@@ -1,0 +1,127 @@
+"""From a network to the units of which classes will be written: each is traced by itself."""
+
+from __future__ import annotations
+
+import re
+
+from torch import fx, nn
+
+from nasbench.errors import UserError
+from nasbench.export.expressions import Layer, Unit, inside, is_sequence, is_torchs, leaf
+from nasbench.nn.drop_path import DropPath
+from nasbench.space.choice import Choice
+from nasbench.space.layer_choice import LayerChoice
+
+_CONTAINERS = {"candidates", "edges"}  # of choices: names that tell nothing
+_DELETED = re.compile(r";  [\w =]+ = None$")
+_SLICE = re.compile(r"slice\((\w+), (\w+), (\w+)\)")
+
+
+class _Tracer(fx.Tracer):
+    """Looks into choices, and takes every other module as a whole."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is one call."""
+        return not isinstance(m, Choice)
+
+
+def unit_of(module: nn.Module) -> Unit:
+    """Return a module of ours with all that it holds.
+
+    Raises:
+        UserError: its ``forward`` cannot be followed, or it has tensors of its own.
+    """
+    name = type(module).__name__
+    if is_sequence(module):
+        layers = {}
+        for number, (old, child) in enumerate(inside(module)):
+            layers[str(number)] = layer_of(child).below(old)
+        return Unit(name, module, "", layers)
+    try:
+        graph = _Tracer().trace(module)
+    except Exception as error:
+        raise UserError(f"{name}: its forward cannot be followed: {error}") from error
+    unit = Unit(name, module, "")
+    new = fx.Graph()
+    known: dict[fx.Node, fx.Node] = {}
+    attributes: dict[str, str] = {}
+    for node in graph.nodes:
+        if node.op == "get_attr":
+            raise UserError(f"{name}: has the tensor {node.target} of its own; use layers")
+        target = node.target
+        if node.op == "call_module":
+            child = module.get_submodule(target)
+            if isinstance(child, DropPath):
+                known[node] = known[node.args[0]]
+                continue
+            target = attributes.setdefault(node.target, _attribute(node.target, unit))
+            if target not in unit.layers:
+                unit.layers[target] = layer_of(child).below(node.target)
+        args = fx.map_arg(node.args, known.__getitem__)
+        kwargs = fx.map_arg(node.kwargs, known.__getitem__)
+        known[node] = new.create_node(node.op, target, args, kwargs)
+    unit.forward = _code(new)
+    return unit
+
+
+def _attribute(path: str, unit: Unit) -> str:
+    """Return a name for the layer at ``path`` that is free."""
+    words = [word for word in path.split(".") if word not in _CONTAINERS]
+    name = re.sub(r"\W", "_", "_".join(words))
+    while name in unit.layers or not name.isidentifier():
+        name = f"{name}_" if name.isidentifier() else f"layer_{name}"
+    return name
+
+
+def layer_of(module: nn.Module) -> Layer:
+    """Return the expression of any module."""
+    if type(module) is nn.Sequential:
+        return _sequence(module)
+    if is_torchs(module):
+        return leaf(module)
+    if isinstance(module, LayerChoice):
+        ((name, chosen),) = module.candidates.items()
+        return layer_of(chosen).below(f"candidates.{name}")
+    unit = unit_of(module)
+    state = {
+        f"{attribute}.{new}": old
+        for attribute, layer in unit.layers.items()
+        for new, old in layer.state.items()
+    }
+    return Layer([unit], [], state)
+
+
+def _sequence(module: nn.Sequential) -> Layer:
+    """Return ``nn.Sequential(...)``, or what stands alone in it."""
+    children = [layer_of(child).below(name) for name, child in inside(module)]
+    if len(children) == 1:
+        return children[0]
+    if not children:
+        return Layer(["nn.Identity()"])
+    whole = Layer(["nn.Sequential("])
+    for number, child in enumerate(children):
+        whole.parts += [*([", "] if number else []), *child.parts]
+        whole.hints += child.hints
+        whole.state |= {f"{number}.{new}": old for new, old in child.state.items()}
+    whole.parts.append(")")
+    return whole
+
+
+def _code(graph: fx.Graph) -> str:
+    """Return the lines of ``forward`` as a person would write them."""
+    first, *lines = graph.python_code("self").src.strip().splitlines()
+    inputs = [word.split()[0] for word in first[: first.rindex(")")].split(",")[1:]]
+    head = f"def forward(self, {', '.join(f'{name}: Tensor' for name in inputs)}) -> Tensor:"
+    return "\n".join([head, *(f"    {_line(line.strip())}" for line in lines if line.strip())])
+
+
+def _line(line: str) -> str:
+    line = _DELETED.sub("", line).replace("torch.nn.functional.", "F.")
+    line = re.sub(r"\[\(([^()]*)\)\]", r"[\1]", _SLICE.sub(_slice, line))
+    name, assigned, value = line.partition(" = ")
+    return f"{name} = {value.replace(' = ', '=')}" if assigned and "(" not in name else line
+
+
+def _slice(found: re.Match[str]) -> str:
+    start, stop, step = ("" if word == "None" else word for word in found.groups())
+    return f"{start}:{stop}" + (f":{step}" if step else "")
