@@ -112,6 +112,8 @@ ALLOWED: dict[str, set[str]] = {
         "training",
     },
     "cli": {
+        "cost",
+        "devices",
         "export",
         "interop",
         "arguments",

@@ -73,13 +73,14 @@ def device_name(device: torch.device) -> str:
 
 
 def _seconds(module: nn.Module, images: torch.Tensor) -> float:
-    _synchronize(images.device)
+    synchronize(images.device)
     start = time.perf_counter()
     module(images)
-    _synchronize(images.device)  # a GPU returns before it is done
+    synchronize(images.device)  # a GPU returns before it is done
     return time.perf_counter() - start
 
 
-def _synchronize(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

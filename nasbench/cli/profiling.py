@@ -1,0 +1,109 @@
+"""``nasbench profile``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from nasbench import arguments
+from nasbench.cli.convert import Form, Given, Space, Task
+from nasbench.cli.export import More, Preset
+from nasbench.cli.options import AsJson
+
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Batch = Annotated[
+    list[int] | None, typer.Option("--batch", min=1, help="Images in a pass. [default: 1]")
+]
+Runs = Annotated[int, typer.Option("--runs", min=1, help="Timed passes.")]
+
+
+def command(
+    given: Given,
+    batch: Batch = None,
+    device: Device = "cpu",
+    runs: Runs = 30,
+    form: Form = None,
+    space: Space = None,
+    task: Task = None,
+    preset: Preset = "quick",
+    argument: More = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure a network: parameters, multiply-adds, memory, latency, cell by cell."""
+    from nasbench.cost.latency import measure_latency
+    from nasbench.cost.macs import multiply_adds
+    from nasbench.cost.memory import peak_memory
+    from nasbench.cost.params import inference_parameter_count
+    from nasbench.cost.profile import parts
+    from nasbench.devices import pick
+    from nasbench.engine.network import open_network
+
+    found = open_network(given, form, space, task, preset, arguments.parse(argument or []))
+    network, spec = found.module.to(pick(device)), found.spec
+    shape = spec.channels, spec.height, spec.width
+    whole: dict[str, Any] = {
+        "space": found.checkpoint.space["name"],
+        "input": list(shape),
+        "params": inference_parameter_count(network, network.training_only),
+        "macs": multiply_adds(network, shape),
+        "batches": [],
+        "parts": [],
+    }
+    for size in batch or [1]:
+        latency = measure_latency(network, shape, size, runs)
+        peak = peak_memory(network, shape, size)
+        whole["batches"].append({"batch": size, "peak_bytes": peak, **asdict(latency)})
+    whole["parts"] = [asdict(part) for part in parts(network, shape, (batch or [1])[0], runs)]
+    if as_json:
+        typer.echo(json.dumps(whole))
+        return
+    _tell(whole)
+
+
+def _tell(whole: dict[str, Any]) -> None:
+    """Print the tables."""
+    from rich.console import Console
+
+    from nasbench.report.formats.cells import Listing
+    from nasbench.report.formats.console import listed
+    from nasbench.report.quantities import count
+
+    typer.echo(f"{count(whole['params'])} parameters, {count(whole['macs'])} multiply-adds")
+    passes = Listing(
+        "Passes",
+        ("batch", "median, ms", "10 to 90 %", "images a second", "peak memory, MB"),
+        (True,) * 5,
+        tuple(
+            (
+                str(one["batch"]),
+                f"{one['median_ms']:.2f}",
+                f"{one['p10_ms']:.2f} to {one['p90_ms']:.2f}",
+                f"{1000 * one['batch'] / one['median_ms']:.0f}",
+                f"{one['peak_bytes'] / 1e6:.1f}",
+            )
+            for one in whole["batches"]
+        ),
+    )
+    cells = Listing(
+        "Parts",
+        ("part", "kind", "parameters", "multiply-adds", "median, ms", "share, %"),
+        (False, False, True, True, True, True),
+        tuple(
+            (
+                part["name"],
+                part["kind"],
+                count(part["params"]),
+                count(part["macs"]),
+                f"{part['median_ms']:.2f}",
+                f"{100 * part['share']:.1f}",
+            )
+            for part in whole["parts"]
+        ),
+    )
+    console = Console()
+    console.print(listed(passes))
+    console.print(listed(cells))
+    typer.echo(f"on {whole['batches'][0]['device']}")
