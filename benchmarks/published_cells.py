@@ -1,0 +1,120 @@
+"""Published cells: parameters, what their exports compute, and how long a pass takes.
+
+Each network has the size of its paper's evaluation, 20 cells of 36 channels, with weights drawn by
+a seed. The exports are loaded in a process without nasbench and given other images than they were
+traced with; told is the largest difference of an output, as a share of the largest output.
+
+python benchmarks/published_cells.py [--runs N] [--out FOLDER]
+
+Writes published_cells.json and .md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nasbench import provenance
+from nasbench.cost.latency import measure_latency
+from nasbench.cost.macs import multiply_adds
+from nasbench.cost.params import inference_parameter_count
+from nasbench.engine.network import Network, open_network
+from nasbench.export import check, graphs, plain
+from nasbench.export.folding import folded
+from nasbench.interop.zoo import PREFIX, ZOO
+
+RESULTS = Path(__file__).resolve().parent.parent / "results"
+BATCHES = (1, 32)
+EXPORTS = {
+    "py": (plain.write, plain.CHECK),
+    "onnx": (graphs.write_onnx, graphs.CHECKS["onnx"]),
+    "pt2": (graphs.write_pt2, graphs.CHECKS["pt2"]),
+}
+
+
+def row(name: str, runs: int) -> dict[str, Any]:
+    """Return what is told of a published cell."""
+    found, cell = open_network(PREFIX + name, preset="paper"), ZOO[name]
+    spec, network = found.spec, found.module
+    shape = spec.channels, spec.height, spec.width
+    quick = folded(network)
+    return {
+        "name": name,
+        "published_params_m": cell.params_m,
+        "params": inference_parameter_count(network, network.training_only),
+        "macs": multiply_adds(network, shape),
+        "differences": {target: difference(found, target) for target in EXPORTS},
+        "latency": [vars(measure_latency(network, shape, size, runs)) for size in BATCHES],
+        "folded_latency": [vars(measure_latency(quick, shape, size, runs)) for size in BATCHES],
+    }
+
+
+def difference(found: Network, target: str) -> float:
+    """Export, load without nasbench, and return by how much the outputs differ."""
+    sys.stderr.write(f"{found.checkpoint.strategy['name']}: {target}\n")
+    spec = found.spec
+    images = torch.randn(3, spec.channels, spec.height, spec.width)
+    write, code = EXPORTS[target]
+    with tempfile.TemporaryDirectory() as folder:
+        write(found.module, images[:2], Path(folder), found.words)
+        expected = plain.trial(found.module, images)
+        return check.agreement(code, Path(folder), images, expected)
+
+
+def table(report: dict[str, Any]) -> list[str]:
+    """Return the rows as Markdown."""
+    heads = ["cell", "parameters", "published, M", "MACs", *(f"{t}, differs by" for t in EXPORTS)]
+    heads += [
+        f"{size} image{'s' * (size > 1)}, ms{how}"
+        for how in ("", ", BN folded")
+        for size in BATCHES
+    ]
+    lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
+    for one in report["rows"]:
+        cells = [f"`{one['name']}`", f"{one['params']:,}", f"{one['published_params_m']:g}"]
+        cells += [f"{one['macs'] / 1e6:.0f} M"]
+        cells += [f"{found:.1g}" for found in one["differences"].values()]
+        cells += [
+            f"{took['median_ms']:.0f} ({took['p10_ms']:.0f} to {took['p90_ms']:.0f})"
+            for took in one["latency"] + one["folded_latency"]
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def main() -> None:
+    """Measure, write both files and print the text."""
+    words = (__doc__ or "").partition("python benchmarks")[0]
+    parser = argparse.ArgumentParser(description=words.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=20, help="timed passes")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where reports go")
+    given = parser.parse_args()
+    torch.manual_seed(0)
+    facts = provenance.collect()
+    report = {
+        "command": f"python benchmarks/published_cells.py --runs {given.runs}",
+        "threads": torch.get_num_threads(),
+        "rows": [row(name, given.runs) for name in ZOO],
+        "provenance": facts,
+    }
+    versions = ", ".join(f"{k} {v}" for k, v in facts["versions"].items() if v)
+    made = (
+        f"Latency: median (10th to 90th percentile) of {given.runs} passes, in evaluation mode. "
+        f"Made with `{report['command']}` on {facts['cores']} cores of {facts['cpu']} "
+        f"({report['threads']} threads), without a GPU; Python {facts['python']}, {versions}; "
+        f"commit {facts['commit']}."
+    )
+    text = "\n".join([f"# {words.strip()}", "", *table(report), "", made]) + "\n"
+    (given.out / "published_cells.json").write_text(json.dumps(report, indent=1) + "\n")
+    (given.out / "published_cells.md").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main()
