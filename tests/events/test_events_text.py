@@ -5,7 +5,7 @@ import pytest
 
 from nasbench.errors import UserError
 from nasbench.events import text
-from nasbench.events.compiled import read
+from nasbench.events.compiled import read, read_plain
 from nasbench.events.events import Refused, join
 
 
@@ -53,6 +53,33 @@ def test_the_quick_way_declines_other_lines(odd, place):
     lines = ["12 3 4 1", "123456789 123 1 0"]
     lines.insert(place, odd)
     assert _quickly("".join(f"{line}\n" for line in lines)) is None
+
+
+def _plainly(content):
+    most = content.count("\n")
+    t, p = np.empty(most, np.int64), np.empty(most, np.bool_)
+    x, y = np.empty(most, np.uint16), np.empty(most, np.uint16)
+    rows = read_plain(np.frombuffer(content.encode(), np.uint8), t, x, y, p)
+    return None if rows < 0 else np.column_stack([t, x, y, p])[:rows]
+
+
+@pytest.mark.parametrize("first", [1, 3, 4, 8, 13, 18])
+@pytest.mark.parametrize("largest", [10, 100, 1000])
+def test_plain_lines_are_read_without_branches(first, largest):
+    table = _table(first=first)
+    table[:, 1:3] %= largest
+    assert np.array_equal(_plainly(_lines(table)), table)
+
+
+ENDS = ["1", "1 2", "1 2 ", "1 2 3", "1 2 3 ", "1 22 333", "1 2 3 1 ", " 1 2 3 1"]
+
+
+@pytest.mark.parametrize("odd", [*ODD, *ENDS, "1 2 1000 1", "-1 2 3 1", "1 2 3 10", "1  2 3 1"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_plain_way_declines_other_lines(odd, place):
+    lines = ["12 3 4 1", "123456789 123 1 0"]
+    lines.insert(place, odd)
+    assert _plainly("".join(f"{line}\n" for line in lines)) is None
 
 
 @pytest.mark.parametrize("forms", [("1 2 3\n", "1 2 3 4 5\n"), ("1 2 3 4 ", "5\n1 2 3\n")])
