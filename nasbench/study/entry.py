@@ -90,7 +90,7 @@ class Entry:
                 catalog.check("strategy", self.target)
             elif self.verb == "train" or (self.verb == "hpo" and self.target not in entries):
                 _check_network(self.target)
-            elif self.target not in entries and not self.target.endswith(".json"):
+            elif self.target not in entries and not _elsewhere(self.target):
                 raise unknown("entry", self.target, [*entries, "path/to/checkpoint.json"])
         except UserError as error:
             raise UserError(f"entry {self.name!r}: {error}") from error
@@ -100,6 +100,11 @@ class Entry:
                 f"entry {self.name!r}: {self.target!r} is a {source.verb}, which finds nothing "
                 f"to {self.verb}: allowed: an entry that searches or tunes"
             )
+
+
+def _elsewhere(target: str) -> bool:
+    """Whether a target is an architecture that no entry finds: a file, or one of the zoo."""
+    return target.endswith(".json") or ".py" in target or target.startswith("zoo:")
 
 
 def _check_network(name: str) -> None:

@@ -18,6 +18,7 @@ from nasbench.config import (
     TrainingConfig,
 )
 from nasbench.engine import hpo, search
+from nasbench.engine.imports import open_checkpoint
 from nasbench.errors import UserError
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder, all_runs
@@ -157,7 +158,10 @@ class Plan:
 
     def _checkpoint(self, entry: Entry, seed: int, found: Path | None) -> Checkpoint:
         if entry.verb == "retrain":
-            return Checkpoint.read(found or Path(entry.target))
+            if found is not None:
+                return Checkpoint.read(found)
+            data_dir = self.given.get("data_dir")
+            return open_checkpoint(entry.target, task=self.study.task, data_dir=data_dir)
         return Checkpoint(
             space={"name": entry.target, "arguments": {}},
             arch={},

@@ -117,6 +117,18 @@ def test_only_some_entries_and_what_they_use(study, run):
     assert len(runs()) == 6
 
 
+def test_a_published_cell_in_a_study(place, run):
+    Path("z.yaml").write_text(
+        "task: digits\ndefaults: {epochs: 1, limit_train: 200, batch_size: 50}\n"
+        "entries: {cell: {retrain: 'zoo:GDAS_V1', options: {channels: 4, layers: 3}}}"
+    )
+    answer = run("study", "z.yaml", "--device", "cpu")
+    assert answer.status == 0, answer.err
+    (record,) = [json.loads(p.read_text()) for p in Path("results").rglob("records/*.json")]
+    assert (record["method"], record["space"]) == ("zoo:GDAS_V1", "darts")
+    assert "1 of 1 done" in run("study", "z.yaml", "--device", "cpu", "--dry-run").out
+
+
 def test_an_entry_that_fails_harms_only_those_that_use_it(place, run):
     Path("f.yaml").write_text(
         STUDY.replace("tested:", "too wide: {train: small-cnn, options: {width: 0}}\n  tested:")

@@ -33,6 +33,13 @@ def test_what_is_used_comes_first_whatever_the_order_in_the_file():
     assert found.entries["last"].source(found.entries) is found.entries["first"]
 
 
+def test_architectures_that_no_entry_finds():
+    for target in ("zoo:DARTS_V2", "cells.py:MINE", "found/checkpoint.json"):
+        assert study(entries={"a": {"retrain": target}}).entries["a"].target == target
+    with pytest.raises(UserError, match="unknown entry 'zoo'"):
+        study(entries={"a": {"retrain": "zoo"}})
+
+
 def test_an_option_of_an_entry_wins_over_the_defaults():
     found = study(
         defaults={"epochs": 3, "patience": 2, "assessor": "medianstop"},
