@@ -16,6 +16,7 @@ class Edge:
         label: the operation's name; ``""`` for a plain flow of data, as into a concatenation.
         kind: its family, see :mod:`nasbench.report.operations`; ``""`` reads it off the label.
         weight: its strength; 1 is a normal line, more is thicker.
+        ghost: whether it is an alternative that was not chosen.
     """
 
     source: str
@@ -23,6 +24,7 @@ class Edge:
     label: str
     kind: str = ""
     weight: float = 1.0
+    ghost: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,31 @@ def generic_graph(title: str, choices: Mapping[str, str]) -> Graph:
     ]
     last = Edge(stops[-2], stops[-1], "")
     return Graph(title, (stops[0],), stops[-1], (*edges, last))
+
+
+def mixture_graph(
+    title: str, weights: Mapping[str, Mapping[str, float]], choices: Mapping[str, str]
+) -> Graph:
+    """Return a chain of a supernet's decisions, every candidate beside the others.
+
+    Args:
+        title: heading of the drawing.
+        weights: of each candidate, in [0, 1], by the decision's label.
+        choices: what was chosen, by label; all else is a ghost.
+    """
+    stops = [_unlike("input", choices), *weights, _unlike("output", choices)]
+    edges = [
+        Edge(source, label, name, weight=thickness(weight), ghost=choices.get(label) != name)
+        for source, (label, candidates) in zip(stops, weights.items(), strict=False)
+        for name, weight in candidates.items()
+    ]
+    last = Edge(stops[-2], stops[-1], "")
+    return Graph(title, (stops[0],), stops[-1], (*edges, last))
+
+
+def thickness(weight: float) -> float:
+    """Return how thick the line of a candidate with this share of a mixture is."""
+    return 0.3 + 3 * weight
 
 
 def _unlike(name: str, labels: Mapping[str, str]) -> str:

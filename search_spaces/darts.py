@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from nasbench.graph import Graph
+from nasbench.graph import Edge, Graph, thickness
 from nasbench.interop import genotype
 from nasbench.space import Arch, DataSpec, InputChoice, LayerChoice
 from search_spaces.cell_stack import CellKind, CellStack, cell_graphs
@@ -141,3 +141,34 @@ class Darts(CellStack):
         """Return the normal and the reduction cell."""
         found = genotype.from_choices(arch)
         return cell_graphs(found)
+
+    @classmethod
+    def supernet_graphs(
+        cls, weights: Mapping[str, Mapping[str, float]], arch: Arch
+    ) -> tuple[Graph, ...]:
+        """Return both cells with every edge's strongest operation; ghosts are not chosen."""
+        return tuple(_mixed(kind, weights, arch) for kind in genotype.KINDS)
+
+
+def _mixed(kind: str, weights: Mapping[str, Mapping[str, float]], arch: Arch) -> Graph:
+    names, edges, node = ["c_{k-2}", "c_{k-1}"], list[Edge](), genotype.INPUTS
+    while genotype.edge_label(kind, node, 0) in weights:
+        names.append(str(node - genotype.INPUTS))
+        kept = arch.get(genotype.switch_label(kind, node), ())
+        for source in range(node):
+            shares = weights[genotype.edge_label(kind, node, source)]
+            op = max((name for name in shares if name != "none"), key=lambda name: shares[name])
+            ghost = source not in kept if isinstance(kept, tuple) else True
+            edges.append(
+                Edge(
+                    names[source],
+                    names[node],
+                    f"{op} {shares[op]:.2f}",
+                    weight=thickness(shares[op]),
+                    ghost=ghost,
+                )
+            )
+        node += 1
+    edges += [Edge(name, "c_{k}", "") for name in names[genotype.INPUTS :]]
+    title = f"{'normal' if kind == 'normal' else 'reduction'} cell, supernet"
+    return Graph(title, (names[0], names[1]), "c_{k}", tuple(edges))

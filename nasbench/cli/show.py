@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nasbench.cli.options import AsJson
+from nasbench.errors import UserError
+
+if TYPE_CHECKING:
+    from nasbench.space.domains import Domains
 
 Given = Annotated[
     str,
@@ -31,6 +35,14 @@ Space = Annotated[
     str | None, typer.Option("--space", help="Where a user's own space is now: file.py:Class.")
 ]
 
+Supernet = Annotated[
+    bool,
+    typer.Option("--supernet", help="Draw a one-shot run's supernet."),
+]
+Epoch = Annotated[
+    int | None, typer.Option("--epoch", min=1, help="With --supernet: after it. [default: last]")
+]
+
 
 def command(
     checkpoint: Given,
@@ -38,6 +50,8 @@ def command(
     drawing: Drawing = None,
     space: Space = None,
     form: Form = None,
+    supernet: Supernet = False,
+    epoch: Epoch = None,
     as_json: AsJson = False,
 ) -> None:
     """Print an architecture and draw it."""
@@ -47,7 +61,10 @@ def command(
     found = open_checkpoint(checkpoint, form, space=space)
     kind, domains, arch = checked(found, space)
     beside = _beside(checkpoint)
-    drawn = draw(kind.graphs(arch), drawing or beside / "architecture", format or ("svg",))
+    name, graphs = "architecture", kind.graphs(arch)
+    if supernet:
+        name, graphs = "supernet", kind.supernet_graphs(_shares(beside, domains, epoch), arch)
+    drawn = draw(graphs, drawing or beside / name, format or ("svg",))
     facts: dict[str, Any] = {
         "architecture": arch.id,
         "space": f"{found.space['name']} ({domains.size:,} architectures)",
@@ -69,6 +86,26 @@ def command(
         typer.echo(f"drawing: {path}")
     if drawn.note:
         typer.echo(f"note: {drawn.note}")
+
+
+def _shares(run: Path, domains: Domains, epoch: int | None) -> dict[str, dict[str, float]]:
+    """Return each candidate's share of its mixture after an epoch, by name, by label."""
+    from nasbench.store.runs import RunFolder
+
+    if not (run / "run.json").is_file():
+        raise UserError(f"--supernet: {run} is no run folder")
+    events = {int(e["epoch"]): e for e in RunFolder(run).journal.events("epoch")}
+    told = {number: e["weights"] for number, e in events.items() if e.get("weights")}
+    if not told:
+        raise UserError(f"--supernet: {run} is no one-shot search, or has no epoch yet")
+    if epoch is not None and epoch not in told:
+        raise UserError(f"--epoch {epoch}: {min(told)} to {max(told)} is allowed")
+    weights = told[epoch or max(told)]
+    return {
+        label: dict(zip(map(str, domains[label].candidates), shares, strict=True))
+        for label, shares in weights.items()
+        if label in domains
+    }
 
 
 def _beside(given: str) -> Path:

@@ -89,9 +89,18 @@ def _edge(box: str, ends: tuple[str, str], edge: Edge) -> Iterator[str]:
     if not edge.label:
         yield f'    {source} -> {target} [{width}, color="#AAAAAA"];'
         return
-    yield f"    {box} [label={quoted(edge.label)}, {_box_style(FAMILIES[_kind(edge)])}];"
+    if edge.ghost:
+        width += ', style=dashed, color="#BBBBBB"'
+    look = _GHOST if edge.ghost else _box_style(FAMILIES[_kind(edge)])
+    yield f"    {box} [label={quoted(edge.label)}, {look}];"
     yield f"    {source} -> {box} [{width}, arrowhead=none];"
     yield f"    {box} -> {target} [{width}];"
+
+
+_GHOST = (
+    'shape=box, style="filled,dashed", fillcolor="#FFFFFF", fontcolor="#888888", '
+    'color="#BBBBBB", penwidth=0.6, height=0.28, width=0.3, margin="0.09,0.04", fontsize=11'
+)
 
 
 def _kind(edge: Edge) -> str:
@@ -122,7 +131,9 @@ def _legend(graphs: Iterable[Graph]) -> list[str]:
 
     A caption takes no part in the layout, as sample nodes would.
     """
-    present = {_kind(edge) for graph in graphs for edge in graph.edges if edge.label}
+    present = {
+        _kind(edge) for graph in graphs for edge in graph.edges if edge.label and not edge.ghost
+    }
     samples = "".join(_sample(look) for kind, look in FAMILIES.items() if kind in present)
     if not samples:
         return []

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from nasbench.errors import UserError
-from nasbench.graph import Graph, generic_graph
+from nasbench.graph import Graph, generic_graph, mixture_graph
 from nasbench.space.arch import Arch
 from nasbench.space.build import building, current
 from nasbench.space.domain import Domain
@@ -116,3 +116,16 @@ class SearchSpace(nn.Module):
         """Return what is to be drawn; a subclass may know a better picture."""
         choices = {label: str(value) for label, value in arch.items()}
         return (generic_graph(cls.__name__, choices),)
+
+    @classmethod
+    def supernet_graphs(
+        cls, weights: Mapping[str, Mapping[str, float]], arch: Arch
+    ) -> tuple[Graph, ...]:
+        """Return the drawing of a supernet; a subclass may know a better picture.
+
+        Args:
+            weights: each candidate's share of its mixture, by name, by the decision's label.
+            arch: what was found; what is not part of it is drawn as a ghost.
+        """
+        choices = {label: str(value) for label, value in arch.items()}
+        return (mixture_graph(f"{cls.__name__}, supernet", weights, choices),)

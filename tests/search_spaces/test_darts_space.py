@@ -229,3 +229,23 @@ def test_one_layer_has_an_auxiliary_head_of_its_own_width():
     arch = Darts.describe(SMALL, layers=1).arch(reduce_only)
     network = Darts.freeze(arch, SMALL, channels=4, layers=1, auxiliary=True)
     assert [y.shape for y in network(torch.randn(2, 1, 8, 8))] == [(2, 10), (2, 10)]
+
+
+def test_the_drawing_of_a_supernet_is_thick_where_it_is_sure():
+    domains = Darts.describe(CIFAR)
+    arch = domains.sample(np.random.default_rng(0))
+    edges = {label: domain for label, domain in domains.items() if "/p" in label}
+    weights = {
+        label: {name: 0.8 if name == "skip_connect" else 0.02 for name in domain.candidates}
+        for label, domain in edges.items()
+    }
+    weights["normal/n2/p0"] |= {"none": 0.9, "skip_connect": 0.01, "dil_conv_3x3": 0.07}
+    normal, reduce = Darts.supernet_graphs(weights, arch)
+    drawn = [edge for edge in normal.edges if edge.label]
+    assert len(drawn) == len([edge for edge in reduce.edges if edge.label]) == 14
+    assert drawn[0].label == "dil_conv_3x3 0.07"
+    assert drawn[1].label == "skip_connect 0.80"
+    assert drawn[1].weight > 4 * drawn[0].weight
+    assert sum(not edge.ghost for edge in drawn) == 8
+    inputs = [f"c_{{k-{2 - i}}}" if i < 2 else str(i - 2) for i in arch["normal/n4/switch"]]
+    assert [e.source for e in drawn if e.target == "2" and not e.ghost] == inputs
