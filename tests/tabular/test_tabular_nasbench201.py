@@ -12,11 +12,12 @@ import pytest
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import parameter_count
 from nasbench.errors import UserError
+from nasbench.interop.nasbench201 import parse
 from nasbench.space import DataSpec
 from nasbench.tabular.loading import load_table
 from nasbench.tabular.nasbench201 import Csv201
 from nasbench.tabular.times import completed
-from search_spaces.nasbench201 import NasBench201, parse
+from search_spaces.nasbench201 import NasBench201
 from tests.tabular.conftest import OPERATIONS, SECONDS, cells, text
 
 CELL = (
