@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 
 import numpy as np
@@ -148,6 +149,21 @@ def test_without_h5py(raw, tmp_path, monkeypatch, capsys):
     status, _, told = _gait(capsys, raw, "--out", tmp_path / "a.h5")
     assert status == 2
     assert "pip install h5py" in told
+
+
+def test_without_numba(raw):
+    """In a process of its own, since the loops are compiled where they are imported."""
+    words = ["data", "draw", str(raw)]
+    code = (
+        "import sys; sys.modules['numba'] = None\n"
+        f"from nasbench.cli import main; sys.exit(main({words!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "reading events needs the package numba" in done.stderr
 
 
 def test_sizes_that_differ(tmp_path, capsys):
