@@ -25,17 +25,14 @@ from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import inference_parameter_count
 from nasbench.engine.network import Network, open_network
-from nasbench.export import check, graphs, plain
 from nasbench.export.folding import folded
+from nasbench.export.plain import trial
+from nasbench.export.targets import export
 from nasbench.interop.zoo import PREFIX, ZOO
 
 RESULTS = Path(__file__).resolve().parent.parent / "results"
 BATCHES = (1, 32)
-EXPORTS = {
-    "py": (plain.write, plain.CHECK),
-    "onnx": (graphs.write_onnx, graphs.CHECKS["onnx"]),
-    "pt2": (graphs.write_pt2, graphs.CHECKS["pt2"]),
-}
+EXPORTS = ("py", "onnx", "pt2")
 
 
 def row(name: str, runs: int) -> dict[str, Any]:
@@ -60,11 +57,9 @@ def difference(found: Network, target: str) -> float:
     sys.stderr.write(f"{found.checkpoint.strategy['name']}: {target}\n")
     spec = found.spec
     images = torch.randn(3, spec.channels, spec.height, spec.width)
-    write, code = EXPORTS[target]
     with tempfile.TemporaryDirectory() as folder:
-        write(found.module, images[:2], Path(folder), found.words)
-        expected = plain.trial(found.module, images)
-        return check.agreement(code, Path(folder), images, expected)
+        expected = trial(found.module, images)
+        return export(target, found.module, Path(folder), found.words, images, expected)[1]
 
 
 def table(report: dict[str, Any]) -> list[str]:

@@ -42,8 +42,7 @@ def save(network: nn.Module, folder: Path) -> None:
 
 def load_if_there(folder: Path) -> dict[str, Tensor] | None:
     """Return the weights in a run folder, ``None`` where there are none."""
-    there = [folder / name for name in NAMES if (folder / name).exists()]
-    return load(there[0]) if there else None
+    return load(find(folder)) if any((folder / name).exists() for name in NAMES) else None
 
 
 def load(path: Path) -> dict[str, Tensor]:

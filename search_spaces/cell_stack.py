@@ -15,6 +15,7 @@ from nasbench.graph import Edge, Graph
 from nasbench.interop.genotype import INPUTS, Cell, Genotype
 from nasbench.space import DataSpec, SearchSpace
 from search_spaces.darts_operations import RENDITIONS, Rendition
+from search_spaces.operations import FactorizedReduce, ReLUConvBN
 
 CellKind = Literal["normal", "reduce"]
 # From the kind of a cell, the channels of the two cells before it, its own, whether the last one
@@ -40,6 +41,25 @@ class AuxiliaryHead(nn.Sequential):
             nn.Flatten(),
             nn.Linear(768, classes),
         )
+
+
+class StackedCell(nn.Module):
+    """What every cell begins with: its two inputs, brought to one size and ``c`` channels.
+
+    Args:
+        c_before: channels of the cell before the last, then of the last.
+        c: channels inside.
+        after_reduction: whether the last cell halved the size.
+        r: how operations are built.
+    """
+
+    def __init__(
+        self, c_before: tuple[int, int], c: int, after_reduction: bool, r: Rendition
+    ) -> None:
+        super().__init__()
+        first = FactorizedReduce if after_reduction else ReLUConvBN
+        self.preprocess0 = first(c_before[0], c, r.affine)
+        self.preprocess1 = ReLUConvBN(c_before[1], c, r.affine)
 
 
 class CellStack(SearchSpace):

@@ -16,9 +16,8 @@ from torch import Tensor, nn
 from nasbench.graph import Edge, Graph, thickness
 from nasbench.interop import genotype
 from nasbench.space import Arch, DataSpec, InputChoice, LayerChoice
-from search_spaces.cell_stack import CellKind, CellStack, cell_graphs
+from search_spaces.cell_stack import CellKind, CellStack, StackedCell, cell_graphs
 from search_spaces.darts_operations import OPERATIONS, Rendition, with_drop_path
-from search_spaces.operations import FactorizedReduce, ReLUConvBN
 
 SEARCH_LAYERS = 8
 
@@ -34,7 +33,7 @@ def edge(kind: CellKind, node: int, source: int, c: int, r: Rendition) -> LayerC
     )
 
 
-class DartsCell(nn.Module):
+class DartsCell(StackedCell):
     """Two preprocessed inputs, ``nodes`` sums of two edges each, concatenated.
 
     Args:
@@ -55,10 +54,7 @@ class DartsCell(nn.Module):
         after_reduction: bool,
         r: Rendition,
     ) -> None:
-        super().__init__()
-        first = FactorizedReduce if after_reduction else ReLUConvBN
-        self.preprocess0 = first(c_before[0], c, r.affine)
-        self.preprocess1 = ReLUConvBN(c_before[1], c, r.affine)
+        super().__init__(c_before, c, after_reduction, r)
         self.nodes = nn.ModuleList(
             InputChoice(
                 node,

@@ -16,12 +16,11 @@ from nasbench.graph import Graph
 from nasbench.interop.genotype import INPUTS, Cell
 from nasbench.interop.genotype_text import parse
 from nasbench.space import Arch, DataSpec, ValueChoice
-from search_spaces.cell_stack import CellKind, CellStack, cell_graphs
+from search_spaces.cell_stack import CellKind, CellStack, StackedCell, cell_graphs
 from search_spaces.darts_operations import MORE_OPERATIONS, Rendition, with_drop_path
-from search_spaces.operations import FactorizedReduce, ReLUConvBN
 
 
-class GivenCell(nn.Module):
+class GivenCell(StackedCell):
     """Two preprocessed inputs, and the nodes of a genotype's cell.
 
     Args:
@@ -42,10 +41,7 @@ class GivenCell(nn.Module):
         after_reduction: bool,
         r: Rendition,
     ) -> None:
-        super().__init__()
-        first = FactorizedReduce if after_reduction else ReLUConvBN
-        self.preprocess0 = first(c_before[0], c, r.affine)
-        self.preprocess1 = ReLUConvBN(c_before[1], c, r.affine)
+        super().__init__(c_before, c, after_reduction, r)
         self.cell = cells[kind]
         self.ops = nn.ModuleList(
             with_drop_path(op, 2 if kind == "reduce" and source < INPUTS else 1, r, c)

@@ -8,19 +8,10 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.options import AsJson
+from nasbench.cli.options import AsJson, Form, Given
 from nasbench.errors import UserError, unknown
 
-Given = Annotated[
-    str,
-    typer.Argument(
-        help="A run, checkpoint.json, a file of another format, FILE.py:NAME, zoo:NAME or a text."
-    ),
-]
 To = Annotated[str, typer.Option("--to", help="The format, or nasbench for a checkpoint.json.")]
-Form = Annotated[
-    str | None, typer.Option("--from", help="The format it has. [default: recognised]")
-]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="A new file. [default: printed]")]
 Space = Annotated[
     str | None, typer.Option("--space", help="Of a file that tells labels and values only.")

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from nasbench import arguments
-from nasbench.cli.convert import Form, Given, Space, Task
+from nasbench.cli.convert import Space, Task
+from nasbench.cli.options import Form, Given
 from nasbench.errors import UserError, unknown
 
 TARGETS = ("py", "onnx", "torchscript", "pt2")
@@ -20,7 +21,7 @@ More = Annotated[
     typer.Option("-a", "--argument", metavar="KEY=VALUE", help="Of an untrained network."),
 ]
 Fold = Annotated[bool, typer.Option("--fold-bn", help="Fold BN into the convolutions before it.")]
-BATCH = 2
+IMAGES = 3
 
 
 def command(
@@ -42,26 +43,20 @@ def command(
     import torch
 
     from nasbench.engine.network import open_network
-    from nasbench.export import check, graphs, plain
     from nasbench.export.folding import folded
+    from nasbench.export.plain import trial
+    from nasbench.export.targets import export as written
 
     found = open_network(given, form, space, task, preset, arguments.parse(argument or []))
     spec, module = found.spec, folded(found.module) if fold_bn else found.module
     stream = torch.Generator().manual_seed(0)
-    images = torch.randn(BATCH + 1, *(spec.channels, spec.height, spec.width), generator=stream)
-    writers = {
-        "py": (plain.write, plain.CHECK),
-        "onnx": (graphs.write_onnx, graphs.CHECKS["onnx"]),
-        "torchscript": (graphs.write_script, graphs.CHECKS["torchscript"]),
-        "pt2": (graphs.write_pt2, graphs.CHECKS["pt2"]),
-    }
-    write, code = writers[to]
+    images = torch.randn(IMAGES, spec.channels, spec.height, spec.width, generator=stream)
     out.mkdir(parents=True, exist_ok=True)
-    path = write(module, images[:BATCH], out, found.words)
     # Against the network as it was, and with another number of images.
-    difference = check.agreement(code, out, images, plain.trial(found.module, images))
-    for written in sorted(out.iterdir()):
-        typer.echo(f"written: {written}")
+    expected = trial(found.module, images)
+    path, difference = written(to, module, out, found.words, images, expected)
+    for made in sorted(out.iterdir()):
+        typer.echo(f"written: {made}")
     typer.echo(
         f"checked: {path.name}, loaded by itself, differs by at most {difference:.1g} of the "
         "largest output"

@@ -25,6 +25,15 @@ Resume = Annotated[
     str | None, typer.Option("--resume", metavar="RUN", help="Continue a stopped run.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Given = Annotated[
+    str,
+    typer.Argument(
+        help="A run, checkpoint.json, a file of another format, FILE.py:NAME, zoo:NAME or a text."
+    ),
+]
+Form = Annotated[
+    str | None, typer.Option("--from", help="The format it has. [default: recognised]")
+]
 Results = Annotated[Path, typer.Option("--results", "--out", help="Folder with runs and records.")]
 
 _NOT_FLAGS = (

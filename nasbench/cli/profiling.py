@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from nasbench import arguments
-from nasbench.cli.convert import Form, Given, Space, Task
+from nasbench.cli.convert import Space, Task
 from nasbench.cli.export import More, Preset
-from nasbench.cli.options import AsJson
+from nasbench.cli.options import AsJson, Form, Given
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Batch = Annotated[

@@ -8,21 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.cli.options import AsJson
+from nasbench.cli.options import AsJson, Form, Given
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
     from nasbench.space.domains import Domains
 
-Given = Annotated[
-    str,
-    typer.Argument(
-        help="A run, checkpoint.json, a file of another format, FILE.py:NAME, zoo:NAME or a text."
-    ),
-]
-Form = Annotated[
-    str | None, typer.Option("--from", help="The format it has. [default: recognised]")
-]
 Formats = Annotated[
     list[str] | None,
     typer.Option("--format", help="svg, png, pdf or dot. [default: svg]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,16 @@ def open_checkpoint(
         return Checkpoint.read(path)
     if given.startswith(zoo.PREFIX):
         found, strategy = foreign.read(zoo.published(given).genotype), given
-    elif path.is_file() or not _is_text(given):
+    elif os.path.isfile(path) or not _is_text(given):  # noqa: PTH113 (a text may be too long)
         found, strategy = _read_file(path, name or None, form), IMPORTED
     else:
         found, strategy = foreign.read(given, form), IMPORTED
     return _checkpoint(found, strategy, task, space, data_dir)
+
+
+def spec_of(found: Checkpoint) -> DataSpec:
+    """Return the shape of a checkpoint's data."""
+    return DataSpec(*(found.data[side] for side in SHAPE))
 
 
 def checked(
@@ -68,7 +74,7 @@ def checked(
     kind = catalog.entry_point("space_of")(found, space)
     (own,) = arguments.split(found.space.get("arguments", {}), space=arguments.of_space(kind))
     try:
-        domains = kind.describe(DataSpec(*(found.data[side] for side in SHAPE)), **own)
+        domains = kind.describe(spec_of(found), **own)
     except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"space {found.space['name']}: {error}") from error
     return kind, domains, domains.arch(found.arch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Any
 
 from nasbench import catalog
 from nasbench.config import RetrainConfig
-from nasbench.engine.imports import checked, open_checkpoint
+from nasbench.engine.imports import checked, open_checkpoint, spec_of
 from nasbench.errors import UserError
 from nasbench.seeding import seed_process
 from nasbench.space import Arch, DataSpec, SearchSpace
-from nasbench.store.checkpoint import SHAPE, Checkpoint
+from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 
 
@@ -78,8 +79,7 @@ def open_network(
         arguments = configure(checkpoint, asked, dict(assignments or {})).space_arguments
     kind, _, arch = checked(checkpoint, space)
     seed_process(0, "network")
-    spec = DataSpec(*(checkpoint.data[side] for side in SHAPE))
-    module = kind.freeze(arch, spec, **arguments)
+    module = kind.freeze(arch, spec_of(checkpoint), **arguments)
     if weights is not None:
         try:
             module.load_state_dict(weights)
@@ -94,8 +94,8 @@ def _trained(
     given: Path, assignments: Mapping[str, Any]
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """Return the arguments and the weights of a retraining, two ``None`` for anything else."""
-    folder = given if (given / "run.json").is_file() else given.parent
-    if given.name not in ("checkpoint.json", folder.name) or not (folder / "run.json").is_file():
+    folder = given.parent if given.name == "checkpoint.json" else given
+    if not os.path.isfile(folder / "run.json"):  # noqa: PTH113 (a text may be too long)
         return None, None
     info = RunFolder(folder).info
     weights = catalog.entry_point("weights")(folder)

@@ -6,7 +6,7 @@ a node is one decision for its two inputs and one for the operation of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,6 +77,12 @@ class Cell(NamedTuple):
         return tuple(pair for node in self.nodes for pair in node)
 
     @property
+    def triples(self) -> tuple[tuple[str, int, int], ...]:
+        """All edges as ``(op, node, input)``."""
+        nodes = enumerate(self.nodes, INPUTS)
+        return tuple((op, number, source) for number, node in nodes for op, source in node)
+
+    @property
     def even(self) -> bool:
         """Whether every node has two edges, as the plain form of a genotype needs."""
         return all(len(node) == 2 for node in self.nodes)
@@ -93,16 +99,16 @@ class Genotype:
         """Return a cell, ``kind`` being ``"normal"`` or ``"reduce"``."""
         return self.normal if kind == "normal" else self.reduce
 
+    def text(self, edges: Callable[[Cell], Iterable[object]]) -> str:
+        """Return ``normal=[...], normal_concat=[...], reduce=..., ...`` with a cell's edges so."""
+        cells = [(kind, self.cell(kind)) for kind in KINDS]
+        return ", ".join(
+            f"{kind}={list(edges(cell))}, {kind}_concat={list(cell.concat)}"
+            for kind, cell in cells
+        )
+
     def __str__(self) -> str:
-        cells = []
-        for kind in KINDS:
-            cell = self.cell(kind)
-            edges: list[object] = list(cell.pairs)
-            if not cell.even:
-                nodes = enumerate(cell.nodes, INPUTS)
-                edges = [(op, number, i) for number, node in nodes for op, i in node]
-            cells.append(f"{kind}={edges}, {kind}_concat={list(cell.concat)}")
-        return f"Genotype({', '.join(cells)})"
+        return f"Genotype({self.text(lambda cell: cell.pairs if cell.even else cell.triples)})"
 
 
 def from_choices(choices: Mapping[str, object]) -> Genotype:

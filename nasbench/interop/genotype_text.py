@@ -62,22 +62,12 @@ def parse_file(text: str, name: str | None) -> Genotype:
 
 def nested(genotype: Genotype) -> str:
     """Return the text with the pairs of each node in a tuple of their own, as GDAS writes it."""
-    cells = []
-    for kind in KINDS:
-        cell = genotype.cell(kind)
-        cells.append(f"{kind}={list(cell.nodes)}, {kind}_concat={list(cell.concat)}")
-    return f"Genotype({', '.join(cells)}, connectN=None, connects=None)"
+    return f"Genotype({genotype.text(lambda cell: cell.nodes)}, connectN=None, connects=None)"
 
 
 def triples(genotype: Genotype) -> str:
     """Return the text with ``(op, node, input)`` for each edge, as FairDARTS writes it."""
-    cells = []
-    for kind in KINDS:
-        cell = genotype.cell(kind)
-        nodes = enumerate(cell.nodes, INPUTS)
-        edges = [(op, number, source) for number, node in nodes for op, source in node]
-        cells.append(f"{kind}={edges}, {kind}_concat={list(cell.concat)}")
-    return f"Genotype({', '.join(cells)})"
+    return f"Genotype({genotype.text(lambda cell: cell.triples)})"
 
 
 def _is_call(node: ast.AST | None) -> bool:

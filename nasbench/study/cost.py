@@ -14,6 +14,7 @@ from nasbench.store.runs import RunFolder
 from nasbench.study.drive import Progress
 from nasbench.study.plan import Plan, Ready, Step
 from nasbench.study.rehearsal import passes, seconds_a_run
+from nasbench.study.scale import rounds
 
 
 def lines(plan: Plan, progress: Progress, out: Path) -> Iterator[str]:
@@ -30,10 +31,10 @@ def lines(plan: Plan, progress: Progress, out: Path) -> Iterator[str]:
     if plan.scale.words:
         yield plan.scale.words
     yield f"{plan.study.name}: {len(plan.steps)} runs, {len(progress.done)} of them done"
-    rehearsed, known = seconds_a_run(plan, out), []
+    rehearsed, asked, known = seconds_a_run(plan, out), plan.asked, list[float | None]()
     for entry in plan.study.entries.values():
         own = [step for step in plan.steps if step.entry is entry]
-        missing = [step for step in plan.asked if step in own and step not in progress.done]
+        missing = [step for step in asked if step in own and step not in progress.done]
         words = f"{sum(step in progress.done for step in own)} of {len(own)} done"
         if missing:
             one = _seconds_of_done(progress, own) or rehearsed.get(entry.name)
@@ -61,9 +62,12 @@ def _size(plan: Plan, progress: Progress, step: Step) -> str:
 def _words(ready: Ready, images: int) -> str:
     config, trained = ready.config, passes(ready.config, images)
     budget = getattr(config, "budget", None)
-    if budget is None or trained is None:
-        return budget or f"{count(trained or 0)} passes"
-    return f"{Budget.parse(budget)}, up to {count(trained)} passes"
+    if budget is None:
+        return f"{count(trained or 0)} passes"
+    found = Budget.parse(budget)
+    if trained is None:
+        return f"{rounds(config) * found.amount:g} device-seconds"
+    return f"{found}, up to {count(trained)} passes"
 
 
 def _seconds_of_done(progress: Progress, own: list[Step]) -> float | None:

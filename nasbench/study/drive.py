@@ -83,7 +83,8 @@ def run(
                 continue
             finished = executor.next(lambda: stop.requested)
             if finished is None:
-                raise Stopped(f"{driving.left} runs are left", stop.number)
+                ended = len(driving.steps) - driving.left
+                raise Stopped(f"after {ended} of {len(driving.steps)} runs", stop.number)
             driving.end(finished)
     return progress
 

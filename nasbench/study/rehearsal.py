@@ -11,7 +11,7 @@ from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConf
 from nasbench.errors import UserError
 from nasbench.store import studies
 from nasbench.study.plan import Plan, Step
-from nasbench.study.scale import Scale
+from nasbench.study.scale import Scale, rounds
 
 
 def passes(config: TrainingConfig, images: int) -> float | None:
@@ -29,8 +29,8 @@ def passes(config: TrainingConfig, images: int) -> float | None:
     found = Budget.parse(budget)
     if found.unit == "seconds":
         return None
-    rounds = 2 if isinstance(config, HpoConfig) and config.refine else 1
-    return found.amount * (config.epochs if found.unit == "trials" else 1) * rounds * trained
+    epochs = config.epochs if found.unit == "trials" else 1
+    return found.amount * epochs * rounds(config) * trained
 
 
 def seconds_a_run(plan: Plan, out: Path) -> dict[str, float]:
@@ -45,7 +45,7 @@ def seconds_a_run(plan: Plan, out: Path) -> dict[str, float]:
     found: dict[str, float] = {}
     for scale, took in sorted(_made(out).items()):
         rehearsed = replace(plan, scale=Scale(scale))
-        for step in plan.steps:
+        for step in (Step(entry, plan.study.seeds[0]) for entry in plan.study.entries.values()):
             if step.entry.name in took and (ratio := _ratio(plan, rehearsed, step)):
                 found[step.entry.name] = ratio * took[step.entry.name]
     return found
@@ -54,7 +54,7 @@ def seconds_a_run(plan: Plan, out: Path) -> dict[str, float]:
 def _made(out: Path) -> dict[float, Mapping[str, float]]:
     """Return the device-seconds of a run of each entry, by the scale of the study."""
     name = out.name.partition("@")[0]
-    folders = [folder for folder in (out.with_name(name), *out.parent.glob(f"{name}@*"))]
+    folders = [out.with_name(name), *out.parent.glob(f"{name}@*")]
     return dict(found for folder in folders if folder != out and (found := studies.cost(folder)))
 
 

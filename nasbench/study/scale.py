@@ -60,11 +60,11 @@ class Scale:
             limit_train=min(whole, max(LEAST_IMAGES, round(whole * self.factor))),
         )
         if isinstance(smaller, SearchConfig | HpoConfig) and smaller.budget is not None:
-            rounds = 2 if isinstance(smaller, HpoConfig) and smaller.refine else 1
-            return replace(smaller, budget=self._budget(Budget.parse(smaller.budget), rounds))
+            whole_budget = Budget.parse(smaller.budget)
+            return replace(smaller, budget=self._budget(whole_budget, rounds(smaller)))
         return smaller
 
-    def _budget(self, whole: Budget, rounds: int) -> str:
+    def _budget(self, whole: Budget, times: int) -> str:
         """Return the smaller budget of one of so many rounds.
 
         Trials are counted in pairs, so that two rounds of 20 stay equal to one of 40.
@@ -74,5 +74,10 @@ class Scale:
         if whole.unit != "trials":
             return f"{max(1, math.ceil(whole.amount * self.factor))} {whole.unit}"
         trials = int(whole.amount)
-        half = max(LEAST_TRIALS, math.ceil(trials * rounds / 2 * self.factor))
-        return f"{min(trials, 2 * half // rounds)} trials"
+        half = max(LEAST_TRIALS, math.ceil(trials * times / 2 * self.factor))
+        return f"{min(trials, 2 * half // times)} trials"
+
+
+def rounds(config: TrainingConfig) -> int:
+    """Return how often a run spends its budget: twice where a tuning is refined."""
+    return 2 if isinstance(config, HpoConfig) and config.refine else 1

@@ -46,6 +46,15 @@ def test_cells_of_others_are_trained(run):
 
 
 @pytest.mark.usefixtures("place")
+def test_a_text_that_is_too_long_for_a_file_name(run):
+    long = run("convert", "zoo:DARTS_V2", "--to", "darts").out.strip()
+    assert len(long) > 255
+    assert run("convert", long, "--to", "darts").out.strip() == long
+    found = run("profile", long, "-a", "channels=4", "-a", "layers=3", "--runs", "1", "--json")
+    assert found.status == 0, found.err
+
+
+@pytest.mark.usefixtures("place")
 def test_labels_and_values_need_a_space(run):
     Path("labels.json").write_text(json.dumps({"layer0": {"_value": "identity", "_idx": 0}}))
     answer = run("show", "labels.json")
