@@ -81,13 +81,8 @@ def _part(
 ) -> Events:
     """Read a block in the quickest way that takes it; `room` is written over."""
     letters = np.frombuffer(block, np.uint8)
-    most = len(block) // SHORTEST
-    t, p = np.empty(most, np.int64), np.empty(most, np.bool_)
-    x, y = np.empty(most, np.uint16), np.empty(most, np.uint16)
-    rows = read_plain(letters, t, x, y, p) if columns == COLUMNS else -1
-    if rows >= 0:
-        plain = t[:rows], x[:rows], y[:rows], p[:rows]
-        return Events(*plain, first=events, lines=range(line, line + rows))
+    if columns == COLUMNS and (plain := _plain(letters)) is not None:
+        return Events(*plain, first=events, lines=range(line, line + len(plain[0])))
     rows = read(letters, room)
     table, lines = (
         (room[:, :rows], range(line, line + rows)) if rows >= 0 else _slow(path, block, line)
@@ -97,6 +92,17 @@ def _part(
         _check_range(path, name, values, lines)
     narrow = xs.astype(np.uint16), ys.astype(np.uint16)
     return Events(times.copy(), *narrow, signs == 1, first=events, lines=lines)
+
+
+def _plain(
+    letters: NDArray[np.uint8],
+) -> tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_]] | None:
+    """Return the columns ``t x y p`` of lines as recordings have them, ``None`` for others."""
+    most = len(letters) // SHORTEST
+    t, p = np.empty(most, np.int64), np.empty(most, np.bool_)
+    x, y = np.empty(most, np.uint16), np.empty(most, np.uint16)
+    rows = read_plain(letters, t, x, y, p)
+    return None if rows < 0 else (t[:rows], x[:rows], y[:rows], p[:rows])
 
 
 def _check_range(path: Path, name: str, values: NDArray[np.int64], lines: Sequence[int]) -> None:
