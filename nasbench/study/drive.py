@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +96,7 @@ def _executor(where: TrialsConfig, observer: Observer, stop: StopSignal) -> Exec
     return open_executor(
         where.engine or "local",
         f"{work.__name__}:{work.setup.__name__}",
-        None,
+        list(sys.argv),
         lambda number, value: True,
         options_of(where),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,13 @@ from nasbench.training.loop import Observer
 from nasbench.training.stopping import StopSignal
 
 
-def setup(context: None) -> Work:
-    """Return what a worker process does with a run."""
+def setup(context: Sequence[str]) -> Work:
+    """Return what a worker process does with a run.
+
+    Args:
+        context: the study's command line, which its records name in place of the worker's.
+    """
+    sys.argv[:] = context
     return work(Silent(), StopSignal())
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nasbench import provenance
 from nasbench.report.quantities import duration
 
 STUDY = """\
@@ -146,6 +147,8 @@ def test_several_at_once_give_the_same_results(study, run):
     assert other.status == 0, other.err
     found = [json.loads(p.read_text()) for p in Path("other").glob("studies/mine/records/*.json")]
     assert {(r["method"], r["retrain_seed"]): r["test_accuracy"] for r in found} == alone
+    told = {r["provenance"]["command"] for r in found}
+    assert told == {provenance.public_command(sys.argv)}  # the study's, and no worker's
 
 
 @pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
