@@ -153,13 +153,24 @@ def _watchers(strategy: OneShotStrategy, running: Session, observer: Observer) -
     """Return everyone who is told: in processes other than the first, nobody."""
     if not running.leads:
         return Silent()
-    told: list[Observer] = [
-        ToJournal(running.folder.journal, lambda: {"weights": strategy.mixing_weights()}),
-        observer,
-    ]
+    journal = running.folder.journal
+    journal.append("decisions", candidates=_candidates(strategy))
+    told: list[Observer] = [ToJournal(journal, lambda: _course(strategy)), observer]
     if available("torch.utils.tensorboard"):
         told.append(ToTensorBoard(running.folder.path / "tb", lambda: _scalars(strategy)))
     return Several(told)
+
+
+def _candidates(strategy: OneShotStrategy) -> dict[str, list[str]]:
+    """Return the names that belong to the mixing weights of the journal."""
+    return {label: [*map(str, d.candidates)] for label, d in strategy.domains.items()}
+
+
+@torch.no_grad()
+def _course(strategy: OneShotStrategy) -> dict[str, Any]:
+    """Return the weights after an epoch, and what the search would find if it ended there."""
+    found = {"arch": dict(strategy.derive())} if strategy.learns_architecture else {}
+    return {"weights": strategy.mixing_weights(), **found}
 
 
 @torch.no_grad()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import tempfile
 import textwrap
 import warnings
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ from nasbench.cost.probe import evaluating
 from nasbench.engine.observers import Silent
 from nasbench.graph import Graph
 from nasbench.optional import available
-from nasbench.report.drawing import draw
+from nasbench.report.drawing import dot_source, pictured
 
 
 class ToTensorBoard(Silent):
@@ -68,10 +67,8 @@ class ToTensorBoard(Silent):
         import numpy as np
         from PIL import Image
 
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "architecture"
-            drawn = [p for p in draw(graphs, path, ("png",)).paths if p.suffix == ".png"]
-            for png in drawn:
-                pixels = np.asarray(Image.open(png).convert("RGB"))
-                self.writer.add_image("architecture", pixels, dataformats="HWC")
+        png, _ = pictured(dot_source(graphs), "png")
+        if png is not None:
+            pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+            self.writer.add_image("architecture", pixels, dataformats="HWC")
         self.writer.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ __all__ = [
     "draw",
     "generic_graph",
     "kind_of",
+    "pictured",
 ]
 
 FORMATS = ("svg", "png", "pdf", "dot")
@@ -74,6 +76,19 @@ def draw(
     reasons = "; ".join(dict.fromkeys(failures.values()))
     note = f"no {', '.join(failures)} drawing, only {rest.name}: {reasons}"
     return DrawingResult(tuple(dict.fromkeys((*drawn, rest))), note)
+
+
+def pictured(source: str, format: str) -> tuple[bytes | None, str]:
+    """Return a picture of DOT text in memory; or ``None`` and the reason in one line.
+
+    Args:
+        source: DOT text.
+        format: from :data:`FORMATS`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "drawing"
+        reason = _write(source, path, format)
+        return (None, reason) if reason else (path.read_bytes(), "")
 
 
 def _path(stem: Path, format: str) -> Path:

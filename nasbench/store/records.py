@@ -98,13 +98,25 @@ def read_records(results: Path) -> tuple[list[Record], list[str]]:
     records, problems = [], []
     for path in sorted(folder(results).glob("*.json")):
         try:
-            content = json.loads(path.read_text())
-            if content.pop("format") != FORMAT:
-                raise ValueError(f"not of the format {FORMAT}")
-            records.append(_record(content))
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            records.append(read_record(path))
+        except ValueError as error:
             problems.append(f"{path} left out: {error}")
     return records, problems
+
+
+def read_record(path: Path) -> Record:
+    """Return the record in a file.
+
+    Raises:
+        ValueError: it cannot be read, or is something else; the reason in one line.
+    """
+    try:
+        content = json.loads(path.read_text())
+        if content.pop("format") != FORMAT:
+            raise ValueError(f"not of the format {FORMAT}")
+        return _record(content)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _record(content: dict[str, Any]) -> Record:
