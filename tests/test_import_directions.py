@@ -111,7 +111,10 @@ ALLOWED: dict[str, set[str]] = {
         "tasks",
         "training",
     },
+    # The page reads what lies on the disk, and asks the catalog for the spaces' pictures.
+    "board": {"budget", "catalog", "report", "store"},
     "cli": {
+        "board",
         "cost",
         "devices",
         "export",

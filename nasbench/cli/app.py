@@ -11,6 +11,7 @@ import typer
 from nasbench import __version__
 from nasbench.cli import (
     bench,
+    board,
     convert,
     data,
     doctor,
@@ -67,6 +68,7 @@ _register("hpo", hpo.command(), "nasbench hpo small-cnn --task mnist --tuner tpe
 _register("retrain", retrain.command(), "nasbench retrain results/runs/RUN/checkpoint.json")
 _register("study", study.command, "nasbench study studies/mnist-optim.yaml --scale 0.05")
 _register("leaderboard", leaderboard.command, "nasbench leaderboard --task digits --format md")
+_register("board", board.command, "nasbench board results --port 8642")
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")
 _register("show", show.command, "nasbench show checkpoint.json --format svg --format png")

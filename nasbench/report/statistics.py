@@ -7,6 +7,7 @@ chapter 13).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,8 +131,18 @@ def bootstrap_band(
     if rows == 1:
         nothing = np.full(points, np.nan)
         return nothing, nothing
-    counts = np.random.default_rng(seed).multinomial(rows, [1 / rows] * rows, size=resamples)
-    return _quantiles(counts @ values / rows, level)
+    counts = _counts(rows, resamples, seed)
+    # Courses are steps: most points repeat another one, and have its ends.
+    different, places = np.unique(values, axis=1, return_inverse=True)
+    low, high = _quantiles(counts @ different / rows, level)
+    return low[places.ravel()], high[places.ravel()]
+
+
+@lru_cache(maxsize=8)
+def _counts(rows: int, resamples: int, seed: int) -> NDArray[np.int64]:
+    """Return how often each row is drawn in each resample: the same for all curves of a board."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(rows, [1 / rows] * rows, size=resamples)
 
 
 def is_single(groups: Groups) -> bool:

@@ -6,6 +6,7 @@ import json
 import math
 import typing
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def read_record(path: Path) -> Record:
 
 def _record(content: dict[str, Any]) -> Record:
     """Return the record with these fields; what a later version added is left out."""
-    hints = typing.get_type_hints(Record)
+    hints = _hints()
     known = {f.name: content[f.name] for f in fields(Record) if f.name in content}
     for name, value in known.items():
         kinds = typing.get_args(hints[name]) if name == "val_accuracy" else (hints[name],)
@@ -133,6 +134,11 @@ def _record(content: dict[str, Any]) -> Record:
         raise ValueError(f"unknown kind {record.kind!r}: allowed: {', '.join(KINDS)}")
     _check_curve(record.curve)
     return record
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    return typing.get_type_hints(Record)
 
 
 def _check_curve(curve: list[Any]) -> None:

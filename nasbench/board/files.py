@@ -1,0 +1,90 @@
+"""Reading files of a results folder that somebody else may have made."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+MOST_JSON = 8 * 2**20
+"""Bytes of the largest JSON file that is read; a checkpoint has some thousands."""
+
+MOST_JOURNAL = 256 * 2**20
+"""Bytes of a journal that are read, from its end."""
+
+Signature = tuple[int, ...]
+"""Tells whether a file has changed: its size and its time of change."""
+
+
+def inside(path: Path, root: Path) -> bool:
+    """Return whether a path, its links followed, is there and lies in ``root``."""
+    try:
+        return path.resolve(strict=True).is_relative_to(_resolved(root))
+    except (OSError, RuntimeError):  # a circle of links
+        return False
+
+
+@lru_cache(maxsize=256)
+def _resolved(root: Path) -> Path:
+    return root.resolve()
+
+
+def signature(path: Path) -> Signature:
+    """Return what differs once a file has changed; ``()`` where there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return ()
+    return facts.st_size, facts.st_mtime_ns
+
+
+def read_json(path: Path, root: Path) -> dict[str, Any]:
+    """Return the object in a JSON file.
+
+    Args:
+        path: the file.
+        root: the folder that it must not lead out of.
+
+    Raises:
+        ValueError: it is no such file, or cannot be read; the reason in one line.
+    """
+    if not inside(path, root):
+        raise ValueError(f"{path.name}: missing, or outside of the results")
+    try:
+        if path.stat().st_size > MOST_JSON:
+            raise ValueError(f"{path.name}: larger than {MOST_JSON // 2**20} MB")
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ValueError(f"{path.name}: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{path.name}: nested too deeply") from error
+    except ValueError as error:
+        known = str(error).startswith(path.name)
+        raise ValueError(str(error) if known else f"{path.name}: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name}: no JSON object")
+    return content
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, ``None`` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if found - found == 0 else None
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number that is not negative, ``None`` for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def text(value: Any) -> str:
+    """Return a value in words: a text as it is, anything else as JSON writes it."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, default=str)

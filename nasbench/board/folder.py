@@ -1,0 +1,47 @@
+"""What a run folder holds besides ``run.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nasbench.board.files import MOST_JOURNAL, inside, read_json, text, whole
+from nasbench.store.journal import Journal
+
+
+def events_of(path: Path, root: Path) -> list[dict[str, Any]]:
+    """Return a run's journal; nothing where it lies elsewhere or is too large."""
+    journal = path / "journal.jsonl"
+    if not inside(journal, root) or journal.stat().st_size > MOST_JOURNAL:
+        return []
+    return Journal(journal).events()
+
+
+def checkpoint_of(path: Path, root: Path) -> dict[str, Any]:
+    """Return what the run's ``checkpoint.json`` holds, nothing where there is none."""
+    try:
+        return read_json(path / "checkpoint.json", root)
+    except ValueError:
+        return {}
+
+
+def candidates(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the names of each decision's candidates, by label, where the journal tells them."""
+    told = [table(event.get("candidates")) for event in of_kind(events, "decisions")]
+    return told[-1] if told else {}
+
+
+def of_kind(events: Sequence[Mapping[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """Return the events of a kind; of an epoch that was told again, the last telling."""
+    found = [dict(event) for event in events if event.get("event") == kind]
+    if kind != "epoch":
+        return found
+    found = [event for event in found if whole(event.get("epoch")) is not None]
+    by_epoch = {(text(e.get("trial")), text(e.get("fold")), e["epoch"]): e for e in found}
+    return list(by_epoch.values())
+
+
+def table(value: Any) -> dict[str, Any]:
+    """Return a table as it is, anything else as an empty one."""
+    return value if isinstance(value, dict) else {}

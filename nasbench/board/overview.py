@@ -1,0 +1,141 @@
+"""What is known of a whole results folder: its leaderboard and its list of runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nasbench.board.files import MOST_JSON, Signature, inside, signature
+from nasbench.board.runs import Runs, Seen, row
+from nasbench.report import anytime
+from nasbench.report.formats.cells import COLUMNS
+from nasbench.report.leaderboard import Leaderboard, Row, build
+from nasbench.store import studies
+from nasbench.store.records import Record, folder, read_record
+
+_SORT: dict[str, Callable[[Row], Any]] = {
+    "search cost": lambda row: row.search_seconds,
+    "test accuracy, %": lambda row: row.mean,
+    "95 % interval": lambda row: None if row.interval is None else row.interval[0],
+    "vs random, points": lambda row: row.versus_random and row.versus_random.points,
+    "evaluations": lambda row: row.search_evaluations,
+    "parameters": lambda row: row.params,
+    "MACs": lambda row: row.macs,
+    "latency": lambda row: row.latency_ms,
+    "retrain cost": lambda row: row.retrain_seconds,
+    "test openings": lambda row: row.test_openings,
+}
+"""By what a column is sorted where its text would not do."""
+
+
+class Overview:
+    """One results folder, read anew only where it has changed.
+
+    Args:
+        root: the folder.
+        name: what it is called on the page.
+    """
+
+    def __init__(self, root: Path, name: str) -> None:
+        self.root = root
+        self.name = name
+        self.runs = Runs(root, name)
+        self.records: dict[str, Record] = {}
+        self._problems: list[str] = []
+        self._signature: tuple[Signature, ...] | None = None
+        self._board: dict[str, Any] = {}
+
+    def content(self) -> dict[str, Any]:
+        """Return all that the page shows of the folder, ready for JSON."""
+        seen = self.runs.look()
+        self.read_records()
+        shown = [run for run in seen if not run.problem]
+        problems = [*(run.problem for run in seen if run.problem), *self._problems]
+        return {
+            "path": self.name,
+            "note": studies.note(self.root),
+            "problems": problems,
+            **self._board,
+            "runs": [row(run, self.tested(run)) for run in reversed(shown)],
+        }
+
+    def count(self) -> int:
+        """Return how many files of records there are."""
+        return len(self._paths())
+
+    def tested(self, run: Seen) -> float | None:
+        """Return the accuracy of a run's record, where it has one."""
+        record = self.records.get(run.path.name)
+        return None if record is None else record.test_accuracy
+
+    def read_records(self) -> None:
+        """Read the records and compare them, if one of them has changed."""
+        paths = self._paths()
+        now = tuple(signature(path) for path in paths)
+        if now == self._signature:
+            return
+        self._signature, self.records, self._problems = now, {}, []
+        for path in paths:
+            try:
+                record = self._record(path)
+                self.records[record.run] = record
+            except ValueError as error:
+                self._problems.append(f"records/{path.name} left out: {error}")
+        board = build(list(self.records.values()), [], None)
+        tasks = [_task(board, task) for task in board.tasks]
+        self._board = {"tasks": tasks, "notes": list(board.notes)}
+
+    def _paths(self) -> list[Path]:
+        place = folder(self.root)
+        return sorted(place.glob("*.json")) if inside(place, self.root) else []
+
+    def _record(self, path: Path) -> Record:
+        if not inside(path, self.root):
+            raise ValueError("outside of the results")
+        if path.stat().st_size > MOST_JSON:
+            raise ValueError(f"larger than {MOST_JSON // 2**20} MB")
+        return read_record(path)
+
+
+def _task(board: Leaderboard, task: str) -> dict[str, Any]:
+    """Return one task's table."""
+    rows = board.of(task)
+    raced = anytime.with_curves(rows)
+    curves = dict(zip(map(id, raced), anytime.curves(rows), strict=True))
+    return {
+        "task": task,
+        "columns": [{"heading": one.heading, "numeric": one.numeric} for one in COLUMNS],
+        "rows": [{**_row(one), "curve": _curve(curves.get(id(one)))} for one in rows],
+    }
+
+
+def _row(one: Row) -> dict[str, Any]:
+    return {
+        "cells": [column.text(one) for column in COLUMNS],
+        "sort": [
+            _finite(_SORT[column.heading](one)) if column.heading in _SORT else column.text(one)
+            for column in COLUMNS
+        ],
+        "kind": one.kind,
+        "method": one.method,
+        "name": one.name,
+        "mean": one.mean,
+        "interval": one.interval,
+        "accuracies": [value for group in one.accuracies for value in group],
+        "seconds": one.search_seconds + one.retrain_seconds,
+    }
+
+
+def _curve(curve: Any) -> dict[str, list[float | None]] | None:
+    """Return the points at which a curve has a value."""
+    if curve is None:
+        return None
+    kept = [place for place, mean in enumerate(curve.mean) if math.isfinite(mean)]
+    found = {name: getattr(curve, name)[kept].tolist() for name in ("x", "mean", "low", "high")}
+    return {name: [_finite(value) for value in values] for name, values in found.items()}
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

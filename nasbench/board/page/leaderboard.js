@@ -1,0 +1,112 @@
+// Methods by test accuracy, a table per task, all intervals of a task on one scale.
+(function () {
+  "use strict";
+  const nasbench = (window.nasbench = window.nasbench || {});
+  const { el, svg } = nasbench;
+  const { isNumber, plural } = nasbench.format;
+  const WIDTH = 168;
+
+  const KINDS = { nas: "architecture search", hpo: "hyperparameter tuning", plain: "trained as it is" };
+
+  function whisker(row, at) {
+    const label = row.interval
+      ? `${row.mean.toFixed(2)} %, interval ${row.interval.map((end) => end.toFixed(2)).join(" to ")} %`
+      : `${row.mean.toFixed(2)} %, a single run`;
+    const colour = nasbench.colour.family(row.kind, 0).colour;
+    return svg("svg", { class: "whisker", width: WIDTH, height: 18, role: "img", "aria-label": label },
+      svg("title", {}, label),
+      svg("path", { class: "rail", d: `M0 9H${WIDTH}` }),
+      (row.accuracies || []).filter(isNumber).map((each) => svg("path", { class: "seed", d: `M${at(each)} 4v10` })),
+      row.interval && svg("path", {
+        d: `M${at(row.interval[0])} 9H${at(row.interval[1])}`, stroke: colour, "stroke-width": 2.5,
+      }),
+      svg("circle", {
+        cx: at(row.mean), cy: 9, r: 4, stroke: colour, "stroke-width": 2, fill: row.interval ? colour : "none",
+      }));
+  }
+
+  // The drawn column tells its range in its head.
+  function drawnColumn(rows) {
+    const range = nasbench.extent(rows.flatMap((row) => [[row.mean], row.interval, row.accuracies]));
+    if (!range) return null;
+    const { at, ticks, domain } = nasbench.scale(range, [8, WIDTH - 8], { gap: 34, pad: 0.02 });
+    const text = `from ${domain[0].toFixed(1)} to ${domain[1].toFixed(1)} %`;
+    const axis = svg("svg", { class: "whisker", width: WIDTH, height: 18, role: "img", "aria-label": `Scale ${text}` },
+      ticks.map((tick) => svg("text", { x: at(tick), y: 12, "text-anchor": "middle" }, tick)),
+      ticks.map((tick) => svg("path", { class: "rail", d: `M${at(tick)} 15v3` })));
+    return {
+      heading: "interval, drawn", head: [el("span", {}, `drawn ${text}`), axis], sort: false, stamp: domain, value: () => null,
+      title: `Mean (dot), 95 % interval (line), each run (ticks); ${text}. A hollow dot is a single run.`,
+      cell: (row) => (isNumber(row.mean) ? whisker(row, at) : ""),
+    };
+  }
+
+  function columns(task, place) {
+    const list = task.columns.map((column, i) => ({
+      heading: column.heading,
+      numeric: column.numeric,
+      value: (row) => row.sort?.[i],
+      cell: (row) => {
+        if (column.heading !== "method") return el("bdi", { class: column.numeric ? null : "name long", title: row.cells[i] }, row.cells[i]);
+        const query = `method:"${row.method}" task:"${task.task}"`;
+        return el("span", { class: "methodcell" },
+          el("span", { class: `kind ${row.kind}`, title: KINDS[row.kind] || row.kind }, row.kind),
+          el("a", { href: `${nasbench.href(place, "runs")}?q=${encodeURIComponent(query)}`, "data-focus": query + row.cells[1] },
+            nasbench.name(row.cells[i])));
+      },
+    }));
+    const drawn = drawnColumn(task.rows);
+    const after = task.columns.findIndex((column) => column.heading.includes("interval"));
+    if (drawn) list.splice(after < 0 ? list.length : after + 1, 0, drawn);
+    return list;
+  }
+
+  function board(name) {
+    const table = nasbench.table({ label: `Leaderboard of ${name}` });
+    const count = el("span", { class: "muted" });
+    const node = el("section", { class: "panel" }, el("h2", {}, nasbench.name(name), count), table.node);
+    return {
+      node,
+      update(task, place) {
+        count.textContent = plural(task.rows.length, "method");
+        table.update(task.rows, columns(task, place));
+      },
+    };
+  }
+
+  nasbench.views = nasbench.views || {};
+  nasbench.views.leaderboard = {
+    heading: "Leaderboard",
+    build() {
+      const strip = nasbench.runningStrip();
+      const boards = new Map();
+      const list = el("div");
+      const empty = el("p", { class: "line" }, "No finished results in this folder yet. ",
+        "A row appears here when a found architecture or setting was trained and tested.");
+      const notes = el("div", { class: "notes" });
+      return {
+        node: el("div", {}, strip.node, list, empty, notes),
+        update({ place, id }) {
+          strip.update(place.runs, id);
+          empty.hidden = place.tasks.length > 0;
+          for (const name of [...boards.keys()]) {
+            if (place.tasks.some((task) => task.task === name)) continue;
+            boards.get(name).node.remove();
+            boards.delete(name);
+          }
+          for (const task of place.tasks) {
+            if (!boards.has(task.task)) {
+              boards.set(task.task, board(task.task));
+              list.append(boards.get(task.task).node);
+            }
+            boards.get(task.task).update(task, id);
+          }
+          nasbench.replace(notes, [place.notes, place.tasks.length > 0], () => [
+            place.tasks.length > 0 && el("p", {}, "Drawn intervals: the dot is the mean, the line the 95 % interval, ",
+              "small ticks are single runs; a hollow dot has one run only. All rows of a task share one scale."),
+            ...(place.notes || []).map((text) => el("p", {}, text))]);
+        },
+      };
+    },
+  };
+})();

@@ -1,0 +1,48 @@
+// Names of a chart's series; each can be switched off.
+(function () {
+  "use strict";
+  const nasbench = (window.nasbench = window.nasbench || {});
+  const { el, svg } = nasbench;
+
+  nasbench.sample = (series) => {
+    const dots = series.kind === "dots" || series.kind === "whiskers";
+    const square = series.shape === "square";
+    return svg("svg", { class: "sample", width: 24, height: 10, "aria-hidden": "true" },
+      !dots && svg("path", { d: "M1 5H23", stroke: series.colour, "stroke-width": 2, "stroke-dasharray": series.dash }),
+      (dots || series.shape) && svg("path", {
+        d: "M12 5h0", stroke: series.colour, "stroke-width": square ? 6 : 7, "stroke-linecap": square ? "square" : "round",
+      }));
+  };
+
+  // charts: one or more that show the same series. Returns {node, update(groups)}.
+  nasbench.legend = (charts) => {
+    const node = el("div", { class: "legend" });
+    const hidden = new Set();
+    const highlight = (key) => charts.forEach((chart) => chart.highlight(key));
+
+    function entry(series) {
+      const button = el("button", {
+        type: "button", "aria-pressed": String(!hidden.has(series.key)), title: `${series.name}: show or hide`,
+        onclick: () => {
+          if (!hidden.delete(series.key)) hidden.add(series.key);
+          button.setAttribute("aria-pressed", String(!hidden.has(series.key)));
+          charts.forEach((chart) => chart.hide(hidden));
+        },
+        onpointerenter: () => highlight(series.key),
+        onpointerleave: () => highlight(null),
+      }, nasbench.sample(series), el("bdi", { class: "name" }, series.name));
+      return button;
+    }
+
+    return {
+      node,
+      // groups: [{name, series}]; one group without a name for a plain legend.
+      update(groups) {
+        const signature = groups.map((group) => [group.name,
+          group.series.map(({ key, name, colour, dash }) => [key, name, colour, dash])]);
+        nasbench.replace(node, signature, () => groups.filter((group) => group.series.length).map((group) =>
+          el("div", { class: "group" }, group.name && el("b", {}, group.name), group.series.map(entry))));
+      },
+    };
+  };
+})();

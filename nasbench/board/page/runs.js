@@ -1,0 +1,112 @@
+// All runs of a place: filter, sort, choose two to compare.
+(function () {
+  "use strict";
+  const nasbench = (window.nasbench = window.nasbench || {});
+  const { el } = nasbench;
+  const { score, seconds, moment, plural, grouped } = nasbench.format;
+  const STATUSES = ["running", "done", "stopped", "failed"];
+  const FIELDS = ["name", "verb", "method", "task", "space", "seed", "status", "error"];
+
+  // Words must all occur; field:word looks in one field, field:"a text" for the whole of it.
+  function matcher(text) {
+    const terms = [...text.toLowerCase().matchAll(/(?:(\w+):)?(?:"([^"]*)"|(\S+))/g)].map((found) => {
+      const [whole, field, quoted, word] = found;
+      if (field && !FIELDS.includes(field)) return { word: whole };
+      return { field, word: quoted ?? word, exact: Boolean(field) && quoted !== undefined };
+    });
+    return (run) => terms.every(({ field, word, exact }) => {
+      const texts = (field ? [run[field]] : FIELDS.map((each) => run[each])).map((each) => String(each ?? "").toLowerCase());
+      return texts.some((each) => (exact ? each === word : each.includes(word)));
+    });
+  }
+
+  function columns(view) {
+    const text = (heading) => ({
+      heading, value: (run) => run[heading] || null, cell: (run) => (run[heading] ? nasbench.name(String(run[heading])) : ""),
+    });
+    const value = (heading, title) => ({
+      heading, title, numeric: true, value: (run) => run[heading], cell: (run) => score(run[heading]),
+    });
+    return [
+      { heading: "name", value: (run) => run.name, cell: (run) => el("span", { class: "namecell" },
+        el("input", {
+          type: "checkbox", "aria-label": `Compare ${run.name}`, title: "Choose for comparison", "data-focus": `c${run.key}`,
+          checked: view.chosen.includes(run.key), onchange: () => view.choose(run.key),
+        }),
+        el("a", { href: nasbench.href(view.id, "run", run.key), "data-focus": run.key }, nasbench.name(run.name))) },
+      { heading: "status", value: (run) => run.status, cell: (run) => el("span", { title: run.error }, nasbench.status(run)) },
+      { heading: "progress", title: "Epochs or trials", value: nasbench.share, cell: (run) => nasbench.progress(run, true) },
+      { heading: "left", title: "Estimate until the end", numeric: true,
+        value: (run) => (run.status === "running" ? run.seconds_left : null),
+        cell: (run) => (run.status === "running" ? seconds(run.seconds_left) : "") },
+      text("verb"), text("method"), text("task"), text("space"),
+      { heading: "seed", numeric: true, value: (run) => run.seed, cell: (run) => run.seed ?? "" },
+      value("val", "Last validation accuracy"), value("best", "Best validation accuracy"), value("test", "Test accuracy"),
+      { heading: "device time", numeric: true, value: (run) => run.seconds, cell: (run) => seconds(run.seconds) },
+      { heading: "started", title: "Local time", value: (run) => run.started || null, cell: (run) => moment(run.started) },
+    ];
+  }
+
+  function build() {
+    const view = { id: 0, runs: [], chosen: [], status: "", query: "", choose };
+    const strip = nasbench.runningStrip();
+    const search = el("input", {
+      type: "search", placeholder: "Filter: darts seed:2 task:digits", "aria-label": "Filter runs", spellcheck: "false",
+      title: "Every word must occur. field:word looks in one field: " + FIELDS.join(", "), oninput: draw,
+    });
+    const count = el("span", { class: "muted", role: "status" });
+    const buttons = ["", ...STATUSES].map((status) => el("button", { type: "button", onclick: () => {
+      view.status = status;
+      draw();
+    } }));
+    const compare = el("a", { class: "button" });
+    const clear = el("button", { type: "button", class: "plain", onclick: () => {
+      search.value = "";
+      view.status = "";
+      draw();
+    } }, "Clear the filter");
+    const table = nasbench.table({
+      label: "Runs", sort: { column: "started", descending: true }, empty: "No run fits.",
+      signature: (run) => JSON.stringify(run) + view.chosen.includes(run.key), mark: (run) => run.status,
+    });
+
+    function choose(key) {
+      view.chosen = view.chosen.includes(key) ? view.chosen.filter((each) => each !== key)
+        : [...view.chosen.slice(-1), key];
+      draw();
+    }
+
+    function draw() {
+      const fitting = view.runs.filter(matcher(search.value));
+      const shown = view.status ? fitting.filter((run) => run.status === view.status) : fitting;
+      ["", ...STATUSES].forEach((status, i) => {
+        const number = status ? fitting.filter((run) => run.status === status).length : fitting.length;
+        buttons[i].textContent = `${status || "all"} ${grouped(number)}`;
+        buttons[i].setAttribute("aria-pressed", String(view.status === status));
+      });
+      count.textContent = `${grouped(shown.length)} of ${plural(view.runs.length, "run")}`;
+      clear.hidden = !search.value && !view.status;
+      const two = view.chosen.length === 2;
+      compare.textContent = two ? "Compare the two" : `Tick ${view.chosen.length ? "one more" : "two"} to compare`;
+      if (two) compare.href = nasbench.href(view.id, "compare", ...view.chosen);
+      else compare.removeAttribute("href");
+      table.update(shown, columns(view));
+    }
+
+    return {
+      node: el("div", {}, strip.node, el("section", { class: "panel" },
+        el("div", { class: "tools" }, search, el("span", { class: "segments", role: "group", "aria-label": "Status" }, buttons),
+          count, clear, compare), table.node)),
+      update({ place, id, query }) {
+        view.id = id;
+        view.runs = place.runs;
+        if (query !== view.query) search.value = query;
+        view.query = query;
+        strip.update(place.runs, id);
+        draw();
+      },
+    };
+  }
+
+  nasbench.views.runs = { heading: "Runs", build };
+})();

@@ -1,0 +1,74 @@
+"""``nasbench board``."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasbench.errors import UserError
+from nasbench.optional import require
+
+Results = Annotated[Path, typer.Argument(metavar="[RESULTS]", help="The results folder.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")]
+Host = Annotated[str, typer.Option("--host", help="Where to listen.")]
+Export = Annotated[
+    Path | None,
+    typer.Option("--export", metavar="DIR", help="Write static files into a new folder instead."),
+]
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+EVERYWHERE = ("0.0.0.0", "::")
+
+
+def command(
+    results: Results = Path("results"),
+    port: Port = 8642,
+    host: Host = "127.0.0.1",
+    export: Export = None,
+) -> None:
+    """Look at the runs, live, in a browser on this machine."""
+    if not results.is_dir():
+        raise UserError(f"{results}: no such folder; the first run makes one")
+    if export is not None:
+        from nasbench.board import static
+
+        static.export(results, export, lambda note: typer.echo(f"note: {note}", err=True))
+        typer.echo(f"written: {export / 'index.html'}")
+        return
+    uvicorn = require("uvicorn", "nasbench board")
+    require("starlette", "nasbench board")
+    from nasbench.board.server import application
+
+    with _listening(host, port) as line:
+        hosts = ["*"] if host in EVERYWHERE else [*LOOPBACK, host]
+        settings = uvicorn.Config(
+            application(results, hosts), log_level="warning", access_log=False, lifespan="off"
+        )
+        address = f"[{host}]" if ":" in host else host
+        typer.echo(f"http://{address}:{line.getsockname()[1]}/  (Ctrl-C ends it)")
+        if host not in LOOPBACK:
+            typer.echo(f"note: whoever reaches {host} can read {results}", err=True)
+        with suppress(KeyboardInterrupt):  # the usual end
+            uvicorn.Server(settings).run(sockets=[line])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        UserError: the port is taken, or the address is not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise UserError(
+                f"--port {port}: in use by another program; name another one, or 0 for any"
+            ) from error
+        name = f"--host {host} --port {port}"
+        raise UserError(f"{name}: {error.strerror or error}") from error

@@ -1,0 +1,104 @@
+"""How far a run has come, read from a journal that grows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nasbench.board.course import Course
+from tests.board.conftest import epoch, trial, write_lines
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal.jsonl"
+
+
+def read(journal: Path) -> Course:
+    course = Course()
+    course.update(journal, journal.parent)
+    return course
+
+
+def test_no_journal_is_no_course(journal):
+    course = read(journal)
+    assert (course.epoch, course.val, course.best, course.scores) == (0, None, None, {})
+    assert course.seconds_left(10, None, 1) is None
+
+
+def test_epochs_are_counted_as_told_last(journal):
+    told = [epoch(1, val_accuracy=0.5), epoch(2, val_accuracy=0.9), epoch(3, val_accuracy=0.7)]
+    write_lines(journal, told)
+    course = read(journal)
+    assert (course.epoch, course.val, course.best) == (3, 0.7, 0.9)
+
+
+def test_a_journal_read_in_pieces_says_the_same_as_at_once(journal):
+    """Wherever the journal was cut at a look, in the midst of a line too."""
+    events = [
+        epoch(1, 10),
+        epoch(2, 21),
+        trial(0, 0.3),
+        trial(1, None),
+        trial(1, 0.8),
+        epoch(3, 30),
+    ]
+    whole = "".join(json.dumps(event) + "\n" for event in events).encode()
+    journal.write_bytes(whole)
+    expected = vars(read(journal))
+    for size in (1, 7, 100, len(whole)):
+        course = Course()
+        for end in range(size, len(whole) + size, size):
+            journal.write_bytes(whole[:end])
+            course.update(journal, journal.parent)
+        assert vars(course) == expected
+
+
+def test_a_torn_last_line_waits_for_its_end(journal):
+    write_lines(journal, [epoch(1)])
+    torn = json.dumps(epoch(2)).encode()
+    journal.write_bytes(journal.read_bytes() + torn[:30])
+    course = read(journal)
+    assert course.epoch == 1
+    journal.write_bytes(journal.read_bytes() + torn[30:] + b"\n")
+    course.update(journal, journal.parent)
+    assert course.epoch == 2
+
+
+def test_lines_of_others_are_passed_by(journal):
+    lines = [
+        b"\xff\xfe\x00\n",
+        b"[1, 2]\n",
+        b"{}\n",
+        b'{"event": "epoch", "epoch": "x"}\n',
+        b"[" * 90_000,
+    ]
+    journal.write_bytes(b"".join(lines) + b"\n" + json.dumps(epoch(4)).encode() + b"\n")
+    assert read(journal).epoch == 4
+
+
+def test_weights_do_not_change_what_is_read(journal):
+    weights = {"weights": {'a, "weights": {': [0.5, 0.5]}, "arch": {"a": "b"}}
+    write_lines(journal, [epoch(1), epoch(2, val_accuracy=0.25, **weights)])
+    course = read(journal)
+    assert (course.epoch, course.val) == (2, 0.25)
+
+
+def test_the_time_left_is_the_median_epochs(journal):
+    """Epochs of 10, 10 and 100 seconds, four more to come."""
+    write_lines(journal, [epoch(1, 10), epoch(2, 20), epoch(3, 30), epoch(4, 130)])
+    assert read(journal).seconds_left(8, None, 1) == pytest.approx(4 * 10)
+
+
+def test_the_time_left_of_trials_is_shared_by_those_at_once(journal):
+    write_lines(journal, [trial(0, 0.1), trial(1, 0.2)])  # of two seconds each
+    assert read(journal).seconds_left(None, 12, 1) == pytest.approx(20)
+    assert read(journal).seconds_left(None, 12, 4) == pytest.approx(5)
+
+
+def test_epochs_of_trials_are_no_epochs_of_the_run(journal):
+    write_lines(journal, [epoch(7, trial=0), trial(0, 0.4)])
+    course = read(journal)
+    assert (course.epoch, course.best, course.scores) == (0, 0.4, {0: 0.4})
