@@ -35,7 +35,7 @@ def content(run: Seen, root: Path, record: Record | None) -> dict[str, Any]:
         "hardware": _hardware(provenance),
         "versions": _listed(provenance.get("versions")),
         "config": {name: _words(value) for name, value in run.config.items()},
-        "metrics": _numbers(info.get("metrics")),
+        "metrics": {n: v for n, v in _numbers(info.get("metrics")).items() if n != "epoch"},
         "arch": _texts(checkpoint.get("arch")),
         "parameters": _texts(info.get("parameters")),
         "record": None if record is None else {n: getattr(record, n) for n in _MEASURED},

@@ -49,7 +49,8 @@ def real_runs(out: Path) -> None:
         assert main([*tuned, "--epochs", str(MORE), *seeded]) == 0
     for path in sorted(out.glob("runs/*/checkpoint.json")):
         assert main(["retrain", str(path), "--epochs", str(MORE), *shared[2:]]) == 0
-    assert main(["search", "darts", "--epochs", "1", "--lr", "1e9", *CELL, *shared]) == 2
+    fails = ["--epochs", "1", "--lr", "1e20", "--batch-size", "20"]
+    assert main(["search", "darts", *fails, *CELL, *shared]) == 2
 
 
 @pytest.fixture(scope="module")
@@ -197,9 +198,8 @@ def test_the_trials_of_a_tuning(page, address):
     picture(page, "hpo")
     table = page.get_by_role("region", name="Trials")
     expect(table.locator("tbody tr")).to_have_count(TRIALS)
-    scores = [
-        float(t.strip(" %")) for t in table.locator("tbody td:nth-child(2)").all_inner_texts()
-    ]
+    texts = table.locator("tbody td:nth-child(2)").all_inner_texts()
+    scores = [float(text.strip(" %")) for text in texts if "failed" not in text]
     assert scores == sorted(scores, reverse=True)
     page.get_by_role("button", name="Trial 1: details").click()
     expect(page.get_by_role("heading", name="Trial 1", exact=True)).to_be_visible()

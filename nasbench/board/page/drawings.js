@@ -9,7 +9,7 @@
   nasbench.drawings = (moved) => {
     const state = { name: "", list: [], at: 0, what: "cell", timer: null };
     const image = el("img", { decoding: "async" });
-    const lacking = el("p", { class: "muted", hidden: true }, "This drawing is missing.");
+    const lacking = el("p", { class: "muted", hidden: true });
     const open = el("a", { target: "_blank", rel: "noopener", class: "small" }, "Open the drawing");
     const slider = el("input", { type: "range", min: 0, step: 1, "aria-label": "Epoch", oninput: () => {
       stop();
@@ -28,15 +28,20 @@
 
     image.addEventListener("error", () => {
       image.hidden = true;
-      lacking.hidden = false;
+      say("This drawing is missing.");
     });
     image.addEventListener("load", () => {
       image.hidden = false;
-      lacking.hidden = true;
+      say("");
       // Drawings differ in height; the page below must not jump while they play.
       const paper = image.parentNode;
       if (state.timer) paper.style.minHeight = `${Math.max(paper.offsetHeight, parseFloat(paper.style.minHeight) || 0)}px`;
     });
+
+    function say(text) {
+      lacking.hidden = !text;
+      lacking.textContent = text;
+    }
 
     function stop() {
       clearTimeout(state.timer);
@@ -64,7 +69,10 @@
       state.at = Math.min(Math.max(at, 0), state.list.length - 1);
       const entry = state.list[state.at];
       const when = nasbench.format.isNumber(entry.epoch) ? `epoch ${entry.epoch}` : "final";
-      if (image.getAttribute("src") !== source(entry)) image.src = source(entry);
+      if (image.getAttribute("src") !== source(entry)) {
+        image.src = source(entry);
+        if (!image.naturalWidth) say("Drawing …"); // the server's first one takes seconds
+      }
       image.alt = `${state.what === "supernet" && entry.supernet ? "Supernet" : "Cell"} of ${state.name || "this run"}, ${when}`;
       open.href = source(entry);
       slider.max = state.list.length - 1;

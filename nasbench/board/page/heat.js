@@ -22,13 +22,13 @@
     });
     canvas.addEventListener("pointerleave", () => read(null));
 
-    function paint(choice, rows, columns) {
+    function paint(choice, rows, columns, [low, high]) {
       [canvas.width, canvas.height] = [Math.max(columns, 1), Math.max(rows, 1)];
       const context = canvas.getContext("2d");
       const picture = context.createImageData(canvas.width, canvas.height);
       for (let column = 0; column < columns; column++) {
         for (let row = 0; row < rows; row++) {
-          const [red, green, blue] = nasbench.colour.ramp(choice.shares[column]?.[row] ?? 0);
+          const [red, green, blue] = nasbench.colour.ramp(((choice.shares[column]?.[row] ?? low) - low) / (high - low));
           picture.data.set([red, green, blue, 255], 4 * (row * canvas.width + column));
         }
       }
@@ -37,7 +37,8 @@
 
     return {
       node,
-      update(choice) {
+      // range: the shares at the two ends of the ramp.
+      update(choice, range) {
         const rows = choice.candidates.length;
         const columns = choice.shares.length;
         size = [rows, columns];
@@ -46,7 +47,7 @@
         nasbench.replace(labels, [choice.candidates, last], () => choice.candidates.map((name, i) =>
           el("li", { class: i === last ? "chosen" : null }, el("bdi", { title: name }, name))));
         canvas.style.height = `${rows * ROW}px`;
-        paint(choice, rows, columns);
+        paint(choice, rows, columns, range);
         const top = nasbench.strongest(choice, columns - 1);
         canvas.setAttribute("aria-label", `${choice.label}: ${top ? `${top.name} leads with ${top.share.toFixed(2)}` : "no weights"}`);
       },

@@ -17,9 +17,15 @@
     });
   }
 
-  const key = () => el("span", { class: "rampkey" }, "share 0",
+  // Early in a search all shares lie close together: the ramp spans those of this run, and says so.
+  function span(weights) {
+    const found = nasbench.extent(weights.choices.flatMap((choice) => choice.shares));
+    return found && found[1] - found[0] > 1e-6 ? found : [0, 1];
+  }
+
+  const key = ([low, high]) => el("span", { class: "rampkey" }, `share ${nasbench.format.significant(low, 3)}`,
     el("span", { "aria-hidden": "true" }, [0, 0.2, 0.4, 0.6, 0.8, 1].map((share) =>
-      el("span", { style: { background: nasbench.colour.css(share) } }))), "1");
+      el("span", { style: { background: nasbench.colour.css(share) } }))), nasbench.format.significant(high, 3));
 
   nasbench.weights = () => {
     const state = { weights: null, maps: [], all: false, epoch: null };
@@ -74,10 +80,11 @@
         state.maps.push(map);
         grid.append(map.node);
       }
-      state.maps.forEach((map, i) => map.update(choices[i]));
+      const range = span(state.weights);
+      state.maps.forEach((map, i) => map.update(choices[i], range));
       more.hidden = count === choices.length;
       more.textContent = `Show all ${choices.length} choices`;
-      legend.replaceChildren(key());
+      legend.replaceChildren(key(range));
       point();
     }
 
