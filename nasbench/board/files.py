@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,29 @@ def whole(value: Any) -> int | None:
 
 
 def text(value: Any) -> str:
-    """Return a value in words: a text as it is, anything else as JSON writes it."""
+    """Return a value in words: a text as it is, anything else as JSON writes it.
+
+    Halves of characters, which a JSON file may hold and a browser's address may not, are replaced.
+    """
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
+    found = value if isinstance(value, str) else json.dumps(value, default=str)
+    return found.encode("utf-8", "replace").decode("utf-8")
+
+
+def packed(content: dict[str, Any]) -> str:
+    """Return JSON in ASCII; null for the numbers that JSON lacks."""
+    try:
+        return json.dumps(content, allow_nan=False)
+    except ValueError:  # seldom: a record of a training that went wrong
+        return json.dumps(_without_nan(content), allow_nan=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(one) for one in value]
+    return value

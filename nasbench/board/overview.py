@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nasbench.board.files import MOST_JSON, Signature, inside, signature
+from nasbench.board.files import MOST_JSON, Signature, inside, read_json, signature, text
 from nasbench.board.runs import Runs, Seen, row
 from nasbench.report import anytime
 from nasbench.report.formats.cells import COLUMNS
@@ -55,7 +55,7 @@ class Overview:
         problems = [*(run.problem for run in seen if run.problem), *self._problems]
         return {
             "path": self.name,
-            "note": studies.note(self.root),
+            "note": self._note(),
             "problems": problems,
             **self._board,
             "runs": [row(run, self.tested(run)) for run in reversed(shown)],
@@ -86,6 +86,13 @@ class Overview:
         board = build(list(self.records.values()), [], None)
         tasks = [_task(board, task) for task in board.tasks]
         self._board = {"tasks": tasks, "notes": list(board.notes)}
+
+    def _note(self) -> str:
+        """Return what a reader of a study's results must know."""
+        try:
+            return text(read_json(self.root / studies.FILE, self.root).get("note"))
+        except ValueError:
+            return ""
 
     def _paths(self) -> list[Path]:
         place = folder(self.root)

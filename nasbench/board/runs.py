@@ -94,7 +94,7 @@ class Runs:
             run.course = run.course if run.course.fits(journal) else Course()
             run.course.update(journal, self.root)
         except (ValueError, OSError) as error:
-            run.problem = f"runs/{run.path.name} left out: {error}"
+            run.problem = f"runs/{text(run.path.name)} left out: {error}"
 
     def _status(self, run: Seen) -> str:
         told = text(run.info.get("status"))
@@ -126,7 +126,7 @@ def row(run: Seen, test: float | None) -> dict[str, Any]:
     left = course.seconds_left(epochs, total, whole(config.get("concurrency")) or 1)
     return {
         "key": run.key,
-        "name": run.path.name,
+        "name": text(run.path.name),
         "verb": text(info.get("verb")),
         "method": text(info.get("name")),
         "task": text(info.get("task")),

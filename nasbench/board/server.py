@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from threading import Thread
 
@@ -16,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nasbench.board import page
+from nasbench.board.files import packed
 from nasbench.board.library import Library
 
 _HEADERS = {
@@ -82,7 +82,7 @@ def application(root: Path, hosts: list[str]) -> Starlette:
         content = library.data(request.path_params["key"])
         if content is None:
             return _missing()
-        body = json.dumps(content, allow_nan=False).encode()
+        body = packed(content).encode()
         return _unless_known(request, body, "application/json")
 
     def drawing(request: Request) -> Response:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.board import page
+from nasbench.board.files import packed
 from nasbench.board.library import Library
 from nasbench.errors import UserError
 from nasbench.store.atomic import telling_what_failed
@@ -49,7 +50,7 @@ def export(root: Path, target: Path, say: Callable[[str], None]) -> None:
 def script(key: str, content: dict[str, Any]) -> str:
     """Return a script that hands the page its data."""
     # ASCII only, so that no encoding can turn a name into code.
-    return f"nasbench.put({json.dumps(key)}, {json.dumps(content, allow_nan=False)});\n"
+    return f"nasbench.put({json.dumps(key)}, {packed(content)});\n"
 
 
 def _draw(library: Library, content: dict[str, Any], target: Path) -> int:

@@ -26,6 +26,11 @@ PACKAGES = {
     "optuna": "the strategy tpe, optuna's tuners",
     "matplotlib": "pictures of curves",
     "ray": "--engine ray",
+    "h5py": "files of event images",
+    "numba": "reading events",
+    "onnxruntime": "nasbench export --to onnx",
+    "starlette": "nasbench board",
+    "uvicorn": "nasbench board",
 }
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data lies.")]
 

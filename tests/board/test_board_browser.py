@@ -12,6 +12,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from nasbench.board.server import application
 from nasbench.cli import main
 from nasbench.cli.board import LOOPBACK, _listening
 from tests.board.conftest import epoch, write_lines
+from tests.conftest import REPOSITORY
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -31,7 +33,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="the system has no Chromium"),
 ]
 PICTURES = os.environ.get("NASBENCH_SCREENSHOTS")
-EPOCHS, TRIALS, MORE, SEEDS = (15, 20, 6, "01") if PICTURES else (2, 4, 1, "0")
+EPOCHS, TRIALS, MORE = (15, 20, 3) if PICTURES else (2, 4, 1)
 LIMIT = [] if PICTURES else ["--limit-train", "200"]
 CELL = ["-o", "channels=4", "-o", "layers=3"]
 HOSTILE = "<img src=x onerror=alert(1)>\u202e'\"</script>"
@@ -40,13 +42,11 @@ HOSTILE = "<img src=x onerror=alert(1)>\u202e'\"</script>"
 def real_runs(out: Path) -> None:
     """DARTS, random search and tuning on the digits, retrained; and one run that fails."""
     shared = ["--task", "digits", "--device", "cpu", "--out", str(out), *LIMIT]
-    for seed in SEEDS:
-        seeded = [*shared, "--seed", seed]
-        assert main(["search", "darts", "--epochs", str(EPOCHS), *CELL, *seeded]) == 0
-        small = ["--epochs", str(MORE), *CELL, *seeded]
-        assert main(["search", "random", "--budget", str(TRIALS // 2), *small]) == 0
-        tuned = ["hpo", "small-cnn", "--tuner", "tpe", "--trials", str(TRIALS)]
-        assert main([*tuned, "--epochs", str(MORE), *seeded]) == 0
+    assert main(["search", "darts", "--epochs", str(EPOCHS), *CELL, *shared]) == 0
+    small = ["--epochs", str(MORE), *CELL]
+    assert main(["search", "random", "--budget", str(TRIALS // 4), *small, *shared]) == 0
+    tuned = ["hpo", "small-cnn", "--tuner", "tpe", "--trials", str(TRIALS)]
+    assert main([*tuned, "--epochs", str(MORE), *shared]) == 0
     for path in sorted(out.glob("runs/*/checkpoint.json")):
         assert main(["retrain", str(path), "--epochs", str(MORE), *shared[2:]]) == 0
     fails = ["--epochs", "1", "--lr", "1e20", "--batch-size", "20"]
@@ -60,16 +60,23 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture(scope="module")
-def address(real: Path) -> Iterator[str]:
+@contextmanager
+def serving(results: Path) -> Iterator[str]:
+    """Serve a results folder; yield the address."""
     with _listening("127.0.0.1", 0) as line:
-        app = application(real, list(LOOPBACK))
+        app = application(results, list(LOOPBACK))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [line]})
         thread.start()
         yield f"http://127.0.0.1:{line.getsockname()[1]}/"
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(real: Path) -> Iterator[str]:
+    with serving(real) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +157,6 @@ def test_the_leaderboard_sorts_by_click_and_by_key(page, address):
     expect(page.get_by_role("heading", name="digits")).to_be_visible()
     shown = [float(text) for text in column(page, "test accuracy")]
     assert len(shown) == 3  # darts, random, and tuning
-    picture(page, "leaderboard")
     heading = page.locator("th", has=page.get_by_role("button", name="test accuracy"))
     heading.get_by_role("button").click()
     expect(heading).to_have_attribute("aria-sort", "descending")
@@ -228,7 +234,6 @@ def test_a_failed_run_shows_its_error(page, address):
 def test_cost_draws_what_searched(page, address):
     page.goto(f"{address}#/0/cost")
     expect(page.locator("svg[role='img']").first).to_be_visible()
-    picture(page, "cost")
 
 
 def test_new_values_appear_without_reloading_and_leave_the_reader_alone(page, address, real):
@@ -300,9 +305,26 @@ def test_narrow_and_dark(browser, address, width, scheme):
         assert scrolled <= width, f"{view} is {scrolled} pixels wide"
         light = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (sum(map(int, light[4:-1].split(","))) < 200) == (scheme == "dark")
-        if view in ("leaderboard", f"run/{darts}"):
-            picture(page, f"{view.partition('/')[0]}-{width}-{scheme}")
+        if view == f"run/{darts}":
+            picture(page, f"run-{width}-{scheme}")
     assert list(pages) == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_records_of_this_repository(browser, width):
+    with serving(REPOSITORY / "results") as address:
+        pages = watched(browser, address, viewport={"width": width, "height": 900})
+        page = next(pages)
+        for view in ("leaderboard", "cost"):
+            page.goto(f"{address}#/0/{view}")
+            expect(page.get_by_role("heading", name="digits")).to_be_visible()
+            picture(page, f"{view}-{width}")
+        place = page.get_by_label("Results folder or study")
+        studies = place.locator("option").all_inner_texts()
+        assert any("studies/gait-hpo@0.05" in name for name in studies)
+        place.select_option(index=len(studies) - 1)
+        expect(page.get_by_role("note")).to_contain_text("scale")  # a study made in the small
+        assert list(pages) == []
 
 
 def test_an_unknown_address_says_so(page, address):

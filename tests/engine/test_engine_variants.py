@@ -43,6 +43,27 @@ def test_the_order_of_the_gradient_changes_the_architecture_weights(nasbench):
     assert all(sum(w) == pytest.approx(1.0) for both in weights for w in both.values())
 
 
+def test_the_journal_names_the_candidates_and_tells_the_architecture_of_every_epoch(nasbench):
+    """What would be found if the search ended there: the strongest of each decision's weights."""
+    found = nasbench("search", "darts", *SMALL, "--epochs", "3", "-o", "arch_lr=0.1")
+    journal = Journal(Path("results/runs") / found["run"] / "journal.jsonl")
+    (decisions,) = journal.events("decisions")
+    names = decisions["candidates"]
+    assert names["first"] == ["conv3x3", "conv5x5", "pool3x3"]
+    for epoch in journal.epochs():
+        for label in ("first", "second"):
+            weights = epoch["weights"][label]
+            assert epoch["arch"][label] == names[label][weights.index(max(weights))]
+    checkpoint = json.loads(Path(found["checkpoint"]).read_text())
+    assert journal.epochs()[-1]["arch"] == checkpoint["arch"]
+
+
+def test_a_search_that_learns_no_weights_tells_no_architecture_before_its_end(nasbench):
+    found = nasbench("search", "spos", *SMALL, "--epochs", "1", "-o", "candidates=4")
+    journal = Journal(Path("results/runs") / found["run"] / "journal.jsonl")
+    assert ["arch" in epoch for epoch in journal.epochs()] == [False]
+
+
 def test_bf16_trains_and_differs_from_fp32(nasbench):
     words = ["search", "darts", *SMALL, "--epochs", "3"]
     full, half = (nasbench(*words, "--precision", p) for p in ("fp32", "bf16"))
