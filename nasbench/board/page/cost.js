@@ -75,7 +75,7 @@
       const notes = el("div", { class: "notes" });
       return {
         node: el("div", {}, list, empty, notes),
-        update({ place }) {
+        update({ place, id }) {
           empty.hidden = place.tasks.length > 0;
           for (const [name, { node }] of [...panels]) {
             if (place.tasks.some((task) => task.task === name)) continue;
@@ -89,7 +89,9 @@
             }
             panels.get(task.task).update(task.rows);
           }
-          nasbench.replace(notes, place.notes, () => (place.notes || []).map((text) => el("p", {}, text)));
+          notes.hidden = !place.notes?.length;
+          nasbench.replace(notes, id, () => [el("p", {}, "What to know of these rows is noted under the ",
+            el("a", { href: nasbench.href(id, "leaderboard") }, "leaderboard"), ".")]);
         },
       };
     },
