@@ -3,8 +3,8 @@
 python benchmarks/board.py [--repeats N]
 
 Makes a results folder of 989 retrainings of 20 epochs, ten tunings of 500 trials and one of 5,000,
-and 1,000 records; starts the server anew for each repeat, so that nothing has been read before; and
-takes the times in Chromium, from the navigation to the first content and to the last row or mark.
+and 1,000 records. Each repeat starts the server anew, so that it has read nothing before, and
+takes the times in Chromium from the navigation to the first content, and to the table.
 Prints JSON.
 """
 

@@ -165,6 +165,9 @@ def _means_of_drawn(groups: Groups, drawn: NDArray[np.int64], rng: np.random.Gen
         rng: draws the values within each group.
     """
     sizes = np.array([len(group) for group in groups])
+    if sizes.max() == 1:  # nothing to redraw within a group: the draws below change nothing
+        alone: _Floats = np.array(groups)[drawn, 0].mean(axis=1)
+        return alone
     values = np.zeros((len(groups), sizes.max()))  # ragged groups, padded on the right
     for row, group in enumerate(groups):
         values[row, : len(group)] = group

@@ -53,7 +53,7 @@ def test_a_journal_read_in_pieces_says_the_same_as_at_once(journal):
         for end in range(size, len(whole) + size, size):
             journal.write_bytes(whole[:end])
             course.update(journal, journal.parent)
-        assert vars(course) == expected
+        assert vars(course) == expected, size
 
 
 def test_a_torn_last_line_waits_for_its_end(journal):
