@@ -1,8 +1,9 @@
 """Published cells: parameters, what their exports compute, and how long a pass takes.
 
 Each network has the size of its paper's evaluation, 20 cells of 36 channels, with weights drawn by
-a seed. The exports are loaded in a process without nasbench and given other images than they were
-traced with; told is the largest difference of an output, as a share of the largest output.
+a seed and BN's statistics of a batch of noise, so that the outputs depend on the image. The
+exports are loaded in a process without nasbench and given other images than they were traced
+with; told are the largest difference of an output, and how far those of three images lie apart.
 
 python benchmarks/published_cells.py [--runs N] [--out FOLDER]
 
@@ -41,8 +42,10 @@ def row(name: str, runs: int) -> dict[str, Any]:
     spec, network = found.spec, found.module
     shape = spec.channels, spec.height, spec.width
     quick = folded(network)
+    outputs = trial(network, torch.randn(3, *shape))
     return {
         "name": name,
+        "outputs_spread": float((outputs.max(0).values - outputs.min(0).values).max()),
         "published_params_m": cell.params_m,
         "params": inference_parameter_count(network, network.training_only),
         "macs": multiply_adds(network, shape),
@@ -64,7 +67,8 @@ def difference(found: Network, target: str) -> float:
 
 def table(report: dict[str, Any]) -> list[str]:
     """Return the rows as Markdown."""
-    heads = ["cell", "parameters", "published, M", "MACs", *(f"{t}, differs by" for t in EXPORTS)]
+    heads = ["cell", "parameters", "published, M", "MACs", "outputs apart"]
+    heads += [f"{target}, differs by" for target in EXPORTS]
     heads += [
         f"{size} image{'s' * (size > 1)}, ms{how}"
         for how in ("", ", BN folded")
@@ -73,7 +77,7 @@ def table(report: dict[str, Any]) -> list[str]:
     lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
     for one in report["rows"]:
         cells = [f"`{one['name']}`", f"{one['params']:,}", f"{one['published_params_m']:g}"]
-        cells += [f"{one['macs'] / 1e6:.0f} M"]
+        cells += [f"{one['macs'] / 1e6:.0f} M", f"{one['outputs_spread']:.2g}"]
         cells += [f"{found:.1g}" for found in one["differences"].values()]
         cells += [
             f"{took['median_ms']:.0f} ({took['p10_ms']:.0f} to {took['p90_ms']:.0f})"

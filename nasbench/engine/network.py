@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from nasbench import catalog
 from nasbench.config import RetrainConfig
 from nasbench.engine.imports import checked, open_checkpoint, spec_of
@@ -16,6 +18,9 @@ from nasbench.seeding import seed_process
 from nasbench.space import Arch, DataSpec, SearchSpace
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
+from nasbench.supernet.calibrate import calibrate
+
+_CALIBRATION = 16  # images of noise
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,8 @@ class Network:
         module: it.
         arch: its architecture.
         checkpoint: where that comes from.
-        trained: whether its weights are those of a retraining; else they are drawn by seed 0.
+        trained: whether its weights are those of a retraining; else they are drawn by seed 0, and
+            BN's statistics are those of a batch of noise.
     """
 
     module: SearchSpace
@@ -86,6 +92,11 @@ def open_network(
         except RuntimeError as error:
             line = " ".join(str(error).split())
             raise UserError(f"{given}: its weights do not fit: {line[:200]}") from error
+    else:
+        # With BN as it begins, features fade from cell to cell, the outputs hardly depend on the
+        # image, and no check of them would tell anything.
+        shape = module.spec.channels, module.spec.height, module.spec.width
+        calibrate(module, [torch.randn(_CALIBRATION, *shape)])
     module.eval()
     return Network(module, arch, checkpoint, weights is not None)
 

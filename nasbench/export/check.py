@@ -12,12 +12,12 @@ from torch import Tensor
 from nasbench.errors import UserError
 from nasbench.optional import require
 
-TOLERANCE = 1e-5  # of the outputs, in float32, beside their largest
+TOLERANCE = 1e-5  # in float32, of the largest output where that is above 1
 _OURS = ("nasbench", "search_spaces", "retrain")
 
 
 def agreement(code: str, folder: Path, images: Tensor, expected: Tensor) -> float:
-    """Return the largest difference of an export's outputs, as a share of the largest output.
+    """Return the largest difference of an export's outputs, as a share of the largest above 1.
 
     Args:
         code: loads the export in ``folder``, and makes ``outputs`` of ``images``.

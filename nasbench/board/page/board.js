@@ -3,7 +3,7 @@
   "use strict";
   const nasbench = (window.nasbench = window.nasbench || {});
   const { el } = nasbench;
-  const EVERY = 1000;
+  const EVERY = 700;
   const KEPT = 8;
   const LINKS = [["leaderboard", "Leaderboard"], ["cost", "Cost"], ["runs", "Runs"], ["compare", "Compare"]];
   const $ = (id) => document.getElementById(id);
