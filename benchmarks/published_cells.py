@@ -3,7 +3,8 @@
 Each network has the size of its paper's evaluation, 20 cells of 36 channels, with weights drawn by
 a seed and BN's statistics of a batch of noise, so that the outputs depend on the image. The
 exports are loaded in a process without nasbench and given other images than they were traced
-with; told are the largest difference of an output, and how far those of three images lie apart.
+with; told are the largest difference of an output, how far the outputs of three images lie apart,
+and how far the network's own outputs in float32 lie from those in float64.
 
 python benchmarks/published_cells.py [--runs N] [--out FOLDER]
 
@@ -26,8 +27,8 @@ from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import inference_parameter_count
 from nasbench.engine.network import Network, open_network
+from nasbench.export.check import Truth
 from nasbench.export.folding import folded
-from nasbench.export.plain import trial
 from nasbench.export.targets import export
 from nasbench.interop.zoo import PREFIX, ZOO
 
@@ -42,9 +43,11 @@ def row(name: str, runs: int) -> dict[str, Any]:
     spec, network = found.spec, found.module
     shape = spec.channels, spec.height, spec.width
     quick = folded(network)
-    outputs = trial(network, torch.randn(3, *shape))
+    truth = Truth.of(network, torch.randn(3, *shape))
+    outputs = truth.expected
     return {
         "name": name,
+        "rounding": truth.rounding,
         "outputs_spread": float((outputs.max(0).values - outputs.min(0).values).max()),
         "published_params_m": cell.params_m,
         "params": inference_parameter_count(network, network.training_only),
@@ -61,13 +64,13 @@ def difference(found: Network, target: str) -> float:
     spec = found.spec
     images = torch.randn(3, spec.channels, spec.height, spec.width)
     with tempfile.TemporaryDirectory() as folder:
-        expected = trial(found.module, images)
-        return export(target, found.module, Path(folder), found.words, images, expected)[1]
+        truth = Truth.of(found.module, images)
+        return export(target, found.module, Path(folder), found.words, truth)[1]
 
 
 def table(report: dict[str, Any]) -> list[str]:
     """Return the rows as Markdown."""
-    heads = ["cell", "parameters", "published, M", "MACs", "outputs apart"]
+    heads = ["cell", "parameters", "published, M", "MACs", "outputs apart", "own rounding"]
     heads += [f"{target}, differs by" for target in EXPORTS]
     heads += [
         f"{size} image{'s' * (size > 1)}, ms{how}"
@@ -78,6 +81,7 @@ def table(report: dict[str, Any]) -> list[str]:
     for one in report["rows"]:
         cells = [f"`{one['name']}`", f"{one['params']:,}", f"{one['published_params_m']:g}"]
         cells += [f"{one['macs'] / 1e6:.0f} M", f"{one['outputs_spread']:.2g}"]
+        cells += [f"{one['rounding']:.1g}"]
         cells += [f"{found:.1g}" for found in one["differences"].values()]
         cells += [
             f"{took['median_ms']:.0f} ({took['p10_ms']:.0f} to {took['p90_ms']:.0f})"

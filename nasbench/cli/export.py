@@ -43,8 +43,8 @@ def command(
     import torch
 
     from nasbench.engine.network import open_network
+    from nasbench.export.check import Truth
     from nasbench.export.folding import folded
-    from nasbench.export.plain import trial
     from nasbench.export.targets import export as written
 
     found = open_network(given, form, space, task, preset, arguments.parse(argument or []))
@@ -53,13 +53,13 @@ def command(
     images = torch.randn(IMAGES, spec.channels, spec.height, spec.width, generator=stream)
     out.mkdir(parents=True, exist_ok=True)
     # Against the network as it was, and with another number of images.
-    expected = trial(found.module, images)
-    path, difference = written(to, module, out, found.words, images, expected)
+    truth = Truth.of(found.module, images)
+    path, difference = written(to, module, out, found.words, truth)
     for made in sorted(out.iterdir()):
         typer.echo(f"written: {made}")
     typer.echo(
-        f"checked: {path.name}, loaded by itself, differs by at most {difference:.1g} of the "
-        "largest output"
+        f"checked: {path.name}, loaded by itself, differs by {difference:.1g} at most; the "
+        f"network's own rounding is {truth.rounding:.1g}"
     )
     if not found.trained:
         typer.echo("note: the weights are untrained; export a retraining's run for trained ones")

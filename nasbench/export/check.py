@@ -2,36 +2,71 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from nasbench.errors import UserError
+from nasbench.export.plain import trial
 from nasbench.optional import require
 
 TOLERANCE = 1e-5  # in float32, of the largest output where that is above 1
+_ROUNDINGS = 4  # times the network's own rounding, where that is above the tolerance
 _OURS = ("nasbench", "search_spaces", "retrain")
 
 
-def agreement(code: str, folder: Path, images: Tensor, expected: Tensor) -> float:
+@dataclass(frozen=True)
+class Truth:
+    """What a network makes of a batch, and how exactly float32 can tell it.
+
+    Attributes:
+        images: the batch ``(B, C, H, W)``.
+        expected: the outputs in float32.
+        rounding: how far they are from those in float64, as a share of the largest above 1; an
+            untrained network of many cells magnifies the rounding of its first ones.
+    """
+
+    images: Tensor
+    expected: Tensor
+    rounding: float
+
+    @classmethod
+    def of(cls, network: nn.Module, images: Tensor) -> Self:
+        """Ask a network in evaluation mode."""
+        expected = trial(network, images)
+        try:
+            exact = trial(copy.deepcopy(network).double(), images.double())
+        except RuntimeError:  # it makes tensors of float32 itself
+            exact = expected.double()
+        return cls(images, expected, _apart(exact, expected))
+
+    @property
+    def allowed(self) -> float:
+        """By how much an export may differ."""
+        return max(TOLERANCE, _ROUNDINGS * self.rounding)
+
+
+def agreement(code: str, folder: Path, truth: Truth) -> float:
     """Return the largest difference of an export's outputs, as a share of the largest above 1.
 
     Args:
         code: loads the export in ``folder``, and makes ``outputs`` of ``images``.
         folder: of the export.
-        images: a batch.
-        expected: what the network made of them.
+        truth: what the network makes of a batch.
 
     Raises:
-        UserError: the export cannot be loaded, or differs by more than ``TOLERANCE``.
+        UserError: the export cannot be loaded, or differs by more than is allowed.
     """
     files = require("safetensors.torch", "an export", "safetensors")
     with tempfile.TemporaryDirectory() as place:
         given, answer = Path(place) / "images", Path(place) / "outputs"
-        files.save_file({"images": images.contiguous()}, given)
+        files.save_file({"images": truth.images.contiguous()}, given)
         done = subprocess.run(
             [
                 sys.executable,
@@ -51,14 +86,18 @@ def agreement(code: str, folder: Path, images: Tensor, expected: Tensor) -> floa
             lines = done.stderr.strip().splitlines() or ["no word of it"]
             raise UserError(f"the export in {folder} cannot be loaded by itself: {lines[-1]}")
         outputs = files.load_file(answer)["outputs"]
-    scale = max(1.0, float(expected.abs().max()))
-    difference = float((outputs - expected).abs().max()) / scale
-    if not difference <= TOLERANCE:
+    difference = _apart(outputs, truth.expected)
+    if not difference <= truth.allowed:
         raise UserError(
-            f"the export in {folder} computes something else: {difference:.2g} of the largest "
-            f"output; {TOLERANCE:g} is allowed"
+            f"the export in {folder} computes something else: outputs differ by {difference:.2g}; "
+            f"{truth.allowed:.2g} is allowed"
         )
     return difference
+
+
+def _apart(ours: Tensor, theirs: Tensor) -> float:
+    """Return the largest difference, as a share of the largest value above 1."""
+    return float((ours - theirs).abs().max()) / max(1.0, float(theirs.abs().max()))
 
 
 def _program(code: str) -> str:

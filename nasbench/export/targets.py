@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from nasbench.export import check, graphs, plain
+from nasbench.export.check import Truth
 
 Write = Callable[[nn.Module, Tensor, Path, str], Path]
 TARGETS: dict[str, tuple[Write, str]] = {
@@ -19,7 +20,7 @@ TARGETS: dict[str, tuple[Write, str]] = {
 
 
 def export(
-    target: str, module: nn.Module, folder: Path, words: str, images: Tensor, expected: Tensor
+    target: str, module: nn.Module, folder: Path, words: str, truth: Truth
 ) -> tuple[Path, float]:
     """Write a network, load it without us, and return its path and by how much it differs.
 
@@ -28,12 +29,11 @@ def export(
         module: the network, in evaluation mode.
         folder: an empty one.
         words: what it is.
-        images: a batch; the network is traced with one image less.
-        expected: what it must make of the batch.
+        truth: what it must make of a batch; it is traced with one image less.
 
     Raises:
         UserError: it cannot be written or loaded, or computes something else.
     """
     write, code = TARGETS[target]
-    path = write(module, images[:-1], folder, words)
-    return path, check.agreement(code, folder, images, expected)
+    path = write(module, truth.images[:-1], folder, words)
+    return path, check.agreement(code, folder, truth)

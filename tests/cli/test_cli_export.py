@@ -20,7 +20,7 @@ def test_every_export_is_checked(run, target):
         pytest.importorskip("onnxscript")
     done = run("export", "zoo:GDAS_V1", "--to", target, "-o", "there", *TINY, "--fold-bn")
     assert done.status == 0, done.err
-    assert "loaded by itself, differs by at most" in done.out
+    assert "loaded by itself, differs by " in done.out
     assert "note: the weights are untrained" in done.out
     names = {path.name for path in Path("there").iterdir()}
     if target != "py":
@@ -31,7 +31,7 @@ def test_every_export_is_checked(run, target):
         [sys.executable, "example.py"], cwd="there", capture_output=True, text=True, check=False
     )
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.startswith("tensor([[0.")
+    assert shown.stdout.startswith("tensor([[")
 
 
 def test_a_retrained_network_keeps_its_weights(finished, run):
