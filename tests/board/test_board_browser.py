@@ -321,9 +321,13 @@ def test_the_records_of_this_repository(browser, width):
     with serving(REPOSITORY / "results") as address:
         pages = watched(browser, address, viewport={"width": width, "height": 900})
         page = next(pages)
-        for view in ("leaderboard", "cost"):
+        for view, title in {"leaderboard": "Leaderboard", "cost": "Accuracy by cost"}.items():
             page.goto(f"{address}#/0/{view}")
-            expect(page.get_by_role("heading", name="digits")).to_be_visible()
+            expect(page.get_by_role("heading", name=title)).to_be_visible()
+            heading = page.get_by_role("heading", name="digits")
+            expect(heading).to_be_visible()
+            if view == "cost":
+                heading.evaluate("heading => heading.scrollIntoView()")
             picture(page, f"{view}-{width}")
         place = page.get_by_label("Results folder or study")
         studies = place.locator("option").all_inner_texts()

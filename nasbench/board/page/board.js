@@ -34,7 +34,7 @@
     const list = places?.places || [];
     $("place-label").hidden = list.length < 2;
     nasbench.replace($("place"), list, () => list.map((place) =>
-      el("option", { value: place.id }, `${place.path} (${nasbench.format.plural(place.runs, "run")})`)));
+      el("option", { value: place.id }, `${place.path} (${nasbench.format.plural(place.runs, "run")}, ${nasbench.format.plural(place.records, "record")})`)));
     $("place").value = at.id;
     nasbench.replace($("nav"), [at.id, at.view], () => LINKS.map(([view, name]) =>
       el("a", { href: nasbench.href(at.id, view), "aria-current": view === at.view || (view === "runs" && at.view === "run") ? "page" : null }, name)));

@@ -5,6 +5,7 @@
   const { el, svg } = nasbench;
   const { isNumber, plural } = nasbench.format;
   const WIDTH = 168;
+  const FIRST = ["method", "test accuracy", "95 % interval"];
 
   const KINDS = { nas: "architecture search", hpo: "hyperparameter tuning", plain: "trained as it is" };
 
@@ -56,9 +57,10 @@
       },
     }));
     const drawn = drawnColumn(task.rows);
-    const after = task.columns.findIndex((column) => column.heading.includes("interval"));
-    if (drawn) list.splice(after < 0 ? list.length : after + 1, 0, drawn);
-    return list;
+    // What a narrow screen shows without scrolling: who, and how good.
+    const first = (column) => FIRST.findIndex((word) => column.heading.startsWith(word));
+    const front = list.filter((column) => first(column) >= 0).sort((a, b) => first(a) - first(b));
+    return [...front, ...(drawn ? [drawn] : []), ...list.filter((column) => first(column) < 0)];
   }
 
   function board(name) {
