@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from nasbench.board.files import MOST_JOURNAL, inside, number, signature, whole
+from nasbench.board.files import MOST_JOURNAL, number, opened, signature, whole
 
 _LONG = b', "weights": {'  # what makes an epoch of a one-shot search long, and is not asked here
 _GAPS = 5
@@ -38,24 +38,34 @@ class Course:
         self.device_seconds: float | None = None
         self.cut = False
         self._times: deque[Any] = deque(maxlen=_GAPS + 1)
+        self._timed = 0  # trials whose seconds are known
         self._read = 0
 
     def fits(self, path: Path) -> bool:
         """Return whether the journal is still the one that was read, and has only grown."""
         return (signature(path) or (0,))[0] >= self._read
 
-    def update(self, path: Path, root: Path) -> None:
-        """Read the whole lines that were added; a torn one waits for its end."""
-        if not inside(path, root):
+    def update(self, path: Path, bound: Path) -> None:
+        """Read the whole lines that were added; a torn one waits for its end.
+
+        Args:
+            path: the journal; where there is none yet, nothing is read.
+            bound: the folder that it must not lead out of.
+
+        Raises:
+            ValueError, OSError: it cannot be read.
+        """
+        if not signature(path):
             return
-        with path.open("rb") as file:
+        with opened(path, bound) as file:
             size = file.seek(0, 2)
             if size - self._read > MOST_JOURNAL:
                 self.cut, self._read = True, size - MOST_JOURNAL
             file.seek(self._read)
-            while lines := file.readlines(_AT_ONCE):
-                if not lines[-1].endswith(b"\n"):
-                    lines.pop()
+            whole_lines = True
+            while whole_lines and (lines := file.readlines(_AT_ONCE)):
+                if not (whole_lines := lines[-1].endswith(b"\n")):
+                    lines.pop()  # its end may be there by the next reading, which begins with it
                 self._read += sum(map(len, lines))
                 for event in _events(lines):
                     self._take(event)
@@ -68,8 +78,8 @@ class Course:
             trials: how many there shall be.
             at_once: how many trials run at a time.
         """
-        if trials is not None and self.scores and self.device_seconds is not None:
-            each = self.device_seconds / len(self.scores)
+        if trials is not None and self._timed and self.device_seconds is not None:
+            each = self.device_seconds / self._timed
             return max(trials - len(self.scores), 0) * each / max(at_once, 1)
         if epochs is None or not self.epoch or self.scores:
             return None
@@ -97,10 +107,10 @@ class Course:
         if place is None:
             return
         score = number(event.get("score"))
-        if place not in self.scores:
-            self.device_seconds = (self.device_seconds or 0.0) + (
-                number(event.get("seconds")) or 0.0
-            )
+        seconds = number(event.get("seconds"))
+        if place not in self.scores and seconds is not None:
+            self.device_seconds = (self.device_seconds or 0.0) + max(seconds, 0.0)
+            self._timed += 1
         self.scores[place] = score
         self._better(score)
 
@@ -136,7 +146,8 @@ def _short(line: bytes) -> bytes:
 def _gaps(times: Iterable[Any]) -> list[float]:
     """Return the seconds between the ends of epochs."""
     known = [_time(value) for value in times]
-    return [(b - a).total_seconds() for a, b in pairwise(known) if a is not None and b is not None]
+    both = [(a, b) for a, b in pairwise(known) if a is not None and b is not None]
+    return [gap for a, b in both if (gap := (b - a).total_seconds()) >= 0]  # clocks are set back
 
 
 def _time(value: Any) -> datetime | None:

@@ -16,19 +16,20 @@ _NO_CURVE = ("epoch", "seconds", "trial", "fold")
 _MEASURED = ("test_accuracy", "params", "macs", "latency_ms", "test_openings")
 
 
-def content(run: Seen, root: Path, record: Record | None) -> dict[str, Any]:
+def content(run: Seen, root: Path, bound: Path, record: Record | None) -> dict[str, Any]:
     """Return what the page of a run shows, ready for JSON.
 
     Args:
         run: a readable one.
         root: the results folder that it lies in.
+        bound: the folder that no file may lead out of.
         record: of the run, where it has one.
     """
-    events = events_of(run.path, root)
+    events = events_of(run.path, bound)
     epochs = of_kind(events, "epoch")
     own = [event for event in epochs if event.get("trial") is None]
     info, provenance = run.info, table(run.info.get("provenance"))
-    checkpoint = checkpoint_of(run.path, root)
+    checkpoint = checkpoint_of(run.path, bound)
     return {
         **row(run, None if record is None else record.test_accuracy),
         "command": text(provenance.get("command")),
@@ -39,7 +40,7 @@ def content(run: Seen, root: Path, record: Record | None) -> dict[str, Any]:
         "arch": _texts(checkpoint.get("arch")),
         "parameters": _texts(info.get("parameters")),
         "record": None if record is None else {n: getattr(record, n) for n in _MEASURED},
-        "folds": _folds(run.path.name, root),
+        "folds": _folds(root / "folds" / f"{run.path.name}.json", bound),
         "curves": _curves(own),
         "weights": weights.shares(own, candidates(events)),
         "trials": trials.columns(of_kind(events, "trial")),
@@ -62,10 +63,10 @@ def _curves(epochs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _folds(name: str, root: Path) -> list[dict[str, Any]] | None:
+def _folds(path: Path, bound: Path) -> list[dict[str, Any]] | None:
     """Return the accuracy of every fold of a cross-validation."""
     try:
-        told = read_json(root / "folds" / f"{name}.json", root).get("folds")
+        told = read_json(path, bound).get("folds")
     except ValueError:
         return None
     listed = [table(fold) for fold in told] if isinstance(told, list) else []

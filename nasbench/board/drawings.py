@@ -13,13 +13,20 @@ from nasbench import catalog
 from nasbench.board import folder, weights
 from nasbench.board.files import text, whole
 from nasbench.board.runs import Seen
+from nasbench.errors import UserError
 from nasbench.graph import Graph, generic_graph
 from nasbench.report.dot import dot_source
 from nasbench.report.drawing import pictured
 
 MOST_LABELS = 500  # what is larger is no architecture, and would keep Graphviz busy for long
-NAME = re.compile(r"[0-9a-f]{12}-(cell|supernet)-(found|[0-9]{1,6})")
+NAME = re.compile(r"[0-9a-f]{12}-(cell|supernet)-(found|[0-9]{1,16})")
 """What a drawing is called: the run's key, what it shows, and the epoch."""
+
+_UNFIT = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+    UserError,
+)
+"""What comes of an architecture that is not its space's, or of a space that is not known."""
 
 _LOCK = Lock()  # Graphviz, as a library, holds its state in the process
 
@@ -40,12 +47,12 @@ def listed(
     return found
 
 
-def draw(run: Seen, root: Path, name: str) -> bytes | None:
+def draw(run: Seen, bound: Path, name: str) -> bytes | None:
     """Return a drawing as SVG, ``None`` where there is none of that name.
 
     Args:
         run: a readable one.
-        root: the results folder that it lies in.
+        bound: the folder that no file may lead out of.
         name: as :func:`listed` told it, without its folder and suffix.
     """
     match = NAME.fullmatch(name)
@@ -53,9 +60,9 @@ def draw(run: Seen, root: Path, name: str) -> bytes | None:
         return None
     kind, place = match.groups()
     if place == "found":
-        found = folder.checkpoint_of(run.path, root)
+        found = folder.checkpoint_of(run.path, bound)
         return _svg(_cell(_space(found, run), found.get("arch")))
-    events = folder.events_of(run.path, root)
+    events = folder.events_of(run.path, bound)
     told = [e for e in _drawn(events) if e.get("epoch") == int(place)]
     if not told:
         return None
@@ -75,6 +82,7 @@ def _drawn(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         event
         for event in events
         if event.get("event") == "epoch"
+        and event.get("trial") is None
         and whole(event.get("epoch")) is not None
         and _drawable(event.get("arch"))
     ]
@@ -103,7 +111,7 @@ def _cell(space: Any, arch: Any) -> tuple[Graph, ...]:
         return ()
     try:
         graphs: tuple[Graph, ...] = space.graphs(_plain(arch))
-    except (AttributeError, LookupError, TypeError, ValueError):  # no space, or not its own
+    except _UNFIT:
         graphs = (generic_graph("architecture", {k: text(v) for k, v in arch.items()}),)
     return graphs
 
@@ -113,7 +121,7 @@ def _supernet(
 ) -> tuple[Graph, ...]:
     try:
         graphs: tuple[Graph, ...] = space.supernet_graphs(shares, _plain(arch))
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except _UNFIT:
         return ()
     return graphs
 

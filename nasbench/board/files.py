@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 MOST_JSON = 8 * 2**20
 """Bytes of the largest JSON file that is read; a checkpoint has some thousands."""
 
 MOST_JOURNAL = 256 * 2**20
-"""Bytes of a journal that are read, from its end."""
+"""Bytes of a journal whose sum is taken, from its end."""
+
+MOST_EVENTS = 32 * 2**20
+"""Bytes of a journal that is shown event by event."""
+
+_PRECISE = 2**53  # up to here a browser tells whole numbers apart
 
 Signature = tuple[int, ...]
 """Tells whether a file has changed: its size and its time of change."""
@@ -42,29 +48,57 @@ def signature(path: Path) -> Signature:
     return facts.st_size, facts.st_mtime_ns
 
 
-def read_json(path: Path, root: Path) -> dict[str, Any]:
-    """Return the object in a JSON file.
+def opened(path: Path, bound: Path) -> BinaryIO:
+    """Open a file to read bytes.
 
     Args:
         path: the file.
-        root: the folder that it must not lead out of.
+        bound: the folder that it must not lead out of.
+
+    Raises:
+        ValueError: it is not there, leads out, or is no plain file, which might never end.
+    """
+    if not inside(path, bound):
+        raise ValueError(f"{path.name}: missing, or outside of the results")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        raise ValueError(f"{path.name}: {error.strerror or error}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError(f"{path.name}: no plain file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_bytes(path: Path, bound: Path, most: int) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        ValueError: as :func:`opened` says, or it holds more than ``most`` bytes.
+    """
+    try:
+        with opened(path, bound) as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise ValueError(f"{path.name}: {error.strerror or error}") from error
+    if len(content) > most:
+        raise ValueError(f"{path.name}: larger than {most // 2**20} MB")
+    return content
+
+
+def read_json(path: Path, bound: Path) -> dict[str, Any]:
+    """Return the object in a JSON file.
 
     Raises:
         ValueError: it is no such file, or cannot be read; the reason in one line.
     """
-    if not inside(path, root):
-        raise ValueError(f"{path.name}: missing, or outside of the results")
+    text = read_bytes(path, bound, MOST_JSON)
     try:
-        if path.stat().st_size > MOST_JSON:
-            raise ValueError(f"{path.name}: larger than {MOST_JSON // 2**20} MB")
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ValueError(f"{path.name}: {error.strerror or error}") from error
+        content = json.loads(text)
     except RecursionError as error:
         raise ValueError(f"{path.name}: nested too deeply") from error
     except ValueError as error:
-        known = str(error).startswith(path.name)
-        raise ValueError(str(error) if known else f"{path.name}: {error}") from error
+        raise ValueError(f"{path.name}: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path.name}: no JSON object")
     return content
@@ -82,8 +116,10 @@ def number(value: Any) -> float | None:
 
 
 def whole(value: Any) -> int | None:
-    """Return a whole number that is not negative, ``None`` for anything else."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """Return a whole number that is not negative or too large, ``None`` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < _PRECISE else None
 
 
 def text(value: Any) -> str:

@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nasbench.board.files import MOST_JOURNAL, inside, read_json, text, whole
-from nasbench.store.journal import Journal
+from nasbench.board.files import (
+    MOST_EVENTS,
+    Signature,
+    read_bytes,
+    read_json,
+    signature,
+    text,
+    whole,
+)
+from nasbench.store.journal import events_in
 
 
-def events_of(path: Path, root: Path) -> list[dict[str, Any]]:
-    """Return a run's journal; nothing where it lies elsewhere or is too large."""
+def events_of(path: Path, bound: Path) -> list[dict[str, Any]]:
+    """Return a run's journal; nothing where it cannot be read, or is too large."""
     journal = path / "journal.jsonl"
-    if not inside(journal, root) or journal.stat().st_size > MOST_JOURNAL:
+    return _events(journal, bound, signature(journal))
+
+
+@lru_cache(maxsize=2)
+def _events(journal: Path, bound: Path, now: Signature) -> list[dict[str, Any]]:
+    """Return the events of a journal that has not changed since it had this signature."""
+    try:
+        return events_in(read_bytes(journal, bound, MOST_EVENTS))
+    except ValueError:
         return []
-    return Journal(journal).events()
 
 
-def checkpoint_of(path: Path, root: Path) -> dict[str, Any]:
+def checkpoint_of(path: Path, bound: Path) -> dict[str, Any]:
     """Return what the run's ``checkpoint.json`` holds, nothing where there is none."""
     try:
-        return read_json(path / "checkpoint.json", root)
+        return read_json(path / "checkpoint.json", bound)
     except ValueError:
         return {}
 

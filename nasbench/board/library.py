@@ -11,12 +11,13 @@ from typing import Any
 
 import nasbench
 from nasbench.board import detail, drawings
-from nasbench.board.files import inside
+from nasbench.board.files import inside, signature
 from nasbench.board.overview import Overview
 from nasbench.board.runs import Seen
 
 PLACES = "places"
 _PLACE = re.compile(r"place-([0-9]{1,6})")
+_KEPT = 4  # runs whose page is looked at
 _RUN = re.compile(r"run-([0-9a-f]{12})")
 
 
@@ -31,6 +32,7 @@ class Library:
         self.root = root
         self._overviews: dict[Path, Overview] = {}
         self._made = datetime.now(UTC).isoformat(timespec="seconds")
+        self._runs: dict[str, tuple[Any, dict[str, Any]]] = {}
         self._lock = Lock()  # the server answers from several threads
 
     def data(self, key: str) -> dict[str, Any] | None:
@@ -52,7 +54,7 @@ class Library:
         """Return a drawing as SVG, ``None`` where there is none of that name."""
         with self._lock:
             found = self._find(name.partition("-")[0])
-        return None if found is None else drawings.draw(found[1], found[0].root, name)
+        return None if found is None else drawings.draw(found[1], self.root, name)
 
     def known(self) -> Iterator[str]:
         """Yield every key that :meth:`data` knows now."""
@@ -70,7 +72,7 @@ class Library:
             if path not in self._overviews:
                 below = path.relative_to(self.root).as_posix()
                 name = self.root.resolve().name + ("" if below == "." else f"/{below}")
-                self._overviews[path] = Overview(path, name)
+                self._overviews[path] = Overview(path, name, self.root)
         return list(self._overviews.values())
 
     def _places(self) -> dict[str, Any]:
@@ -95,7 +97,15 @@ class Library:
             return None
         overview, run = found
         overview.read_records()
-        return detail.content(run, overview.root, overview.records.get(run.path.name))
+        record = overview.records.get(run.path.name)
+        files = ("checkpoint.json", f"../../folds/{run.path.name}.json")
+        now = (run.signatures, run.status, *(signature(run.path / name) for name in files), record)
+        if key not in self._runs or self._runs[key][0] != now:
+            self._runs.pop(key, None)
+            self._runs[key] = (now, detail.content(run, overview.root, self.root, record))
+        while len(self._runs) > _KEPT:
+            del self._runs[next(iter(self._runs))]
+        return self._runs[key][1]
 
     def _find(self, key: str) -> tuple[Overview, Seen] | None:
         for fresh in (False, True):

@@ -7,13 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nasbench.board.files import MOST_JSON, Signature, inside, read_json, signature, text
+from nasbench.board.files import (
+    MOST_JSON,
+    Signature,
+    inside,
+    read_bytes,
+    read_json,
+    signature,
+    text,
+)
 from nasbench.board.runs import Runs, Seen, row
 from nasbench.report import anytime
 from nasbench.report.formats.cells import COLUMNS
 from nasbench.report.leaderboard import Leaderboard, Row, build
 from nasbench.store import studies
-from nasbench.store.records import Record, folder, read_record
+from nasbench.store.records import Record, folder, parse_record
 
 _SORT: dict[str, Callable[[Row], Any]] = {
     "search cost": lambda row: row.search_seconds,
@@ -29,6 +37,8 @@ _SORT: dict[str, Callable[[Row], Any]] = {
 }
 """By what a column is sorted where its text would not do."""
 
+_CUT = "runs/{}: journal.jsonl is too large, and only its end is counted"
+
 
 class Overview:
     """One results folder, read anew only where it has changed.
@@ -36,12 +46,14 @@ class Overview:
     Args:
         root: the folder.
         name: what it is called on the page.
+        bound: the folder that no file may lead out of.
     """
 
-    def __init__(self, root: Path, name: str) -> None:
+    def __init__(self, root: Path, name: str, bound: Path) -> None:
         self.root = root
         self.name = name
-        self.runs = Runs(root, name)
+        self.bound = bound
+        self.runs = Runs(root, name, bound)
         self.records: dict[str, Record] = {}
         self._problems: list[str] = []
         self._signature: tuple[Signature, ...] | None = None
@@ -52,11 +64,13 @@ class Overview:
         seen = self.runs.look()
         self.read_records()
         shown = [run for run in seen if not run.problem]
-        problems = [*(run.problem for run in seen if run.problem), *self._problems]
+        note, problems = self._note()
+        problems += [run.problem for run in seen if run.problem]
+        problems += [_CUT.format(text(run.path.name)) for run in shown if run.course.cut]
         return {
-            "path": self.name,
-            "note": self._note(),
-            "problems": problems,
+            "path": text(self.name),
+            "note": note,
+            "problems": [*problems, *self._problems],
             **self._board,
             "runs": [row(run, self.tested(run)) for run in reversed(shown)],
         }
@@ -79,31 +93,25 @@ class Overview:
         self._signature, self.records, self._problems = now, {}, []
         for path in paths:
             try:
-                record = self._record(path)
+                record = parse_record(read_bytes(path, self.bound, MOST_JSON))
                 self.records[record.run] = record
             except ValueError as error:
-                self._problems.append(f"records/{path.name} left out: {error}")
+                self._problems.append(f"records/{text(path.name)} left out: {error}")
         board = build(list(self.records.values()), [], None)
         tasks = [_task(board, task) for task in board.tasks]
-        self._board = {"tasks": tasks, "notes": list(board.notes)}
+        self._board = {"tasks": tasks, "notes": list(map(text, board.notes))}
 
-    def _note(self) -> str:
-        """Return what a reader of a study's results must know."""
+    def _note(self) -> tuple[str, list[str]]:
+        """Return what a reader of a study's results must know, and why that cannot be told."""
+        path = self.root / studies.FILE
         try:
-            return text(read_json(self.root / studies.FILE, self.root).get("note"))
-        except ValueError:
-            return ""
+            return text(read_json(path, self.bound).get("note")), []
+        except ValueError as error:
+            return "", [str(error)] if signature(path) else []
 
     def _paths(self) -> list[Path]:
         place = folder(self.root)
-        return sorted(place.glob("*.json")) if inside(place, self.root) else []
-
-    def _record(self, path: Path) -> Record:
-        if not inside(path, self.root):
-            raise ValueError("outside of the results")
-        if path.stat().st_size > MOST_JSON:
-            raise ValueError(f"larger than {MOST_JSON // 2**20} MB")
-        return read_record(path)
+        return sorted(place.glob("*.json")) if inside(place, self.bound) else []
 
 
 def _task(board: Leaderboard, task: str) -> dict[str, Any]:
@@ -112,7 +120,7 @@ def _task(board: Leaderboard, task: str) -> dict[str, Any]:
     raced = anytime.with_curves(rows)
     curves = dict(zip(map(id, raced), anytime.curves(rows), strict=True))
     return {
-        "task": task,
+        "task": text(task),
         "columns": [{"heading": one.heading, "numeric": one.numeric} for one in COLUMNS],
         "rows": [{**_row(one), "curve": _curve(curves.get(id(one)))} for one in rows],
     }
@@ -120,14 +128,16 @@ def _task(board: Leaderboard, task: str) -> dict[str, Any]:
 
 def _row(one: Row) -> dict[str, Any]:
     return {
-        "cells": [column.text(one) for column in COLUMNS],
+        "cells": [text(column.text(one)) for column in COLUMNS],
         "sort": [
-            _finite(_SORT[column.heading](one)) if column.heading in _SORT else column.text(one)
+            _finite(_SORT[column.heading](one))
+            if column.heading in _SORT
+            else text(column.text(one))
             for column in COLUMNS
         ],
         "kind": one.kind,
-        "method": one.method,
-        "name": one.name,
+        "method": text(one.method),
+        "name": text(one.name),
         "mean": one.mean,
         "interval": one.interval,
         "accuracies": [value for group in one.accuracies for value in group],

@@ -11,7 +11,7 @@ from nasbench.board.course import Course
 from nasbench.board.files import Signature, inside, number, read_json, signature, text, whole
 from nasbench.budget import Budget
 from nasbench.errors import UserError
-from nasbench.store.runs import FORMAT, STATUSES, RunFolder
+from nasbench.store.runs import FORMAT, LOCK, STATUSES, is_held
 
 
 @dataclass
@@ -48,17 +48,19 @@ class Runs:
     Args:
         root: a results folder.
         name: what sets it apart from others on the same page.
+        bound: the folder that no file may lead out of.
     """
 
-    def __init__(self, root: Path, name: str = "") -> None:
+    def __init__(self, root: Path, name: str, bound: Path) -> None:
         self.root = root
         self.name = name
+        self.bound = bound
         self._seen: dict[Path, Seen] = {}
 
     def paths(self) -> list[Path]:
         """Return the run folders in the order of their names."""
         folder = self.root / "runs"
-        found = sorted(folder.glob("*/run.json")) if inside(folder, self.root) else []
+        found = sorted(folder.glob("*/run.json")) if inside(folder, self.bound) else []
         return [path.parent for path in found]
 
     def look(self) -> list[Seen]:
@@ -87,12 +89,12 @@ class Runs:
     def _read(self, run: Seen) -> None:
         run.problem = ""
         try:
-            run.info = read_json(run.path / "run.json", self.root)
+            run.info = read_json(run.path / "run.json", self.bound)
             if run.info.get("format") != FORMAT:
                 raise ValueError(f"run.json: not of the format {FORMAT}")
             journal = run.path / "journal.jsonl"
             run.course = run.course if run.course.fits(journal) else Course()
-            run.course.update(journal, self.root)
+            run.course.update(journal, self.bound)
         except (ValueError, OSError) as error:
             run.problem = f"runs/{text(run.path.name)} left out: {error}"
 
@@ -100,10 +102,9 @@ class Runs:
         told = text(run.info.get("status"))
         if told != "running":
             return told if told in STATUSES else "stopped"
-        try:
-            return RunFolder(run.path).status
-        except UserError:  # it is being written, or gone
-            return told
+        lock = run.path / LOCK
+        worked_in = inside(lock, self.bound) and lock.is_file() and is_held(lock)
+        return "running" if worked_in else "stopped"
 
 
 def _key(name: str) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
+import re
+from collections.abc import Collection
 from pathlib import Path
 from threading import Thread
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nasbench.board import page
-from nasbench.board.files import packed
+from nasbench.board.files import packed, text
 from nasbench.board.library import Library
 
 _HEADERS = {
@@ -34,11 +36,17 @@ _OWN = (None, "same-origin", "none")  # of Sec-Fetch-Site: this page, or an addr
 class Guard:
     """Sends every answer with headers that keep others out, and refuses other sites' requests.
 
-    A link from elsewhere may open the page; nothing else of another origin is answered.
+    A link from elsewhere may open the page; nothing else of another origin is answered. A name
+    that somebody else has made to lead here is no origin of ours.
+
+    Args:
+        app: what answers the others.
+        hosts: this machine's names.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
         self.app = app
+        self.hosts = frozenset(name.lower() for name in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -52,22 +60,35 @@ class Guard:
                 message = {**message, "headers": [*message["headers"], *own]}
             await send(message)
 
-        site = Request(scope).headers.get("sec-fetch-site")
-        if scope["path"] != "/" and site not in _OWN:
-            refused = PlainTextResponse("this page answers itself alone", 403)
-            await refused(scope, receive, guarded)
-            return
-        await self.app(scope, receive, guarded)
+        headers = Request(scope).headers
+        app: ASGIApp = self.app
+        if not self.answers_to(headers.get("host", "")):
+            app = PlainTextResponse("this machine has another name", 400)
+        elif scope["path"] != "/" and headers.get("sec-fetch-site") not in _OWN:
+            app = PlainTextResponse("this page answers itself alone", 403)
+        await app(scope, receive, guarded)
+
+    def answers_to(self, host: str) -> bool:
+        """Return whether this is a name of ours, with a port or without.
+
+        A number is: no foreign name can be made to stand for it.
+        """
+        name = re.sub(r":\d*$", "", host).lower()
+        try:
+            ipaddress.ip_address(name.strip("[]"))
+        except ValueError:
+            return name in self.hosts
+        return True
 
 
-def application(root: Path, hosts: list[str]) -> Starlette:
+def application(root: Path, hosts: Collection[str]) -> Starlette:
     """Return the server of a results folder, which reads only and only in there.
 
     Args:
         root: the results folder.
-        hosts: names under which it may be asked, so that no other name can be made to lead here.
+        hosts: names under which it may be asked, beside its numbers.
     """
-    library, assets, title = Library(root), page.assets(), root.resolve().name
+    library, assets, title = Library(root), page.assets(), text(root.resolve().name)
     # What the page asks for first is read while the browser starts.
     Thread(target=library.data, args=("place-0",), daemon=True).start()
 
@@ -95,8 +116,7 @@ def application(root: Path, hosts: list[str]) -> Starlette:
         Route("/data/{key}.json", data),
         Route("/drawings/{name}.svg", drawing),
     ]
-    trusted = Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
-    return Starlette(routes=routes, middleware=[Middleware(Guard), trusted])
+    return Starlette(routes=routes, middleware=[Middleware(Guard, hosts=hosts)])
 
 
 _FRESH = {"cache-control": "no-cache"}

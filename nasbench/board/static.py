@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.board import page
-from nasbench.board.files import packed
+from nasbench.board.files import packed, text
 from nasbench.board.library import Library
 from nasbench.errors import UserError
 from nasbench.store.atomic import telling_what_failed
@@ -40,9 +40,14 @@ def export(root: Path, target: Path, say: Callable[[str], None]) -> None:
         for key in library.known():
             content = library.data(key)
             if content is not None:
-                missing += _draw(library, content, target) if "drawings" in content else 0
+                if "drawings" in content:  # its own copy: the library keeps what it tells
+                    frames = [dict(frame) for frame in content["drawings"]]
+                    content = {**content, "drawings": frames}
+                    missing += _draw(library, content, target)
                 (target / "data" / f"{key}.js").write_text(script(key, content), "utf-8")
-        (target / "index.html").write_text(page.html(root.resolve().name, live=False), "utf-8")
+        (target / "index.html").write_text(
+            page.html(text(root.resolve().name), live=False), "utf-8"
+        )
     if missing:
         say(f"{missing} drawings are missing: pip install pygraphviz, or install the program dot")
 

@@ -20,8 +20,7 @@ Export = Annotated[
     Path | None,
     typer.Option("--export", metavar="DIR", help="Write static files into a new folder instead."),
 ]
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
-EVERYWHERE = ("0.0.0.0", "::")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def command(
@@ -44,9 +43,13 @@ def command(
     from nasbench.board.server import application
 
     with _listening(host, port) as line:
-        hosts = ["*"] if host in EVERYWHERE else [*LOOPBACK, host]
+        hosts = {"localhost", host, socket.gethostname()}
         settings = uvicorn.Config(
-            application(results, hosts), log_level="warning", access_log=False, lifespan="off"
+            application(results, hosts),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
         )
         address = f"[{host}]" if ":" in host else host
         typer.echo(f"http://{address}:{line.getsockname()[1]}/  (Ctrl-C ends it)")

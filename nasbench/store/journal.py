@@ -47,21 +47,26 @@ class Journal:
         """Return the events in order, all or those of one ``kind``; torn lines are skipped."""
         if not self.path.exists():
             return []
-        found = []
-        for line in self.path.read_bytes().splitlines():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict) and kind in (None, event.get("event")):
-                found.append(event)
-        return found
+        return [e for e in events_in(self.path.read_bytes()) if kind in (None, e.get("event"))]
 
     def epochs(self) -> list[dict[str, Any]]:
         """Return each epoch's last telling, in order."""
         told = self.events("epoch")
         by_epoch = {(e.get("trial"), e.get("fold"), e["epoch"]): e for e in told}
         return list(by_epoch.values())
+
+
+def events_in(content: bytes) -> list[dict[str, Any]]:
+    """Return the events in a journal's bytes, without lines that are torn or something else."""
+    found = []
+    for line in content.splitlines():
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(event, dict):
+            found.append(event)
+    return found
 
 
 def _finite(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import typing
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
@@ -15,6 +14,12 @@ from nasbench.store.atomic import write_json
 FORMAT = "nasbench-record/1"
 KINDS = ("nas", "hpo", "plain")
 """What was searched: an architecture, the hyperparameters of a given network, or nothing."""
+
+_COUNTED = (
+    *("test_accuracy", "params", "macs", "latency_ms", "search_seconds", "search_evaluations"),
+    *("retrain_seconds", "test_openings", "test_examples"),
+)
+_MOST = 1e18  # multiply-adds of nothing that was ever trained
 
 
 @dataclass(frozen=True)
@@ -112,11 +117,23 @@ def read_record(path: Path) -> Record:
         ValueError: it cannot be read, or is something else; the reason in one line.
     """
     try:
-        content = json.loads(path.read_text())
+        return parse_record(path.read_bytes())
+    except OSError as error:
+        raise ValueError(str(error)) from error
+
+
+def parse_record(text: bytes) -> Record:
+    """Return the record in a file's bytes.
+
+    Raises:
+        ValueError: it is something else, or holds a number that no training gives.
+    """
+    try:
+        content = json.loads(text)
         if content.pop("format") != FORMAT:
             raise ValueError(f"not of the format {FORMAT}")
         return _record(content)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(str(error)) from error
 
 
@@ -132,8 +149,19 @@ def _record(content: dict[str, Any]) -> Record:
     record = Record(**known)
     if record.kind not in KINDS:
         raise ValueError(f"unknown kind {record.kind!r}: allowed: {', '.join(KINDS)}")
+    _check_numbers(record)
     _check_curve(record.curve)
     return record
+
+
+def _check_numbers(record: Record) -> None:
+    """Refuse what would spoil the means of other records."""
+    for name in _COUNTED:
+        value = getattr(record, name)
+        if not 0 <= value < _MOST:
+            raise ValueError(f"the field {name!r} has the value {value!r}")
+    if not record.test_accuracy <= 1:
+        raise ValueError(f"the field 'test_accuracy' has the value {record.test_accuracy!r}")
 
 
 @cache
@@ -148,7 +176,7 @@ def _check_curve(curve: list[Any]) -> None:
         pair = isinstance(point, list) and len(point) == 2
         if not (pair and all(isinstance(number, int | float) for number in point)):
             raise ValueError(f"the field 'curve' has the point {point!r}")
-        if not (spent <= point[0] < math.inf and 0.0 <= point[1] <= 1.0):
+        if not (spent <= point[0] < _MOST and 0.0 <= point[1] <= 1.0):
             raise ValueError(
                 f"the field 'curve' has the point {point!r} after {spent:g} device-seconds"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +17,10 @@ from nasbench.store.atomic import telling_what_failed, write_json
 from nasbench.store.journal import Journal
 
 FORMAT = "nasbench-run/1"
-_LOCK = ".lock"
+LOCK = ".lock"
+"""The file in a run folder that a process locks while it works there."""
+
+_TRIES, _BETWEEN = 5, 0.05  # seconds
 STATUSES = ("running", "done", "stopped", "failed")
 
 
@@ -53,9 +57,9 @@ class RunFolder:
         Raises:
             UserError: the folder cannot be made.
         """
-        time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         words = f"{verb}-{name}-{info['task']}-s{info['seed']}-{secrets.token_hex(2)}"
-        path = results / "runs" / f"{time}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', words)}"
+        path = results / "runs" / f"{now}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', words)}"
         with telling_what_failed(path):
             path.mkdir(parents=True)
         fixed = {"format": FORMAT, "verb": verb, "name": name, "status": "running"}
@@ -71,7 +75,7 @@ class RunFolder:
     def status(self) -> str:
         """``running``, ``done``, ``stopped`` or ``failed``; a killed run counts as stopped."""
         status = str(self.info.get("status"))
-        return "stopped" if status == "running" and not self._is_held() else status
+        return "stopped" if status == "running" and not is_held(self.path / LOCK) else status
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -81,18 +85,11 @@ class RunFolder:
             UserError: another process holds it, or the folder cannot be written.
         """
         with telling_what_failed(self.path):
-            file = (self.path / _LOCK).open("w")
+            file = (self.path / LOCK).open("w")
         with file:
-            if not _lock(file):
+            if not _lock_soon(file):
                 raise UserError(f"another process is working in {self.path}")
             yield
-
-    def _is_held(self) -> bool:
-        try:
-            with (self.path / _LOCK).open("r") as file:
-                return not _lock(file)
-        except OSError:
-            return False
 
     def update(self, **fields: Any) -> None:
         """Change fields of ``run.json``.
@@ -129,7 +126,25 @@ def find(results: Path, run: str) -> RunFolder:
     raise UserError(f"--resume {run} {many}: {names}")
 
 
-def _lock(file: IO[str]) -> bool:
+def is_held(lock: Path) -> bool:
+    """Return whether a process holds this lock, and so works in its folder."""
+    try:
+        with lock.open("r") as file:
+            return not _lock(file, shared=True)
+    except OSError:
+        return False
+
+
+def _lock_soon(file: IO[str]) -> bool:
+    """Take the file's lock; whoever only looks whether it is held has it for an instant."""
+    for _ in range(_TRIES):
+        if _lock(file):
+            return True
+        time.sleep(_BETWEEN)
+    return False
+
+
+def _lock(file: IO[str], shared: bool = False) -> bool:
     """Take the file's lock, which ends with the open file, and return whether it was free.
 
     Where the system has no such locks, nobody is ever seen working in a folder.
@@ -138,8 +153,9 @@ def _lock(file: IO[str]) -> bool:
         import fcntl
     except ImportError:
         return True
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

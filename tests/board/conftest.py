@@ -62,9 +62,7 @@ def trial(number: int, score: float | None, **fields: Any) -> dict[str, Any]:
 def served(results: Path) -> Iterator[int]:
     """The port of a server of the results folder."""
     line = socket.create_server(("127.0.0.1", 0))
-    settings = uvicorn.Config(
-        application(results, list(LOOPBACK)), log_level="warning", lifespan="off"
-    )
+    settings = uvicorn.Config(application(results, LOOPBACK), log_level="warning", lifespan="off")
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [line]})
     thread.start()

@@ -66,7 +66,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serving(results: Path) -> Iterator[str]:
     """Serve a results folder; yield the address."""
     with _listening("127.0.0.1", 0) as line:
-        app = application(results, list(LOOPBACK))
+        app = application(results, LOOPBACK)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [line]})
         thread.start()
@@ -335,6 +335,27 @@ def test_the_records_of_this_repository(browser, width):
         place.select_option(index=len(studies) - 1)
         expect(page.get_by_role("note")).to_contain_text("scale")  # a study made in the small
         assert list(pages) == []
+
+
+def test_values_that_are_equal_but_for_rounding(page, address, real):
+    """An axis a last bit wide once had ticks without end."""
+    path = real / "runs" / "20990101-000002-equal"
+    path.mkdir()
+    try:
+        told = {"format": "nasbench-run/1", "verb": "search", "name": "equal", "task": "digits"}
+        more = {"status": "done", "seed": 0, "config": {"epochs": 2}}
+        (path / "run.json").write_text(json.dumps({**told, **more}))
+        values = [0.3, 0.30000000000000004]
+        write_lines(
+            path / "journal.jsonl",
+            [epoch(n + 1, loss=v, val_accuracy=v) for n, v in enumerate(values)],
+        )
+        key = next(r["key"] for r in run_rows(page, address) if r["method"] == "equal")
+        page.goto(f"{address}#/0/run/{key}")
+        expect(page.get_by_role("heading", name="Curves")).to_be_visible()
+        assert page.locator("svg text").count() < 100
+    finally:
+        shutil.rmtree(path)
 
 
 def test_an_unknown_address_says_so(page, address):

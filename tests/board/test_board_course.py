@@ -98,6 +98,38 @@ def test_the_time_left_of_trials_is_shared_by_those_at_once(journal):
     assert read(journal).seconds_left(None, 12, 4) == pytest.approx(5)
 
 
+def test_trials_of_unknown_time_tell_no_time_left(journal):
+    write_lines(journal, [trial(0, 0.1, seconds=None)])
+    course = read(journal)
+    assert course.seconds_left(None, 9, 1) is None
+    assert course.device_seconds is None
+
+
+def test_a_clock_that_was_set_back_tells_no_negative_time(journal):
+    write_lines(journal, [epoch(1, 100), epoch(2, 10), epoch(3, 30)])
+    assert read(journal).seconds_left(5, None, 1) == pytest.approx(2 * 20)
+
+
+def test_a_line_that_is_completed_while_it_is_read_is_not_lost(journal, monkeypatch):
+    """The torn part has been read when the writer adds its end."""
+    monkeypatch.setattr("nasbench.board.course._AT_ONCE", 1)
+    line = json.dumps(epoch(2)).encode() + b"\n"
+    write_lines(journal, [epoch(1)])
+    journal.write_bytes(journal.read_bytes() + line[:40])
+    course = Course()
+    real = Course._take
+
+    def take(self: Course, event: object) -> None:
+        real(self, event)
+        if course.epoch == 1 and not journal.read_bytes().endswith(b"\n"):
+            journal.write_bytes(journal.read_bytes() + line[40:])
+
+    monkeypatch.setattr(Course, "_take", take)
+    course.update(journal, journal.parent)
+    course.update(journal, journal.parent)
+    assert course.epoch == 2
+
+
 def test_epochs_of_trials_are_no_epochs_of_the_run(journal):
     write_lines(journal, [epoch(7, trial=0), trial(0, 0.4)])
     course = read(journal)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from nasbench.board.files import packed
 from nasbench.board.library import Library
 from nasbench.store.records import Record
+from nasbench.store.runs import RunFolder
 from tests.board.conftest import epoch, trial
 
 EXAMPLE = Record(
@@ -154,17 +156,142 @@ def test_what_cannot_be_read_is_named_and_harms_nothing_else(results, make_run):
     assert all("\n" not in problem for problem in found["problems"])
 
 
-def test_a_record_of_a_training_that_went_wrong(results):
-    """Its accuracy is no number; the page is told so, and shows the other record."""
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("test_accuracy", float("nan")),
+        ("test_accuracy", float("inf")),
+        ("test_accuracy", 97.5),
+        ("test_accuracy", -0.1),
+        ("params", 10**400),
+        ("latency_ms", 10**400),
+        ("search_seconds", float("nan")),
+        ("retrain_seconds", -1.0),
+        ("curve", [[10**400, 0.5]]),
+    ],
+)
+def test_a_record_of_no_training_spoils_no_other(results, field, value):
+    """It is named, at the second look as at the first."""
     (results / "records").mkdir()
-    for number, accuracy in enumerate((float("nan"), 0.75)):
-        told = {**vars(EXAMPLE), "run": f"r{number}", "method": f"m{number}"}
-        content = {"format": "nasbench-record/1", **told, "test_accuracy": accuracy}
-        (results / "records" / f"{number}.json").write_text(json.dumps(content))
-    content = Library(results).data("place-0")
-    assert content is not None
-    (task,) = json.loads(packed(content))["tasks"]
-    assert {row["method"]: row["mean"] for row in task["rows"]} == {"m0": None, "m1": 75.0}
+    for name, odd in (("odd", {field: value}), ("sound", {"test_accuracy": 0.75})):
+        content = {"format": "nasbench-record/1", **vars(EXAMPLE), "run": name, **odd}
+        (results / "records" / f"{name}.json").write_text(json.dumps(content))
+    library = Library(results)
+    for _ in range(2):
+        found = place(library)
+        (task,) = found["tasks"]
+        assert [row["mean"] for row in task["rows"]] == [75.0]
+        (problem,) = found["problems"]
+        assert problem.startswith("records/odd.json left out: ")
+
+
+@pytest.mark.parametrize(
+    ("config", "events"),
+    [
+        ({"epochs": 10**400}, [epoch(1)]),
+        ({"epochs": 4, "concurrency": 10**400, "budget": "5 trials"}, [trial(0, 0.5)]),
+        ({"epochs": 4}, [{**epoch(1), "epoch": 10**400}]),
+        ({"epochs": 4}, [epoch(1, weights={"a": [10**400]}, arch={"a": 10**400})]),
+        ({"epochs": 4}, [{**trial(1, 0.5), "number": 10**400}, trial(0, 10**400)]),
+    ],
+)
+def test_numbers_without_measure_are_left_out(results, make_run, config, events):
+    make_run("odd", events, status="running", config=config)
+    found = run_of(Library(results))
+    assert found["best"] is None or 0 <= found["best"] <= 1
+
+
+def test_a_line_that_is_nested_without_end(results, make_run):
+    path = make_run("one", [epoch(1)])
+    with (path / "journal.jsonl").open("a") as file:
+        file.write('{"event": ' + "[" * 3000 + "]" * 3000 + "}\n" + json.dumps(epoch(2)) + "\n")
+    assert run_of(Library(results))["curves"][0]["x"] == [1, 2]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes by name")
+@pytest.mark.parametrize("name", ["run.json", "journal.jsonl", "checkpoint.json", ".lock"])
+def test_a_pipe_is_no_file_and_stops_nobody(results, make_run, name):
+    make_run("sound")
+    path = make_run("odd", status="running") / name
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    library = Library(results)
+    found = place(library)
+    assert "sound" in {row["name"] for row in found["runs"]}
+    for row in found["runs"]:
+        assert library.data(f"run-{row['key']}") is not None
+
+
+def test_a_study_that_becomes_a_link_is_not_followed(results, make_run, tmp_path):
+    make_run("secret")
+    os.renames(results / "runs", tmp_path / "outside" / "runs")
+    results.mkdir(exist_ok=True)
+    study = results / "studies" / "s"
+    study.mkdir(parents=True)
+    library = Library(results)
+    assert place(library, 1)["runs"] == []
+    study.rmdir()
+    study.symlink_to(tmp_path / "outside")
+    assert place(library, 1)["runs"] == []
+
+
+def test_a_lock_outside_is_not_touched(results, make_run, tmp_path):
+    outside = tmp_path / "lock"
+    with outside.open("w") as file:
+        fcntl = pytest.importorskip("fcntl", reason="the system has no such locks")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        (make_run("one", status="running") / ".lock").symlink_to(outside)
+        assert run_of(Library(results))["status"] == "stopped"
+
+
+def test_a_run_that_somebody_works_in_is_running_and_looking_does_not_disturb(results, make_run):
+    path = make_run("one", status="running")
+    library = Library(results)
+    assert run_of(library)["status"] == "stopped"
+    with RunFolder(path).held():
+        assert run_of(library)["status"] == "running"
+    with (path / ".lock").open() as looking:
+        fcntl = pytest.importorskip("fcntl", reason="the system has no such locks")
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.1, looking.close).start()
+        with RunFolder(path).held():  # whoever only looks is waited for
+            pass
+
+
+def test_a_journal_without_measure_is_named(results, make_run, monkeypatch):
+    monkeypatch.setattr("nasbench.board.course.MOST_JOURNAL", 200)
+    make_run("long", [epoch(number) for number in range(1, 9)])
+    found = place(Library(results))
+    assert found["problems"] == [
+        "runs/long: journal.jsonl is too large, and only its end is counted"
+    ]
+    assert found["runs"][0]["epoch"] == 8
+
+
+def test_a_study_whose_note_cannot_be_read_says_so(results):
+    (results / "study.json").write_text("{")
+    (problem,) = place(Library(results))["problems"]
+    assert problem.startswith("study.json: ")
+
+
+def test_a_run_that_has_not_changed_is_not_read_again(results, make_run, monkeypatch):
+    path = make_run("one", [epoch(1)])
+    library = Library(results)
+    first = run_of(library)
+    monkeypatch.setattr("nasbench.board.detail.content", None)  # would raise
+    assert run_of(library) == first
+    monkeypatch.undo()
+    (path / "checkpoint.json").write_text('{"arch": {"a": "b"}}')
+    assert run_of(library)["arch"] == {"a": "b"}
+
+
+def test_halves_of_characters_in_a_record(results):
+    (results / "records").mkdir()
+    content = {"format": "nasbench-record/1", **vars(EXAMPLE), "method": "a\ud800"}
+    (results / "records" / "odd.json").write_text(json.dumps(content))
+    (row,) = place(Library(results))["tasks"][0]["rows"]
+    assert row["method"] == "a?"
+    assert "\ud800" not in json.dumps(row)
 
 
 def test_links_out_of_the_results_are_not_followed(results, make_run, tmp_path):
@@ -176,8 +303,9 @@ def test_links_out_of_the_results_are_not_followed(results, make_run, tmp_path):
     (outside / "checkpoint.json").write_text('{"arch": {"secret": "x"}}')
     (results / "runs" / "linked").symlink_to(outside)
     (inner / "checkpoint.json").symlink_to(outside / "checkpoint.json")
-    (inner / "journal.jsonl").unlink()
-    (inner / "journal.jsonl").symlink_to(outside / "journal.jsonl")
+    away = make_run("away") / "journal.jsonl"
+    away.unlink()
+    away.symlink_to(outside / "journal.jsonl")
     (results / "studies").mkdir()
     (results / "studies" / "away").symlink_to(tmp_path)
     library = Library(results)
@@ -185,8 +313,11 @@ def test_links_out_of_the_results_are_not_followed(results, make_run, tmp_path):
     found = run_of(library)
     assert found["name"] == "inner"
     assert found["arch"] is None
-    assert found["curves"] == []
-    assert any("linked" in problem for problem in place(library)["problems"])
+    problems = place(library)["problems"]
+    assert [problem.split(":")[0] for problem in problems] == [
+        "runs/away left out",
+        "runs/linked left out",
+    ]
 
 
 def test_a_results_folder_that_is_a_link_itself(results, make_run, tmp_path):

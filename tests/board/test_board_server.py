@@ -122,7 +122,8 @@ def test_other_origins_learn_nothing(served):
     for site in ("cross-site", "same-site"):
         assert ask(served, "/data/places.json", Sec_Fetch_Site=site).status == 403
         assert ask(served, "/static/dom.js", Sec_Fetch_Site=site).status == 403
-    assert ask(served, "/", Host="evil.example").status == 400
+    for host in ("evil.example", "127.0.0.1.evil.example", "", "localhost.evil.example"):
+        assert ask(served, "/", Host=host).status == 400, host
     assert ask(served, "/data/places.json", Host=f"evil.example:{served}").status == 400
     answer = ask(served, "/data/places.json", Origin="https://evil.example")
     assert answer.headers.get("access-control-allow-origin") is None
@@ -133,7 +134,7 @@ def test_other_origins_learn_nothing(served):
     assert "unsafe" not in policy
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "10.0.0.7"])
 def test_it_answers_under_the_names_of_this_machine(served, host):
     assert ask(served, "/", Host=f"{host}:{served}").status == 200
 

@@ -98,6 +98,23 @@ def test_a_space_of_somebody_is_never_run(results, make_run, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
+def test_a_folder_whose_name_is_no_text(tmp_path):
+    results = tmp_path / "x\udcff"
+    try:
+        results.mkdir()
+    except OSError:
+        pytest.skip("the system's file names are text")
+    static.export(results, tmp_path / "out", print)
+    assert "x?" in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_an_epoch_of_seven_digits_is_drawn(results, make_run):
+    make_run("one", [epoch(1234567, arch={"a": "b"})])
+    target, said = export(results)
+    assert said == []
+    assert len(list((target / "drawings").iterdir())) == 1
+
+
 def test_a_folder_with_files_is_left_alone(results, tmp_path):
     target = tmp_path / "full"
     target.mkdir()

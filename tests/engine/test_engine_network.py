@@ -11,7 +11,7 @@ from nasbench.export.plain import trial
 
 @pytest.mark.parametrize("given", ["zoo:DARTS_V2", "zoo:GDAS_V1"])
 def test_the_outputs_of_an_untrained_network_depend_on_the_image(given):
-    """At the papers' depth; with BN as it begins they would differ by 1e-6, and a check by less."""
+    """At the papers' depth; with BN as it begins they would differ by 1e-6."""
     found = open_network(given, preset="paper", assignments={"channels": 8})
     outputs = trial(found.module, torch.randn(3, 3, 32, 32))
     apart = outputs.max(0).values - outputs.min(0).values

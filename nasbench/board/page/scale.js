@@ -28,11 +28,9 @@
   function linearTicks([low, high], most, whole) {
     let by = step(high - low, most);
     if (whole) by = Math.max(1, Math.round(by));
-    const ticks = [];
-    for (let i = Math.ceil(low / by - 1e-9); i * by <= high + by * 1e-9; i++) {
-      ticks.push(Number((i * by).toPrecision(12)));
-    }
-    return ticks;
+    const first = Math.ceil(low / by - 1e-9);
+    const count = Math.min(Math.floor(high / by + 1e-9) - first, 100);
+    return Array.from({ length: Math.max(count + 1, 0) }, (_, i) => Number(((first + i) * by).toPrecision(12)));
   }
 
   function logTicks([low, high], time) {
@@ -68,7 +66,8 @@
     const { log = false, time = false, whole = false, gap = 50, pad = 0 } = options;
     const into = log ? Math.log : (value) => value;
     const out = log ? Math.exp : (value) => value;
-    if (low === high) {
+    // Equal but for rounding: a mean of equal accuracies may differ from them in the last bit.
+    if (high - low <= 1e-9 * Math.max(Math.abs(low), Math.abs(high))) {
       const room = log ? 2 : Math.abs(low) * 0.01 || 1;
       [low, high] = log ? [low / room, high * room] : [low - room, high + room];
     }
