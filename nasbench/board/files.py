@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from nasbench.store.journal import finite
 
 MOST_JSON = 8 * 2**20
 """Bytes of the largest JSON file that is read; a checkpoint has some thousands."""
@@ -133,19 +134,14 @@ def text(value: Any) -> str:
     return found.encode("utf-8", "replace").decode("utf-8")
 
 
+def table(value: Any) -> dict[str, Any]:
+    """Return a table as it is, anything else as an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def packed(content: dict[str, Any]) -> str:
     """Return JSON in ASCII; null for the numbers that JSON lacks."""
     try:
         return json.dumps(content, allow_nan=False)
-    except ValueError:  # seldom: a record of a training that went wrong
-        return json.dumps(_without_nan(content), allow_nan=False)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _without_nan(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(one) for one in value]
-    return value
+    except ValueError:  # seldom, and it takes as long again
+        return json.dumps(finite(content), allow_nan=False)

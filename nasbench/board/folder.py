@@ -13,6 +13,7 @@ from nasbench.board.files import (
     read_bytes,
     read_json,
     signature,
+    table,
     text,
     whole,
 )
@@ -56,8 +57,3 @@ def of_kind(events: Sequence[Mapping[str, Any]], kind: str) -> list[dict[str, An
     found = [event for event in found if whole(event.get("epoch")) is not None]
     by_epoch = {(text(e.get("trial")), text(e.get("fold")), e["epoch"]): e for e in found}
     return list(by_epoch.values())
-
-
-def table(value: Any) -> dict[str, Any]:
-    """Return a table as it is, anything else as an empty one."""
-    return value if isinstance(value, dict) else {}

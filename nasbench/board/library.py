@@ -98,8 +98,9 @@ class Library:
         overview, run = found
         overview.read_records()
         record = overview.records.get(run.path.name)
-        files = ("checkpoint.json", f"../../folds/{run.path.name}.json")
-        now = (run.signatures, run.status, *(signature(run.path / name) for name in files), record)
+        folds = overview.root / "folds" / f"{run.path.name}.json"
+        files = map(signature, (run.path / "checkpoint.json", folds))
+        now = (run.signatures, run.status, *files, record)
         if key not in self._runs or self._runs[key][0] != now:
             self._runs.pop(key, None)
             self._runs[key] = (now, detail.content(run, overview.root, self.root, record))

@@ -21,6 +21,7 @@ from nasbench.report import anytime
 from nasbench.report.formats.cells import COLUMNS
 from nasbench.report.leaderboard import Leaderboard, Row, build
 from nasbench.store import studies
+from nasbench.store.journal import finite
 from nasbench.store.records import Record, folder, parse_record
 
 _SORT: dict[str, Callable[[Row], Any]] = {
@@ -130,7 +131,7 @@ def _row(one: Row) -> dict[str, Any]:
     return {
         "cells": [text(column.text(one)) for column in COLUMNS],
         "sort": [
-            _finite(_SORT[column.heading](one))
+            finite(_SORT[column.heading](one))
             if column.heading in _SORT
             else text(column.text(one))
             for column in COLUMNS
@@ -151,8 +152,5 @@ def _curve(curve: Any) -> dict[str, list[float | None]] | None:
         return None
     kept = [place for place, mean in enumerate(curve.mean) if math.isfinite(mean)]
     found = {name: getattr(curve, name)[kept].tolist() for name in ("x", "mean", "low", "high")}
-    return {name: [_finite(value) for value in values] for name, values in found.items()}
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    ends: dict[str, list[float | None]] = finite(found)
+    return ends

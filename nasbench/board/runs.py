@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.board.course import Course
-from nasbench.board.files import Signature, inside, number, read_json, signature, text, whole
+from nasbench.board.files import (
+    Signature,
+    inside,
+    number,
+    read_json,
+    signature,
+    table,
+    text,
+    whole,
+)
 from nasbench.budget import Budget
 from nasbench.errors import UserError
 from nasbench.store.runs import FORMAT, LOCK, STATUSES, is_held
@@ -38,8 +47,7 @@ class Seen:
     @property
     def config(self) -> dict[str, Any]:
         """The run's options."""
-        found = self.info.get("config")
-        return found if isinstance(found, dict) else {}
+        return table(self.info.get("config"))
 
 
 class Runs:
@@ -119,8 +127,6 @@ def row(run: Seen, test: float | None) -> dict[str, Any]:
         test: its accuracy on the test set, where it has one.
     """
     info, course, config = run.info, run.course, run.config
-    cost = info.get("cost") if isinstance(info.get("cost"), dict) else {}
-    assert isinstance(cost, dict)
     by_trials = _by_trials(run)
     epochs = None if by_trials else whole(config.get("epochs"))
     total = _trials(config) if by_trials else None
@@ -135,12 +141,12 @@ def row(run: Seen, test: float | None) -> dict[str, Any]:
         "seed": whole(info.get("seed")),
         "status": run.status,
         "error": text(info.get("error")),
-        "started": text(_provenance(run).get("started")),
+        "started": text(table(info.get("provenance")).get("started")),
         "epoch": course.epoch if epochs is not None else None,
         "epochs": epochs,
         "trials_done": len(course.scores) if by_trials else None,
         "trials_total": total,
-        "seconds": number(cost.get("device_seconds")) or course.device_seconds,
+        "seconds": number(table(info.get("cost")).get("device_seconds")) or course.device_seconds,
         "seconds_left": left if run.status == "running" and not config.get("folds") else None,
         "val": course.val,
         "best": course.best,
@@ -152,11 +158,6 @@ def _by_trials(run: Seen) -> bool:
     """Return whether the run is counted in trials, and not in epochs of its own."""
     tells = run.course.scores or run.config.get("budget") or run.info.get("verb") == "hpo"
     return bool(tells) and not run.course.epoch
-
-
-def _provenance(run: Seen) -> dict[str, Any]:
-    found = run.info.get("provenance")
-    return found if isinstance(found, dict) else {}
 
 
 def _trials(config: dict[str, Any]) -> int | None:

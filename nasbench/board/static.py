@@ -11,8 +11,7 @@ from typing import Any
 from nasbench.board import page
 from nasbench.board.files import packed, text
 from nasbench.board.library import Library
-from nasbench.errors import UserError
-from nasbench.store.atomic import telling_what_failed
+from nasbench.store.atomic import check_empty, telling_what_failed
 
 MOST_FRAMES = 12  # drawings of the supernet that are written of one run
 
@@ -28,8 +27,7 @@ def export(root: Path, target: Path, say: Callable[[str], None]) -> None:
     Raises:
         UserError: the target holds files, or cannot be written.
     """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target} is not an empty folder: name another one")
+    check_empty(target)
     library = Library(root)
     with telling_what_failed(target):
         for name in ("static", "data", "drawings"):

@@ -10,7 +10,8 @@ import typer
 from nasbench import arguments
 from nasbench.cli.convert import Space, Task
 from nasbench.cli.options import Form, Given
-from nasbench.errors import UserError, unknown
+from nasbench.errors import unknown
+from nasbench.store.atomic import check_empty
 
 TARGETS = ("py", "onnx", "torchscript", "pt2")
 To = Annotated[str, typer.Option("--to", help=f"One of: {', '.join(TARGETS)}.")]
@@ -38,8 +39,7 @@ def command(
     """Write a network that stands alone, and check that it computes the same by itself."""
     if to not in TARGETS:
         raise unknown("export", to, TARGETS)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} is not an empty folder: name another one")
+    check_empty(out)
     import torch
 
     from nasbench.engine.network import open_network

@@ -51,3 +51,13 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` as indented JSON, whole or not at all."""
     write_text(path, json.dumps(content, indent=2, default=str) + "\n")
+
+
+def check_empty(folder: Path) -> None:
+    """Raise unless a folder is empty, or not there yet.
+
+    Raises:
+        UserError: it holds something, or is no folder.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is not an empty folder: name another one")

@@ -29,7 +29,7 @@ class Journal:
             UserError: the line cannot be written.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"event": event, "time": now, **_finite(fields)}, default=str)
+        line = json.dumps({"event": event, "time": now, **finite(fields)}, default=str)
         with telling_what_failed(self.path), self.path.open("ab+") as file:
             if file.tell() and self._torn():
                 line = "\n" + line
@@ -69,11 +69,12 @@ def events_in(content: bytes) -> list[dict[str, Any]]:
     return found
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return what JSON can hold: ``None`` for numbers that it lacks, also inside tables."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value
