@@ -18,6 +18,7 @@ from torch import Tensor
 from nasbench.errors import UserError
 from nasbench.nn.processes import place
 from nasbench.seeding import global_state, restore_global_state
+from nasbench.training.denormals import flushed
 from nasbench.training.distributed import any_process, average
 from nasbench.training.stopping import Stopped, StopSignal
 
@@ -194,16 +195,20 @@ class Loop:
         """
         self._resume()
         p = self.progress
-        steps = self.unit.steps_per_epoch()
-        self.observer.start(p.epoch, self.epochs, steps)
-        while p.epoch < self.epochs and not self._ended_early():
-            self.unit.begin_epoch(p.epoch, self.epochs)
-            for batch in self.unit.batches(p.epoch, p.step):
-                p.add(self._step(batch))
-                self.observer.step(p.epoch, p.step, p.sums)
-                self._between_steps(steps)
-            self._finish_epoch()
+        self.observer.start(p.epoch, self.epochs, self.unit.steps_per_epoch())
+        with flushed():
+            while p.epoch < self.epochs and not self._ended_early():
+                self._epoch()
         return p
+
+    def _epoch(self) -> None:
+        p, steps = self.progress, self.unit.steps_per_epoch()
+        self.unit.begin_epoch(p.epoch, self.epochs)
+        for batch in self.unit.batches(p.epoch, p.step):
+            p.add(self._step(batch))
+            self.observer.step(p.epoch, p.step, p.sums)
+            self._between_steps(steps)
+        self._finish_epoch()
 
     def _step(self, batch: Any) -> dict[str, Tensor]:
         try:

@@ -280,3 +280,25 @@ def test_bf16_computes_in_bf16_and_loses_in_float32():
     assert loss.dtype == torch.float32
     with pytest.raises(UserError, match="fp32, bf16"):
         Objective(precision="fp8")
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_denormal_numbers_are_zero_while_it_trains_and_after_it_what_they_were(before):
+    class Look(Watch):
+        def step(self, epoch, step, sums):
+            self.told.append(_least())
+
+    watch = Look()
+    torch.set_flush_denormal(before)
+    try:
+        run(unit(), Memory(), watch, epochs=1)
+        after = _least()
+    finally:
+        torch.set_flush_denormal(False)
+    assert {value for value in watch.told if isinstance(value, float)} == {0.0}
+    assert (after == 0) == before
+    assert _least() > 0
+
+
+def _least():
+    return torch.tensor(1e-39).mul(1.0).item()
