@@ -8,8 +8,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
+from nasbench import plain_yaml
 from nasbench.errors import UserError, unknown
 
 Parameters = Mapping[str, Any]  # name to type
@@ -27,8 +26,8 @@ def parse(assignments: Sequence[str]) -> dict[str, Any]:
         if not equals or not key:
             raise UserError(f"-o {text}: must look like key=value")
         try:
-            found[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+            found[key] = plain_yaml.parse(value)
+        except UserError as error:
             raise UserError(f"-o {text}: {value!r} cannot be read as a value") from error
     return found
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from nasbench import plain_yaml
 from nasbench.budget import Budget
 from nasbench.declaring import Config, flag, option
 from nasbench.errors import UserError
@@ -199,12 +198,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         UserError: it is missing, not YAML, or not a mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"--config {path}: cannot be read: {reason}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"--config {path}: not YAML: {' '.join(str(error).split())}") from error
+        content = plain_yaml.read(path)
+    except UserError as error:
+        raise UserError(f"--config {path}: {error}") from error
     if not isinstance(content, dict):
         raise UserError(f"--config {path}: expected 'option: value' lines")
     return {str(key): value for key, value in content.items()}

@@ -20,6 +20,7 @@ GROUND = {
     "errors",
     "graph",
     "optional",
+    "plain_yaml",
     "provenance",
     "trust",
 }  # "" is the package, for __version__
@@ -30,6 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "graph": set(),
     "optional": set(),
+    "plain_yaml": set(),
     "provenance": set(),
     "trust": set(),
     "arguments": set(),

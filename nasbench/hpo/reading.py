@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from nasbench import plain_yaml
 from nasbench.errors import UserError
 
 
@@ -43,6 +42,6 @@ def _json(text: str, where: str) -> Any:
 
 def _yaml(text: str, where: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{where}: not YAML: {' '.join(str(error).split())}") from error
+        return plain_yaml.parse(text)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error

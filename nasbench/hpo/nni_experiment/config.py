@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from nasbench import plain_yaml
 from nasbench.errors import UserError
 from nasbench.hpo.nni_experiment.experiment import Experiment
 from nasbench.hpo.nni_experiment.v1 import read_v1
@@ -33,13 +32,9 @@ def read(path: Path) -> Experiment:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"experiment file {path}: cannot be read: {reason}") from error
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"experiment file {path}: not YAML: {reason}") from error
+        content = plain_yaml.read(path)
+    except UserError as error:
+        raise UserError(f"experiment file {path}: {error}") from error
     if not isinstance(content, dict):
         raise UserError(f"experiment file {path}: {content!r:.80} must be a mapping of fields")
     return content
