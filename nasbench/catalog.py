@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -440,3 +441,10 @@ def short(name: str) -> str:
 def fingerprint(name: str) -> str | None:
     """Return the SHA-256 of the file behind ``file.py:Class``, or ``None`` for other names."""
     return trust.fingerprint(name) if name.rpartition(":")[0].endswith(".py") else None
+
+
+def fingerprints(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the SHA-256 of each file of a user's own code that a run's options name."""
+    names = [name for name in options.values() if isinstance(name, str) and ".py:" in name]
+    files = [name for name in names if Path(name.rpartition(":")[0]).is_file()]
+    return {name: trust.fingerprint(name) for name in files}

@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from nasbench.board.files import MOST_JOURNAL, number, opened, signature, whole
+from nasbench.board.files import MOST_JOURNAL, opened, signature, whole
+from nasbench.store.journal import number
 
 _LONG = b', "weights": {'  # what makes an epoch of a one-shot search long, and is not asked here
 _GAPS = 5

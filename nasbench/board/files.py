@@ -105,17 +105,6 @@ def read_json(path: Path, bound: Path) -> dict[str, Any]:
     return content
 
 
-def number(value: Any) -> float | None:
-    """Return a finite number, ``None`` for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        found = float(value)
-    except OverflowError:
-        return None
-    return found if found - found == 0 else None
-
-
 def whole(value: Any) -> int | None:
     """Return a whole number that is not negative or too large, ``None`` for anything else."""
     if isinstance(value, bool) or not isinstance(value, int):

@@ -11,7 +11,6 @@ from nasbench.board.course import Course
 from nasbench.board.files import (
     Signature,
     inside,
-    number,
     read_json,
     signature,
     table,
@@ -20,6 +19,7 @@ from nasbench.board.files import (
 )
 from nasbench.budget import Budget
 from nasbench.errors import UserError
+from nasbench.store.journal import number
 from nasbench.store.runs import FORMAT, LOCK, STATUSES, is_held
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from nasbench.board.files import number, text, whole
+from nasbench.board.files import text, whole
+from nasbench.store.journal import number
 
 _DECADES = 100  # a parameter whose values span so much is shown on a logarithmic axis
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nasbench.board.files import number, text
+from nasbench.board.files import text
+from nasbench.store.journal import number
 
 Event = Mapping[str, Any]
 

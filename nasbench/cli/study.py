@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +13,6 @@ from nasbench.config import TrialsConfig
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nasbench.study.drive import Progress
     from nasbench.study.figures import Figure
     from nasbench.study.plan import Plan
 
@@ -71,7 +69,7 @@ def command(
         raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
     given: dict[str, object] = {"data_dir": data_dir, "device": device}
     plan, folder = open_plan(file, scale, given, out, task, only or ())
-    _run(plan, folder, where, dry_run, _again(file, scale, out, task, only or (), data_dir))
+    _run(plan, folder, where, dry_run, _again(file, out, task, plan, where))
 
 
 def _write_example(path: Path) -> None:
@@ -86,7 +84,9 @@ def _write_example(path: Path) -> None:
 
 def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, again: str) -> None:
     from nasbench.cli import progress as telling
-    from nasbench.study import cost, drive, report
+    from nasbench.devices import pick
+    from nasbench.store.runs import hold
+    from nasbench.study import cost, drive, figures, report
     from nasbench.training.stopping import Stopped, StopSignal
 
     done = drive.found_before(plan, folder)
@@ -94,32 +94,36 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, again: st
         typer.echo(line)
     if dry_run:
         return
+    if where.engine != "ray":
+        pick(str(plan.given["device"]))
     stop = StopSignal()
-    try:
-        with telling.telling(quiet=False) as observer:
-            drive.run(plan, done, where, observer, stop, _say)
-    except Stopped as stopped:
-        typer.echo(f"{stopped}; continue with: {again}", err=True)
-        raise typer.Exit(128 + stopped.signal) from stopped
-    lines = report.figures(plan, done, folder)
-    _tell(plan, done, lines, report.write(plan, done, lines, folder, again))
+    with hold(folder):
+        try:
+            with telling.telling(quiet=False) as observer:
+                drive.run(plan, done, where, observer, stop, _say)
+        except Stopped as stopped:
+            typer.echo(f"{stopped}; continue with: {again}", err=True)
+            raise typer.Exit(128 + stopped.signal) from stopped
+        lines = figures.figures(plan, done, folder)
+        written = report.write(plan, done, lines, folder, again)
+    _tell(plan, lines, written)
 
 
-def _again(
-    file: Path,
-    scale: float,
-    out: Path,
-    task: str | None,
-    only: Sequence[str],
-    data_dir: Path | None,
-) -> str:
+def _again(file: Path, out: Path, task: str | None, plan: Plan, where: TrialsConfig) -> str:
     """Return the command that goes on with a study."""
+    given = {
+        "--scale": None if plan.scale.factor == 1 else f"{plan.scale.factor:.15g}",
+        "--task": task,
+        "--data-dir": plan.given["data_dir"],
+        "--device": None if plan.given["device"] == "auto" else plan.given["device"],
+        "--engine": where.engine,
+        "--concurrency": None if where.concurrency == 1 else where.concurrency,
+        "--gpus-per-trial": where.gpus_per_trial or None,
+        "--address": where.address,
+    }
     words = ["nasbench", "study", str(file)]
-    words += ["--scale", f"{scale:g}"] if scale != 1 else []
-    words += ["--task", task] if task is not None else []
-    for entry in only:
-        words += ["--only", entry]
-    words += ["--data-dir", str(data_dir)] if data_dir is not None else []
+    for flag, value in [*(("--only", entry) for entry in plan.only), *given.items()]:
+        words += [] if value is None else [flag, str(value)]
     return shlex.join(words) + running.out_flag(out)
 
 
@@ -127,7 +131,7 @@ def _say(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _tell(plan: Plan, done: Progress, lines: list[Figure], written: list[Path]) -> None:
+def _tell(plan: Plan, lines: list[Figure], written: list[Path]) -> None:
     """Print the table and where it is."""
     from rich.console import Console
 
@@ -139,6 +143,6 @@ def _tell(plan: Plan, done: Progress, lines: list[Figure], written: list[Path]) 
     Console().print(listed(listing(lines)))
     for path in written:
         typer.echo(f"written: {path}")
-    if done.failed:
-        names = ", ".join(str(step) for step in done.failed)
-        raise UserError(f"without a result: {names}")
+    failed = [f"{line.entry.name}, {reason}" for line in lines for reason in line.failed]
+    if failed:
+        raise UserError(f"without a result: {'; '.join(failed)}")

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from nasbench import provenance
+from nasbench import catalog, provenance
 from nasbench.config import TrainingConfig, flag
 from nasbench.devices import pick
 from nasbench.errors import UserError
@@ -75,7 +75,9 @@ def session(
     join(device)
     _check_same(config)
     with stop.listening():
-        info = {"task": task, "seed": config.seed, "config": config.to_json()}
+        options = config.to_json()
+        code = catalog.fingerprints(options)
+        info = {"task": task, "seed": config.seed, "config": options, "code": code}
         now = provenance.collect()
         folder = resumed or _shared_folder(config.out, verb, name, {**info, "provenance": now})
         # What started the run made its result; what continued it stands beside it.

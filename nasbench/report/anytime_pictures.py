@@ -16,8 +16,13 @@ _YLABEL = "best validation accuracy so far, %"
 _TITLE = "{}: mean over search seeds, 95 % interval"
 
 
-def write_pictures(board: Leaderboard, folder: Path) -> list[Path]:
+def write_pictures(board: Leaderboard, folder: Path, suffix: str = "") -> list[Path]:
     """Write ``anytime-<task>.svg`` for each task that has curves and return the paths.
+
+    Args:
+        board: the leaderboard.
+        folder: where the pictures go.
+        suffix: follows the task's name in the title, such as the scale of a study.
 
     Raises:
         UserError: matplotlib is missing, or a file cannot be written.
@@ -26,7 +31,7 @@ def write_pictures(board: Leaderboard, folder: Path) -> list[Path]:
     for task in board.tasks:
         if curves := anytime.curves(board.of(task)):
             path = folder / f"anytime-{re.sub(r'[^A-Za-z0-9_.-]+', '_', task)}.svg"
-            title = _TITLE.format(task)
+            title = _TITLE.format(f"{task}{suffix}")
             paths.append(draw(curves, path, xlabel=_XLABEL, ylabel=_YLABEL, title=title))
     return paths
 

@@ -50,8 +50,8 @@ class Journal:
         return [e for e in events_in(self.path.read_bytes()) if kind in (None, e.get("event"))]
 
     def epochs(self) -> list[dict[str, Any]]:
-        """Return each epoch's last telling, in order."""
-        told = self.events("epoch")
+        """Return each epoch's last telling, in order; an event without a number is none."""
+        told = [e for e in self.events("epoch") if number(e.get("epoch")) is not None]
         by_epoch = {(e.get("trial"), e.get("fold"), e["epoch"]): e for e in told}
         return list(by_epoch.values())
 
@@ -78,3 +78,14 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return value
+
+
+def number(value: Any) -> float | None:
+    """Return a finite number, ``None`` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if found - found == 0 else None

@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -39,7 +39,7 @@ class RunFolder:
         self.journal = Journal(path / "journal.jsonl")
         try:
             self.info: dict[str, Any] = json.loads((path / "run.json").read_text())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{path} is not a run folder: run.json: {error}") from error
         if not isinstance(self.info, dict) or self.info.get("format") != FORMAT:
             raise UserError(f"{path / 'run.json'} is not of the format {FORMAT}")
@@ -77,19 +77,9 @@ class RunFolder:
         status = str(self.info.get("status"))
         return "stopped" if status == "running" and not is_held(self.path / LOCK) else status
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the folder's lock while a process works in it; a kill frees the lock, too.
-
-        Raises:
-            UserError: another process holds it, or the folder cannot be written.
-        """
-        with telling_what_failed(self.path):
-            file = (self.path / LOCK).open("w")
-        with file:
-            if not _lock_soon(file):
-                raise UserError(f"another process is working in {self.path}")
-            yield
+    def held(self) -> AbstractContextManager[None]:
+        """Hold the folder's lock while a process works in it; see :func:`hold`."""
+        return hold(self.path)
 
     def update(self, **fields: Any) -> None:
         """Change fields of ``run.json``.
@@ -99,6 +89,22 @@ class RunFolder:
         """
         self.info.update(fields)
         write_json(self.path / "run.json", self.info)
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, which is made, while a process works there; a kill frees it.
+
+    Raises:
+        UserError: another process holds it, or the folder cannot be written.
+    """
+    with telling_what_failed(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("w")
+    with file:
+        if not _lock_soon(file):
+            raise UserError(f"another process is working in {folder}")
+        yield
 
 
 def all_runs(results: Path) -> Iterator[RunFolder]:

@@ -8,6 +8,19 @@ from pathlib import Path
 FILE = "study.json"
 
 
+def read(results: Path) -> tuple[str, set[str]] | None:
+    """Return a study's task and the names of its entries, if it is there.
+
+    Args:
+        results: the folder that holds its runs and records.
+    """
+    try:
+        content = json.loads((results / FILE).read_text(encoding="utf-8"))
+        return str(content["task"]), set(content["entries"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
 def cost(results: Path) -> tuple[float, dict[str, float]] | None:
     """Return a study's scale and the device-seconds of a run of each entry, if it is there.
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from statistics import fmean
 
 from nasbench.budget import Budget
+from nasbench.config import TrainingConfig
 from nasbench.errors import UserError
 from nasbench.report.quantities import count, duration
-from nasbench.store.runs import RunFolder
 from nasbench.study.drive import Progress
-from nasbench.study.plan import Plan, Ready, Step
-from nasbench.study.rehearsal import passes, seconds_a_run
+from nasbench.study.figures import figures
+from nasbench.study.plan import Plan, Step
+from nasbench.study.rehearsal import passes, seconds_a_run, unfound
 from nasbench.study.scale import rounds
 
 
@@ -32,12 +31,14 @@ def lines(plan: Plan, progress: Progress, out: Path) -> Iterator[str]:
         yield plan.scale.words
     yield f"{plan.study.name}: {len(plan.steps)} runs, {len(progress.done)} of them done"
     rehearsed, asked, known = seconds_a_run(plan, out), plan.asked, list[float | None]()
-    for entry in plan.study.entries.values():
+    for found in figures(plan, progress, out):
+        entry = found.entry
         own = [step for step in plan.steps if step.entry is entry]
         missing = [step for step in asked if step in own and step not in progress.done]
         words = f"{sum(step in progress.done for step in own)} of {len(own)} done"
         if missing:
-            one = _seconds_of_done(progress, own) or rehearsed.get(entry.name)
+            of_done = found.seconds / len(found.values) if found.values else None
+            one = of_done or rehearsed.get(entry.name)
             words += f"; to do: {len(missing)} x {_size(plan, progress, missing[0])}"
             words += "" if one is None else f", about {duration(len(missing) * one)}"
             known.append(None if one is None else len(missing) * one)
@@ -50,17 +51,18 @@ def lines(plan: Plan, progress: Progress, out: Path) -> Iterator[str]:
 def _size(plan: Plan, progress: Progress, step: Step) -> str:
     """Return the size of one run."""
     source = plan.source(step)
-    if source is not None and source not in progress.done:
-        return f"training of what {source.entry.name} finds"
     try:
+        if source is not None and source not in progress.done:
+            words = _words(unfound(plan, step), len(plan.task.train))
+            return f"{words}, of what {source.entry.name} finds"
         ready = plan.ready(step, progress.done[source] if source else None)
     except UserError as error:
         return str(error)
-    return _words(ready, len(plan.task.train))
+    return _words(ready.config, len(plan.task.train))
 
 
-def _words(ready: Ready, images: int) -> str:
-    config, trained = ready.config, passes(ready.config, images)
+def _words(config: TrainingConfig, images: int) -> str:
+    trained = passes(config, images)
     budget = getattr(config, "budget", None)
     if budget is None:
         return f"{count(trained or 0)} passes"
@@ -68,16 +70,3 @@ def _words(ready: Ready, images: int) -> str:
     if trained is None:
         return f"{rounds(config) * found.amount:g} device-seconds"
     return f"{found}, up to {count(trained)} passes"
-
-
-def _seconds_of_done(progress: Progress, own: list[Step]) -> float | None:
-    """Return what the runs that are done took in the mean."""
-    spent = [_seconds(progress.done[step]) for step in own if step in progress.done]
-    return fmean(spent) if spent else None
-
-
-def _seconds(run: Path) -> float:
-    """Return the wall time that a run's journal tells, from its first to its last event."""
-    events = RunFolder(run).journal.events()
-    times = [datetime.fromisoformat(event["time"]) for event in events if "time" in event]
-    return (max(times) - min(times)).total_seconds() if times else 0.0

@@ -13,9 +13,8 @@ from nasbench.errors import UserError
 from nasbench.executors import open_executor
 from nasbench.executors.base import Executor, Finished, Job
 from nasbench.executors.inline import InlineExecutor
-from nasbench.study import plan as plans
-from nasbench.study import work
-from nasbench.study.plan import Plan, Step
+from nasbench.study import keys, work
+from nasbench.study.plan import Plan, Step, same_twice
 from nasbench.training.loop import Observer
 from nasbench.training.stopping import Stopped, StopSignal
 
@@ -39,17 +38,22 @@ def found_before(plan: Plan, out: Path) -> Progress:
     Raises:
         UserError: an entry does not fit, or two are the same.
     """
-    progress, known, ready = Progress(), plans.known(out), []
+    progress, known, ready = Progress(), keys.known(out), []
     for step in plan.steps:
         source = plan.source(step)
         if source is not None and source not in progress.done:
             continue  # what it starts from is not known yet
-        one = plan.ready(step, progress.done[source] if source else None)
+        try:
+            one = plan.ready(step, progress.done[source] if source else None)
+        except UserError:
+            if source is None:
+                raise
+            continue  # what its source left is broken: told where the run would begin
         ready.append((step, one))
         before = known.get(one.key)
         if before is not None and before.status == "done":
             progress.done[step] = before.path
-    plans.same_twice(ready)
+    same_twice(ready)
     return progress
 
 
@@ -134,7 +138,7 @@ class _Driving:
         except UserError as error:
             self._fail(step, str(error))
             return
-        place = len(self.steps) - self.left + 1
+        place = len(self.steps) - self.left + len(self.running) + 1
         self.say(f"[{place}/{len(self.steps)}] {step}: {step.entry.verb}")
         self.executor.submit(Job(number, ready))
         self.running[number] = step

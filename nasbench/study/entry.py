@@ -9,6 +9,7 @@ from typing import Any
 from nasbench import catalog
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
 from nasbench.errors import UserError, unknown
+from nasbench.study import options as written
 
 #: What an entry may do, and the options that it may set.
 VERBS: dict[str, type[TrainingConfig]] = {
@@ -17,7 +18,6 @@ VERBS: dict[str, type[TrainingConfig]] = {
     "retrain": RetrainConfig,
     "train": RetrainConfig,
 }
-NOT_OPTIONS = ("seed", "out", "device", "task", "strategy", "model")  # the study says these
 
 
 @dataclass(frozen=True, eq=False)  # an entry is itself, and can be a key
@@ -52,22 +52,27 @@ class Entry:
         """
         if not isinstance(content, dict):
             raise UserError(f"entry {name!r}: expected 'option: value' lines")
-        left = {str(key).replace("-", "_"): value for key, value in content.items()}
+        try:
+            return cls._of(name, written.dashed(content))
+        except UserError as error:
+            raise UserError(f"entry {name!r}: {error}") from error
+
+    @classmethod
+    def _of(cls, name: str, left: dict[str, Any]) -> Entry:
         verbs = [verb for verb in VERBS if verb in left]
         if len(verbs) != 1:
             found = ", ".join(verbs) or "none"
-            raise UserError(f"entry {name!r}: needs one of {', '.join(VERBS)}; it has {found}")
+            raise UserError(f"needs one of {', '.join(VERBS)}; it has {found}")
         (verb,) = verbs
-        target, arguments = str(left.pop(verb)), left.pop("options", {})
-        reported, note = left.pop("reported", None), str(left.pop("note", ""))
+        target, arguments = left.pop(verb), left.pop("options", {})
+        if not isinstance(target, str) or not target:
+            raise UserError(f"{verb} {target!r}: must be a name")
         if not isinstance(arguments, dict):
-            raise UserError(f"entry {name!r}: 'options' must hold 'key: value' lines")
-        if reported is not None and not isinstance(reported, int | float):
-            raise UserError(f"entry {name!r}: reported {reported!r}: must be a number, percent")
-        for option in NOT_OPTIONS:
-            if option in left:
-                raise UserError(f"entry {name!r}: {option}: is the study's, not an entry's")
-        return cls(name, verb, target, _plain(left), arguments, reported, note)
+            raise UserError("'options' must hold 'key: value' lines")
+        reported, note = written.percent(left.pop("reported", None)), str(left.pop("note", ""))
+        written.check_places(left)
+        arguments = {str(key): value for key, value in arguments.items()}
+        return cls(name, verb, target, written.plain(left), arguments, reported, note)
 
     def over(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
         """Return the options, over those of the ``defaults`` that the verb knows."""
@@ -86,10 +91,12 @@ class Entry:
         """
         try:
             VERBS[self.verb].from_layers(self.options)
+            if self.options.get("engine") == "nni":
+                raise UserError("--engine nni: takes experiment files only: allowed: local, ray")
             if self.verb == "search":
                 catalog.check("strategy", self.target)
             elif self.verb == "train" or (self.verb == "hpo" and self.target not in entries):
-                _check_network(self.target)
+                _check_network(self.verb, self.target)
             elif self.target not in entries and not _elsewhere(self.target):
                 raise unknown("entry", self.target, [*entries, "path/to/checkpoint.json"])
         except UserError as error:
@@ -107,16 +114,10 @@ def _elsewhere(target: str) -> bool:
     return target.endswith(".json") or ".py" in target or target.startswith("zoo:")
 
 
-def _check_network(name: str) -> None:
-    if not name.endswith(".json"):
-        catalog.check("space", name)
-
-
-def _plain(options: dict[str, Any]) -> dict[str, Any]:
-    """Let a search space stand in the study itself, and a number be a budget."""
-    if isinstance(options.get("budget"), int):
-        options["budget"] = str(options["budget"])
-    space = options.get("search_space")
-    if isinstance(space, dict):
-        return {**options, "search_space": None, "space_content": space}
-    return options
+def _check_network(verb: str, name: str) -> None:
+    """Raise unless a name is a network's; what is of a user's own file shows when it is run."""
+    if name.endswith(".json"):
+        if verb == "train":
+            raise UserError(f"train {name}: is a checkpoint: write retrain: {name}")
+    elif name not in catalog.SPACES:
+        catalog.check("baseline", name)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nasbench.errors import UserError
 from nasbench.report.statistics import bootstrap_interval, mean_of_means
 from nasbench.store.folds import read_folds
-from nasbench.store.records import Record
+from nasbench.store.journal import number
+from nasbench.store.records import Record, read_records
 from nasbench.store.runs import RunFolder
+from nasbench.study.drive import Progress
 from nasbench.study.entry import Entry
+from nasbench.study.plan import Plan
 
 TEST, VALIDATION, FOLDS = "test", "validation", "folds"
 _VALIDATION = ("val_accuracy", "supernet_val_accuracy")
@@ -55,10 +59,29 @@ class Figure:
         return self.of_folds
 
 
-def figure(
+def figures(plan: Plan, progress: Progress, out: Path) -> list[Figure]:
+    """Return what each entry's runs found, in the order of the entries.
+
+    Args:
+        plan: the study.
+        progress: its runs.
+        out: the study's folder.
+    """
+    records = {record.run: record for record in read_records(out)[0]}
+    steps, found = plan.steps, []
+    for entry in plan.study.entries.values():
+        own = [step for step in steps if step.entry is entry]
+        runs = {step.seed: progress.done[step] for step in own if step in progress.done}
+        failed = [f"seed {s.seed}: {progress.failed[s]}" for s in own if s in progress.failed]
+        of_runs = _in_folds if entry.over(plan.study.defaults).get("folds") else _figure
+        found.append(of_runs(entry, len(own), runs, records, failed))
+    return found
+
+
+def _figure(
     entry: Entry,
     seeds: int,
-    runs: Sequence[Path],
+    runs: Mapping[int, Path],
     records: Mapping[str, Record],
     failed: Sequence[str],
 ) -> Figure:
@@ -67,43 +90,65 @@ def figure(
     Args:
         entry: the entry.
         seeds: how many runs it should have.
-        runs: the run folders that are done.
+        runs: the run folders that are done, by their seeds.
         records: all records by the names of their runs.
         failed: why other runs gave nothing.
     """
-    infos = [RunFolder(path).info for path in runs]
-    if entry.options.get("folds"):
-        return _cross_validated(entry, seeds, runs, infos, failed)
-    found = [records[path.name] for path in runs if path.name in records]
     if entry.verb in ("retrain", "train"):
+        found = [records[path.name] for path in runs.values() if path.name in records]
+        lost = _lost("record", {seed: p for seed, p in runs.items() if p.name not in records})
         values = tuple(100 * record.test_accuracy for record in found)
         seconds = sum(record.retrain_seconds for record in found)
         openings = sum(record.test_openings for record in found)
-        return Figure(entry, seeds, values, TEST, seconds, openings, tuple(failed))
-    values = tuple(100 * value for info in infos if (value := _validation(info)) is not None)
-    seconds = sum(float(info.get("cost", {}).get("device_seconds", 0.0)) for info in infos)
-    return Figure(entry, seeds, values, VALIDATION, seconds, 0, tuple(failed))
+        return Figure(entry, seeds, values, TEST, seconds, openings, (*failed, *lost))
+    infos = {seed: RunFolder(path).info for seed, path in runs.items()}
+    accuracies = {seed: _validation(info) for seed, info in infos.items()}
+    lost = _lost("accuracy", {s: p for s, p in runs.items() if accuracies[s] is None})
+    values = tuple(100 * value for value in accuracies.values() if value is not None)
+    seconds = sum(_device_seconds(info) for info in infos.values())
+    return Figure(entry, seeds, values, VALIDATION, seconds, 0, (*failed, *lost))
 
 
-def _cross_validated(
+def _in_folds(
     entry: Entry,
     seeds: int,
-    runs: Sequence[Path],
-    infos: Sequence[Mapping[str, Any]],
+    runs: Mapping[int, Path],
+    records: Mapping[str, Record],
     failed: Sequence[str],
 ) -> Figure:
     """Return the line of an entry whose runs are cross-validations."""
-    every = [
-        read_folds(path.parents[1] / "folds" / info["folds"])
-        for path, info in zip(runs, infos, strict=True)
-    ]
+    every, lost = [], {}
+    for seed, path in runs.items():
+        name = RunFolder(path).info.get("folds")
+        try:
+            every.append(read_folds(path.parents[1] / "folds" / str(name)))
+        except UserError:
+            lost[seed] = path
     values = tuple(100 * found.mean for found in every)
     seconds = sum(fold.seconds for found in every for fold in found.folds)
     low_high = tuple(100 * end for end in every[0].interval) if len(every) == 1 else None
     interval = None if low_high is None else (low_high[0], low_high[1])
-    return Figure(entry, seeds, values, FOLDS, seconds, 0, tuple(failed), interval)
+    gone = (*failed, *_lost("file of folds", lost))
+    return Figure(entry, seeds, values, FOLDS, seconds, 0, gone, interval)
 
 
-def _validation(info: Mapping[str, Mapping[str, float]]) -> float | None:
-    metrics = info.get("metrics", {})
-    return next((metrics[name] for name in _VALIDATION if name in metrics), None)
+def _lost(what: str, runs: Mapping[int, Path]) -> Iterable[str]:
+    """Yield why runs that are done give nothing."""
+    for seed, path in runs.items():
+        yield (
+            f"seed {seed}: the {what} of {path.name} is missing or cannot be read; "
+            "to run it again, delete that folder"
+        )
+
+
+def _validation(info: Mapping[str, Any]) -> float | None:
+    metrics = info.get("metrics")
+    if not isinstance(metrics, dict):
+        return None
+    found = (number(metrics.get(name)) for name in _VALIDATION)
+    return next((value for value in found if value is not None), None)
+
+
+def _device_seconds(info: Mapping[str, Any]) -> float:
+    cost = info.get("cost")
+    return (number(cost.get("device_seconds")) or 0.0) if isinstance(cost, dict) else 0.0

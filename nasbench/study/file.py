@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from nasbench import catalog
+from nasbench import catalog, plain_yaml
 from nasbench.budget import Budget
 from nasbench.errors import UserError, unknown
-from nasbench.study.entry import NOT_OPTIONS, VERBS, Entry
+from nasbench.study.entry import VERBS, Entry
+from nasbench.study.options import NOT_OPTIONS, WRITTEN_ELSEWHERE, dashed, plain
 
 FIELDS = ("name", "about", "task", "seeds", "budget", "reported", "defaults", "entries")
+MOST_SEEDS = 10_000
+LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -68,35 +70,49 @@ class Study:
             if not content.get(field):
                 raise UserError(f"the field {field!r} is missing")
         catalog.check("task", str(content["task"]))
-        entries, budget = _entries(content), str(content.get("budget") or "")
-        if budget:
-            Budget.parse(budget)
+        entries = _entries(content)
         return cls(
-            name=str(content.get("name", name)),
+            name=_name(content.get("name", name)),
             about=" ".join(str(content.get("about", "")).split()),
             task=str(content["task"]),
             seeds=_seeds(content.get("seeds", 1)),
             entries={name: entries[name] for name in _order(entries)},
             defaults=_defaults(content),
-            budget=budget,
+            budget=_budget(content.get("budget")),
             reported=str(content.get("reported", "")),
         )
 
 
 def _content(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"not YAML: {' '.join(str(error).split())}") from error
+    content = plain_yaml.read(path)
     if not isinstance(content, dict):
         raise UserError("expected 'field: value' lines")
     return content
 
 
+def _name(given: Any) -> str:
+    """Return a study's name, which its folder has, too."""
+    fits = isinstance(given, str) and len(given) <= LONGEST_NAME
+    if not fits or not re.search("[A-Za-z0-9]", given):
+        raise UserError(
+            f"name {given!r:.80}: must be a text with a letter from a to z or a digit, "
+            f"and of up to {LONGEST_NAME} characters"
+        )
+    return " ".join(str(given).split())
+
+
+def _budget(given: Any) -> str:
+    if given is None:
+        return ""
+    budget = str(given)
+    Budget.parse(budget)
+    return budget
+
+
 def _seeds(given: Any) -> tuple[int, ...]:
     """Return the seeds that ``3`` (0, 1, 2) or ``[4, 7]`` stands for."""
+    if type(given) is int and given > MOST_SEEDS:
+        raise UserError(f"seeds {given}: is a count, up to {MOST_SEEDS}; one seed is [{given}]")
     if type(given) is int and given > 0:
         return tuple(range(given))
     whole = isinstance(given, list) and all(type(seed) is int and seed >= 0 for seed in given)
@@ -110,12 +126,13 @@ def _defaults(content: Mapping[str, Any]) -> dict[str, Any]:
     given = content.get("defaults") or {}
     if not isinstance(given, dict):
         raise UserError("'defaults' must hold 'option: value' lines")
-    defaults = {str(key).replace("-", "_"): value for key, value in given.items()}
+    defaults = dashed(given)
     known = {option for config in VERBS.values() for option in config.__dataclass_fields__}
+    known -= {*NOT_OPTIONS, *WRITTEN_ELSEWHERE, "budget"}
     for option in defaults:
-        if option not in known - {*NOT_OPTIONS, "budget"}:
-            raise unknown("defaults", option, sorted(known - {*NOT_OPTIONS, "budget"}))
-    return defaults
+        if option not in known:
+            raise unknown("defaults", option, sorted(known))
+    return plain(defaults)
 
 
 def _entries(content: Mapping[str, Any]) -> dict[str, Entry]:
@@ -139,7 +156,18 @@ def _order(entries: Mapping[str, Entry]) -> list[str]:
         for name, entry in entries.items()
     }
     try:
-        return list(TopologicalSorter(uses).static_order())
+        TopologicalSorter(uses).prepare()
     except CycleError as error:
         circle = " -> ".join(error.args[1])
         raise UserError(f"entries use one another in a circle: {circle}") from error
+    ordered: list[str] = []
+
+    def add(name: str) -> None:
+        for used in uses[name]:
+            add(used)
+        if name not in ordered:
+            ordered.append(name)
+
+    for name in entries:
+        add(name)
+    return ordered

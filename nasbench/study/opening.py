@@ -11,7 +11,8 @@ from typing import Any
 from nasbench import catalog
 from nasbench.config import TrainingConfig
 from nasbench.engine.problem import load_task
-from nasbench.errors import unknown
+from nasbench.errors import UserError, unknown
+from nasbench.store import studies
 from nasbench.study.file import Study
 from nasbench.study.plan import Plan
 from nasbench.study.scale import Scale
@@ -39,7 +40,8 @@ def open_plan(
         only: the entries to be run, with those that they use; all by default.
 
     Raises:
-        UserError: something in the file, the scale or the data does not fit.
+        UserError: something in the file, the scale or the data does not fit, or the folder holds
+            another study.
     """
     size, study = Scale(scale), Study.read(file)
     if task is not None and task != study.task:
@@ -49,7 +51,25 @@ def open_plan(
         if entry not in study.entries:
             raise unknown("entry", entry, study.entries)
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", study.name)
-    folder = out / "studies" / (name if scale == 1 else f"{name}@{scale:g}")
+    folder = out / "studies" / f"{name}{size.suffix}"
+    _check_whose(folder, study)
     where = TrainingConfig.from_layers({"data_dir": given.get("data_dir")})
     options = {**given, "out": folder}
     return Plan(study, load_task(where, study.task), size, options, only), folder
+
+
+def _check_whose(folder: Path, study: Study) -> None:
+    """Raise where the folder holds another study of this name.
+
+    Raises:
+        UserError: its task is another one, or it shares no entry with this one.
+    """
+    other = studies.read(folder)
+    if other is None:
+        return
+    task, entries = other
+    if task != study.task or not entries & study.entries.keys():
+        raise UserError(
+            f"{folder} holds another study, of {task} with {', '.join(sorted(entries))}: "
+            "give this one a 'name:' of its own, or name another --out"
+        )

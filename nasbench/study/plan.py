@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from nasbench import catalog
-from nasbench.config import (
-    WHERE_TRIALS_RUN,
-    HpoConfig,
-    RetrainConfig,
-    SearchConfig,
-    TrainingConfig,
-)
+from nasbench.config import TrainingConfig
 from nasbench.engine import hpo, search
 from nasbench.engine.imports import open_checkpoint
 from nasbench.errors import UserError
 from nasbench.store.checkpoint import Checkpoint
-from nasbench.store.runs import RunFolder, all_runs
 from nasbench.strategies.sampled.base import SampledStrategy
+from nasbench.study import keys
 from nasbench.study.entry import Entry
 from nasbench.study.file import Study
 from nasbench.study.scale import Scale
 from nasbench.tasks.base import Task
-
-CONFIGS: dict[str, type[TrainingConfig]] = {
-    "search": SearchConfig,
-    "hpo": HpoConfig,
-    "retrain": RetrainConfig,
-}
-# What does not tell two runs apart: where they lie and where they run.
-NOT_COMPARED = ("out", "data_dir", "device", "port", "search_space", "concurrency", "auto_batch")
 
 
 @dataclass(frozen=True)
@@ -65,7 +49,8 @@ class Ready:
     @property
     def key(self) -> str:
         """A digest of everything that shapes the result."""
-        return key(self.verb, self.config.to_json(), self.checkpoint)
+        options = self.config.to_json()
+        return keys.key(self.verb, options, self.checkpoint, catalog.fingerprints(options))
 
 
 @dataclass(frozen=True)
@@ -143,6 +128,8 @@ class Plan:
             config = hpo.configure(given, dict(entry.arguments))
         else:
             checkpoint = self._checkpoint(entry, step.seed, found)
+            if entry.verb == "train" and ":" in target:
+                given["space"] = target  # the user names the code here
             # A checkpoint's own task is the study's; only another one is an option.
             del given["task"]
             configure = catalog.entry_point("configure")
@@ -171,42 +158,6 @@ class Plan:
             seed=seed,
             kind="plain",
         )
-
-
-def key(verb: str, config: Mapping[str, Any], checkpoint: Checkpoint | None) -> str:
-    """Return a digest that agrees for two runs of the same result."""
-    shaped = {k: v for k, v in config.items() if k not in (*NOT_COMPARED, *WHERE_TRIALS_RUN)}
-    of = (
-        None if checkpoint is None else [checkpoint.run, checkpoint.space["name"], checkpoint.arch]
-    )
-    text = json.dumps([verb, shaped, of], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def known(out: Path) -> dict[str, RunFolder]:
-    """Return the runs below ``out`` by their keys; of several alike the one that came furthest."""
-    found: dict[str, RunFolder] = {}
-    for folder in all_runs(out):
-        digest = _key_of(folder)
-        if digest and (digest not in found or _worth(folder) >= _worth(found[digest])):
-            found[digest] = folder
-    return found
-
-
-def _key_of(folder: RunFolder) -> str | None:
-    """Return a run's key, or ``None`` for one that no study could have made."""
-    verb, config = folder.info.get("verb"), folder.info.get("config")
-    if verb not in CONFIGS or not isinstance(config, dict):
-        return None
-    try:
-        checkpoint = Checkpoint.read(folder.path) if verb == "retrain" else None
-        return key(verb, CONFIGS[verb].from_layers(config).to_json(), checkpoint)
-    except UserError:
-        return None
-
-
-def _worth(folder: RunFolder) -> int:
-    return ("failed", "running", "stopped", "done").index(folder.status)
 
 
 def same_twice(readies: Iterable[tuple[Step, Ready]]) -> None:

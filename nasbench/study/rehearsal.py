@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from nasbench import catalog
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
 from nasbench.errors import UserError
@@ -22,11 +23,13 @@ def passes(config: TrainingConfig, images: int) -> float | None:
         images: the task's training images.
     """
     assert isinstance(config, SearchConfig | HpoConfig | RetrainConfig)
-    trained = (config.limit_train or images) * (1 - config.val_fraction)
-    budget = getattr(config, "budget", None)
-    if budget is None:
+    trained = min(config.limit_train or images, images) * (1 - config.val_fraction)
+    if isinstance(config, RetrainConfig):
+        # Each of K folds trains on the K - 1 others.
+        return config.epochs * trained * (config.folds - 1 if config.folds else 1)
+    if config.budget is None:
         return config.epochs * trained
-    found = Budget.parse(budget)
+    found = Budget.parse(config.budget)
     if found.unit == "seconds":
         return None
     epochs = config.epochs if found.unit == "trials" else 1
@@ -71,5 +74,21 @@ def _config(plan: Plan, step: Step) -> TrainingConfig:
             return plan.ready(step, None).config
         except UserError:  # it is told where the run would begin
             pass
-    options = step.entry.over(plan.study.defaults)
-    return plan.scale.apply(RetrainConfig.from_layers(options), len(plan.task.train))
+    return unfound(plan, step)
+
+
+def unfound(plan: Plan, step: Step) -> TrainingConfig:
+    """Return the options of a run whose source has found nothing yet, without what it will find.
+
+    Raises:
+        UserError: an option does not fit.
+    """
+    options, study = step.entry.over(plan.study.defaults), plan.study
+    config: TrainingConfig
+    if step.entry.verb == "hpo":
+        config = HpoConfig.from_layers({"budget": study.budget or None, **options})
+    else:
+        asked = RetrainConfig.from_layers(options)
+        recipe = catalog.entry_point("recipes")[asked.preset](study.task)
+        config = RetrainConfig.from_layers(recipe, options)
+    return plan.scale.apply(config, len(plan.task.train))

@@ -18,7 +18,7 @@ from nasbench.store import studies
 from nasbench.store.atomic import write_json, write_text
 from nasbench.store.records import read_records
 from nasbench.study.drive import Progress
-from nasbench.study.figures import Figure, figure
+from nasbench.study.figures import Figure
 from nasbench.study.plan import Plan
 from nasbench.study.training_curves import write_curves
 
@@ -34,24 +34,26 @@ def write(
     Args:
         plan: the study.
         progress: its runs.
-        lines: what :func:`figures` returned.
+        lines: what :func:`nasbench.study.figures.figures` returned.
         out: the study's folder, which has the runs and the records in it.
         command: what makes it.
 
     Raises:
         UserError: a file cannot be written.
     """
-    board = build(read_records(out)[0], unfinished(out), plan.study.task)
+    records = read_records(out)[0]
+    board = build(records, unfinished(out), plan.study.task)
     pictures = []
     if available("matplotlib"):
-        pictures = [*write_pictures(board, out), *write_curves(plan, progress, out)]
+        suffix = plan.scale.suffix
+        pictures = [*write_pictures(board, out, suffix), *write_curves(plan, progress, out)]
     page = out / "README.md"
     blocks = [
         f"# {plan.study.name}",
         plan.study.about,
         plan.scale.words and f"**{plan.scale.words}**",
         table(HEADINGS, listing(lines).lines, NUMERIC),
-        *_remarks(plan, lines),
+        *_remarks(plan, lines, sum(record.test_openings for record in records)),
         *(f"![{path.stem}]({path.name})" for path in pictures),
         markdown(board).replace("\n## ", "\n### ").replace("# Leaderboard", "## Leaderboard", 1),
         f"Made with `{command}`; {_where()}.",
@@ -59,18 +61,6 @@ def write(
     write_text(page, "\n\n".join(block.strip() for block in blocks if block) + "\n")
     write_json(out / studies.FILE, _plain(plan, lines))
     return [page, *pictures]
-
-
-def figures(plan: Plan, progress: Progress, out: Path) -> list[Figure]:
-    """Return what each entry's runs found, in the order of the entries."""
-    records = {record.run: record for record in read_records(out)[0]}
-    steps, found = plan.steps, []
-    for entry in plan.study.entries.values():
-        own = [step for step in steps if step.entry is entry]
-        runs = [progress.done[step] for step in own if step in progress.done]
-        failed = [f"seed {s.seed}: {progress.failed[s]}" for s in own if s in progress.failed]
-        found.append(figure(entry, len(own), runs, records, failed))
-    return found
 
 
 def listing(lines: Iterable[Figure]) -> Listing:
@@ -92,13 +82,15 @@ def _cells(line: Figure) -> tuple[str, ...]:
     )
 
 
-def _remarks(plan: Plan, lines: Sequence[Figure]) -> list[str]:
+def _remarks(plan: Plan, lines: Sequence[Figure], openings: int) -> list[str]:
     opened = sum(line.openings for line in lines)
+    more = f", and {openings - opened} times more by runs of the study as it was before"
     found = [
         "Accuracy on `validation` is that of the best trial or of the search; on `folds` that of "
         "a cross-validation of the training images, where with one seed the interval is Student's "
         "over the folds; on `test` that of a final evaluation. "
-        f"The test set was opened {opened} times, once for each of those."
+        f"The test set was opened {opened} times, once for each of those"
+        f"{more if openings > opened else ''}."
     ]
     if plan.study.reported:
         found.append(f"Reported: {plan.study.reported}")

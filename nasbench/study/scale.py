@@ -11,6 +11,7 @@ from nasbench.config import HpoConfig, SearchConfig, TrainingConfig
 from nasbench.errors import UserError
 
 LEAST_IMAGES = 1_000  # with fewer, a batch of a large network's recipe may not be filled
+LEAST_SECONDS = 0.001
 LEAST_TRIALS = 2  # of a round: a second round looks between the best two
 
 Config = TypeVar("Config", bound=TrainingConfig)
@@ -31,7 +32,12 @@ class Scale:
 
     def __post_init__(self) -> None:
         if not 0 < self.factor <= 1:
-            raise UserError(f"--scale {self.factor:g}: must be above 0 and up to 1")
+            raise UserError(f"--scale {self.factor:.15g}: must be above 0 and up to 1")
+
+    @property
+    def suffix(self) -> str:
+        """What follows the study's name in pictures and folders; ``""`` at 1."""
+        return "" if self.factor == 1 else f"@{self.factor:.15g}"
 
     @property
     def words(self) -> str:
@@ -39,9 +45,9 @@ class Scale:
         if self.factor == 1:
             return ""
         return (
-            f"Made at scale {self.factor:g}: epochs, training images and trials are this share of "
-            f"the study's (at least 1 epoch, {LEAST_IMAGES:,} images, {2 * LEAST_TRIALS} trials). "
-            "Nothing here may be compared with figures of whole runs."
+            f"Made at scale {self.factor:.15g}: epochs, training images and trials are this share "
+            f"of the study's (at least 1 epoch, {LEAST_IMAGES:,} images, {2 * LEAST_TRIALS} "
+            "trials). Nothing here may be compared with figures of whole runs."
         )
 
     def apply(self, config: Config, images: int) -> Config:
@@ -70,7 +76,8 @@ class Scale:
         Trials are counted in pairs, so that two rounds of 20 stay equal to one of 40.
         """
         if whole.unit == "seconds":
-            return f"{whole.amount * self.factor:g}s"
+            seconds = max(LEAST_SECONDS, whole.amount * self.factor)
+            return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
         if whole.unit != "trials":
             return f"{max(1, math.ceil(whole.amount * self.factor))} {whole.unit}"
         trials = int(whole.amount)

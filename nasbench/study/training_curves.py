@@ -2,50 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nasbench.report.curves import Curve, draw
+from nasbench.store.journal import number
 from nasbench.store.runs import RunFolder
 from nasbench.study.drive import Progress
 from nasbench.study.plan import Plan
 
 _METRICS = ("val_accuracy", "accuracy")
+_WORDS = {"val_accuracy": "validation", "accuracy": "training"}
 
 
 def write_curves(plan: Plan, progress: Progress, out: Path) -> list[Path]:
     """Draw a line for each ``train`` and ``retrain`` entry; return the path, if there is one.
 
     Validation accuracy where some images were held out, else that of training; the mean over the
-    seeds, and the range of them.
+    seeds, or over their folds, and the range of them.
     """
-    curves, shown = [], set()
+    found = dict[str, tuple[str, list[list[float]]]]()
     for entry in plan.study.entries.values():
-        if entry.verb not in ("train", "retrain"):
-            continue
-        runs = [path for step, path in progress.done.items() if step.entry is entry]
-        courses = [course for path in runs if (course := _course(path))[1]]
-        if courses:
-            shown |= {name for name, _ in courses}
-            curves.append(_curve(entry.name, [values for _, values in courses]))
-    if not curves:
+        if entry.verb in ("train", "retrain"):
+            runs = [path for step, path in progress.done.items() if step.entry is entry]
+            metric, courses = _courses(runs)
+            if courses:
+                found[entry.name] = metric, courses
+    if not found:
         return []
-    words = " or ".join("validation" if name.startswith("val") else "training" for name in shown)
-    title = f"{plan.study.name}: mean over seeds, and their range"
-    label = f"{words} accuracy, %"
+    metrics = {metric for metric, _ in found.values()}
+    curves = [
+        _curve(name if len(metrics) == 1 else f"{name} ({_WORDS[metric]})", courses)
+        for name, (metric, courses) in found.items()
+    ]
+    words = " or ".join(_WORDS[metric] for metric in sorted(metrics, reverse=True))
+    title = f"{plan.study.name}{plan.scale.suffix}: mean over runs, and their range"
     path = out / "training.svg"
+    label = f"{words} accuracy, %"
     return [draw(curves, path, xlabel="epoch", ylabel=label, title=title, log_x=False)]
 
 
-def _course(run: Path) -> tuple[str, list[float]]:
-    """Return what a run measured after each epoch, in percent; a repeated epoch counts once."""
-    epochs = {int(e["epoch"]): e for e in RunFolder(run).journal.events("epoch")}
-    for name in _METRICS:
-        if epochs and all(name in event for event in epochs.values()):
-            return name, [100 * float(epochs[number][name]) for number in sorted(epochs)]
+def _courses(runs: Iterable[Path]) -> tuple[str, list[list[float]]]:
+    """Return what all runs measured after each epoch, in percent: a list for each run or fold."""
+    events = [_by_fold(RunFolder(run).journal.epochs()) for run in runs]
+    every = [epochs for by_fold in events for epochs in by_fold.values()]
+    for metric in _METRICS:
+        courses = [[number(event.get(metric)) for event in epochs] for epochs in every]
+        known = [[100 * v for v in course if v is not None] for course in courses]
+        if every and [*map(len, known)] == [*map(len, every)]:
+            return metric, known
     return "", []
+
+
+def _by_fold(epochs: Iterable[dict[str, Any]]) -> dict[Any, list[dict[str, Any]]]:
+    """Return the epochs of each fold in order; all are of one where there are no folds."""
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for event in sorted(epochs, key=lambda event: number(event["epoch"]) or 0.0):
+        found.setdefault(event.get("fold"), []).append(event)
+    return found
 
 
 def _curve(name: str, courses: Sequence[Sequence[float]]) -> Curve:

@@ -13,7 +13,7 @@ from nasbench.engine.observers import Silent
 from nasbench.engine.search import run_search
 from nasbench.executors.base import Work
 from nasbench.store.runs import RunFolder
-from nasbench.study import plan
+from nasbench.study import keys
 from nasbench.study.plan import Ready
 from nasbench.training.loop import Observer
 from nasbench.training.stopping import StopSignal
@@ -51,7 +51,7 @@ def perform(ready: Ready, observer: Observer, stop: StopSignal) -> Path:
         UserError: something that the user can mend.
     """
     config: Any = ready.config
-    before = plan.known(config.out).get(ready.key)
+    before = keys.known(config.out).get(ready.key)
     if before is not None and before.status == "done":
         return before.path
     resumed = before if before is not None and _can_continue(before) else None

@@ -13,6 +13,7 @@ import pytest
 
 from nasbench import provenance
 from nasbench.report.quantities import duration
+from nasbench.store.runs import hold
 
 STUDY = """\
 task: digits
@@ -198,3 +199,47 @@ def test_new_writes_an_example_that_can_be_planned(place, run):
     answer = run("study", "study.yaml", "--dry-run")
     assert answer.status == 0, answer.err
     assert "study: 27 runs" in answer.out
+
+
+def test_another_study_of_the_same_name_does_not_take_the_folder(place, run):
+    tiny = "task: digits\nentries: {NAME: {train: small-cnn, epochs: 1, limit_train: 100}}"
+    for folder, name in (("p", "a"), ("q", "b")):
+        Path(folder).mkdir()
+        Path(folder, "mine.yaml").write_text(tiny.replace("NAME", name))
+    assert run("study", "p/mine.yaml", "--device", "cpu").status == 0
+    page = (FOLDER / "README.md").read_text()
+    answer = run("study", "q/mine.yaml", "--device", "cpu")
+    assert answer.status == 2
+    assert "holds another study, of digits with a: give this one a 'name:'" in answer.err
+    assert (FOLDER / "README.md").read_text() == page
+
+
+def test_two_at_once_do_not_do_everything_twice(study, run):
+    with hold(FOLDER):
+        answer = run("study", "mine.yaml", "--device", "cpu")
+    assert answer.status == 2
+    assert answer.err == f"error: another process is working in {FOLDER}\n"
+    assert not (FOLDER / "runs").exists()
+
+
+def test_openings_by_runs_that_no_entry_names_any_more_are_counted(place, run):
+    text = "task: digits\nentries: {a: {train: small-cnn, epochs: 1, limit_train: 100}}"
+    for epochs in (1, 2):
+        Path("mine.yaml").write_text(text.replace("epochs: 1", f"epochs: {epochs}"))
+        assert run("study", "mine.yaml", "--device", "cpu").status == 0
+    page = (FOLDER / "README.md").read_text()
+    assert "opened 1 times, once for each of those, and 1 times more by runs of the" in page
+
+
+def test_what_a_broken_run_left_stops_only_those_that_use_it(study, run):
+    assert run("study", "mine.yaml", "--device", "cpu").status == 0
+    for found in FOLDER.glob("runs/*-hpo-*/checkpoint.json"):
+        found.write_text("{")
+    for record in FOLDER.glob("records/*by_hand*"):
+        record.unlink()
+    answer = run("study", "mine.yaml", "--device", "cpu")
+    assert answer.status == 2
+    assert "tested, seed 0 failed: entry 'tested'" in answer.err
+    assert "by hand, seed 1: the record of" in answer.err
+    assert "is missing or cannot be read; to run it again, delete" in answer.err
+    assert len(answer.err.splitlines()) == 3  # a line for each tuning, and the error

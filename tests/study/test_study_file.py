@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import yaml
 
@@ -9,7 +11,7 @@ from nasbench.errors import UserError
 from nasbench.study.example import EXAMPLE
 from nasbench.study.file import Study
 
-TRAIN = {"train": "small-cnn"}
+TRAIN, HPO = {"train": "small-cnn"}, {"hpo": "small-cnn"}
 
 
 def study(**content):
@@ -31,6 +33,22 @@ def test_what_is_used_comes_first_whatever_the_order_in_the_file():
     found = study(entries={"last": {"retrain": "first"}, "first": {"hpo": "small-cnn"}})
     assert list(found.entries) == ["first", "last"]
     assert found.entries["last"].source(found.entries) is found.entries["first"]
+
+
+def test_entries_stay_in_the_order_of_the_file_where_none_is_used_later():
+    found = study(entries={"b": HPO, "b tested": {"retrain": "b"}, "a": TRAIN})
+    assert list(found.entries) == ["b", "b tested", "a"]
+
+
+def test_a_search_space_may_stand_in_the_defaults_and_arguments_have_any_name():
+    space = {"lr": {"_type": "choice", "_value": [0.1]}}
+    found = study(
+        defaults={"search_space": space},
+        entries={"a": {**HPO, "budget": 2.0}, "b": {**TRAIN, "options": {1: 2}}},
+    )
+    assert found.entries["a"].over(found.defaults)["space_content"] == space
+    assert found.entries["a"].options["budget"] == "2"
+    assert found.entries["b"].arguments == {"1": 2}
 
 
 def test_architectures_that_no_entry_finds():
@@ -59,7 +77,7 @@ def test_an_option_of_an_entry_wins_over_the_defaults():
         ({"entries": {"a": {}}}, "entry 'a': needs one of search, hpo, retrain, train"),
         ({"entries": {"a": {"hpo": "vgg16", "train": "vgg16"}}}, "it has hpo, train"),
         ({"entries": {"a": {"retrain": "b"}}}, "entry 'a': unknown entry 'b'"),
-        ({"entries": {"a": {"train": "smal-cnn"}}}, "entry 'a': unknown space 'smal-cnn'"),
+        ({"entries": {"a": {"train": "smal-cnn"}}}, "entry 'a': unknown baseline 'smal-cnn'"),
         ({"entries": {"a": {"search": "dartz"}}}, "entry 'a': unknown strategy 'dartz'"),
         ({"entries": {"a": {**TRAIN, "epoch": 3}}}, "entry 'a': unknown option 'epoch'"),
         ({"entries": {"a": {**TRAIN, "epochs": 0}}}, "entry 'a': --epochs 0"),
@@ -67,6 +85,25 @@ def test_an_option_of_an_entry_wins_over_the_defaults():
         ({"entries": {"a": {**TRAIN, "reported": "98"}}}, "reported '98': must be a number"),
         ({"entries": {"a": TRAIN, "b": {"retrain": "a"}}}, "'a' is a train, which finds nothing"),
         ({"entries": {"a": {"hpo": "b"}, "b": {"hpo": "a"}}}, "in a circle: "),
+        ({"entries": {"a": {"train": None}}}, "entry 'a': train None: must be a name"),
+        ({"entries": {"a": {"train": "m.json"}}}, "is a checkpoint: write retrain: m.json"),
+        ({"entries": {"a": {**TRAIN, "reported": True}}}, "reported True: must be a number"),
+        ({"entries": {"a": {**TRAIN, "reported": math.nan}}}, "reported nan: must be a number"),
+        ({"entries": {"a": {**TRAIN, "data_dir": "x"}}}, "data_dir: is the study's"),
+        ({"entries": {"a": {**TRAIN, "batch-size": 1, "batch_size": 2}}}, "stands there twice"),
+        ({"entries": {"a": {**TRAIN, "space_arguments": {}}}}, "write what is in it under 'opt"),
+        ({"entries": {"a": {**HPO, "space_content": {}}}}, "it under 'search_space'"),
+        ({"entries": {"a": {**HPO, "engine": "nni"}}}, "--engine nni: takes experiment files"),
+        ({"entries": {"a": {**HPO, "budget": True}}}, "budget"),
+        ({"name": ".."}, "name '..': must be a text with a letter from a to z or a digit"),
+        ({"name": ""}, "name '': must be"),
+        ({"name": None}, "name None: must be"),
+        ({"name": "n" * 300}, "of up to 100 characters"),
+        ({"name": "\N{CJK UNIFIED IDEOGRAPH-65E5}"}, "must be a text with a letter from a to z"),
+        ({"budget": 0}, "--budget '0': must be above 0"),
+        ({"budget": False}, "--budget 'False'"),
+        ({"defaults": {"strategy_options": {}}}, "unknown defaults 'strategy_options'"),
+        ({"seeds": 20261120}, "seeds 20261120: is a count, up to 10000; one seed is [20261120]"),
         ({"seeds": 0}, "seeds 0: must be a number above 0"),
         ({"seeds": [1, 1]}, "a list of different seeds"),
         ({"budget": "soon"}, "--budget 'soon'"),
