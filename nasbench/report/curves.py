@@ -105,7 +105,8 @@ def picture(
         if log_x:
             _logarithmic(axes, curves)
         elif all((curve.x == curve.x.round()).all() for curve in curves):
-            axes.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 1.5
+            # There is no epoch 1.5, not even where one is all there is.
+            axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         _legend(figure, axes, curves)
 
     return drawn(fill, format, (8.0, 4.2), "drawing curves", dpi=150)

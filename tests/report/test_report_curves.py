@@ -107,6 +107,13 @@ def test_gaps_missing_bands_and_single_points_are_drawn(tmp_path, log_x):
     assert names == ["no band", "gap", "point", "nothing"]
 
 
+def test_a_single_epoch_is_a_single_tick(tmp_path):
+    point = [Curve("a", *(np.array([v]) for v in (1.0, 50.0, 50.0, 50.0)))]
+    path = draw(point, tmp_path / "a.svg", xlabel="epoch", ylabel="y", log_x=False)
+    numbers = [text for text in texts(drawn(path)) if text.replace(".", "").isdigit()]
+    assert [text for text in numbers if float(text) < 10] == ["1"]
+
+
 def test_short_axis_is_labelled_between_the_powers_of_ten(tmp_path):
     x = np.geomspace(200.0, 900.0, 20)
     shown = texts(drawn(draw([curve("a", x=x)], tmp_path / "a.svg", xlabel="x", ylabel="y")))
