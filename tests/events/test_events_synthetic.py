@@ -119,7 +119,7 @@ def made(tmp_path, name, *options):
 def test_the_seed_alone_decides(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(dataset, "FRAMES", 12)
     files = made(tmp_path, "a", "--jobs", "1")
-    assert list(files) == [
+    assert list(files) == ["synthetic.json"] + [
         f"{split}/{person}/{walk}.txt"
         for split in ("test", "train") for person in (0, 1) for walk in (1, 2)
     ]  # fmt: skip
@@ -143,3 +143,31 @@ def test_other_recordings_are_not_mixed_in(tmp_path, monkeypatch, capsys):
         == 2
     )
     assert "a holds test/0/2.txt already: choose another folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["train/0/1.txt", "test/1/2.txt", "train/0/1.aedat"])
+def test_real_recordings_are_neither_overwritten_nor_joined(tmp_path, capsys, name):
+    real = tmp_path / "origin" / name
+    real.parent.mkdir(parents=True)
+    real.write_text("0 1 2 1\n")
+    words = ["data", "gait-synthetic", str(tmp_path / "origin"), "--persons", "2", "--walks", "2"]
+    assert main(words) == 2
+    assert f"origin holds {name} already: choose another folder" in capsys.readouterr().err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [real]
+    assert real.read_text() == "0 1 2 1\n"
+
+
+def test_walks_of_another_seed_are_kept(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(dataset, "FRAMES", 3)
+    files = made(tmp_path, "a", "--jobs", "1")
+    words = ["data", "gait-synthetic", str(tmp_path / "a"), "--persons", "2", "--walks", "2"]
+    assert main([*words, "--seed", "1"]) == 2
+    assert "a holds test/0/1.txt already: choose another folder" in capsys.readouterr().err
+    assert made(tmp_path, "a", "--jobs", "1") == files
+
+
+def test_a_killed_call_is_completed(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "FRAMES", 3)
+    files = made(tmp_path, "a", "--jobs", "1")
+    (tmp_path / "a" / "test" / "0" / "1.txt").unlink()
+    assert made(tmp_path, "a", "--jobs", "1") == files

@@ -1,4 +1,7 @@
-"""Made-up walks as text files in DVS128-Gait's layout, ``{train,test}/{person}/{walk}.txt``."""
+"""Made-up walks as text files in DVS128-Gait's layout, ``{train,test}/{person}/{walk}.txt``.
+
+The file ``synthetic.json`` beside ``train`` and ``test`` marks the folder; see ``marker``.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ import numpy as np
 
 from nasbench.errors import UserError
 from nasbench.events.events import Events
+from nasbench.events.formats import SUFFIXES
 from nasbench.events.gait import Progress
 from nasbench.events.layout import SPLITS
 from nasbench.events.processes import shared
+from nasbench.events.synthetic import marker
 from nasbench.events.synthetic.scene import Scene, frames
 from nasbench.events.synthetic.sensor import FRAME_US, events
 from nasbench.events.synthetic.walker import Person, Walk, skeleton
@@ -51,7 +56,7 @@ def write(
     """Write the files of all walks below ``out``, the same bytes for the same seed.
 
     Args:
-        out: the folder; it may hold the files of an earlier call, and is completed.
+        out: the folder; it may hold the files of an earlier call with this seed, and is completed.
         persons: how many.
         walks: how many of each person, by split.
         seed: of all that is random, at least 0.
@@ -70,8 +75,11 @@ def write(
         for person in range(persons)
         for walk in range(1, walks[split] + 1)
     ]
-    _check_others(out, {place.below(out) for place in places})
+    _check_others(out, {place.below(out) for place in places}, seed)
     try:
+        marker.write(
+            out, seed
+        )  # before all others, so that a call that was killed can be repeated
         with progress(len(places)) as advance:
             for _ in shared(partial(_write_one, out, seed), places, jobs):
                 advance()
@@ -94,10 +102,12 @@ def _write_one(out: Path, seed: int, place: Place) -> None:
     temporary.replace(path)
 
 
-def _check_others(out: Path, ours: set[Path]) -> None:
-    """Raise where a recording of something else would be mixed with ours."""
+def _check_others(out: Path, ours: set[Path], seed: int) -> None:
+    """Raise where recordings would be overwritten, or mixed with ours."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is no folder")
-    for path in sorted(out.rglob("*.txt")):
-        if path not in ours and not path.name.startswith("."):
+    replaced = ours if marker.is_of(out, seed) else set()
+    for path in sorted(out.rglob("*")):
+        recording = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        if recording and path not in replaced:
             raise UserError(f"{out} holds {path.relative_to(out)} already: choose another folder")

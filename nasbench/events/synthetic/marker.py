@@ -1,0 +1,33 @@
+"""The file that tells a folder of made-up recordings from one of real ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+NAME = "synthetic.json"
+FORMAT = "nasbench-synthetic/1"
+
+
+def write(folder: Path, seed: int) -> None:
+    """Mark ``folder``, which is made where it is missing.
+
+    Args:
+        folder: of the recordings.
+        seed: that they are drawn from.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{NAME}"
+    temporary.write_text(json.dumps({"format": FORMAT, "seed": seed}) + "\n")
+    temporary.replace(folder / NAME)
+
+
+def is_of(folder: Path, seed: int) -> bool:
+    """Return whether ``folder`` is marked as made up from ``seed``."""
+    try:
+        return bool(json.loads((folder / NAME).read_bytes()) == {"format": FORMAT, "seed": seed})
+    except (OSError, ValueError):
+        return False
