@@ -14,6 +14,7 @@ from nasbench.events.convert import Made, Options, convert_all
 from nasbench.events.events import Refused, Size
 from nasbench.events.hdf5 import Files, files
 from nasbench.events.images import CHANNELS
+from nasbench.events.synthetic import marker
 
 Advance = Callable[[], None]
 Progress = Callable[[int], AbstractContextManager[Advance]]
@@ -49,7 +50,7 @@ def make(
     recordings = layout.find(raw)
     summary = Summary()
     with (
-        files(out, _attributes(raw, options)) as opened,
+        files(out, _attributes(raw, options) | marker.attributes(recordings)) as opened,
         tempfile.TemporaryDirectory(prefix=".images-", dir=out.parent) as folder,
         progress(len(recordings)) as advance,
     ):

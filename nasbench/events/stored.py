@@ -44,6 +44,7 @@ class Contents:
         shape: of every image: channels, height, width.
         channels: what each channel is, as the file states it; ``not stated`` otherwise.
         transposed: whether the file's axes are [channel, x, y].
+        synthetic: whether the file is marked as made of made-up recordings.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class Contents:
     shape: tuple[int, int, int]
     channels: str
     transposed: bool
+    synthetic: bool = False
 
     @property
     def persons(self) -> tuple[str, ...]:
@@ -75,6 +77,7 @@ def contents(path: Path) -> Contents:
         if axes not in AXES:
             raise UserError(f"{path}: axes {axes!r}: {' or '.join(AXES)} is allowed")
         channels = _text(file, "channels") or "not stated"
+        synthetic = bool(_text(file, "synthetic"))
     for one, shape in shapes:
         if shape != shapes[0][1]:
             raise UserError(
@@ -84,7 +87,7 @@ def contents(path: Path) -> Contents:
     first, second, third = shapes[0][1]
     transposed = axes != AXES[0]
     shape = (first, third, second) if transposed else (first, second, third)
-    return Contents(path, places, shape, channels, transposed)
+    return Contents(path, places, shape, channels, transposed, synthetic)
 
 
 def pixels(file: Contents, places: Iterable[Place]) -> NDArray[np.float32]:

@@ -16,20 +16,17 @@ from torch import Tensor
 
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
-from nasbench.data.locate import find, roots
 from nasbench.data.split import stratified_split
 from nasbench.errors import UserError
 from nasbench.events.stored import Contents, Place, contents, pixels
 from nasbench.space.spec import DataSpec
 from nasbench.tasks.base import Task
+from nasbench.tasks.gait_files import locate
 
-PAIR = ("gait-train.h5", "gait-test.h5")
-WHOLE = "gait.h5"
 #: Of the split of a file without splits; fixed for good, as a run's seed must not move the test
 #: images of one run among the training images of another.
 TEST_SEED = 128
 TEST_SHARE = 0.2
-_FOLDERS = (".", "gait", "events", "DVS128-Gait")
 
 
 @dataclass(frozen=True)
@@ -62,13 +59,21 @@ def load_gait(data_dir: Path | None = None, download: bool = True) -> Task:
         download: not needed, nothing can be downloaded.
 
     Raises:
-        UserError: the files are missing, are no such files, or do not fit to each other.
+        UserError: the files are missing, are no such files, do not fit to each other, or hold
+            made-up walkers.
     """
     del download
-    return gait_task("gait", _find(data_dir), "event images of walking persons")
+    files = [contents(path) for path in locate(data_dir)]
+    for file in files:
+        if file.synthetic:
+            raise UserError(
+                f"gait: {file.path} holds made-up walkers: "
+                f"--task gait-synthetic --data-dir {file.path} is allowed"
+            )
+    return gait_task("gait", files, "event images of walking persons")
 
 
-def gait_task(name: str, files: Sequence[Path], note: str) -> Task:
+def gait_task(name: str, files: Sequence[Contents], note: str) -> Task:
     """Return a task of event images.
 
     Args:
@@ -77,7 +82,7 @@ def gait_task(name: str, files: Sequence[Path], note: str) -> Task:
         note: what the images are.
 
     Raises:
-        UserError: a file cannot be read, a person has too few walks, or the files disagree.
+        UserError: an image cannot be read, a person has too few walks, or the files disagree.
     """
     train, test = _pair(*files) if len(files) == 2 else _cut(files[0])
     data = train.load()
@@ -101,38 +106,8 @@ def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(float(mean) for _, mean in pairs), tuple(float(std) or 1.0 for std, _ in pairs)
 
 
-def _find(data_dir: Path | None) -> list[Path]:
-    """Return the two files, or the one."""
-    if data_dir is not None and data_dir.expanduser().is_file():
-        return _beside(data_dir.expanduser())
-    folders = [str(Path(folder)) for folder in _FOLDERS]
-    both = find(folders, data_dir, accept=lambda one: all((one / name).is_file() for name in PAIR))
-    if both is not None:
-        return [both / name for name in PAIR]
-    whole = find([f"{folder}/{WHOLE}" for folder in folders], data_dir, accept=Path.is_file)
-    if whole is None:
-        looked = roots(data_dir)
-        raise UserError(
-            f"gait: neither {' and '.join(PAIR)} nor {WHOLE} in {', '.join(map(str, looked))}: "
-            f"make them with 'nasbench data gait RECORDINGS --out {looked[-1] / WHOLE}'"
-        )
-    return [whole]
-
-
-def _beside(path: Path) -> list[Path]:
-    """Return the files of a set of which one is named."""
-    for ours, other in (("-train", "-test"), ("-test", "-train")):
-        if path.stem.endswith(ours):
-            sibling = path.with_name(path.stem.removesuffix(ours) + other + path.suffix)
-            if not sibling.is_file():
-                raise UserError(f"--data-dir {path}: {sibling.name} must lie beside it")
-            return [path, sibling] if ours == "-train" else [sibling, path]
-    return [path]
-
-
-def _pair(train_path: Path, test_path: Path) -> tuple[Part, Part]:
+def _pair(train: Contents, test: Contents) -> tuple[Part, Part]:
     """Return both files as parts, after a look at whether they fit."""
-    train, test = contents(train_path), contents(test_path)
     for what, ours, theirs in (
         ("persons", train.persons, test.persons),
         ("images of shape", train.shape, test.shape),
@@ -140,16 +115,15 @@ def _pair(train_path: Path, test_path: Path) -> tuple[Part, Part]:
     ):
         if ours != theirs:
             raise UserError(
-                f"{train_path} and {test_path} disagree: {what} {_short(ours)} and "
+                f"{train.path} and {test.path} disagree: {what} {_short(ours)} and "
                 f"{_short(theirs)}; the same is allowed"
             )
     _check_walks(train, 2)
     return Part(train, train.places), Part(test, test.places)
 
 
-def _cut(path: Path) -> tuple[Part, Part]:
+def _cut(file: Contents) -> tuple[Part, Part]:
     """Cut the walks of one file into training and test."""
-    file = contents(path)
     _check_walks(file, 3)
     walks = list(dict.fromkeys((one.person, one.walk) for one in file.places))
     labels = torch.tensor([file.persons.index(person) for person, _ in walks])

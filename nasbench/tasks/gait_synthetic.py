@@ -1,6 +1,7 @@
 """Event images of made-up walkers, made on first use: the gait task without its data set.
 
-What is found here says nothing about real gait; it shows that a search or a network works.
+What is found here says nothing about real gait; it shows that a search or a network works. The
+task's name stands beside every result, so made-up walkers of the user's own are read here, too.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from nasbench.errors import UserError
 from nasbench.events import gait
 from nasbench.events.bar import bar
 from nasbench.events.convert import Options
+from nasbench.events.stored import Contents, contents
 from nasbench.events.synthetic import dataset
 from nasbench.tasks.base import Task
-from nasbench.tasks.gait import PAIR, WHOLE, gait_task
+from nasbench.tasks.gait import gait_task
+from nasbench.tasks.gait_files import PAIR, WHOLE, beside
 
 # With the number of the recipe: another recipe makes another set, in another folder.
 FOLDER = "gait-synthetic/1"
@@ -34,20 +37,41 @@ def load_gait_synthetic(data_dir: Path | None = None, download: bool = True) -> 
     Where the files are not there yet, they are made first.
 
     Args:
-        data_dir: the only folder to look in and to write to; None for the usual ones.
+        data_dir: the only folder to look in and to write to; None for the usual ones. Or a file
+            that ``nasbench data gait`` made of other made-up walkers, which are the task then.
         download: whether missing files may be made.
 
     Raises:
-        UserError: the files cannot be made, or are damaged.
+        UserError: the files cannot be made, are damaged, or hold real recordings.
     """
-    folder = find([FOLDER], data_dir, accept=_whole)
-    if folder is None:
-        root = roots(data_dir)[-1]
-        if not download:
-            raise UserError(f"gait-synthetic: {' and '.join(PAIR)} are not in {root / FOLDER}")
-        folder = make(root / FOLDER)
-    files = [folder / name for name in PAIR]
+    if data_dir is not None and data_dir.expanduser().is_file():
+        files = [_made_up(path) for path in beside(data_dir.expanduser())]
+    else:
+        folder = _folder(data_dir, download)
+        files = [contents(folder / name) for name in PAIR]
     return gait_task("gait-synthetic", files, "synthetic walkers, no real recordings")
+
+
+def _made_up(path: Path) -> Contents:
+    """Return what a file holds, after a look at its mark."""
+    file = contents(path)
+    if not file.synthetic:
+        raise UserError(
+            f"gait-synthetic: {path} is not marked as synthetic: "
+            f"--task gait --data-dir {path} is allowed"
+        )
+    return file
+
+
+def _folder(data_dir: Path | None, download: bool) -> Path:
+    """Return the folder of the two files, which are made where they are missing."""
+    folder = find([FOLDER], data_dir, accept=_whole)
+    if folder is not None:
+        return folder
+    root = roots(data_dir)[-1]
+    if not download:
+        raise UserError(f"gait-synthetic: {' and '.join(PAIR)} are not in {root / FOLDER}")
+    return make(root / FOLDER)
 
 
 def make(folder: Path) -> Path:

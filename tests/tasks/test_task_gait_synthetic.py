@@ -5,12 +5,15 @@ import os
 import pytest
 import torch
 
+from nasbench.cli import main
 from nasbench.errors import UserError
+from nasbench.events import stored
 from nasbench.events.synthetic import dataset
 from nasbench.tasks import gait_synthetic
+from nasbench.tasks.gait import load_gait
 from nasbench.tasks.gait_synthetic import load_gait_synthetic
 
-pytest.importorskip("h5py")
+h5py = pytest.importorskip("h5py")
 
 
 @pytest.fixture
@@ -63,3 +66,54 @@ def test_what_a_killed_making_left_is_swept_away(small, tmp_path) -> None:
 def test_nothing_is_made_where_that_is_not_allowed(tmp_path) -> None:
     with pytest.raises(UserError, match=r"gait-train\.h5 and gait-test\.h5 are not in"):
         load_gait_synthetic(tmp_path, download=False)
+
+
+def test_a_set_without_a_mark_goes_on_loading(small, tmp_path) -> None:
+    folder = gait_synthetic.make(tmp_path / gait_synthetic.FOLDER)
+    for path in folder.iterdir():
+        with h5py.File(path, "a") as file:
+            del file.attrs["synthetic"]
+    assert len(load_gait_synthetic(tmp_path).train) == 12
+
+
+def convert(raw, out) -> None:
+    assert main(["data", "gait", str(raw), "--out", str(out), "--jobs", "1"]) == 0
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch, capsys):
+    """Training and test file of walkers that the user made up, with all commands."""
+    monkeypatch.setattr(dataset, "FRAMES", 3)
+    words = ["data", "gait-synthetic", str(tmp_path / "oo"), "--persons", "2", "--walks", "2"]
+    assert main([*words, "--seed", "5", "--jobs", "1"]) == 0
+    convert(tmp_path / "oo", tmp_path / "gait.h5")
+    capsys.readouterr()
+    return tmp_path
+
+
+def test_made_up_walkers_of_the_user_are_a_task_of_that_name_only(own) -> None:
+    path = own / "gait-train.h5"
+    with pytest.raises(UserError) as error:
+        load_gait(own)
+    assert str(error.value) == (
+        f"gait: {path} holds made-up walkers: --task gait-synthetic --data-dir {path} is allowed"
+    )
+    task = load_gait_synthetic(path)
+    assert (task.name, task.spec.classes, len(task.train)) == ("gait-synthetic", 2, 4)
+
+
+def test_a_part_of_made_up_recordings_is_marked_too(own) -> None:
+    for part in ("test", "test/1", "test/1/2.txt"):
+        out = own / "part.h5"
+        convert(own / "oo" / part, out)
+        assert stored.contents(out).synthetic
+
+
+def test_real_recordings_are_no_synthetic_task(own) -> None:
+    for path in own.glob("*.h5"):
+        with h5py.File(path, "a") as file:
+            del file.attrs["synthetic"]
+    path = own / "gait-test.h5"
+    with pytest.raises(UserError, match=r"gait-train\.h5 is not marked as synthetic: --task gait"):
+        load_gait_synthetic(path)
+    assert load_gait(path).name == "gait"

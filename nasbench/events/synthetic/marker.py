@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+
+from nasbench.events.layout import Recording
 
 NAME = "synthetic.json"
 FORMAT = "nasbench-synthetic/1"
@@ -31,3 +34,12 @@ def is_of(folder: Path, seed: int) -> bool:
         return bool(json.loads((folder / NAME).read_bytes()) == {"format": FORMAT, "seed": seed})
     except (OSError, ValueError):
         return False
+
+
+def attributes(recordings: Iterable[Recording]) -> dict[str, str]:
+    """Return the attribute that marks images of ``recordings``, if one of them was made up."""
+    paths = {recording.path.resolve() for recording in recordings}
+    # {split}/{person}/{walk}.txt: the mark is found from a single recording or person, too.
+    folders = {folder for path in paths for folder in path.parents[:3]}
+    made_up = any((folder / NAME).is_file() for folder in folders)
+    return {"synthetic": "made-up walkers, no real recordings"} if made_up else {}
