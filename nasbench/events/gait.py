@@ -90,7 +90,7 @@ def _take(made: Made, raw: Path, opened: Files, summary: Summary, strict: bool) 
         about = dict(zip(("events", "first_us", "last_us"), stated, strict=True))
         source = str(recording.path.relative_to(raw)) if raw.is_dir() else raw.name
         place = (recording.split, recording.person, walk)
-        opened.add(place, pixels, {"source": source, **about})
+        opened.add(place, pixels, {"source": source, "walk": recording.walk, **about})
     summary.recordings += 1
     summary.images += len(made.stated)
 

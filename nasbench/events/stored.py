@@ -122,7 +122,7 @@ def _places(path: Path, file: Any) -> Iterator[Place]:
             data = group.get(name)
             if not (hasattr(data, "shape") and len(data.shape) == 3 and data.dtype.kind in "fiu"):
                 raise _unlike(path, f"{person}/{name} is no image")
-            yield Place(person, name, _walk(name, windows))
+            yield Place(person, name, _text(data, "walk") or _walk(name, windows))
         if not len(group):
             raise _unlike(path, f"the group {person!r} is empty")
     if not len(file):
@@ -130,15 +130,15 @@ def _places(path: Path, file: Any) -> Iterator[Place]:
 
 
 def _text(file: Any, attribute: str) -> str | None:
-    """Return an attribute of the file, which some writers store as bytes."""
+    """Return an attribute of a file or an image, which some writers store as bytes."""
     value = file.attrs.get(attribute)
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value and str(value)
 
 
 def _walk(name: str, windows: str | None) -> str:
-    """Return the walk that the image ``name`` belongs to; too few walks are better than too many.
+    """Return the walk that the image ``name`` belongs to, where no attribute tells it.
 
-    ``windows``: what the file states of its windows.
+    Too few walks are better than too many. ``windows``: what the file states of its windows.
     """
     if windows == "file":
         return name

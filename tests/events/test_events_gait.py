@@ -59,6 +59,7 @@ def test_the_layout_of_dvs128_gait(raw, tmp_path, capsys):
         assert np.count_nonzero(image) == 4
         assert dict(image.attrs) == {
             "source": "train/0/1.txt",
+            "walk": "1",
             "events": 3,
             "first_us": 0,
             "last_us": 10,

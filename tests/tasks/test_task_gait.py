@@ -10,6 +10,7 @@ import torch
 
 from nasbench.cli import main
 from nasbench.errors import UserError
+from nasbench.events.stored import contents
 from nasbench.tasks.gait import load_gait
 
 h5py = pytest.importorskip("h5py")
@@ -141,6 +142,21 @@ def test_what_nasbench_data_gait_writes_is_read(tmp_path, capsys) -> None:
     assert task.spec.shape == (4, 128, 128)
     assert task.train.images[1, :, 2, 1].tolist() == [2, 0, 1, 0]
     assert task.train.images[1, 3, 4, 3].item() == np.float32(2 / 9)
+
+
+def test_walks_with_a_dash_in_their_names_stay_apart(tmp_path, capsys) -> None:
+    folder = tmp_path / "origin" / "p0"
+    folder.mkdir(parents=True)
+    for walk, events in ((1, 3), (2, 3), (3, 3), (4, 6)):
+        text = "".join(f"{time} 1 2 1\n" for time in range(events))
+        (folder / f"nm-0{walk}.txt").write_text(text)
+    words = ["--window", "3 events", "--out", str(tmp_path / "gait.h5"), "--jobs", "1"]
+    assert main(["data", "gait", str(tmp_path / "origin"), *words]) == 0
+    capsys.readouterr()
+    file = contents(tmp_path / "gait.h5")
+    assert [one.name for one in file.places] == ["nm-01", "nm-02", "nm-03", "nm-04-0", "nm-04-1"]
+    assert [one.walk for one in file.places] == ["nm-01", "nm-02", "nm-03", "nm-04", "nm-04"]
+    assert load_gait(tmp_path).spec.classes == 1
 
 
 def test_missing_files_name_the_command(tmp_path) -> None:
