@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import UserError
 from nasbench.events.layout import natural
-from nasbench.optional import require
+from nasbench.events.opened import image, is_image, opened, text
 
 AXES = ("channel,y,x", "channel,x,y")  # the first is how images are returned
 _WINDOW = re.compile(r"(.+)-\d+")  # image 1-0 of walk 1
@@ -32,6 +31,9 @@ class Place:
     person: str
     name: str
     walk: str
+
+    def __str__(self) -> str:
+        return f"{self.person}/{self.name}"
 
 
 @dataclass(frozen=True)
@@ -70,19 +72,18 @@ def contents(path: Path) -> Contents:
     Raises:
         UserError: it is no HDF5 file, it is not laid out as above, or its images differ in size.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         places = tuple(_places(path, file))
         shapes = [(one, file[one.person][one.name].shape) for one in places]
-        axes = _text(file, "axes") or AXES[0]
+        axes = text(file, "axes") or AXES[0]
         if axes not in AXES:
             raise UserError(f"{path}: axes {axes!r}: {' or '.join(AXES)} is allowed")
-        channels = _text(file, "channels") or "not stated"
-        synthetic = bool(_text(file, "synthetic"))
+        channels = text(file, "channels") or "not stated"
+        synthetic = bool(text(file, "synthetic"))
     for one, shape in shapes:
         if shape != shapes[0][1]:
             raise UserError(
-                f"{path}: image {one.person}/{one.name} is {shape}: {shapes[0][1]} is allowed, "
-                "as the first one"
+                f"{path}: image {one} is {shape}: {shapes[0][1]} is allowed, as the first one"
             )
     first, second, third = shapes[0][1]
     transposed = axes != AXES[0]
@@ -94,45 +95,41 @@ def pixels(file: Contents, places: Iterable[Place]) -> NDArray[np.float32]:
     """Return the images at ``places``, float32 of shape (n, channels, height, width).
 
     Raises:
-        UserError: an image is damaged or holds a value that is not finite.
+        UserError: an image is damaged or holds a value that is not finite, or memory runs out.
     """
     wanted = list(places)
-    images = np.empty((len(wanted), *file.shape), np.float32)
-    with _opened(file.path) as opened:
-        for image, place in zip(images, wanted, strict=True):
-            name = f"{place.person}/{place.name}"
-            try:
-                found = opened[place.person][place.name][()]
-            except (OSError, KeyError) as error:
-                raise UserError(f"{file.path}: image {name} cannot be read ({error})") from error
-            image[:] = found.swapaxes(1, 2) if file.transposed else found
-            if not np.isfinite(image).all():
-                raise UserError(f"{file.path}: image {name} holds values that are not finite")
+    try:
+        images = np.empty((len(wanted), *file.shape), np.float32)
+        with opened(file.path) as source, np.errstate(over="ignore"):
+            for target, place in zip(images, wanted, strict=True):
+                found = image(file.path, source, str(place))
+                target[:] = found.swapaxes(1, 2) if file.transposed else found
+                if not np.isfinite(target).all():
+                    raise UserError(f"{file.path}: image {place} holds values that are not finite")
+    except MemoryError as error:
+        size = "x".join(map(str, file.shape))
+        raise UserError(
+            f"{file.path}: {len(wanted)} images of {size} do not fit into memory"
+        ) from error
     return images
 
 
 def _places(path: Path, file: Any) -> Iterator[Place]:
     """Yield the place of every image, after a look at the file's layout."""
-    windows = _text(file, "window")
+    windows = text(file, "window")
     for person in sorted(file, key=natural):
         group = file.get(person)  # None for a link that leads nowhere
         if not hasattr(group, "keys"):
             raise _unlike(path, f"{person!r} is no group")
         for name in sorted(group, key=natural):
             data = group.get(name)
-            if not (hasattr(data, "shape") and len(data.shape) == 3 and data.dtype.kind in "fiu"):
+            if not is_image(data):
                 raise _unlike(path, f"{person}/{name} is no image")
-            yield Place(person, name, _text(data, "walk") or _walk(name, windows))
+            yield Place(person, name, text(data, "walk") or _walk(name, windows))
         if not len(group):
             raise _unlike(path, f"the group {person!r} is empty")
     if not len(file):
         raise _unlike(path, "it is empty")
-
-
-def _text(file: Any, attribute: str) -> str | None:
-    """Return an attribute of a file or an image, which some writers store as bytes."""
-    value = file.attrs.get(attribute)
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value and str(value)
 
 
 def _walk(name: str, windows: str | None) -> str:
@@ -151,18 +148,3 @@ def _unlike(path: Path, what: str) -> UserError:
         f"{path}: {what}; a group for each person with a dataset (channels, height, width) for "
         "each walk is allowed, as 'nasbench data gait' writes it"
     )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    library = require("h5py", "an HDF5 file")
-    try:
-        file = library.File(path, "r")
-    except OSError as error:
-        raise UserError(f"{path} is no readable HDF5 file ({_first_line(error)})") from error
-    with file:
-        yield file
-
-
-def _first_line(error: OSError) -> str:
-    return error.strerror or str(error).partition("\n")[0]

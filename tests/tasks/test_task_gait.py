@@ -10,6 +10,7 @@ import torch
 
 from nasbench.cli import main
 from nasbench.errors import UserError
+from nasbench.events import stored
 from nasbench.events.stored import contents
 from nasbench.tasks.gait import load_gait
 
@@ -168,6 +169,32 @@ def test_no_hdf5_file(pair) -> None:
     refused(pair, f"{pair / 'gait-train.h5'} is no readable HDF5 file")
 
 
+@pytest.mark.parametrize("part", [b"HEAP", b"SNOD", b"TREE", b"GCOL"])
+def test_a_damaged_file(pair, part) -> None:
+    path = write(pair / "gait-train.h5", attributes={"axes": "channel,y,x"})
+    good = path.read_bytes()
+    assert part in good
+    path.write_bytes(good.replace(part, b"none"))
+    refused(pair, f"{path} is no readable HDF5 file (")
+
+
+def test_attributes_in_pieces_or_in_bytes(pair) -> None:
+    for axes in (["channel", "x", "y"], np.array([b"channel,x,y"]), b"channel,x,y"):
+        for name in ("train", "test"):
+            write(pair / f"gait-{name}.h5", attributes={"axes": axes})
+        assert load_gait(pair).spec.shape == (4, 6, 5)
+    write(pair / "gait-train.h5", attributes={"axes": h5py.Empty("f4")})
+    refused(pair, "channel,y,x or channel,x,y is allowed")
+
+
+def test_images_that_memory_cannot_hold(pair, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(stored, "image", fail)
+    refused(pair, f"{pair / 'gait-train.h5'}: 9 images of 4x5x6 do not fit into memory")
+
+
 def test_another_layout(pair) -> None:
     path = pair / "gait-train.h5"
     for name, values, words in (
@@ -178,6 +205,10 @@ def test_another_layout(pair) -> None:
         with h5py.File(path, "w") as file:
             file[name] = values
         refused(pair, f"{path}: {words}; a group for each person")
+    for empty in (h5py.Empty("f4"), np.zeros((4, 0, 0)), np.zeros((0, 16, 16))):
+        with h5py.File(path, "w") as file:
+            file["0/1"] = empty
+        refused(pair, f"{path}: 0/1 is no image; a group for each person")
     h5py.File(path, "w").close()
     refused(pair, f"{path}: it is empty")
     with h5py.File(path, "w") as file:
@@ -202,6 +233,8 @@ def test_values_that_are_not_finite(pair) -> None:
     with h5py.File(pair / "gait-train.h5", "a") as file:
         file["2/2"][0, 0, 0] = np.nan
     refused(pair, "image 2/2 holds values that are not finite")
+    write(pair / "gait-train.h5", change=lambda one: one.astype("f8") * 1e300)
+    refused(pair, "image 0/1 holds values that are not finite")
 
 
 @pytest.mark.parametrize(
