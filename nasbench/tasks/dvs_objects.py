@@ -23,6 +23,8 @@ TEST_SHARE = 0.2
 #: Frames that follow each other look alike, so validation holds out whole stretches of time. A
 #: stretch of 24 frames has two neighbours at its ends; a random frame has nothing else.
 STRETCH = 24
+#: Frames of a class: 25 to train and to validate on, which are two stretches, and 6 to test.
+LEAST = 31
 
 
 def load_dvs_objects(data_dir: Path | None = None, download: bool = True) -> Task:
@@ -62,12 +64,18 @@ def _labels(path: Path) -> tuple[NDArray[np.int64], int]:
     labels = _array(path, "label")
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels) or labels.min() < 0:
         raise UserError(f"{path}: label must hold a whole number from 0 on for each frame")
-    counts = np.bincount(labels)
-    if counts.min() < 2:
+    if labels.max() >= len(labels):
         raise UserError(
-            f"{path}: class {int(counts.argmin())} has {int(counts.min())} frames: at least 2"
+            f"{path}: label {labels.max()}: 0 to {len(labels) - 1} is allowed for "
+            f"{len(labels)} frames"
         )
-    return labels.astype(np.int64), len(counts)
+    labels = labels.astype(np.int64)
+    counts = np.bincount(labels)
+    if counts.min() < LEAST:
+        raise UserError(
+            f"{path}: class {counts.argmin()} has {counts.min()} frames: at least {LEAST}"
+        )
+    return labels, len(counts)
 
 
 def _clock(labels: NDArray[np.int64], classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -84,7 +92,8 @@ def _read(
 ) -> ImageSet:
     """Return the frames at ``rows``; a group is a stretch of one class."""
     images = _array(path, "images")
-    if images.dtype != np.uint8 or images.ndim != 3 or len(images) != len(labels):
+    fits = images.dtype == np.uint8 and images.ndim == 3 and len(images) == len(labels)
+    if not fits or images.size == 0:
         raise UserError(
             f"{path}: images are {images.dtype} {images.shape}: "
             f"uint8 ({len(labels)}, height, width) is allowed"

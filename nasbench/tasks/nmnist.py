@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def load_nmnist(data_dir: Path | None = None, download: bool = True) -> Task:
     if not (parts[_TRAIN] and parts[_TEST]):
         raise UserError(f"{path}: recordings of split 0 (training) and 1 (test) are needed")
     labels = [label for label, _ in samples]
+    _check_train(path, [labels[i] for i in parts[_TRAIN]])
     train = _read(path, labels, parts[_TRAIN])
     _, channels, height, width = train.images.shape
     return Task(
@@ -59,6 +61,13 @@ def load_nmnist(data_dir: Path | None = None, download: bool = True) -> Task:
         _load_test=partial(_read, path, labels, parts[_TEST]),
         note=f"N-MNIST, {len(samples):,} recordings of {path.name}, the file's own split",
     )
+
+
+def _check_train(path: Path, labels: list[int]) -> None:
+    """Raise where a digit has nothing to validate on."""
+    for label, count in Counter(labels).items():
+        if count < 2:
+            raise UserError(f"{path}: label {label} has {count} recording to train on: at least 2")
 
 
 def _read(path: Path, labels: list[int], indices: list[int]) -> ImageSet:

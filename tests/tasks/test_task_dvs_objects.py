@@ -5,20 +5,26 @@ import pytest
 import torch
 
 from nasbench.errors import UserError
-from nasbench.tasks.dvs_objects import STRETCH, load_dvs_objects
+from nasbench.tasks.dvs_objects import LEAST, STRETCH, load_dvs_objects
 
 FRAMES = 300
+FEW = np.zeros(LEAST, np.int64)  # labels of the shortest class
+
+
+def write(folder, frames):
+    """Two classes, mixed; the first pixels tell a frame's number in its class."""
+    labels = np.tile(np.array([1, 0], np.uint8), frames)
+    images = np.full((2 * frames, 5, 6), 128, np.uint8)
+    clock = np.repeat(np.arange(frames), 2)
+    images[:, 0, 0], images[:, 0, 1] = clock // 256, clock % 256
+    np.savez(folder / "dvs_objects.npz", images=images, label=labels)
+    return folder
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes, mixed; the first pixels tell a frame's number in its class."""
-    labels = np.tile(np.array([1, 0], np.uint8), FRAMES)
-    images = np.full((2 * FRAMES, 5, 6), 128, np.uint8)
-    clock = np.repeat(np.arange(FRAMES), 2)
-    images[:, 0, 0], images[:, 0, 1] = clock // 256, clock % 256
-    np.savez(tmp_path / "dvs_objects.npz", images=images, label=labels)
-    return tmp_path
+    """A file of the real one's length."""
+    return write(tmp_path, FRAMES)
 
 
 def times(data, label):
@@ -45,14 +51,26 @@ def test_validation_holds_out_whole_stretches(folder) -> None:
         assert kept == [time + k for time in starts for k in range(STRETCH)]
 
 
+def test_the_shortest_classes_have_all_three_parts(tmp_path) -> None:
+    task = load_dvs_objects(write(tmp_path, LEAST))
+    rest, held = task.search_split(seed=1, val_fraction=0.1)
+    for part in (rest, held, task.open_test(lambda: None)):
+        assert set(part.labels.tolist()) == {0, 1}
+    with pytest.raises(UserError, match=f"class 0 has {LEAST - 1} frames: at least {LEAST}"):
+        load_dvs_objects(write(tmp_path, LEAST - 1))
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"label": [0, 0]}, "there is no array images"),
-        ({"images": np.zeros((2, 3, 3)), "label": [0, 0]}, "images are float64"),
-        ({"images": np.zeros((3, 3, 3), np.uint8), "label": [0, 0]}, r"uint8 \(2, height"),
-        ({"images": np.zeros((2, 3, 3), np.uint8), "label": [0, 2]}, "class 1 has 0 frames"),
-        ({"images": np.zeros((2, 3, 3), np.uint8), "label": [0.5, 0]}, "a whole number"),
+        ({"label": FEW}, "there is no array images"),
+        ({"images": np.zeros((LEAST, 3, 3)), "label": FEW}, "images are float64"),
+        ({"images": np.zeros((9, 3, 3), np.uint8), "label": FEW}, rf"uint8 \({LEAST}, height"),
+        ({"images": np.zeros((LEAST, 0, 3), np.uint8), "label": FEW}, rf"\({LEAST}, 0, 3\)"),
+        ({"label": [*FEW, 2]}, "class 1 has 0 frames"),
+        ({"label": [*FEW, 10**12]}, f"label 1000000000000: 0 to {LEAST} is allowed"),
+        ({"label": np.uint64([0, 2**64 - 1])}, "label 18446744073709551615: 0 to 1 is"),
+        ({"label": FEW / 2}, "a whole number"),
     ],
 )
 def test_wrong_files(tmp_path, arrays, words) -> None:

@@ -15,7 +15,7 @@ def write(path, **changes):
         "y": [2, 2, 0, 5, 6],
         "p": [1, 1, 0, 0, 1],
         "offsets": [0, 3, 4, 5],
-        "label": [7, 2, 9],
+        "label": [7, 7, 9],
         "split": [0, 0, 1],
     }
     np.savez(path, **{name: np.array(values) for name, values in {**arrays, **changes}.items()})
@@ -26,7 +26,7 @@ def test_images_are_made_of_events(tmp_path) -> None:
     write(tmp_path / "nmnist.npz")
     task = load_nmnist(tmp_path)
     assert (task.spec.shape, task.spec.classes) == ((4, 34, 34), 10)
-    assert task.train.labels.tolist() == [7, 2]
+    assert task.train.labels.tolist() == [7, 7]
     assert task.train.images[0, :, 2, 1].tolist() == [2, 0, 0.5, 0]
     assert task.train.images[0, :, 0, 33].tolist() == [0, 1, 0, 1]
     assert task.train.images[1].nonzero().tolist() == [[1, 5, 5]]
@@ -37,7 +37,8 @@ def test_images_are_made_of_events(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"label": [7, 2, 10]}, "label 10: 0 to 9 is allowed"),
+        ({"label": [7, 7, 10]}, "label 10: 0 to 9 is allowed"),
+        ({"label": [7, 2, 9]}, "label 7 has 1 recording to train on: at least 2"),
         ({"split": [0, 0, 0]}, r"split 0 \(training\) and 1 \(test\) are needed"),
         ({"x": [1, 1, 34, 5, 6]}, "recording 0: .* outside the sensor"),
     ],
