@@ -61,9 +61,10 @@ class Contents:
         """The persons, in order."""
         return tuple(dict.fromkeys(place.person for place in self.places))
 
-    def walks(self, person: str) -> list[str]:
-        """Return a person's walks, in order."""
-        return list(dict.fromkeys(one.walk for one in self.places if one.person == person))
+    @property
+    def walks(self) -> tuple[tuple[str, str], ...]:
+        """The person and the name of every walk, in order."""
+        return tuple(dict.fromkeys((place.person, place.walk) for place in self.places))
 
 
 def contents(path: Path) -> Contents:

@@ -6,6 +6,7 @@ for each person, one image or several for each walk.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -38,12 +39,12 @@ class Part:
 
     def load(self) -> ImageSet:
         """Read them; a class is a person, a group a walk."""
-        persons = {name: number for number, name in enumerate(self.file.persons)}
+        label = _labels(self.file)
         walks: dict[tuple[str, str], int] = {}
         groups = [walks.setdefault((one.person, one.walk), len(walks)) for one in self.places]
         return ImageSet(
             torch.from_numpy(pixels(self.file, self.places)),
-            torch.tensor([persons[one.person] for one in self.places]),
+            torch.tensor([label[one.person] for one in self.places]),
             torch.tensor(groups),
         )
 
@@ -125,11 +126,16 @@ def _pair(train: Contents, test: Contents) -> tuple[Part, Part]:
 def _cut(file: Contents) -> tuple[Part, Part]:
     """Cut the walks of one file into training and test."""
     _check_walks(file, 3)
-    walks = list(dict.fromkeys((one.person, one.walk) for one in file.places))
-    labels = torch.tensor([file.persons.index(person) for person, _ in walks])
+    walks, label = file.walks, _labels(file)
+    labels = torch.tensor([label[person] for person, _ in walks])
     held = {walks[at] for at in stratified_split(labels, TEST_SHARE, TEST_SEED)[1].tolist()}
     chosen = partial(_of_walks, file, held)
     return Part(file, chosen(False)), Part(file, chosen(True))
+
+
+def _labels(file: Contents) -> dict[str, int]:
+    """Return the class of each person."""
+    return {person: number for number, person in enumerate(file.persons)}
 
 
 def _of_walks(file: Contents, walks: set[tuple[str, str]], inside: bool) -> tuple[Place, ...]:
@@ -138,8 +144,8 @@ def _of_walks(file: Contents, walks: set[tuple[str, str]], inside: bool) -> tupl
 
 def _check_walks(file: Contents, least: int) -> None:
     """Raise where a person has too few walks to train on and to validate on."""
-    for person in file.persons:
-        if (walks := len(file.walks(person))) < least:
+    for person, walks in Counter(person for person, _ in file.walks).items():
+        if walks < least:
             raise UserError(
                 f"{file.path}: person {person} has too few walks, {walks}: at least {least}"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from nasbench.cli import main
 from nasbench.errors import UserError
 from nasbench.events import stored
 from nasbench.events.stored import contents
+from nasbench.tasks import gait
 from nasbench.tasks.gait import load_gait
 
 h5py = pytest.importorskip("h5py")
@@ -128,6 +130,23 @@ def test_one_file_is_split_by_walks(tmp_path) -> None:
     assert (len(seen["train"]), len(seen["test"])) == (24, 6)
     again = load_gait(tmp_path)
     assert torch.equal(again.train.images, task.train.images)
+
+
+def test_many_walks_are_split_in_one_go(monkeypatch) -> None:
+    """20 persons with 500 walks of 4 windows each: no step looks at all of them for each."""
+    looked = []
+    persons = stored.Contents.persons.fget
+    counted = property(lambda file: looked.append(file) or persons(file))
+    monkeypatch.setattr(stored.Contents, "persons", counted)
+    places = tuple(
+        stored.Place(str(person), f"{walk}-{window}", str(walk))
+        for person in range(20) for walk in range(500) for window in range(4)
+    )  # fmt: skip
+    file = stored.Contents(Path("gait.h5"), places, (1, 1, 1), "", False)
+    monkeypatch.setattr(gait, "pixels", lambda _, few: np.zeros((len(few), 1, 1, 1), "f4"))
+    task = gait.gait_task("gait", [file], "")
+    assert (len(task.train), len(task.open_test(lambda: None))) == (32_000, 8_000)
+    assert len(looked) < 9
 
 
 def test_what_nasbench_data_gait_writes_is_read(tmp_path, capsys) -> None:
