@@ -19,15 +19,19 @@ def locate(data_dir: Path | None) -> list[Path]:
         data_dir: the only folder to look in, or one of the files; None for the usual folders.
 
     Raises:
-        UserError: they are missing.
+        UserError: they are missing, or there are both kinds, of which one may be out of date.
     """
     if data_dir is not None and data_dir.expanduser().is_file():
         return beside(data_dir.expanduser())
     folders = [str(Path(folder)) for folder in _FOLDERS]
     both = find(folders, data_dir, accept=lambda one: all((one / name).is_file() for name in PAIR))
+    whole = find([f"{folder}/{WHOLE}" for folder in folders], data_dir, accept=Path.is_file)
+    if both is not None and whole is not None:
+        raise UserError(
+            f"gait: {both / PAIR[0]} and {whole} are both there: name one of them by --data-dir"
+        )
     if both is not None:
         return [both / name for name in PAIR]
-    whole = find([f"{folder}/{WHOLE}" for folder in folders], data_dir, accept=Path.is_file)
     if whole is None:
         looked = roots(data_dir)
         raise UserError(

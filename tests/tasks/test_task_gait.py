@@ -28,6 +28,7 @@ def image(person: int, walk: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
 
 def write(path, persons=(0, 2, 10), walks=("1", "2", "10"), attributes=None, change=None):
     """A file as plain scripts write it."""
+    path.parent.mkdir(exist_ok=True)
     with h5py.File(path, "w") as file:
         file.attrs.update(attributes or {})
         for person in persons:
@@ -177,6 +178,13 @@ def test_walks_with_a_dash_in_their_names_stay_apart(tmp_path, capsys) -> None:
     assert [one.name for one in file.places] == ["nm-01", "nm-02", "nm-03", "nm-04-0", "nm-04-1"]
     assert [one.walk for one in file.places] == ["nm-01", "nm-02", "nm-03", "nm-04", "nm-04"]
     assert load_gait(tmp_path).spec.classes == 1
+
+
+def test_an_older_pair_is_not_taken_for_a_new_file(pair) -> None:
+    whole = write(pair / "gait" / "gait.h5", walks=("1", "2", "3", "4"))
+    refused(pair, f"gait: {pair / 'gait-train.h5'} and {whole} are both there: name one of them")
+    assert len(load_gait(pair / "gait-train.h5").train) == 9
+    assert "fixed split" in load_gait(whole).note
 
 
 def test_missing_files_name_the_command(tmp_path) -> None:
