@@ -109,8 +109,12 @@ def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _pair(train: Contents, test: Contents) -> tuple[Part, Part]:
     """Return both files as parts, after a look at whether they fit."""
+    if train.persons != test.persons:
+        alone = "; ".join((*_alone(train, test), *_alone(test, train)))
+        raise UserError(
+            f"{train.path} and {test.path} disagree: {alone}; the same persons are allowed"
+        )
     for what, ours, theirs in (
-        ("persons", train.persons, test.persons),
         ("images of shape", train.shape, test.shape),
         ("channels", train.channels, test.channels),
     ):
@@ -121,6 +125,13 @@ def _pair(train: Contents, test: Contents) -> tuple[Part, Part]:
             )
     _check_walks(train, 2)
     return Part(train, train.places), Part(test, test.places)
+
+
+def _alone(file: Contents, other: Contents) -> list[str]:
+    """Return the persons that only ``file`` has, in a list of one; an empty list without any."""
+    known = set(other.persons)
+    alone = tuple(person for person in file.persons if person not in known)
+    return [f"only {file.path.name} has person {_short(alone)}"] if alone else []
 
 
 def _cut(file: Contents) -> tuple[Part, Part]:

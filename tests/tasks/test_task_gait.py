@@ -267,7 +267,11 @@ def test_values_that_are_not_finite(pair) -> None:
 @pytest.mark.parametrize(
     ("words", "options"),
     [
-        ("persons 0,2,10 and 0,2", {"persons": (0, 2)}),
+        ("only gait-train.h5 has person 10; the same persons", {"persons": (0, 2)}),
+        (
+            "only gait-train.h5 has person 0,2; only gait-test.h5 has person 3; the same persons",
+            {"persons": (3, 10)},
+        ),
         ("images of shape 4,5,6 and 2,5,6", {"change": lambda one: one[:2]}),
         ("channels not stated and neg-count", {"attributes": {"channels": "neg-count"}}),
     ],
@@ -275,3 +279,9 @@ def test_values_that_are_not_finite(pair) -> None:
 def test_files_that_disagree(pair, words, options) -> None:
     write(pair / "gait-test.h5", **options)
     refused(pair, words)
+
+
+def test_the_one_person_too_many_is_named_among_forty(tmp_path) -> None:
+    write(tmp_path / "gait-train.h5", persons=range(40), walks=("1", "2"))
+    write(tmp_path / "gait-test.h5", persons=range(41), walks=("3",))
+    refused(tmp_path, "disagree: only gait-test.h5 has person 40; the same persons are allowed")
