@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ TEST_SHARE = 0.2
 STRETCH = 24
 #: Frames of a class: 25 to train and to validate on, which are two stretches, and 6 to test.
 LEAST = 31
+_UNREADABLE = (  # what a damaged, encrypted or oversized member raises
+    *(ValueError, OSError, EOFError, MemoryError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def load_dvs_objects(data_dir: Path | None = None, download: bool = True) -> Task:
@@ -111,11 +116,14 @@ def _array(path: Path, name: str) -> NDArray[Any]:
     """Return one array of the file."""
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            found: NDArray[Any] = file[name]
-            return found
+            found: NDArray[Any] | bytes = file[name]
     except KeyError as error:
         raise UserError(
             f"{path}: there is no array {name}; images and label are needed"
         ) from error
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: no readable .npz file ({error})") from error
+    except _UNREADABLE as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise UserError(f"{path}: no readable .npz file ({reason})") from error
+    if isinstance(found, bytes):  # a member that is no .npy
+        raise UserError(f"{path}: {name} is no array; images and label are needed")
+    return found

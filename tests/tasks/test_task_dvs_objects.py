@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -77,6 +80,45 @@ def test_wrong_files(tmp_path, arrays, words) -> None:
     np.savez(tmp_path / "dvs_objects.npz", **arrays)
     with pytest.raises(UserError, match=words):
         load_dvs_objects(tmp_path)
+
+
+def member(name: str, data: bytes, method: int = zipfile.ZIP_STORED) -> bytes:
+    """Return a ZIP archive with one file."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def array(header: str) -> bytes:
+    """Return a ``.npy`` with a header and nothing behind it."""
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+
+
+HUGE = array("{'descr': '<i8', 'fortran_order': False, 'shape': (1000000000000000,), }\n")
+PACKED = member("label.npy", HUGE, zipfile.ZIP_DEFLATED)
+HEAD = b"\x14\x00\x00\x00\x08\x00"  # of the member: version 2.0, no flags, the method deflate
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (HUGE, "no readable"),  # a bare array
+        (member("label.npy", HUGE), "no readable"),
+        (member("label", b"0 0 1"), "label is no array"),
+        (member("label.npy", b"0 0 1"), "label is no array"),
+        (PACKED.replace(HEAD, b"\x14\x00\x00\x00\x63\x00"), "no readable"),
+        (PACKED.replace(HEAD, b"\x14\x00\x01\x00\x08\x00"), "no readable"),
+        (PACKED[:39] + b"\xff" + PACKED[40:], "no readable"),  # the first byte behind the name
+    ],
+    ids=["npy", "huge", "text", "text named npy", "method", "encrypted", "damaged"],
+)
+def test_unreadable_files(tmp_path, content, words) -> None:
+    path = tmp_path / "x.npz"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=words) as error:
+        load_dvs_objects(path)
+    assert "\n" not in str(error.value)
 
 
 def test_the_real_file(data_root) -> None:

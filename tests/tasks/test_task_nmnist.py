@@ -38,6 +38,8 @@ def test_images_are_made_of_events(tmp_path) -> None:
     ("changes", "words"),
     [
         ({"label": [7, 7, 10]}, "label 10: 0 to 9 is allowed"),
+        ({"label": [7.5, 7.5, 9]}, "label"),
+        ({"label": ["7", "7", "9"]}, "label"),
         ({"label": [7, 2, 9]}, "label 7 has 1 recording to train on: at least 2"),
         ({"split": [0, 0, 0]}, r"split 0 \(training\) and 1 \(test\) are needed"),
         ({"x": [1, 1, 34, 5, 6]}, "recording 0: .* outside the sensor"),
@@ -47,6 +49,12 @@ def test_wrong_files(tmp_path, changes, words) -> None:
     write(tmp_path / "nmnist.npz", **changes)
     with pytest.raises(UserError, match=words):
         load_nmnist(tmp_path)
+
+
+def test_a_file_of_one_array(tmp_path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((3, 3)))
+    with pytest.raises(UserError, match=r"x\.npy: no readable \.npz file"):
+        load_nmnist(tmp_path / "x.npy")
 
 
 def test_missing_and_unreadable_files(tmp_path) -> None:
