@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nasbench.errors import UserError
-from nasbench.events import layout
+from nasbench.events import destination, layout
 from nasbench.events.convert import Made, Options, convert_all
 from nasbench.events.events import Refused, Size
 from nasbench.events.hdf5 import Files, files
@@ -45,9 +45,11 @@ def make(
         progress: called with the number of recordings, and then after each.
 
     Raises:
-        UserError: nothing could be read, or with ``strict`` not everything.
+        UserError: nothing could be read, or with ``strict`` not everything, or ``out`` is a file
+            of another kind.
     """
     recordings = layout.find(raw)
+    destination.check(out, {recording.split for recording in recordings})
     summary = Summary()
     with (
         files(out, _attributes(raw, options) | marker.attributes(recordings)) as opened,

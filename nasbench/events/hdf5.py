@@ -7,7 +7,7 @@ other scripts wrote; those have no attributes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import UserError
+from nasbench.events.destination import destination
+from nasbench.events.sink import Sink
 from nasbench.optional import require
 
 FORMAT = "nasbench-events/1"
-
-
-def destination(out: Path, split: str | None) -> Path:
-    """Return the file of a split: ``gait.h5`` without one, else ``gait-train.h5``."""
-    return out if split is None else out.with_name(f"{out.stem}-{split}{out.suffix}")
 
 
 class Files:
@@ -31,7 +28,7 @@ class Files:
     def __init__(self, out: Path, attributes: dict[str, str]) -> None:
         self._h5py = require("h5py", "an HDF5 file")
         self._out, self._attributes = out, attributes
-        self._open: dict[Path, Any] = {}
+        self._open: dict[Path, tuple[Any, Sink]] = {}
 
     def add(
         self,
@@ -43,37 +40,48 @@ class Files:
 
         Raises:
             UserError: there is one already.
+            OSError: it could not be written.
         """
         split, person, walk = place
-        group = self._file(split).require_group(person)
+        file, sink = self._file(split)
+        group = file.require_group(person)
         if walk in group:
             raise UserError(f"two images of person {person} have the name {walk}; rename a file")
         chunks = pixels.shape  # an image is read as a whole
-        data = group.create_dataset(
-            walk, data=pixels, chunks=chunks, compression="gzip", compression_opts=1, shuffle=True
-        )
-        data.attrs.update(attributes)
+        kept = {"chunks": chunks, "compression": "gzip", "compression_opts": 1, "shuffle": True}
+        try:
+            group.create_dataset(walk, data=pixels, **kept).attrs.update(attributes)
+        finally:
+            sink.check()
 
-    def _file(self, split: str | None) -> Any:
+    def _file(self, split: str | None) -> tuple[Any, Sink]:
         path = destination(self._out, split)
         if path not in self._open:
-            file = self._h5py.File(_temporary(path), "w")
-            self._open[path] = file
+            sink = Sink(_temporary(path), "w+")
+            file = self._h5py.File(sink, "w")
+            self._open[path] = file, sink
             file.attrs.update({"format": FORMAT, **self._attributes, "split": split or "none"})
         return self._open[path]
 
     def finish(self) -> list[Path]:
-        """Give all files their names, and return them."""
-        for file in self._open.values():
+        """Give all files their names once all of them are whole, and return them.
+
+        Raises:
+            OSError: a file could not be written; none has its name.
+        """
+        for file, sink in self._open.values():
             file.close()
+            sink.settle()
         for path in self._open:
             _temporary(path).replace(path)
         return list(self._open)
 
     def discard(self) -> None:
         """Take away what is not finished."""
-        for path, file in self._open.items():
-            file.close()
+        for path, (file, sink) in self._open.items():
+            with suppress(OSError, RuntimeError):  # what HDF5 says of a file that is not whole
+                file.close()
+            sink.close()
             _temporary(path).unlink(missing_ok=True)
 
 

@@ -17,6 +17,7 @@ from nasbench.events.window import Window
 h5py = pytest.importorskip("h5py")
 
 GOOD = "0 1 2 1\n5 3 4 0\n10 1 2 1\n"
+BEFORE = b"\x89HDF\r\n\x1a\n from before"
 SWAPPED = "neg-count,pos-count,neg-time,pos-time"
 
 
@@ -118,12 +119,12 @@ def test_nothing_could_be_read(tmp_path, capsys):
 def test_strict_stops_and_keeps_what_was_there(raw, tmp_path, capsys):
     out = tmp_path / "out"
     out.mkdir()
-    (out / "gait-train.h5").write_text("from before")
+    (out / "gait-train.h5").write_bytes(BEFORE)
     status, _, told = _gait(capsys, raw, "--out", out / "gait.h5", "--strict", "--jobs", 1)
     assert (status, told.count("\n")) == (2, 1)
     assert "2.txt: line 2: '5 3 4'; four whole numbers are allowed" in told
     assert _left(out) == ["gait-train.h5"]
-    assert (out / "gait-train.h5").read_text() == "from before"
+    assert (out / "gait-train.h5").read_bytes() == BEFORE
 
 
 @pytest.mark.parametrize(
