@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import UserError
-from nasbench.events.events import Size
+from nasbench.events.events import Refused, Size
 from nasbench.events.formats import parts
-from nasbench.events.images import CHANNELS, images
+from nasbench.events.images import CHANNELS, Image, images
 from nasbench.events.layout import Recording
 from nasbench.events.processes import shared
 from nasbench.events.text import COLUMNS
@@ -68,24 +68,34 @@ class Made:
 
 
 def convert(options: Options, folder: Path, numbered: tuple[int, Recording]) -> Made:
-    """Make the images of one recording; ``numbered``: its number and itself."""
+    """Make the images of one recording; ``numbered``: its number and itself.
+
+    Raises:
+        OSError: there is no room for the images, which is no fault of the recording.
+    """
     number, recording = numbered
     spool, shape, stated = folder / str(number), (), []
     try:
-        events = parts(recording.path, options.columns, recording.index)
         with spool.open("wb") as file:
-            for image in images(events, str(recording), options.window, options.size):
+            for image in _drawn(recording, options):
                 pixels = image.pixels[list(options.channels)]
-                pixels.tofile(file)
+                file.write(pixels.tobytes())
                 shape = pixels.shape
                 stated.append((image.events, image.first, image.last))
     except UserError as error:
         return Made(recording, spool, refused=str(error))
-    except OSError as error:
-        return Made(recording, spool, refused=f"{recording}: {error.strerror or error}")
     if not stated:
         return Made(recording, spool, refused=_too_short(recording, options.window))
     return Made(recording, spool, shape, stated)
+
+
+def _drawn(recording: Recording, options: Options) -> Iterator[Image]:
+    """Yield the images of a recording; a file that cannot be read is refused."""
+    try:
+        events = parts(recording.path, options.columns, recording.index)
+        yield from images(events, str(recording), options.window, options.size)
+    except OSError as error:
+        raise Refused(f"{recording}: {error.strerror or error}") from error
 
 
 def _too_short(recording: Recording, window: Window) -> str:

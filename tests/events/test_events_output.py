@@ -10,7 +10,9 @@ import pytest
 
 from nasbench.cli import main
 from nasbench.errors import UserError
+from nasbench.events.convert import Options, convert
 from nasbench.events.hdf5 import files
+from nasbench.events.layout import Recording
 
 pytest.importorskip("h5py")
 
@@ -53,6 +55,26 @@ def test_a_full_disk_leaves_the_file_from_before(tmp_path, room):
     with pytest.raises(UserError, match=told), room_for(room):
         _write(tmp_path / "a.h5", [noise] * 12)
     assert _left(tmp_path) == {"a.h5": BEFORE}
+
+
+def test_a_full_disk_is_no_fault_of_a_recording(tmp_path, capsys):
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    for folder in (raw, out):
+        folder.mkdir()
+    for walk in ("1", "2"):
+        (raw / f"{walk}.txt").write_text(GOOD)
+    with room_for(100_000):  # an image takes 262 kB
+        status, _, told = _gait(capsys, raw, "--out", out / "a.h5")
+    assert status == 2
+    said = "File too large; what was written before is kept"
+    assert told == f"error: cannot write {out / 'a.h5'}: {said}\n"
+    assert _left(out) == {}
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path):
+    missing = Recording(tmp_path / "1.txt", "0", "1")
+    made = convert(Options(), tmp_path, (0, missing))
+    assert made.refused == f"{missing}: No such file or directory"
 
 
 @pytest.mark.parametrize("name", ["thesis.docx", "mine.txt"])
