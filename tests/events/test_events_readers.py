@@ -152,29 +152,6 @@ def test_a_damaged_aedat4(tmp_path):
         read(path)
 
 
-def test_npz(tmp_path):
-    path = tmp_path / "one.npz"
-    np.savez(path, t=[1, 4], x=[0, 3], y=[5, 5], p=[-1, 1], width=6, height=7)
-    events = read(path)
-    assert _rows(events) == [(1, 0, 5, False), (4, 3, 5, True)]
-    assert events.size == Size(6, 7)
-
-
-BAD_NPZ = {
-    "t, x, y, p or dt_us": {"a": [1]},
-    "different lengths": {"t": [1], "x": [1], "y": [1], "p": [1, 0]},
-    "t is float64: whole numbers": {"t": [1.5], "x": [1], "y": [1], "p": [1]},
-    "event 1: x is -2; 0 to 65535": {"t": [1, 2], "x": [1, -2], "y": [1, 1], "p": [1, 1]},
-}
-
-
-@pytest.mark.parametrize("told", BAD_NPZ)
-def test_npz_that_does_not_fit(tmp_path, told):
-    np.savez(tmp_path / "one.npz", **BAD_NPZ[told])
-    with pytest.raises(Refused, match=rf"one\.npz: .*{told}"):
-        read(tmp_path / "one.npz")
-
-
 BAD_FILES = {
     "AEDAT 1.0; 2.0, 3.1 and 4.0 are allowed": b"#!AER-DAT1.0\r\n",
     "no recording of events; text, AEDAT 2.0": b"\x89HDF\r\n\x1a\n",
