@@ -27,11 +27,18 @@ def parts(path: Path) -> Iterator[Events]:
             pixels = x.astype(np.uint16), y.astype(np.uint16)
             yield Events(t.astype(np.int64), *pixels, p.astype(np.bool_), size, first)
             first += len(t)
-    except (RuntimeError, OSError) as error:  # what the libraries raise, some in many lines
-        reason = str(error).partition("\n")[0]
-        raise Refused(f"{path}: event {first}: no readable AEDAT 4 file ({reason})") from error
     except UserError as error:
         raise Refused(f"{path}: {error}") from error
+    except BaseException as error:
+        if not (isinstance(error, RuntimeError | OSError) or _is_panic(error)):
+            raise
+        reason = str(error).partition("\n")[0]  # the libraries' may have many lines
+        raise Refused(f"{path}: event {first}: no readable AEDAT 4 file ({reason})") from error
+
+
+def _is_panic(error: BaseException) -> bool:
+    """Whether the library, which is written in Rust, met what it did not expect."""
+    return type(error).__name__ == "PanicException"
 
 
 def _by_aedat(path: Path) -> Iterator[tuple[Any, ...]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import UserError
 from nasbench.events.events import Refused, Size
-from nasbench.events.formats import parts
+from nasbench.events.formats import may_kill, parts
 from nasbench.events.images import CHANNELS, Image, images
 from nasbench.events.layout import Recording
 from nasbench.events.processes import shared
@@ -112,9 +112,18 @@ def convert_all(
         recordings: what to read.
         options: how.
         folder: for temporary files.
-        jobs: processes; with 1 all is done in this one.
+        jobs: processes; with 1 all is done in this one, unless the reading could kill it.
 
     Raises:
-        UserError: a process was killed.
+        OSError: there is no room for temporary files.
     """
-    yield from shared(partial(convert, options, folder), list(enumerate(recordings)), jobs)
+    numbered = list(enumerate(recordings))
+    apart = min(jobs, len(recordings)) > 1 or any(may_kill(one.path) for one in recordings)
+    killed = partial(_killed, folder) if apart else None
+    yield from shared(partial(convert, options, folder), numbered, jobs, killed)
+
+
+def _killed(folder: Path, numbered: tuple[int, Recording]) -> Made:
+    number, recording = numbered
+    reason = "it is damaged, or takes too much memory: reading it killed the process"
+    return Made(recording, folder / str(number), refused=f"{recording}: {reason}")

@@ -54,6 +54,14 @@ def recognise(path: Path) -> Format:
     raise Refused(f"{path}: no recording of events; {', '.join(Format)} are allowed")
 
 
+def may_kill(path: Path) -> bool:
+    """Whether a damaged file may end the process that reads it, as the library aedat does."""
+    try:
+        return recognise(path) is Format.AEDAT4
+    except (Refused, OSError):
+        return False
+
+
 def parts(path: Path, columns: str = text.COLUMNS, index: int | None = None) -> Iterator[Events]:
     """Yield the events of a recording, some ten thousand at a time.
 

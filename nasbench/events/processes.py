@@ -15,31 +15,59 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def shared(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[Result]:
+def shared(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int,
+    killed: Callable[[Item], Result] | None = None,
+) -> Iterator[Result]:
     """Yield what ``work`` makes of each item, in their order.
 
     Args:
         work: can be pickled, and so can items and results.
         items: one call each.
-        jobs: processes; with 1 all is done in this one.
+        jobs: processes; with 1 all is done in this one, unless ``killed`` is there.
+        killed: makes what takes the result's place where an item kills its process.
 
     Raises:
-        UserError: a process was killed.
+        UserError: a process was killed, and there is no ``killed``.
     """
-    jobs = min(jobs, len(items))
-    if jobs < 2:
+    if killed is None and min(jobs, len(items)) < 2:
         yield from map(work, items)
         return
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _leave_signals_to_the_parent)
+    done = 0
+    while done < len(items):
+        try:
+            for result in _pooled(work, items[done:], jobs):
+                yield result
+                done += 1
+        except BrokenProcessPool as error:
+            if killed is None:
+                raise UserError(
+                    "a process was killed, perhaps for want of memory; "
+                    f"try fewer --jobs than {jobs}"
+                ) from error
+            # Any of those under way may be guilty. The first is tried by itself, then the others.
+            yield _alone(work, items[done], killed)
+            done += 1
+
+
+def _pooled(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[Result]:
+    pool = ProcessPoolExecutor(min(jobs, len(items)), get_context("spawn"), _begin)
     try:
         yield from pool.map(work, items)
-    except BrokenProcessPool as error:
-        raise UserError(
-            f"a process was killed, perhaps for want of memory; try fewer --jobs than {jobs}"
-        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_signals_to_the_parent() -> None:
+def _alone(work: Callable[[Item], Result], item: Item, killed: Callable[[Item], Result]) -> Result:
+    try:
+        (result,) = _pooled(work, [item], 1)
+        return result
+    except BrokenProcessPool:
+        return killed(item)
+
+
+def _begin() -> None:
+    """Leave Ctrl-C to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
+from nasbench.cli import main
 from nasbench.events import aedat, aedat4
 from nasbench.events.events import Refused, Size
 from nasbench.events.formats import Format, parts, read, recognise
@@ -22,6 +23,7 @@ Q1fD067RsXniNlO8Q/7IzgeWXGjqbhQ30+xSeBc/eOubzig8GanWr8PveD67joLUbdpmn0Mvcmg+GJds
 G/NbW29VHH7m97GfwzLnCDCOkclijyAsk5d3C/NzdoEZyszB6xhYJk3wQeDJQkympzqQPDGSK1d9yd1mZTspaQj5mDIL
 q5jKLM4WYBlm8/Dc+zvXmgFrApbgfQqePvqRNe0boZL3Uw==
 """
+FATAL_BIT = 128  # of byte 640: the library asks for more memory than there is
 EVENTS4 = [(1000, 345, 0, True), (1000, 2, 259, False), (1007, 3, 4, True)]
 HEADER2 = b"#!AER-DAT2.0\r\n# This is a raw AE data file - do not edit\r\n"
 HEADER3 = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 1: DVS128\r\n#!END-HEADER\r\n"
@@ -135,6 +137,29 @@ def test_aedat4(tmp_path, monkeypatch, library):
     path = _write(tmp_path / "one.aedat4", zlib.decompress(base64.b64decode(AEDAT4)))
     events = read(path)
     assert (_rows(events), events.size) == (EVENTS4, Size(346, 260))
+
+
+def test_an_aedat4_that_the_library_does_not_expect(tmp_path):
+    pytest.importorskip("aedat")
+    noise = np.random.default_rng(0).bytes(400)
+    path = _write(tmp_path / "one.aedat4", b"#!AER-DAT4.0\r\n\x90\x01\0\0" + noise)
+    with pytest.raises(Refused, match=r"one\.aedat4: event 0: no readable AEDAT 4 file \(.+\)$"):
+        read(path)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_aedat4_that_kills_its_reader_harms_no_other(tmp_path, capfd, jobs):
+    pytest.importorskip("aedat")
+    content = bytearray(zlib.decompress(base64.b64decode(AEDAT4)))
+    _write(tmp_path / "good.aedat4", content)
+    content[640] ^= FATAL_BIT
+    _write(tmp_path / "damaged.aedat4", content)
+    (tmp_path / "walk.txt").write_text("0 1 2 1\n")
+    words = [tmp_path, "--out", tmp_path / "a.h5", "--jobs", jobs, "--sensor", "346x260"]
+    assert main(["data", "gait", *map(str, words)]) == 0
+    told, refused = capfd.readouterr()
+    assert told.startswith("2 recordings, 2 images, 1 refused\n")
+    assert f"refused: {tmp_path / 'damaged.aedat4'}: it is damaged" in refused
 
 
 def test_aedat4_without_a_library(tmp_path, monkeypatch):
