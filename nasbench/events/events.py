@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from nasbench.errors import UserError
 
 LARGEST = 65535  # of a coordinate
+MOST_PIXELS = 1 << 24  # of a sensor; to draw on so many takes some 2 GB
 
 
 class Refused(UserError):
@@ -28,6 +29,11 @@ class Size(NamedTuple):
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
 
+    @property
+    def drawable(self) -> bool:
+        """Whether an image of it fits in the memory."""
+        return self.width * self.height <= MOST_PIXELS
+
 
 def parse_size(text: str) -> Size:
     """Return the sensor that a text such as ``346x260`` states, width first.
@@ -36,9 +42,12 @@ def parse_size(text: str) -> Size:
         UserError: it states none.
     """
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip())
-    if found and all(1 <= int(side) <= LARGEST + 1 for side in found.groups()):
-        return Size(int(found[1]), int(found[2]))
-    raise UserError(f"sensor {text!r}: WIDTHxHEIGHT is allowed, such as 346x260")
+    size = Size(int(found[1]), int(found[2])) if found else Size(0, 0)
+    if not all(1 <= side <= LARGEST + 1 for side in size):
+        raise UserError(f"sensor {text!r}: WIDTHxHEIGHT is allowed, such as 346x260")
+    if not size.drawable:
+        raise UserError(f"sensor {text!r}: at most {MOST_PIXELS} pixels are allowed")
+    return size
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from nasbench.errors import UserError
 from nasbench.events.compiled import draw
-from nasbench.events.events import Events, Refused, Size
+from nasbench.events.events import MOST_PIXELS, Events, Refused, Size
 from nasbench.events.window import Window
 
 CHANNELS = ("pos-count", "neg-count", "pos-time", "neg-time")
 DEFAULT_SIZE = Size(128, 128)
+LONGEST = 2**63 - 1  # microseconds from the first event to the last: differences of times fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +100,11 @@ def images(
 
 def _checked(parts: Iterable[Events], name: str, size: Size | None) -> Iterator[Events]:
     """Yield the parts that have events, after a look at their places and times."""
-    before = None
+    before = start = None
     for part in parts:
         if not len(part):
             continue
+        start = int(part.t[0]) if start is None else start
         _check_places(part, name, size or part.size or DEFAULT_SIZE)
         backwards = np.flatnonzero(part.t[1:] < part.t[:-1])
         if before is not None and part.t[0] < before:
@@ -110,10 +112,14 @@ def _checked(parts: Iterable[Events], name: str, size: Size | None) -> Iterator[
         if len(backwards):
             raise _backwards(name, part, int(backwards[0]) + 1, int(part.t[backwards[0]]))
         before = int(part.t[-1])
+        if before - start > LONGEST:
+            raise _too_long(part, name, start)
         yield part
 
 
 def _check_places(part: Events, name: str, size: Size) -> None:
+    if not size.drawable:
+        raise Refused(f"{name}: its sensor is {size}; at most {MOST_PIXELS} pixels are allowed")
     if part.x.max() < size.width and part.y.max() < size.height:
         return
     at = int(np.flatnonzero((part.x >= size.width) | (part.y >= size.height))[0])
@@ -127,6 +133,14 @@ def _backwards(name: str, part: Events, at: int, before: int) -> Refused:
     return Refused(
         f"{name}: {part.where(at)}: time runs backwards to {part.t[at]}; "
         f"{before} and more is allowed"
+    )
+
+
+def _too_long(part: Events, name: str, start: int) -> Refused:
+    at = int(np.searchsorted(part.t, start + LONGEST, "right"))  # fits, else nothing were too long
+    return Refused(
+        f"{name}: {part.where(at)}: time {part.t[at]} is more than {LONGEST} after the first, "
+        f"{start}; a recording as long as that is allowed"
     )
 
 

@@ -14,7 +14,7 @@ from nasbench.errors import UserError
 from nasbench.events.events import Events
 
 US_PER_MS = 1000
-_TEXT = re.compile(r"([1-9]\d*)\s*(events|ms)")
+_TEXT = re.compile(r"([1-9]\d{0,14})\s*(events|ms)")  # in microseconds it fits in an int64
 
 
 class Kind(StrEnum):
@@ -69,4 +69,7 @@ def parse(text: str) -> Window:
         return Window()
     if found := _TEXT.fullmatch(text.strip()):
         return Window(Kind(found[2]), int(found[1]))
-    raise UserError(f"window {text!r}: file, a number of events such as '20000 events', or 50ms")
+    raise UserError(
+        f"window {text!r}: file, a number of events such as '20000 events', or 50ms is allowed, "
+        "of at most 15 digits"
+    )

@@ -98,17 +98,41 @@ def test_time_that_runs_backwards(cuts):
         list(images(_parts(rows, cuts), "one", Window(), SIZE))
 
 
+@pytest.mark.parametrize("window", [Window(), Window(Kind.MS, 10**15 - 1)])
+def test_times_that_are_too_far_from_each_other(window):
+    first, last = -(2**63), 2**63 - 1
+    rows = [(first, 0, 0, 1), (-1, 0, 0, 1), (0, 0, 0, 1), (last, 0, 0, 1)]
+    with pytest.raises(Refused, match="one: event 2: time 0 is more than 9223372036854775807 aft"):
+        list(images(_parts(rows, [1]), "one", window, SIZE))
+
+
+def test_the_longest_recording():
+    rows = [(-(2**63), 0, 0, 1), (-(2**62), 1, 0, 1), (-1, 2, 0, 1)]
+    (image,) = images(_parts(rows, [1]), "one", Window(), SIZE)
+    assert image.pixels[2, 0, :3].tolist() == [0, 0.5, 1]
+    assert list(images(_parts(rows, [1]), "one", Window(Kind.MS, 10**15 - 1), SIZE))
+
+
+def test_a_sensor_too_large_to_draw():
+    large = Events(np.array([1]), *np.zeros((2, 1), np.uint16), np.array([True]), Size(65536, 300))
+    with pytest.raises(Refused, match="one: its sensor is 65536x300; at most 16777216 pixels"):
+        list(images([large], "one", Window()))
+
+
 def test_windows_in_words():
     for text in ("file", "20000 events", "50ms"):
         assert str(parse(text)) == text
     assert parse("7events") == Window(Kind.EVENTS, 7)
-    for text in ("", "0 events", "5", "ms", "1.5ms"):
-        with pytest.raises(UserError, match="a number of events such as '20000 events', or 50ms"):
+    assert parse("999999999999999ms") == Window(Kind.MS, 10**15 - 1)
+    for text in ("", "0 events", "5", "ms", "1.5ms", "9999999999999999ms", f"{10**20} events"):
+        with pytest.raises(UserError, match="'20000 events', or 50ms is allowed, of at most 15"):
             parse(text)
 
 
 def test_sizes_in_words():
     assert parse_size("346x260") == Size(346, 260)
+    with pytest.raises(UserError, match="'65536x65536': at most 16777216 pixels are allowed"):
+        parse_size("65536x65536")
     for text in ("", "0x5", "5", "70000x1", "axb"):
         with pytest.raises(UserError, match="WIDTHxHEIGHT is allowed"):
             parse_size(text)
