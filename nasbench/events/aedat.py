@@ -43,7 +43,7 @@ def parts2(path: Path) -> Iterator[Events]:
     """Yield the events of an AEDAT 2.0 file: pairs of address and time, big-endian, 8 bytes.
 
     Raises:
-        Refused: the chip is unknown, or the file ends inside an event.
+        Refused: the chip is unknown, an event lies outside it, or the file ends inside one.
     """
     with path.open("rb") as file:
         name = _sensor(path, header.read(file, path)) or "dvs128"
@@ -54,6 +54,7 @@ def parts2(path: Path) -> Iterator[Events]:
                 raise Refused(f"{path}: event {events + len(block) // 8}: the file is cut off")
             words = np.frombuffer(block, ">u4").reshape(-1, 2).astype(np.uint32)
             part = _decode(words, layout, header.SENSORS[name], events, before)
+            _check_places(path, part)
             events += len(part)
             before = int(part.t[-1]) if len(part) else before
             yield part
@@ -65,6 +66,18 @@ def _sensor(path: Path, lines: list[str]) -> str | None:
     except KeyError as error:
         known = ", ".join(header.SENSORS)
         raise Refused(f"{path}: the chip {error.args[0]!r} is unknown; known: {known}") from error
+
+
+def _check_places(path: Path, part: Events) -> None:
+    """Raise where a coordinate began beyond the sensor and, turned around, is less than 0."""
+    x, y = part.x.view(np.int16), part.y.view(np.int16)
+    wrong = (x < 0) | (y < 0)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise Refused(
+            f"{path}: {part.where(at)}: x {x[at]}, y {y[at]} lies outside the sensor; "
+            f"{part.size} is allowed"
+        )
 
 
 def _decode(

@@ -12,7 +12,8 @@ from nasbench.events.events import Events, Refused, join
 from nasbench.events.header import MAGIC
 
 SUFFIXES = (".txt", ".aedat", ".aedat2", ".aedat3", ".aedat4", ".npz")
-_TEXT = re.compile(rb"[\t\n\r -~]*")
+GZIP = b"\x1f\x8b"
+_TEXT = re.compile(rb"[^\0-\x08\x0e-\x1f\x7f]*")  # a stray byte is for the reader to name
 
 
 class Format(StrEnum):
@@ -49,6 +50,8 @@ def recognise(path: Path) -> Format:
         return VERSIONS[version[:2]]
     if start.startswith(b"PK\x03\x04"):
         return Format.NPZ
+    if start.startswith(GZIP):
+        raise Refused(f"{path}: it is compressed by gzip; unpack it first")
     if _TEXT.fullmatch(start):
         return Format.TEXT
     raise Refused(f"{path}: no recording of events; {', '.join(Format)} are allowed")

@@ -1,6 +1,7 @@
 """The lines that AEDAT files begin with (iniVation, AEDAT File Formats).
 
-Every line begins with ``#`` and ends with a newline; the first one states the version.
+Every line begins with ``#`` and ends with a newline; the first one states the version. Older files
+have no line that ends the header, and the first event may begin with the byte of ``#`` as well.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from nasbench.events.events import Refused, Size
 
 MAGIC = b"#!AER-DAT"
 LAST = (b"#!END-HEADER", b"#End Of ASCII Header")
+_CONTROL = re.compile(rb"[\0-\x08\x0b-\x1f\x7f]")
 SENSORS = {  # the beginning of a device's or chip's name, in small letters -> its size
     "dvs128": Size(128, 128),
     "davis128": Size(128, 128),
@@ -30,10 +32,12 @@ def read(file: BinaryIO, path: Path) -> list[str]:
         Refused: the header has no end.
     """
     lines: list[str] = []
+    first = b""
     while True:
         place = file.tell()
         line = file.readline(1 << 16)
-        if not line.startswith(b"#"):
+        first = first or line
+        if not _belongs(line, first):
             file.seek(place)
             return lines
         if not line.endswith(b"\n"):
@@ -41,6 +45,14 @@ def read(file: BinaryIO, path: Path) -> list[str]:
         lines.append(line.decode("latin-1").strip())
         if line.startswith(LAST):
             return lines
+
+
+def _belongs(line: bytes, first: bytes) -> bool:
+    """Whether a line begins as the header's do, holds text, and ends as the first one does."""
+    body = line.rstrip(b"\r\n")
+    if not body.startswith(b"#") or _CONTROL.search(body):
+        return False
+    return not line.endswith(b"\n") or line.endswith(b"\r\n") == first.endswith(b"\r\n")
 
 
 def sensor(lines: list[str]) -> str | None:

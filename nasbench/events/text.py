@@ -7,6 +7,7 @@ passed over. The file is read in blocks, so memory does not grow with it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ from nasbench.events.events import LARGEST, Events, Refused
 COLUMNS = "txyp"
 BLOCK = 192 * 1024  # bytes: its tables stay in the second-level cache
 LONGEST_LINE = 1 << 16
+LIMIT = 2**63  # of an int64
+FLOAT_EXACT = 2**53
+MARK = b"\xef\xbb\xbf"  # of UTF-8, with which some editors begin a file
 
 
 def parts(path: Path, columns: str = COLUMNS) -> Iterator[Events]:
@@ -36,6 +40,10 @@ def parts(path: Path, columns: str = COLUMNS) -> Iterator[Events]:
     events, line = 0, 1
     room = np.empty((4, (BLOCK + LONGEST_LINE) // SHORTEST), np.int64)
     for block in _blocks(path):
+        if not block.endswith(b"\n"):
+            raise Refused(
+                f"{path}: line {line}: a line of more than {LONGEST_LINE} bytes is no event"
+            )
         part = _part(path, block, columns, line, events, room)
         events += len(part)
         consecutive = isinstance(part.lines, range)  # else there were other lines between
@@ -55,9 +63,10 @@ def check_columns(columns: str) -> str:
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of whole lines; every line has its end, and tabs are blanks."""
+    """Yield the bytes of whole lines, where tabs are blanks; only one too long has no end."""
     rest = b""
     with path.open("rb", buffering=0) as file:
+        file.seek(len(MARK) if file.read(len(MARK)) == MARK else 0)
         while data := file.read(BLOCK):
             cut = data.rfind(b"\n") + 1
             if cut:
@@ -65,7 +74,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 rest = b""
             rest += data[cut:]
             if len(rest) > LONGEST_LINE and b"\n" not in data:
-                raise Refused(f"{path}: a line of more than {LONGEST_LINE} bytes is no event")
+                yield rest
     if rest:
         yield _blanked(rest + b"\n")
 
@@ -127,12 +136,27 @@ def _row(path: Path, text: bytes, number: int) -> list[int]:
     words = text.split()
     try:
         values = [float(word) for word in words]
-        if len(values) != 4 or not all(value == int(value) for value in values):
+        if len(values) != 4 or b"_" in text or not all(value == int(value) for value in values):
             raise ValueError
-        exact = [int(word) if word.lstrip(b"-").isdigit() else int(float(word)) for word in words]
-        return [int(np.int64(value)) for value in exact]
+        pairs = zip(values, words, strict=True)
+        exact = [int(value) if abs(value) < FLOAT_EXACT else _large(word) for value, word in pairs]
     except (ValueError, OverflowError) as error:
         shown = text[:60].decode("ascii", "replace")
         raise Refused(
             f"{path}: line {number}: {shown!r}; four whole numbers are allowed"
         ) from error
+    for value in exact:
+        if not -LIMIT <= value < LIMIT:
+            raise Refused(
+                f"{path}: line {number}: {value} is out of range; "
+                f"{-LIMIT} to {LIMIT - 1} is allowed"
+            )
+    return exact
+
+
+def _large(word: bytes) -> int:
+    """Return a whole number of which a float would lose the last digits."""
+    value = Decimal(word.decode("ascii"))
+    if value != int(value):
+        raise ValueError
+    return int(value)

@@ -104,6 +104,28 @@ def test_aedat2_of_a_davis(tmp_path):
     assert events.size == Size(240, 180)
 
 
+@pytest.mark.parametrize(
+    ("end", "time"),
+    [(b"\r\n", 1), (b"\r\n", 0x41420A43), (b"\n", 0x41424344), (b"\n", 0x410D0A43)],
+)
+def test_aedat2_whose_first_event_begins_as_a_header_does(tmp_path, end, time):
+    header = HEADER2 + b"# AEChip: ch.unizh.DAVIS640, f\xfcr innen\r\n"
+    address = ord("#") << 24 | 0x41 << 16 | 0x4248
+    body = struct.pack(">II", address, time) + struct.pack(">II", 0, time + 1)
+    events = read(_write(tmp_path / "one.aedat", header.replace(b"\r\n", end) + body))
+    assert events.t.tolist() == [time, time + 1]
+    assert events.size == Size(640, 480)
+
+
+def test_aedat2_outside_the_sensor(tmp_path):
+    header = HEADER2 + b"# AEChip: eu.seebetter.ini.chips.davis.DAVIS240C\r\n"
+    words = [(9 << 22 | 4 << 12, 1), (9 << 22 | 500 << 12, 2)]
+    body = b"".join(struct.pack(">II", *word) for word in words)
+    told = r"one\.aedat: event 1: x -261, y 170 lies outside the sensor; 240x180 is allowed$"
+    with pytest.raises(Refused, match=told):
+        read(_write(tmp_path / "one.aedat", header + body))
+
+
 def test_aedat3(tmp_path):
     def packet(kind, overflow, *events):
         body = b"".join(struct.pack("<II", *event) for event in events)
@@ -180,6 +202,8 @@ def test_a_damaged_aedat4(tmp_path):
 BAD_FILES = {
     "AEDAT 1.0; 2.0, 3.1 and 4.0 are allowed": b"#!AER-DAT1.0\r\n",
     "no recording of events; text, AEDAT 2.0": b"\x89HDF\r\n\x1a\n",
+    "it is compressed by gzip; unpack it first": b"\x1f\x8b\x08\0",
+    "no recording of events; text, AEDAT": "1 2 3 1\n".encode("utf-16"),
     "no readable .npz file": b"PK\x03\x04 and so on",
     "the file is cut off": HEADER2 + b"\0" * 12,
     "the chip 'ch.Eye9' is unknown; known: dvs128": HEADER2 + b"# AEChip: ch.Eye9\r\n",
@@ -187,6 +211,26 @@ BAD_FILES = {
     "the format RAW is allowed": HEADER3.replace(b"RAW", b"PNG"),
     "ends with #!END-HEADER": HEADER3.replace(b"#!END-HEADER\r\n", b""),
 }
+
+
+TEXTS = {
+    b"\xef\xbb\xbf1 2 3 1\r\n": [(1, 2, 3, True)],
+    "# aufgenommen in Zürich\n1 2 3 1\n".encode(): [(1, 2, 3, True)],
+    "# aufgenommen in Zürich\n1 2 3 1\n".encode("latin-1"): [(1, 2, 3, True)],
+}
+
+
+@pytest.mark.parametrize("content", TEXTS)
+def test_text_that_is_not_plain_ascii(tmp_path, content):
+    path = _write(tmp_path / "one.txt", content)
+    assert recognise(path) is Format.TEXT
+    assert _rows(read(path)) == TEXTS[content]
+
+
+def test_a_stray_byte_in_a_text_has_a_line(tmp_path):
+    path = _write(tmp_path / "one.txt", b"1 2 3 1\n2 3 4 1\n3 4 \xff 1\n")
+    with pytest.raises(Refused, match=r"one\.txt: line 3: '3 4 . 1'; four whole numbers"):
+        read(path)
 
 
 @pytest.mark.parametrize("told", BAD_FILES)

@@ -152,11 +152,33 @@ def test_a_malformed_line_is_named(tmp_path, bad):
         _read(tmp_path, f"1 2 3 1\n1 2 3 1\n{bad}\n1 2 3 1\n")
 
 
+@pytest.mark.parametrize("bad", ["1_000 4 5 1", "1 2 3 1_0", "9007199254740993.5 1 2 1"])
+def test_what_only_looks_like_a_whole_number(tmp_path, bad):
+    with pytest.raises(Refused, match=f"line 1: '{bad}'; four whole numbers are allowed"):
+        _read(tmp_path, f"{bad}\n")
+
+
+@pytest.mark.parametrize("time", [2**63, -(2**63) - 1, 10**30])
+def test_a_time_that_no_int64_holds(tmp_path, time):
+    told = f"line 2: {time} is out of range; -9223372036854775808 to 9223372036854775807 is"
+    with pytest.raises(Refused, match=told):
+        _read(tmp_path, f"1 2 3 1\n{time} 2 3 1\n")
+
+
+def test_large_times_keep_their_last_digits(tmp_path):
+    times = [-(2**63), -(2**53) - 1, 2**53 + 1, 2**63 - 1]
+    for form in ("{}", "{}.0", "{}."):
+        events = _read(tmp_path, "".join(form.format(time) + " 2 3 1\n" for time in times))
+        assert events.t.tolist() == times
+
+
 def test_a_file_without_line_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(text, "LONGEST_LINE", 100)
     monkeypatch.setattr(text, "BLOCK", 100)
-    with pytest.raises(Refused, match="a line of more than 100 bytes"):
+    with pytest.raises(Refused, match=r"one\.txt: line 1: a line of more than 100 bytes"):
         _read(tmp_path, "1" * 1000)
+    with pytest.raises(Refused, match=r"one\.txt: line 42: a line of more than 100 bytes"):
+        _read(tmp_path, "1 2 3 1\n" * 41 + "1" * 1000)
 
 
 def test_an_empty_file(tmp_path):
