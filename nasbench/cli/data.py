@@ -72,7 +72,7 @@ def gait(
     )
     done = gait.make(raw, out, options, jobs, strict, bar)
     for line in done.refused:
-        typer.echo(f"refused: {line}", err=True)
+        typer.echo(f"refused: {' '.join(line.splitlines())}", err=True)
     typer.echo(f"{done.recordings} recordings, {done.images} images, {len(done.refused)} refused")
     for path in done.written:
         typer.echo(f"written: {path}")

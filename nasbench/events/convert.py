@@ -76,6 +76,7 @@ def convert(options: Options, folder: Path, numbered: tuple[int, Recording]) -> 
     number, recording = numbered
     spool, shape, stated = folder / str(number), (), []
     try:
+        _check_name(recording)
         with spool.open("wb") as file:
             for image in _drawn(recording, options):
                 pixels = image.pixels[list(options.channels)]
@@ -87,6 +88,15 @@ def convert(options: Options, folder: Path, numbered: tuple[int, Recording]) -> 
     if not stated:
         return Made(recording, spool, refused=_too_short(recording, options.window))
     return Made(recording, spool, shape, stated)
+
+
+def _check_name(recording: Recording) -> None:
+    """Raise where HDF5, which takes UTF-8 only, cannot store the name."""
+    try:
+        "".join((recording.person, recording.walk, recording.path.name)).encode()
+    except UnicodeEncodeError as error:
+        shown = str(recording).encode(errors="backslashreplace").decode()
+        raise Refused(f"{shown}: names in UTF-8 are allowed; rename the file or folder") from error
 
 
 def _drawn(recording: Recording, options: Options) -> Iterator[Image]:

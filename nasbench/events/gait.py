@@ -73,7 +73,7 @@ def _attributes(raw: Path, options: Options) -> dict[str, str]:
         "channels": ",".join(CHANNELS[place] for place in options.channels),
         "columns": options.columns,
         "sensor": "as recorded" if options.size is None else str(options.size),
-        "source": raw.resolve().name,
+        "source": raw.resolve().name.encode(errors="backslashreplace").decode(),
         "window": str(options.window),
     }
 

@@ -6,8 +6,10 @@ missing, and so may the persons: such recordings belong to person 0.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,25 +47,45 @@ def find(raw: Path) -> list[Recording]:
     """Return the recordings of a file or a folder, by split, person and walk.
 
     Raises:
-        UserError: there is nothing, or no file whose name ends like a recording's.
+        UserError: there is nothing, or no file whose name ends like a recording's, or two would
+            have the same name.
     """
     if raw.is_file():
         found = [Recording(raw, NOBODY, raw.name.partition(".")[0])]
     elif raw.is_dir():
-        files = [path for path in raw.rglob("*") if path.suffix.lower() in SUFFIXES]
-        visible = [path for path in files if path.is_file() and not _hidden(path, raw)]
-        found = [_placed(path, raw) for path in visible]
+        found = [_placed(path, raw) for path in _files(raw) if _is_recording(path)]
     else:
         raise UserError(f"{raw}: there is no such file or folder")
     if not found:
         raise UserError(f"{raw} holds no recordings; names ending in {', '.join(SUFFIXES)} are")
     several = len(found) > 1
     unpacked = [one for recording in _distinct(found) for one in _unpacked(recording, several)]
+    _check_distinct(unpacked)
     return sorted(unpacked, key=_order)
 
 
-def _hidden(path: Path, raw: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(raw).parts)
+def _files(raw: Path) -> Iterator[Path]:
+    """Yield the files below a folder but hidden ones; links are followed, each folder once."""
+    seen, starts = set(), [raw]
+    for start in starts:  # grows by the links that are met: a folder itself comes before these
+        for folder, inner, names in os.walk(start):
+            here = Path(folder)
+            about = here.stat()
+            inner[:] = sorted(one for one in inner if not one.startswith("."))
+            if (about.st_dev, about.st_ino) in seen:
+                inner.clear()
+                continue
+            seen.add((about.st_dev, about.st_ino))
+            starts += [here / one for one in inner if (here / one).is_symlink()]
+            yield from (here / name for name in names if not name.startswith("."))
+
+
+def _is_recording(path: Path) -> bool:
+    """Whether a file is called like a recording, or like a compressed one, which is refused."""
+    name = path
+    if path.suffix.lower() == ".gz" and not path.with_suffix("").exists():
+        name = path.with_suffix("")
+    return name.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def _placed(path: Path, raw: Path) -> Recording:
@@ -80,6 +102,18 @@ def _distinct(found: list[Recording]) -> list[Recording]:
         replace(one, walk=one.path.name) if used[one.split, one.person, one.walk] > 1 else one
         for one in found
     ]
+
+
+def _check_distinct(found: list[Recording]) -> None:
+    """Raise where folders that differ make the same person: ``a/b-c`` and ``a-b/c``."""
+    first: dict[tuple[str | None, str, str], Recording] = {}
+    for one in found:
+        other = first.setdefault((one.split, one.person, one.walk), one)
+        if other is not one:
+            raise UserError(
+                f"{other} and {one} would both be walk {one.walk} of person {one.person}: "
+                "rename a folder or a file"
+            )
 
 
 def _unpacked(recording: Recording, several: bool) -> list[Recording]:
