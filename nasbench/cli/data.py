@@ -62,6 +62,7 @@ def gait(
     from nasbench.events.bar import bar
     from nasbench.events.convert import Options
     from nasbench.events.events import parse_size
+    from nasbench.events.processes import tidy_when_terminated
     from nasbench.events.text import check_columns
 
     options = Options(
@@ -70,7 +71,8 @@ def gait(
         window=windows.parse(window),
         channels=images.channel_order(channels or ",".join(images.CHANNELS)),
     )
-    done = gait.make(raw, out, options, jobs, strict, bar)
+    with tidy_when_terminated():
+        done = gait.make(raw, out, options, jobs, strict, bar)
     for line in done.refused:
         typer.echo(f"refused: {' '.join(line.splitlines())}", err=True)
     typer.echo(f"{done.recordings} recordings, {done.images} images, {len(done.refused)} refused")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from nasbench.events.convert import Made, Options, convert_all
 from nasbench.events.events import Refused, Size
 from nasbench.events.hdf5 import Files, files
 from nasbench.events.images import CHANNELS
+from nasbench.events.scratch import scratch
 from nasbench.events.synthetic import marker
 
 Advance = Callable[[], None]
@@ -53,10 +53,10 @@ def make(
     summary = Summary()
     with (
         files(out, _attributes(raw, options) | marker.attributes(recordings)) as opened,
-        tempfile.TemporaryDirectory(prefix=".images-", dir=out.parent) as folder,
+        scratch(out.parent) as folder,
         progress(len(recordings)) as advance,
     ):
-        for made in convert_all(recordings, options, Path(folder), jobs):
+        for made in convert_all(recordings, options, folder, jobs):
             _take(made, raw, opened, summary, strict)
             advance()
         if not summary.images:
