@@ -15,6 +15,8 @@ from typing import TypeVar
 
 from nasbench.errors import UserError
 
+STDERR = 2  # as libraries know it, whatever Python made of it
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -31,7 +33,8 @@ def shared(
         work: can be pickled, and so can items and results.
         items: one call each.
         jobs: processes; with 1 all is done in this one, unless ``killed`` is there.
-        killed: makes what takes the result's place where an item kills its process.
+        killed: makes what takes the result's place where an item kills its process; what these
+            print of it is not shown.
 
     Raises:
         UserError: a process was killed, and there is no ``killed``.
@@ -42,7 +45,7 @@ def shared(
     done = 0
     while done < len(items):
         try:
-            for result in _pooled(work, items[done:], jobs):
+            for result in _pooled(work, items[done:], jobs, killed is not None):
                 yield result
                 done += 1
         except BrokenProcessPool as error:
@@ -56,8 +59,11 @@ def shared(
             done += 1
 
 
-def _pooled(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) -> Iterator[Result]:
-    pool = ProcessPoolExecutor(min(jobs, len(items)), get_context("spawn"), _begin)
+def _pooled(
+    work: Callable[[Item], Result], items: Sequence[Item], jobs: int, quiet: bool
+) -> Iterator[Result]:
+    jobs = min(jobs, len(items))
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin, (quiet,))
     try:
         yield from pool.map(work, items)
     finally:
@@ -66,14 +72,19 @@ def _pooled(work: Callable[[Item], Result], items: Sequence[Item], jobs: int) ->
 
 def _alone(work: Callable[[Item], Result], item: Item, killed: Callable[[Item], Result]) -> Result:
     try:
-        (result,) = _pooled(work, [item], 1)
+        (result,) = _pooled(work, [item], 1, quiet=True)
         return result
     except BrokenProcessPool:
         return killed(item)
 
 
-def _begin() -> None:
-    """Leave Ctrl-C to the parent, and end with it, also where it is killed."""
+def _begin(quiet: bool) -> None:
+    """Leave Ctrl-C to the parent, and end with it, also where it is killed.
+
+    ``quiet``: a library that dies of a damaged file does so without its hundred lines.
+    """
+    if quiet:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDERR)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
