@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.board import drawings, trials, weights
-from nasbench.board.files import read_json, table, text
+from nasbench.board.files import read_json, text
 from nasbench.board.folder import candidates, checkpoint_of, events_of, of_kind
 from nasbench.board.runs import Seen, row
-from nasbench.store.journal import number
+from nasbench.store.journal import number, table
 from nasbench.store.records import Record
 
 _NO_CURVE = ("epoch", "seconds", "trial", "fold")

@@ -123,11 +123,6 @@ def text(value: Any) -> str:
     return found.encode("utf-8", "replace").decode("utf-8")
 
 
-def table(value: Any) -> dict[str, Any]:
-    """Return a table as it is, anything else as an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
 def packed(content: dict[str, Any]) -> str:
     """Return JSON in ASCII; null for the numbers that JSON lacks."""
     try:

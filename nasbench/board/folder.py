@@ -13,11 +13,10 @@ from nasbench.board.files import (
     read_bytes,
     read_json,
     signature,
-    table,
     text,
     whole,
 )
-from nasbench.store.journal import events_in
+from nasbench.store.journal import events_in, table
 
 
 def events_of(path: Path, bound: Path) -> list[dict[str, Any]]:

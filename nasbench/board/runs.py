@@ -13,13 +13,12 @@ from nasbench.board.files import (
     inside,
     read_json,
     signature,
-    table,
     text,
     whole,
 )
 from nasbench.budget import Budget
 from nasbench.errors import UserError
-from nasbench.store.journal import number
+from nasbench.store.journal import number, table
 from nasbench.store.runs import FORMAT, LOCK, STATUSES, is_held
 
 

@@ -112,7 +112,7 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, again: st
 def _again(file: Path, out: Path, task: str | None, plan: Plan, where: TrialsConfig) -> str:
     """Return the command that goes on with a study."""
     given = {
-        "--scale": None if plan.scale.factor == 1 else f"{plan.scale.factor:.15g}",
+        "--scale": None if plan.scale.factor == 1 else plan.scale,
         "--task": task,
         "--data-dir": plan.given["data_dir"],
         "--device": None if plan.given["device"] == "auto" else plan.given["device"],

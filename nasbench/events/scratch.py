@@ -14,15 +14,19 @@ ABANDONED_S = 86_400  # a run that goes on writes to its folder more often
 
 
 @contextmanager
-def scratch(parent: Path) -> Iterator[Path]:
+def scratch(parent: Path, prefix: str = PREFIX) -> Iterator[Path]:
     """Yield a new folder in ``parent``; those that killed runs left there are removed first.
+
+    Args:
+        parent: an existing folder.
+        prefix: of the folders' names, which nobody else gives.
 
     Raises:
         OSError: ``parent`` cannot be written.
     """
-    for left in parent.glob(f"{PREFIX}*"):
+    for left in parent.glob(f"{prefix}*"):
         with suppress(FileNotFoundError):  # another run may have ended just now
             if time.time() - left.stat().st_mtime > ABANDONED_S:
                 shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as folder:
         yield Path(folder)

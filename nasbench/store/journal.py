@@ -89,3 +89,8 @@ def number(value: Any) -> float | None:
     except OverflowError:
         return None
     return found if found - found == 0 else None
+
+
+def table(value: Any) -> dict[str, Any]:
+    """Return a table as it is, anything else as an empty one."""
+    return value if isinstance(value, dict) else {}

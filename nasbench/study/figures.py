@@ -10,7 +10,7 @@ from typing import Any
 from nasbench.errors import UserError
 from nasbench.report.statistics import bootstrap_interval, mean_of_means
 from nasbench.store.folds import read_folds
-from nasbench.store.journal import number
+from nasbench.store.journal import number, table
 from nasbench.store.records import Record, read_records
 from nasbench.store.runs import RunFolder
 from nasbench.study.drive import Progress
@@ -142,13 +142,10 @@ def _lost(what: str, runs: Mapping[int, Path]) -> Iterable[str]:
 
 
 def _validation(info: Mapping[str, Any]) -> float | None:
-    metrics = info.get("metrics")
-    if not isinstance(metrics, dict):
-        return None
+    metrics = table(info.get("metrics"))
     found = (number(metrics.get(name)) for name in _VALIDATION)
     return next((value for value in found if value is not None), None)
 
 
 def _device_seconds(info: Mapping[str, Any]) -> float:
-    cost = info.get("cost")
-    return (number(cost.get("device_seconds")) or 0.0) if isinstance(cost, dict) else 0.0
+    return number(table(info.get("cost")).get("device_seconds")) or 0.0

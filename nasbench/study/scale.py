@@ -32,12 +32,15 @@ class Scale:
 
     def __post_init__(self) -> None:
         if not 0 < self.factor <= 1:
-            raise UserError(f"--scale {self.factor:.15g}: must be above 0 and up to 1")
+            raise UserError(f"--scale {self}: must be above 0 and up to 1")
+
+    def __str__(self) -> str:
+        return f"{self.factor:.15g}"
 
     @property
     def suffix(self) -> str:
         """What follows the study's name in pictures and folders; ``""`` at 1."""
-        return "" if self.factor == 1 else f"@{self.factor:.15g}"
+        return "" if self.factor == 1 else f"@{self}"
 
     @property
     def words(self) -> str:
@@ -45,7 +48,7 @@ class Scale:
         if self.factor == 1:
             return ""
         return (
-            f"Made at scale {self.factor:.15g}: epochs, training images and trials are this share "
+            f"Made at scale {self}: epochs, training images and trials are this share "
             f"of the study's (at least 1 epoch, {LEAST_IMAGES:,} images, {2 * LEAST_TRIALS} "
             "trials). Nothing here may be compared with figures of whole runs."
         )

@@ -7,8 +7,6 @@ task's name stands beside every result, so made-up walkers of the user's own are
 from __future__ import annotations
 
 import shutil
-import tempfile
-import time
 from pathlib import Path
 
 from nasbench.data.locate import find, roots
@@ -16,6 +14,7 @@ from nasbench.errors import UserError
 from nasbench.events import gait
 from nasbench.events.bar import bar
 from nasbench.events.convert import Options
+from nasbench.events.scratch import scratch
 from nasbench.events.stored import Contents, contents
 from nasbench.events.synthetic import dataset
 from nasbench.tasks.base import Task
@@ -28,7 +27,6 @@ MAKING = ".making-"
 PERSONS = 21
 WALKS = {"train": 16, "test": 8}
 SEED = 0
-ABANDONED_S = 86_400  # a making that was killed leaves its folder
 
 
 def load_gait_synthetic(data_dir: Path | None = None, download: bool = True) -> Task:
@@ -84,9 +82,8 @@ def make(folder: Path) -> Path:
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(folder.parent)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=MAKING) as temporary:
-            raw, made = Path(temporary) / "synthetic", Path(temporary) / "made"
+        with scratch(folder.parent, MAKING) as temporary:
+            raw, made = temporary / "synthetic", temporary / "made"
             dataset.write(raw, PERSONS, WALKS, SEED, 1, bar)
             gait.make(raw, made / WHOLE, Options(), 1, True, bar)
             if not _whole(folder):  # another process may have been faster
@@ -98,13 +95,6 @@ def make(folder: Path) -> Path:
             "choose another --data-dir"
         ) from error
     return folder
-
-
-def _sweep(parent: Path) -> None:
-    """Take away what makings left that were killed."""
-    for left in parent.glob(f"{MAKING}*"):
-        if time.time() - left.stat().st_mtime > ABANDONED_S:
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _whole(folder: Path) -> bool:
