@@ -17,7 +17,7 @@ from torch import nn
 from nasbench import provenance
 from nasbench.config import RetrainConfig
 from nasbench.data.images import ImageSet
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.problem import on_device
 from nasbench.engine.recipe import supervised
 from nasbench.nn.processes import Place, place
@@ -47,7 +47,7 @@ def trained(net: SearchSpace, images: ImageSet, task: Task, config: RetrainConfi
     unit = supervised(net, images, None, task.augmentation, config, config.seed, Here())
     with tempfile.TemporaryDirectory() as folder:
         state = StateFile(Path(folder) / "state.pt")
-        Loop(unit, config.epochs, state, Silent(), StopSignal()).run()
+        Loop(unit, config.epochs, state, NullCallback(), StopSignal()).run()
     return unit.finish()
 
 

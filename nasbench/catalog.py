@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from nasbench import trust
+from nasbench import known_code
 from nasbench.errors import UserError, unknown
 
 
@@ -370,13 +370,13 @@ def check(kind: str, name: str) -> None:
 
 
 def check_known(kind: str, name: str) -> None:
-    """Raise unless code that a checkpoint or run folder names may run; see :mod:`nasbench.trust`.
+    """Raise unless code that a file names may run; see :mod:`nasbench.known_code`.
 
     Raises:
         UserError: it is neither in the table nor known to this user.
     """
     check(kind, name)
-    if name not in TABLES[kind] and not trust.known(name):
+    if name not in TABLES[kind] and not known_code.known(name):
         raise UserError(
             f"the {kind} {name!r} is named by a file, and its code is not known here: "
             f"to run it, name it yourself with --{kind} {name}"
@@ -388,7 +388,7 @@ def _from_module(kind: str, name: str) -> Any:
     module = _load_file(kind, Path(where)) if where.endswith(".py") else _load_module(kind, where)
     if not hasattr(module, attribute):
         raise unknown(f"{kind} in {where}", attribute, _classes(module))
-    trust.remember(name)
+    known_code.remember(name)
     return getattr(module, attribute)
 
 
@@ -440,11 +440,11 @@ def short(name: str) -> str:
 
 def fingerprint(name: str) -> str | None:
     """Return the SHA-256 of the file behind ``file.py:Class``, or ``None`` for other names."""
-    return trust.fingerprint(name) if name.rpartition(":")[0].endswith(".py") else None
+    return known_code.fingerprint(name) if name.rpartition(":")[0].endswith(".py") else None
 
 
 def fingerprints(options: Mapping[str, Any]) -> dict[str, str]:
     """Return the SHA-256 of each file of a user's own code that a run's options name."""
     names = [name for name in options.values() if isinstance(name, str) and ".py:" in name]
     files = [name for name in names if Path(name.rpartition(":")[0]).is_file()]
-    return {name: trust.fingerprint(name) for name in files}
+    return {name: known_code.fingerprint(name) for name in files}

@@ -8,8 +8,8 @@ from typing import Any
 
 from nasbench import plain_yaml
 from nasbench.budget import Budget
-from nasbench.declaring import Config, flag, option
 from nasbench.errors import UserError
+from nasbench.options import Config, flag, option
 
 __all__ = [
     "OPTIMIZERS",

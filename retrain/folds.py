@@ -12,8 +12,8 @@ from nasbench.config import RetrainConfig
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.split import stratified_folds, without
 from nasbench.engine.batch_fitting import fitted
+from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
 from nasbench.engine.cross_validation import mean_and_interval
-from nasbench.engine.observers import Several, Silent, ToJournal
 from nasbench.engine.problem import load_task
 from nasbench.engine.recipe import evaluation_batches, objective
 from nasbench.engine.session import Session, session
@@ -23,7 +23,7 @@ from nasbench.store.folds import CrossValidation, Fold, write_folds
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
 from nasbench.training.distributed import agree, wait
-from nasbench.training.loop import Loop, Observer
+from nasbench.training.loop import Callback, Loop
 from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised, accuracy
 from retrain.rebuild import Found, rebuild, space_of, task_of
@@ -48,7 +48,7 @@ class CrossValidated:
 def run_folds(
     checkpoint: Checkpoint,
     config: RetrainConfig,
-    observer: Observer,
+    callback: Callback,
     stop: StopSignal,
     resumed: RunFolder | None = None,
 ) -> CrossValidated:
@@ -74,8 +74,8 @@ def run_folds(
         done = _finished(running)
         for number, held_out in enumerate(parts, start=1):
             if number not in done:
-                observer.phase(f"fold {number} of {config.folds}")
-                fold, config = _fold(number, held_out, found, config, running, observer)
+                callback.phase(f"fold {number} of {config.folds}")
+                fold, config = _fold(number, held_out, found, config, running, callback)
                 done[number] = fold
         if not running.leads:
             return CrossValidated(running.folder, None, None)
@@ -100,18 +100,18 @@ def _fold(
     found: Found,
     config: RetrainConfig,
     running: Session,
-    observer: Observer,
+    callback: Callback,
 ) -> tuple[Fold, RetrainConfig]:
     """Train and measure one fold; return the options, too, with the batch size that was used."""
     # All folds have the batches of the first.
     first = not running.folder.journal.events("fold")
     asked = replace(config, auto_batch=config.auto_batch and first)
     fold, used = fitted(
-        lambda wanted: _train(number, held_out, found, wanted, running, observer),
+        lambda wanted: _train(number, held_out, found, wanted, running, callback),
         lambda wanted: _try_step(number, held_out, found, wanted, running),
         asked,
         running,
-        observer,
+        callback,
     )
     # Removed first: a kill in between costs the fold again, and no fold goes on from another's.
     if running.leads:
@@ -127,12 +127,14 @@ def _train(
     found: Found,
     config: RetrainConfig,
     running: Session,
-    observer: Observer,
+    callback: Callback,
 ) -> Fold:
     unit = _unit(number, held_out, found, config, running)
-    told: Observer = Silent()
+    told: Callback = NullCallback()
     if running.leads:
-        told = Several([ToJournal(running.folder.journal, lambda: {"fold": number}), observer])
+        told = CallbackList(
+            [JournalCallback(running.folder.journal, lambda: {"fold": number}), callback]
+        )
     state = StateFile(running.folder.path / "state.pt")
     progress = Loop(unit, config.epochs, state, told, running.stop).run()
     task = found.problem.task

@@ -9,7 +9,7 @@ from typing import Any
 
 from nasbench import catalog, provenance
 from nasbench.config import RetrainConfig, TrialsConfig
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.trials import options_of
 from nasbench.executors import open_executor
 from nasbench.executors.base import Job, Work
@@ -47,7 +47,7 @@ def setup(context: tuple[Checkpoint, RetrainConfig]) -> Work:
     def work(payload: tuple[int, Path], report: Callable[[float], bool]) -> Done:
         seed, folder = payload
         wanted = replace(config, seed=seed)
-        done = run_retrain(checkpoint, wanted, Silent(), StopSignal(), RunFolder(folder))
+        done = run_retrain(checkpoint, wanted, NullCallback(), StopSignal(), RunFolder(folder))
         return Done(seed, done.record, done.record_path, done.model)
 
     return work

@@ -13,11 +13,15 @@ from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.images import ImageSet
 from nasbench.engine.batch_fitting import fitted
-from nasbench.engine.observers import Several, Silent, ToJournal
+from nasbench.engine.callbacks import (
+    CallbackList,
+    JournalCallback,
+    NullCallback,
+    TensorBoardCallback,
+)
 from nasbench.engine.problem import load_task, on_device
 from nasbench.engine.recipe import supervised
 from nasbench.engine.session import Session, session
-from nasbench.engine.tensorboard import ToTensorBoard
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
 from nasbench.store.checkpoint import Checkpoint
@@ -25,7 +29,7 @@ from nasbench.store.records import Record, write_record
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
 from nasbench.training.early_stopping import EarlyStopping
-from nasbench.training.loop import Loop, Observer, Progress
+from nasbench.training.loop import Callback, Loop, Progress
 from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised
 from retrain.final import Verdict, judge
@@ -73,7 +77,7 @@ def configure(
 def run_retrain(
     checkpoint: Checkpoint,
     config: RetrainConfig,
-    observer: Observer,
+    callback: Callback,
     stop: StopSignal,
     resumed: RunFolder | None = None,
 ) -> Retrained:
@@ -94,13 +98,13 @@ def run_retrain(
         if running.leads:
             checkpoint.write(running.folder.path / "checkpoint.json")
         (unit, progress), config = fitted(
-            lambda wanted: _train(found, wanted, running, observer),
+            lambda wanted: _train(found, wanted, running, callback),
             lambda wanted: _try_step(found, wanted, running),
             config,
             running,
-            observer,
+            callback,
         )
-        observer.phase("final evaluation")
+        callback.phase("final evaluation")
         verdict = judge(unit.finish(), found, config, running)
         if not running.leads:
             return Retrained(running.folder, None, None, verdict.model)
@@ -111,12 +115,12 @@ def run_retrain(
 
 
 def _train(
-    found: Found, config: RetrainConfig, running: Session, observer: Observer
+    found: Found, config: RetrainConfig, running: Session, callback: Callback
 ) -> tuple[Supervised, Progress]:
     """Train from the run's state, or from the beginning; return the network and how it went."""
     unit = _unit(found, config, running)
     state = StateFile(running.folder.path / "state.pt")
-    told = _told(unit, found, running, observer)
+    told = _told(unit, found, running, callback)
     patience = EarlyStopping(config.patience) if config.patience else None
     return unit, Loop(unit, config.epochs, state, told, running.stop, patience).run()
 
@@ -149,18 +153,18 @@ def make_unit(
     return supervised(network, train, held_out, how, config, seed, running)
 
 
-def _told(unit: Supervised, found: Found, running: Session, observer: Observer) -> Observer:
+def _told(unit: Supervised, found: Found, running: Session, callback: Callback) -> Callback:
     """Return everyone who is told: in processes other than the first, nobody."""
     if not running.leads:
-        return Silent()
-    told: list[Observer] = [ToJournal(running.folder.journal), observer]
+        return NullCallback()
+    told: list[Callback] = [JournalCallback(running.folder.journal), callback]
     if available("torch.utils.tensorboard"):
-        board = ToTensorBoard(running.folder.path / "tb")
+        board = TensorBoardCallback(running.folder.path / "tb")
         if note := board.graph(unit.network, found.problem.task.spec.shape):
             running.folder.journal.append("note", text=note)
         board.drawing(found.problem.space.graphs(found.arch))
         told.append(board)
-    return Several(told)
+    return CallbackList(told)
 
 
 def _shortened(config: dict[str, Any]) -> dict[str, Any]:

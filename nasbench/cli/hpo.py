@@ -63,7 +63,7 @@ def _hpo(
     from nasbench.training.stopping import StopSignal
 
     stop = StopSignal()
-    with running.stoppable("hpo"), progress.telling(quiet=as_json) as observer:
+    with running.stoppable("hpo"), progress.telling(quiet=as_json) as callback:
         if resume is not None:
             extra = {"MODEL": model, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("hpo", resume, given, {**extra, "--trials": trials})
@@ -73,10 +73,10 @@ def _hpo(
                 from nasbench.hpo.nni_experiment.config import read
 
                 again = with_flags(read(Path(options.model)), options)
-                ran = run_experiment(again, options, observer.phase, stop, folder)
+                ran = run_experiment(again, options, callback.phase, stop, folder)
                 _tell_experiment(ran, as_json)
                 return
-            _tell(run_hpo(options, observer, stop, folder), options, as_json)
+            _tell(run_hpo(options, callback, stop, folder), options, as_json)
             return
         if trials is not None and given.get("budget") is not None:
             raise UserError(f"--trials {trials} and --budget {given['budget']}: give one of them")
@@ -84,7 +84,7 @@ def _hpo(
             given["budget"] = str(trials)
         if config is not None and _is_experiment(config):
             extra = {"MODEL": model, "-o": o, "--seeds": seeds > 1}
-            _experiment(config, given, extra, observer.phase, stop, as_json)
+            _experiment(config, given, extra, callback.phase, stop, as_json)
             return
         named, assigned = running.layers(given, config, o)
         named["model"] = model or named.get("model")
@@ -95,7 +95,7 @@ def _hpo(
             raise UserError("--engine nni: takes NNI experiment files only, by --config")
 
         def run(seed: int) -> None:
-            _tell(run_hpo(replace(options, seed=seed), observer, stop), options, as_json)
+            _tell(run_hpo(replace(options, seed=seed), callback, stop), options, as_json)
 
         running.each_seed(stop, options.seed, seeds, run)
 

@@ -9,33 +9,33 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from nasbench.cli.running import leads
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from torch import Tensor
 
-    from nasbench.training.loop import Observer
+    from nasbench.training.loop import Callback
 
 REFRESH_S = 0.25  # reading a metric waits for the device, so not at every step
 
 
-def make(quiet: bool) -> Observer:
+def make(quiet: bool) -> Callback:
     """Return who tells: nobody, a progress bar, or lines."""
     if quiet or not leads():
-        return Silent()
+        return NullCallback()
     return Bar() if sys.stderr.isatty() else Lines()
 
 
 @contextmanager
-def telling(quiet: bool) -> Iterator[Observer]:
+def telling(quiet: bool) -> Iterator[Callback]:
     """Yield who tells; an open bar is closed in the end, so that what is said next has a line."""
-    observer = make(quiet)
+    callback = make(quiet)
     try:
-        yield observer
+        yield callback
     finally:
-        if isinstance(observer, Bar):
-            observer.close()
+        if isinstance(callback, Bar):
+            callback.close()
 
 
 def words(metrics: dict[str, float]) -> str:
@@ -56,7 +56,7 @@ def clock(seconds: float) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
 
 
-class Lines(Silent):
+class Lines(NullCallback):
     """One line an epoch, on the standard error."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Lines(Silent):
         sys.stderr.flush()
 
 
-class Bar(Silent):
+class Bar(NullCallback):
     """A progress bar with the running metrics and the time left."""
 
     def __init__(self) -> None:

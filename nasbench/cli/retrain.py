@@ -73,7 +73,7 @@ def _retrain(
 
     configure = catalog.entry_point("configure")
     stop = StopSignal()
-    with running.stoppable("retrain"), progress.telling(quiet=as_json) as observer:
+    with running.stoppable("retrain"), progress.telling(quiet=as_json) as callback:
         if resume is not None:
             extra: dict[str, Any] = {"CHECKPOINT": checkpoint, "--config": config, "-o": o}
             extra |= {"--seeds": seeds > 1, "--engine": engine, "--concurrency": concurrency > 1}
@@ -81,7 +81,7 @@ def _retrain(
             options = running.continued(RetrainConfig.from_layers(folder.info["config"]), folder)
             found = Checkpoint.read(folder.path)
             run = catalog.retraining(options.folds)
-            _tell(run(found, options, observer, stop, folder), options, as_json)
+            _tell(run(found, options, callback, stop, folder), options, as_json)
             return
         if checkpoint is None:
             raise UserError("which CHECKPOINT? nasbench search writes one")
@@ -111,7 +111,7 @@ def _retrain(
 
         def train(seed: int) -> None:
             done = catalog.retraining(options.folds)(
-                found, replace(options, seed=seed), observer, stop
+                found, replace(options, seed=seed), callback, stop
             )
             _tell(done, options, as_json)
 

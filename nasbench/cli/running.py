@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from nasbench import arguments, catalog, trust
+from nasbench import arguments, catalog, known_code
 from nasbench.config import TrainingConfig, flag, read_yaml
 from nasbench.errors import UserError
 
@@ -77,7 +77,7 @@ def _check_known(config: Mapping[str, Any]) -> None:
     """Raise where a run folder names code that this user never named."""
     model = str(config.get("model", ""))
     if model.endswith((".yml", ".yaml")):
-        if not trust.known(f"{model}:trial"):
+        if not known_code.known(f"{model}:trial"):
             raise UserError(
                 f"the experiment {model} was never run here as it is: "
                 f"name it yourself with --config {model}"

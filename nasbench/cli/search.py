@@ -60,12 +60,12 @@ def _search(
     from nasbench.training.stopping import StopSignal
 
     stop = StopSignal()
-    with running.stoppable("search"), progress.telling(quiet=as_json) as observer:
+    with running.stoppable("search"), progress.telling(quiet=as_json) as callback:
         if resume is not None:
             extra = {"STRATEGY": strategy, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("search", resume, given, extra)
             options = running.continued(SearchConfig.from_layers(folder.info["config"]), folder)
-            _tell(run_search(options, observer, stop, folder), options, as_json)
+            _tell(run_search(options, callback, stop, folder), options, as_json)
             return
         named, assigned = running.layers(given, config, o)
         named["strategy"] = strategy or named.get("strategy")
@@ -79,7 +79,7 @@ def _search(
         options = configure(named, assigned)
 
         def run(seed: int) -> None:
-            _tell(run_search(replace(options, seed=seed), observer, stop), options, as_json)
+            _tell(run_search(replace(options, seed=seed), callback, stop), options, as_json)
 
         running.each_seed(stop, options.seed, seeds, run)
 

@@ -99,8 +99,8 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, again: st
     stop = StopSignal()
     with hold(folder):
         try:
-            with telling.telling(quiet=False) as observer:
-                drive.run(plan, done, where, observer, stop, _say)
+            with telling.telling(quiet=False) as callback:
+                drive.run(plan, done, where, callback, stop, _say)
         except Stopped as stopped:
             typer.echo(f"{stopped}; continue with: {again}", err=True)
             raise typer.Exit(128 + stopped.signal) from stopped

@@ -83,8 +83,8 @@ def command(
         run, table, train, epochs, repeats, dataset, samples, images, seed, device, data_dir
     )
     try:
-        with progress.telling(quiet=format is Form.JSON) as observer:
-            report = run_trust(asked, observer, StopSignal())
+        with progress.telling(quiet=format is Form.JSON) as callback:
+            report = run_trust(asked, callback, StopSignal())
     except Stopped as stopped:
         again = shlex.join(["nasbench", *sys.argv[1:]])
         typer.echo(f"{stopped}; continue with: {again}", err=True)

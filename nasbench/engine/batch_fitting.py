@@ -18,7 +18,7 @@ from nasbench.engine.session import Session
 from nasbench.errors import UserError
 from nasbench.store.state import StateFile
 from nasbench.strategies.oneshot.base import OneShotStrategy
-from nasbench.training.loop import ONE_VALUE, Observer
+from nasbench.training.loop import ONE_VALUE, Callback
 
 # Errors of torch that have no class of their own: on a CPU, and in libraries on a GPU.
 WORDS = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
@@ -32,7 +32,7 @@ def search(
     problem: Problem,
     config: SearchConfig,
     running: Session,
-    observer: Observer,
+    callback: Callback,
 ) -> tuple[Outcome, SearchConfig]:
     """Search; with ``--auto-batch``, in smaller batches where the memory is not enough.
 
@@ -44,11 +44,11 @@ def search(
         UserError: see :func:`nasbench.engine.oneshot.search` and :func:`fitted`.
     """
     return fitted(
-        lambda wanted: oneshot.search(kind, problem, wanted, running, observer),
+        lambda wanted: oneshot.search(kind, problem, wanted, running, callback),
         lambda wanted: oneshot.try_step(kind, problem, wanted, running),
         config,
         running,
-        observer,
+        callback,
     )
 
 
@@ -57,7 +57,7 @@ def fitted(
     step: Callable[[Config], None],
     config: Config,
     running: Session,
-    observer: Observer,
+    callback: Callback,
 ) -> tuple[Result, Config]:
     """Run; with ``--auto-batch``, anew in smaller batches where the memory is not enough.
 
@@ -66,7 +66,7 @@ def fitted(
         step: takes the first step of the work, and forgets it.
         config: the options of both.
         running: the run; the batch size that was used is noted in its folder.
-        observer: told of the smaller batch.
+        callback: told of the smaller batch.
 
     Returns:
         What ``run`` returned, and the options with the batch size that was used.
@@ -82,7 +82,7 @@ def fitted(
                 raise
         config = _smaller(step, config, running)
         text = f"out of memory: beginning anew with a batch of {config.batch_size}"
-        observer.phase(text)
+        callback.phase(text)
         if running.leads:
             running.folder.journal.append("note", text=text)
             running.folder.update(config=config.to_json())

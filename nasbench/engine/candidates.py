@@ -6,8 +6,8 @@ from typing import Any
 
 from nasbench.config import SearchConfig
 from nasbench.engine import trials
+from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
 from nasbench.engine.limits import Limits
-from nasbench.engine.observers import Several, Silent, ToJournal
 from nasbench.engine.problem import Problem
 from nasbench.engine.session import Session
 from nasbench.engine.trial import Measured, Request
@@ -15,7 +15,7 @@ from nasbench.engine.trials import Asked, Spent, Used
 from nasbench.executors.base import Finished
 from nasbench.space import Arch
 from nasbench.strategies.sampled.base import Proposal, Result, SampledStrategy
-from nasbench.training.loop import Observer
+from nasbench.training.loop import Callback
 
 KNOWN_IN_A_ROW = 1000  # proposals of known architectures after which a search has converged
 
@@ -29,7 +29,7 @@ class Candidates:
         config: of the search.
         costs: of the architectures.
         running: the session, whose journal holds the finished trials.
-        observer: who is told.
+        callback: who is told.
     """
 
     def __init__(
@@ -39,20 +39,20 @@ class Candidates:
         config: SearchConfig,
         costs: Limits,
         running: Session,
-        observer: Observer,
+        callback: Callback,
     ) -> None:
         self.strategy = strategy
         self.problem = problem
         self.config = config
         self.costs = costs
         self.running = running
-        self.observer = observer
+        self.callback = callback
         self.share = trials.device_share(config)
         self.here = config.concurrency == 1 and config.engine is None
         self._under_way: dict[int, Proposal] = {}
         self._seconds: dict[str, float] = {}  # of each training so far, by its key
         self._current = self._next = 0
-        self.told = self._epochs_told(observer)
+        self.told = self._epochs_told(callback)
 
     def replay(self) -> Spent:
         """Learn the trials in the journal again, and return what they spent."""
@@ -107,7 +107,7 @@ class Candidates:
             more_epochs=used.epochs,
         )
         if not self.here:
-            self.observer.phase(
+            self.callback.phase(
                 f"trial {finished.number + 1}: {proposal.arch.id}: {measured.score:.2%}"
             )
         return used
@@ -129,7 +129,7 @@ class Candidates:
         self._current = number
         arch = proposal.arch
         if self.here:  # where trials run in workers, they are told of when they end
-            self.observer.phase(f"trial {number + 1}: architecture {arch.id}")
+            self.callback.phase(f"trial {number + 1}: architecture {arch.id}")
         request = Request(
             self._key(arch, number),
             self.config.space,
@@ -150,7 +150,7 @@ class Candidates:
             more_epochs=used.epochs,
             error=finished.error,
         )
-        self.observer.phase(f"trial {finished.number + 1} failed: {finished.error}")
+        self.callback.phase(f"trial {finished.number + 1} failed: {finished.error}")
         return used
 
     def _key(self, arch: Arch, number: int) -> str:
@@ -190,9 +190,9 @@ class Candidates:
                 **told,
             )
 
-    def _epochs_told(self, observer: Observer) -> Observer:
+    def _epochs_told(self, callback: Callback) -> Callback:
         """Return who is told of the epochs of trials in this process."""
         if not self.running.leads:
-            return Silent()
-        journal = ToJournal(self.running.folder.journal, lambda: {"trial": self._current})
-        return Several([journal, observer])
+            return NullCallback()
+        journal = JournalCallback(self.running.folder.journal, lambda: {"trial": self._current})
+        return CallbackList([journal, callback])

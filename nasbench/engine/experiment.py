@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasbench import arguments, catalog, trust
+from nasbench import arguments, catalog, known_code
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig
 from nasbench.engine import trials
@@ -54,7 +54,7 @@ def configure(path: Path, given: dict[str, Any]) -> tuple[Experiment, HpoConfig]
         UserError: the file cannot be used, or an option has no meaning for it.
     """
     experiment = read(path)
-    trust.remember(f"{path}:trial")
+    known_code.remember(f"{path}:trial")
     for name in given:
         if name not in OPTIONS:
             allowed = ", ".join(OPTIONS)

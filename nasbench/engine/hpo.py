@@ -12,8 +12,8 @@ from nasbench.budget import Budget
 from nasbench.config import WHERE_TRIALS_RUN, HpoConfig
 from nasbench.engine import hyperparameters, trials
 from nasbench.engine.anytime import curve
+from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
 from nasbench.engine.model import Model
-from nasbench.engine.observers import Several, Silent, ToJournal
 from nasbench.engine.presets import DEFAULT_SPACE, hpo_defaults
 from nasbench.engine.problem import load_space, load_task
 from nasbench.engine.session import Session, session
@@ -27,7 +27,7 @@ from nasbench.hpo.space import Params, SearchSpace
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.tasks.base import Task
-from nasbench.training.loop import Observer
+from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
 
 # Options that do not shape what is found, or are told elsewhere.
@@ -100,7 +100,7 @@ def _space(config: HpoConfig) -> SearchSpace:
 
 def run_hpo(
     config: HpoConfig,
-    observer: Observer,
+    callback: Callback,
     stop: StopSignal,
     resumed: RunFolder | None = None,
 ) -> Tuned:
@@ -116,12 +116,12 @@ def run_hpo(
     with session("hpo", name, short, config, stop, resumed) as running:
         context = Context.of(task, config, config.val_fraction, running.folder.path)
         space = SearchSpace.of(config.space_content)
-        first = _round(config, model, space, context, running, observer)
+        first = _round(config, model, space, context, running, callback)
         rounds = [first]
         if config.refine is not None:
             narrowed = refine(first.space, first.trials, share(config.refine))
             again = replace(config, space_content=dict(narrowed.content))
-            rounds.append(_round(again, model, narrowed, context, running, observer, first))
+            rounds.append(_round(again, model, narrowed, context, running, callback, first))
         _clear(running)
         return _finish(config, model, task, rounds, running)
 
@@ -157,7 +157,7 @@ def _round(
     space: SearchSpace,
     context: Context,
     running: Session,
-    observer: Observer,
+    callback: Callback,
     before: Round | None = None,
 ) -> Round:
     """Run one round of trials until its budget is spent."""
@@ -165,7 +165,7 @@ def _round(
     first = before.last if before is not None else 0
     number = 2 if before is not None else 1
     build = Build(config, model)
-    told = _told(build, running, observer)
+    told = _told(build, running, callback)
     tuning = Tuning(
         tuner,
         load_assessor(config),
@@ -194,12 +194,12 @@ def _round(
     return Round(space, tuning.trials, spent, first + spent.trials)
 
 
-def _told(build: Build, running: Session, observer: Observer) -> Observer:
+def _told(build: Build, running: Session, callback: Callback) -> Callback:
     """Return who is told of the epochs of trials in this process."""
     if not running.leads:
-        return Silent()
-    journal = ToJournal(running.folder.journal, lambda: {"trial": build.current})
-    return Several([journal, observer])
+        return NullCallback()
+    journal = JournalCallback(running.folder.journal, lambda: {"trial": build.current})
+    return CallbackList([journal, callback])
 
 
 class Build:

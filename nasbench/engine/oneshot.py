@@ -10,15 +10,19 @@ import torch
 from nasbench.config import SearchConfig
 from nasbench.data.batches import Batches
 from nasbench.engine import limits
+from nasbench.engine.callbacks import (
+    CallbackList,
+    JournalCallback,
+    NullCallback,
+    TensorBoardCallback,
+)
 from nasbench.engine.limits import Limits
-from nasbench.engine.observers import Several, Silent, ToJournal
 from nasbench.engine.oneshot_limits import OneShotLimits
 from nasbench.engine.oneshot_unit import Halves, OneShotSearch
 from nasbench.engine.outcome import Outcome
 from nasbench.engine.problem import Problem, on_device
 from nasbench.engine.recipe import evaluation_batches, objective, optimizer, train_batches
 from nasbench.engine.session import Session
-from nasbench.engine.tensorboard import ToTensorBoard
 from nasbench.engine.watch import watch
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
@@ -26,7 +30,7 @@ from nasbench.space import SearchSpace
 from nasbench.store.state import StateFile
 from nasbench.strategies.oneshot.base import OneShotStrategy, Setting
 from nasbench.supernet.mixture import Mixture
-from nasbench.training.loop import Loop, Observer
+from nasbench.training.loop import Callback, Loop
 from nasbench.training.supervised import accuracy
 
 
@@ -50,7 +54,7 @@ def search(
     problem: Problem,
     config: SearchConfig,
     running: Session,
-    observer: Observer,
+    callback: Callback,
 ) -> Outcome:
     """Train the supernet and return the architecture it stands for.
 
@@ -63,12 +67,12 @@ def search(
     strategy = build(kind, problem, config, len(train), running.device, bounds)
     unit = OneShotSearch(strategy, train, validation)
     state = StateFile(running.folder.path / "state.pt")
-    told = _watchers(strategy, running, observer)
+    told = _watchers(strategy, running, callback)
     progress = Loop(unit, config.epochs, state, told, running.stop).run()
     plain = evaluation_batches(validation.data, problem.task.augmentation, running)
     mixes = isinstance(strategy.relaxed, Mixture)
     whole = accuracy(strategy, plain, objective(config)) if mixes else None
-    data = Halves(unit, plain, observer, running.stop)
+    data = Halves(unit, plain, callback, running.stop)
     begin = time.perf_counter()
     arch = strategy.select(data)
     if bounds is not None:
@@ -149,16 +153,16 @@ def build(
     return strategy
 
 
-def _watchers(strategy: OneShotStrategy, running: Session, observer: Observer) -> Observer:
+def _watchers(strategy: OneShotStrategy, running: Session, callback: Callback) -> Callback:
     """Return everyone who is told: in processes other than the first, nobody."""
     if not running.leads:
-        return Silent()
+        return NullCallback()
     journal = running.folder.journal
     journal.append("decisions", candidates=_candidates(strategy))
-    told: list[Observer] = [ToJournal(journal, lambda: _course(strategy)), observer]
+    told: list[Callback] = [JournalCallback(journal, lambda: _course(strategy)), callback]
     if available("torch.utils.tensorboard"):
-        told.append(ToTensorBoard(running.folder.path / "tb", lambda: _scalars(strategy)))
-    return Several(told)
+        told.append(TensorBoardCallback(running.folder.path / "tb", lambda: _scalars(strategy)))
+    return CallbackList(told)
 
 
 def _candidates(strategy: OneShotStrategy) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from nasbench.data.batches import Batches
 from nasbench.seeding import derive
 from nasbench.strategies.oneshot.base import Batch, OneShotStrategy
 from nasbench.training.distributed import any_process
-from nasbench.training.loop import Observer
+from nasbench.training.loop import Callback
 from nasbench.training.stopping import Stopped, StopSignal
 
 
@@ -71,11 +71,11 @@ class Halves:
     """The images of a search, as a strategy sees them after its training."""
 
     def __init__(
-        self, search: OneShotSearch, plain: Batches, observer: Observer, stop: StopSignal
+        self, search: OneShotSearch, plain: Batches, callback: Callback, stop: StopSignal
     ) -> None:
         self._search = search
         self._plain = plain
-        self._observer = observer
+        self._callback = callback
         self._stop = stop
 
     def validation(self) -> Iterator[Batch]:
@@ -97,4 +97,4 @@ class Halves:
         if any_process(self._stop.requested, self._search.device):
             raise Stopped(f"after its training, at {done} of {total}", self._stop.number)
         if done == 0:
-            self._observer.phase("choosing an architecture")
+            self._callback.phase("choosing an architecture")

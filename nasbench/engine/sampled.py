@@ -18,7 +18,7 @@ from nasbench.engine.trials import Spent
 from nasbench.errors import UserError
 from nasbench.seeding import derive
 from nasbench.strategies.sampled.base import SampledStrategy, Setting
-from nasbench.training.loop import Observer
+from nasbench.training.loop import Callback
 
 
 def search(
@@ -26,7 +26,7 @@ def search(
     problem: Problem,
     config: SearchConfig,
     running: Session,
-    observer: Observer,
+    callback: Callback,
 ) -> Outcome:
     """Train what the strategy proposes until the budget is spent, and return the best.
 
@@ -43,7 +43,7 @@ def search(
     scorer = Scorer(problem, lambda: _training_half(problem, config), config.seed, running.device)
     setting = Setting(config.seed, config.epochs, violation=costs.violation, proxy=scorer)
     strategy = kind(problem.domains, kind.Options(**config.strategy_options), setting)
-    source = Candidates(strategy, problem, config, costs, running, observer)
+    source = Candidates(strategy, problem, config, costs, running, callback)
     spent = source.replay()
     context = Context.of(problem.task, config, config.val_fraction, running.folder.path)
     if config.budget is None:

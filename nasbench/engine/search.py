@@ -19,7 +19,7 @@ from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.strategies.sampled.base import SampledStrategy
-from nasbench.training.loop import Observer
+from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
 
 # Options that do not shape what is found: where things lie, and what tells repetitions apart.
@@ -107,7 +107,7 @@ def load_strategy(name: str) -> type[OneShotStrategy] | type[SampledStrategy]:
 
 def run_search(
     config: SearchConfig,
-    observer: Observer,
+    callback: Callback,
     stop: StopSignal,
     resumed: RunFolder | None = None,
 ) -> Found:
@@ -123,7 +123,7 @@ def run_search(
         raise UserError(f"space {config.space!r} has no choices: there is nothing to search")
     name, short = catalog.short(config.strategy), catalog.short(config.task)
     with session("search", name, short, config, stop, resumed) as running:
-        outcome, config = _drive(strategy, problem, config, running, observer)
+        outcome, config = _drive(strategy, problem, config, running, callback)
         path, text = running.folder.path / "checkpoint.json", space.text(outcome.arch)
         if not running.leads:
             return Found(running.folder, path, text, (), "", outcome)
@@ -141,12 +141,12 @@ def _drive(
     problem: Problem,
     config: SearchConfig,
     running: Session,
-    observer: Observer,
+    callback: Callback,
 ) -> tuple[Outcome, SearchConfig]:
     """Hand the search to the driver of its protocol; return the options that were used, too."""
     if issubclass(strategy, OneShotStrategy):
-        return batch_fitting.search(strategy, problem, config, running, observer)
-    return sampled.search(strategy, problem, config, running, observer), config
+        return batch_fitting.search(strategy, problem, config, running, callback)
+    return sampled.search(strategy, problem, config, running, callback), config
 
 
 def comparable(config: SearchConfig) -> dict[str, Any]:

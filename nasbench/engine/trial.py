@@ -17,7 +17,7 @@ from nasbench.config import NetworkConfig, TrainingConfig
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
 from nasbench.devices import pick
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.problem import load_space, on_device
 from nasbench.engine.recipe import evaluation_batches, objective, supervised
 from nasbench.engine.trials import AGAIN
@@ -28,7 +28,7 @@ from nasbench.space import Arch, DataSpec, SearchSpace
 from nasbench.store.state import StateFile
 from nasbench.tasks.base import Task
 from nasbench.training.distributed import agree
-from nasbench.training.loop import Loop, Observer
+from nasbench.training.loop import Callback, Loop
 from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised, accuracy
 
@@ -130,19 +130,19 @@ class TrialRunner:
 
     Args:
         context: what the trials share.
-        observer: who is told of every epoch.
+        callback: who is told of every epoch.
         stop: when to stop and save, or ``None`` for never.
     """
 
     def __init__(
-        self, context: Context, observer: Observer | None = None, stop: StopSignal | None = None
+        self, context: Context, callback: Callback | None = None, stop: StopSignal | None = None
     ) -> None:
         self.context = context
         self.device = pick(context.config.get("device", "auto"))
         self.place: Place = place()
         self.train, self.val = _images(context.train), _images(context.val)
         self.train, self.val = self.train.to(self.device), self.val.to(self.device)
-        self.observer = observer or Silent()
+        self.callback = callback or NullCallback()
         self.stop = stop or StopSignal()
         self._spaces: dict[str, type[SearchSpace]] = {}
 
@@ -162,7 +162,7 @@ class TrialRunner:
         if request.parent is not None and state.load() is None:
             self._inherit(unit, request.parent)
         judged = _Judged(report) if request.watched else None
-        progress = Loop(unit, request.epochs, state, self.observer, self.stop, judged).run()
+        progress = Loop(unit, request.epochs, state, self.callback, self.stop, judged).run()
         if judged is not None:
             judged.exhausted(progress.history)  # the loop does not ask after the last epoch
         since = time.perf_counter()

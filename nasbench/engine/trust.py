@@ -27,13 +27,13 @@ from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
 from nasbench.store.atomic import write_json
 from nasbench.tabular.loading import load_table
-from nasbench.training.loop import Observer
+from nasbench.training.loop import Callback
 from nasbench.training.stopping import Stopped, StopSignal
 
 FORMAT = "nasbench-trust/1"
 
 
-def run_trust(asked: Asked, observer: Observer, stop: StopSignal) -> dict[str, Any]:
+def run_trust(asked: Asked, callback: Callback, stop: StopSignal) -> dict[str, Any]:
     """Measure, write ``trust.json`` into the run folder, and return what it holds.
 
     Raises:
@@ -43,13 +43,13 @@ def run_trust(asked: Asked, observer: Observer, stop: StopSignal) -> dict[str, A
     searched = load_searched(asked.run, asked.device, asked.data_dir)
     started = provenance.collect()
     with searched.folder.held(), stop.listening():
-        truth = _truth(asked, searched, observer, stop)
-        report = _measured(asked, searched, truth, observer, stop)
+        truth = _truth(asked, searched, callback, stop)
+        report = _measured(asked, searched, truth, callback, stop)
         write_json(asked.run / "trust.json", {**report, "provenance": started})
     return report
 
 
-def _truth(asked: Asked, searched: Searched, observer: Observer, stop: StopSignal) -> Truth:
+def _truth(asked: Asked, searched: Searched, callback: Callback, stop: StopSignal) -> Truth:
     if asked.table is not None:
         table = load_table(asked.table, asked.data_dir)
         return TableTruth(table, asked.table, asked.dataset, searched)
@@ -57,7 +57,7 @@ def _truth(asked: Asked, searched: Searched, observer: Observer, stop: StopSigna
     if asked.train is not None and asked.train > size:
         space = searched.config.space
         raise UserError(f"--train {asked.train}: the space {space} has {size:,} architectures")
-    return TrainedTruth(searched, asked.epochs, asked.repeats, observer, stop)
+    return TrainedTruth(searched, asked.epochs, asked.repeats, callback, stop)
 
 
 def drawn(domains: Domains, count: int, seed: int) -> list[Arch]:
@@ -75,14 +75,14 @@ def drawn(domains: Domains, count: int, seed: int) -> list[Arch]:
 
 
 def _measured(
-    asked: Asked, searched: Searched, truth: Truth, observer: Observer, stop: StopSignal
+    asked: Asked, searched: Searched, truth: Truth, callback: Callback, stop: StopSignal
 ) -> dict[str, Any]:
     """Return all that ``trust.json`` holds but the provenance."""
     count = asked.train or asked.samples or SAMPLES
     archs = drawn(searched.problem.domains, count, asked.seed)
     found = searched.found()
     accuracy = SupernetAccuracy(searched, asked.images, asked.seed)
-    observer.phase(f"supernet accuracies of {len(archs)} architectures")
+    callback.phase(f"supernet accuracies of {len(archs)} architectures")
     rows = [_row(arch, searched.problem, accuracy, stop) for arch in archs]
     more = [] if found is None else [found]
     trainings = truth([*archs, *more])

@@ -16,7 +16,7 @@ from nasbench.space import Arch
 from nasbench.store.journal import Journal
 from nasbench.store.state import StateFile
 from nasbench.tabular.base import Table
-from nasbench.training.loop import Observer
+from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
 
 JOURNAL = "trust-trainings.jsonl"
@@ -85,7 +85,7 @@ class TrainedTruth:
         searched: the run; its options and its halves of the images are those of the trainings.
         epochs: of each training; those of a quick sampled search where ``None``.
         repeats: trainings of each architecture.
-        observer: who is told.
+        callback: who is told.
         stop: when to stop and save.
     """
 
@@ -94,7 +94,7 @@ class TrainedTruth:
         searched: Searched,
         epochs: int | None,
         repeats: int,
-        observer: Observer,
+        callback: Callback,
         stop: StopSignal,
     ) -> None:
         task = catalog.short(searched.config.task)
@@ -103,7 +103,7 @@ class TrainedTruth:
         times = f"mean over {repeats} seeds" if repeats > 1 else "one seed"
         self.words = f"trained alone on {task}: accuracy after {self.epochs} epochs, {times}"
         self._searched = searched
-        self._observer = observer
+        self._callback = callback
         self._stop = stop
         self._journal = Journal(searched.folder.path / JOURNAL)
         self._runner: TrialRunner | None = None
@@ -118,7 +118,7 @@ class TrainedTruth:
         keys = [(arch, repeat) for arch in archs for repeat in range(self.repeats)]
         for number, (arch, repeat) in enumerate(keys, start=1):
             if (arch, repeat) not in known:
-                self._observer.phase(f"training {number} of {len(keys)}: {arch.id}")
+                self._callback.phase(f"training {number} of {len(keys)}: {arch.id}")
                 known[arch, repeat] = self._train(arch, repeat)
         found = [[known[arch, repeat] for repeat in range(self.repeats)] for arch in archs]
         return [tuple(one for one in row if one is not None) for row in found]
@@ -147,7 +147,7 @@ class TrainedTruth:
             accuracy, seconds = measured.score, measured.seconds
         except UserError as reason:
             error = str(reason)
-            self._observer.phase(f"architecture {arch.id} failed: {error}")
+            self._callback.phase(f"architecture {arch.id} failed: {error}")
             StateFile(self._searched.folder.path / f"trial-{request.key}.pt").clear()
         self._journal.append(
             "training",
@@ -166,5 +166,5 @@ class TrainedTruth:
             config = replace(searched.config, epochs=self.epochs, device=str(searched.device))
             fraction = config.val_fraction
             context = Context.of(searched.problem.task, config, fraction, searched.folder.path)
-            self._runner = TrialRunner(context, self._observer, self._stop)
+            self._runner = TrialRunner(context, self._callback, self._stop)
         return self._runner

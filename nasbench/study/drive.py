@@ -15,7 +15,7 @@ from nasbench.executors.base import Executor, Finished, Job
 from nasbench.executors.inline import InlineExecutor
 from nasbench.study import keys, work
 from nasbench.study.plan import Plan, Step, same_twice
-from nasbench.training.loop import Observer
+from nasbench.training.loop import Callback
 from nasbench.training.stopping import Stopped, StopSignal
 
 
@@ -61,7 +61,7 @@ def run(
     plan: Plan,
     progress: Progress,
     where: TrialsConfig,
-    observer: Observer,
+    callback: Callback,
     stop: StopSignal,
     say: Callable[[str], None],
 ) -> Progress:
@@ -73,14 +73,14 @@ def run(
         plan: the study.
         progress: what is done already.
         where: engine and concurrency.
-        observer: is told of each run, where they run one after the other.
+        callback: is told of each run, where they run one after the other.
         stop: set by Ctrl-C and SIGTERM.
         say: is called with a line for each step that begins or ends.
 
     Raises:
         Stopped: a signal asked to stop; what was running can be continued.
     """
-    with stop.listening(), _executor(where, observer, stop) as executor:
+    with stop.listening(), _executor(where, callback, stop) as executor:
         driving = _Driving(plan, progress, executor, say)
         while driving.left:
             driving.begin()
@@ -94,9 +94,9 @@ def run(
     return progress
 
 
-def _executor(where: TrialsConfig, observer: Observer, stop: StopSignal) -> Executor:
+def _executor(where: TrialsConfig, callback: Callback, stop: StopSignal) -> Executor:
     if where.engine is None and where.concurrency == 1:
-        return InlineExecutor(work.work(observer, stop), lambda number, value: True)
+        return InlineExecutor(work.work(callback, stop), lambda number, value: True)
     return open_executor(
         where.engine or "local",
         f"{work.__name__}:{work.setup.__name__}",

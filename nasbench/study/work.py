@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from nasbench import catalog
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.hpo import run_hpo
-from nasbench.engine.observers import Silent
 from nasbench.engine.search import run_search
 from nasbench.executors.base import Work
 from nasbench.store.runs import RunFolder
 from nasbench.study import keys
 from nasbench.study.plan import Ready
-from nasbench.training.loop import Observer
+from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
 
 
@@ -26,24 +26,24 @@ def setup(context: Sequence[str]) -> Work:
         context: the study's command line, which its records name in place of the worker's.
     """
     sys.argv[:] = context
-    return work(Silent(), StopSignal())
+    return work(NullCallback(), StopSignal())
 
 
-def work(observer: Observer, stop: StopSignal) -> Work:
+def work(callback: Callback, stop: StopSignal) -> Work:
     """Return what runs, or continues, what it is given, and returns its run folder.
 
     Args:
-        observer: is told how it goes.
+        callback: is told how it goes.
         stop: set by Ctrl-C and SIGTERM.
     """
 
     def run(ready: Ready, report: Callable[[float], bool]) -> Path:
-        return perform(ready, observer, stop)
+        return perform(ready, callback, stop)
 
     return run
 
 
-def perform(ready: Ready, observer: Observer, stop: StopSignal) -> Path:
+def perform(ready: Ready, callback: Callback, stop: StopSignal) -> Path:
     """Run, or continue where the same run was stopped; return the run folder.
 
     Raises:
@@ -56,10 +56,10 @@ def perform(ready: Ready, observer: Observer, stop: StopSignal) -> Path:
         return before.path
     resumed = before if before is not None and _can_continue(before) else None
     if ready.verb == "search":
-        return run_search(config, observer, stop, resumed).folder.path
+        return run_search(config, callback, stop, resumed).folder.path
     if ready.verb == "hpo":
-        return run_hpo(config, observer, stop, resumed).folder.path
-    done: Any = catalog.retraining(config.folds)(ready.checkpoint, config, observer, stop, resumed)
+        return run_hpo(config, callback, stop, resumed).folder.path
+    done: Any = catalog.retraining(config.folds)(ready.checkpoint, config, callback, stop, resumed)
     path: Path = done.folder.path
     return path
 

@@ -77,8 +77,8 @@ class Store(Protocol):
         ...
 
 
-class Observer(Protocol):
-    """Who is told how the training goes."""
+class Callback(Protocol):
+    """Receives the events of a training."""
 
     def phase(self, text: str) -> None:
         """A part of the run begins, such as the training of one candidate."""
@@ -162,7 +162,7 @@ class Loop:
         unit: what is trained.
         epochs: how long.
         store: where the state is kept; an earlier one found there is continued.
-        observer: who is told.
+        callback: who is told.
         stop: when to stop and save.
         stopping: when to end early, or ``None``.
     """
@@ -172,14 +172,14 @@ class Loop:
         unit: Trainable,
         epochs: int,
         store: Store,
-        observer: Observer,
+        callback: Callback,
         stop: StopSignal,
         stopping: Ending | None = None,
     ) -> None:
         self.unit = unit
         self.epochs = epochs
         self.store = store
-        self.observer = observer
+        self.callback = callback
         self.stop = stop
         self.stopping = stopping
         self.progress = Progress()
@@ -195,7 +195,7 @@ class Loop:
         """
         self._resume()
         p = self.progress
-        self.observer.start(p.epoch, self.epochs, self.unit.steps_per_epoch())
+        self.callback.start(p.epoch, self.epochs, self.unit.steps_per_epoch())
         with flushed():
             while p.epoch < self.epochs and not self._ended_early():
                 self._epoch()
@@ -206,7 +206,7 @@ class Loop:
         self.unit.begin_epoch(p.epoch, self.epochs)
         for batch in self.unit.batches(p.epoch, p.step):
             p.add(self._step(batch))
-            self.observer.step(p.epoch, p.step, p.sums)
+            self.callback.step(p.epoch, p.step, p.sums)
             self._between_steps(steps)
         self._finish_epoch()
 
@@ -259,7 +259,7 @@ class Loop:
         p.history.append({"epoch": p.epoch, **metrics})
         self._count_time()
         # Told before it is saved: a crash in between tells an epoch twice, and loses none.
-        self.observer.epoch({**p.history[-1], "seconds": p.seconds})
+        self.callback.epoch({**p.history[-1], "seconds": p.seconds})
         self._save()
 
     def _count_time(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nasbench.cli import progress
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 
 
 class Terminal(io.StringIO):
@@ -15,24 +15,24 @@ class Terminal(io.StringIO):
         return True
 
 
-def drive(observer) -> None:
+def drive(callback) -> None:
     """Two epochs of four steps."""
-    observer.phase("trial 1")
-    observer.start(0, 2, 4)
+    callback.phase("trial 1")
+    callback.start(0, 2, 4)
     for epoch in (0, 1):
         for step in range(1, 5):
-            observer.step(epoch, step, {"loss": torch.tensor(2.0 * step)})
-        observer.epoch({"epoch": epoch + 1, "loss": 2.0, "val_accuracy": 0.125, "seconds": 1.0})
+            callback.step(epoch, step, {"loss": torch.tensor(2.0 * step)})
+        callback.epoch({"epoch": epoch + 1, "loss": 2.0, "val_accuracy": 0.125, "seconds": 1.0})
 
 
 def test_who_tells(monkeypatch):
-    assert type(progress.make(quiet=True)) is Silent
+    assert type(progress.make(quiet=True)) is NullCallback
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert type(progress.make(quiet=False)) is progress.Lines
     monkeypatch.setattr(sys, "stderr", Terminal())
     assert type(progress.make(quiet=False)) is progress.Bar
     monkeypatch.setenv("RANK", "1")
-    assert type(progress.make(quiet=False)) is Silent
+    assert type(progress.make(quiet=False)) is NullCallback
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_a_line_an_epoch(capsys):
 
 
 def test_a_continued_run_says_so(capsys):
-    observer = progress.Lines()
-    observer.start(1, 2, 4)
+    callback = progress.Lines()
+    callback.start(1, 2, 4)
     assert capsys.readouterr().err == "continuing after epoch 1 of 2\n"
 
 

@@ -10,7 +10,7 @@ from engine_parts import TINY
 
 from nasbench.config import SearchConfig
 from nasbench.engine.batch_fitting import is_out_of_memory, largest_that_fits
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.search import configure, run_search
 from nasbench.errors import UserError
 from nasbench.store.checkpoint import Checkpoint
@@ -43,7 +43,7 @@ def memory(monkeypatch):
     return limit
 
 
-class Heard(Silent):
+class Heard(NullCallback):
     """Remembers the parts of the run that it is told of."""
 
     def __init__(self):
@@ -54,7 +54,7 @@ class Heard(Silent):
 
 
 def search(out, **more):
-    return run_search(configure({**GIVEN, "out": out, **more}, FEW), Silent(), StopSignal())
+    return run_search(configure({**GIVEN, "out": out, **more}, FEW), NullCallback(), StopSignal())
 
 
 def test_without_the_option_the_batch_that_fits_is_told(memory, tmp_path):
@@ -104,7 +104,7 @@ def test_after_the_last_step_the_batch_is_not_to_blame(memory, monkeypatch, tmp_
     monkeypatch.undo()
     (folder,) = (RunFolder(path) for path in (tmp_path / "runs").iterdir())
     options = SearchConfig.from_layers(folder.info["config"])
-    assert run_search(options, Silent(), StopSignal(), folder).folder.status == "done"
+    assert run_search(options, NullCallback(), StopSignal(), folder).folder.status == "done"
 
 
 def test_a_batch_too_small_for_bn_does_not_fit():
@@ -128,13 +128,15 @@ def test_a_space_that_takes_few_images_at_once(strategy, tmp_path):
 
 def test_a_retraining_takes_a_smaller_batch_too(tmp_path):
     given = {**GIVEN, "space": "engine_parts:Hungry", "batch_size": 20, "out": tmp_path}
-    found = run_search(configure(given, FEW), Silent(), StopSignal())
+    found = run_search(configure(given, FEW), NullCallback(), StopSignal())
     checkpoint = Checkpoint.read(found.checkpoint)
     given = {"epochs": 1, "limit_train": 120, "out": tmp_path, "batch_size": 50}
     with pytest.raises(UserError, match=r"--batch-size 50: out .* 25 .* --batch-size 25$"):
-        run_retrain(checkpoint, retrain_options(checkpoint, given, {}), Silent(), StopSignal())
+        run_retrain(
+            checkpoint, retrain_options(checkpoint, given, {}), NullCallback(), StopSignal()
+        )
     plain, fitted = (
-        run_retrain(checkpoint, retrain_options(checkpoint, one, {}), Silent(), StopSignal())
+        run_retrain(checkpoint, retrain_options(checkpoint, one, {}), NullCallback(), StopSignal())
         for one in ({**given, "batch_size": 25}, {**given, "auto_batch": True})
     )
     assert fitted.record.retrain_config == plain.record.retrain_config

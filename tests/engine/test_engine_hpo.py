@@ -17,8 +17,8 @@ import pytest
 from engine_parts import SMALL, heard, told
 
 from nasbench import catalog
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.hpo import Tuned, configure, run_hpo, share
-from nasbench.engine.observers import Silent
 from nasbench.errors import UserError
 from nasbench.hpo.space import SearchSpace
 from nasbench.store.checkpoint import Checkpoint
@@ -55,7 +55,7 @@ def tune(
     path = out / "search_space.json"
     path.write_text(json.dumps(space))
     given = {**SMALL, "tuner": "random", "budget": "4", "search_space": path, "out": out, **more}
-    return run_hpo(configure(given, assigned or {}), Silent(), StopSignal(), resumed)
+    return run_hpo(configure(given, assigned or {}), NullCallback(), StopSignal(), resumed)
 
 
 def scripted(*points: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def retrained(checkpoint: Checkpoint, out: Path, **given: Any) -> Any:
     options = {"epochs": 1, "limit_train": 120, "device": "cpu", "out": out, **given}
     config = catalog.entry_point("configure")(checkpoint, options, {})
     run = catalog.entry_point("retrain")
-    return run(checkpoint, config, Silent(), StopSignal()).record
+    return run(checkpoint, config, NullCallback(), StopSignal()).record
 
 
 def test_a_retraining_takes_over_what_was_tuned(out):
@@ -190,7 +190,7 @@ def test_the_training_of_a_found_network_can_be_tuned(out):
     from nasbench.engine.search import run_search
 
     given = {**SMALL, "strategy": "random", "space": "engine_parts:Tiny", "budget": "2"}
-    found = run_search(configure_search({**given, "out": out}, {}), Silent(), StopSignal())
+    found = run_search(configure_search({**given, "out": out}, {}), NullCallback(), StopSignal())
     tuned = tune(out, RANGE, model=str(found.checkpoint))
     written = Checkpoint.read(tuned.checkpoint)
     assert written.kind == "hpo"

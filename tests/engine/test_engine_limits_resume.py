@@ -9,7 +9,7 @@ import torch
 from engine_parts import TINY, Tiny, params, told
 
 from nasbench.config import SearchConfig
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.search import configure, run_search
 from nasbench.space import DataSpec
 from nasbench.store.runs import RunFolder
@@ -21,7 +21,7 @@ FEW = {"candidates": 4, "calibration": 1}
 OPTIONS = {"spos": {**FEW, "population": 2}, "enas": FEW}
 
 
-class StopAt(Silent):
+class StopAt(NullCallback):
     """Asks to stop after so many steps, or after the training."""
 
     def __init__(self, steps: int | None) -> None:
@@ -57,12 +57,12 @@ def story(found):
     ],
 )
 def test_it_keeps_the_limit_and_ends_as_the_undisturbed_one(strategy, steps, tmp_path):
-    whole = run_search(options(tmp_path / "whole", strategy), Silent(), StopSignal())
-    observer = StopAt(steps)
+    whole = run_search(options(tmp_path / "whole", strategy), NullCallback(), StopSignal())
+    callback = StopAt(steps)
     with pytest.raises(Stopped) as stopped:
-        run_search(options(tmp_path / "parts", strategy), observer, observer.stop)
+        run_search(options(tmp_path / "parts", strategy), callback, callback.stop)
     folder = RunFolder(Path(stopped.value.run))
     config = SearchConfig.from_layers(folder.info["config"])
-    parts = run_search(config, Silent(), StopSignal(), folder)
+    parts = run_search(config, NullCallback(), StopSignal(), folder)
     assert params(parts.outcome.arch) <= LIMIT
     assert story(parts) == story(whole)

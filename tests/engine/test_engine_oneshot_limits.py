@@ -7,8 +7,8 @@ import torch
 from engine_parts import Tiny, params
 
 from nasbench.config import SearchConfig
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.limits import Limits
-from nasbench.engine.observers import Silent
 from nasbench.engine.oneshot_limits import OneShotLimits, strength
 from nasbench.engine.search import configure, run_search
 from nasbench.errors import UserError
@@ -144,6 +144,6 @@ def test_a_search_keeps_its_limit(strategy, tmp_path):
         "out": str(tmp_path / "results"),
         "max_params": limit,
     }
-    found = run_search(configure(given, few), Silent(), StopSignal())
+    found = run_search(configure(given, few), NullCallback(), StopSignal())
     assert params(found.outcome.arch) <= limit
     assert SearchConfig.from_layers(found.folder.info["config"]).max_params == limit

@@ -12,7 +12,7 @@ from engine_parts import SMALL, TINY, Tiny, new_trainings
 
 from nasbench.config import SearchConfig
 from nasbench.engine import proxies
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.problem import Problem, load_task
 from nasbench.engine.proxies import BATCH, Scorer
 from nasbench.engine.search import configure, run_search
@@ -82,7 +82,7 @@ def test_a_class_is_no_proxy(name):
 
 def search(tmp_path, strategy=TRAINING_FREE, **assignments):
     given = {**SMALL, "space": TINY, "budget": "3", "out": tmp_path, "strategy": strategy}
-    return run_search(configure(given, assignments), Silent(), StopSignal())
+    return run_search(configure(given, assignments), NullCallback(), StopSignal())
 
 
 def test_a_search_trains_the_most_promising(tmp_path):

@@ -20,7 +20,7 @@ from engine_parts import SMALL, TINY, Tiny, new_trainings, params, told
 
 from nasbench import catalog
 from nasbench.cost.macs import multiply_adds
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.search import Found, configure, run_search
 from nasbench.engine.trial import Context, Request, TrialRunner
 from nasbench.errors import UserError
@@ -63,7 +63,7 @@ def options(strategy: str, out: Path, **more: Any) -> dict[str, Any]:
 def search(strategy: str, out: Path, resumed: RunFolder | None = None, **more: Any) -> Found:
     assigned = more.pop("assigned", SPARING.get(strategy, {}))
     config = configure(options(strategy, out, **more), assigned)
-    return run_search(config, Silent(), StopSignal(), resumed)
+    return run_search(config, NullCallback(), StopSignal(), resumed)
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_a_longer_training_is_charged_for_what_it_adds(out):
 
 def test_a_longer_training_equals_the_whole_one(out, tmp_path):
     config = configure(options("engine_parts:Longer", out, epochs=4), {})
-    found = run_search(config, Silent(), StopSignal())
+    found = run_search(config, NullCallback(), StopSignal())
     long = found.folder.journal.events("trial")[-1]
     from nasbench.engine.problem import load_task
 
@@ -303,7 +303,7 @@ def retrain(paths, out):
     for path in paths:
         checkpoint = Checkpoint.read(path)
         config = train(checkpoint, {**SMALL, "out": out}, {})
-        done = run(checkpoint, config, Silent(), StopSignal())
+        done = run(checkpoint, config, NullCallback(), StopSignal())
         assert json.loads(json.dumps(done.record.arch)) == checkpoint.arch
         assert done.record.params == checkpoint.metrics["params"]
         assert done.record.kind == "nas"

@@ -13,7 +13,7 @@ import torch
 from engine_parts import SMALL, TINY
 
 from nasbench import catalog
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.search import configure, run_search
 from nasbench.engine.searched import halves, load_searched
 from nasbench.engine.supernet_accuracy import SupernetAccuracy
@@ -68,7 +68,7 @@ STRATEGIES = {"spos": {"candidates": 2, "population": 2}, "darts": {}}
 def searched(folder, strategy, options=None, **given):
     given = {**SMALL, "strategy": strategy, "space": TINY, "out": folder, **given}
     config = configure(given, options or {})
-    return run_search(config, Silent(), StopSignal()).folder.path
+    return run_search(config, NullCallback(), StopSignal()).folder.path
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def spos(finished, tmp_path):
 
 
 def trust(run, **given):
-    return run_trust(Asked(run, **given), Silent(), StopSignal())
+    return run_trust(Asked(run, **given), NullCallback(), StopSignal())
 
 
 def test_supernet_accuracy_is_that_of_the_plain_network_with_its_weights(run):
@@ -148,7 +148,7 @@ def test_the_dataset_is_asked_for_or_the_runs_own(spos):
         TableTruth(Stub(), "stub", "trees", found)
 
 
-class Stopping(Silent):
+class Stopping(NullCallback):
     """Asks to stop before a training."""
 
     def __init__(self, stop, before):
@@ -167,14 +167,14 @@ def test_a_killed_training_goes_on(spos, tmp_path):
     assert len(journal.events("training")) == 3
     with journal.path.open("a") as file:
         file.write('{"event": "training", "arch": {"fi')  # torn by a kill
-    report = run_trust(asked, Silent(), StopSignal())
+    report = run_trust(asked, NullCallback(), StopSignal())
     events = journal.events("training")
     assert len({(json.dumps(e["arch"]), e["repeat"]) for e in events}) == len(events)
     assert len(events) in (20, 22)  # with the one that was found, unless it was drawn
     assert not list(spos.glob("trial-*"))
     assert all(len(row["trainings"]) == 2 for row in report["architectures"])
     size = journal.path.stat().st_size
-    assert run_trust(asked, Silent(), StopSignal()) == report
+    assert run_trust(asked, NullCallback(), StopSignal()) == report
     assert journal.path.stat().st_size == size
     assert len(trust(spos, train=11, epochs=1, repeats=2)["architectures"]) == 11
     assert len(journal.events("training")) <= len(events) + 2

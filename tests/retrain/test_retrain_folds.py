@@ -14,7 +14,7 @@ from scipy import stats
 from nasbench.catalog import fingerprint
 from nasbench.config import RetrainConfig
 from nasbench.data.split import stratified_folds
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.problem import load_space, load_task
 from nasbench.errors import UserError
 from nasbench.seeding import derive
@@ -59,7 +59,7 @@ def _sealed(monkeypatch) -> None:
     monkeypatch.setattr(Task, "open_test", opened)
 
 
-class Watch(Silent):
+class Watch(NullCallback):
     """Counts steps and asks to stop after some of them."""
 
     def __init__(self, stop: StopSignal | None = None, at: int = 0) -> None:
@@ -76,7 +76,7 @@ class Watch(Silent):
 
 
 def run(checkpoint, config, watch=None, stop=None, resumed=None) -> CrossValidated:
-    return run_folds(checkpoint, config, watch or Silent(), stop or StopSignal(), resumed)
+    return run_folds(checkpoint, config, watch or NullCallback(), stop or StopSignal(), resumed)
 
 
 def results(done: CrossValidated) -> list[tuple]:

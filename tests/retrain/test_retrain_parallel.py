@@ -15,7 +15,7 @@ import pytest
 
 from nasbench import provenance
 from nasbench.config import RetrainConfig, TrialsConfig
-from nasbench.engine.observers import Silent
+from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.problem import load_space
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.records import Record, read_records
@@ -77,7 +77,8 @@ def folders(config: RetrainConfig) -> list[Path]:
 def one_by_one(checkpoint, config, seeds, out) -> dict[int, Record]:
     configs = [replace(config, seed=seed, out=out) for seed in seeds]
     return {
-        one.seed: run_retrain(checkpoint, one, Silent(), StopSignal()).record for one in configs
+        one.seed: run_retrain(checkpoint, one, NullCallback(), StopSignal()).record
+        for one in configs
     }
 
 

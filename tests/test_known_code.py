@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nasbench import trust
+from nasbench import known_code
 from nasbench.cli import main
 
 CODE = """
@@ -120,6 +120,6 @@ def test_a_retraining_may_take_another_task_of_the_same_shape(foreign, capsys):
 def test_nothing_is_known_where_nothing_can_be_written(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    trust.remember("package.module:Name")
-    assert not trust.known("package.module:Name")
-    assert not trust.known(str(tmp_path / "missing.py") + ":Name")
+    known_code.remember("package.module:Name")
+    assert not known_code.known("package.module:Name")
+    assert not known_code.known(str(tmp_path / "missing.py") + ":Name")

@@ -1,4 +1,4 @@
-"""TensorBoard: curves, the network's graph and the drawing."""
+"""Callbacks of a training: the journal, TensorBoard, and several at once."""
 
 from __future__ import annotations
 
@@ -8,18 +8,81 @@ import textwrap
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nasbench.cost.probe import evaluating
-from nasbench.engine.observers import Silent
 from nasbench.graph import Graph
 from nasbench.optional import available
 from nasbench.report.drawing import dot_source, pictured
+from nasbench.store.journal import Journal
+from nasbench.training.loop import Callback
 
 
-class ToTensorBoard(Silent):
+class NullCallback:
+    """Hears and says nothing."""
+
+    def phase(self, text: str) -> None:
+        """Do nothing."""
+
+    def start(self, epoch: int, epochs: int, steps: int) -> None:
+        """Do nothing."""
+
+    def step(self, epoch: int, step: int, sums: dict[str, Tensor]) -> None:
+        """Do nothing."""
+
+    def epoch(self, metrics: dict[str, float]) -> None:
+        """Do nothing."""
+
+
+class CallbackList:
+    """Passes everything on to several callbacks."""
+
+    def __init__(self, callbacks: Sequence[Callback]) -> None:
+        self.callbacks = callbacks
+
+    def phase(self, text: str) -> None:
+        """Pass it on."""
+        for callback in self.callbacks:
+            callback.phase(text)
+
+    def start(self, epoch: int, epochs: int, steps: int) -> None:
+        """Pass it on."""
+        for callback in self.callbacks:
+            callback.start(epoch, epochs, steps)
+
+    def step(self, epoch: int, step: int, sums: dict[str, Tensor]) -> None:
+        """Pass it on."""
+        for callback in self.callbacks:
+            callback.step(epoch, step, sums)
+
+    def epoch(self, metrics: dict[str, float]) -> None:
+        """Pass it on."""
+        for callback in self.callbacks:
+            callback.epoch(metrics)
+
+
+class JournalCallback(NullCallback):
+    """Writes every epoch into the journal.
+
+    Args:
+        journal: of the run.
+        more: returns further fields of an epoch, such as the mixing weights.
+    """
+
+    def __init__(self, journal: Journal, more: Callable[[], dict[str, Any]] | None = None) -> None:
+        self.journal = journal
+        self.more = more
+
+    def epoch(self, metrics: dict[str, float]) -> None:
+        """Append one event."""
+        extra = self.more() if self.more is not None else {}
+        self.journal.append("epoch", **{**metrics, **extra})
+
+
+class TensorBoardCallback(NullCallback):
     """Writes a run's ``tb`` folder.
 
     Args:
