@@ -18,8 +18,7 @@ from nasbench import provenance
 from nasbench.config import RetrainConfig
 from nasbench.data.images import ImageSet
 from nasbench.engine.callbacks import NullCallback
-from nasbench.engine.problem import on_device
-from nasbench.engine.recipe import supervised
+from nasbench.engine.problem import on_device, supervised
 from nasbench.nn.processes import Place, place
 from nasbench.space import SearchSpace
 from nasbench.store.state import StateFile

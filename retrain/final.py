@@ -8,8 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from nasbench.config import RetrainConfig
-from nasbench.engine.problem import on_device
-from nasbench.engine.recipe import evaluation_batches, objective
+from nasbench.engine.problem import evaluation_batches, objective, on_device
 from nasbench.engine.session import Session
 from nasbench.errors import UserError
 from nasbench.space import SearchSpace

@@ -14,8 +14,7 @@ from nasbench.data.split import stratified_folds, without
 from nasbench.engine.batch_fitting import fitted
 from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
 from nasbench.engine.cross_validation import mean_and_interval
-from nasbench.engine.problem import load_task
-from nasbench.engine.recipe import evaluation_batches, objective
+from nasbench.engine.problem import evaluation_batches, load_task, objective
 from nasbench.engine.session import Session, session
 from nasbench.seeding import derive
 from nasbench.store.checkpoint import Checkpoint

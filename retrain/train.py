@@ -19,8 +19,7 @@ from nasbench.engine.callbacks import (
     NullCallback,
     TensorBoardCallback,
 )
-from nasbench.engine.problem import load_task, on_device
-from nasbench.engine.recipe import supervised
+from nasbench.engine.problem import load_task, on_device, supervised
 from nasbench.engine.session import Session, session
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process

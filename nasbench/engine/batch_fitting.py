@@ -12,8 +12,7 @@ import torch
 from nasbench.config import RetrainConfig, SearchConfig
 from nasbench.engine import oneshot
 from nasbench.engine.outcome import Outcome
-from nasbench.engine.problem import Problem
-from nasbench.engine.recipe import EVALUATION_BATCH
+from nasbench.engine.problem import EVALUATION_BATCH, Problem
 from nasbench.engine.session import Session
 from nasbench.errors import UserError
 from nasbench.store.state import StateFile

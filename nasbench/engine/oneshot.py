@@ -20,8 +20,15 @@ from nasbench.engine.limits import Limits
 from nasbench.engine.oneshot_limits import OneShotLimits
 from nasbench.engine.oneshot_unit import Halves, OneShotSearch
 from nasbench.engine.outcome import Outcome
-from nasbench.engine.problem import Problem, on_device
-from nasbench.engine.recipe import evaluation_batches, objective, optimizer, train_batches
+from nasbench.engine.problem import (
+    Problem,
+    evaluation_batches,
+    halves,
+    objective,
+    on_device,
+    optimizer,
+    train_batches,
+)
 from nasbench.engine.session import Session
 from nasbench.engine.watch import watch
 from nasbench.optional import available
@@ -99,11 +106,11 @@ def try_step(
 
 def _batches(problem: Problem, config: SearchConfig, running: Session) -> tuple[Batches, Batches]:
     """Return the batches of the half to train on, and of the half to choose on."""
-    halves = problem.task.search_split(derive(config.seed, "halves"), config.val_fraction)
+    parts = halves(problem.task, config.seed, config.val_fraction)
     augmentation, size = problem.task.augmentation, config.batch_size
     train, validation = (
         train_batches(half, augmentation, size, derive(config.seed, name), running)
-        for half, name in zip(halves, ("search-train", "search-val"), strict=True)
+        for half, name in zip(parts, ("search-train", "search-val"), strict=True)
     )
     return train, validation
 

@@ -1,22 +1,31 @@
-"""A task and a space put together: all that a search or a retraining starts from."""
+"""A task and a space put together, and the parts of their training: batches, loss, optimizer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
+from torch import nn
 
 from nasbench import catalog
-from nasbench.config import TrainingConfig
+from nasbench.config import NetworkConfig, TrainingConfig
+from nasbench.data.augment import Augmentation
+from nasbench.data.batches import Batches
+from nasbench.data.images import ImageSet
 from nasbench.data.split import stratified_split
 from nasbench.errors import UserError
-from nasbench.nn.processes import place
+from nasbench.nn.processes import Place, place
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.seeding import derive
 from nasbench.space import Domains, SearchSpace
 from nasbench.tasks.base import Task
+from nasbench.training.objective import Objective
+from nasbench.training.optimization import OptimizerConfig
+from nasbench.training.supervised import Supervised, SupervisedConfig
+
+EVALUATION_BATCH = 500  # images per process in a batch that is evaluated without gradients
 
 
 def load_task(config: TrainingConfig, name: str) -> Task:
@@ -94,3 +103,115 @@ def on_device(network: Network, device: torch.device) -> Network:
     if place().world > 1:
         synchronize(network)
     return network.to(memory_format=torch.channels_last) if network.channels_last else network
+
+
+def halves(task: Task, seed: int, val_fraction: float) -> tuple[ImageSet, ImageSet]:
+    """Return the images that a search trains on, and those that it selects architectures on.
+
+    Both come from the task's training set.
+
+    Args:
+        task: the data.
+        seed: of the run; the split follows from it.
+        val_fraction: share of the second part, in (0, 1).
+    """
+    return task.search_split(derive(seed, "halves"), val_fraction)
+
+
+class Placement(Protocol):
+    """Where a training runs, such as a session."""
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the network and its batches."""
+
+    @property
+    def place(self) -> Place:
+        """This process among those of the run."""
+
+
+def supervised(
+    network: nn.Module,
+    train: ImageSet,
+    held_out: ImageSet | None,
+    augmentation: Augmentation,
+    config: NetworkConfig,
+    seed: int,
+    where: Placement,
+) -> Supervised:
+    """Return the training of a plain network.
+
+    Args:
+        network: already on its device.
+        train: the images to train on.
+        held_out: those to measure on after every epoch, or ``None``.
+        augmentation: of the task; the configuration's cutout is added.
+        config: how to train.
+        seed: of the batches.
+        where: device and place.
+    """
+    augmentation = augmentation.with_cutout(config.cutout)
+    batches = train_batches(train, augmentation, config.batch_size, seed, where)
+    return Supervised(
+        network,
+        SupervisedConfig(
+            optimizer(config, len(batches)),
+            objective(config, config.auxiliary_weight),
+            config.drop_path,
+            config.ema,
+        ),
+        batches,
+        None if held_out is None else evaluation_batches(held_out, augmentation, where),
+        config.epochs,
+    )
+
+
+def optimizer(config: TrainingConfig, steps: int) -> OptimizerConfig:
+    """Return optimizer and schedule of the weights; ``steps`` are those of an epoch."""
+    return OptimizerConfig(
+        optimizer=config.optimizer,
+        lr=config.lr,
+        final_lr=config.final_lr,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        schedule=config.schedule,
+        warmup=config.warmup,
+        drop_steps=config.step_every * steps,
+        step_factor=config.step_factor,
+        plateau_patience=config.plateau_patience,
+        grad_clip=config.grad_clip,
+        grad_clip_value=config.grad_clip_value,
+    )
+
+
+def objective(config: TrainingConfig, auxiliary_weight: float = 0.4) -> Objective:
+    """Return the loss."""
+    return Objective(config.label_smoothing, auxiliary_weight, config.precision)
+
+
+def train_batches(
+    images: ImageSet, augmentation: Augmentation, batch_size: int, seed: int, where: Placement
+) -> Batches:
+    """Return shuffled and augmented batches on the run's device."""
+    return Batches(
+        images.to(where.device),
+        batch_size,
+        seed=seed,
+        augmentation=augmentation,
+        train=True,
+        rank=where.place.rank,
+        world=where.place.world,
+    )
+
+
+def evaluation_batches(images: ImageSet, augmentation: Augmentation, where: Placement) -> Batches:
+    """Return plain batches in order on the run's device."""
+    return Batches(
+        images.to(where.device),
+        EVALUATION_BATCH * where.place.world,
+        seed=0,
+        augmentation=augmentation,
+        train=False,
+        rank=where.place.rank,
+        world=where.place.world,
+    )

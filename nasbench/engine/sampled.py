@@ -10,13 +10,12 @@ from nasbench.engine.anytime import curve
 from nasbench.engine.candidates import Candidates
 from nasbench.engine.limits import FLAGS, Limits
 from nasbench.engine.outcome import Outcome
-from nasbench.engine.problem import Problem
+from nasbench.engine.problem import Problem, halves
 from nasbench.engine.proxies import Scorer
 from nasbench.engine.session import Session
 from nasbench.engine.trial import Context, TrialRunner
 from nasbench.engine.trials import Spent
 from nasbench.errors import UserError
-from nasbench.seeding import derive
 from nasbench.strategies.sampled.base import SampledStrategy, Setting
 from nasbench.training.loop import Callback
 
@@ -63,7 +62,7 @@ def search(
 
 def _training_half(problem: Problem, config: SearchConfig) -> ImageSet:
     """Return the images that the trials train on."""
-    half, _ = problem.task.search_split(derive(config.seed, "halves"), config.val_fraction)
+    half, _ = halves(problem.task, config.seed, config.val_fraction)
     return half
 
 

@@ -11,13 +11,11 @@ import torch
 
 from nasbench import catalog
 from nasbench.config import SearchConfig
-from nasbench.data.images import ImageSet
 from nasbench.devices import pick
 from nasbench.engine.oneshot import build
-from nasbench.engine.problem import Problem, load_space, load_task
+from nasbench.engine.problem import Problem, halves, load_space, load_task
 from nasbench.engine.search import load_strategy
 from nasbench.errors import UserError
-from nasbench.seeding import derive
 from nasbench.space import Arch, LayerChoice
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
@@ -103,7 +101,7 @@ def _config(folder: RunFolder, device: str, data_dir: Path | None) -> SearchConf
 def _strategy(
     kind: type[OneShotStrategy], problem: Problem, config: SearchConfig, device: torch.device
 ) -> OneShotStrategy:
-    train, _ = halves(problem, config)
+    train, _ = halves(problem.task, config.seed, config.val_fraction)
     steps = max(1, len(train) // config.batch_size)
     return build(kind, problem, config, steps, device)
 
@@ -139,8 +137,3 @@ def _left_behind(strategy: OneShotStrategy) -> str | None:
             if any(i not in kept and any(True for _ in layer.parameters()) for i, layer in layers):
                 return label
     return None
-
-
-def halves(problem: Problem, config: SearchConfig) -> tuple[ImageSet, ImageSet]:
-    """Return the images that the search trained on, and those that it validated on."""
-    return problem.task.search_split(derive(config.seed, "halves"), config.val_fraction)

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from nasbench.data.batches import Batches
 from nasbench.data.images import ImageSet
-from nasbench.engine.searched import Searched, halves
+from nasbench.engine.problem import halves
+from nasbench.engine.searched import Searched
 from nasbench.seeding import derive, generator
 from nasbench.space import Arch
 from nasbench.strategies.oneshot.inherited import inherited_accuracy
@@ -28,7 +29,9 @@ class SupernetAccuracy:
 
     def __init__(self, searched: Searched, images: int, seed: int) -> None:
         self._searched = searched
-        train, validation = halves(searched.problem, searched.config)
+        train, validation = halves(
+            searched.problem.task, searched.config.seed, searched.config.val_fraction
+        )
         stream = generator(seed, "trust images")
         order = torch.randperm(len(validation), generator=stream)[:images]
         counted = validation.subset(order).to(searched.device)

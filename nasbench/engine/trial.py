@@ -18,8 +18,14 @@ from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
 from nasbench.devices import pick
 from nasbench.engine.callbacks import NullCallback
-from nasbench.engine.problem import load_space, on_device
-from nasbench.engine.recipe import evaluation_batches, objective, supervised
+from nasbench.engine.problem import (
+    evaluation_batches,
+    halves,
+    load_space,
+    objective,
+    on_device,
+    supervised,
+)
 from nasbench.engine.trials import AGAIN
 from nasbench.errors import UserError
 from nasbench.nn.processes import Place, place
@@ -60,7 +66,7 @@ class Context:
     @classmethod
     def of(cls, task: Task, config: TrainingConfig, val_fraction: float, folder: Path) -> Context:
         """Split the task's training images by the seed; the test set does not come along."""
-        train, val = task.search_split(derive(config.seed, "halves"), val_fraction)
+        train, val = halves(task, config.seed, val_fraction)
         known = NetworkConfig().to_json()
         shared = {name: value for name, value in config.to_json().items() if name in known}
         return cls(

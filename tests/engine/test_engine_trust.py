@@ -14,8 +14,9 @@ from engine_parts import SMALL, TINY
 
 from nasbench import catalog
 from nasbench.engine.callbacks import NullCallback
+from nasbench.engine.problem import halves
 from nasbench.engine.search import configure, run_search
-from nasbench.engine.searched import halves, load_searched
+from nasbench.engine.searched import load_searched
 from nasbench.engine.supernet_accuracy import SupernetAccuracy
 from nasbench.engine.trust import drawn, run_trust
 from nasbench.engine.trust_asked import Asked
@@ -96,7 +97,8 @@ def test_supernet_accuracy_is_that_of_the_plain_network_with_its_weights(run):
     found = load_searched(run)
     problem = found.problem
     accuracy = SupernetAccuracy(found, images=10**6, seed=0)
-    _, validation = halves(problem, found.config)
+    config = found.config
+    _, validation = halves(problem.task, config.seed, config.val_fraction)
     assert accuracy.images == len(validation)
     images = problem.task.augmentation.plain(validation.images)
     for arch in drawn(problem.domains, 4, 1):
