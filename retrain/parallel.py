@@ -11,8 +11,7 @@ from nasbench import catalog, provenance
 from nasbench.config import RetrainConfig, TrialsConfig
 from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.trials import options_of
-from nasbench.executors import open_executor
-from nasbench.executors.base import Job, Work
+from nasbench.executors import Job, Work, open_executor
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.records import Record
 from nasbench.store.runs import RunFolder

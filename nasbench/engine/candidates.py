@@ -12,7 +12,7 @@ from nasbench.engine.problem import Problem
 from nasbench.engine.session import Session
 from nasbench.engine.trial import Measured, Request
 from nasbench.engine.trials import Asked, Spent, Used
-from nasbench.executors.base import Finished
+from nasbench.executors import Finished, Reported
 from nasbench.space import Arch
 from nasbench.strategies.sampled.base import Proposal, Result, SampledStrategy
 from nasbench.training.loop import Callback
@@ -112,7 +112,7 @@ class Candidates:
             )
         return used
 
-    def judge(self, number: int, value: float) -> bool:
+    def judge(self, number: int, reported: Reported) -> bool:
         """Let every trial go on: a strategy ends none."""
         return True
 

@@ -15,7 +15,7 @@ from nasbench.engine.session import Session, session
 from nasbench.engine.trials import Asked
 from nasbench.engine.tuning import Tuning
 from nasbench.errors import UserError, unknown
-from nasbench.executors.base import Finished
+from nasbench.executors import Finished
 from nasbench.hpo import names
 from nasbench.hpo.nni_experiment.command import TrialCommand
 from nasbench.hpo.nni_experiment.config import read

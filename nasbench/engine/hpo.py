@@ -21,7 +21,7 @@ from nasbench.engine.trial import Context, Measured, Request, TrialRunner
 from nasbench.engine.trials import Asked, Spent
 from nasbench.engine.tuning import Tuning
 from nasbench.errors import UserError
-from nasbench.executors.base import Finished
+from nasbench.executors import Finished
 from nasbench.hpo.refine import refine
 from nasbench.hpo.space import Params, SearchSpace
 from nasbench.store.checkpoint import Checkpoint

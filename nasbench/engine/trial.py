@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ from nasbench.engine.problem import (
     on_device,
     supervised,
 )
-from nasbench.engine.trials import AGAIN
 from nasbench.errors import UserError
+from nasbench.executors import Report, Restarted
 from nasbench.nn.processes import Place, place
 from nasbench.seeding import derive, seed_process
 from nasbench.space import Arch, DataSpec, SearchSpace
@@ -38,7 +38,6 @@ from nasbench.training.loop import Callback, Loop
 from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised, accuracy
 
-Report = Callable[[float], bool]
 _Split = tuple[npt.NDArray[np.uint8 | np.float32], npt.NDArray[np.int64]]
 
 
@@ -238,7 +237,7 @@ class _Judged:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._told = 0
-        self._goes_on = report(AGAIN)
+        self._goes_on = report(Restarted())
 
     def exhausted(self, history: Sequence[dict[str, float]]) -> bool:
         """Report what is new; a continued training reports its whole history again."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,12 +11,19 @@ from typing import Any, Protocol
 from nasbench.config import TrialsConfig
 from nasbench.engine.session import Session
 from nasbench.errors import UserError
-from nasbench.executors import open_executor
-from nasbench.executors.base import Executor, ExecutorOptions, Finished, Job, Judge, Work
-from nasbench.executors.inline import InlineExecutor
+from nasbench.executors import (
+    Executor,
+    ExecutorOptions,
+    Finished,
+    InlineExecutor,
+    Job,
+    Judge,
+    Reported,
+    Work,
+    open_executor,
+)
 from nasbench.training.stopping import Stopped
 
-AGAIN = math.nan  # a report by which a trial says that its reports begin, maybe not the first time
 HOPELESS = 3  # a search whose first trials all fail has a mistake in it
 
 
@@ -63,11 +69,11 @@ class Source(Protocol):
     def tell(self, finished: Finished) -> Used:
         """Learn and write down how a trial ended; return what it took."""
 
-    def judge(self, number: int, value: float) -> bool:
-        """Return whether a trial that reports ``value`` goes on.
+    def judge(self, number: int, reported: Reported) -> bool:
+        """Return whether a trial continues after a report.
 
-        A trial whose worker died is told of by another one, which reports ``AGAIN`` and then
-        everything from the beginning.
+        If the worker of a trial dies, another one sends ``Restarted`` and then all reports from
+        the first one.
         """
 
 

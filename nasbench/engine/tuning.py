@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any
 
 from nasbench.engine.session import Session
 from nasbench.engine.trials import Asked, Spent, Used
-from nasbench.executors.base import Finished
+from nasbench.executors import Finished, Reported, Restarted
 from nasbench.hpo.assessors.base import Assessor
 from nasbench.hpo.space import Params
 from nasbench.hpo.tuners.base import Tuner
@@ -134,16 +133,16 @@ class Tuning:
         self.say(f"trial {finished.number + 1}: {_words(ending)}")
         return Used(ending["epochs"], ending["seconds"])
 
-    def judge(self, number: int, value: float) -> bool:
-        """Ask the assessor whether a trial that reports ``value`` goes on."""
+    def judge(self, number: int, reported: Reported) -> bool:
+        """Return the assessor's answer to a report: whether the trial continues."""
         number -= self.first
         course = self._courses[number]
-        if math.isnan(value):  # AGAIN
+        if isinstance(reported, Restarted):
             course.heard = 0
             return True
         course.heard += 1
         if course.heard > len(course.values):
-            course.values.append(value)
+            course.values.append(reported)
             going = self.assessor is None or self.assessor.keep(number, list(course.values))
             course.answers.append(going)
         return course.answers[course.heard - 1]

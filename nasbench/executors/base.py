@@ -1,4 +1,4 @@
-"""What every engine offers: jobs go in, finished jobs come out, reports are judged meanwhile."""
+"""The interface of every engine: jobs go in, finished jobs come out, reports are judged."""
 
 from __future__ import annotations
 
@@ -10,20 +10,32 @@ from typing import Any, Self
 
 from nasbench.errors import UserError
 
-Judge = Callable[[int, float], bool]
-"""``judge(job number, intermediate value)``: whether the job shall go on."""
-Report = Callable[[float], bool]
-"""``report(intermediate value)``, called by the work: whether to go on."""
-Work = Callable[[Any, Report], Any]
-"""``work(payload, report)``: the value; payload and value are plain picklable values."""
 
-POLL = 0.2  # longest time in seconds between two looks at whether to stop
-MOST_ATTEMPTS = 2  # a job whose worker dies is begun once more
+@dataclass(frozen=True)
+class Restarted:
+    """A message in place of a value: the job's reports start over from the first one.
+
+    A job sends it before its first report. Since a job whose worker died is run again, the judge
+    may receive it twice, and then discards what it has seen of the first attempt.
+    """
+
+
+Reported = float | Restarted
+"""What a job sends while it runs: an intermediate value, or that its reports start over."""
+Judge = Callable[[int, Reported], bool]
+"""``judge(job number, reported)``: returns whether the job continues."""
+Report = Callable[[Reported], bool]
+"""``report(reported)``, called by the work: returns whether to continue."""
+Work = Callable[[Any, Report], Any]
+"""``work(payload, report)``: returns the job's value. Payload and value must be picklable."""
+
+POLL = 0.2  # seconds between two checks for a stop, at most
+MOST_ATTEMPTS = 2  # a job whose worker dies is retried once
 
 
 @dataclass(frozen=True)
 class Job:
-    """Something to do: its number, and what the work is called with."""
+    """A number and the payload with which the work is called."""
 
     number: int
     payload: Any
@@ -31,16 +43,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Finished:
-    """How a job ended.
+    """The outcome of a job.
 
     Attributes:
-        number: the job's.
+        number: the job's number.
         value: what the work returned; ``None`` after an error.
-        error: why there is no value, in one line: what the work raised (``ValueError: …``), how
-            its worker died, or that it took too long.
-        seconds: wall time of the work itself, reports included; 0 where the worker died.
-        attempts: how often it was begun.
-        worker: where it ended: the slot of a local worker, node and process of a Ray worker.
+        error: one line that says why there is no value: the exception (``ValueError: …``), how
+            the worker died, or the timeout.
+        seconds: wall time of the work, reports included; 0 if the worker died.
+        attempts: how often the job was started.
+        worker: where the job ended: the slot of a local worker, node and process of a Ray worker.
     """
 
     number: int
@@ -53,15 +65,15 @@ class Finished:
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorOptions:
-    """How many jobs run at once, and on what.
+    """How many jobs run at once, and with which resources.
 
     Attributes:
-        concurrency: jobs at once, at least 1.
-        gpus_per_trial: GPUs of one job, whole, or a share of one (0.5). With 0 the GPUs are not
-            shared out: every job sees those that its worker sees.
-        cpus_per_trial: cores of one job. ``None`` shares the cores of this machine out among the
-            local workers, and reserves one in Ray.
-        timeout: seconds that a job may take, from its start on a worker that is set up.
+        concurrency: jobs that run at once, at least 1.
+        gpus_per_trial: GPUs of one job: a whole number, or a fraction of one GPU (0.5). With 0,
+            GPUs are not assigned, and every job sees all GPUs of its worker.
+        cpus_per_trial: cores of one job. ``None`` divides the cores of this machine among the
+            local workers, and reserves one core in Ray.
+        timeout: seconds that a job may take once its worker is set up.
         address: of a Ray cluster: ``auto`` or ``host:port``; ``None`` starts one.
 
     Raises:
@@ -87,12 +99,12 @@ class ExecutorOptions:
 
 
 class Executor(ABC):
-    """Runs up to ``slots`` jobs at once; as a context manager it closes at the end.
+    """Runs up to ``slots`` jobs at once. As a context manager it closes itself at the end.
 
-    What the work raises becomes the job's error at once: it would be raised again. A worker that
-    dies (a crash, a kill, a lost node) costs its job one new beginning in a fresh worker, and its
-    reports begin anew. A job over the timeout loses its worker and is not begun again. Other jobs
-    are never harmed.
+    An exception in the work is the job's error and is not retried: it would be raised again. If a
+    worker dies (a crash, a kill, a lost node), its job is retried once in a fresh worker and its
+    reports start over. If a job exceeds the timeout, its worker is killed and the job is not
+    retried. Other jobs are unaffected.
 
     Attributes:
         slots: how many jobs run at once.
@@ -102,7 +114,7 @@ class Executor(ABC):
 
     @abstractmethod
     def submit(self, job: Job) -> None:
-        """Begin a job.
+        """Start a job.
 
         Raises:
             ValueError: all slots are taken.
@@ -110,21 +122,21 @@ class Executor(ABC):
 
     @abstractmethod
     def next(self, stopped: Callable[[], bool]) -> Finished | None:
-        """Wait for the next job that ends, and let the judge answer the reports meanwhile.
+        """Wait for the next job that ends; meanwhile the judge answers the reports.
 
         Args:
-            stopped: asked at least every 0.2 seconds.
+            stopped: called at least every 0.2 seconds.
 
         Returns:
-            how it ended; ``None`` as soon as ``stopped()`` is true.
+            the outcome, or ``None`` as soon as ``stopped()`` is true.
 
         Raises:
-            ValueError: no job was submitted that could end.
+            ValueError: no job is running.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Kill the workers, and with them the jobs that still run."""
+        """Kill the workers together with the jobs that still run."""
 
     def __enter__(self) -> Self:
         return self
@@ -139,7 +151,7 @@ class Executor(ABC):
 
 
 def check_free(running: int, slots: int) -> None:
-    """Raise unless one more job finds a slot.
+    """Raise unless a slot is free.
 
     Raises:
         ValueError: all slots are taken.
@@ -149,10 +161,10 @@ def check_free(running: int, slots: int) -> None:
 
 
 def check_running(running: int) -> None:
-    """Raise unless there is a job to wait for.
+    """Raise unless a job is running.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no job is running.
     """
     if not running:
         raise ValueError("no job is running")

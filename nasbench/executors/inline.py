@@ -1,32 +1,33 @@
-"""The engine ``inline``: one job at a time in this very process."""
+"""The engine ``inline``: one job at a time in this process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from nasbench.executors.attempts import attempt, sendable
 from nasbench.executors.base import (
     Executor,
     Finished,
     Job,
     Judge,
+    Reported,
     Work,
     check_free,
     check_running,
 )
-from nasbench.executors.work import attempt
 
 
 class InlineExecutor(Executor):
     """Runs a job inside :meth:`next`.
 
-    Nothing can end the work from outside, so there is no timeout, and a stop is answered at the
-    next report: the work learns that it shall not go on, and what it then returns is dropped.
+    Nothing can interrupt the work from outside, so there is no timeout. After a stop, the next
+    report returns false, and the value that the work then returns is dropped.
     """
 
     slots = 1
 
     def __init__(self, work: Work, judge: Judge) -> None:
-        """Take the work, already set up, and who judges its reports."""
+        """Take the work, already set up, and the judge of its reports."""
         self._work = work
         self._judge = judge
         self._waiting: list[Job] = []
@@ -37,17 +38,17 @@ class InlineExecutor(Executor):
         self._waiting.append(job)
 
     def next(self, stopped: Callable[[], bool]) -> Finished | None:
-        """Run the job that waits."""
+        """Run the waiting job."""
         check_running(len(self._waiting))
         if stopped():
             return None
         job = self._waiting.pop()
         cut_short = False
 
-        def report(value: float) -> bool:
+        def report(reported: Reported) -> bool:
             nonlocal cut_short
             cut_short = stopped()
-            return not cut_short and self._judge(job.number, float(value))
+            return not cut_short and self._judge(job.number, sendable(reported))
 
         value, error, seconds = attempt(lambda: self._work(job.payload, report))
         if cut_short:
@@ -55,5 +56,5 @@ class InlineExecutor(Executor):
         return Finished(job.number, value, error, seconds, worker="inline")
 
     def close(self) -> None:
-        """Drop a job that was not begun."""
+        """Drop a job that was not started."""
         self._waiting.clear()

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from multiprocessing.connection import wait
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from nasbench.executors import gpus
+from nasbench.errors import UserError
+from nasbench.executors.attempts import Running
 from nasbench.executors.base import (
     POLL,
     Executor,
@@ -19,25 +25,97 @@ from nasbench.executors.base import (
     check_free,
     check_running,
 )
-from nasbench.executors.process import WorkerProcess
-from nasbench.executors.running import Running
-from nasbench.executors.shared import SharedContext
+from nasbench.executors.worker import SharedContext
+
+VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+
+# The parent's sys.path comes first: where nasbench and the setup's module are found.
+_START = (
+    "import sys; sys.path[:] = sys.argv[2:]; "
+    "from nasbench.executors.worker import main; main(int(sys.argv[1]))"
+)
+
+
+class WorkerProcess:
+    """A worker process in its own session: Ctrl-C does not reach it, and its children die with it.
+
+    It is a fresh interpreter, started without ``multiprocessing``: the parent's ``__main__`` is
+    not run again, and ``environment`` is set in the worker alone. The output of a trial goes to
+    the standard error.
+
+    Attributes:
+        line: the connection to the worker.
+        ready: whether its setup is done.
+    """
+
+    def __init__(self, setup: str, context: SharedContext, environment: Mapping[str, str]) -> None:
+        """Start the process without waiting for its setup.
+
+        Args:
+            setup: ``package.module:function``.
+            context: the argument of ``setup``.
+            environment: variables added to those of this process.
+        """
+        self.line: Connection[Any, Any]
+        self.line, theirs = Pipe()
+        self.ready = False
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _START, str(theirs.fileno()), *sys.path],
+            env={**os.environ, **environment},
+            pass_fds=(theirs.fileno(), context.fileno()),
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            start_new_session=True,
+        )
+        theirs.close()
+        self.send((setup, context.fileno(), context.sizes))
+
+    def send(self, message: object) -> None:
+        """Send a message: bytes as they are, anything else pickled.
+
+        A dead worker is no error here: :attr:`line` reports it to whoever reads from it.
+        """
+        with suppress(ConnectionError):
+            if isinstance(message, bytes):
+                self.line.send_bytes(message)
+            else:
+                self.line.send(message)
+
+    def dead(self) -> bool:
+        """Return whether the process has ended; its last messages may still be unread."""
+        return self._process.poll() is not None
+
+    def kill(self) -> int:
+        """Kill the process group and return the exit status as ``Popen`` gives it."""
+        with suppress(ProcessLookupError):  # all have ended
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self.line.close()
+        return self._process.wait()
+
+    def bury(self) -> str:
+        """Clean up after a worker that died, and return how it died."""
+        with suppress(subprocess.TimeoutExpired):  # the line closes before the process ends
+            self._process.wait(timeout=1)
+        status = self.kill()
+        if status < 0:
+            return f"the worker was killed by signal {-status}"
+        return f"the worker exited with status {status}"
 
 
 class LocalExecutor(Executor):
-    """Keeps a worker process for each slot from its first job on, so that the next finds it warm.
+    """Starts a worker process with the first job of each slot and keeps it for the next jobs.
 
-    A setup that raises fails the job that waits for it; the next job tries a new worker.
+    If the setup raises, the job that waits for it fails; the next job starts a new worker.
     """
 
     def __init__(self, setup: str, context: Any, judge: Judge, options: ExecutorOptions) -> None:
-        """Share the GPUs and cores out; processes start with the first jobs.
+        """Assign GPUs and cores; the processes start with the first jobs.
 
         Args:
             setup: ``package.module:function``, called once in each worker.
-            context: what it is called with; see :class:`SharedContext`.
+            context: the argument of ``setup``; see :class:`SharedContext`.
             judge: answers the reports, inside :meth:`next`.
-            options: how many workers, and what each gets.
+            options: the number of workers and the resources of each.
 
         Raises:
             UserError: there are not enough GPUs.
@@ -52,16 +130,16 @@ class LocalExecutor(Executor):
         self._running: dict[int, Running] = {}  # by slot, the job begun first in front
 
     def submit(self, job: Job) -> None:
-        """Give the job to a warm worker if one is free, to a new one otherwise."""
+        """Give the job to an idle worker, or to a new one if there is none."""
         check_free(len(self._running), self.slots)
         free = [slot for slot in range(self.slots) if slot not in self._running]
         slot = min(free, key=lambda one: one not in self._workers)
-        if slot in self._workers and self._workers[slot].dead():  # it died while it had no job
+        if slot in self._workers and self._workers[slot].dead():  # it died while idle
             self._workers.pop(slot).bury()
         self._begin(slot, Running.of(job, self._timeout))
 
     def next(self, stopped: Callable[[], bool]) -> Finished | None:
-        """Wait on the workers' lines; the job begun first is looked at first."""
+        """Wait for messages of the workers; the job started first is checked first."""
         check_running(len(self._running))
         while not stopped():
             heard = self._wait()
@@ -90,19 +168,19 @@ class LocalExecutor(Executor):
             self._start(slot)
 
     def _start(self, slot: int) -> None:
-        """Send the job to its worker, which is set up."""
+        """Send the job to its worker, whose setup is done."""
         self._running[slot].start()
-        self._workers[slot].tell(self._running[slot].payload)
+        self._workers[slot].send(self._running[slot].payload)
 
     def _wait(self) -> set[int]:
-        """Return the slots whose workers have something to say, waiting a little for one."""
+        """Return the slots with a message to read, after waiting a little for the first."""
         first = min(running.deadline for running in self._running.values())
         limit = min(POLL, max(0.0, first - time.monotonic()))
         slots = {self._workers[slot].line.fileno(): slot for slot in self._running}
         return {slots[line] for line in wait(list(slots), limit) if isinstance(line, int)}
 
     def _hear(self, slot: int) -> Finished | None:
-        """Take a worker's message."""
+        """Handle a worker's message."""
         worker, running = self._workers[slot], self._running[slot]
         try:
             kind, content = worker.line.recv()
@@ -111,7 +189,7 @@ class LocalExecutor(Executor):
         if kind == "done":
             return running.ended(content, str(slot))
         if kind == "report":
-            worker.tell(self._judge(running.number, content))
+            worker.send(self._judge(running.number, content))
             return self._check(slot)
         if content is not None:  # the setup failed
             self._workers.pop(slot).kill()
@@ -121,9 +199,9 @@ class LocalExecutor(Executor):
         return None
 
     def _check(self, slot: int) -> Finished | None:
-        """Look at a job whose worker is silent.
+        """Check a job whose worker has sent nothing.
 
-        The end of the line tells of a dead worker at once, unless a child of it holds the line.
+        A dead worker closes its line, unless a child process keeps the line open.
         """
         worker = self._workers[slot]
         if worker.dead() and not worker.line.poll():
@@ -131,22 +209,22 @@ class LocalExecutor(Executor):
         if not self._running[slot].overdue:
             return None
         self._workers.pop(slot).kill()
-        return self._running[slot].late(str(slot))
+        return self._running[slot].timed_out(str(slot))
 
     def _lost(self, slot: int) -> Finished | None:
-        """Bury a worker that died, and begin its job again or give it up."""
+        """Clean up after a worker that died; retry its job, or fail it after its last attempt."""
         how = self._workers.pop(slot).bury()
-        if self._running[slot].hopeless:
+        if self._running[slot].exhausted:
             return self._running[slot].failed(how, str(slot))
         self._begin(slot, self._running.pop(slot))
         return None
 
 
 def environments(options: ExecutorOptions) -> list[dict[str, str]]:
-    """Return what each slot's worker finds in its environment besides this process's.
+    """Return the environment variables that each slot's worker gets besides this process's.
 
-    ``OMP_NUM_THREADS``, which NumPy and torch obey, unless the user has set it, and
-    ``CUDA_VISIBLE_DEVICES`` where GPUs are shared out.
+    These are ``OMP_NUM_THREADS``, which NumPy and torch obey, unless the user has set it, and
+    ``CUDA_VISIBLE_DEVICES`` if GPUs are assigned.
 
     Raises:
         UserError: there are not enough GPUs.
@@ -156,7 +234,7 @@ def environments(options: ExecutorOptions) -> list[dict[str, str]]:
     common = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(threads)}
     if not each:
         return [common] * workers
-    return [{**common, gpus.VISIBLE: own} for own in gpus.share_out(gpus.visible(), workers, each)]
+    return [{**common, VISIBLE_GPUS: own} for own in assign_gpus(visible_gpus(), workers, each)]
 
 
 def cores() -> int:
@@ -164,3 +242,38 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # on Linux
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def visible_gpus() -> list[str]:
+    """Return the GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them.
+
+    torch is imported only if that variable is not set.
+    """
+    named = os.environ.get(VISIBLE_GPUS)
+    if named is not None:
+        return [name.strip() for name in named.split(",") if name.strip() not in ("", "-1")]
+    import torch
+
+    return [str(index) for index in range(torch.cuda.device_count())]
+
+
+def assign_gpus(gpus: Sequence[str], workers: int, each: float) -> list[str]:
+    """Return each worker's ``CUDA_VISIBLE_DEVICES``.
+
+    Args:
+        gpus: the names of the available GPUs.
+        workers: the number of workers.
+        each: GPUs of one worker: a whole number, or a fraction of one GPU.
+
+    Raises:
+        UserError: there are too few GPUs.
+    """
+    together = int(1 / each + 1e-9) if each < 1 else 1  # workers that share one GPU
+    whole = max(1, int(each))
+    if workers > (room := len(gpus) // whole * together):
+        raise UserError(
+            f"--concurrency {workers}: {len(gpus)} GPUs are available, which is enough for "
+            f"{room} trials with --gpus-per-trial {each:g}"
+        )
+    starts = [worker // together * whole for worker in range(workers)]
+    return [",".join(gpus[start : start + whole]) for start in starts]

@@ -1,4 +1,4 @@
-"""What runs in Ray's processes: the mailbox for reports, and a trial."""
+"""The code that runs in Ray's processes: the mailbox for reports, and a trial."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ import os
 import pickle
 from typing import Any, NamedTuple
 
-from nasbench.executors.base import Work
-from nasbench.executors.work import Attempt, attempt, prepare
+from nasbench.executors.attempts import Attempt, attempt, prepare, sendable
+from nasbench.executors.base import Reported, Work
 from nasbench.optional import require
 
 Key = tuple[int, int]
-"""A job's number and which attempt this is."""
+"""A job's number and the number of the attempt."""
 
 
-class Letter(NamedTuple):
-    """What a trial tells the driver: that it starts (no value), or an intermediate value."""
+class Message(NamedTuple):
+    """A message of a trial to the driver: a report, or ``None`` when the trial starts."""
 
     key: Key
-    value: float | None
+    reported: Reported | None
 
 
 class Mailbox:
-    """An actor beside the driver: trials post letters, the driver takes them and answers."""
+    """An actor on the driver's node: trials post messages, the driver takes and answers them."""
 
     def __init__(self) -> None:
-        self._letters: asyncio.Queue[Letter] = asyncio.Queue()
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._answers: dict[Key, asyncio.Future[bool]] = {}
 
     async def start(self, key: Key) -> None:
-        """Tell the driver that a trial starts."""
-        await self._letters.put(Letter(key, None))
+        """Notify the driver that a trial starts."""
+        await self._messages.put(Message(key, None))
 
-    async def report(self, key: Key, value: float) -> bool:
-        """Tell the driver a value and wait for its answer: whether to go on."""
+    async def report(self, key: Key, reported: Reported) -> bool:
+        """Send a report to the driver and return its answer: whether to continue."""
         answer = self._answers[key] = asyncio.get_running_loop().create_future()
-        await self._letters.put(Letter(key, value))
+        await self._messages.put(Message(key, reported))
         go_on: bool = await answer
         return go_on
 
-    async def take(self) -> list[Letter]:
-        """Wait until there are letters, and return them all."""
-        letters = [await self._letters.get()]
-        while not self._letters.empty():
-            letters.append(self._letters.get_nowait())
-        return letters
+    async def take(self) -> list[Message]:
+        """Wait for a message and return all that have arrived."""
+        messages = [await self._messages.get()]
+        while not self._messages.empty():
+            messages.append(self._messages.get_nowait())
+        return messages
 
     async def answer(self, key: Key, go_on: bool) -> None:
         """Answer a report."""
@@ -58,17 +58,18 @@ _prepared: dict[str, Attempt] = {}
 def run_trial(
     setup: str, context: list[Any], mailbox: Any, key: Key, payload: bytes
 ) -> tuple[Attempt, str]:
-    """Do one job in a Ray worker, which is set up by the first one it gets.
+    """Run one job in a Ray worker, which is set up by its first job.
 
     Args:
         setup: ``package.module:function``.
-        context: the reference to the context, in a list, or Ray would fetch it for every trial.
+        context: a list with the reference to the context; a bare reference Ray would resolve for
+            every trial.
         mailbox: the actor's handle.
-        key: of this attempt.
-        payload: the job's, pickled.
+        key: the key of this attempt.
+        payload: of the job, pickled.
 
     Returns:
-        what came of it, with the value pickled, and the worker's name.
+        the outcome, whose value is pickled, and the worker's name.
     """
     ray = require("ray", "--engine ray")
     worker = f"{ray.get_runtime_context().get_node_id()[:8]}/{os.getpid()}"
@@ -78,15 +79,15 @@ def run_trial(
     work: Work = prepared.value
     mailbox.start.remote(key)
 
-    def report(value: float) -> bool:
-        go_on: bool = ray.get(mailbox.report.remote(key, float(value)))
+    def report(reported: Reported) -> bool:
+        go_on: bool = ray.get(mailbox.report.remote(key, sendable(reported)))
         return go_on
 
     return attempt(lambda: pickle.dumps(work(pickle.loads(payload), report))), worker
 
 
 def _prepare(ray: Any, setup: str, context: Any) -> Attempt:
-    """Return the work of this context; a worker keeps the last one, and no failure."""
+    """Return the work of this context. A worker keeps the last one, but not a failure."""
     name = context.hex()
     if name not in _prepared:
         _prepared.clear()

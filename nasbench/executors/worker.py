@@ -1,26 +1,77 @@
-"""A local worker process: what it does from its start to its end.
+"""A local worker process and the context that it reads.
 
-The parent's messages: how to set up, then for each job its pickled payload, and for each report
-the judge's answer. The worker's: ``("setup", error or None)`` once, ``("report", value)``, and
+Messages to the worker: the setup, then the pickled payload of each job and the judge's answer to
+each report. Messages from it: ``("setup", error or None)`` once, ``("report", reported)``, and
 ``("done", Attempt)`` with the pickled value.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import pickle
 import select
 import signal
+import tempfile
 import threading
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Self
 
-from nasbench.executors.shared import read
-from nasbench.executors.work import attempt, prepare
+from nasbench.executors.attempts import attempt, prepare, sendable
+from nasbench.executors.base import Reported
+
+_ALIGNMENT = 64  # bytes; unaligned arrays would be slow
+
+
+class SharedContext:
+    """A context that every local worker reads, written once into an unnamed file.
+
+    NumPy arrays leave the pickle as raw buffers (PEP 574), and workers map the file into their
+    memory: hundreds of megabytes are neither pickled for each worker nor held by each. The file
+    disappears with the processes, however they end.
+
+    Attributes:
+        sizes: bytes of each part of the file: the pickle, then its buffers.
+    """
+
+    def __init__(self, context: Any) -> None:
+        buffers: list[pickle.PickleBuffer] = []
+        pickled = pickle.dumps(context, protocol=5, buffer_callback=buffers.append)
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
+        self.sizes: list[int] = []
+        for part in (memoryview(pickled), *(buffer.raw() for buffer in buffers)):
+            self.sizes.append(self._file.write(part))
+            self._file.write(bytes(-part.nbytes % _ALIGNMENT))
+        self._file.flush()
+
+    def fileno(self) -> int:
+        """Return the file's descriptor, which workers inherit."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Close the file; what a worker has mapped remains valid."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def read_context(descriptor: int, sizes: Sequence[int]) -> Any:
+    """Return the context in the file; writes to its arrays stay in this process."""
+    memory = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY))
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(memory[start : start + size])
+        start += size + -size % _ALIGNMENT
+    return pickle.loads(parts[0], buffers=parts[1:])
 
 
 def main(descriptor: int) -> None:
-    """Work for the parent at the other end of ``descriptor`` until it is gone.
+    """Serve the parent at the other end of ``descriptor`` until it is gone.
 
     Ctrl-C is ignored, since the parent decides. It is ignored by a handler, which the processes
     that a trial starts do not inherit.
@@ -35,23 +86,23 @@ def main(descriptor: int) -> None:
 
 
 def serve(line: Connection[Any, Any]) -> None:
-    """Set up and do one job after the other.
+    """Set up, then run one job after the other.
 
     Raises:
         EOFError, ConnectionError: the parent is gone.
     """
     setup, context, sizes = line.recv()
-    prepared = attempt(lambda: prepare(setup, read(context, sizes)))
+    prepared = attempt(lambda: prepare(setup, read_context(context, sizes)))
     line.send(("setup", prepared.error))
 
-    def report(value: float) -> bool:
-        line.send(("report", float(value)))
+    def report(reported: Reported) -> bool:
+        line.send(("report", sendable(reported)))
         go_on: bool = line.recv()
         return go_on
 
     while True:
         payload = line.recv_bytes()
-        # Pickled in here, so that a value that cannot be is an error of its job alone.
+        # Pickled in here, so that a value that cannot be pickled is an error of its job alone.
         done = attempt(lambda: pickle.dumps(prepared.value(pickle.loads(payload), report)))  # noqa: B023
         line.send(("done", done))
 
@@ -65,5 +116,5 @@ def _end_with_parent(descriptor: int) -> None:
 
 
 def _end() -> None:
-    """End this process and all that its trials started: its process group."""
+    """Kill this process group: this process and all that its trials started."""
     os.killpg(0, signal.SIGKILL)

@@ -10,9 +10,7 @@ from pathlib import Path
 from nasbench.config import TrialsConfig
 from nasbench.engine.trials import options_of
 from nasbench.errors import UserError
-from nasbench.executors import open_executor
-from nasbench.executors.base import Executor, Finished, Job
-from nasbench.executors.inline import InlineExecutor
+from nasbench.executors import Executor, Finished, InlineExecutor, Job, open_executor
 from nasbench.study import keys, work
 from nasbench.study.plan import Plan, Step, same_twice
 from nasbench.training.loop import Callback

@@ -11,7 +11,7 @@ from nasbench import catalog
 from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.hpo import run_hpo
 from nasbench.engine.search import run_search
-from nasbench.executors.base import Work
+from nasbench.executors import Work
 from nasbench.store.runs import RunFolder
 from nasbench.study import keys
 from nasbench.study.plan import Ready

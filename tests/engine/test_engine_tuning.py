@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from engine_parts import Scripted, ScriptOptions, StopOptions, StopsAt, heard
 
-from nasbench.engine.trials import AGAIN, Asked, Used
+from nasbench.engine.trials import Asked, Used
 from nasbench.engine.tuning import Tuning
-from nasbench.executors import Finished
+from nasbench.executors import Finished, Restarted
 from nasbench.hpo.space import SearchSpace
 from nasbench.hpo.tuners.random import RandomTuner
 from nasbench.store.journal import Journal
@@ -130,7 +130,7 @@ def test_the_assessor_judges_the_course_so_far(tmp_path):
     bench = Bench(tmp_path / "run", after={"0": 2})
     bench.tuning.ask()
     bench.tuning.ask()
-    answers = [bench.tuning.judge(0, AGAIN), bench.tuning.judge(1, AGAIN)]
+    answers = [bench.tuning.judge(0, Restarted()), bench.tuning.judge(1, Restarted())]
     answers += [bench.tuning.judge(number, value) for number, value in ((0, 0.1), (1, 0.2))]
     answers += [bench.tuning.judge(number, value) for number, value in ((1, 0.3), (0, 0.4))]
     assert answers == [True, True, True, True, True, False]
@@ -152,7 +152,7 @@ def test_the_assessor_judges_the_course_so_far(tmp_path):
 def test_a_failed_trial_is_not_complete(tmp_path):
     bench = Bench(tmp_path / "run", after={})
     bench.tuning.ask()
-    for value in (AGAIN, 0.1):
+    for value in (Restarted(), 0.1):
         bench.tuning.judge(0, value)
     bench.tuning.tell(Finished(0, error="x"))
     assert heard(bench.heard)[-1] == ["end", 0, False]
@@ -162,9 +162,9 @@ def test_a_failed_trial_is_not_complete(tmp_path):
 def test_a_second_worker_repeats_and_the_assessor_hears_nothing_twice(tmp_path):
     bench = Bench(tmp_path / "run", after={"0": 3})
     bench.tuning.ask()
-    first = [bench.tuning.judge(0, value) for value in (AGAIN, 0.1, 0.1)]
-    second = [bench.tuning.judge(0, value) for value in (AGAIN, 0.1, 0.1, 0.2)]
-    third = [bench.tuning.judge(0, value) for value in (AGAIN, 0.1, 0.1, 0.2)]
+    first = [bench.tuning.judge(0, value) for value in (Restarted(), 0.1, 0.1)]
+    second = [bench.tuning.judge(0, value) for value in (Restarted(), 0.1, 0.1, 0.2)]
+    third = [bench.tuning.judge(0, value) for value in (Restarted(), 0.1, 0.1, 0.2)]
     assert first == [True] * 3
     assert second == third == [True, True, True, False]
     assert [call for call in heard(bench.heard) if call[0] == "keep"] == [
@@ -176,7 +176,7 @@ def test_a_second_worker_repeats_and_the_assessor_hears_nothing_twice(tmp_path):
 
 def test_without_an_assessor_every_trial_goes_on(bench):
     bench.tuning.ask()
-    assert all(bench.tuning.judge(0, value) for value in (AGAIN, 0.1, 0.0, 0.0))
+    assert all(bench.tuning.judge(0, value) for value in (Restarted(), 0.1, 0.0, 0.0))
 
 
 def played(folder: Path, stop: int | None = None) -> Bench:
@@ -191,7 +191,7 @@ def played(folder: Path, stop: int | None = None) -> Bench:
         if (steps := steps + 1) == stop:
             return bench
         reports = [0.1 * number, 0.2] if number != 1 else [0.1]
-        for value in (AGAIN, *reports):
+        for value in (Restarted(), *reports):
             bench.tuning.judge(number, value)
         error = "x" if number == 2 else None
         finished: Any = SimpleNamespace(

@@ -8,8 +8,8 @@ import pytest
 
 from nasbench.errors import UserError
 from nasbench.executors import ExecutorOptions, Job
+from nasbench.executors.attempts import one_line
 from nasbench.executors.inline import InlineExecutor
-from nasbench.executors.work import one_line
 
 
 def never() -> bool:
@@ -75,7 +75,11 @@ def test_a_users_mistake_is_told_by_its_own_line():
     ("engine", "options", "line"),
     [
         ("locl", {}, "unknown --engine 'locl': did you mean local? allowed: inline, local, ray"),
-        ("local", {"address": "auto"}, "--address auto: only --engine ray has one, not local"),
+        (
+            "local",
+            {"address": "auto"},
+            "--address auto: only for --engine ray, not for local",
+        ),
         ("inline", {"concurrency": 2}, "--concurrency 2: --engine inline runs one trial at a"),
         ("inline", {"timeout": 60}, "--trial-timeout 60: --engine inline runs one trial at a"),
         ("inline", {"gpus_per_trial": 0.5}, "--gpus-per-trial 0.5: --engine inline runs one"),

@@ -15,7 +15,7 @@ import pytest
 from executor_works import wait_for
 
 from nasbench.errors import UserError
-from nasbench.executors import ExecutorOptions, Job, gpus, local
+from nasbench.executors import ExecutorOptions, Job, local
 
 
 def never() -> bool:
@@ -154,7 +154,7 @@ def test_jobs_see_their_gpus_alone(opened, do, monkeypatch, tmp_path):
     ],
 )
 def test_gpus_are_shared_out(cards, workers, each, shares):
-    assert gpus.share_out(cards, workers, each) == shares
+    assert local.assign_gpus(cards, workers, each) == shares
 
 
 @pytest.mark.parametrize(
@@ -163,24 +163,24 @@ def test_gpus_are_shared_out(cards, workers, each, shares):
 )
 def test_too_few_gpus_are_told(cards, workers, each, room):
     line = (
-        f"--concurrency {workers}: the {len(cards)} GPUs here hold at most {room} trials "
-        f"of --gpus-per-trial {each:g}"
+        f"--concurrency {workers}: {len(cards)} GPUs are available, which is enough for {room} "
+        f"trials with --gpus-per-trial {each:g}"
     )
     with pytest.raises(UserError) as told:
-        gpus.share_out(cards, workers, each)
+        local.assign_gpus(cards, workers, each)
     assert str(told.value) == line
 
 
 @pytest.mark.parametrize(("named", "cards"), [("", []), ("-1", []), ("2,GPU-a", ["2", "GPU-a"])])
 def test_visible_gpus_are_those_of_the_environment(monkeypatch, named, cards):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
-    assert gpus.visible() == cards
+    assert local.visible_gpus() == cards
 
 
 def test_torch_counts_where_the_environment_is_silent(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
-    assert gpus.visible() == ["0", "1"]
+    assert local.visible_gpus() == ["0", "1"]
 
 
 def test_cores_are_shared_out(opened, do, monkeypatch):

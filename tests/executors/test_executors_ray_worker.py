@@ -9,22 +9,22 @@ from types import SimpleNamespace
 import pytest
 
 from nasbench.executors import ray_worker
-from nasbench.executors.ray_worker import Letter, Mailbox, run_trial
+from nasbench.executors.ray_worker import Mailbox, Message, run_trial
 
 
-def test_a_mailbox_hands_letters_over_in_order_and_answers_back():
+def test_a_mailbox_hands_messages_over_in_order_and_answers_back():
     async def exchange():
         mailbox = Mailbox()
         await mailbox.start((0, 1))
         reports = [asyncio.create_task(mailbox.report((n, 1), n / 2)) for n in (0, 1)]
         await asyncio.sleep(0)
-        letters = await mailbox.take()
+        messages = await mailbox.take()
         await mailbox.answer((1, 1), True)
         await mailbox.answer((0, 1), False)
-        return letters, await asyncio.gather(*reports)
+        return messages, await asyncio.gather(*reports)
 
-    letters, answers = asyncio.run(exchange())
-    assert letters == [Letter((0, 1), None), Letter((0, 1), 0.0), Letter((1, 1), 0.5)]
+    messages, answers = asyncio.run(exchange())
+    assert messages == [Message((0, 1), None), Message((0, 1), 0.0), Message((1, 1), 0.5)]
     assert answers == [False, True]
 
 

@@ -9,7 +9,7 @@ from multiprocessing import Pipe
 import pytest
 
 from nasbench.executors import worker
-from nasbench.executors.shared import SharedContext
+from nasbench.executors.worker import SharedContext
 
 
 @pytest.fixture
