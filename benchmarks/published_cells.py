@@ -26,7 +26,7 @@ from nasbench import provenance
 from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import inference_parameter_count
-from nasbench.engine.network import Network, open_network
+from nasbench.engine.checkpoints import Architecture, open_network
 from nasbench.export.check import Truth
 from nasbench.export.folding import folded
 from nasbench.export.targets import export
@@ -40,7 +40,7 @@ EXPORTS = ("py", "onnx", "pt2")
 def row(name: str, runs: int) -> dict[str, Any]:
     """Return what is told of a published cell."""
     found, cell = open_network(PREFIX + name, preset="paper"), ZOO[name]
-    spec, network = found.spec, found.module
+    spec, network = found.spec, found.network()
     shape = spec.channels, spec.height, spec.width
     quick = folded(network)
     truth = Truth.of(network, torch.randn(3, *shape))
@@ -58,14 +58,15 @@ def row(name: str, runs: int) -> dict[str, Any]:
     }
 
 
-def difference(found: Network, target: str) -> float:
+def difference(found: Architecture, target: str) -> float:
     """Export, load without nasbench, and return by how much the outputs differ."""
     sys.stderr.write(f"{found.checkpoint.strategy['name']}: {target}\n")
     spec = found.spec
     images = torch.randn(3, spec.channels, spec.height, spec.width)
     with tempfile.TemporaryDirectory() as folder:
-        truth = Truth.of(found.module, images)
-        return export(target, found.module, Path(folder), found.words, truth)[1]
+        network = found.network()
+        truth = Truth.of(network, images)
+        return export(target, network, Path(folder), found.summary, truth)[1]
 
 
 def table(report: dict[str, Any]) -> list[str]:

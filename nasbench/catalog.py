@@ -308,16 +308,6 @@ PROXIES = {
     ),
     "epe": Entry(f"{_PROXIES}.epe:score", "as jacov, inside each class (Lopes et al., 2021)"),
 }
-# What the command line needs of the package ``retrain``, which stands above this one.
-ENTRY_POINTS = {
-    "recipes": "retrain.recipes:RECIPES",
-    "configure": "retrain.train:configure",
-    "retrain": "retrain.train:run_retrain",
-    "cross_validate": "retrain.folds:run_folds",
-    "retrain_seeds": "retrain.parallel:run_seeds",
-    "space_of": "retrain.rebuild:space_of",
-    "weights": "retrain.weights:load_if_there",
-}
 TABLES = {
     "strategy": STRATEGIES,
     "space": {**SPACES, **BASELINES},
@@ -346,17 +336,6 @@ def resolve(kind: str, name: str) -> Any:
         return _from_module(kind, name)
     module, _, attribute = table[name].target.partition(":")
     return getattr(importlib.import_module(module), attribute)
-
-
-def entry_point(name: str) -> Any:
-    """Return a function of a package that stands above this one."""
-    module, _, attribute = ENTRY_POINTS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
-
-
-def retraining(folds: int | None) -> Any:
-    """Return what trains a checkpoint's network: with its test, or in folds and without one."""
-    return entry_point("retrain" if folds is None else "cross_validate")
 
 
 def check(kind: str, name: str) -> None:

@@ -8,19 +8,20 @@ from pathlib import Path
 from torch import nn
 
 from nasbench.config import RetrainConfig
+from nasbench.engine.checkpoints import Architecture
 from nasbench.engine.problem import evaluation_batches, objective, on_device
 from nasbench.engine.session import Session
 from nasbench.errors import UserError
 from nasbench.space import SearchSpace
+from nasbench.store.weights import find_weights, load_weights, save_weights
+from nasbench.tasks.base import Task
 from nasbench.training.distributed import wait
 from nasbench.training.supervised import accuracy
-from retrain import weights
-from retrain.rebuild import Found
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What the test set said.
+class Evaluation:
+    """The result on the test set.
 
     Attributes:
         accuracy: share of right answers, in [0, 1].
@@ -37,23 +38,33 @@ class Verdict:
     model: Path
 
 
-def judge(network: nn.Module, found: Found, config: RetrainConfig, running: Session) -> Verdict:
+def evaluate(
+    network: nn.Module, task: Task, found: Architecture, config: RetrainConfig, running: Session
+) -> Evaluation:
     """Write the weights, open the test set, and measure before and after reading them back.
+
+    Args:
+        network: the trained network.
+        task: whose test set is opened.
+        found: builds the network anew.
+        config: of the retraining.
+        running: the session; its journal counts the opening.
 
     Raises:
         UserError: the network read back answers otherwise than the one that was written.
     """
     folder = running.folder
     if running.leads:
-        weights.save(network, folder.path)
+        save_weights(network, folder.path)
     wait()
-    model = weights.find(folder.path)
-    task, loss = found.problem.task, objective(config, config.auxiliary_weight)
+    model = find_weights(folder.path)
+    assert model is not None
+    loss = objective(config, config.auxiliary_weight)
     images = task.open_test(lambda: _note_opening(running))
     batches = evaluation_batches(images, task.augmentation, running)
     measured = accuracy(network, batches, loss)
     rebuilt = on_device(found.build(), running.device)
-    rebuilt.load_state_dict(weights.load(model))
+    rebuilt.load_state_dict(load_weights(model))
     again = accuracy(rebuilt.eval(), batches, loss)
     if again != measured:
         raise UserError(
@@ -61,7 +72,7 @@ def judge(network: nn.Module, found: Found, config: RetrainConfig, running: Sess
             f"accuracy {again:.4%} instead of {measured:.4%}; do not use this result"
         )
     openings = len(folder.journal.events("test opened"))
-    return Verdict(measured, openings, len(images), rebuilt, model)
+    return Evaluation(measured, openings, len(images), rebuilt, model)
 
 
 def _note_opening(running: Session) -> None:

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 from torch import Tensor
 
-from nasbench import catalog
 from nasbench.config import RetrainConfig
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.split import stratified_folds, without
 from nasbench.engine.batch_fitting import fitted
 from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
-from nasbench.engine.cross_validation import mean_and_interval
-from nasbench.engine.problem import evaluation_batches, load_task, objective
+from nasbench.engine.checkpoints import Architecture
+from nasbench.engine.problem import evaluation_batches, objective
 from nasbench.engine.session import Session, session
+from nasbench.report.student import t_interval
 from nasbench.seeding import derive
-from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.folds import CrossValidation, Fold, write_folds
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
+from nasbench.tasks.base import Task
 from nasbench.training.distributed import agree, wait
 from nasbench.training.loop import Callback, Loop
 from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised, accuracy
-from retrain.rebuild import Found, rebuild, space_of, task_of
-from retrain.train import identity, make_unit
+from retrain.train import Retraining, identity, make_unit
 
 
 @dataclass(frozen=True)
@@ -45,41 +45,40 @@ class CrossValidated:
 
 
 def run_folds(
-    checkpoint: Checkpoint,
-    config: RetrainConfig,
-    callback: Callback,
-    stop: StopSignal,
-    resumed: RunFolder | None = None,
+    job: Retraining, callback: Callback, stop: StopSignal, resumed: RunFolder | None = None
 ) -> CrossValidated:
     """Train ``config.folds`` times, each time on all folds but one, and measure on that one.
 
-    A finished fold stands in the journal and is not trained again when the run is continued.
+    A finished fold is in the journal and is not trained again when the run is continued.
+
+    Args:
+        job: what is trained, and how.
+        callback: receives the events of the trainings.
+        stop: set by Ctrl-C and SIGTERM.
+        resumed: the run folder to continue, or ``None`` for a new run.
 
     Raises:
         Stopped: a signal asked to stop; the run can be resumed.
         UserError: something that the user can mend.
     """
+    config = job.config
     assert config.folds is not None
-    task_name = task_of(checkpoint, config.task)
-    task = load_task(config, task_name)
-    found = rebuild(checkpoint, space_of(checkpoint, config.space), task, config.space_arguments)
+    task, found = job.open()
     seed, train = derive(config.seed, "folds"), task.train
     parts = stratified_folds(train.labels, config.folds, seed, train.groups)
-    name = catalog.short(str(checkpoint.strategy.get("name", "imported")))
-    short = catalog.short(task_name)
-    with session("retrain", name, short, config, stop, resumed) as running:
+    with session("retrain", job.method, job.task, config, stop, resumed) as running:
         if running.leads:
-            checkpoint.write(running.folder.path / "checkpoint.json")
+            job.checkpoint.write(running.folder.path / "checkpoint.json")
         done = _finished(running)
         for number, held_out in enumerate(parts, start=1):
             if number not in done:
                 callback.phase(f"fold {number} of {config.folds}")
-                fold, config = _fold(number, held_out, found, config, running, callback)
-                done[number] = fold
+                training = FoldTraining(number, held_out, task, found, running, callback)
+                done[number], config = training.run(config)
         if not running.leads:
             return CrossValidated(running.folder, None, None)
         folds = [done[number] for number in sorted(done)]
-        record = _record(checkpoint, found, config, running, folds)
+        record = _record(replace(job, config=config), found, running, folds)
         path = write_folds(config.out, record)
         running.folder.update(val_accuracy=record.mean, folds=path.name)
         return CrossValidated(running.folder, record, path)
@@ -88,98 +87,86 @@ def run_folds(
 def _finished(running: Session) -> dict[int, Fold]:
     """Return the folds that the run has finished, by their numbers."""
     names = Fold.__dataclass_fields__
-    told = running.folder.journal.events("fold")
+    events = running.folder.journal.events("fold")
     wait()  # before the first process writes more
-    return {event["fold"]: Fold(**{k: event[k] for k in names}) for event in told}
+    return {event["fold"]: Fold(**{k: event[k] for k in names}) for event in events}
 
 
-def _fold(
-    number: int,
-    held_out: Tensor,
-    found: Found,
-    config: RetrainConfig,
-    running: Session,
-    callback: Callback,
-) -> tuple[Fold, RetrainConfig]:
-    """Train and measure one fold; return the options, too, with the batch size that was used."""
-    # All folds have the batches of the first.
-    first = not running.folder.journal.events("fold")
-    asked = replace(config, auto_batch=config.auto_batch and first)
-    fold, used = fitted(
-        lambda wanted: _train(number, held_out, found, wanted, running, callback),
-        lambda wanted: _try_step(number, held_out, found, wanted, running),
-        asked,
-        running,
-        callback,
-    )
-    # Removed first: a kill in between costs the fold again, and no fold goes on from another's.
-    if running.leads:
-        StateFile(running.folder.path / "state.pt").clear()
-        running.folder.journal.append("fold", **asdict(fold))
-    wait()
-    return fold, replace(config, batch_size=used.batch_size)
+@dataclass(frozen=True)
+class FoldTraining:
+    """One fold: a training on all others, measured on this one.
 
+    Attributes:
+        number: of the fold, from 1.
+        held_out: indices of its images, ``(n,)``.
+        task: whose training images are split.
+        found: what is trained.
+        running: the session.
+        callback: receives the events of the training.
+    """
 
-def _train(
-    number: int,
-    held_out: Tensor,
-    found: Found,
-    config: RetrainConfig,
-    running: Session,
-    callback: Callback,
-) -> Fold:
-    unit = _unit(number, held_out, found, config, running)
-    told: Callback = NullCallback()
-    if running.leads:
-        told = CallbackList(
-            [JournalCallback(running.folder.journal, lambda: {"fold": number}), callback]
-        )
-    state = StateFile(running.folder.path / "state.pt")
-    progress = Loop(unit, config.epochs, state, told, running.stop).run()
-    task = found.problem.task
-    batches = evaluation_batches(task.train.subset(held_out), task.augmentation, running)
-    value = accuracy(unit.finish(), batches, objective(config, config.auxiliary_weight))
-    seconds = agree(progress.seconds, running.device)
-    return Fold(number, _seed(config, number), value, len(held_out), seconds)
+    number: int
+    held_out: Tensor
+    task: Task
+    found: Architecture
+    running: Session
+    callback: Callback
 
+    def run(self, config: RetrainConfig) -> tuple[Fold, RetrainConfig]:
+        """Train and measure; return the options, too, with the batch size that was used."""
+        running = self.running
+        # All folds have the batches of the first.
+        first = not running.folder.journal.events("fold")
+        asked = replace(config, auto_batch=config.auto_batch and first)
+        fold, used = fitted(self._train, self._try_step, asked, running, self.callback)
+        # Removed first: a kill in between repeats the fold, and no fold continues another's.
+        if running.leads:
+            StateFile(running.folder.path / "state.pt").clear()
+            running.folder.journal.append("fold", **asdict(fold))
+        wait()
+        return fold, replace(config, batch_size=used.batch_size)
 
-def _try_step(
-    number: int, held_out: Tensor, found: Found, config: RetrainConfig, running: Session
-) -> None:
-    """Take the first step of a fold's training, and forget it."""
-    unit = _unit(number, held_out, found, config, running)
-    unit.train_step(next(unit.batches(0, 0)))
+    def _train(self, config: RetrainConfig) -> Fold:
+        unit, running = self._unit(config), self.running
+        callbacks: Callback = NullCallback()
+        if running.leads:
+            journal = JournalCallback(running.folder.journal, lambda: {"fold": self.number})
+            callbacks = CallbackList([journal, self.callback])
+        state = StateFile(running.folder.path / "state.pt")
+        progress = Loop(unit, config.epochs, state, callbacks, running.stop).run()
+        images = self.task.train.subset(self.held_out)
+        batches = evaluation_batches(images, self.task.augmentation, running)
+        value = accuracy(unit.finish(), batches, objective(config, config.auxiliary_weight))
+        seconds = agree(progress.seconds, running.device)
+        return Fold(self.number, self._seed(config), value, len(self.held_out), seconds)
 
+    def _try_step(self, config: RetrainConfig) -> None:
+        """Take the first step of the fold's training, and discard it."""
+        unit = self._unit(config)
+        unit.train_step(next(unit.batches(0, 0)))
 
-def _unit(
-    number: int, held_out: Tensor, found: Found, config: RetrainConfig, running: Session
-) -> Supervised:
-    """Return the training on all other folds, which never sees this one."""
-    train = found.problem.task.train
-    rest = train.subset(without(len(train), held_out))
-    own = replace(config, seed=_seed(config, number))
-    return make_unit(found, rest, None, own, running)
+    def _unit(self, config: RetrainConfig) -> Supervised:
+        """Return the training on all other folds, which never sees this one."""
+        train = self.task.train
+        rest = train.subset(without(len(train), self.held_out))
+        own = replace(config, seed=self._seed(config))
+        return make_unit(self.found, rest, None, self.task.augmentation, own, self.running)
 
-
-def _seed(config: RetrainConfig, number: int) -> int:
-    return derive(config.seed, "fold", number)
+    def _seed(self, config: RetrainConfig) -> int:
+        return derive(config.seed, "fold", self.number)
 
 
 def _record(
-    checkpoint: Checkpoint,
-    found: Found,
-    config: RetrainConfig,
-    running: Session,
-    folds: list[Fold],
+    job: Retraining, found: Architecture, running: Session, folds: list[Fold]
 ) -> CrossValidation:
-    mean, interval = mean_and_interval(folds)
+    values = [fold.val_accuracy for fold in folds]
     network = found.build()
     return CrossValidation(
-        **identity(checkpoint, found, config, running),
-        seed=config.seed,
+        **identity(job, found, running),
+        seed=job.config.seed,
         folds=folds,
-        mean=mean,
-        interval=interval,
+        mean=fmean(values),
+        interval=t_interval(values),
         params=inference_parameter_count(network, network.training_only),
         provenance=running.started,
     )

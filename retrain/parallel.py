@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasbench import catalog, provenance
+from nasbench import provenance
 from nasbench.config import RetrainConfig, TrialsConfig
 from nasbench.engine.callbacks import NullCallback
+from nasbench.engine.session import run_info
 from nasbench.engine.trials import options_of
 from nasbench.executors import Job, Work, open_executor
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.records import Record
 from nasbench.store.runs import RunFolder
 from nasbench.training.stopping import Stopped, StopSignal
-from retrain.rebuild import task_of
-from retrain.train import run_retrain
+from retrain.train import Retraining, run_retrain
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,19 @@ def setup(context: tuple[Checkpoint, RetrainConfig]) -> Work:
 
     def work(payload: tuple[int, Path], report: Callable[[float], bool]) -> Done:
         seed, folder = payload
-        wanted = replace(config, seed=seed)
-        done = run_retrain(checkpoint, wanted, NullCallback(), StopSignal(), RunFolder(folder))
+        job = Retraining.of(checkpoint, replace(config, seed=seed))
+        done = run_retrain(job, NullCallback(), StopSignal(), RunFolder(folder))
         return Done(seed, done.record, done.record_path, done.model)
 
     return work
 
 
 def run_seeds(
-    checkpoint: Checkpoint,
-    config: RetrainConfig,
+    job: Retraining,
     seeds: Sequence[int],
     where: TrialsConfig,
     stop: StopSignal,
-    told: Callable[[Done], None],
+    report: Callable[[Done], None],
 ) -> list[Done]:
     """Retrain every seed, several at once.
 
@@ -66,18 +65,17 @@ def run_seeds(
     came, and ``--resume`` continues it. So does a second worker where the first one died.
 
     Args:
-        checkpoint: what is retrained.
-        config: how; its seed is not used.
+        job: what is retrained, and how; its seed is not used.
         seeds: of the retrainings.
         where: engine and concurrency.
         stop: set by Ctrl-C and SIGTERM, which are listened to in here.
-        told: called with each seed as it ends.
+        report: called with each seed as it ends.
 
     Raises:
         Stopped: a signal asked to stop.
     """
     waiting, done = list(seeds), list[Done]()
-    context: Any = (checkpoint, config)
+    context: Any = (job.checkpoint, job.config)
     with (
         stop.listening(),
         open_executor(
@@ -91,20 +89,17 @@ def run_seeds(
         while len(done) < len(seeds):
             while waiting and len(seeds) - len(waiting) - len(done) < executor.slots:
                 seed = waiting.pop(0)
-                folder = _folder(checkpoint, replace(config, seed=seed))
+                folder = new_folder(job.having(seed=seed))
                 executor.submit(Job(seed, (seed, folder.path)))
             finished = executor.next(lambda: stop.requested)
             if finished is None:
                 raise Stopped(f"after {len(done)} of {len(seeds)} seeds", stop.number)
             done.append(finished.value or Done(finished.number, error=finished.error))
-            told(done[-1])
+            report(done[-1])
     return done
 
 
-def _folder(checkpoint: Checkpoint, config: RetrainConfig) -> RunFolder:
+def new_folder(job: Retraining) -> RunFolder:
     """Make the run folder of one seed; its worker counts as one that continues the run."""
-    task = catalog.short(task_of(checkpoint, config.task))
-    name = catalog.short(str(checkpoint.strategy.get("name", "imported")))
-    info = {"task": task, "seed": config.seed, "config": config.to_json()}
-    info["provenance"] = provenance.collect()
-    return RunFolder.create(config.out, "retrain", name, info)
+    info = run_info(job.task, job.config, provenance.collect())
+    return RunFolder.create(job.config.out, "retrain", job.method, info)

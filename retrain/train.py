@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from nasbench.config import RetrainConfig
 from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import inference_parameter_count
+from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
 from nasbench.engine.batch_fitting import fitted
 from nasbench.engine.callbacks import (
@@ -19,21 +20,24 @@ from nasbench.engine.callbacks import (
     NullCallback,
     TensorBoardCallback,
 )
+from nasbench.engine.checkpoints import Architecture, retrain_arguments, space_of, task_of
+from nasbench.engine.presets import RETRAIN_PRESETS
 from nasbench.engine.problem import load_task, on_device, supervised
 from nasbench.engine.session import Session, session
+from nasbench.errors import UserError
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
-from nasbench.store.checkpoint import Checkpoint
+from nasbench.space import SearchSpace
+from nasbench.store.checkpoint import SHAPE, Checkpoint
 from nasbench.store.records import Record, write_record
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
+from nasbench.tasks.base import Task
 from nasbench.training.early_stopping import EarlyStopping
 from nasbench.training.loop import Callback, Loop, Progress
 from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised
-from retrain.final import Verdict, judge
-from retrain.rebuild import Found, rebuild, space_arguments, space_of, task_of
-from retrain.recipes import RECIPES
+from retrain.final import Evaluation, evaluate
 
 # Options that do not shape the result, or are told elsewhere in the record.
 NOT_COMPARED = ("seed", "out", "data_dir", "device", "auto_batch", "space", "task")
@@ -56,157 +60,221 @@ class Retrained:
     model: Path
 
 
+@dataclass(frozen=True)
+class Retraining:
+    """A checkpoint and how its network is trained, its names resolved.
+
+    Attributes:
+        checkpoint: whose network is rebuilt.
+        config: how it is trained.
+        space: the class of the network.
+        task_name: the task to train on.
+    """
+
+    checkpoint: Checkpoint
+    config: RetrainConfig
+    space: type[SearchSpace]
+    task_name: str
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, config: RetrainConfig) -> Retraining:
+        """Resolve the names in a checkpoint and a whole configuration.
+
+        Raises:
+            UserError: a name is unknown, or the code behind it is not known here.
+        """
+        space = space_of(checkpoint, config.space)
+        return cls(checkpoint, config, space, task_of(checkpoint, config.task))
+
+    def having(self, **options: Any) -> Retraining:
+        """Return the same retraining with other options, such as the seed."""
+        return replace(self, config=replace(self.config, **options))
+
+    @property
+    def method(self) -> str:
+        """The strategy that found the architecture, as in names of run folders and records."""
+        return catalog.short(str(self.checkpoint.strategy.get("name", "imported")))
+
+    @property
+    def task(self) -> str:
+        """The task's name, as in names of run folders and records."""
+        return catalog.short(self.task_name)
+
+    def open(self) -> tuple[Task, Architecture]:
+        """Load the data and check the architecture against it.
+
+        Raises:
+            UserError: the data have another shape, or a label or value does not fit the space.
+        """
+        task = load_task(self.config, self.task_name)
+        here = {side: getattr(task.spec, side) for side in SHAPE}
+        if here != {side: self.checkpoint.data[side] for side in SHAPE}:
+            raise UserError(
+                f"the checkpoint was searched on data of {self.checkpoint.data}, "
+                f"but the task {task.name} has {here}"
+            )
+        own = self.config.space_arguments
+        return task, Architecture.of(self.checkpoint, self.space, task.spec, own)
+
+
 def configure(
     checkpoint: Checkpoint, given: dict[str, Any], assignments: dict[str, Any]
-) -> RetrainConfig:
-    """Return the whole configuration: recipe, then what tuning found, then what the user gave.
+) -> Retraining:
+    """Return the whole retraining: preset, then what tuning found, then what the user gave.
+
+    Args:
+        checkpoint: whose network is rebuilt.
+        given: options by name, ``None`` for those that the user did not set.
+        assignments: the ``-o key=value`` arguments of the space.
 
     Raises:
         UserError: an option or argument is unknown, of the wrong type or out of range.
     """
     asked = RetrainConfig.from_layers(given)
     space = space_of(checkpoint, asked.space)
+    task_name = task_of(checkpoint, asked.task)
     wanted = {**asked.space_arguments, **assignments}
-    network = space_arguments(space, checkpoint, asked.preset, wanted)
-    recipe = RECIPES[asked.preset](task_of(checkpoint, asked.task))
-    found = checkpoint.training  # what tuning found, where the checkpoint is one of tuning
-    return RetrainConfig.from_layers(recipe, found, given, {"space_arguments": network})
+    network = {"space_arguments": retrain_arguments(space, checkpoint, asked.preset, wanted)}
+    recipe = RETRAIN_PRESETS[asked.preset](task_name)
+    config = RetrainConfig.from_layers(recipe, checkpoint.training, given, network)
+    return Retraining(checkpoint, config, space, task_name)
 
 
 def run_retrain(
-    checkpoint: Checkpoint,
-    config: RetrainConfig,
-    callback: Callback,
-    stop: StopSignal,
-    resumed: RunFolder | None = None,
+    job: Retraining, callback: Callback, stop: StopSignal, resumed: RunFolder | None = None
 ) -> Retrained:
     """Train the checkpoint's network, open the test set once, and write the record.
+
+    Args:
+        job: what is trained, and how.
+        callback: receives the events of the training.
+        stop: set by Ctrl-C and SIGTERM.
+        resumed: the run folder to continue, or ``None`` for a new run.
 
     Raises:
         Stopped: a signal asked to stop; the run can be resumed.
         UserError: something that the user can mend, or weights that changed on the disk.
     """
-    task_name = task_of(checkpoint, config.task)
-    task = load_task(config, task_name)
-    space = space_of(checkpoint, config.space)
-    found = rebuild(checkpoint, space, task, config.space_arguments)
-    name = str(checkpoint.strategy.get("name", "imported"))
-    with session(
-        "retrain", catalog.short(name), catalog.short(task_name), config, stop, resumed
-    ) as running:
+    task, found = job.open()
+    with session("retrain", job.method, job.task, job.config, stop, resumed) as running:
         if running.leads:
-            checkpoint.write(running.folder.path / "checkpoint.json")
+            job.checkpoint.write(running.folder.path / "checkpoint.json")
         (unit, progress), config = fitted(
-            lambda wanted: _train(found, wanted, running, callback),
-            lambda wanted: _try_step(found, wanted, running),
-            config,
+            lambda wanted: _train(task, found, wanted, running, callback),
+            lambda wanted: _try_step(task, found, wanted, running),
+            job.config,
             running,
             callback,
         )
+        job = replace(job, config=config)
         callback.phase("final evaluation")
-        verdict = judge(unit.finish(), found, config, running)
+        evaluation = evaluate(unit.finish(), task, found, config, running)
         if not running.leads:
-            return Retrained(running.folder, None, None, verdict.model)
-        record = _record(checkpoint, found, config, running, progress, verdict)
+            return Retrained(running.folder, None, None, evaluation.model)
+        record = _record(job, found, running, progress, evaluation)
         path = write_record(config.out, record)
-        running.folder.update(test_accuracy=verdict.accuracy, record=path.name)
-        return Retrained(running.folder, record, path, verdict.model)
+        running.folder.update(test_accuracy=evaluation.accuracy, record=path.name)
+        return Retrained(running.folder, record, path, evaluation.model)
 
 
 def _train(
-    found: Found, config: RetrainConfig, running: Session, callback: Callback
+    task: Task, found: Architecture, config: RetrainConfig, running: Session, callback: Callback
 ) -> tuple[Supervised, Progress]:
     """Train from the run's state, or from the beginning; return the network and how it went."""
-    unit = _unit(found, config, running)
+    unit = _unit(task, found, config, running)
+    callbacks: Callback = NullCallback()
+    if running.leads:  # of several processes the first alone writes
+        board = _tensorboard(unit, task, found, running)
+        callbacks = CallbackList([JournalCallback(running.folder.journal), callback, *board])
     state = StateFile(running.folder.path / "state.pt")
-    told = _told(unit, found, running, callback)
     patience = EarlyStopping(config.patience) if config.patience else None
-    return unit, Loop(unit, config.epochs, state, told, running.stop, patience).run()
+    return unit, Loop(unit, config.epochs, state, callbacks, running.stop, patience).run()
 
 
-def _try_step(found: Found, config: RetrainConfig, running: Session) -> None:
-    """Take the first step of a training, and forget it."""
-    unit = _unit(found, config, running)
+def _tensorboard(
+    unit: Supervised, task: Task, found: Architecture, running: Session
+) -> list[Callback]:
+    """Return TensorBoard's callback with the network's graph and drawing, if it is installed."""
+    if not available("torch.utils.tensorboard"):
+        return []
+    board = TensorBoardCallback(running.folder.path / "tb")
+    if note := board.graph(unit.network, task.spec.shape):
+        running.folder.journal.append("note", text=note)
+    board.drawing(found.space.graphs(found.arch))
+    return [board]
+
+
+def _try_step(task: Task, found: Architecture, config: RetrainConfig, running: Session) -> None:
+    """Take the first step of a training, and discard it."""
+    unit = _unit(task, found, config, running)
     unit.train_step(next(unit.batches(0, 0)))
 
 
-def _unit(found: Found, config: RetrainConfig, running: Session) -> Supervised:
+def _unit(task: Task, found: Architecture, config: RetrainConfig, running: Session) -> Supervised:
     """Return the network with its batches; all training images unless some are held out."""
-    train, held_out = found.problem.task.train, None
+    train, held_out = task.train, None
     if config.val_fraction > 0:
         train, held_out = train.split(config.val_fraction, derive(config.seed, "held-out"))
-    return make_unit(found, train, held_out, config, running)
+    return make_unit(found, train, held_out, task.augmentation, config, running)
 
 
 def make_unit(
-    found: Found,
+    found: Architecture,
     train: ImageSet,
     held_out: ImageSet | None,
+    augmentation: Augmentation,
     config: RetrainConfig,
     running: Session,
 ) -> Supervised:
-    """Return a fresh network, drawn by ``config.seed``, with its batches of these images."""
+    """Return the training of a fresh network.
+
+    Args:
+        found: what is trained; its weights are drawn by ``config.seed``.
+        train: the images to train on.
+        held_out: those to measure on after every epoch, or ``None``.
+        augmentation: of the task.
+        config: how to train.
+        running: device and processes.
+    """
     seed_process(config.seed, "retrain")
     network = on_device(found.build(), running.device)
-    how, seed = found.problem.task.augmentation, derive(config.seed, "retrain")
-    return supervised(network, train, held_out, how, config, seed, running)
+    seed = derive(config.seed, "retrain")
+    return supervised(network, train, held_out, augmentation, config, seed, running)
 
 
-def _told(unit: Supervised, found: Found, running: Session, callback: Callback) -> Callback:
-    """Return everyone who is told: in processes other than the first, nobody."""
-    if not running.leads:
-        return NullCallback()
-    told: list[Callback] = [JournalCallback(running.folder.journal), callback]
-    if available("torch.utils.tensorboard"):
-        board = TensorBoardCallback(running.folder.path / "tb")
-        if note := board.graph(unit.network, found.problem.task.spec.shape):
-            running.folder.journal.append("note", text=note)
-        board.drawing(found.problem.space.graphs(found.arch))
-        told.append(board)
-    return CallbackList(told)
-
-
-def _shortened(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a configuration without the folders of a user's own files."""
-    names: dict[str, Any] = {
-        k: catalog.short(config[k]) for k in ("strategy", "space", "task") if k in config
-    }
-    return {**config, **names}
-
-
-def identity(
-    checkpoint: Checkpoint, found: Found, config: RetrainConfig, running: Session
-) -> dict[str, Any]:
-    """Return what a record says of what was trained, and how, whatever was measured on."""
+def identity(job: Retraining, found: Architecture, running: Session) -> dict[str, Any]:
+    """Return the fields of a record that say what was trained, and how."""
+    checkpoint = job.checkpoint
     return {
         "run": running.folder.name,
-        "method": catalog.short(str(checkpoint.strategy.get("name", "imported"))),
-        "task": catalog.short(config.task or checkpoint.task),
+        "method": job.method,
+        "task": job.task,
         "space": catalog.short(checkpoint.space["name"]),
         "arch_id": found.arch.id,
         "arch": {**found.arch, **checkpoint.hyperparameters},
         "search_run": checkpoint.run,
         "search_seed": checkpoint.seed,
-        "retrain_config": config.compared(without=NOT_COMPARED),
+        "retrain_config": job.config.compared(without=NOT_COMPARED),
     }
 
 
 def _record(
-    checkpoint: Checkpoint,
-    found: Found,
-    config: RetrainConfig,
+    job: Retraining,
+    found: Architecture,
     running: Session,
     progress: Progress,
-    verdict: Verdict,
+    evaluation: Evaluation,
 ) -> Record:
-    network, shape = verdict.network, found.problem.task.spec.shape
-    metrics = checkpoint.metrics
+    checkpoint, network, shape = job.checkpoint, evaluation.network, found.spec.shape
+    metrics, searched = checkpoint.metrics, checkpoint.search
+    # Names without the folders of a user's own files.
+    short = {k: catalog.short(searched[k]) for k in ("strategy", "space", "task") if k in searched}
     latency = measure_latency(network, shape)
     return Record(
-        **identity(checkpoint, found, config, running),
-        retrain_seed=config.seed,
-        search_config=_shortened(checkpoint.search),
-        test_accuracy=verdict.accuracy,
+        **identity(job, found, running),
+        retrain_seed=job.config.seed,
+        search_config={**searched, **short},
+        test_accuracy=evaluation.accuracy,
         val_accuracy=metrics.get("val_accuracy", metrics.get("supernet_val_accuracy")),
         params=inference_parameter_count(network, network.training_only),
         macs=multiply_adds(network, shape),
@@ -214,8 +282,8 @@ def _record(
         search_seconds=float(checkpoint.cost.get("device_seconds", 0.0)),
         search_evaluations=int(checkpoint.cost.get("evaluations", 0)),
         retrain_seconds=progress.seconds,
-        test_openings=verdict.openings,
-        test_examples=verdict.examples,
+        test_openings=evaluation.openings,
+        test_examples=evaluation.examples,
         search_provenance=checkpoint.provenance,
         provenance={**running.started, "device": latency.device},
         kind=checkpoint.kind,

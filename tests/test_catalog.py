@@ -20,12 +20,6 @@ def test_every_name_stands_for_something(kind, name):
     assert (found.__module__, found.__name__) == (module, attribute)
 
 
-@pytest.mark.parametrize("name", catalog.ENTRY_POINTS)
-def test_every_entry_point_is_there(name):
-    module, _, attribute = catalog.ENTRY_POINTS[name].partition(":")
-    assert catalog.entry_point(name) is getattr(sys.modules[module], attribute)
-
-
 @pytest.mark.parametrize(
     ("kind", "name", "near"),
     [("strategy", "dart", "darts"), ("strategy", "randon", "random"), ("task", "mnst", "mnist"),

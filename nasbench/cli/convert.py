@@ -34,14 +34,14 @@ def command(
     data_dir: DataDir = None,
 ) -> None:
     """Write an architecture in another format."""
-    from nasbench.engine.imports import checked, open_checkpoint
+    from nasbench.engine.checkpoints import Architecture, open_checkpoint
     from nasbench.interop.writing import WRITERS, write
     from nasbench.store.atomic import write_text
 
     if to not in (*WRITERS, OURS):
         raise unknown("format", to, [*sorted(WRITERS), OURS])
     found = open_checkpoint(given, form, task, space, data_dir)
-    _, _, arch = checked(found, space)
+    arch = Architecture.of(found, space).arch
     if out is not None and out.exists():
         raise UserError(f"{out} is there already: name another file")
     if to == OURS:

@@ -42,24 +42,25 @@ def command(
     check_empty(out)
     import torch
 
-    from nasbench.engine.network import open_network
+    from nasbench.engine.checkpoints import open_network
     from nasbench.export.check import Truth
     from nasbench.export.folding import folded
     from nasbench.export.targets import export as written
 
     found = open_network(given, form, space, task, preset, arguments.parse(argument or []))
-    spec, module = found.spec, folded(found.module) if fold_bn else found.module
+    network, spec = found.network(), found.spec
     stream = torch.Generator().manual_seed(0)
     images = torch.randn(IMAGES, spec.channels, spec.height, spec.width, generator=stream)
     out.mkdir(parents=True, exist_ok=True)
     # Against the network as it was, and with another number of images.
-    truth = Truth.of(found.module, images)
-    path, difference = written(to, module, out, found.words, truth)
+    truth = Truth.of(network, images)
+    module = folded(network) if fold_bn else network
+    path, difference = written(to, module, out, found.summary, truth)
     for made in sorted(out.iterdir()):
         typer.echo(f"written: {made}")
     typer.echo(
         f"checked: {path.name}, loaded by itself, differs by {difference:.1g} at most; the "
         f"network's own rounding is {truth.rounding:.1g}"
     )
-    if not found.trained:
+    if found.weights is None:
         typer.echo("note: the weights are untrained; export a retraining's run for trained ones")

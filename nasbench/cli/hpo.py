@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench import catalog
 from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
 from nasbench.config import HpoConfig, read_yaml
+from nasbench.engine.presets import RETRAIN_PRESETS
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ Trials = Annotated[
 
 def command() -> Callable[..., None]:
     """Return the command with a flag for each option of :class:`HpoConfig`."""
-    recipes: Any = catalog.entry_point("recipes")
-    by_preset = {name for recipe in recipes.values() for name in recipe("digits")}
+    by_preset = {name for recipe in RETRAIN_PRESETS.values() for name in recipe("digits")}
     return with_options(HpoConfig, {*by_preset, "budget", "limit_train"})(_hpo)
 
 

@@ -39,10 +39,10 @@ def command(
     from nasbench.cost.params import inference_parameter_count
     from nasbench.cost.profile import parts
     from nasbench.devices import pick
-    from nasbench.engine.network import open_network
+    from nasbench.engine.checkpoints import open_network
 
     found = open_network(given, form, space, task, preset, arguments.parse(argument or []))
-    network, spec = found.module.to(pick(device)), found.spec
+    network, spec = found.network().to(pick(device)), found.spec
     shape = spec.channels, spec.height, spec.width
     whole: dict[str, Any] = {
         "space": found.checkpoint.space["name"],

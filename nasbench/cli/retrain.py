@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench import catalog
 from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
 from nasbench.config import RetrainConfig, TrialsConfig
+from nasbench.engine.presets import RETRAIN_PRESETS
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nasbench.store.checkpoint import Checkpoint
     from nasbench.store.folds import CrossValidation
     from nasbench.store.records import Record
     from nasbench.training.stopping import StopSignal
+    from retrain.parallel import Done
+    from retrain.train import Retraining
 
 Given = Annotated[
     str | None,
@@ -45,8 +46,7 @@ Address = Annotated[str | None, typer.Option("--address", help="The Ray cluster.
 
 def command() -> Callable[..., None]:
     """Return the command with a flag for each option of :class:`RetrainConfig`."""
-    recipes: Any = catalog.entry_point("recipes")
-    by_preset = {name for recipe in recipes.values() for name in recipe("digits")}
+    by_preset = {name for recipe in RETRAIN_PRESETS.values() for name in recipe("digits")}
     return with_options(RetrainConfig, by_preset)(_retrain)
 
 
@@ -67,11 +67,12 @@ def _retrain(
 ) -> None:
     """Rebuild the network of a checkpoint, train it, and test it once."""
     from nasbench.cli import progress
-    from nasbench.engine.imports import open_checkpoint
+    from nasbench.engine.checkpoints import open_checkpoint
     from nasbench.store.checkpoint import Checkpoint
     from nasbench.training.stopping import StopSignal
+    from retrain.folds import run_folds
+    from retrain.train import Retraining, configure, run_retrain
 
-    configure = catalog.entry_point("configure")
     stop = StopSignal()
     with running.stoppable("retrain"), progress.telling(quiet=as_json) as callback:
         if resume is not None:
@@ -79,9 +80,9 @@ def _retrain(
             extra |= {"--seeds": seeds > 1, "--engine": engine, "--concurrency": concurrency > 1}
             folder = running.to_resume("retrain", resume, given, extra)
             options = running.continued(RetrainConfig.from_layers(folder.info["config"]), folder)
-            found = Checkpoint.read(folder.path)
-            run = catalog.retraining(options.folds)
-            _tell(run(found, options, callback, stop, folder), options, as_json)
+            job = Retraining.of(Checkpoint.read(folder.path), options)
+            run = run_retrain if options.folds is None else run_folds
+            _report(run(job, callback, stop, folder), options, as_json)
             return
         if checkpoint is None:
             raise UserError("which CHECKPOINT? nasbench search writes one")
@@ -90,8 +91,8 @@ def _retrain(
             over = {**over, "rendition": rendition}
         where_from = form, values.get("task"), values.get("space"), values.get("data_dir")
         found = open_checkpoint(checkpoint, *where_from)
-        options = configure(found, values, over)
-
+        job = configure(found, values, over)
+        options = job.config
         where = TrialsConfig(
             engine=engine,
             concurrency=concurrency,
@@ -104,39 +105,35 @@ def _retrain(
                     f"--folds {options.folds}: folds are trained one after the other: "
                     "leave out --engine and --concurrency"
                 )
-            _at_once(found, options, seeds, where, stop, as_json)
+            _at_once(job, seeds, where, stop, as_json)
             return
         if gpus_per_trial:
             raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
 
         def train(seed: int) -> None:
-            done = catalog.retraining(options.folds)(
-                found, replace(options, seed=seed), callback, stop
-            )
-            _tell(done, options, as_json)
+            run = run_retrain if options.folds is None else run_folds
+            _report(run(job.having(seed=seed), callback, stop), options, as_json)
 
         running.each_seed(stop, options.seed, seeds, train)
 
 
 def _at_once(
-    found: Checkpoint,
-    options: RetrainConfig,
-    seeds: int,
-    where: TrialsConfig,
-    stop: StopSignal,
-    as_json: bool,
+    job: Retraining, seeds: int, where: TrialsConfig, stop: StopSignal, as_json: bool
 ) -> None:
-    """Retrain several seeds at once and tell of each as it ends."""
+    """Retrain several seeds at once and report each as it ends."""
     from nasbench.training.stopping import Stopped
+    from retrain.parallel import run_seeds
 
-    def told(done: Any) -> None:
+    options = job.config
+
+    def report(done: Done) -> None:
         if done.error is not None:
             typer.echo(f"seed {done.seed} failed: {done.error}", err=True)
-        _tell(done, options, as_json)
+        _report(done, options, as_json)
 
     every = range(options.seed, options.seed + seeds)
     try:
-        ended = catalog.entry_point("retrain_seeds")(found, options, every, where, stop, told)
+        ended = run_seeds(job, every, where, stop, report)
     except Stopped as stopped:
         typer.echo(f"{stopped}; the run folders of the others can be resumed", err=True)
         raise typer.Exit(128 + stopped.signal) from stopped
@@ -145,12 +142,12 @@ def _at_once(
         raise UserError(f"no record for seed {', '.join(failed)}")
 
 
-def _tell(done: Any, options: RetrainConfig, as_json: bool) -> None:
+def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
     """Print the result and where it is."""
     if done.record is None:
         return
     if options.folds is not None:
-        _tell_folds(done, as_json)
+        _report_folds(done, as_json)
         return
     record: Record = done.record
     if as_json:
@@ -167,7 +164,7 @@ def _tell(done: Any, options: RetrainConfig, as_json: bool) -> None:
     running.tell(f"next:    nasbench leaderboard --task {record.task}{results}")
 
 
-def _tell_folds(done: Any, as_json: bool) -> None:
+def _report_folds(done: Any, as_json: bool) -> None:
     """Print the result of a cross-validation and where it is."""
     record: CrossValidation = done.record
     if as_json:

@@ -46,11 +46,12 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Print an architecture and draw it."""
-    from nasbench.engine.imports import checked, open_checkpoint
+    from nasbench.engine.checkpoints import Architecture, open_checkpoint
     from nasbench.report.drawing import draw
 
     found = open_checkpoint(checkpoint, form, space=space)
-    kind, domains, arch = checked(found, space)
+    opened = Architecture.of(found, space)
+    kind, domains, arch = opened.space, opened.domains, opened.arch
     beside = _beside(checkpoint)
     name, graphs = "architecture", kind.graphs(arch)
     if supernet:

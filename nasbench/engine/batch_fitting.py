@@ -11,9 +11,8 @@ import torch
 
 from nasbench.config import RetrainConfig, SearchConfig
 from nasbench.engine import oneshot
-from nasbench.engine.outcome import Outcome
 from nasbench.engine.problem import EVALUATION_BATCH, Problem
-from nasbench.engine.session import Session
+from nasbench.engine.session import Outcome, Session
 from nasbench.errors import UserError
 from nasbench.store.state import StateFile
 from nasbench.strategies.oneshot.base import OneShotStrategy

@@ -14,7 +14,7 @@ from nasbench.engine import hyperparameters, trials
 from nasbench.engine.anytime import curve
 from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
 from nasbench.engine.model import Model
-from nasbench.engine.presets import DEFAULT_SPACE, hpo_defaults
+from nasbench.engine.presets import DEFAULT_SPACE, RETRAIN_PRESETS, hpo_defaults
 from nasbench.engine.problem import load_space, load_task
 from nasbench.engine.session import Session, session
 from nasbench.engine.trial import Context, Measured, Request, TrialRunner
@@ -81,7 +81,7 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> HpoConfig:
         f"{name}_options": asdict(kind.Options(**mine))
         for (name, kind), mine in zip(owners.items(), own, strict=True)
     }
-    recipe: Any = catalog.entry_point("recipes")[asked.preset](asked.task)
+    recipe = RETRAIN_PRESETS[asked.preset](asked.task)
     config = HpoConfig.from_layers(recipe, hpo_defaults(asked.preset, asked.task), given, options)
     space = _space(config)
     hyperparameters.check(space.content, model.space)

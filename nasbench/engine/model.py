@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench import catalog
+from nasbench.engine.checkpoints import space_of
 from nasbench.engine.problem import Problem, load_space
 from nasbench.errors import UserError
 from nasbench.store.checkpoint import Checkpoint
@@ -42,7 +43,7 @@ class Model:
         named = name in catalog.TABLES["space"]  # whatever a folder here may be called
         if not named and (Path(name).exists() or name.endswith(".json")):
             found = Checkpoint.read(Path(name))
-            catalog.entry_point("space_of")(found, None)
+            space_of(found)
             known = found.space.get("arguments", {})
             # JSON has no tuples, which is what several inputs are chosen by.
             chosen = found.arch.items()

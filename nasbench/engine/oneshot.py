@@ -19,7 +19,6 @@ from nasbench.engine.callbacks import (
 from nasbench.engine.limits import Limits
 from nasbench.engine.oneshot_limits import OneShotLimits
 from nasbench.engine.oneshot_unit import Halves, OneShotSearch
-from nasbench.engine.outcome import Outcome
 from nasbench.engine.problem import (
     Problem,
     evaluation_batches,
@@ -29,7 +28,7 @@ from nasbench.engine.problem import (
     optimizer,
     train_batches,
 )
-from nasbench.engine.session import Session
+from nasbench.engine.session import Outcome, Session
 from nasbench.engine.watch import watch
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process

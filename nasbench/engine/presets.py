@@ -1,4 +1,4 @@
-"""What ``--preset`` stands for in a search, by strategy and task."""
+"""The options that ``--preset`` sets in a search, a tuning and a retraining."""
 
 from __future__ import annotations
 
@@ -79,3 +79,36 @@ def hpo_defaults(preset: str, task: str) -> dict[str, Any]:
     limit = QUICK_TASKS.get(task, {}).get("limit_train")
     epochs = TRIAL_EPOCHS.get(task, TRIAL_EPOCHS_ELSEWHERE)
     return {"epochs": epochs, "budget": BUDGET, "limit_train": limit}
+
+
+def retrain_paper(task: str) -> dict[str, Any]:
+    """Return the evaluation of the DARTS paper (Liu et al., 2019, A.1.2)."""
+    return {
+        "epochs": 600,
+        "batch_size": 96,
+        "optimizer": "sgd",
+        "lr": 0.025,
+        "final_lr": 0.0,
+        "momentum": 0.9,
+        "weight_decay": 3e-4,
+        "schedule": "cosine",
+        "grad_clip": 5.0,
+        "cutout": 16,
+        "drop_path": 0.2,
+        "auxiliary_weight": 0.4,
+    }
+
+
+def retrain_quick(task: str) -> dict[str, Any]:
+    """Return a recipe of minutes on two CPU cores: few epochs with a warm-up and a high rate."""
+    epochs = {"digits": 30}.get(task, 4)
+    return {
+        "epochs": epochs,
+        "batch_size": 64,
+        "lr": 0.1,
+        "weight_decay": 5e-4,
+        "warmup": 0.1,
+    }
+
+
+RETRAIN_PRESETS = {"paper": retrain_paper, "quick": retrain_quick}

@@ -19,7 +19,7 @@ from nasbench.errors import UserError
 from nasbench.nn.processes import Place, place
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.seeding import derive
-from nasbench.space import Domains, SearchSpace
+from nasbench.space import DataSpec, Domains, SearchSpace
 from nasbench.tasks.base import Task
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
@@ -61,6 +61,23 @@ def load_space(name: str) -> type[SearchSpace]:
     return space
 
 
+def describe(space: type[SearchSpace], spec: DataSpec, arguments: Mapping[str, Any]) -> Domains:
+    """Return the decisions of a space.
+
+    Args:
+        space: the class of networks.
+        spec: the shape of the data.
+        arguments: keyword arguments of the space.
+
+    Raises:
+        UserError: the space refuses its arguments or the data's shape.
+    """
+    try:
+        return space.describe(spec, **arguments)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise UserError(f"space {space.__name__}: {error}") from error
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is searched, for which data.
@@ -84,10 +101,7 @@ class Problem:
         Raises:
             UserError: the space refuses its arguments or the data's shape.
         """
-        try:
-            domains = space.describe(task.spec, **arguments)
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise UserError(f"space {space.__name__}: {error}") from error
+        domains = describe(space, task.spec, arguments)
         return cls(task, space, arguments, domains)
 
 

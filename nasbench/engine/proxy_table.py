@@ -13,6 +13,7 @@ import numpy as np
 from nasbench import arguments, catalog
 from nasbench.config import SearchConfig
 from nasbench.devices import pick
+from nasbench.engine.checkpoints import space_of
 from nasbench.engine.problem import Problem, load_space, load_task
 from nasbench.engine.proxies import Scorer
 from nasbench.errors import UserError
@@ -92,7 +93,7 @@ def _of_checkpoint(path: Path, asked: Asked, names: Sequence[str]) -> dict[str, 
     found = Checkpoint.read(path)
     if asked.task is None:
         catalog.check_known("task", found.task)
-    space = catalog.entry_point("space_of")(found, None)
+    space = space_of(found)
     (own,) = arguments.split(found.space.get("arguments", {}), space=arguments.of_space(space))
     problem = Problem.of(load_task(_config(asked), asked.task or found.task), space, own)
     arch = problem.domains.arch(found.arch)

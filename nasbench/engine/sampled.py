@@ -9,10 +9,9 @@ from nasbench.engine import limits, trials
 from nasbench.engine.anytime import curve
 from nasbench.engine.candidates import Candidates
 from nasbench.engine.limits import FLAGS, Limits
-from nasbench.engine.outcome import Outcome
 from nasbench.engine.problem import Problem, halves
 from nasbench.engine.proxies import Scorer
-from nasbench.engine.session import Session
+from nasbench.engine.session import Outcome, Session
 from nasbench.engine.trial import Context, TrialRunner
 from nasbench.engine.trials import Spent
 from nasbench.errors import UserError

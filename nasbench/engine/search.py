@@ -9,10 +9,9 @@ from typing import Any
 from nasbench import arguments, catalog
 from nasbench.config import WHERE_TRIALS_RUN, SearchConfig
 from nasbench.engine import batch_fitting, sampled, unused
-from nasbench.engine.outcome import Outcome
 from nasbench.engine.presets import search_defaults
 from nasbench.engine.problem import Problem, load_space, load_task
-from nasbench.engine.session import Session, session
+from nasbench.engine.session import Outcome, Session, session
 from nasbench.errors import UserError
 from nasbench.report.drawing import draw
 from nasbench.store.checkpoint import Checkpoint

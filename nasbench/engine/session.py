@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from nasbench.config import TrainingConfig, flag
 from nasbench.devices import pick
 from nasbench.errors import UserError
 from nasbench.nn.processes import Place, place
+from nasbench.space import Arch
 from nasbench.store.runs import RunFolder
 from nasbench.training.distributed import join
 from nasbench.training.stopping import Stopped, StopSignal
@@ -48,6 +49,29 @@ class Session:
         return self.place.rank == 0
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """An architecture and what finding it took.
+
+    Attributes:
+        arch: what was found.
+        metrics: what the search measured of it, such as ``val_accuracy`` in [0, 1].
+        seconds: device-seconds.
+        evaluations: architectures that were trained and measured.
+        curve: ``[device-seconds, best validation accuracy so far]`` wherever the best grew.
+        watch: what a one-shot search saw of a collapse, ``verdict`` among it.
+        front: the architectures of a Pareto front with their metrics; one or none elsewhere.
+    """
+
+    arch: Arch
+    metrics: dict[str, float]
+    seconds: float
+    evaluations: int
+    curve: list[list[float]] = field(default_factory=list)
+    watch: Mapping[str, Any] = field(default_factory=dict)
+    front: tuple[tuple[Arch, Mapping[str, float]], ...] = ()
+
+
 @contextmanager
 def session(
     verb: str,
@@ -75,11 +99,8 @@ def session(
     join(device)
     _check_same(config)
     with stop.listening():
-        options = config.to_json()
-        code = catalog.fingerprints(options)
-        info = {"task": task, "seed": config.seed, "config": options, "code": code}
         now = provenance.collect()
-        folder = resumed or _shared_folder(config.out, verb, name, {**info, "provenance": now})
+        folder = resumed or _shared_folder(config.out, verb, name, run_info(task, config, now))
         # What started the run made its result; what continued it stands beside it.
         parts = [*folder.info.get("continued", []), now] if resumed else []
         started = {**folder.info.get("provenance", now), "continued": parts}
@@ -88,6 +109,20 @@ def session(
             _note(running, status="running", error=None, continued=parts)
             with _status(running):
                 yield running
+
+
+def run_info(task: str, config: TrainingConfig, started: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``run.json`` says of a new run.
+
+    Args:
+        task: the task's name.
+        config: the run's options.
+        started: the provenance.
+    """
+    options = config.to_json()
+    code = catalog.fingerprints(options)
+    seed = config.seed
+    return {"task": task, "seed": seed, "config": options, "code": code, "provenance": started}
 
 
 def _check_same(config: TrainingConfig) -> None:

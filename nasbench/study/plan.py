@@ -10,7 +10,7 @@ from typing import Any
 from nasbench import catalog
 from nasbench.config import TrainingConfig
 from nasbench.engine import hpo, search
-from nasbench.engine.imports import open_checkpoint
+from nasbench.engine.checkpoints import open_checkpoint
 from nasbench.errors import UserError
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.strategies.sampled.base import SampledStrategy
@@ -19,6 +19,7 @@ from nasbench.study.entry import Entry
 from nasbench.study.file import Study
 from nasbench.study.scale import Scale
 from nasbench.tasks.base import Task
+from retrain import train
 
 
 @dataclass(frozen=True)
@@ -132,8 +133,7 @@ class Plan:
                 given["space"] = target  # the user names the code here
             # A checkpoint's own task is the study's; only another one is an option.
             del given["task"]
-            configure = catalog.entry_point("configure")
-            config = configure(checkpoint, given, dict(entry.arguments))
+            config = train.configure(checkpoint, given, dict(entry.arguments)).config
         verb = "retrain" if entry.verb == "train" else entry.verb
         return Ready(verb, self.scale.apply(config, len(self.task.train)), checkpoint)
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from nasbench import catalog
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
+from nasbench.engine.presets import RETRAIN_PRESETS
 from nasbench.errors import UserError
 from nasbench.store import studies
 from nasbench.study.plan import Plan, Step
@@ -89,6 +89,6 @@ def unfound(plan: Plan, step: Step) -> TrainingConfig:
         config = HpoConfig.from_layers({"budget": study.budget or None, **options})
     else:
         asked = RetrainConfig.from_layers(options)
-        recipe = catalog.entry_point("recipes")[asked.preset](study.task)
+        recipe = RETRAIN_PRESETS[asked.preset](study.task)
         config = RetrainConfig.from_layers(recipe, options)
     return plan.scale.apply(config, len(plan.task.train))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nasbench import catalog
 from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.hpo import run_hpo
 from nasbench.engine.search import run_search
@@ -17,6 +16,8 @@ from nasbench.study import keys
 from nasbench.study.plan import Ready
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
+from retrain.folds import run_folds
+from retrain.train import Retraining, run_retrain
 
 
 def setup(context: Sequence[str]) -> Work:
@@ -59,9 +60,11 @@ def perform(ready: Ready, callback: Callback, stop: StopSignal) -> Path:
         return run_search(config, callback, stop, resumed).folder.path
     if ready.verb == "hpo":
         return run_hpo(config, callback, stop, resumed).folder.path
-    done: Any = catalog.retraining(config.folds)(ready.checkpoint, config, callback, stop, resumed)
-    path: Path = done.folder.path
-    return path
+    assert ready.checkpoint is not None
+    job = Retraining.of(ready.checkpoint, config)
+    if config.folds is not None:
+        return run_folds(job, callback, stop, resumed).folder.path
+    return run_retrain(job, callback, stop, resumed).folder.path
 
 
 def _can_continue(folder: RunFolder) -> bool:

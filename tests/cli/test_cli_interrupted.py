@@ -246,14 +246,13 @@ def test_a_signal_saves_and_says_how_to_go_on(run, runs, space, small, strategy,
 
 
 def test_weights_that_changed_on_the_disk_fail_loudly(run, checkpoint, small, runs, monkeypatch):
-    from retrain import weights
-
-    sound = weights.load
+    from nasbench.store.weights import load_weights
+    from retrain import final
 
     def broken(path):
-        return {name: -value for name, value in sound(path).items()}
+        return {name: -value for name, value in load_weights(path).items()}
 
-    monkeypatch.setattr(weights, "load", broken)
+    monkeypatch.setattr(final, "load_weights", broken)
     [line] = error_lines(run("retrain", checkpoint, *small))
     assert "answers otherwise than the network it was written from" in line
     assert "do not use this result" in line

@@ -132,11 +132,9 @@ def test_a_retraining_takes_a_smaller_batch_too(tmp_path):
     checkpoint = Checkpoint.read(found.checkpoint)
     given = {"epochs": 1, "limit_train": 120, "out": tmp_path, "batch_size": 50}
     with pytest.raises(UserError, match=r"--batch-size 50: out .* 25 .* --batch-size 25$"):
-        run_retrain(
-            checkpoint, retrain_options(checkpoint, given, {}), NullCallback(), StopSignal()
-        )
+        run_retrain(retrain_options(checkpoint, given, {}), NullCallback(), StopSignal())
     plain, fitted = (
-        run_retrain(checkpoint, retrain_options(checkpoint, one, {}), NullCallback(), StopSignal())
+        run_retrain(retrain_options(checkpoint, one, {}), NullCallback(), StopSignal())
         for one in ({**given, "batch_size": 25}, {**given, "auto_batch": True})
     )
     assert fitted.record.retrain_config == plain.record.retrain_config

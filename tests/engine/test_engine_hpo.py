@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from engine_parts import SMALL, heard, told
 
-from nasbench import catalog
 from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.hpo import Tuned, configure, run_hpo, share
 from nasbench.errors import UserError
@@ -24,6 +23,7 @@ from nasbench.hpo.space import SearchSpace
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.training.stopping import StopSignal
+from retrain import train as retraining
 
 SPACE = {
     "lr": {"_type": "loguniform", "_value": [0.01, 0.3]},
@@ -159,9 +159,8 @@ def test_the_network_can_be_chosen_too(out):
 def retrained(checkpoint: Checkpoint, out: Path, **given: Any) -> Any:
     """The record of a short retraining."""
     options = {"epochs": 1, "limit_train": 120, "device": "cpu", "out": out, **given}
-    config = catalog.entry_point("configure")(checkpoint, options, {})
-    run = catalog.entry_point("retrain")
-    return run(checkpoint, config, NullCallback(), StopSignal()).record
+    job = retraining.configure(checkpoint, options, {})
+    return retraining.run_retrain(job, NullCallback(), StopSignal()).record
 
 
 def test_a_retraining_takes_over_what_was_tuned(out):

@@ -29,6 +29,7 @@ from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.training.stopping import StopSignal
+from retrain import train as retraining
 
 SPEC = DataSpec(1, 8, 8, 10)
 SPARING = {  # options by which eight trials show what a strategy does
@@ -299,11 +300,10 @@ def test_nsga2_exports_its_front(out):
 
 def retrain(paths, out):
     """Each of the checkpoints can be retrained."""
-    train, run = catalog.entry_point("configure"), catalog.entry_point("retrain")
     for path in paths:
         checkpoint = Checkpoint.read(path)
-        config = train(checkpoint, {**SMALL, "out": out}, {})
-        done = run(checkpoint, config, NullCallback(), StopSignal())
+        job = retraining.configure(checkpoint, {**SMALL, "out": out}, {})
+        done = retraining.run_retrain(job, NullCallback(), StopSignal())
         assert json.loads(json.dumps(done.record.arch)) == checkpoint.arch
         assert done.record.params == checkpoint.metrics["params"]
         assert done.record.kind == "nas"

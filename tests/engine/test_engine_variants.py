@@ -154,19 +154,19 @@ def test_a_signal_between_two_seeds_ends_the_command(tmp_path, monkeypatch, caps
     import os
     import signal
 
-    from retrain import weights
+    from nasbench.store.weights import save_weights
+    from retrain import final
 
     monkeypatch.chdir(tmp_path)
     words = ["search", "random", *SMALL, "--epochs", "1", "--budget", "1", "--json"]
     assert main(words) == 0
     found = json.loads(capsys.readouterr().out)
-    sound = weights.save
 
     def interrupted(network, folder):
-        sound(network, folder)
+        save_weights(network, folder)
         os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(weights, "save", interrupted)
+    monkeypatch.setattr(final, "save_weights", interrupted)
     status = main(["retrain", found["checkpoint"], *SMALL, "--epochs", "1", "--seeds", "3"])
     assert status == 130
     assert "seeds 1 to 2 were not begun: --seed 1 --seeds 2" in capsys.readouterr().err

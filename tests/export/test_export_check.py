@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from nasbench.engine.network import open_network
+from nasbench.engine.checkpoints import open_network
 from nasbench.errors import UserError
 from nasbench.export.check import TOLERANCE, Truth
 from nasbench.export.targets import export
@@ -17,7 +17,7 @@ from nasbench.export.targets import export
 @pytest.fixture(scope="module")
 def network():
     deep = {"channels": 4, "layers": 20}
-    return open_network("zoo:DARTS_V2", preset="paper", assignments=deep).module
+    return open_network("zoo:DARTS_V2", preset="paper", assignments=deep).network()
 
 
 def images(seed=0):

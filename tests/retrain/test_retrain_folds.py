@@ -25,7 +25,7 @@ from nasbench.tasks.base import Task
 from nasbench.training.stopping import Stopped, StopSignal
 from retrain import folds
 from retrain.folds import CrossValidated, run_folds
-from retrain.train import configure
+from retrain.train import Retraining, configure
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "my_space.py") + ":MySpace"
 SMALL = {"limit_train": 120, "batch_size": 20, "epochs": 2, "device": "cpu", "folds": 3}
@@ -48,7 +48,7 @@ def checkpoint() -> Checkpoint:
 
 @pytest.fixture
 def config(checkpoint, tmp_path) -> RetrainConfig:
-    return configure(checkpoint, {**SMALL, "out": tmp_path / "results"}, {})
+    return configure(checkpoint, {**SMALL, "out": tmp_path / "results"}, {}).config
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,8 @@ class Watch(NullCallback):
 
 
 def run(checkpoint, config, watch=None, stop=None, resumed=None) -> CrossValidated:
-    return run_folds(checkpoint, config, watch or NullCallback(), stop or StopSignal(), resumed)
+    job = Retraining.of(checkpoint, config)
+    return run_folds(job, watch or NullCallback(), stop or StopSignal(), resumed)
 
 
 def results(done: CrossValidated) -> list[tuple]:
@@ -114,9 +115,9 @@ def test_the_record_holds_every_fold_and_what_they_say_together(checkpoint, conf
 def test_each_fold_trains_on_the_other_images(checkpoint, config, monkeypatch):
     seen, make = [], folds.make_unit
 
-    def remembered(found, train, held_out, own, running):
+    def remembered(found, train, held_out, *rest):
         seen.append((train, held_out))
-        return make(found, train, held_out, own, running)
+        return make(found, train, held_out, *rest)
 
     monkeypatch.setattr(folds, "make_unit", remembered)
     run(checkpoint, config)

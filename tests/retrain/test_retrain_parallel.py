@@ -23,7 +23,7 @@ from nasbench.store.runs import RunFolder
 from nasbench.training.stopping import Stopped, StopSignal
 from retrain import parallel
 from retrain.parallel import Done, run_seeds
-from retrain.train import configure, run_retrain
+from retrain.train import Retraining, configure, run_retrain
 
 EXAMPLE = str(Path(__file__).parents[2] / "examples" / "my_space.py") + ":MySpace"
 SMALL = {"limit_train": 120, "batch_size": 20, "epochs": 2, "device": "cpu"}
@@ -51,7 +51,7 @@ def checkpoint() -> Checkpoint:
 
 @pytest.fixture
 def config(checkpoint, tmp_path) -> RetrainConfig:
-    return configure(checkpoint, {**SMALL, "out": tmp_path / "at-once"}, {})
+    return configure(checkpoint, {**SMALL, "out": tmp_path / "at-once"}, {}).config
 
 
 def content(record: Record) -> dict[str, Any]:
@@ -66,7 +66,8 @@ def retrain(
     stop: StopSignal | None = None,
 ) -> tuple[list[Done], list[Done]]:
     told: list[Done] = []
-    done = run_seeds(checkpoint, config, seeds, where, stop or StopSignal(), told.append)
+    job = Retraining.of(checkpoint, config)
+    done = run_seeds(job, seeds, where, stop or StopSignal(), told.append)
     return done, told
 
 
@@ -77,7 +78,7 @@ def folders(config: RetrainConfig) -> list[Path]:
 def one_by_one(checkpoint, config, seeds, out) -> dict[int, Record]:
     configs = [replace(config, seed=seed, out=out) for seed in seeds]
     return {
-        one.seed: run_retrain(checkpoint, one, NullCallback(), StopSignal()).record
+        one.seed: run_retrain(Retraining.of(checkpoint, one), NullCallback(), StopSignal()).record
         for one in configs
     }
 
@@ -110,11 +111,16 @@ def test_seeds_at_once_give_the_records_of_seeds_one_by_one(checkpoint, config, 
 
 def test_the_work_itself_in_the_folder_made_for_it(checkpoint, config):
     work = parallel.setup((checkpoint, config))
-    folder = parallel._folder(checkpoint, config)
+    folder = parallel.new_folder(Retraining.of(checkpoint, config))
     done = work((config.seed, folder.path), lambda value: True)
     assert done.record.run == folder.name
     assert "-retrain-random-digits-s0-" in folder.name
     assert done.record_path.name == f"{folder.name}.json"
+
+
+def test_the_run_folder_says_which_code_of_the_user_ran(checkpoint, config):
+    job = Retraining.of(checkpoint, replace(config, space=EXAMPLE))
+    assert parallel.new_folder(job).info["code"] == {EXAMPLE: checkpoint.space["sha256"]}
 
 
 def test_a_seed_that_fails_gives_its_reason(checkpoint, config):

@@ -1,0 +1,327 @@
+"""Opens an architecture from wherever it is, and builds its network.
+
+Sources are a checkpoint or run folder of nasbench, a file of another tool, a text, and the zoo.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nasbench import arguments, catalog
+from nasbench.config import RetrainConfig, TrainingConfig
+from nasbench.engine.problem import describe, load_space, load_task
+from nasbench.errors import UserError
+from nasbench.interop import foreign, genotype_text, zoo
+from nasbench.interop.foreign import Foreign
+from nasbench.seeding import seed_process
+from nasbench.space import Arch, DataSpec, SearchSpace
+from nasbench.space.domains import Domains
+from nasbench.store.checkpoint import SHAPE, Checkpoint
+from nasbench.store.runs import RunFolder
+from nasbench.store.weights import find_weights, load_weights
+from nasbench.supernet.calibrate import calibrate
+
+DEFAULT_TASK = "cifar10"
+CIFAR10 = dict(zip(SHAPE, (3, 32, 32, 10), strict=True))
+IMPORTED = "imported"
+_CALIBRATION = 16  # images of noise
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An architecture, checked against its space, with all that builds its network.
+
+    Attributes:
+        checkpoint: where it was read from.
+        space: the class of networks.
+        arguments: keyword arguments of the space.
+        domains: the decisions of the space.
+        arch: what was chosen; empty for a baseline.
+        spec: the shape of the network's data.
+        weights: the file of its trained weights, or ``None`` if it was not trained.
+    """
+
+    checkpoint: Checkpoint
+    space: type[SearchSpace]
+    arguments: Mapping[str, Any]
+    domains: Domains
+    arch: Arch
+    spec: DataSpec
+    weights: Path | None = None
+
+    @classmethod
+    def of(
+        cls,
+        checkpoint: Checkpoint,
+        space: str | type[SearchSpace] | None = None,
+        spec: DataSpec | None = None,
+        space_arguments: Mapping[str, Any] | None = None,
+    ) -> Architecture:
+        """Return the architecture of a checkpoint.
+
+        Args:
+            checkpoint: names a space and what was chosen in it.
+            space: the space itself, or where a user's own space is now: ``file.py:Class``.
+            spec: the shape of the data; the checkpoint's by default.
+            space_arguments: of the space; the checkpoint's by default.
+
+        Raises:
+            UserError: the space may not be run here, or something does not fit it.
+        """
+        kind = space if isinstance(space, type) else space_of(checkpoint, space)
+        if space_arguments is None:
+            given = checkpoint.space.get("arguments", {})
+            (space_arguments,) = arguments.split(given, space=arguments.of_space(kind))
+        spec = spec or DataSpec(*(checkpoint.data[side] for side in SHAPE))
+        domains = describe(kind, spec, space_arguments)
+        arch = domains.arch(checkpoint.arch)
+        return cls(checkpoint, kind, space_arguments, domains, arch, spec)
+
+    def build(self) -> SearchSpace:
+        """Return the plain network, freshly initialised from torch's global generator."""
+        return self.space.freeze(self.arch, self.spec, **self.arguments)
+
+    def network(self) -> SearchSpace:
+        """Return the plain network in evaluation mode, with trained weights if there are any.
+
+        Untrained weights are drawn by seed 0, and BN's statistics are those of a batch of noise.
+
+        Raises:
+            UserError: the weights do not fit the network.
+        """
+        seed_process(0, "network")
+        network = self.build()
+        if self.weights is not None:
+            try:
+                network.load_state_dict(load_weights(self.weights))
+            except RuntimeError as error:
+                line = " ".join(str(error).split())
+                raise UserError(
+                    f"{self.weights}: the weights do not fit the network: {line[:200]}"
+                ) from error
+        else:
+            # With BN's initial statistics, features fade from cell to cell, the outputs hardly
+            # depend on the image, and no check of them would show anything.
+            shape = self.spec.channels, self.spec.height, self.spec.width
+            calibrate(network, [torch.randn(_CALIBRATION, *shape)])
+        return network.eval()
+
+    @property
+    def summary(self) -> str:
+        """A few lines that describe the network."""
+        weights = "untrained" if self.weights is None else "trained"
+        name = self.checkpoint.strategy.get("name", IMPORTED)
+        head = f"A network of the space {self.checkpoint.space['name']}, {weights}; {name}."
+        return f"{head}\n\n{self.space.text(self.arch)}\n\nInput: {self.spec}."
+
+
+def space_of(checkpoint: Checkpoint, override: str | None = None) -> type[SearchSpace]:
+    """Return the space that the checkpoint names, or the one given in its place.
+
+    A checkpoint is data. The Python file that it names is run only if it is the very file that
+    the search ran and this user has run it before; else the user must name it with ``--space``.
+
+    Raises:
+        UserError: the space is unknown, or its file is missing, has changed or is not known here.
+    """
+    if override is not None:
+        return load_space(override)
+    name, expected = checkpoint.space["name"], checkpoint.space.get("sha256")
+    file = Path(name.rpartition(":")[0])
+    if file.suffix == ".py":
+        hint = "name it with --space file.py:Class"
+        if not file.is_file():
+            raise UserError(f"the checkpoint's space {name!r}: there is no such file: {hint}")
+        if catalog.fingerprint(name) != expected:
+            raise UserError(
+                f"the checkpoint's space {name!r}: the file is not the one the search ran: {hint}"
+            )
+    catalog.check_known("space", name)
+    return load_space(name)
+
+
+def task_of(checkpoint: Checkpoint, override: str | None = None) -> str:
+    """Return the name of the checkpoint's task, or the one given in its place.
+
+    Raises:
+        UserError: the checkpoint names a user's own code that is not known here.
+    """
+    if override is not None:
+        return override
+    catalog.check_known("task", checkpoint.task)
+    return checkpoint.task
+
+
+def retrain_arguments(
+    space: type[SearchSpace], checkpoint: Checkpoint, preset: str, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the space's arguments in a retraining.
+
+    Later ones win: the search's, the preset's, those that were tuned, the user's.
+
+    Args:
+        space: of the checkpoint.
+        checkpoint: whose network is built.
+        preset: ``quick`` or ``paper``.
+        given: arguments of the user.
+
+    Raises:
+        UserError: an argument is unknown or has the wrong type.
+    """
+    searched = checkpoint.space.get("arguments", {})
+    (own,) = arguments.split({**searched, **given}, space=arguments.of_space(space))
+    by_preset = space.retrain_arguments.get(preset, {})
+    tuned = (name for name in checkpoint.hyperparameters if name in own)
+    explicit = (name.removeprefix("space.") for name in given)
+    kept = {name: own[name] for name in (*tuned, *explicit)}
+    return arguments.complete(space, {**own, **by_preset, **kept})
+
+
+def open_network(
+    given: str,
+    form: str | None = None,
+    space: str | None = None,
+    task: str | None = None,
+    preset: str = "quick",
+    assignments: Mapping[str, Any] | None = None,
+) -> Architecture:
+    """Return the architecture that ``given`` names, with the weights of a retraining.
+
+    Args:
+        given: a retraining's run folder, for its weights and arguments; or what
+            :func:`open_checkpoint` takes.
+        form: see :func:`open_checkpoint`.
+        space: where a user's own space is now.
+        task: whose shape the network of a foreign architecture gets.
+        preset: of the network's arguments, if it has not been trained.
+        assignments: arguments of the network, over the preset's.
+
+    Raises:
+        UserError: the network cannot be built.
+    """
+    checkpoint = open_checkpoint(given, form, task, space)
+    config, weights = _retrained(Path(given))
+    if config is None:
+        preset = RetrainConfig.from_layers({"preset": preset}).preset
+        kind = space_of(checkpoint, space)
+        own = retrain_arguments(kind, checkpoint, preset, assignments or {})
+        return Architecture.of(checkpoint, kind, space_arguments=own)
+    if assignments:
+        name = next(iter(assignments))
+        raise UserError(f"{name}={assignments[name]}: a trained network has its arguments")
+    found = Architecture.of(checkpoint, space, space_arguments=config.space_arguments)
+    return replace(found, weights=weights)
+
+
+def _retrained(given: Path) -> tuple[RetrainConfig | None, Path | None]:
+    """Return options and weights' file of a retraining, or two ``None`` for anything else."""
+    folder = given.parent if given.name == "checkpoint.json" else given
+    if not os.path.isfile(folder / "run.json"):  # noqa: PTH113 (a text may be too long)
+        return None, None
+    info, weights = RunFolder(folder).info, find_weights(folder)
+    if info.get("verb") != "retrain" or weights is None:
+        return None, None
+    return RetrainConfig.from_layers(info["config"]), weights
+
+
+def open_checkpoint(
+    given: str,
+    form: str | None = None,
+    task: str | None = None,
+    space: str | None = None,
+    data_dir: Path | None = None,
+) -> Checkpoint:
+    """Return the checkpoint that ``given`` names or describes.
+
+    Args:
+        given: a run folder or ``checkpoint.json``; a file of another format, ``FILE.py:NAME`` for
+            one of several genotypes; ``zoo:NAME``; or the text itself.
+        form: one of ``foreign.FORMATS``, if several could be meant.
+        task: whose shape the network of a foreign architecture gets; CIFAR-10's by default.
+        space: of a foreign file that holds labels and values only.
+        data_dir: where the task's data lie.
+
+    Raises:
+        UserError: it does not exist or cannot be read.
+    """
+    path, _, name = _split(given)
+    if form is None and _is_ours(path):
+        return Checkpoint.read(path)
+    if given.startswith(zoo.PREFIX):
+        found, strategy = foreign.read(zoo.published(given).genotype), given
+    elif os.path.isfile(path) or not _is_text(given):  # noqa: PTH113 (a text may be too long)
+        found, strategy = _read_file(path, name or None, form), IMPORTED
+    else:
+        found, strategy = foreign.read(given, form), IMPORTED
+    return _imported(found, strategy, task, space, data_dir)
+
+
+def _split(given: str) -> tuple[Path, str, str]:
+    """Return the path in ``FILE.py:NAME``, and the name."""
+    head, colon, name = given.rpartition(":")
+    if colon and head.endswith(".py"):
+        return Path(head), colon, name
+    return Path(given), "", ""
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether it is a run folder, or a file that names our format, of any version."""
+    try:
+        if path.is_dir():
+            return True
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # a text may be no path at all
+        return False
+    return isinstance(content, dict) and "format" in content
+
+
+def _is_text(given: str) -> bool:
+    return any(sign in given for sign in "(|[{") or given.strip().isdigit()
+
+
+def _read_file(path: Path, name: str | None, form: str | None) -> Foreign:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot read the checkpoint {path}: {reason}") from error
+    try:
+        if path.suffix == ".py":
+            cells = genotype_text.parse_file(text, name)
+            return foreign.of_genotype(cells, foreign.GENOTYPE, {})
+        return foreign.read(text, form)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _imported(
+    found: Foreign, strategy: str, task: str | None, space: str | None, data_dir: Path | None
+) -> Checkpoint:
+    """Return a checkpoint of a foreign architecture."""
+    name = space or found.space
+    if not name:
+        raise UserError(
+            f"labels and values of an unknown space ({', '.join(list(found.arch)[:3])}, ...): "
+            "name it with --space"
+        )
+    catalog.check("space", name)
+    data: dict[str, Any] = dict(CIFAR10)
+    if task is not None:
+        spec = load_task(TrainingConfig(data_dir=data_dir), task).spec
+        data = {side: getattr(spec, side) for side in SHAPE}
+    return Checkpoint(
+        space={"name": name, "arguments": dict(found.arguments)},
+        arch=dict(found.arch),
+        data=data,
+        strategy={"name": strategy, "options": {"format": found.format}},
+        task=task or DEFAULT_TASK,
+        seed=0,
+        kind="plain",
+    )
