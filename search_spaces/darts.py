@@ -91,6 +91,7 @@ class Darts(CellStack):
         ValueError: the images are smaller than 8x8, or a number is below 1.
     """
 
+    depth_argument: ClassVar[str | None] = "layers"
     search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {"channels": 16, "layers": SEARCH_LAYERS},
         "quick": {"channels": 8, "layers": 3},
@@ -117,15 +118,6 @@ class Darts(CellStack):
             auxiliary=auxiliary,
             rendition=rendition,
         )
-
-    @classmethod
-    def deeper(cls, arguments: Mapping[str, Any], stage: int) -> Mapping[str, Any]:
-        """Add 6 cells for each stage of ``p-darts``: 5, 11 and 17, as in its paper.
-
-        Below 5 cells, 6 of 5 as many are added, so that a small search stays small.
-        """
-        layers = int(arguments.get("layers", SEARCH_LAYERS))
-        return {**arguments, "layers": layers + stage * min(6, round(1.2 * layers))}
 
     @classmethod
     def text(cls, arch: Arch) -> str:

@@ -111,14 +111,8 @@ def _scorer(problem: Problem, asked: Asked) -> Scorer:
 
 def _drawn(problem: Problem, samples: int, seed: int) -> list[Arch]:
     """Return so many different architectures, drawn uniformly; all where there are no more."""
-    domains = problem.domains
-    if samples >= domains.size:
-        return list(domains.enumerate())
     stream = np.random.default_rng(derive(seed, "proxy samples"))
-    found: dict[Arch, None] = {}
-    while len(found) < samples:
-        found[domains.sample(stream)] = None
-    return list(found)
+    return problem.domains.sample_distinct(samples, stream)
 
 
 def _row(name: str, arch: Arch, names: Sequence[str], scores: Sequence[float]) -> dict[str, Any]:

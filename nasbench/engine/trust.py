@@ -65,13 +65,7 @@ def drawn(domains: Domains, count: int, seed: int) -> list[Arch]:
 
     Of two counts below the size, the smaller one's are the first of the larger one's.
     """
-    if count >= domains.size:
-        return list(domains.enumerate())
-    stream = np.random.default_rng(derive(seed, "trust"))
-    found: dict[Arch, None] = {}
-    while len(found) < count:
-        found[domains.sample(stream)] = None
-    return list(found)
+    return domains.sample_distinct(count, np.random.default_rng(derive(seed, "trust")))
 
 
 def _measured(

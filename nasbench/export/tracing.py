@@ -9,8 +9,7 @@ from torch import fx, nn
 from nasbench.errors import UserError
 from nasbench.export.expressions import Layer, Unit, inside, is_sequence, is_torchs, leaf
 from nasbench.nn.drop_path import DropPath
-from nasbench.space.choice import Choice
-from nasbench.space.layer_choice import LayerChoice
+from nasbench.space import Choice, LayerChoice
 
 _CONTAINERS = {"candidates", "edges"}  # of choices: names that tell nothing
 _DELETED = re.compile(r";  [\w =]+ = None$")

@@ -1,4 +1,4 @@
-"""One architecture: an immutable mapping from a choice's label to what was chosen."""
+"""Arch: an immutable mapping from the label of a choice to its value."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from functools import cached_property
 
 from nasbench.space.domain import Value
 
-_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # made once: it is asked often
+_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # shared for speed
 
 
 class Arch(Mapping[str, Value]):
-    """What was chosen under each active label.
+    """An architecture: the value of each active label.
 
-    Make one with :meth:`nasbench.space.Domains.arch`, which checks it against the space.
-    Two are equal when they choose the same, whatever the order of their labels.
+    Create one with :meth:`nasbench.space.Domains.arch`, which validates it against the space.
+    Equality ignores the order of the labels.
+
+    Args:
+        choices: label to value.
     """
 
     def __init__(self, choices: Mapping[str, Value]) -> None:
@@ -33,12 +36,12 @@ class Arch(Mapping[str, Value]):
 
     @cached_property
     def canonical(self) -> str:
-        """The one JSON text of this architecture: sorted labels, no spaces."""
+        """The canonical JSON text: sorted labels, no spaces."""
         return _JSON.encode(self._choices)
 
     @property
     def id(self) -> str:
-        """Eight hexadecimal digits that name the architecture."""
+        """Eight hexadecimal digits that identify the architecture."""
         return hashlib.sha256(self.canonical.encode()).hexdigest()[:8]
 
     def __eq__(self, other: object) -> bool:

@@ -1,4 +1,4 @@
-"""What a network under construction is to become: a supernet, or one architecture."""
+"""The construction in progress: a supernet, or the network of one architecture."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nasbench.space.domain import Condition, Domain, Value
 
 
 class Build:
-    """Collects the domains of one construction and answers what was chosen.
+    """Collects the domains of one construction and looks up chosen values.
 
     Args:
-        arch: the architecture to build, or ``None`` for the supernet.
-        partial: a supernet's candidates are built with one of so many channels.
+        arch: the architecture to construct, or ``None`` for the supernet.
+        partial: K of partial channels: candidates are constructed with 1/K of the channels.
     """
 
     def __init__(self, arch: Arch | None = None, partial: int = 1) -> None:
@@ -27,10 +27,10 @@ class Build:
         self._scope: tuple[Condition, ...] = ()
 
     def register(self, domain: Domain) -> None:
-        """Take note of a decision; the same label again is the same decision.
+        """Register a decision; a repeated label is the same decision.
 
         Raises:
-            ValueError: the label was used before with other candidates.
+            ValueError: the label was used before with different candidates.
         """
         site = self._scope
         known = self.domains.get(domain.label)
@@ -45,7 +45,7 @@ class Build:
             self.domains[domain.label] = replace(known, sites=(*known.sites, site))
 
     def chosen(self, domain: Domain) -> Value:
-        """Return what the architecture holds under the domain's label.
+        """Return the value of the domain's label in the architecture.
 
         Raises:
             UserError: the label is missing or its value is not allowed.
@@ -64,7 +64,7 @@ class Build:
 
     @contextmanager
     def under(self, label: str, values: Iterable[Value]) -> Iterator[None]:
-        """What is built inside is there only while ``label`` takes one of ``values``."""
+        """Mark choices constructed inside as active only if ``label`` has one of ``values``."""
         before = self._scope
         self._scope = (*before, Condition(label, frozenset(values)))
         try:
@@ -77,13 +77,13 @@ _BUILD: ContextVar[Build | None] = ContextVar("build", default=None)
 
 
 def current() -> Build:
-    """Return the construction under way; outside of one, a supernet's that nobody collects."""
+    """Return the construction in progress, or a new one of a supernet if there is none."""
     return _BUILD.get() or Build()
 
 
 @contextmanager
 def building(arch: Arch | None, partial: int = 1) -> Iterator[Build]:
-    """Construct what is inside as the supernet (``None``) or as ``arch``."""
+    """Construct networks inside as supernets (``None``) or under ``arch``."""
     build = Build(arch, partial)
     token = _BUILD.set(build)
     try:

@@ -1,4 +1,4 @@
-"""What one decision of a search space may be, without torch."""
+"""Domain: one decision of a search space, without torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Kind = Literal["layer", "input", "value", "repeat"]
 
 @dataclass(frozen=True)
 class Condition:
-    """True while the decision ``label`` takes one of ``values``."""
+    """Holds if the decision ``label`` has one of ``values``."""
 
     label: str
     values: frozenset[Value]
@@ -22,15 +22,15 @@ class Condition:
 
 @dataclass(frozen=True)
 class Domain:
-    """One decision: its label, its candidates, and when it is there at all.
+    """One decision: its label, its candidates, and when it is active.
 
     Attributes:
         label: the decision's name.
-        kind: which primitive made it.
+        kind: the kind of choice.
         candidates: names (layer), input numbers (input), values (value) or depths (repeat).
-        n_chosen: how many candidates are chosen together; above 1 for inputs only.
-        relaxed_only: candidates that a supernet mixes but no architecture may choose.
-        sites: the decision is active when all conditions of at least one site hold.
+        n_chosen: number of candidates chosen together; above 1 for inputs only.
+        relaxed_only: candidates that a supernet mixes but no architecture can choose.
+        sites: the decision is active if all conditions of at least one site hold.
     """
 
     label: str
@@ -42,20 +42,20 @@ class Domain:
 
     @property
     def selectable(self) -> tuple[Scalar, ...]:
-        """The candidates that an architecture may choose."""
+        """The candidates that an architecture can choose."""
         return tuple(c for c in self.candidates if c not in self.relaxed_only)
 
     @property
     def options(self) -> tuple[Value, ...]:
-        """Every value that an architecture may hold under this label."""
+        """All values that an architecture can have under this label."""
         if self.kind == "input":
             return tuple(combinations(range(len(self.candidates)), self.n_chosen))
         return self.selectable
 
     def normalize(self, value: object) -> Value | None:
-        """Return ``value`` as the option it means, or ``None`` where it means none.
+        """Return the option equal to ``value``, or ``None`` if there is none.
 
-        JSON has no tuples, so a list of inputs is taken in any order; 1, 1.0 and true stay apart.
+        JSON has no tuples, so a list of inputs in any order is accepted; 1, 1.0 and true differ.
         """
         if isinstance(value, list | tuple):
             value = tuple(sorted(value)) if all(type(v) is int for v in value) else None
@@ -74,7 +74,7 @@ class Domain:
         return [option for option in self.options if option != value]
 
     def allowed(self) -> str:
-        """Return the options in words, for error messages."""
+        """Return a description of the options, for error messages."""
         if self.kind == "input" and self.n_chosen > 1:
             return f"{self.n_chosen} different inputs of 0..{len(self.candidates) - 1}"
         if self.kind == "input":
@@ -82,7 +82,7 @@ class Domain:
         return ", ".join(str(option) for option in self.options)
 
     def encode(self, value: Value | None) -> list[float]:
-        """Return one number for each selectable candidate: 1 where chosen, all 0 if inactive."""
+        """Return one number per selectable candidate: 1 if chosen, 0 if not or if inactive."""
         if value is None:
             return [0.0] * len(self.selectable)
         chosen: Sequence[Value] = value if isinstance(value, tuple) else (value,)

@@ -1,4 +1,4 @@
-"""All decisions of a space: checking, counting, drawing, changing and encoding them."""
+"""Domains: all decisions of a space, with counting, sampling, mutation and encoding."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from nasbench.errors import UserError, unknown
 from nasbench.space.arch import Arch
-from nasbench.space.assignments import Assignments
 from nasbench.space.domain import Domain, Value
+from nasbench.space.enumerator import ArchEnumerator
 
 
 def parents_first(domains: Mapping[str, Domain]) -> list[Domain]:
-    """Return the domains so that each stands after those its conditions name.
+    """Return the domains in an order where each follows those that its conditions name.
 
-    The order is otherwise the one given, which keeps the children near their parents.
+    The given order is kept otherwise, so children stay close to their parents.
 
     Raises:
         ValueError: two decisions depend on each other.
@@ -41,7 +41,10 @@ def parents_first(domains: Mapping[str, Domain]) -> list[Domain]:
 
 
 class Domains(Mapping[str, Domain]):
-    """The decisions of a space by label.
+    """The decisions of a space, by label.
+
+    Args:
+        domains: the decisions, in any order.
 
     Example:
         >>> domains = MySpace.describe(spec)
@@ -54,10 +57,10 @@ class Domains(Mapping[str, Domain]):
         by_label = {domain.label: domain for domain in domains}
         self._ordered = parents_first(by_label)
         self._domains = {domain.label: domain for domain in self._ordered}
-        self._all = Assignments(self._ordered)
+        self._all = ArchEnumerator(self._ordered)
         self._parents = {c.label for d in self._ordered for site in d.sites for c in site}
-        self._known_steps: dict[tuple[str, Value], list[Value]] = {}
-        self._known_codes: dict[tuple[str, Value | None], list[float]] = {}
+        self._step_cache: dict[tuple[str, Value], list[Value]] = {}
+        self._code_cache: dict[tuple[str, Value | None], list[float]] = {}
 
     def __getitem__(self, label: str) -> Domain:
         return self._domains[label]
@@ -80,7 +83,7 @@ class Domains(Mapping[str, Domain]):
             UserError: a label is unknown, missing or not active, or a value is not allowed.
         """
         values = {label: self._value(label, value) for label, value in choices.items()}
-        active = next(iter(Assignments(self._ordered, values)))
+        active = next(iter(ArchEnumerator(self._ordered, values)))
         for label in active:
             if label not in values:
                 raise UserError(
@@ -89,8 +92,8 @@ class Domains(Mapping[str, Domain]):
         for label in values:
             if label not in active:
                 raise UserError(
-                    f"the architecture has the label {label!r} too many: "
-                    "its other choices leave nothing for it to decide"
+                    f"the architecture has an extra label {label!r}: "
+                    "its other choices make this decision inactive"
                 )
         return Arch({label: values[label] for label in active})
 
@@ -106,22 +109,39 @@ class Domains(Mapping[str, Domain]):
         return found
 
     def active(self, choices: Mapping[str, Value]) -> dict[str, Value]:
-        """Return those of ``choices`` that the others leave something to decide."""
-        active = next(iter(Assignments(self._ordered, choices)))
+        """Return ``choices`` without the labels that the other choices make inactive."""
+        active = next(iter(ArchEnumerator(self._ordered, choices)))
         return {label: choices[label] for label in active}
 
     def sample(self, generator: np.random.Generator) -> Arch:
         """Return one architecture, drawn uniformly from the whole space."""
         return Arch(self._all.sample(generator))
 
+    def sample_distinct(self, n: int, generator: np.random.Generator) -> list[Arch]:
+        """Return ``n`` distinct architectures, drawn uniformly.
+
+        A smaller ``n`` gives a prefix of the list that a larger ``n`` gives, up to ``size``.
+
+        Args:
+            n: number of architectures. If the space has no more, all of them are returned in the
+                order of :meth:`enumerate`, and nothing is drawn.
+            generator: the source of randomness.
+        """
+        if n >= self.size:
+            return list(self.enumerate())
+        found: dict[Arch, None] = {}
+        while len(found) < n:
+            found[self.sample(generator)] = None
+        return list(found)
+
     def enumerate(self) -> Iterator[Arch]:
-        """Yield every architecture once; look at ``size`` first."""
+        """Yield every architecture once; check ``size`` first."""
         return (Arch(choices) for choices in self._all)
 
     def decide(self, choose: Callable[[Domain], Value]) -> Arch:
-        """Return the architecture that ``choose`` makes: asked for every active decision in turn.
+        """Return the architecture that results from calling ``choose`` for each active decision.
 
-        It is asked for a decision after those that this one depends on.
+        ``choose`` is called for a decision after those that it depends on.
         """
         chosen: dict[str, Value] = {}
         for label, domain in self._domains.items():
@@ -130,9 +150,9 @@ class Domains(Mapping[str, Domain]):
         return Arch(chosen)
 
     def at(self, index: int) -> Arch:
-        """Return the architecture that :meth:`enumerate` yields after ``index`` others.
+        """Return the architecture at position ``index`` of :meth:`enumerate`.
 
-        The others are not made, so this takes no longer in a large space.
+        The time does not depend on ``index``.
 
         Args:
             index: in ``[0, size)``.
@@ -141,71 +161,80 @@ class Domains(Mapping[str, Domain]):
             IndexError: ``index`` is not in that range.
         """
         if not 0 <= index < self.size:
-            raise IndexError(f"no architecture {index}: the space holds {self.size}")
+            raise IndexError(f"no architecture {index}: the space has {self.size}")
         return Arch(self._all.at(index))
 
     def changed(
         self, arch: Arch, label: str, value: Value, generator: np.random.Generator
     ) -> Arch:
-        """Return ``arch`` with ``value`` under the active ``label``.
+        """Return ``arch`` with ``value`` under ``label``.
 
-        Decisions that the change makes active are drawn uniformly.
+        Decisions that become active are drawn uniformly.
+
+        Args:
+            arch: the architecture to change.
+            label: one of its active labels.
+            value: one of the options of ``label``.
+            generator: the source of randomness.
         """
         fixed = {**arch, label: value}
         if label not in self._parents:
             return Arch(fixed)
-        return Arch(Assignments(self._ordered, fixed).sample(generator))
+        return Arch(ArchEnumerator(self._ordered, fixed).sample(generator))
 
     def mutate(self, arch: Arch, generator: np.random.Generator) -> Arch:
-        """Return ``arch`` with one decision changed by one step.
+        """Return ``arch`` with one random decision changed by one step.
 
-        Decisions that the change makes active are drawn uniformly.
+        Decisions that become active are drawn uniformly.
 
         Raises:
-            ValueError: the space holds a single architecture.
+            ValueError: the space has a single architecture.
         """
         free = [label for label, value in arch.items() if self._steps(label, value)]
         if not free:
-            raise ValueError("this space holds a single architecture: nothing to mutate")
+            raise ValueError("this space has a single architecture: nothing to mutate")
         label = free[int(generator.integers(len(free)))]
         steps = self._steps(label, arch[label])
         value = steps[int(generator.integers(len(steps)))]
         return self.changed(arch, label, value, generator)
 
     def completed(self, choices: Mapping[str, Value]) -> Arch:
-        """Return ``choices`` with what they lack taken from the first option each.
+        """Return ``choices`` completed with the first option of every missing decision.
 
-        What they leave nothing to decide about is left out.
+        Inactive labels are dropped.
         """
-        return Arch(next(iter(Assignments(self._ordered, choices))))
+        return Arch(next(iter(ArchEnumerator(self._ordered, choices))))
 
     def neighbours(self, arch: Arch) -> Iterator[Arch]:
-        """Yield every architecture one step away, completed in every way; symmetric."""
+        """Yield every architecture one step away, with all values of newly active decisions.
+
+        The relation is symmetric.
+        """
         for label, old in arch.items():
             for value in self._steps(label, old):
                 fixed = {**arch, label: value}
                 if label in self._parents:
-                    yield from (Arch(choices) for choices in Assignments(self._ordered, fixed))
+                    yield from (Arch(choices) for choices in ArchEnumerator(self._ordered, fixed))
                 else:
                     yield Arch(fixed)
 
     def encode(self, arch: Arch) -> npt.NDArray[np.float32]:
-        """Return ``arch`` as a vector of 0 and 1, shape ``(sum of candidates,)``.
+        """Return ``arch`` as a 0/1 vector of shape ``(total number of selectable candidates,)``.
 
-        Every decision has one entry for each selectable candidate, in the order of the labels;
-        an inactive decision is all 0.
+        Each decision has one entry per selectable candidate, in the order of the labels; the
+        entries of an inactive decision are 0.
         """
         parts = (self._code(label, arch.get(label)) for label in self)
         return np.array([number for part in parts for number in part], dtype=np.float32)
 
     def _code(self, label: str, value: Value | None) -> list[float]:
         key = label, value
-        if key not in self._known_codes:
-            self._known_codes[key] = self[label].encode(value)
-        return self._known_codes[key]
+        if key not in self._code_cache:
+            self._code_cache[key] = self[label].encode(value)
+        return self._code_cache[key]
 
     def _steps(self, label: str, value: Value) -> list[Value]:
         key = label, value
-        if key not in self._known_steps:
-            self._known_steps[key] = self[label].steps(value)
-        return self._known_steps[key]
+        if key not in self._step_cache:
+            self._step_cache[key] = self[label].steps(value)
+        return self._step_cache[key]

@@ -1,4 +1,4 @@
-"""SearchSpace: one class for the supernet and for every architecture in it."""
+"""SearchSpace: one class for the supernet and for the network of every architecture."""
 
 from __future__ import annotations
 
@@ -18,25 +18,32 @@ from nasbench.space.spec import DataSpec
 
 
 class SearchSpace(nn.Module):
-    """A network with open choices.
+    """Base class of search spaces: a network with choices.
 
-    Subclasses take the task's :class:`DataSpec` first, then keyword arguments of their own, and
-    map images of shape ``(batch, channels, height, width)`` to logits ``(batch, classes)``. In
-    training a network may return ``(logits, auxiliary_logits)``.
+    Subclasses take the task's :class:`DataSpec` first and then keyword arguments, which the
+    ``Args:`` section of their docstring describes. They map images of shape ``(batch, channels,
+    height, width)`` to logits ``(batch, classes)``. In training mode a network may return
+    ``(logits, auxiliary_logits)``.
+
+    Args:
+        spec: the shape of the data.
 
     Attributes:
-        spec: the data's shape.
-        channels_last: whether the network may lie in channels-last memory, in which convolutions
+        channels_last: whether the network supports channels-last memory, in which convolutions
             are faster; ``view`` on a feature map fails there, ``flatten`` works.
-        training_only: attributes that hold layers for training alone, such as an auxiliary head.
-        frozen: whether this is the plain network of an architecture, and no supernet.
+        training_only: names of attributes with layers used in training only, such as an
+            auxiliary head.
+        depth_argument: the keyword argument that sets the depth of the network without changing
+            its decisions; ``None`` if there is none.
+        frozen: whether this is the plain network of an architecture, rather than a supernet.
         search_arguments: keyword arguments of a search, by preset.
-        retrain_arguments: keyword arguments that a retraining uses in place of the search's, by
-            preset; DARTS, for one, searches with 16 channels and retrains with 36.
+        retrain_arguments: keyword arguments that replace those of the search in a retraining, by
+            preset. DARTS, for example, searches with 16 channels and retrains with 36.
     """
 
     channels_last: ClassVar[bool] = False
     training_only: ClassVar[tuple[str, ...]] = ()
+    depth_argument: ClassVar[str | None] = None
     search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     retrain_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
@@ -47,12 +54,12 @@ class SearchSpace(nn.Module):
 
     @classmethod
     def describe(cls, spec: DataSpec, **arguments: Any) -> Domains:
-        """Return the decisions of this space without allocating its weights."""
+        """Return the decisions of this space, if possible without allocating weights."""
         try:
             with torch.device("meta"):
                 return Domains(cls._collect(spec, arguments))
         except (NotImplementedError, RuntimeError):
-            # A constructor that reads a tensor's values cannot run without real ones.
+            # A constructor that reads values of a tensor cannot run on the meta device.
             with torch.random.fork_rng():
                 return Domains(cls._collect(spec, arguments))
 
@@ -70,50 +77,48 @@ class SearchSpace(nn.Module):
 
     @classmethod
     def partial_supernet(cls, partial: int, spec: DataSpec, **arguments: Any) -> Self:
-        """Return the supernet whose candidates have one of ``partial`` channels.
+        """Return a supernet with partial channels.
 
-        It is the plain supernet where no ``LayerChoice`` names its ``channels``.
+        A ``LayerChoice`` without ``channels`` keeps its full width.
+
+        Args:
+            partial: K: candidates are constructed with 1/K of the channels; at least 1.
+            spec: the shape of the data.
+            **arguments: keyword arguments of the space.
 
         Raises:
-            UserError: a choice's channels are no multiple of ``partial``.
+            UserError: the channels of a choice are not a multiple of ``partial``.
         """
         with building(None, partial):
             return cls(spec, **arguments)
 
     @classmethod
-    def deeper(cls, arguments: Mapping[str, Any], stage: int) -> Mapping[str, Any]:
-        """Return the arguments of the supernet of a later stage of ``p-darts``.
-
-        A space that can be deeper with the same decisions says how; others stay as they are.
+    def freeze(cls, arch: Arch, spec: DataSpec, **arguments: Any) -> Self:
+        """Return the plain network of ``arch``, which has no unused layers.
 
         Args:
-            arguments: those of the search.
-            stage: 0 for the first one, which is the search's own.
-        """
-        return arguments
-
-    @classmethod
-    def freeze(cls, arch: Arch, spec: DataSpec, **arguments: Any) -> Self:
-        """Return the plain network of ``arch``: nothing that it does not use is constructed.
+            arch: the architecture.
+            spec: the shape of the data.
+            **arguments: keyword arguments of the space.
 
         Raises:
-            UserError: the architecture lacks a label, has one too many or a value not allowed.
+            UserError: a label is missing or unexpected, or a value is not allowed.
         """
         with building(arch) as build:
             network = cls(spec, **arguments)
         for label in arch:
             if label not in build.domains:
-                raise UserError(f"the architecture has the label {label!r} too many")
+                raise UserError(f"the architecture has an extra label {label!r}")
         return network
 
     @classmethod
     def text(cls, arch: Arch) -> str:
-        """Return the architecture as people write it; a subclass may know a better form."""
+        """Return the architecture as readable text; subclasses may use the notation of a paper."""
         return "\n".join(f"{label}: {value}" for label, value in arch.items())
 
     @classmethod
     def graphs(cls, arch: Arch) -> tuple[Graph, ...]:
-        """Return what is to be drawn; a subclass may know a better picture."""
+        """Return the drawings of an architecture; subclasses may override the generic one."""
         choices = {label: str(value) for label, value in arch.items()}
         return (generic_graph(cls.__name__, choices),)
 
@@ -121,11 +126,11 @@ class SearchSpace(nn.Module):
     def supernet_graphs(
         cls, weights: Mapping[str, Mapping[str, float]], arch: Arch
     ) -> tuple[Graph, ...]:
-        """Return the drawing of a supernet; a subclass may know a better picture.
+        """Return the drawings of a supernet; subclasses may override the generic one.
 
         Args:
-            weights: each candidate's share of its mixture, by name, by the decision's label.
-            arch: what was found; what is not part of it is drawn as a ghost.
+            weights: label to candidate name to mixing weight.
+            arch: the discretized architecture; candidates outside it are drawn dimmed.
         """
         choices = {label: str(value) for label, value in arch.items()}
         return (mixture_graph(f"{cls.__name__}, supernet", weights, choices),)

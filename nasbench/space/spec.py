@@ -1,4 +1,4 @@
-"""The shape of a task's data, all that a search space needs to know of it."""
+"""DataSpec: the shape of a task's data, from which search spaces are built."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from dataclasses import asdict, dataclass
 @dataclass(frozen=True)
 class DataSpec:
     """Images of shape ``(channels, height, width)`` in ``classes`` classes.
+
+    Args:
+        channels: at least 1.
+        height: at least 1.
+        width: at least 1.
+        classes: number of classes, at least 1.
 
     Raises:
         ValueError: one of the four is below 1.

@@ -15,7 +15,7 @@ class Relaxed(nn.Module):
     """A network with every choice open, which this module answers.
 
     Subclasses say what a choice computes: ``layer``, ``input`` and ``repeat``, as in
-    :class:`nasbench.space.choice.Relaxation`.
+    :class:`nasbench.space.Relaxation`.
 
     Args:
         network: the space with every choice open.

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
-from nasbench.space import Arch
-from nasbench.space.choice import Relaxation
+from nasbench.space import Arch, Relaxation
 from nasbench.supernet.paths import Paths
 from nasbench.supernet.relaxed import Relaxed
 

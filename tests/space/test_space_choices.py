@@ -136,7 +136,7 @@ def test_an_open_choice_says_what_to_do():
         ({"shared": "two", "depth": 1}, "lacks the label 'node'"),
         ({"shared": "six", "depth": 1, "node": (0, 2)}, "allowed: one, two"),
         ({"shared": "one", "depth": 2, "node": (0, 2)}, "allowed: 1, 3"),
-        ({**ARCH, "extra": 1}, "'extra' too many"),
+        ({**ARCH, "extra": 1}, "extra label 'extra'"),
     ],
 )
 def test_freezing_under_a_wrong_architecture_is_refused(choices, words):
@@ -161,10 +161,10 @@ def test_the_same_label_with_other_candidates_is_refused():
     [
         (lambda: LayerChoice({"x": nn.Identity}, label=""), "non-empty"),
         (lambda: LayerChoice({"x": nn.Identity}, label="a.b"), "without a dot"),
-        (lambda: LayerChoice({}, label="none"), "needs candidates"),
-        (lambda: LayerChoice({"a.b": nn.Identity}, label="dot"), "'a.b' holds a dot"),
-        (lambda: LayerChoice({"keys": nn.Identity}, label="res"), "'keys' holds a dot or is"),
-        (lambda: ValueChoice([1, 1], label="twice"), "a different one"),
+        (lambda: LayerChoice({}, label="none"), "needs at least one candidate"),
+        (lambda: LayerChoice({"a.b": nn.Identity}, label="dot"), "'a.b' contains a dot"),
+        (lambda: LayerChoice({"keys": nn.Identity}, label="res"), "'keys' contains a dot or is"),
+        (lambda: ValueChoice([1, 1], label="twice"), "all distinct"),
         (lambda: InputChoice(2, 3, label="many"), r"n_chosen=3 must be in 1\.\.2"),
         (lambda: InputChoice(2, label="red", reduction="max"), "reduction='max'"),
         (lambda: InputChoice(2, label="edges", edges=[nn.Identity]), "1 edges for 2"),

@@ -146,7 +146,10 @@ def test_size_of_the_darts_space_is_the_papers():
     [
         ({"block": "skip"}, "lacks the label 'node'"),
         ({"block": "skip", "node": [0, 1], "edge0": "a"}, "lacks the label 'edge1'"),
-        ({"block": "skip", "node": [0, 1], "edge0": "a", "edge1": "a", "width": 2}, "too many"),
+        (
+            {"block": "skip", "node": [0, 1], "edge0": "a", "edge1": "a", "width": 2},
+            "extra label 'width'",
+        ),
         ({"block": "skp", "node": [0, 1], "edge0": "a", "edge1": "a"}, "'skp': allowed: wide"),
         ({"block": "skip", "node": [0, 3], "edge0": "a", "edge1": "a"}, "2 different inputs"),
         ({"block": "skip", "node": [0], "edge0": "a"}, "2 different inputs of 0..2"),
@@ -199,7 +202,7 @@ def test_an_architecture_has_its_number(domains):
     everything = list(domains.enumerate())
     assert [domains.at(number) for number in range(domains.size)] == everything
     for number in (-1, domains.size):
-        with pytest.raises(IndexError, match=f"no architecture {number}: the space holds 132"):
+        with pytest.raises(IndexError, match=f"no architecture {number}: the space has 132"):
             domains.at(number)
 
 
@@ -223,3 +226,13 @@ def test_deciding_asks_for_what_is_active_only(domains):
 
         assert domains.decide(choose) == arch
         assert sorted(asked) == sorted(arch)
+
+
+def test_distinct_samples_are_prefixes_of_each_other_and_end_with_the_whole_space():
+    domains = Domains(Domain(f"layer{i}", "layer", ("a", "b", "c")) for i in range(2))
+    draws = [domains.sample_distinct(n, np.random.default_rng(3)) for n in range(9)]
+    assert [len(set(one)) for one in draws] == list(range(9))
+    assert all(draws[n] == draws[8][:n] for n in range(9))
+    stream = np.random.default_rng(3)
+    assert domains.sample_distinct(20, stream) == list(domains.enumerate())
+    assert stream.random() == np.random.default_rng(3).random()

@@ -11,7 +11,12 @@ import torch
 from nasbench.errors import UserError
 from nasbench.space import LayerChoice, SearchSpace
 from nasbench.space.domain import Domain
-from nasbench.strategies.oneshot.p_darts import PDartsOptions, PDartsStrategy, survivors
+from nasbench.strategies.oneshot.p_darts import (
+    PDartsOptions,
+    PDartsStrategy,
+    deeper,
+    survivors,
+)
 from nasbench.strategies.oneshot.skips import DroppedSkip, with_few_skips
 from nasbench.testing.oneshot import OWN, OneShotStrategySuite
 from nasbench.testing.supernets import PlainSupernets, RandomData, advance, batch, digest, make
@@ -73,12 +78,12 @@ def set_alphas(strategy):
 
 
 def test_the_paper_has_5_11_and_17_cells():
-    cells = [Darts.deeper({"layers": 5, "channels": 16}, stage) for stage in range(3)]
+    cells = [deeper(Darts, {"layers": 5, "channels": 16}, stage) for stage in range(3)]
     assert [a["layers"] for a in cells] == [5, 11, 17]
     assert {a["channels"] for a in cells} == {16}
-    assert Darts.deeper({}, 1)["layers"] == 14  # of the 8 that are the default
-    assert [Darts.deeper({"layers": 3}, s)["layers"] for s in range(3)] == [3, 7, 11]
-    assert SearchSpace.deeper({"width": 1.0}, 2) == {"width": 1.0}
+    assert deeper(Darts, {}, 1)["layers"] == 14  # of the 8 that are the default
+    assert [deeper(Darts, {"layers": 3}, s)["layers"] for s in range(3)] == [3, 7, 11]
+    assert deeper(SearchSpace, {"width": 1.0}, 2) == {"width": 1.0}
 
 
 def test_from_stage_to_stage_it_gets_deeper_with_fewer_candidates_and_starts_anew():

@@ -1,4 +1,4 @@
-"""Every way to make the decisions of a space: counted, drawn uniformly, and listed exactly."""
+"""ArchEnumerator: counts, samples and lists the architectures of a space exactly."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ import numpy as np
 from nasbench.space.domain import Condition, Domain, Value
 
 State = frozenset[Condition]
-Move = tuple[Value | None, State]  # what is chosen, None where nothing is; the state after it
+Move = tuple[Value | None, State]  # the value, None if the decision is inactive; the next state
 
 
-class Assignments:
-    """The set of all assignments that agree with ``fixed``.
+class ArchEnumerator:
+    """All assignments of values to decisions that agree with ``fixed``.
 
-    Domains come in an order where a decision stands after those that its conditions name. Walking
-    along it, all that the rest needs to know of the past is which of the conditions still to be
-    asked hold; that is the state of the dynamic programme, so counting stays cheap however large
-    the space is.
+    Decisions are ordered so that each follows those its conditions name. While walking along
+    this order, the remaining decisions depend on the past only through the set of conditions that
+    hold. That set is the state of a dynamic program, so counting is cheap even for huge spaces.
 
     Args:
         domains: the decisions, parents first.
-        fixed: values already decided; a fixed label that turns out inactive is left out.
+        fixed: values that are already decided; inactive labels are ignored.
     """
 
     def __init__(
@@ -38,11 +37,11 @@ class Assignments:
             own = {condition for site in domain.sites for condition in site}
             self._asked.append(self._asked[-1] | own)
         self._asked.reverse()
-        self._known_moves: dict[tuple[int, State], tuple[Move, ...]] = {}
-        self._known_ends: dict[tuple[int, State], list[float]] = {}
+        self._move_cache: dict[tuple[int, State], tuple[Move, ...]] = {}
+        self._cumulative_cache: dict[tuple[int, State], list[float]] = {}
 
     def _options(self, position: int, state: State) -> tuple[Value, ...] | None:
-        """Return what may be chosen at ``position``, or ``None`` where it is inactive."""
+        """Return the allowed values at ``position``, or ``None`` if the decision is inactive."""
         domain = self.domains[position]
         if not any(all(condition in state for condition in site) for site in domain.sites):
             return None
@@ -50,7 +49,7 @@ class Assignments:
         return domain.options if fixed is None else (fixed,)
 
     def _after(self, position: int, state: State, value: Value) -> State:
-        """Return the state after ``value`` was chosen at ``position``."""
+        """Return the state after choosing ``value`` at ``position``."""
         label = self.domains[position].label
         asked = self._asked[position + 1]
         held = {c for c in asked if c.label == label and value in c.values}
@@ -58,30 +57,30 @@ class Assignments:
 
     def _moves(self, position: int, state: State) -> tuple[Move, ...]:
         key = position, state
-        if key not in self._known_moves:
+        if key not in self._move_cache:
             options = self._options(position, state)
-            self._known_moves[key] = (
+            self._move_cache[key] = (
                 ((None, state & self._asked[position + 1]),)
                 if options is None
                 else tuple((value, self._after(position, state, value)) for value in options)
             )
-        return self._known_moves[key]
+        return self._move_cache[key]
 
-    def _ends(self, position: int, state: State) -> list[float]:
-        """Return, for each move, the share of all assignments that it or one before it leads to.
+    def _cumulative(self, position: int, state: State) -> list[float]:
+        """Return the cumulative probability of each move under a uniform distribution.
 
-        The quotients of whole numbers are exact to the last digit, and the last one is 1.
+        Quotients of integers are correctly rounded, and the last one is exactly 1.
         """
         key = position, state
-        if key not in self._known_ends:
+        if key not in self._cumulative_cache:
             counts = self._counts[position + 1]
             ways = list(accumulate(counts[after] for _, after in self._moves(position, state)))
-            self._known_ends[key] = [way / ways[-1] for way in ways]
-        return self._known_ends[key]
+            self._cumulative_cache[key] = [way / ways[-1] for way in ways]
+        return self._cumulative_cache[key]
 
     @cached_property
     def _counts(self) -> list[dict[State, int]]:
-        """``_counts[i][state]``: the number of ways to decide the domains from ``i`` on."""
+        """``_counts[i][state]``: the number of ways to decide domains ``i`` and later."""
         reached: list[set[State]] = [{frozenset()}]
         for position in range(len(self.domains)):
             reached.append({s for r in reached[-1] for _, s in self._moves(position, r)})
@@ -99,21 +98,21 @@ class Assignments:
         return self._counts[0][frozenset()]
 
     def sample(self, generator: np.random.Generator) -> dict[str, Value]:
-        """Return one of them, each with the same probability."""
+        """Return one assignment, drawn uniformly."""
         chosen: dict[str, Value] = {}
         state: State = frozenset()
         for position, domain in enumerate(self.domains):
             moves = self._moves(position, state)
             pick = 0
             if len(moves) > 1:
-                pick = bisect(self._ends(position, state), generator.random())
+                pick = bisect(self._cumulative(position, state), generator.random())
             value, state = moves[pick]
             if value is not None:
                 chosen[domain.label] = value
         return chosen
 
     def at(self, index: int) -> dict[str, Value]:
-        """Return the one that iterating yields after ``index`` others, without these.
+        """Return the assignment at position ``index`` of the iteration order.
 
         Args:
             index: in ``[0, size)``.
