@@ -34,8 +34,8 @@ class TrainingConfig(Config):
     preset: str = option("quick", "Recipe to start from.", allowed=("quick", "paper"))
     epochs: int = option(10, "Epochs of training.", low=1)
     batch_size: int = option(64, "Images in a (global) batch.", low=1)
-    seed: int = option(0, "Seed of everything random.", low=0)
-    device: str = option("auto", "auto, cpu, cuda or cuda:N.")
+    seed: int = option(0, "Seed of everything random.", low=0, scope="identity")
+    device: str = option("auto", "auto, cpu, cuda or cuda:N.", scope="place")
     precision: str = option("fp32", "Arithmetic of the network.", allowed=("fp32", "bf16"))
     optimizer: str = option("sgd", "Optimizer of the weights.", allowed=OPTIMIZERS)
     lr: float = option(0.025, "Highest learning rate.", above=0.0)
@@ -66,8 +66,8 @@ class TrainingConfig(Config):
     )
     label_smoothing: float = option(0.0, "Label smoothing.", low=0.0, below=1.0)
     limit_train: int | None = option(None, "Use only so many training images, stratified.", low=2)
-    data_dir: Path | None = option(None, "Where the data lies.")
-    out: Path = option(Path("results"), "Where runs and records go.")
+    data_dir: Path | None = option(None, "Where the data lies.", scope="place")
+    out: Path = option(Path("results"), "Where runs and records go.", scope="place")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +88,18 @@ class TrialsConfig(Config):
         None, "Trials (20), '40 epochs', or device-time (900s, 15min, 2h)."
     )
     engine: str | None = option(
-        None, "Where trials run; without it, in this process.", allowed=ENGINES
+        None, "Where trials run; without it, in this process.", allowed=ENGINES, scope="place"
     )
     concurrency: int = option(1, "Trials at once; above 1 in worker processes.", low=1)
-    gpus_per_trial: float = option(0.0, "GPUs of a trial; parts of one are possible.", low=0.0)
-    trial_timeout: float | None = option(None, "Seconds after which a trial is ended.", above=0.0)
-    address: str | None = option(None, "The Ray cluster: auto or host:port; else one of its own.")
+    gpus_per_trial: float = option(
+        0.0, "GPUs of a trial; parts of one are possible.", low=0.0, scope="place"
+    )
+    trial_timeout: float | None = option(
+        None, "Seconds after which a trial is ended.", above=0.0, scope="place"
+    )
+    address: str | None = option(
+        None, "The Ray cluster: auto or host:port; else one of its own.", scope="place"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,10 +107,6 @@ class TrialsConfig(Config):
             Budget.parse(self.budget)
         if self.address is not None and self.engine != "ray":
             raise UserError(f"--address {self.address}: is for --engine ray")
-
-
-# Options that tell where trials run, not what they find.
-WHERE_TRIALS_RUN = ("engine", "gpus_per_trial", "trial_timeout", "address")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +128,13 @@ class SearchConfig(TrialsConfig, TrainingConfig):
         None, "Longest forward pass of one image, ms, measured on the device.", above=0.0
     )
     train_again: bool = option(False, "Train an architecture again when it is proposed again.")
-    auto_batch: bool = option(False, "One-shot: take smaller batches when memory runs out.")
-    table: str | None = option(None, "Look trainings up in this table; see: nasbench list tables.")
-    dataset: str | None = option(None, "The table's data set.")
+    auto_batch: bool = option(
+        False, "One-shot: take smaller batches when memory runs out.", scope="place"
+    )
+    table: str | None = option(
+        None, "Look trainings up in this table; see: nasbench list tables.", scope="identity"
+    )
+    dataset: str | None = option(None, "The table's data set.", scope="identity")
     strategy_options: dict[str, Any] = option({}, "Arguments of the strategy.")
     space_arguments: dict[str, Any] = option({}, "Arguments of the space.")
 
@@ -137,11 +143,11 @@ class SearchConfig(TrialsConfig, TrainingConfig):
 class HpoConfig(TrialsConfig, NetworkConfig):
     """Options of ``nasbench hpo``."""
 
-    model: str = option("small-cnn", "A baseline's name or a checkpoint.")
+    model: str = option("small-cnn", "A baseline's name or a checkpoint.", scope="identity")
     task: str = option("digits", "What to classify.")
     tuner: str = option("tpe", "How to choose; see: nasbench list tuners.")
     assessor: str | None = option(None, "When to end a trial early; see: nasbench list assessors.")
-    search_space: Path | None = option(None, "NNI's search_space.json.")
+    search_space: Path | None = option(None, "NNI's search_space.json.", scope="place")
     val_fraction: float = option(
         0.5, "Share of the training images that trials are judged on.", above=0.0, below=1.0
     )
@@ -152,6 +158,7 @@ class HpoConfig(TrialsConfig, NetworkConfig):
         None,
         "Where trials run; without it, in this process. nni takes experiment files only.",
         allowed=(*ENGINES, "nni"),
+        scope="place",
     )
     port: int = option(8080, "Port of NNI's web page; 0 for any that is free.", low=0, below=65536)
     space_content: dict[str, Any] = option({}, "The search space itself.")
@@ -164,9 +171,13 @@ class HpoConfig(TrialsConfig, NetworkConfig):
 class RetrainConfig(NetworkConfig):
     """Options of ``nasbench retrain``."""
 
-    auto_batch: bool = option(False, "Take smaller batches when memory runs out.")
-    space: str | None = option(None, "Where a user's own space is now: file.py:Class.")
-    task: str | None = option(None, "Another task than the checkpoint's, of the same shape.")
+    auto_batch: bool = option(False, "Take smaller batches when memory runs out.", scope="place")
+    space: str | None = option(
+        None, "Where a user's own space is now: file.py:Class.", scope="identity"
+    )
+    task: str | None = option(
+        None, "Another task than the checkpoint's, of the same shape.", scope="identity"
+    )
     val_fraction: float = option(
         0.0, "Share of the training images to pick the best epoch on.", low=0.0, below=1.0
     )

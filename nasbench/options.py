@@ -9,13 +9,21 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from nasbench.errors import UserError, unknown
+
+Scope = Literal["result", "identity", "place"]
+"""What an option decides.
+
+- ``result``: what is found. Runs are repetitions of each other where these options agree.
+- ``identity``: which run it is: the seed, or what a record names in a field of another name.
+- ``place``: where and how the run is carried out, which leaves its result as it is.
+"""
 
 
 def option(
@@ -27,6 +35,7 @@ def option(
     below: float | None = None,
     allowed: tuple[str, ...] | None = None,
     later: bool = False,
+    scope: Scope = "result",
 ) -> Any:
     """Declare an option: its default, its help, and the values it may take.
 
@@ -38,8 +47,10 @@ def option(
         below: what it must be below.
         allowed: the values there are.
         later: whether there are records from before there was this option; they mean its default.
+        scope: what the option decides; see :data:`Scope`.
     """
-    limits = {"low": low, "above": above, "below": below, "allowed": allowed, "later": later}
+    limits = {"low": low, "above": above, "below": below, "allowed": allowed}
+    limits |= {"later": later, "scope": scope}
     made = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
     return field(metadata={"help": help, **limits}, **made)
 
@@ -57,20 +68,23 @@ class Config:
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
 
-    def compared(self, without: Container[str]) -> dict[str, Any]:
-        """Return what shapes a result; runs are repetitions of each other where this agrees.
+    def compared(self) -> dict[str, Any]:
+        """Return what shapes a result: runs are repetitions of each other where this agrees.
 
         Options that came later are left out at their default, so that older records still agree.
-
-        Args:
-            without: options that do not shape it.
         """
-        added = {e.name: e.default for e in fields(self) if e.metadata["later"]}
+        shaping = [e for e in fields(self) if e.metadata["scope"] == "result"]
+        values = self.to_json()
         return {
-            name: value
-            for name, value in self.to_json().items()
-            if name not in without and not (name in added and value == added[name])
+            e.name: values[e.name]
+            for e in shaping
+            if not (e.metadata["later"] and values[e.name] == e.default)
         }
+
+    @classmethod
+    def placing(cls) -> frozenset[str]:
+        """Return the names of the options that decide only where and how a run is carried out."""
+        return frozenset(e.name for e in fields(cls) if e.metadata["scope"] == "place")
 
     @classmethod
     def from_layers(cls, *layers: Mapping[str, Any]) -> Self:

@@ -39,9 +39,6 @@ from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised
 from retrain.final import Evaluation, evaluate
 
-# Options that do not shape the result, or are told elsewhere in the record.
-NOT_COMPARED = ("seed", "out", "data_dir", "device", "auto_batch", "space", "task")
-
 
 @dataclass(frozen=True)
 class Retrained:
@@ -254,7 +251,7 @@ def identity(job: Retraining, found: Architecture, running: Session) -> dict[str
         "arch": {**found.arch, **checkpoint.hyperparameters},
         "search_run": checkpoint.run,
         "search_seed": checkpoint.seed,
-        "retrain_config": job.config.compared(without=NOT_COMPARED),
+        "retrain_config": job.config.compared(),
     }
 
 

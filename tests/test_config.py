@@ -133,12 +133,37 @@ def test_trials_on_a_cluster():
 def test_options_that_came_later_are_left_out_at_their_default():
     """Records from before them hold nothing of them, and are repetitions all the same."""
     later = ("grad_clip_value", "step_every", "step_factor", "plateau_patience", "folds")
-    plain = RetrainConfig().compared(without=("seed",))
+    plain = RetrainConfig().compared()
     assert plain == {
-        k: v for k, v in RetrainConfig().to_json().items() if k not in ("seed", *later)
+        k: v
+        for k, v in RetrainConfig().to_json().items()
+        if k not in (*later, *NOT_COMPARED[RetrainConfig])
     }
-    given = RetrainConfig(step_every=2, grad_clip_value=0.1).compared(without=("seed",))
+    given = RetrainConfig(step_every=2, grad_clip_value=0.1).compared()
     assert given == {**plain, "step_every": 2, "grad_clip_value": 0.1}
+
+
+PLACE = {"out", "data_dir", "device"}
+TRIALS = {"engine", "gpus_per_trial", "trial_timeout", "address"}
+NOT_COMPARED = {
+    SearchConfig: {"seed", "table", "dataset", "auto_batch", *PLACE, *TRIALS},
+    HpoConfig: {"seed", "search_space", "model", *PLACE, *TRIALS},
+    RetrainConfig: {"seed", "auto_batch", "space", "task", *PLACE},
+}
+
+
+@pytest.mark.parametrize("kind", NOT_COMPARED)
+def test_options_that_may_differ_between_repetitions(kind):
+    """Pinned: an option more or fewer would part new records from the old ones."""
+    later = {e.name for e in fields(kind) if e.metadata["later"]}
+    names = {e.name for e in fields(kind)}
+    assert set(kind().compared()) == names - later - NOT_COMPARED[kind]
+
+
+def test_options_that_say_where_a_run_is_carried_out():
+    assert SearchConfig.placing() == {"auto_batch", *PLACE, *TRIALS}
+    assert HpoConfig.placing() == {"search_space", *PLACE, *TRIALS}
+    assert RetrainConfig.placing() == {"auto_batch", *PLACE}
 
 
 def test_flags():

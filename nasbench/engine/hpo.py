@@ -9,7 +9,7 @@ from typing import Any
 
 from nasbench import arguments, catalog
 from nasbench.budget import Budget
-from nasbench.config import WHERE_TRIALS_RUN, HpoConfig
+from nasbench.config import HpoConfig
 from nasbench.engine import hyperparameters, trials
 from nasbench.engine.anytime import curve
 from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
@@ -29,9 +29,6 @@ from nasbench.store.runs import RunFolder
 from nasbench.tasks.base import Task
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
-
-# Options that do not shape what is found, or are told elsewhere.
-NOT_COMPARED = ("seed", "out", "data_dir", "device", "search_space", "model", *WHERE_TRIALS_RUN)
 
 
 @dataclass(frozen=True)
@@ -259,11 +256,6 @@ def load_assessor(config: HpoConfig) -> Any:
     return kind(kind.Options(**config.assessor_options), epochs=config.epochs)
 
 
-def comparable(config: HpoConfig) -> dict[str, Any]:
-    """Return what shapes the result; two runs are repetitions where this agrees."""
-    return config.compared(without=NOT_COMPARED)
-
-
 def _clear(running: Session) -> None:
     """Remove the states that trials left for others to go on from."""
     if running.leads:
@@ -294,7 +286,7 @@ def _finish(
             strategy={"name": config.tuner, "options": config.tuner_options},
             task=config.task,
             seed=config.seed,
-            search=comparable(config),
+            search=config.compared(),
             metrics={"val_accuracy": score},
             cost=cost,
             kind="hpo",

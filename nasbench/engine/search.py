@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench import arguments, catalog
-from nasbench.config import WHERE_TRIALS_RUN, SearchConfig
+from nasbench.config import SearchConfig
 from nasbench.engine import batch_fitting, sampled, unused
 from nasbench.engine.presets import search_defaults
 from nasbench.engine.problem import Problem, load_space, load_task
@@ -20,18 +20,6 @@ from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
-
-# Options that do not shape what is found: where things lie, and what tells repetitions apart.
-NOT_COMPARED = (
-    "seed",
-    "out",
-    "data_dir",
-    "device",
-    "table",
-    "dataset",
-    "auto_batch",
-    *WHERE_TRIALS_RUN,
-)
 
 
 @dataclass(frozen=True)
@@ -148,11 +136,6 @@ def _drive(
     return sampled.search(strategy, problem, config, running, callback), config
 
 
-def comparable(config: SearchConfig) -> dict[str, Any]:
-    """Return what shapes the result; two searches are repetitions where this agrees."""
-    return config.compared(without=NOT_COMPARED)
-
-
 def _checkpoint(
     outcome: Outcome, problem: Problem, config: SearchConfig, running: Session
 ) -> Checkpoint:
@@ -165,7 +148,7 @@ def _checkpoint(
         strategy={"name": config.strategy, "options": config.strategy_options},
         task=config.task,
         seed=config.seed,
-        search=comparable(config),
+        search=config.compared(),
         metrics=outcome.metrics,
         cost={"device_seconds": outcome.seconds, "evaluations": outcome.evaluations},
         watch=dict(outcome.watch),

@@ -9,13 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench import catalog
-from nasbench.config import (
-    WHERE_TRIALS_RUN,
-    HpoConfig,
-    RetrainConfig,
-    SearchConfig,
-    TrainingConfig,
-)
+from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
 from nasbench.errors import UserError
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder, all_runs
@@ -25,8 +19,8 @@ CONFIGS: dict[str, type[TrainingConfig]] = {
     "hpo": HpoConfig,
     "retrain": RetrainConfig,
 }
-# What does not tell two runs apart: where they lie and where they run.
-NOT_COMPARED = ("out", "data_dir", "device", "port", "search_space", "concurrency", "auto_batch")
+# Within a study runs that differ in these options alone are the same run, too.
+ALSO_PLACING = ("port", "concurrency")
 
 
 def key(
@@ -43,7 +37,8 @@ def key(
         checkpoint: what is rebuilt, where something is.
         code: the SHA-256 of each file of the user's own code that the options name.
     """
-    shaped = {k: v for k, v in config.items() if k not in (*NOT_COMPARED, *WHERE_TRIALS_RUN)}
+    placing = CONFIGS[verb].placing().union(ALSO_PLACING)
+    shaped = {name: value for name, value in config.items() if name not in placing}
     of = (
         None if checkpoint is None else [checkpoint.run, checkpoint.space["name"], checkpoint.arch]
     )
