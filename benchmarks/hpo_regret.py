@@ -52,12 +52,12 @@ TUNERS = (
     "qmc",
     "evolution",
     "pbt",
+    "nni-tpe",
     "tpe",
-    "optuna-tpe",
     "cma-es",
     SLOW,
 )
-STEPPED = (RANDOM, "tpe", "optuna-tpe", "cma-es")  # once more, where they can see an order
+STEPPED = (RANDOM, "nni-tpe", "tpe", "cma-es")  # once more, where they can see an order
 SEEDS, TRIALS, SHOWN = 20, 100, (25, 50, 100)
 PROCESSES = 2
 

@@ -154,13 +154,6 @@ class HpoConfig(TrialsConfig, NetworkConfig):
     refine: str | None = option(
         None, "After the run, a second one in the range of the best N%, such as 20%."
     )
-    engine: str | None = option(
-        None,
-        "Where trials run; without it, in this process. nni takes experiment files only.",
-        allowed=(*ENGINES, "nni"),
-        scope="place",
-    )
-    port: int = option(8080, "Port of NNI's web page; 0 for any that is free.", low=0, below=65536)
     space_content: dict[str, Any] = option({}, "The search space itself.")
     tuner_options: dict[str, Any] = option({}, "Arguments of the tuner.")
     assessor_options: dict[str, Any] = option({}, "Arguments of the assessor.")

@@ -18,6 +18,7 @@ from nasbench.board.files import (
 )
 from nasbench.budget import Budget
 from nasbench.errors import UserError
+from nasbench.store import older
 from nasbench.store.journal import number, table
 from nasbench.store.runs import FORMAT, LOCK, STATUSES, is_held
 
@@ -96,7 +97,7 @@ class Runs:
     def _read(self, run: Seen) -> None:
         run.problem = ""
         try:
-            run.info = read_json(run.path / "run.json", self.bound)
+            run.info = older.run_info(read_json(run.path / "run.json", self.bound))
             if run.info.get("format") != FORMAT:
                 raise ValueError(f"run.json: not of the format {FORMAT}")
             journal = run.path / "journal.jsonl"

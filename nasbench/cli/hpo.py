@@ -66,10 +66,12 @@ def _hpo(
         if resume is not None:
             extra = {"MODEL": model, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("hpo", resume, given, {**extra, "--trials": trials})
+            if folder.info["config"].get("engine") == "nni":
+                raise UserError(f"--resume {resume}: NNI's manager ran it: start it anew")
             options = running.continued(HpoConfig.from_layers(folder.info["config"]), folder)
             if _is_experiment(Path(options.model)):
                 from nasbench.engine.experiment import run_experiment, with_flags
-                from nasbench.hpo.nni_experiment.config import read
+                from nasbench.hpo.nni_experiment.experiment import read
 
                 again = with_flags(read(Path(options.model)), options)
                 ran = run_experiment(again, options, callback.phase, stop, folder)
@@ -90,8 +92,6 @@ def _hpo(
         if named["model"] is None:
             raise UserError("which MODEL? see: nasbench list baselines")
         options = configure(named, assigned)
-        if options.engine == "nni":
-            raise UserError("--engine nni: takes NNI experiment files only, by --config")
 
         def run(seed: int) -> None:
             _tell(run_hpo(replace(options, seed=seed), callback, stop), options, as_json)

@@ -18,12 +18,10 @@ from nasbench.errors import UserError, unknown
 from nasbench.executors import Finished
 from nasbench.hpo import names
 from nasbench.hpo.nni_experiment.command import TrialCommand
-from nasbench.hpo.nni_experiment.config import read
-from nasbench.hpo.nni_experiment.experiment import Experiment
-from nasbench.hpo.nni_experiment.manager import run_with_nni
+from nasbench.hpo.nni_experiment.experiment import Experiment, read
 from nasbench.hpo.space import Params, SearchSpace
 from nasbench.store.runs import RunFolder
-from nasbench.training.stopping import Stopped, StopSignal
+from nasbench.training.stopping import StopSignal
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,7 @@ def configure(path: Path, given: dict[str, Any]) -> tuple[Experiment, HpoConfig]
                 f"--config {path}: {name!r} is the trial command's: allowed: {allowed}"
             )
     own = {
+        "tuner": names.tuner(experiment.tuner.name, experiment.tuner.arguments).name,
         "concurrency": experiment.concurrency,
         "trial_timeout": experiment.trial_seconds,
         "gpus_per_trial": float(experiment.gpus or 0),
@@ -82,7 +81,6 @@ OPTIONS = (
     "address",
     "seed",
     "out",
-    "port",
 )
 
 
@@ -93,19 +91,15 @@ def run_experiment(
     stop: StopSignal,
     resumed: RunFolder | None = None,
 ) -> Ran:
-    """Run the experiment's trials here, on a cluster, or under NNI's own manager.
+    """Run the experiment's trials here or on a cluster.
 
     Raises:
-        Stopped: a signal asked to stop; ``local`` and ``ray`` can be resumed.
+        Stopped: a signal asked to stop; the run can be resumed.
         UserError: something that the user can mend, or every trial failed.
     """
-    if resumed is not None and config.engine == "nni":
-        raise UserError(f"--resume {resumed.name}: NNI's manager does not continue a run")
-    name = experiment.tuner.name.lower()
-    with session("hpo", name, experiment.name, config, stop, resumed) as running:
-        only_nni = () if config.engine == "nni" else tuple(experiment.training_service)
-        for field in (*experiment.ignored, *only_nni):
-            say(f"{experiment.source}: {field} has no meaning here and is ignored")
+    with session("hpo", config.tuner, experiment.name, config, stop, resumed) as running:
+        for field in experiment.ignored:
+            say(f"{experiment.source}: {field} has no effect here and is ignored")
         folder = running.folder.path.resolve()
         command = TrialCommand(
             command=experiment.command,
@@ -115,21 +109,20 @@ def run_experiment(
             timeout=config.trial_timeout,
             experiment=running.folder.name,
         )
-        run = _with_nni if config.engine == "nni" else _here
-        ran = run(experiment, config, command, running, say)
+        ran = _run_trials(experiment, config, command, running, say)
         cost = {"device_seconds": ran.seconds, "evaluations": ran.trials}
         running.folder.update(cost=cost, parameters=ran.best, metrics={"score": ran.score})
         return ran
 
 
-def _here(
+def _run_trials(
     experiment: Experiment,
     config: HpoConfig,
     command: TrialCommand,
     running: Session,
     say: Callable[[str], None],
 ) -> Ran:
-    """Run the trials by our own tuners and executors."""
+    """Run the trials, and return the best one."""
     tuning = Tuning(
         _tuner(experiment, config),
         _assessor(experiment),
@@ -155,46 +148,6 @@ def _here(
         )
     best, score = better(tuning.trials, key=lambda trial: trial[1])
     return Ran(running.folder, best, score, len(tuning.trials), spent.failed, spent.seconds)
-
-
-def _with_nni(
-    experiment: Experiment,
-    config: HpoConfig,
-    command: TrialCommand,
-    running: Session,
-    say: Callable[[str], None],
-) -> Ran:
-    """Hand the experiment to NNI's manager, and write its trials into the journal."""
-    results = run_with_nni(
-        experiment,
-        command,
-        running.folder.path / "nni",
-        port=config.port,
-        stopped=lambda: running.stop.requested,
-        announce=lambda page: say(f"NNI's web page: {page}"),
-    )
-    for result in results:
-        running.folder.journal.append(
-            "trial",
-            number=result.number,
-            parameters=result.parameters,
-            score=result.final,
-            error=result.error,
-            reports=list(result.intermediate),
-            epochs=len(result.intermediate),
-            seconds=result.seconds,
-        )
-    if running.stop.requested:
-        raise Stopped(f"after {len(results)} trials", running.stop.number)
-    good = [(one.parameters, one.final) for one in results if one.final is not None]
-    if not good:
-        raise UserError(
-            "no trial gave a result: journal.jsonl in the run folder holds the reasons"
-        )
-    better = max if experiment.optimize_mode == "maximize" else min
-    best, score = better(good, key=lambda trial: trial[1])
-    seconds = sum(result.seconds for result in results)
-    return Ran(running.folder, best, score, len(good), len(results) - len(good), seconds)
 
 
 def _build(number: int, parameters: Params, parent: int | None) -> Asked:

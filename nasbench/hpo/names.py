@@ -13,7 +13,7 @@ from typing import Any
 from nasbench.errors import UserError, unknown
 
 TUNERS = {
-    "TPE": "tpe",
+    "TPE": "nni-tpe",
     "Random": "nni-random",
     "GridSearch": "nni-grid",
     "Evolution": "evolution",
@@ -27,8 +27,8 @@ UNAVAILABLE = {
     "TPE_legacy": ("it needs hyperopt 0.1.2, which fails on numpy 2", "tpe"),
     "Anneal": ("it needs hyperopt 0.1.2, which fails on numpy 2", "cma-es"),
     "DNGO": ("it needs pybnn, which is no longer maintained", "gp"),
-    "SMAC": ("it needs ConfigSpaceNNI, which cannot be built any more", "optuna-tpe"),
-    "PPO": ("it needs gym and tensorflow's version 1 interface", "optuna-tpe"),
+    "SMAC": ("it needs ConfigSpaceNNI, which cannot be built any more", "tpe"),
+    "PPO": ("it needs gym and tensorflow's version 1 interface", "tpe"),
     "Batch": ("its search space is a list of finished parameter sets", "grid"),
     "NetworkMorphism": ("it changes networks, not parameters", "evolution"),
     "RegularizedEvolutionTuner": ("it takes architectures of NNI 1 and 2 only", "evolution"),
@@ -38,7 +38,7 @@ UNAVAILABLE = {
     ),
     "BOHB": (
         "it is an advisor, which only NNI's own manager runs, and it needs ConfigSpace",
-        "optuna-tpe with the assessor hyperband",
+        "tpe with the assessor hyperband",
     ),
 }
 

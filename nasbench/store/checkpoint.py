@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.errors import UserError
+from nasbench.store import older
 from nasbench.store.atomic import write_json
 
 VERSION = 1
@@ -89,7 +90,7 @@ class Checkpoint:
                     f"expected {kind.__name__}"
                 )
         _check_inside(path, known)
-        return cls(**known)
+        return cls(**older.checkpoint(known))
 
 
 _TYPES: dict[str, type] = {

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nasbench.store import older
 from nasbench.store.atomic import write_json
 
 FORMAT = "nasbench-record/1"
@@ -146,7 +147,7 @@ def _record(content: dict[str, Any]) -> Record:
         plain = tuple(typing.get_origin(kind) or kind for kind in kinds)
         if not isinstance(value, (*plain, int) if float in plain else plain):
             raise ValueError(f"the field {name!r} has the value {value!r}")
-    record = Record(**known)
+    record = Record(**older.record(known))
     if record.kind not in KINDS:
         raise ValueError(f"unknown kind {record.kind!r}: allowed: {', '.join(KINDS)}")
     _check_numbers(record)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nasbench.errors import UserError
+from nasbench.store import older
 from nasbench.store.atomic import telling_what_failed, write_json
 from nasbench.store.journal import Journal
 
@@ -43,6 +44,7 @@ class RunFolder:
             raise UserError(f"{path} is not a run folder: run.json: {error}") from error
         if not isinstance(self.info, dict) or self.info.get("format") != FORMAT:
             raise UserError(f"{path / 'run.json'} is not of the format {FORMAT}")
+        self.info = older.run_info(self.info)
 
     @classmethod
     def create(cls, results: Path, verb: str, name: str, info: dict[str, Any]) -> RunFolder:

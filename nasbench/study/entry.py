@@ -91,8 +91,6 @@ class Entry:
         """
         try:
             VERBS[self.verb].from_layers(self.options)
-            if self.options.get("engine") == "nni":
-                raise UserError("--engine nni: takes experiment files only: allowed: local, ray")
             if self.verb == "search":
                 catalog.check("strategy", self.target)
             elif self.verb == "train" or (self.verb == "hpo" and self.target not in entries):

@@ -20,7 +20,7 @@ CONFIGS: dict[str, type[TrainingConfig]] = {
     "retrain": RetrainConfig,
 }
 # Within a study runs that differ in these options alone are the same run, too.
-ALSO_PLACING = ("port", "concurrency")
+ALSO_PLACING = ("concurrency",)
 
 
 def key(

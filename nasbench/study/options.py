@@ -9,7 +9,7 @@ from typing import Any
 from nasbench.errors import UserError
 
 # The study or its command line says these.
-NOT_OPTIONS = ("seed", "out", "device", "data_dir", "port", "task", "strategy", "model")
+NOT_OPTIONS = ("seed", "out", "device", "data_dir", "task", "strategy", "model")
 # Arguments stand under "options", and a search space under "search_space".
 WRITTEN_ELSEWHERE = (
     "strategy_options",

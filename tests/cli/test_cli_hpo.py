@@ -142,7 +142,7 @@ def test_arguments_of_the_tuner_and_of_the_network(run, runs, tuning):
         ("small-cnn --trials 3 --budget 4", "--trials 3 and --budget 4: give one of them"),
         ("small-cnn --refine much", "--refine much: must be a percentage above 0 and up to 100"),
         ("small-cnn --address auto", "--address auto: is for --engine ray"),
-        ("small-cnn --engine nni", "--engine nni: takes NNI experiment files only, by --config"),
+        ("small-cnn --engine nni", "unknown --engine 'nni': allowed: local, ray"),
         ("mobilenet-skip", "model 'mobilenet-skip': it has open choices: search it with"),
         ("gone/checkpoint.json", "cannot read the checkpoint gone/checkpoint.json: No such file"),
         ("small-cnn -o kernel_size=2", "space SmallCnn: kernel_size=2: must be odd and at least"),
@@ -241,3 +241,35 @@ def test_gpus_are_not_asked_for_in_vain(refused, checkpoint, small):
     """An option is never accepted and ignored."""
     line = refused("retrain", checkpoint, *small, "--gpus-per-trial", "1")
     assert line.startswith("--gpus-per-trial ")
+
+
+def test_a_run_of_nnis_tpe_from_before_is_continued_by_nnis(run, runs, tuning, place):
+    words = [{"random": "nni-tpe", "3": "5"}.get(word, word) for word in tuning]
+    words += ["-o", "n_startup_jobs=3"]
+    whole = run(*words, "--json", "--out", "whole")
+    assert whole.status == 0, whole.err
+    assert run(*words).status == 0
+    [info] = runs()
+    journal = info["folder"] / "journal.jsonl"
+    lines = journal.read_text().splitlines()
+    kept = [line for line in lines if not re.search(r'"number": [34]', line)]
+    journal.write_text("\n".join(kept) + "\n")
+    path = info["folder"] / "run.json"
+    content = json.loads(path.read_text())
+    older = {**content["config"], "port": 8080, "tuner": "tpe"}
+    path.write_text(json.dumps({**content, "name": "tpe", "status": "stopped", "config": older}))
+    again = run("hpo", "--resume", info["folder"], "--json")
+    assert again.status == 0, again.err
+    assert again.json["parameters"] == whole.json["parameters"]
+    assert Checkpoint.read(info["folder"]).strategy["name"] == "nni-tpe"
+
+
+def test_a_run_of_nnis_manager_is_not_continued(run, refused, runs, tuning):
+    assert run(*tuning, "--json").status == 0
+    [info] = runs()
+    path = info["folder"] / "run.json"
+    content = json.loads(path.read_text())
+    older = {**content["config"], "port": 8080, "engine": "nni"}
+    path.write_text(json.dumps({**content, "status": "stopped", "config": older}))
+    line = refused("hpo", "--resume", info["folder"].name)
+    assert line.endswith("NNI's manager ran it: start it anew")

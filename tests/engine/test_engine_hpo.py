@@ -348,12 +348,12 @@ def cut(folder: Path, lines: int, out: Path) -> RunFolder:
     return RunFolder(copy)
 
 
-@pytest.mark.parametrize("tuner", ["random", "grid", "tpe", "evolution", "pbt", "optuna-tpe"])
+@pytest.mark.parametrize("tuner", ["random", "grid", "nni-tpe", "evolution", "pbt", "tpe"])
 def test_a_run_cut_off_anywhere_ends_as_the_undisturbed_one(out, tmp_path, tuner):
     flat = {"lr": SPACE["lr"], "momentum": SPACE["optimizer"]["_value"][0]["momentum"]}
     options = {
-        "tpe": {"n_startup_jobs": 2},
-        "optuna-tpe": {"n_startup_trials": 2},
+        "nni-tpe": {"n_startup_jobs": 2},
+        "tpe": {"n_startup_trials": 2},
         "evolution": {"population_size": 2},
         "pbt": {"population_size": 2, "fraction": 0.5},
     }
@@ -411,7 +411,7 @@ def test_workers_find_what_this_process_finds(out):
 def test_a_tuning_killed_at_several_points_ends_bit_for_bit_the_same(tmp_path):
     (tmp_path / "space.json").write_text(json.dumps(SPACE))
     words = [
-        *("hpo", "small-cnn", "--tuner", "tpe", "--assessor", "medianstop", "--trials", "8"),
+        *("hpo", "small-cnn", "--tuner", "nni-tpe", "--assessor", "medianstop", "--trials", "8"),
         *("--search-space", str(tmp_path / "space.json"), "--limit-train", "120"),
         *("--batch-size", "10", "--epochs", "6", "--device", "cpu", "-o", "n_startup_jobs=3"),
     ]

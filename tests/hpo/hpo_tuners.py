@@ -11,8 +11,8 @@ from nasbench.hpo.space import SearchSpace
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.hpo.tuners.evolution import EvolutionTuner
 from nasbench.hpo.tuners.grid import GridTuner
-from nasbench.hpo.tuners.nni_plain import NniGridTuner, NniRandomTuner, TpeTuner
-from nasbench.hpo.tuners.optuna_samplers import CmaEsTuner, GpTuner, OptunaTpeTuner, QmcTuner
+from nasbench.hpo.tuners.nni_plain import NniGridTuner, NniRandomTuner, NniTpeTuner
+from nasbench.hpo.tuners.optuna_samplers import CmaEsTuner, GpTuner, QmcTuner, TpeTuner
 from nasbench.hpo.tuners.pbt import PbtTuner
 from nasbench.hpo.tuners.random import RandomTuner
 
@@ -20,12 +20,12 @@ from nasbench.hpo.tuners.random import RandomTuner
 TUNERS: dict[str, tuple[type[Tuner], dict[str, Any]]] = {
     "random": (RandomTuner, {}),
     "grid": (GridTuner, {"points": 3}),
-    "tpe": (TpeTuner, {"n_startup_jobs": 6}),
+    "nni-tpe": (NniTpeTuner, {"n_startup_jobs": 6}),
     "nni-random": (NniRandomTuner, {}),
     "nni-grid": (NniGridTuner, {}),
     "evolution": (EvolutionTuner, {"population_size": 6}),
     "pbt": (PbtTuner, {"population_size": 6}),
-    "optuna-tpe": (OptunaTpeTuner, {"n_startup_trials": 6}),
+    "tpe": (TpeTuner, {"n_startup_trials": 6}),
     "gp": (GpTuner, {"n_startup_trials": 20}),
     "cma-es": (CmaEsTuner, {}),
     "qmc": (QmcTuner, {}),

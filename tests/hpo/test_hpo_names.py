@@ -34,7 +34,7 @@ def test_class_args_become_options():
         "tpe_args": {"constant_liar_type": None, "gamma": 0.5},
     }
     options = {"constant_liar_type": "none", "gamma": 0.5}
-    assert names.tuner("TPE", arguments) == names.Named("tpe", options, seed=5)
+    assert names.tuner("TPE", arguments) == names.Named("nni-tpe", options, seed=5)
     found = names.tuner("PBT", {"all_checkpoint_dir": "/x", "population_size": 4})
     assert found == names.Named("pbt", {"population_size": 4}, checkpoint_dir="/x")
     found = names.assessor("Curvefitting", {"epoch_num": 20, "start_step": 4})

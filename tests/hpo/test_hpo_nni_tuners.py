@@ -6,11 +6,11 @@ import itertools
 
 import pytest
 from hpo_tuners import EVERY_TYPE, NESTED, make, score
-from nni.algorithms.hpo.tpe_tuner import TpeTuner as NniTpe
+from nni.algorithms.hpo.tpe_tuner import TpeTuner as TheirTpe
 
 from nasbench.hpo.space import SearchSpace
 from nasbench.hpo.tuners.evolution import EvolutionOptions, EvolutionTuner
-from nasbench.hpo.tuners.nni_plain import TpeOptions, TpeTuner
+from nasbench.hpo.tuners.nni_plain import NniTpeOptions, NniTpeTuner
 from nasbench.hpo.tuners.pbt import PbtOptions, PbtTuner
 
 FLAT = SearchSpace.of(
@@ -25,8 +25,10 @@ FLAT = SearchSpace.of(
 @pytest.mark.parametrize("maximize", [True, False])
 @pytest.mark.parametrize("liar", ["best", "worst", "mean", "none"])
 def test_tpe_is_that_of_nni(maximize, liar):
-    tuner = TpeTuner(FLAT, TpeOptions(constant_liar_type=liar, n_startup_jobs=5), 7, maximize)
-    theirs = NniTpe(
+    tuner = NniTpeTuner(
+        FLAT, NniTpeOptions(constant_liar_type=liar, n_startup_jobs=5), 7, maximize
+    )
+    theirs = TheirTpe(
         "maximize" if maximize else "minimize",
         7,
         {"constant_liar_type": None if liar == "none" else liar, "n_startup_jobs": 5},
@@ -41,7 +43,7 @@ def test_tpe_is_that_of_nni(maximize, liar):
             theirs.trial_end(n, True)
 
 
-@pytest.mark.parametrize("name", ["tpe", "nni-random"])
+@pytest.mark.parametrize("name", ["nni-tpe", "nni-random"])
 def test_choices_nested_twice_take_every_shape(name):
     """NNI itself fails with a KeyError here."""
     tuner, shapes = make(name, SearchSpace.of(NESTED)), set()

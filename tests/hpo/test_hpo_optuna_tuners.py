@@ -12,7 +12,7 @@ from hpo_tuners import TUNERS, make, score
 
 from nasbench.errors import UserError
 from nasbench.hpo.space import SearchSpace
-from nasbench.hpo.tuners.optuna_samplers import OptunaTpeTuner, QmcOptions, QmcTuner
+from nasbench.hpo.tuners.optuna_samplers import QmcOptions, QmcTuner, TpeTuner
 
 UNIT = {"x": {"_type": "uniform", "_value": [0, 1]}, "y": {"_type": "uniform", "_value": [0, 1]}}
 CHOICES = {
@@ -22,8 +22,8 @@ CHOICES = {
 
 
 def test_tpe_is_that_of_optuna():
-    tuner = make("optuna-tpe", SearchSpace.of({**UNIT, **CHOICES}), seed=9)
-    assert isinstance(tuner, OptunaTpeTuner)
+    tuner = make("tpe", SearchSpace.of({**UNIT, **CHOICES}), seed=9)
+    assert isinstance(tuner, TpeTuner)
     study = optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(n_startup_trials=6, seed=9)
     )
@@ -52,7 +52,7 @@ def test_qmc_fills_the_square_evenly(sequence):
     assert len(cells) == 16
 
 
-@pytest.mark.parametrize("name", ["optuna-tpe", "gp"])
+@pytest.mark.parametrize("name", ["tpe", "gp"])
 def test_no_point_is_tried_twice_while_others_are_left(name):
     tuner, seen = make(name, SearchSpace.of(CHOICES)), set()
     for number in range(12):
@@ -76,7 +76,7 @@ def test_cma_es_learns_choices():
 
 def test_a_failed_point_teaches_nothing():
     def last(fails: bool) -> dict:
-        tuner = make("optuna-tpe", SearchSpace.of(UNIT), 1)
+        tuner = make("tpe", SearchSpace.of(UNIT), 1)
         for number in range(15):
             params = tuner.suggest(number)
             if number == 14 and fails:
@@ -89,9 +89,9 @@ def test_a_failed_point_teaches_nothing():
     assert last(False) == optuna.trial.TrialState.RUNNING
 
 
-@pytest.mark.parametrize("name", ["optuna-tpe", "cma-es"])
+@pytest.mark.parametrize("name", ["tpe", "cma-es"])
 def test_without_the_package_one_line_says_what_to_install(name, monkeypatch):
-    missing = {"optuna-tpe": "optuna", "cma-es": "cmaes"}[name]
+    missing = {"tpe": "optuna", "cma-es": "cmaes"}[name]
     monkeypatch.setitem(sys.modules, missing, None)
     cls, options = TUNERS[name]
     line = f"the tuner {cls.__name__} needs the package {missing}.* pip install {missing}"

@@ -17,7 +17,7 @@ from nasbench.hpo.space import SearchSpace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RANDOM_AT_FIRST = [name for name in TUNERS if name not in ("grid", "nni-grid")]
-LEARNING = ["tpe", "evolution", "optuna-tpe", "gp", "cma-es", "pbt"]
+LEARNING = ["nni-tpe", "evolution", "tpe", "gp", "cma-es", "pbt"]
 FLAT = {
     "lr": {"_type": "loguniform", "_value": [1e-4, 1.0]},
     "depth": {"_type": "randint", "_value": [2, 7]},
@@ -106,7 +106,7 @@ def test_failures_only_are_survived(name):
     assert tuner.parent(11) is None
 
 
-@pytest.mark.parametrize("name", ["random", "grid", "tpe", "nni-random", "nni-grid", "optuna-tpe"])
+@pytest.mark.parametrize("name", ["random", "grid", "nni-tpe", "nni-random", "nni-grid", "tpe"])
 def test_a_small_space_is_exhausted_without_a_repetition(name):
     tuner = make(
         name,
@@ -138,14 +138,18 @@ def test_nested_choices_are_refused_by_who_cannot_take_them():
     ("name", "options", "line"),
     [
         ("grid", {"points": 0}, "-o points=0: must be at least 1"),
-        ("tpe", {"n_startup_jobs": 0}, "-o n_startup_jobs=0: must be at least 1"),
-        ("tpe", {"gamma": 0.0}, "-o gamma=0.0: must be at least 0.001"),
-        ("tpe", {"constant_liar_type": "bset"}, "constant_liar_type 'bset': did you mean best"),
+        ("nni-tpe", {"n_startup_jobs": 0}, "-o n_startup_jobs=0: must be at least 1"),
+        ("nni-tpe", {"gamma": 0.0}, "-o gamma=0.0: must be at least 0.001"),
+        (
+            "nni-tpe",
+            {"constant_liar_type": "bset"},
+            "liar_type 'bset': did you mean best",
+        ),
         ("evolution", {"population_size": 1}, "-o population_size=1: must be at least 2"),
         ("pbt", {"population_size": 1}, "-o population_size=1: must be at least 2"),
         ("pbt", {"fraction": 0.6}, "-o fraction=0.6: must be from 0 to 0.5"),
         ("pbt", {"factor": -0.1}, "-o factor=-0.1: must be from 0 to 1"),
-        ("optuna-tpe", {"n_startup_trials": 0}, "-o n_startup_trials=0: must be at least 1"),
+        ("tpe", {"n_startup_trials": 0}, "-o n_startup_trials=0: must be at least 1"),
         ("cma-es", {"popsize": -1}, "-o popsize=-1: must be at least 0"),
         ("qmc", {"sequence": "sobl"}, "sequence 'sobl': did you mean sobol"),
     ],

@@ -17,9 +17,8 @@ import pytest
 from nni_trials import EXAMPLE, assert_gone, score, script, trial_command, v1, v2, wait_for
 
 from nasbench.errors import UserError
-from nasbench.hpo.nni_experiment.command import TrialCommand, setup
-from nasbench.hpo.nni_experiment.config import read
-from nasbench.hpo.nni_experiment.group import Group
+from nasbench.hpo.nni_experiment.command import ProcessGroup, TrialCommand, setup
+from nasbench.hpo.nni_experiment.experiment import read
 from nasbench.hpo.nni_experiment.protocol import TrialFailed, open_folder
 
 PARAMETERS = {"x": 0.5, "y": 3}
@@ -162,7 +161,7 @@ for epoch in range(100):
 
 def test_a_trial_that_will_not_end_is_killed(tmp_path):
     command = "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > child; while :; do sleep 0.1; done'"
-    with Group(command, tmp_path, os.environ, tmp_path) as group:
+    with ProcessGroup(command, tmp_path, os.environ, tmp_path) as group:
         child = int(wait_for(tmp_path / "child"))
         group.stop(grace=0.2)
         assert group.status() == 128 + signal.SIGKILL

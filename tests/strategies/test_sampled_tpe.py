@@ -159,7 +159,7 @@ def test_without_optuna_it_says_what_to_install(monkeypatch):
     with pytest.raises(UserError) as caught:
         search(flat())
     assert "the strategy tpe needs" in str(caught.value)
-    assert str(caught.value).endswith("pip install nasbench-workbench[hpo]")
+    assert str(caught.value).endswith("pip install optuna")
 
 
 @pytest.mark.parametrize("name", ["startup", "candidates"])

@@ -93,7 +93,10 @@ def test_an_option_of_an_entry_wins_over_the_defaults():
         ({"entries": {"a": {**TRAIN, "batch-size": 1, "batch_size": 2}}}, "stands there twice"),
         ({"entries": {"a": {**TRAIN, "space_arguments": {}}}}, "write what is in it under 'opt"),
         ({"entries": {"a": {**HPO, "space_content": {}}}}, "it under 'search_space'"),
-        ({"entries": {"a": {**HPO, "engine": "nni"}}}, "--engine nni: takes experiment files"),
+        (
+            {"entries": {"a": {**HPO, "engine": "nni"}}},
+            "unknown --engine 'nni': allowed: local",
+        ),
         ({"entries": {"a": {**HPO, "budget": True}}}, "budget"),
         ({"name": ".."}, "name '..': must be a text with a letter from a to z or a digit"),
         ({"name": ""}, "name '': must be"),

@@ -1,5 +1,4 @@
-"""NNI experiment files: read them, and run their trial command as it stands.
+"""NNI experiment files: ``experiment`` reads them, ``command`` runs their trial command unchanged.
 
-``config`` reads the files of NNI 1 to 3, ``command`` runs one trial and speaks NNI's protocol to
-it (``protocol``, ``group``), and ``manager`` hands the whole experiment to NNI's own manager.
+A trial speaks NNI's ``protocol`` for a training service on this machine.
 """

@@ -1,4 +1,9 @@
-"""What an NNI experiment file describes, whatever the version of the file."""
+"""NNI's experiment files of both schemas.
+
+Version 1 is that of NNI 1 to 2.2, version 2 that of NNI 2.3 to 3.0:
+https://nni.readthedocs.io/en/v2.2/Tutorial/ExperimentConfig.html and
+https://nni.readthedocs.io/en/stable/reference/experiment_config.html
+"""
 
 from __future__ import annotations
 
@@ -6,30 +11,51 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nasbench.hpo.nni_experiment.algorithms import Algorithm
+from nasbench import plain_yaml
+from nasbench.errors import UserError
+from nasbench.hpo.names import ASSESSORS, TUNERS, UNAVAILABLE
+from nasbench.hpo.nni_experiment.section import Section
+from nasbench.hpo.parsing import parse
+from nasbench.hpo.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A tuner or an assessor.
+
+    Attributes:
+        name: as NNI spells it.
+        arguments: its ``classArgs``.
+        mode: its ``optimize_mode``, by default that of NNI's algorithm; ``None`` for one that has
+            no direction.
+        ignored: its fields that have no effect here.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+    mode: str | None
+    ignored: list[str]
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment.
+    """An experiment, whatever the version of its file.
 
     Attributes:
         source: the file.
-        version: of its schema: 1 for NNI up to 2.2, 2 for later ones.
+        version: of its schema, 1 or 2.
         name: of the experiment, by default the file's.
         search_space: NNI's search-space JSON, checked.
-        command: of a trial, for a shell.
-        code_dir: where it runs.
-        gpus: of a trial; 0 hides them from it, ``None`` leaves things as they are.
+        command: the shell command of a trial.
+        code_dir: the folder in which the command runs.
+        gpus: of a trial; 0 hides them from it, ``None`` changes nothing.
         concurrency: trials at once.
-        max_trials: trials in all; ``None`` for no limit.
+        max_trials: number of trials; ``None`` for no limit.
         max_seconds: of the experiment, after which no trial begins; ``None`` for no limit.
         trial_seconds: of one trial; ``None`` for no limit.
-        tuner: what proposes parameters.
-        assessor: what stops trials early; ``None`` for nothing.
-        training_service: what only NNI's manager heeds, as v2 names it: ``useActiveGpu``,
-            ``gpuIndices``, ``maxTrialNumberPerGpu``.
-        ignored: the fields of the file that nobody here heeds.
+        tuner: suggests parameters.
+        assessor: ends trials early; ``None`` for none.
+        ignored: the fields of the file that have no effect here.
     """
 
     source: Path
@@ -45,11 +71,185 @@ class Experiment:
     trial_seconds: float | None
     tuner: Algorithm
     assessor: Algorithm | None
-    training_service: dict[str, Any]
     ignored: tuple[str, ...]
 
     @property
     def optimize_mode(self) -> str:
-        """``minimize`` or ``maximize``: of the tuner, else of the assessor."""
-        told = self.tuner.mode or (self.assessor.mode if self.assessor else None)
-        return told or "maximize"
+        """``minimize`` or ``maximize``: the tuner's mode, else the assessor's."""
+        assessors = self.assessor.mode if self.assessor else None
+        return self.tuner.mode or assessors or "maximize"
+
+
+def read(path: Path) -> Experiment:
+    """Return the experiment that a YAML or JSON file of NNI describes.
+
+    Relative paths in the file start at its folder.
+
+    Raises:
+        UserError: the file is missing or cannot be parsed, or a field is unknown, missing or
+            wrong; the line names the file, the field, its value and what is allowed.
+    """
+    path = path.absolute()
+    try:
+        content = plain_yaml.read(path)
+    except UserError as error:
+        raise UserError(f"experiment file {path}: {error}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"experiment file {path}: {content!r:.80} must be a mapping of fields")
+    only_v1 = ("trainingServicePlatform", "trial", "searchSpacePath")
+    is_v1 = any(field in content for field in only_v1)
+    return _read_v1(content, path) if is_v1 else _read_v2(content, path)
+
+
+_V1 = (
+    "experimentName trialConcurrency maxExecDuration maxTrialDuration maxTrialNum "
+    "trainingServicePlatform searchSpacePath multiPhase useAnnotation tuner advisor assessor "
+    "trial localConfig"
+)
+_V1_IGNORED = (
+    "authorName description multiThread nniManagerIp logDir debug versionCheck logLevel "
+    "logCollection sharedStorage machineList remoteConfig paiConfig kubeflowConfig "
+    "frameworkcontrollerConfig amlConfig dltsConfig adlConfig dlcConfig hybridConfig"
+)
+
+
+def _read_v1(content: dict[str, Any], file: Path) -> Experiment:
+    top = Section(content, file, "", _V1, _V1_IGNORED)
+    if top.raw("trainingServicePlatform") != "local":
+        raise top.error("trainingServicePlatform", "local: trials run on this machine")
+    top.refuse("multiPhase", "useAnnotation")
+    trial = top.section("trial", "command codeDir gpuNum", "nasMode")
+    local = top.section("localConfig", "", "useActiveGpu gpuIndices maxTrialNumPerGpu")
+    tuner, assessor = _algorithms(top, version=1)
+    return Experiment(
+        source=file,
+        version=1,
+        name=top.text("experimentName", file.stem),
+        search_space=SearchSpace.read(top.file("searchSpacePath")).content,
+        command=trial.text("command"),
+        code_dir=trial.folder("codeDir"),
+        gpus=trial.maybe_whole("gpuNum", 0),
+        concurrency=top.whole("trialConcurrency", 1),
+        max_trials=top.maybe_whole("maxTrialNum", 1),
+        max_seconds=top.seconds("maxExecDuration"),
+        trial_seconds=top.seconds("maxTrialDuration"),
+        tuner=tuner,
+        assessor=assessor,
+        ignored=(
+            *top.ignored,
+            *trial.ignored,
+            *local.ignored,
+            *tuner.ignored,
+            *(assessor.ignored if assessor else ()),
+        ),
+    )
+
+
+_V2 = (
+    "experimentName experimentType searchSpaceFile searchSpace trialCommand trialCodeDirectory "
+    "trialConcurrency trialGpuNumber maxExperimentDuration maxTrialNumber maxTrialDuration "
+    "useAnnotation tuner advisor assessor trainingService"
+)
+_V2_IGNORED = (
+    "nniManagerIp debug logLevel experimentWorkingDirectory tunerGpuIndices sharedStorage"
+)
+# These are read from the training service if it has them, else from the top.
+_TRIAL = ("trialCommand", "trialCodeDirectory", "trialGpuNumber")
+_SERVICE_IGNORED = "reuseMode nniManagerIp debug useActiveGpu gpuIndices maxTrialNumberPerGpu"
+
+
+def _read_v2(content: dict[str, Any], file: Path) -> Experiment:
+    top = Section(content, file, "", _V2, _V2_IGNORED)
+    given = top.raw("trainingService")
+    if not isinstance(given, dict) or given.get("platform") != "local":
+        raise top.error("trainingService", "of platform local: trials run on this machine")
+    service = top.section("trainingService", f"platform {' '.join(_TRIAL)}", _SERVICE_IGNORED)
+    if top.text("experimentType", "hpo") != "hpo":
+        raise top.error("experimentType", "hpo")
+    top.refuse("useAnnotation")
+    command, code_dir, gpus = (service if service.has(field) else top for field in _TRIAL)
+    tuner, assessor = _algorithms(top, version=2)
+    return Experiment(
+        source=file,
+        version=2,
+        name=top.text("experimentName", file.stem),
+        search_space=_search_space_v2(top),
+        command=command.text("trialCommand"),
+        code_dir=code_dir.folder("trialCodeDirectory"),
+        gpus=gpus.maybe_whole("trialGpuNumber", 0),
+        concurrency=top.whole("trialConcurrency", 1),
+        max_trials=top.maybe_whole("maxTrialNumber", 1),
+        max_seconds=top.seconds("maxExperimentDuration"),
+        trial_seconds=top.seconds("maxTrialDuration"),
+        tuner=tuner,
+        assessor=assessor,
+        ignored=(*top.ignored, *service.ignored),
+    )
+
+
+def _search_space_v2(top: Section) -> dict[str, Any]:
+    if top.has("searchSpace") and top.has("searchSpaceFile"):
+        raise top.error("searchSpaceFile", "left out beside a searchSpace")
+    if top.has("searchSpace"):
+        where = top.where("searchSpace")
+        return SearchSpace(parse(top.raw("searchSpace"), where)).content
+    return SearchSpace.read(top.file("searchSpaceFile")).content
+
+
+_ALLOWED = {
+    "tuner": (*TUNERS, *UNAVAILABLE),
+    "advisor": ("Hyperband", "BOHB"),  # v2 calls them tuners too
+    "assessor": tuple(ASSESSORS),
+}
+_ALIASES = {
+    f"{name}Tuner".lower(): name for name in ("PPO", "Batch", "Metis", "GP", "PBT", "DNGO")
+}
+_MODES = ("minimize", "maximize")
+# The default optimize_mode of NNI's tuners is maximize but for these; an assessor follows the
+# tuner.
+_MINIMIZE = ("TPE", "TPE_legacy", "Anneal")
+_NEITHER = ("Random", "GridSearch", "Batch", "PPO", *_ALLOWED["assessor"])
+_FIELDS = {  # by version: those of a user's own algorithm, and those ignored
+    1: ("codeDir classFileName className", "includeIntermediateResults gpuIndices"),
+    2: ("codeDirectory className", ""),
+}
+
+
+def _algorithms(top: Section, version: int) -> tuple[Algorithm, Algorithm | None]:
+    """Return the tuner, or the advisor in its place, and the assessor if there is one."""
+    found = {kind: _algorithm(top, kind, version) if top.has(kind) else None for kind in _ALLOWED}
+    tuner, advisor, assessor = found["tuner"], found["advisor"], found["assessor"]
+    if tuner and advisor:
+        raise top.error("advisor", "left out beside a tuner")
+    chosen = tuner or advisor
+    if chosen is None:
+        raise top.error("tuner", "a mapping that names one")
+    if assessor and assessor.mode and chosen.mode and assessor.mode != chosen.mode:
+        raise top.error("assessor", f"of the tuner's optimize_mode, which is {chosen.mode}")
+    return chosen, assessor
+
+
+def _algorithm(top: Section, kind: str, version: int) -> Algorithm:
+    field = f"builtin{kind.title()}Name" if version == 1 else "name"
+    own, ignored = _FIELDS[version]
+    section = top.section(kind, f"{field} classArgs {own}", ignored)
+    if section.has("className"):
+        raise section.error("className", f"left out: only NNI's own run here, by their {field}")
+    name = section.text(field)
+    spelled = {one.lower(): one for one in _ALLOWED[kind]}
+    if kind == "tuner":
+        spelled |= _ALIASES
+    if name.lower() not in spelled:
+        raise section.unknown(field, name, _ALLOWED[kind])
+    name = spelled[name.lower()]
+    arguments = section.mapping("classArgs")
+    mode = arguments.get("optimize_mode", _default_mode(name))
+    if mode not in (None, *_MODES):
+        raise section.unknown("classArgs.optimize_mode", mode, _MODES)
+    return Algorithm(name, arguments, mode, section.ignored)
+
+
+def _default_mode(name: str) -> str | None:
+    if name in _NEITHER:
+        return None
+    return "minimize" if name in _MINIMIZE else "maximize"

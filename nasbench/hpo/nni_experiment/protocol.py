@@ -1,4 +1,4 @@
-"""What a trial and NNI's local mode tell each other through the files of the trial's folder.
+"""NNI's protocol between a trial and its training service, by files in the trial's folder.
 
 The trial's side is ``nni.runtime.trial_command_channel.local_legacy``: parameters come from
 ``parameter.cfg``, and metrics go to ``.nni/metrics`` as records ``ME<six digits: bytes><JSON>``.
@@ -10,7 +10,7 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ _HEAD = 8  # "ME" and six digits
 
 
 class TrialFailed(UserError):
-    """A trial that gave no result: the reason in one line."""
+    """A trial gave no result; the message is the reason in one line."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Metric:
 
     @property
     def value(self) -> float:
-        """The number that counts.
+        """The reported number.
 
         Raises:
             TrialFailed: there is none, or it is not finite.
@@ -54,11 +54,51 @@ class Metric:
         return float(number)
 
 
+@dataclass
+class Outcome:
+    """What a trial has reported so far.
+
+    Attributes:
+        intermediate: its intermediate results, in order.
+        final: its final result; the last intermediate one of a trial that was stopped.
+        raw: the final result as reported, with the other entries of a mapping.
+        stopped: whether it was stopped early.
+    """
+
+    intermediate: list[float] = field(default_factory=list)
+    final: float | None = None
+    raw: Any = None
+    stopped: bool = False
+
+    def add(self, metric: Metric) -> None:
+        """Add one report; the last of several final results counts, as it does in NNI.
+
+        Raises:
+            TrialFailed: the report is no finite number.
+        """
+        if metric.final:
+            self.final, self.raw = metric.value, metric.raw
+        else:
+            self.intermediate.append(metric.value)
+
+    def stop(self) -> None:
+        """Take the last intermediate result as the final one, unless a final one was reported.
+
+        Raises:
+            TrialFailed: nothing was reported.
+        """
+        if self.final is not None:
+            return
+        if not self.intermediate:
+            raise TrialFailed("was stopped before it had reported anything")
+        self.stopped, self.final = True, self.intermediate[-1]
+
+
 class Metrics:
     """The metrics file of a trial, read while it grows."""
 
     def __init__(self, path: Path, number: int) -> None:
-        """Take the file, and the ``parameterId`` that its records must carry."""
+        """Take the file, and the ``parameterId`` that its records must have."""
         self._path = path
         self._number = number
         self._read = 0  # bytes
@@ -86,11 +126,11 @@ class Metrics:
 
 
 def open_folder(folder: Path, number: int, parameters: Mapping[str, Any]) -> Metrics:
-    """Make the trial's folder anew, with its parameters for the trial and for the reader.
+    """Make the trial's folder anew, and write its parameters for the trial and for people.
 
     Args:
-        folder: the trial's own; what an earlier attempt left there goes.
-        number: NNI's ``parameterId``, by which results and parameters are joined.
+        folder: the trial's own; files of an earlier attempt are removed.
+        number: NNI's ``parameterId``, which joins results and parameters.
         parameters: name to value.
     """
     shutil.rmtree(folder, ignore_errors=True)
@@ -112,14 +152,14 @@ def open_folder(folder: Path, number: int, parameters: Mapping[str, Any]) -> Met
 def environment(
     inherited: Mapping[str, str], folder: Path, code_dir: Path, experiment: str, job: str
 ) -> dict[str, str]:
-    """Return the environment of a trial: what is inherited, with NNI's variables for this trial.
+    """Return the environment of a trial: the inherited one with NNI's variables for this trial.
 
     Args:
         inherited: this process's environment.
         folder: of the trial.
-        code_dir: where its command runs.
-        experiment: what ``nni.get_experiment_id()`` returns there.
-        job: what ``nni.get_trial_id()`` returns there; the sequence number is the folder's name.
+        code_dir: the folder in which its command runs.
+        experiment: what ``nni.get_experiment_id()`` returns in the trial.
+        job: what ``nni.get_trial_id()`` returns; the sequence number is the folder's name.
     """
     foreign = ("NNI_TRIAL_COMMAND_CHANNEL", "REUSE_MODE", "MULTI_PHASE", "SDK_PROCESS")
     return {

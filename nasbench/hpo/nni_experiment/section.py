@@ -1,4 +1,4 @@
-"""One level of an experiment file, whose fields are checked as they are taken."""
+"""One level of an experiment file, whose fields are checked when they are read."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Section:
     """The fields of a mapping in an experiment file.
 
     As in NNI, ``trial_command`` and ``trialCommand`` are the same field, and a field that is null
-    is one that is not there.
+    counts as missing.
 
     Attributes:
-        ignored: those fields in the file that have no meaning here, with the section's name.
+        ignored: the given fields that have no effect here, with the section's name.
     """
 
     def __init__(
@@ -28,25 +28,25 @@ class Section:
         content: Any,
         file: Path,
         name: str,
-        heeded: str,
+        known: str,
         ignored: str = "",
     ) -> None:
-        """Take the mapping, checking that it has no other fields.
+        """Take the mapping, and check that it has no other fields.
 
         Args:
-            content: what stands in the file.
-            file: for errors, and for relative paths.
+            content: the value in the file.
+            file: for error messages and relative paths.
             name: of the section, empty at the top.
-            heeded: names of the fields that are asked for, with spaces between.
-            ignored: names of the fields that may be there too.
+            known: names of the fields that are read, separated by spaces.
+            ignored: names of further fields that are allowed.
 
         Raises:
-            UserError: it is no mapping, or has an unknown field.
+            UserError: ``content`` is no mapping, or has an unknown field.
         """
         self._file, self._name = file, name
         if not isinstance(content, dict):
             raise UserError(f"{self.where()}: {content!r:.80} must be a mapping of fields")
-        spelled = {_plain(one): one for one in f"{heeded} {ignored}".split()}
+        spelled = {_plain(one): one for one in f"{known} {ignored}".split()}
         for key in content:
             if _plain(key) not in spelled:
                 raise unknown(f"field in {self.where()}", key, spelled.values())
@@ -68,31 +68,31 @@ class Section:
         return UserError(f"{self.where(field)} {value}; it must be {must}")
 
     def unknown(self, field: str, value: object, allowed: Iterable[str]) -> UserError:
-        """Return the error for a name under ``field`` that nobody knows."""
+        """Return the error for an unknown name under ``field``."""
         return unknown(f"{self._inside(field)} in {self._file}", value, allowed)
 
     def refuse(self, *fields: str) -> None:
-        """Raise if one of the fields is there and not false.
+        """Raise if one of the fields is given and not false.
 
         Raises:
-            UserError: it is.
+            UserError: one is.
         """
         for field in fields:
             if self._fields.get(field):
                 raise self.error(field, "false or left out: it is not supported")
 
     def has(self, *fields: str) -> bool:
-        """Return whether one of the fields is there."""
+        """Return whether one of the fields is given."""
         return any(field in self._fields for field in fields)
 
     def raw(self, field: str) -> Any:
-        """Return what stands there, ``None`` for nothing."""
+        """Return the value as it is, ``None`` if it is missing."""
         return self._fields.get(field)
 
-    def section(self, field: str, heeded: str, ignored: str = "") -> Section:
-        """Return the mapping under ``field``, empty where there is none."""
+    def section(self, field: str, known: str, ignored: str = "") -> Section:
+        """Return the mapping under ``field``, empty if it is missing."""
         name = f"{self._name}.{field}" if self._name else field
-        return Section(self._fields.get(field, {}), self._file, name, heeded, ignored)
+        return Section(self._fields.get(field, {}), self._file, name, known, ignored)
 
     def text(self, field: str, default: str | None = None) -> str:
         """Return a text that is not empty."""
@@ -102,7 +102,7 @@ class Section:
         return value
 
     def mapping(self, field: str) -> dict[str, Any]:
-        """Return a mapping from names to anything, empty where there is none."""
+        """Return a mapping with names as keys, empty if it is missing."""
         value = self._fields.get(field, {})
         if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
             raise self.error(field, "a mapping of arguments")
@@ -116,7 +116,7 @@ class Section:
         return value
 
     def maybe_whole(self, field: str, low: int) -> int | None:
-        """Return a whole number of at least ``low``, or ``None`` where there is none."""
+        """Return a whole number of at least ``low``, or ``None`` if it is missing."""
         return self.whole(field, low) if self.has(field) else None
 
     def seconds(self, field: str) -> float | None:
@@ -134,14 +134,14 @@ class Section:
         """Return a file that exists; a relative path starts at the experiment file's folder."""
         path = self._path(self.text(field))
         if not path.is_file():
-            raise self.error(field, f"a file, and there is none at {path}")
+            raise self.error(field, f"a file, but {path} does not exist")
         return path
 
     def folder(self, field: str) -> Path:
         """Return a folder that exists, by default the experiment file's own."""
         path = self._path(self.text(field, "."))
         if not path.is_dir():
-            raise self.error(field, f"a folder, and there is none at {path}")
+            raise self.error(field, f"a folder, but {path} does not exist")
         return path
 
     def _path(self, text: str) -> Path:

@@ -17,8 +17,8 @@ _LIARS = ("best", "worst", "mean", "none")
 
 
 @dataclass(frozen=True)
-class TpeOptions:
-    """Options of ``tpe``, named as in NNI's ``tpe_args``.
+class NniTpeOptions:
+    """Options of ``nni-tpe``, named as in NNI's ``tpe_args``.
 
     Attributes:
         constant_liar_type: score that running trials are taken to have; ``none``: left out.
@@ -50,10 +50,10 @@ class _FormattedTuner(NniTuner):
         _mend(self._tuner.space)
 
 
-class TpeTuner(_FormattedTuner):
+class NniTpeTuner(_FormattedTuner):
     """Tree of Parzen estimators (Bergstra et al., NeurIPS 2011), NNI's implementation."""
 
-    Options = TpeOptions
+    Options = NniTpeOptions
 
     def _make(self, mode: str) -> Any:
         from nni.algorithms.hpo.tpe_tuner import TpeTuner as Tpe

@@ -12,7 +12,7 @@ from nasbench.hpo.tuners.optuna_base import OptunaTuner
 
 @dataclass(frozen=True)
 class StartupOptions:
-    """Options of ``optuna-tpe`` and ``gp``.
+    """Options of ``tpe`` and ``gp``.
 
     Attributes:
         n_startup_trials: random trials before the model is used.
@@ -24,7 +24,7 @@ class StartupOptions:
         at_least(self, 1, "n_startup_trials")
 
 
-class OptunaTpeTuner(OptunaTuner):
+class TpeTuner(OptunaTuner):
     """Tree of Parzen estimators (Bergstra et al., NeurIPS 2011; Watanabe, 2023)."""
 
     Options = StartupOptions

@@ -53,7 +53,7 @@ class TpeStrategy(OneByOneStrategy):
 
     def __init__(self, domains: Domains, options: TpeOptions, setting: Setting) -> None:
         super().__init__(domains, options, setting)
-        self._optuna = require("optuna", "the strategy tpe", "nasbench-workbench[hpo]")
+        self._optuna = require("optuna", "the strategy tpe")
         self._optuna.logging.set_verbosity(self._optuna.logging.ERROR)
         kind = self._optuna.distributions.CategoricalDistribution
         open_ones = [domain for domain in domains.values() if len(domain.options) > 1]
