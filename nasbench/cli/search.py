@@ -87,7 +87,7 @@ def _search(
 def _on_table(named: dict[str, Any], assigned: dict[str, Any], seeds: int, as_json: bool) -> None:
     """Search where every training is looked up in a table."""
     from nasbench.engine.limits import asked
-    from nasbench.engine.tabular import run_table_search, text
+    from nasbench.tabular.search import run_table_search
 
     for name in named:
         if name not in WITH_TABLE:
@@ -106,7 +106,7 @@ def _on_table(named: dict[str, Any], assigned: dict[str, Any], seeds: int, as_js
         named.get("concurrency") or os.cpu_count() or 1,
         named.get("device"),
     )
-    running.tell(json.dumps(report.to_json()) if as_json else text(report))
+    running.tell(json.dumps(report.to_json()) if as_json else report.text())
 
 
 def _tell(found: Found, options: SearchConfig, as_json: bool) -> None:

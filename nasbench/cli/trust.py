@@ -14,7 +14,7 @@ import typer
 
 Run = Annotated[Path, typer.Argument(help="The run folder of a one-shot search.")]
 TableName = Annotated[
-    str | None, typer.Option("--table", help="Look the truth up in it: name, or NAME=PATH.")
+    str | None, typer.Option("--table", help="Look up the ground truth: name, or NAME=PATH.")
 ]
 Dataset = Annotated[
     str | None, typer.Option("--dataset", help="The table's data set. [default: the run's task]")
@@ -23,19 +23,19 @@ Samples = Annotated[
     int | None, typer.Option("--samples", help="Architectures to look up. [default: 200]")
 ]
 Train = Annotated[
-    int | None, typer.Option("--train", metavar="K", help="Train K architectures alone instead.")
+    int | None, typer.Option("--train", metavar="K", help="Train K architectures instead.")
 ]
 Epochs = Annotated[
     int | None,
-    typer.Option("--epochs", help="Of each training. [default: as a quick sampled search]"),
+    typer.Option("--epochs", help="Of each training. [default: as in a quick search]"),
 ]
-Repeats = Annotated[int, typer.Option("--repeats", help="Trainings of each, by other seeds.")]
+Repeats = Annotated[int, typer.Option("--repeats", help="Trainings of each, seeds differ.")]
 Images = Annotated[
-    int, typer.Option("--images", help="Of the validation half, for supernet accuracies.")
+    int, typer.Option("--images", help="Validation images for the supernet accuracies.")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of the draws and the intervals.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the draws and the intervals.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where data and table lie.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of data and table.")]
 
 NAMES = {
     "supernet": "supernet",
@@ -53,7 +53,7 @@ COLUMNS = {
 
 
 class Form(StrEnum):
-    """How the result is printed."""
+    """Output formats."""
 
     TABLE = "table"
     JSON = "json"
@@ -73,18 +73,17 @@ def command(
     data_dir: DataDir = None,
     format: Annotated[Form, typer.Option("--format", help="table or json.")] = Form.TABLE,
 ) -> None:
-    """Tell whether a one-shot search's supernet ranks architectures as their trainings do."""
+    """Measure whether a supernet ranks architectures as stand-alone training does."""
     from nasbench.cli import progress
-    from nasbench.engine.trust import run_trust
-    from nasbench.engine.trust_asked import Asked
+    from nasbench.ranking.run import RankingOptions, run_ranking
     from nasbench.training.stopping import Stopped, StopSignal
 
-    asked = Asked(
+    options = RankingOptions(
         run, table, train, epochs, repeats, dataset, samples, images, seed, device, data_dir
     )
     try:
         with progress.telling(quiet=format is Form.JSON) as callback:
-            report = run_trust(asked, callback, StopSignal())
+            report = run_ranking(options, callback, StopSignal())
     except Stopped as stopped:
         again = shlex.join(["nasbench", *sys.argv[1:]])
         typer.echo(f"{stopped}; continue with: {again}", err=True)
@@ -99,7 +98,7 @@ def command(
 
 
 def _draw(report: Mapping[str, Any], path: Path) -> Path | None:
-    """Draw supernet accuracies against the truth, where matplotlib is there."""
+    """Draw supernet accuracies against the ground truth, if matplotlib is installed."""
     from nasbench.optional import available
     from nasbench.report.scatter import draw_scatter
 
@@ -119,7 +118,7 @@ def _draw(report: Mapping[str, Any], path: Path) -> Path | None:
 
 
 def _lines(report: Mapping[str, Any]) -> list[str]:
-    """Return what people read."""
+    """Return the report as text."""
     count = len(report["architectures"])
     lines = [
         f"search:   {report['strategy']} on {report['space']}, {report['task']}, "
@@ -129,7 +128,7 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
         f"supernet accuracy on {report['images']:,} images of the validation half",
     ]
     if report["failed"]:
-        lines.append(f"failed:   {report['failed']} trainings, left out")
+        lines.append(f"failed:   {report['failed']} trainings, which are left out")
     lines += ["", *_table(report["agreement"]), ""]
     if found := report["found"]:
         lines.append(
@@ -141,7 +140,7 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
 
 
 def _table(agreement: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[str]:
-    """Return a line for each score: correlations with 95 % intervals."""
+    """Return a line for each score with its correlations and their 95 % intervals."""
     rows = [["score", *COLUMNS.values()]]
     for name, numbers in agreement.items():
         rows.append([NAMES[name], *(_numbers(numbers[column]) for column in COLUMNS)])

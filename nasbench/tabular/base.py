@@ -1,4 +1,4 @@
-"""The protocol of tables: what a search may ask of them."""
+"""The protocol of tables: what a search may query."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class Table(ABC):
     """The finished trainings of every architecture of a space.
 
     Args:
-        space: the space's name in the catalog; its ``text`` is what the table calls an
+        space: the space's name in the catalog; its ``text`` is the table's name of an
             architecture.
-        spec: the data's shape.
+        spec: the shape of the data.
 
     Attributes:
         name: the table's name.
-        datasets: what the architectures were trained on, the preferred one first.
-        lengths: epochs after which results are known, ascending.
+        datasets: data sets of the trainings, the preferred one first.
+        lengths: numbers of epochs with results, ascending.
         timed: whether training times are known.
-        note: one line on what to keep in mind, or ``""``.
-        latencies: dataset to architecture's text to milliseconds, where they were added.
+        note: a caveat in one line, or ``""``.
+        latencies: data set to architecture's text to milliseconds, once added.
     """
 
     name: str
@@ -40,36 +40,37 @@ class Table(ABC):
 
     @abstractmethod
     def validation(self, arch: Arch, dataset: str, epochs: int, seed: int) -> float:
-        """Return the accuracy in [0, 1] that a search sees: that of one training.
+        """Return the validation accuracy of one training in [0, 1], which a search sees.
 
         Args:
             arch: the architecture.
             dataset: one of ``datasets``.
             epochs: one of ``lengths``.
-            seed: the search's seed, which chooses among the trainings of each architecture.
+            seed: seed of the search; it chooses among the trainings of each architecture.
         """
 
     def trainings(self, arch: Arch, dataset: str) -> tuple[float, ...]:
-        """Return the accuracies that a search sees, of all longest trainings that are known.
+        """Return the validation accuracies in [0, 1] of all longest trainings.
 
-        A table that holds several for an architecture tells them all, always in the same order.
+        A table with several trainings of an architecture returns all of them, always in the same
+        order.
         """
         return (self.validation(arch, dataset, self.lengths[-1], 0),)
 
     @abstractmethod
     def seconds(self, arch: Arch, dataset: str, epochs: int) -> float:
-        """Return the device-seconds of one training; 0 where no times are known."""
+        """Return the device-seconds of one training; 0 if no times are known."""
 
     @abstractmethod
     def test(self, arch: Arch, dataset: str) -> float:
-        """Return the test accuracy in [0, 1], the mean over the longest trainings."""
+        """Return the mean test accuracy in [0, 1] of the longest trainings."""
 
     @abstractmethod
     def sizes(self, arch: Arch, dataset: str) -> dict[str, float]:
         """Return ``params`` and ``macs``."""
 
     def costs(self, arch: Arch, dataset: str) -> dict[str, float]:
-        """Return ``params``, ``macs``, and ``latency_ms`` where latencies were added."""
+        """Return ``params``, ``macs``, and ``latency_ms`` if latencies were added."""
         found = self.sizes(arch, dataset)
         if dataset in self.latencies:
             found["latency_ms"] = self.latencies[dataset][self.space.text(arch)]
@@ -79,7 +80,7 @@ class Table(ABC):
         """Raise unless the table has ``dataset``.
 
         Raises:
-            UserError: it has not; tells those it has.
+            UserError: it does not; the message lists its data sets.
         """
         if dataset not in self.datasets:
             raise unknown(f"dataset of {self.name}", dataset, self.datasets)

@@ -1,4 +1,4 @@
-"""Finding tables on the disk and reading their columns."""
+"""Finds the files of tables and reads their columns."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ def locate(
 
     Args:
         table: its name, for the error.
-        names: where it may lie below a data folder, the preferred place first.
-        path: the file, where the user named it.
-        data_dir: the data folder, where the user named it; see :mod:`nasbench.data.locate`.
+        names: its paths relative to a data folder, the preferred one first.
+        path: the file, if the user gave it.
+        data_dir: the data folder, if the user gave it; see :mod:`nasbench.data.locate`.
 
     Raises:
-        UserError: there is no such file; tells where it was looked for.
+        UserError: the file does not exist; the message lists the searched places.
     """
     if path is not None:
         if not path.exists():
-            raise UserError(f"{table}={path}: there is no such file")
+            raise UserError(f"{table}={path}: no such file")
         return path
     found = find(names, data_dir)
     if found is None:
-        looked = " or ".join(str(root / name) for root in roots(data_dir) for name in names)
+        searched = " or ".join(str(root / name) for root in roots(data_dir) for name in names)
         raise UserError(
-            f"{table}: there is no {looked}: name its folder with --data-dir or $NASBENCH_DATA, "
+            f"{table}: found no {searched}: give its folder with --data-dir or $NASBENCH_DATA, "
             f"or the file with {table}=PATH"
         )
     return found
 
 
 def read_columns(path: Path, wanted: Collection[str]) -> Columns:
-    """Return the wanted columns of a CSV file by their names.
+    """Return the wanted columns of a CSV file by name.
 
     Raises:
-        UserError: it is no CSV, lacks a wanted column, or a line has too many or few fields.
+        UserError: the file is not CSV, lacks a wanted column, or has lines of different length.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -56,12 +56,12 @@ def read_columns(path: Path, wanted: Collection[str]) -> Columns:
     except (csv.Error, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as CSV: {error}") from error
     header = rows[0] if rows else []
-    lacking = [name for name in wanted if name not in header]
-    if lacking:
-        raise UserError(f"{path}: lacks the columns {', '.join(lacking)}")
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise UserError(f"{path}: missing columns: {', '.join(missing)}")
     for line, row in enumerate(rows, 1):
         if len(row) != len(header):
-            raise UserError(f"{path} line {line}: has {len(row)} fields, not {len(header)}")
+            raise UserError(f"{path} line {line}: has {len(row)} fields; expected {len(header)}")
     places = {name: header.index(name) for name in wanted}
     return {name: [row[place] for row in rows[1:]] for name, place in places.items()}
 
@@ -73,12 +73,12 @@ def numbers(
 
     Args:
         path: the file, for the error.
-        columns: of the file.
-        name: of the column.
-        empty: whether a field may be empty; it becomes NaN.
+        columns: the columns of the file.
+        name: name of the column.
+        empty: allow empty fields, which become NaN.
 
     Raises:
-        UserError: a field is no finite number.
+        UserError: a field is not a finite number.
     """
     texts = columns[name]
     if empty:
@@ -95,14 +95,20 @@ def numbers(
 def check_complete(
     path: Path, space: type[SearchSpace], domains: Domains, known: Container[str]
 ) -> None:
-    """Raise unless every architecture of the space is ``known`` by its text.
+    """Raise unless the text of every architecture of the space is ``known``.
+
+    Args:
+        path: the file, for the error.
+        space: gives the text of an architecture.
+        domains: the decisions of the space.
+        known: the texts in the file.
 
     Raises:
-        UserError: some are missing; tells how many, and the first.
+        UserError: some are missing; the message gives their number and the first one.
     """
     missing = [text for arch in domains.enumerate() if (text := space.text(arch)) not in known]
     if missing:
         raise UserError(
-            f"{path}: lacks {len(missing):,} of the {domains.size:,} architectures; "
-            f"the first is {missing[0]}"
+            f"{path}: {len(missing):,} of {domains.size:,} architectures are missing; "
+            f"the first one is {missing[0]}"
         )

@@ -24,10 +24,10 @@ KEYS = {"test_acc", "mean_acc", "params", "flops"}
 
 
 class MacroTable(Table):
-    """The table from its JSON file; an architecture that lacks is looked up in canonical form.
+    """The table from its JSON file; a missing architecture is looked up in canonical form.
 
     Raises:
-        UserError: the file cannot be used; tells why.
+        UserError: the file cannot be used.
     """
 
     name = NAME
@@ -35,8 +35,8 @@ class MacroTable(Table):
     lengths = (50,)
     timed = False
     note = (
-        "the table holds no validation accuracies: a search sees the test accuracy of one "
-        "training, and its result is the mean of three, that one among them, which flatters"
+        "the table has no validation accuracies: a search sees the test accuracy of one of three "
+        "trainings, and its result is the mean of all three, which is biased upwards"
     )
 
     def __init__(self, path: Path) -> None:
@@ -48,7 +48,7 @@ class MacroTable(Table):
         check_complete(path, self.space, self.domains, self._entries)
 
     def validation(self, arch: Arch, dataset: str, epochs: int, seed: int) -> float:
-        """Return the accuracy of one of the three trainings, chosen by ``seed``."""
+        """Return the accuracy of one of the three trainings, which ``seed`` chooses."""
         trainings = self._entry(arch)["test_acc"]
         return float(trainings[derive(seed, "training") % len(trainings)]) / 100
 
@@ -57,7 +57,7 @@ class MacroTable(Table):
         return tuple(value / 100 for value in self._entry(arch)["test_acc"])
 
     def seconds(self, arch: Arch, dataset: str, epochs: int) -> float:
-        """Return 0: the table knows no times."""
+        """Return 0, since the table has no times."""
         return 0.0
 
     def test(self, arch: Arch, dataset: str) -> float:
@@ -78,10 +78,10 @@ def load(path: Path | None = None, data_dir: Path | None = None) -> Table:
 
     Args:
         path: the JSON file.
-        data_dir: where to look without ``path``; see :mod:`nasbench.data.locate`.
+        data_dir: where to look if ``path`` is ``None``; see :mod:`nasbench.data.locate`.
 
     Raises:
-        UserError: there is no such file, or it cannot be used.
+        UserError: the file does not exist or cannot be used.
     """
     return MacroTable(locate(NAME, FILES, path, data_dir))
 
@@ -97,16 +97,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _checked(path: Path, text: str, entry: Any) -> dict[str, Any]:
-    """Return the entry of an architecture if it holds what a search needs."""
-    lacking = sorted(KEYS - set(entry)) if isinstance(entry, dict) else sorted(KEYS)
-    if lacking:
-        raise UserError(f"{path}: {text}: lacks {', '.join(lacking)}")
+    """Return the entry of an architecture after checking its values."""
+    missing = sorted(KEYS - set(entry)) if isinstance(entry, dict) else sorted(KEYS)
+    if missing:
+        raise UserError(f"{path}: {text}: missing {', '.join(missing)}")
     trainings = entry["test_acc"]
     if not isinstance(trainings, list) or not trainings:
         raise UserError(f"{path}: {text}: test_acc must be a list of accuracies")
     for value in (*trainings, entry["mean_acc"]):
         if not (isinstance(value, int | float) and 0 <= value <= 100):
-            raise UserError(f"{path}: {text}: {value!r} is no accuracy in percent")
+            raise UserError(f"{path}: {text}: {value!r} must be a percentage between 0 and 100")
     for key in ("params", "flops"):
         if not (isinstance(entry[key], int | float) and entry[key] > 0):
             raise UserError(f"{path}: {text}: {key} {entry[key]!r} must be a number above 0")

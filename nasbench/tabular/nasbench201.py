@@ -1,25 +1,30 @@
-"""NAS-Bench-201 from a CSV file (Dong and Yang, ICLR 2020).
+"""NAS-Bench-201 (Dong and Yang, ICLR 2020), from a CSV file or through its authors' packages.
 
-Its columns: ``arch_str``; the validation accuracy in percent of each of the 2 or 3 trainings of
-200 epochs, ``;`` between, in ``{c10,c100,in16}_valid_seeds``; their mean test accuracy in
-``*_test``; the single training of 12 epochs in ``*_valid_ep12``; ``params_c10_M``,
-``flops_c10_M``; and ``train_time_c10_200ep_s``, which may be empty where it was not measured.
+The columns of the CSV file: ``arch_str``; the validation accuracy in percent of each of the 2 or 3
+trainings of 200 epochs, separated by ``;``, in ``{c10,c100,in16}_valid_seeds``; their mean test
+accuracy in ``*_test``; the single training of 12 epochs in ``*_valid_ep12``; ``params_c10_M``,
+``flops_c10_M``; and ``train_time_c10_200ep_s``, which may be empty if it was not measured.
+
+The packages are ``nats_bench`` and the older ``nas_201_api``. Both answer ``query_index_by_arch``,
+``query_by_index``, ``get_more_info`` and ``get_cost_info`` in the same way; no other function of
+them is used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Hashable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import UserError
+from nasbench.optional import require
 from nasbench.seeding import derive
 from nasbench.space import Arch, DataSpec
 from nasbench.tabular.base import Table
 from nasbench.tabular.files import Columns, check_complete, locate, numbers, read_columns
-from nasbench.tabular.latency import PREFIXES
-from nasbench.tabular.times import completed
 
 NAME = "nas-bench-201"
 FILES = ("nas-bench-201/nasbench201.csv", "nasbench201.csv")
@@ -29,22 +34,50 @@ LENGTHS = (12, 200)
 
 CLASSES = {"cifar10": 10, "cifar100": 100, "imagenet16-120": 120}
 SIDES = {"cifar10": 32, "cifar100": 32, "imagenet16-120": 16}
-# Images that a training for the validation accuracy sees. By the authors' own rule an epoch takes
-# time in proportion to them. The column of times is of trainings on all 50,000 of CIFAR-10.
+# Images of a training for the validation accuracy. By the authors' rule the time of an epoch is
+# proportional to them. The column of times comes from trainings on all 50,000 of CIFAR-10.
 IMAGES = {"cifar10": 25_000, "cifar100": 50_000, "imagenet16-120": 151_700}
 TIMED_IMAGES = 50_000
-FEATURES = 64  # that the classifier sees; it has a bias
+FEATURES = 64  # inputs of the classifier, which has a bias
+# Of the columns, here and in HW-NAS-Bench.
+PREFIXES = {"cifar10": "c10", "cifar100": "c100", "imagenet16-120": "in16"}
+
+# On CIFAR-10 the validation accuracy comes from a training on half of the training images.
+SEARCHED = {"cifar10": "cifar10-valid", "cifar100": "cifar100", "imagenet16-120": "ImageNet16-120"}
+TESTED = {**SEARCHED, "cifar10": "cifar10"}
+
+FOLDER = ".pbz2"  # suffix of the files in a folder, one for each architecture
+# Suffix to module and distribution.
+PACKAGES = {FOLDER: ("nats_bench", "nats_bench"), ".pth": ("nas_201_api", "nas-bench-201")}
+
+Found = TypeVar("Found")
+
+
+def load(path: Path | None = None, data_dir: Path | None = None) -> Table:
+    """Return the table from a CSV file, or from the authors' files through their package.
+
+    Args:
+        path: a ``.csv`` with the columns above, the unpacked ``NATS-tss-v1_0-3ffb9-simple`` or
+            its ``.pickle.pbz2`` for ``nats_bench``, or ``NAS-Bench-201-*.pth`` for
+            ``nas_201_api``.
+        data_dir: where to look if ``path`` is ``None``; see :mod:`nasbench.data.locate`.
+
+    Raises:
+        UserError: the file does not exist or cannot be used, or its package is missing.
+    """
+    found = locate(NAME, (*FILES, *ARCHIVES), path, data_dir)
+    return Csv201(found) if found.suffix == ".csv" else Api201(found)
 
 
 class Csv201(Table):
     """The table from the columns of a CSV file.
 
-    Which of an architecture's trainings a search sees follows from the search's seed: the same
-    one for all architectures that have as many. The training of 12 epochs has a schedule of its
-    own, and there is only one of it.
+    The search's seed chooses which of an architecture's trainings the search sees: the same one
+    for all architectures with equally many trainings. The single training of 12 epochs has its
+    own learning rate schedule.
 
     Raises:
-        UserError: the file cannot be used; tells why.
+        UserError: the file cannot be used.
     """
 
     name = NAME
@@ -113,50 +146,161 @@ class Csv201(Table):
     def _row(self, arch: Arch) -> int:
         row = self._rows.get(self.space.text(arch))
         if row is None:
-            raise UserError(f"{self.path}: lacks the architecture {self.space.text(arch)}")
+            raise UserError(f"{self.path}: no architecture {self.space.text(arch)}")
         return row
 
 
-def load(path: Path | None = None, data_dir: Path | None = None) -> Table:
-    """Return the table from a CSV file, or through the authors' package from their own files.
+def completed(
+    texts: Sequence[str], measured: NDArray[np.float64], operations: Collection[str]
+) -> NDArray[np.float64]:
+    """Return the training times with estimates in place of NaN.
+
+    The estimate is a sum over the six edges of the cost of the operation there, fitted by least
+    squares on the measured times. On the 1,000 measured cells of the published table, in ten-fold
+    cross-validation, its mean absolute error is 1.5 % and the largest one is 7.3 %.
 
     Args:
-        path: a ``.csv`` with the columns above, the unpacked ``NATS-tss-v1_0-3ffb9-simple`` or
-            its ``.pickle.pbz2`` for the package ``nats_bench``, or ``NAS-Bench-201-*.pth`` for
-            ``nas_201_api``.
-        data_dir: where to look without ``path``; see :mod:`nasbench.data.locate`.
+        texts: the cells in their authors' notation.
+        measured: seconds, NaN if unknown, shape ``(cells,)``.
+        operations: the names of the operations.
 
-    Raises:
-        UserError: there is no such file, its package is missing, or it cannot be used.
+    Returns:
+        Seconds, shape ``(cells,)``; all NaN if none was measured.
     """
-    found = locate(NAME, (*FILES, *ARCHIVES), path, data_dir)
-    if found.suffix == ".csv":
-        return Csv201(found)
-    from nasbench.tabular.nasbench201_api import Api201
-
-    return Api201(found)
+    known = np.isfinite(measured)
+    if not known.any():
+        return measured
+    cells = np.array(texts)
+    counts = np.stack([np.char.count(cells, f"|{op}~") for op in operations], axis=1)
+    cost, *_ = np.linalg.lstsq(counts[known], measured[known], rcond=None)
+    return np.where(known, measured, counts @ cost)
 
 
 def _accuracies(path: Path, columns: Columns, name: str) -> NDArray[np.float64]:
-    """Return a column of percentages as shares."""
-    return _shares(path, name, numbers(path, columns, name))
+    """Return a column of percentages as fractions."""
+    return _fractions(path, name, numbers(path, columns, name))
 
 
 def _each_training(
     path: Path, columns: Columns, name: str
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return all trainings' accuracies as shares, and where those of each architecture begin.
+    """Return the accuracies of all trainings as fractions, and the first index of each row.
 
-    Those of row ``i`` are ``accuracies[begins[i]:begins[i + 1]]``.
+    The accuracies of row ``i`` are ``accuracies[begins[i]:begins[i + 1]]``.
     """
     texts = columns[name]
     sizes = [text.count(";") + 1 for text in texts]
     every = numbers(path, {name: ";".join(texts).split(";")}, name)
-    return _shares(path, name, every), np.cumsum([0, *sizes])
+    return _fractions(path, name, every), np.cumsum([0, *sizes])
 
 
-def _shares(path: Path, name: str, percent: NDArray[np.float64]) -> NDArray[np.float64]:
+def _fractions(path: Path, name: str, percent: NDArray[np.float64]) -> NDArray[np.float64]:
     outside = percent[(percent < 0) | (percent > 100)]
     if outside.size:
-        raise UserError(f"{path}: column {name}: {outside[0]:g} is no accuracy in percent")
+        raise UserError(
+            f"{path}: column {name}: {outside[0]:g} must be a percentage between 0 and 100"
+        )
     return percent / 100
+
+
+class Api201(Table):
+    """The table behind the authors' API, which each process opens at its first query.
+
+    Answers are cached, since the packages read a file for each architecture.
+
+    Args:
+        path: the authors' files: a folder or ``.pickle.pbz2`` for ``nats_bench``, a ``.pth`` for
+            ``nas_201_api``.
+
+    Raises:
+        UserError: the path is none of these, or its package is missing.
+    """
+
+    name = NAME
+    datasets = tuple(CLASSES)
+    lengths = LENGTHS
+
+    def __init__(self, path: Path) -> None:
+        if not (path.is_dir() or path.suffix in PACKAGES):
+            raise UserError(f"{path}: must be a .csv, a folder, or one of: {', '.join(PACKAGES)}")
+        super().__init__(NAME, SPEC)
+        self.path = path
+        self._package()
+        self._api: Any = None
+        self._answers: dict[Hashable, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_api": None, "_answers": {}}
+
+    def validation(self, arch: Arch, dataset: str, epochs: int, seed: int) -> float:
+        """Return the accuracy of one training on the validation images."""
+        trainings = self._seeds(arch, dataset, epochs)
+        chosen = trainings[derive(seed, "training") % len(trainings)]
+        return float(self._info(arch, SEARCHED[dataset], epochs, chosen)["valid-accuracy"]) / 100
+
+    def trainings(self, arch: Arch, dataset: str) -> tuple[float, ...]:
+        """Return the validation accuracies of all trainings of 200 epochs."""
+        name, epochs = SEARCHED[dataset], LENGTHS[-1]
+        found = (
+            self._info(arch, name, epochs, seed) for seed in self._seeds(arch, dataset, epochs)
+        )
+        return tuple(float(info["valid-accuracy"]) / 100 for info in found)
+
+    def seconds(self, arch: Arch, dataset: str, epochs: int) -> float:
+        """Return the training time, without that of the evaluation."""
+        return float(self._info(arch, SEARCHED[dataset], epochs, False)["train-all-time"])
+
+    def test(self, arch: Arch, dataset: str) -> float:
+        """Return the mean test accuracy of the trainings of 200 epochs."""
+        info = self._info(arch, TESTED[dataset], LENGTHS[-1], False)
+        return float(info["test-accuracy"]) / 100
+
+    def sizes(self, arch: Arch, dataset: str) -> dict[str, float]:
+        """Return ``params`` and ``macs`` of the network for ``dataset``'s images and classes."""
+        index = self._index(arch)
+        info = self._cached(
+            ("cost", index, dataset), lambda: self._open().get_cost_info(index, SEARCHED[dataset])
+        )
+        return {"params": float(round(1e6 * info["params"])), "macs": round(1e6 * info["flops"])}
+
+    def _index(self, arch: Arch) -> int:
+        text = self.space.text(arch)
+        index: int = self._cached(text, lambda: self._open().query_index_by_arch(text))
+        if index < 0:
+            raise UserError(f"{self.path}: no architecture {text}")
+        return index
+
+    def _seeds(self, arch: Arch, dataset: str, epochs: int) -> list[int]:
+        index, name, hp = self._index(arch), SEARCHED[dataset], str(epochs)
+        return self._cached(
+            ("seeds", index, name, hp),
+            lambda: sorted(self._open().query_by_index(index, name, hp=hp)),
+        )
+
+    def _info(self, arch: Arch, name: str, epochs: int, training: int | bool) -> dict[str, Any]:
+        """Return the results of the training with this seed, or the mean of all (``False``)."""
+        index, hp = self._index(arch), str(epochs)
+        return self._cached(
+            ("info", index, name, hp, training),
+            lambda: dict(self._open().get_more_info(index, name, hp=hp, is_random=training)),
+        )
+
+    def _cached(self, key: Hashable, query: Callable[[], Found]) -> Found:
+        if key not in self._answers:
+            self._answers[key] = query()
+        found: Found = self._answers[key]
+        return found
+
+    def _package(self) -> Any:
+        module, distribution = PACKAGES[FOLDER if self.path.is_dir() else self.path.suffix]
+        return require(module, str(self.path), distribution)
+
+    def _open(self) -> Any:
+        if self._api is None:
+            path, package = str(self.path), self._package()
+            if self.path.suffix == ".pth":
+                self._api = package.NASBench201API(path, verbose=False)
+            else:
+                fast = self.path.is_dir()
+                self._api = package.create(path, "tss", fast_mode=fast, verbose=False)
+        return self._api

@@ -1,21 +1,23 @@
-"""Searches that look finished trainings up, with the device-time that these would have taken."""
+"""One search that looks up finished trainings, with the device-time that they would have taken."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.budget import Budget
+from nasbench.budget import Budget, Unit
 from nasbench.errors import UserError
 from nasbench.space import Arch
 from nasbench.strategies.sampled.base import Proposal, Result, SampledStrategy, Setting
 from nasbench.tabular.base import Table
 
 KNOWN_IN_A_ROW = 1000  # proposals of known architectures after which a search has converged
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,21 +26,27 @@ class Trace:
 
     Attributes:
         seed: of the search.
-        archs: what was asked for.
-        incumbents: what the strategy held for the best one after each query.
-        validation: the incumbents' validation accuracies, which the search saw. Shape ``(n,)``.
-        test: the incumbents' test accuracies, which it did not see. Shape ``(n,)``.
-        epochs: trained so far. Shape ``(n,)``.
+        archs: the queried architectures.
+        incumbents: the strategy's best architecture after each query.
+        validation: validation accuracies of the incumbents, which the search saw. Shape ``(n,)``.
+        test: test accuracies of the incumbents, which it did not see. Shape ``(n,)``.
+        epochs: epochs trained so far. Shape ``(n,)``.
         seconds: simulated device-seconds so far. Shape ``(n,)``.
     """
 
     seed: int
     archs: tuple[Arch, ...]
     incumbents: tuple[Arch, ...]
-    validation: NDArray[np.float64]
-    test: NDArray[np.float64]
+    validation: Floats
+    test: Floats
     epochs: NDArray[np.int64]
-    seconds: NDArray[np.float64]
+    seconds: Floats
+
+    def spent(self, unit: Unit) -> Floats:
+        """Return the amount spent after each query, shape ``(queries,)``."""
+        if unit == "trials":
+            return np.arange(1.0, len(self.archs) + 1)
+        return np.asarray(getattr(self, unit), dtype=np.float64)
 
 
 def simulate(
@@ -52,40 +60,40 @@ def simulate(
 ) -> Trace:
     """Run one search on a table.
 
-    A query is one lookup of a training, and counts as a trial. An architecture that was trained
-    for as long already is answered from memory and is no query; a longer training of it costs
-    only what is added. Test accuracies are read when the search has ended.
+    A query looks up one training, and counts as a trial. An architecture that was trained for as
+    long before is answered from memory and is not a query; a longer training of it costs only the
+    difference. Test accuracies are read after the search has ended.
 
     Args:
-        table: what is asked.
-        dataset: one of the table's.
-        kind: the strategy.
-        options: the strategy's own options.
+        table: the table.
+        dataset: one of the table's data sets.
+        kind: the strategy's class.
+        options: the strategy's options.
         seed: of the search.
         budget: in trials, epochs or simulated device-seconds.
-        violation: by how much an architecture is over the limits; see
+        violation: by how much an architecture exceeds the limits; see
             :class:`nasbench.strategies.sampled.base.Setting`.
 
     Raises:
-        UserError: the strategy refuses, asks for what the table does not have, or finds no
+        UserError: the strategy refuses, asks for something the table does not have, or finds no
             architecture within the limits.
     """
     limits: dict[str, Any] = {} if violation is None else {"violation": violation}
     setting = Setting(seed, table.lengths[-1], table.lengths, **limits)
     strategy = kind(table.domains, options, setting)
     search = _Search(table, dataset, seed, strategy)
-    while not budget.spent(len(search.asked), search.epochs, search.seconds):
+    while not budget.spent(len(search.queries), search.epochs, search.seconds):
         if not search.step():
             break
     return search.trace()
 
 
 class _Search:
-    """A strategy, what it has asked for, and what that has cost.
+    """A strategy, its queries, and their cost.
 
     Attributes:
-        asked: the queries.
-        epochs: trained so far.
+        queries: the proposals that were looked up.
+        epochs: epochs trained so far.
         seconds: simulated device-seconds so far.
     """
 
@@ -94,14 +102,14 @@ class _Search:
         self.dataset = dataset
         self.seed = seed
         self.strategy = strategy
-        self.asked: list[Proposal] = []
+        self.queries: list[Proposal] = []
         self.epochs = 0
         self.seconds = 0.0
         self._known: dict[Arch, Result] = {}  # the longest training of each
-        self._course: list[tuple[Result, int, float]] = []
+        self._history: list[tuple[Result, int, float]] = []
 
     def step(self) -> bool:
-        """Answer proposals up to the next query; return whether there was one."""
+        """Answer proposals up to the next query; return ``False`` if the search has converged."""
         for _ in range(KNOWN_IN_A_ROW):
             proposals = self.strategy.suggest(1)
             if not proposals:
@@ -117,17 +125,20 @@ class _Search:
         """Return the search with the test accuracies of its incumbents.
 
         Raises:
-            UserError: nothing was asked for.
+            UserError: the strategy proposed nothing.
         """
-        if not self.asked:
-            raise UserError("the strategy proposed nothing: no architecture keeps all the limits")
-        best, epochs, seconds = zip(*self._course, strict=True)
-        tests = {one.arch: 0.0 for one in best}
-        for arch in tests:
-            tests[arch] = self.table.test(arch, self.dataset)
+        if not self.queries:
+            raise UserError(
+                "the strategy proposed no architecture: none was found within the limits"
+            )
+        best, epochs, seconds = zip(*self._history, strict=True)
+        tests = {
+            arch: self.table.test(arch, self.dataset)
+            for arch in dict.fromkeys(one.arch for one in best)
+        }
         return Trace(
             self.seed,
-            tuple(one.arch for one in self.asked),
+            tuple(one.arch for one in self.queries),
             tuple(one.arch for one in best),
             np.array([one.score for one in best]),
             np.array([tests[one.arch] for one in best]),
@@ -143,14 +154,14 @@ class _Search:
                 f"{', '.join(map(str, self.table.lengths))}"
             )
         score = self.table.validation(arch, self.dataset, epochs, self.seed)
-        self.asked.append(proposal)
+        self.queries.append(proposal)
         self.epochs += epochs - (known.epochs if known else 0)
         self.seconds += self.table.seconds(arch, self.dataset, epochs)
         if known:
             self.seconds -= self.table.seconds(arch, self.dataset, known.epochs)
         self._known[arch] = Result(arch, score, epochs, self._measures(arch))
         self.strategy.update([self._known[arch]])
-        self._course.append((self.strategy.best(), self.epochs, self.seconds))
+        self._history.append((self.strategy.best(), self.epochs, self.seconds))
 
     def _measures(self, arch: Arch) -> dict[str, float]:
         wanted = self.strategy.measures
@@ -158,7 +169,39 @@ class _Search:
         for name in wanted:
             if name not in costs:
                 raise UserError(
-                    f"{type(self.strategy).__name__} asks for {name}: {self.table.name} has "
-                    f"{', '.join(costs)} here"
+                    f"{type(self.strategy).__name__} asks for {name}: {self.table.name} has only "
+                    f"{', '.join(costs)}"
                 )
         return {name: costs[name] for name in wanted}
+
+
+def amounts_at(budget: Budget, shares: Sequence[float] | Floats) -> Floats:
+    """Return the amounts at these shares of the budget, ascending; whole trials and epochs."""
+    amounts = budget.amount * np.array(shares)
+    if budget.unit != "seconds":
+        amounts = np.maximum(1.0, np.rint(amounts))
+    return np.unique(amounts)
+
+
+def values_at(
+    traces: Sequence[Trace],
+    what: Literal["test", "validation", "seconds"],
+    unit: Unit,
+    amounts: Floats,
+) -> Floats:
+    """Return a value of each search after it spent these amounts; after its end, the last one.
+
+    Args:
+        traces: the searches.
+        what: accuracy of the incumbent in [0, 1], or the simulated time.
+        unit: of the amounts.
+        amounts: shape ``(points,)``.
+
+    Returns:
+        Shape ``(searches, points)``; NaN before the first result.
+    """
+    rows = []
+    for trace in traces:
+        values = np.concatenate(([np.nan], getattr(trace, what)))
+        rows.append(values[np.searchsorted(trace.spent(unit), amounts, side="right")])
+    return np.stack(rows)

@@ -85,24 +85,27 @@ def test_training_as_json(run, searched):
 
 TABLED = ("--table", "table.py:load")
 MISTAKES = [
-    ((), "--table NAME or --train K, one of them tells the truth: neither is given"),
-    ((*TABLED, "--train", 9), "one of them tells the truth: both are given"),
+    ((), "give the ground truth with --table NAME or --train K: neither is given"),
+    (
+        (*TABLED, "--train", 9),
+        "with --table NAME or --train K: both are given",
+    ),
     (("--train", 9), "--train 9: must be 10 to 5,000 architectures"),
     (("--train", 19), "--train 19: the space space.py:Tiny has 18 architectures"),
     (("--train", 9999), "--train 9999: must be 10 to 5,000 architectures"),
     (("--train", 12, "--epochs", 0), "--epochs 0: must be at least 1"),
     (("--train", 12, "--repeats", 0), "--repeats 0: must be at least 1"),
-    (("--train", 12, "--samples", 9), "--samples 9: is for --table"),
-    (("--train", 12, "--dataset", "digits"), "--dataset digits: is for --table"),
-    ((*TABLED, "--epochs", 2), "--epochs 2: is for --train"),
-    ((*TABLED, "--repeats", 2), "--repeats 2: is for --train"),
+    (("--train", 12, "--samples", 9), "--samples 9: works with --table only"),
+    (("--train", 12, "--dataset", "digits"), "--dataset digits: works with --table only"),
+    ((*TABLED, "--epochs", 2), "--epochs 2: works with --train only"),
+    ((*TABLED, "--repeats", 2), "--repeats 2: works with --train only"),
     ((*TABLED, "--samples", 1), "--samples 1: must be 10 to 5,000 architectures"),
     ((*TABLED, "--images", 0), "--images 0: must be at least 1"),
     ((*TABLED, "--dataset", "digit"), "unknown dataset of stub 'digit': did you mean digits?"),
     ((*TABLED, "--device", "tpu"), "--device tpu: allowed: auto, cpu, cuda, cuda:N"),
     (
         ("--table", "table.py:other"),
-        "--table table.py:other: holds the architectures of NasBench201, and the run searched "
+        "--table table.py:other: holds the architectures of NasBench201, but the run searched "
         "space.py:Tiny",
     ),
     (("--table", "nas-bench-21"), "did you mean nas-bench-201"),
@@ -131,7 +134,7 @@ def test_what_is_no_one_shot_search(run, searched):
     small = ("--limit-train", 200, "--epochs", 1, "--batch-size", 20, "--device", "cpu")
     assert run("search", "random", "--space", "space.py:Tiny", "--budget", 1, *small).status == 0
     (sampled,) = Path("results/runs").glob("*-search-random-*")
-    refused(run, sampled, "the strategy random trains architectures one by one")
+    refused(run, sampled, "the strategy random trains each architecture separately")
 
 
 def test_a_damaged_run(run, searched):
@@ -139,7 +142,7 @@ def test_a_damaged_run(run, searched):
     (searched / "state.pt").write_bytes(b"no state")
     refused(run, searched, "cannot read the saved state")
     (searched / "state.pt").unlink()
-    refused(run, searched, "there is no state.pt")
+    refused(run, searched, "no state.pt: the search must")
     shutil.copy("kept.pt", searched / "state.pt")
     info = json.loads((searched / "run.json").read_text())
     info["config"]["space_arguments"] = {"width": 5}

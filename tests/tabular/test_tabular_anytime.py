@@ -7,8 +7,7 @@ import pytest
 
 from nasbench.budget import Budget
 from nasbench.space import Arch
-from nasbench.tabular.anytime import held, marks, spent
-from nasbench.tabular.simulate import Trace
+from nasbench.tabular.simulate import Trace, amounts_at, values_at
 
 NAN = float("nan")
 
@@ -34,21 +33,21 @@ TRACES = [
     ],
 )
 def test_what_was_held_when_so_much_was_spent(unit, amounts, expected):
-    found = held(TRACES, "test", unit, np.array(amounts, dtype=float))
+    found = values_at(TRACES, "test", unit, np.array(amounts, dtype=float))
     np.testing.assert_array_equal(found, expected)
 
 
 def test_other_columns():
     np.testing.assert_allclose(
-        held(TRACES, "validation", "trials", np.array([2.0])), [[0.6], [0.7]]
+        values_at(TRACES, "validation", "trials", np.array([2.0])), [[0.6], [0.7]]
     )
     np.testing.assert_array_equal(
-        held(TRACES, "seconds", "trials", np.array([np.inf])), [[100], [50]]
+        values_at(TRACES, "seconds", "trials", np.array([np.inf])), [[100], [50]]
     )
 
 
 def test_what_was_spent():
-    assert [spent(TRACES[0], unit).tolist() for unit in ("trials", "epochs", "seconds")] == [
+    assert [TRACES[0].spent(unit).tolist() for unit in ("trials", "epochs", "seconds")] == [
         [1, 2, 3],
         [2, 4, 10],
         [20, 45, 100],
@@ -66,4 +65,4 @@ def test_what_was_spent():
     ],
 )
 def test_marks_are_whole_trials_and_epochs(budget, expected):
-    assert marks(Budget.parse(budget), (1 / 30, 0.5, 1)).tolist() == expected
+    assert amounts_at(Budget.parse(budget), (1 / 30, 0.5, 1)).tolist() == expected

@@ -58,17 +58,23 @@ def test_missing_architectures_are_counted_and_the_first_is_named(tmp_path, entr
     few = {digits: entry for digits, entry in entries.items() if digits not in gone}
     with pytest.raises(UserError) as refusal:
         load_table(_write(tmp_path / "holes.json", few))
-    assert "lacks 2 of the 6,561 architectures; the first is 11111111" in str(refusal.value)
+    assert "2 of 6,561 architectures are missing; the first one is 11111111" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        (3, "12121212: lacks flops, mean_acc, params, test_acc"),
-        ({"test_acc": [90.0], "mean_acc": 90.0, "params": 1}, "12121212: lacks flops"),
+        (3, "12121212: missing flops, mean_acc, params, test_acc"),
+        ({"test_acc": [90.0], "mean_acc": 90.0, "params": 1}, "12121212: missing flops"),
         ({"test_acc": [], "mean_acc": 90.0, "params": 1, "flops": 1}, "test_acc must be a list"),
-        ({"test_acc": [101], "mean_acc": 90.0, "params": 1, "flops": 1}, "101 is no accuracy"),
-        ({"test_acc": [90.0], "mean_acc": "x", "params": 1, "flops": 1}, "'x' is no accuracy"),
+        (
+            {"test_acc": [101], "mean_acc": 90.0, "params": 1, "flops": 1},
+            "101 must be a perc",
+        ),
+        (
+            {"test_acc": [90.0], "mean_acc": "x", "params": 1, "flops": 1},
+            "'x' must be a perc",
+        ),
         ({"test_acc": [90.0], "mean_acc": 90.0, "params": 0, "flops": 1}, "params 0 must be"),
     ],
 )

@@ -148,9 +148,9 @@ def test_a_strategy_gets_the_costs_that_it_measures():
 def test_what_the_table_does_not_have_is_told():
     with pytest.raises(UserError, match="Scripted asks for 4 epochs: toy has 1, 3, 9"):
         run((arch(0, 0), 4))
-    with pytest.raises(UserError, match="asks for latency_ms: toy has params, macs here"):
+    with pytest.raises(UserError, match="asks for latency_ms: toy has only params, macs"):
         run((arch(0, 0), 9), measures=("latency_ms",))
-    with pytest.raises(UserError, match="no architecture keeps all the limits"):
+    with pytest.raises(UserError, match="none was found within the limits"):
         run()
 
 

@@ -1,4 +1,4 @@
-"""Whether a supernet is to be believed: its accuracies, the truth, and the verdict."""
+"""Ranking by a supernet: its accuracies, the ground truth, and the verdict."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from engine_parts import SMALL, TINY
 
 from nasbench import catalog
 from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.problem import halves
 from nasbench.engine.search import configure, run_search
-from nasbench.engine.searched import load_searched
-from nasbench.engine.supernet_accuracy import SupernetAccuracy
-from nasbench.engine.trust import drawn, run_trust
-from nasbench.engine.trust_asked import Asked
-from nasbench.engine.trust_ranks import agreements, standing, verdict
-from nasbench.engine.trust_truth import JOURNAL, TableTruth
 from nasbench.errors import UserError
+from nasbench.ranking.correlation import agreements, position, verdict
+from nasbench.ranking.ground_truth import JOURNAL, TableTruth
+from nasbench.ranking.run import RankingOptions, run_ranking
+from nasbench.ranking.supernet import SearchedSupernet, SupernetAccuracy
 from nasbench.space import DataSpec
 from nasbench.store.journal import Journal
 from nasbench.supernet.calibrate import calibrate
 from nasbench.supernet.inherit import inherit
 from nasbench.tabular.base import Table
 from nasbench.training.stopping import Stopped, StopSignal
+from tests.engine.engine_parts import SMALL
+
+PARTS = "tests.engine.engine_parts"
+TINY = f"{PARTS}:Tiny"
 
 WORTH = {"conv3": 0.2, "conv1": 0.1, "skip": 0.0}
 
@@ -90,18 +91,18 @@ def spos(finished, tmp_path):
 
 
 def trust(run, **given):
-    return run_trust(Asked(run, **given), NullCallback(), StopSignal())
+    return run_ranking(RankingOptions(run, **given), NullCallback(), StopSignal())
 
 
 def test_supernet_accuracy_is_that_of_the_plain_network_with_its_weights(run):
-    found = load_searched(run)
+    found = SearchedSupernet.load(run)
     problem = found.problem
     accuracy = SupernetAccuracy(found, images=10**6, seed=0)
     config = found.config
     _, validation = halves(problem.task, config.seed, config.val_fraction)
     assert accuracy.images == len(validation)
     images = problem.task.augmentation.plain(validation.images)
-    for arch in drawn(problem.domains, 4, 1):
+    for arch in problem.domains.sample_distinct(4, np.random.default_rng(1)):
         alone = problem.space.freeze(arch, problem.task.spec)
         inherit(alone, found.strategy.relaxed.network)
         calibrate(alone, accuracy._calibration)
@@ -112,7 +113,7 @@ def test_supernet_accuracy_is_that_of_the_plain_network_with_its_weights(run):
 
 
 def test_the_weights_are_those_of_the_run(run):
-    ours = load_searched(run).strategy.state_dict()
+    ours = SearchedSupernet.load(run).strategy.state_dict()
     theirs = torch.load(run / "state.pt", weights_only=True)["unit"]["strategy"]
     assert ours.keys() == theirs.keys()
     tensors = [name for name, value in ours.items() if isinstance(value, torch.Tensor)]
@@ -143,7 +144,7 @@ def test_a_space_smaller_than_the_samples_is_taken_whole(spos):
 
 
 def test_the_dataset_is_asked_for_or_the_runs_own(spos):
-    found = load_searched(spos)
+    found = SearchedSupernet.load(spos)
     assert TableTruth(Stub(), "stub", None, found).dataset == "digits"
     assert TableTruth(Stub(), "stub", "flowers", found).dataset == "flowers"
     with pytest.raises(UserError, match=r"unknown dataset of stub 'trees'.*allowed: flowers"):
@@ -161,22 +162,22 @@ class Stopping(NullCallback):
 
 
 def test_a_killed_training_goes_on(spos, tmp_path):
-    asked = Asked(spos, train=10, epochs=1, repeats=2)
+    options = RankingOptions(spos, train=10, epochs=1, repeats=2)
     stop = StopSignal()
     with pytest.raises(Stopped):
-        run_trust(asked, Stopping(stop, 4), stop)
+        run_ranking(options, Stopping(stop, 4), stop)
     journal = Journal(spos / JOURNAL)
     assert len(journal.events("training")) == 3
     with journal.path.open("a") as file:
         file.write('{"event": "training", "arch": {"fi')  # torn by a kill
-    report = run_trust(asked, NullCallback(), StopSignal())
+    report = run_ranking(options, NullCallback(), StopSignal())
     events = journal.events("training")
     assert len({(json.dumps(e["arch"]), e["repeat"]) for e in events}) == len(events)
     assert len(events) in (20, 22)  # with the one that was found, unless it was drawn
     assert not list(spos.glob("trial-*"))
     assert all(len(row["trainings"]) == 2 for row in report["architectures"])
     size = journal.path.stat().st_size
-    assert run_trust(asked, NullCallback(), StopSignal()) == report
+    assert run_ranking(options, NullCallback(), StopSignal()) == report
     assert journal.path.stat().st_size == size
     assert len(trust(spos, train=11, epochs=1, repeats=2)["architectures"]) == 11
     assert len(journal.events("training")) <= len(events) + 2
@@ -185,24 +186,27 @@ def test_a_killed_training_goes_on(spos, tmp_path):
 def test_trainings_that_fail_are_left_out(tmp_path):
     run = searched(tmp_path, "spos", STRATEGIES["spos"], lr=0.1)
     info = json.loads((run / "run.json").read_text())
-    info["config"]["space"] = "engine_parts:Poisoned"
-    catalog.resolve("space", "engine_parts:Poisoned")  # the user named it once
+    info["config"]["space"] = f"{PARTS}:Poisoned"
+    catalog.resolve("space", f"{PARTS}:Poisoned")  # the user named it once
     (run / "run.json").write_text(json.dumps(info))
     report = trust(run, train=18, epochs=1)
     assert report["failed"] == 6
     assert all(row["arch"]["first"] != "skip" for row in report["architectures"])
 
 
-def test_smaller_draws_are_the_first_of_larger_ones(spos):
-    domains = load_searched(spos).problem.domains
-    assert drawn(domains, 12, 0)[:5] == drawn(domains, 5, 0)
-    assert drawn(domains, 5, 0) != drawn(domains, 5, 1)
+def test_the_samples_of_a_smaller_count_are_the_first_of_a_larger_one(spos):
+    def samples(count, seed=0):
+        report = trust(spos, table=STUB, samples=count, seed=seed)
+        return [row["arch"] for row in report["architectures"]]
+
+    assert samples(15)[:10] == samples(10)
+    assert samples(10) != samples(10, seed=1)
 
 
 def test_pruned_candidates_have_no_say(tmp_path):
     run = searched(tmp_path, "p-darts", epochs=3)
-    with pytest.raises(UserError, match=r"took candidates of '.*' out of its supernet"):
-        load_searched(run)
+    with pytest.raises(UserError, match=r"removed candidates of '.*' from its supernet"):
+        SearchedSupernet.load(run)
 
 
 TRUTH = [[v, v + 1e-3] for v in np.random.default_rng(0).permutation(60) / 100]
@@ -240,8 +244,8 @@ def test_no_ceiling_without_a_second_training():
     assert set(found) == {"supernet"}
 
 
-def test_standing():
-    assert standing(0.5, [0.1, 0.5, 0.9, 0.7]) == {
+def test_position():
+    assert position(0.5, [0.1, 0.5, 0.9, 0.7]) == {
         "accuracy": 0.5,
         "rank": 3,
         "share": 0.25,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nasbench.report.rank_correlation import Resamples, best, estimate
+from nasbench.ranking.correlation import Resamples, best, estimate
 
 
 def tied(seed, size=30, values=8):

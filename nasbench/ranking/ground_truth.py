@@ -1,4 +1,4 @@
-"""What architectures are truly worth: their own trainings, looked up or made here."""
+"""Ground truth of architectures: the accuracy of stand-alone trainings, looked up or made here."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Protocol
 from nasbench import catalog
 from nasbench.engine.presets import TRIAL_EPOCHS, TRIAL_EPOCHS_ELSEWHERE
 from nasbench.engine.problem import Problem
-from nasbench.engine.searched import Searched
 from nasbench.engine.trial import Context, Request, TrialRunner
 from nasbench.errors import UserError
+from nasbench.ranking.supernet import SearchedSupernet
 from nasbench.space import Arch
 from nasbench.store.journal import Journal
 from nasbench.store.state import StateFile
@@ -22,37 +22,42 @@ from nasbench.training.stopping import StopSignal
 JOURNAL = "trust-trainings.jsonl"
 
 
-class Truth(Protocol):
+class GroundTruth(Protocol):
     """Accuracies of architectures trained alone."""
 
     @property
-    def words(self) -> str:
-        """What the accuracies are, in a line."""
+    def description(self) -> str:
+        """One line that says which accuracies these are."""
 
     def __call__(self, archs: Sequence[Arch]) -> list[tuple[float, ...]]:
-        """Return the validation accuracies in [0, 1] of each one's trainings; none that failed."""
+        """Return the validation accuracies in [0, 1] of the trainings of each architecture.
+
+        Failed trainings are left out.
+        """
         ...
 
 
 class TableTruth:
-    """Trainings that others made.
+    """Trainings in a table.
 
     Args:
         table: the table.
         name: as the user wrote it.
-        dataset: of the table; the run's own task where ``None`` and the table has it, else the
-            table's first.
+        dataset: of the table; if ``None``, the run's task if the table has it, else the table's
+            first.
         searched: the run.
 
     Raises:
-        UserError: the table holds another space, or not the data set.
+        UserError: the table has another space, or not this data set.
     """
 
-    def __init__(self, table: Table, name: str, dataset: str | None, searched: Searched) -> None:
+    def __init__(
+        self, table: Table, name: str, dataset: str | None, searched: SearchedSupernet
+    ) -> None:
         config = searched.config
         if not _same_space(table, searched.problem):
             raise UserError(
-                f"--table {name}: holds the architectures of {table.space.__name__}, and the run "
+                f"--table {name}: holds the architectures of {table.space.__name__}, but the run "
                 f"searched {config.space}: allowed: a table of that space, or --train"
             )
         if dataset is not None:
@@ -60,18 +65,21 @@ class TableTruth:
         own = config.task if config.task in table.datasets else table.datasets[0]
         self.table = table
         self.dataset = dataset or own
-        self.words = (
+        self.description = (
             f"{table.name}, {self.dataset}: accuracy after {table.lengths[-1]} epochs, "
             "mean over seeds"
         )
 
     def __call__(self, archs: Sequence[Arch]) -> list[tuple[float, ...]]:
-        """Look them up."""
+        """Look up the accuracies."""
         return [self.table.trainings(arch, self.dataset) for arch in archs]
 
 
 def _same_space(table: Table, problem: Problem) -> bool:
-    """Return whether both hold the same architectures; a file's class is another at each load."""
+    """Return whether both hold the same architectures.
+
+    The classes are compared by name: each load of a user's file makes a new class.
+    """
     theirs = {label: domain.candidates for label, domain in table.domains.items()}
     ours = {label: domain.candidates for label, domain in problem.domains.items()}
     first, second = ((s.__module__, s.__qualname__) for s in (table.space, problem.space))
@@ -79,19 +87,19 @@ def _same_space(table: Table, problem: Problem) -> bool:
 
 
 class TrainedTruth:
-    """Trainings made here as a sampled search makes them, each once: a file in the run keeps them.
+    """Trainings made here as in a sampled search; a journal in the run folder keeps the results.
 
     Args:
-        searched: the run; its options and its halves of the images are those of the trainings.
-        epochs: of each training; those of a quick sampled search where ``None``.
-        repeats: trainings of each architecture.
-        callback: who is told.
+        searched: the run; the trainings use its options and its halves of the training images.
+        epochs: of each training; those of a quick sampled search if ``None``.
+        repeats: trainings of each architecture, at least 1.
+        callback: notified of each training.
         stop: when to stop and save.
     """
 
     def __init__(
         self,
-        searched: Searched,
+        searched: SearchedSupernet,
         epochs: int | None,
         repeats: int,
         callback: Callback,
@@ -101,7 +109,7 @@ class TrainedTruth:
         self.epochs = epochs or TRIAL_EPOCHS.get(task, TRIAL_EPOCHS_ELSEWHERE)
         self.repeats = repeats
         times = f"mean over {repeats} seeds" if repeats > 1 else "one seed"
-        self.words = f"trained alone on {task}: accuracy after {self.epochs} epochs, {times}"
+        self.description = f"trained alone on {task}: accuracy after {self.epochs} epochs, {times}"
         self._searched = searched
         self._callback = callback
         self._stop = stop
@@ -109,12 +117,17 @@ class TrainedTruth:
         self._runner: TrialRunner | None = None
 
     def __call__(self, archs: Sequence[Arch]) -> list[tuple[float, ...]]:
-        """Train what was not trained before.
+        """Run the trainings that are not in the journal yet.
 
         Raises:
-            Stopped: a signal asked to stop; a later call goes on from there.
+            Stopped: a signal asked to stop; a later call continues from there.
         """
-        known = self._known()
+        arch_of = self._searched.problem.domains.arch
+        known: dict[tuple[Arch, int], float | None] = {
+            (arch_of(event["arch"]), event["repeat"]): event["accuracy"]
+            for event in self._journal.events("training")
+            if event["epochs"] == self.epochs
+        }
         keys = [(arch, repeat) for arch in archs for repeat in range(self.repeats)]
         for number, (arch, repeat) in enumerate(keys, start=1):
             if (arch, repeat) not in known:
@@ -123,32 +136,31 @@ class TrainedTruth:
         found = [[known[arch, repeat] for repeat in range(self.repeats)] for arch in archs]
         return [tuple(one for one in row if one is not None) for row in found]
 
-    def _known(self) -> dict[tuple[Arch, int], float | None]:
-        arch_of = self._searched.problem.domains.arch
-        return {
-            (arch_of(event["arch"]), event["repeat"]): event["accuracy"]
-            for event in self._journal.events("training")
-            if event["epochs"] == self.epochs
-        }
-
     def _train(self, arch: Arch, repeat: int) -> float | None:
-        """Return the accuracy of one training, ``None`` where it failed; write it down."""
+        """Run one training, append it to the journal, and return its accuracy or ``None``."""
+        searched = self._searched
+        if self._runner is None:
+            config = replace(searched.config, epochs=self.epochs, device=str(searched.device))
+            context = Context.of(
+                searched.problem.task, config, config.val_fraction, searched.folder.path
+            )
+            self._runner = TrialRunner(context, self._callback, self._stop)
         request = Request(
             f"trust-{arch.id}-{self.epochs}-{repeat}",
-            self._searched.config.space,
+            searched.config.space,
             dict(arch),
-            dict(self._searched.problem.arguments),
+            dict(searched.problem.arguments),
             {},
             self.epochs,
         )
         accuracy, seconds, error = None, 0.0, None
         try:
-            measured = self._running()(request, lambda value: True)
+            measured = self._runner(request, lambda value: True)
             accuracy, seconds = measured.score, measured.seconds
         except UserError as reason:
             error = str(reason)
             self._callback.phase(f"architecture {arch.id} failed: {error}")
-            StateFile(self._searched.folder.path / f"trial-{request.key}.pt").clear()
+            StateFile(searched.folder.path / f"trial-{request.key}.pt").clear()
         self._journal.append(
             "training",
             arch=dict(arch),
@@ -159,12 +171,3 @@ class TrainedTruth:
             error=error,
         )
         return accuracy
-
-    def _running(self) -> TrialRunner:
-        if self._runner is None:
-            searched = self._searched
-            config = replace(searched.config, epochs=self.epochs, device=str(searched.device))
-            fraction = config.val_fraction
-            context = Context.of(searched.problem.task, config, fraction, searched.folder.path)
-            self._runner = TrialRunner(context, self._callback, self._stop)
-        return self._runner

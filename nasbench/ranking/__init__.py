@@ -1,0 +1,1 @@
+"""Whether a supernet ranks architectures as stand-alone training does (``nasbench trust``)."""

@@ -1,0 +1,197 @@
+"""Measures whether a supernet ranks architectures as stand-alone training does.
+
+Yu et al., "Evaluating the Search Phase of Neural Architecture Search", ICLR 2020; Yu et al., "How
+to Train Your Super-Net: An Analysis of Training Heuristics in Weight-Sharing NAS", 2020.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nasbench import provenance
+from nasbench.cost.depth import depth
+from nasbench.cost.macs import multiply_adds
+from nasbench.cost.params import inference_parameter_count
+from nasbench.engine.problem import Problem
+from nasbench.errors import UserError
+from nasbench.ranking.correlation import FEWEST, SUPERNET, agreements, position, verdict
+from nasbench.ranking.ground_truth import GroundTruth, TableTruth, TrainedTruth
+from nasbench.ranking.supernet import SearchedSupernet, SupernetAccuracy
+from nasbench.seeding import derive
+from nasbench.space import Arch
+from nasbench.store.atomic import write_json
+from nasbench.tabular.loading import load_table
+from nasbench.training.loop import Callback
+from nasbench.training.stopping import Stopped, StopSignal
+
+FORMAT = "nasbench-trust/1"
+SAMPLES = 200
+MOST = 5000  # samples: the correlations compare all pairs of them
+
+
+@dataclass(frozen=True)
+class RankingOptions:
+    """Options of ``nasbench trust``.
+
+    Attributes:
+        run: folder of a one-shot search.
+        table: table with the ground truth; or else
+        train: number of architectures to train,
+        epochs: epochs of each training; those of a quick sampled search if ``None``,
+        repeats: and trainings of each architecture.
+        dataset: data set of the table.
+        samples: number of architectures to look up; ``SAMPLES`` if ``None``.
+        images: maximum number of validation images for supernet accuracies.
+        seed: of draws and bootstrap.
+        device: device to compute on; the CPU if ``None``.
+        data_dir: folder with data and table.
+
+    Raises:
+        UserError: neither table nor training is given, or both are; a number is out of range; or
+            an option is given that would be ignored.
+    """
+
+    run: Path
+    table: str | None = None
+    train: int | None = None
+    epochs: int | None = None
+    repeats: int = 1
+    dataset: str | None = None
+    samples: int | None = None
+    images: int = 1000
+    seed: int = 0
+    device: str | None = None
+    data_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.table is None) == (self.train is None):
+            given = "neither is" if self.table is None else "both are"
+            raise UserError(f"give the ground truth with --table NAME or --train K: {given} given")
+        ignored = (
+            {"--epochs": self.epochs, "--repeats": self.repeats if self.repeats != 1 else None}
+            if self.table is not None
+            else {"--dataset": self.dataset, "--samples": self.samples}
+        )
+        for flag, value in ignored.items():
+            if value is not None:
+                other = "--train" if self.table is not None else "--table"
+                raise UserError(f"{flag} {value}: works with {other} only")
+        for flag, value in (("--samples", self.samples), ("--train", self.train)):
+            if value is not None and not FEWEST <= value <= MOST:
+                raise UserError(f"{flag} {value}: must be {FEWEST} to {MOST:,} architectures")
+        for flag, value in (
+            ("--epochs", self.epochs),
+            ("--repeats", self.repeats),
+            ("--images", self.images),
+        ):
+            if value is not None and value < 1:
+                raise UserError(f"{flag} {value}: must be at least 1")
+
+
+def run_ranking(options: RankingOptions, callback: Callback, stop: StopSignal) -> dict[str, Any]:
+    """Measure, write ``trust.json`` into the run folder, and return its content.
+
+    Args:
+        options: run, ground truth and samples.
+        callback: notified of the phases and of each training.
+        stop: set by Ctrl-C and SIGTERM, which are listened to here.
+
+    Raises:
+        Stopped: a signal asked to stop; finished trainings are kept.
+        UserError: the run or the ground truth does not fit.
+    """
+    searched = SearchedSupernet.load(options.run, options.device, options.data_dir)
+    started = provenance.collect()
+    with searched.folder.held(), stop.listening():
+        truth = _ground_truth(options, searched, callback, stop)
+        report = _measure(options, searched, truth, callback, stop)
+        write_json(options.run / "trust.json", {**report, "provenance": started})
+    return report
+
+
+def _ground_truth(
+    options: RankingOptions, searched: SearchedSupernet, callback: Callback, stop: StopSignal
+) -> GroundTruth:
+    if options.table is not None:
+        table = load_table(options.table, options.data_dir)
+        return TableTruth(table, options.table, options.dataset, searched)
+    size = searched.problem.domains.size
+    if options.train is not None and options.train > size:
+        space = searched.config.space
+        raise UserError(f"--train {options.train}: the space {space} has {size:,} architectures")
+    return TrainedTruth(searched, options.epochs, options.repeats, callback, stop)
+
+
+def _measure(
+    options: RankingOptions,
+    searched: SearchedSupernet,
+    truth: GroundTruth,
+    callback: Callback,
+    stop: StopSignal,
+) -> dict[str, Any]:
+    """Return the content of ``trust.json`` without the provenance."""
+    count = options.train or options.samples or SAMPLES
+    # The samples of a smaller count are the first ones of a larger count.
+    stream = np.random.default_rng(derive(options.seed, "trust"))
+    archs = searched.problem.domains.sample_distinct(count, stream)
+    result = searched.result()
+    accuracy = SupernetAccuracy(searched, options.images, options.seed)
+    callback.phase(f"supernet accuracies of {len(archs)} architectures")
+    scored = [_score(arch, searched.problem, accuracy, stop) for arch in archs]
+    trainings = truth([*archs, *([] if result is None else [result])])
+    rows = [
+        {**row, "truth": float(np.mean(own)), "trainings": list(own)}
+        for row, own in zip(scored, trainings, strict=False)
+        if own
+    ]
+    if len(rows) < FEWEST:
+        raise UserError(
+            f"{options.run}: only {len(rows)} trainings gave a result: at least {FEWEST} needed"
+        )
+    found = None
+    if result is not None and trainings[-1]:
+        place = position(float(np.mean(trainings[-1])), [row["truth"] for row in rows])
+        found = {"arch": dict(result), SUPERNET: accuracy(result), **place}
+    names = (SUPERNET, "parameters", "multiply-adds", "depth")
+    scores = {name: [float(row[name]) for row in rows] for name in names}
+    ranked = agreements(
+        scores, [row["trainings"] for row in rows], derive(options.seed, "bootstrap")
+    )
+    config = searched.config
+    return {
+        "format": FORMAT,
+        "run": searched.folder.name,
+        **{name: getattr(config, name) for name in ("strategy", "space", "task")},
+        "epochs": searched.epochs,
+        "seed": options.seed,
+        "truth": truth.description,
+        "images": accuracy.images,
+        "failed": len(archs) - len(rows),
+        "agreement": {name: one.to_json() for name, one in ranked.items()},
+        "verdict": verdict(ranked),
+        "found": found,
+        "architectures": rows,
+    }
+
+
+def _score(
+    arch: Arch, problem: Problem, accuracy: SupernetAccuracy, stop: StopSignal
+) -> dict[str, Any]:
+    """Return an architecture with its supernet accuracy and its sizes."""
+    if stop.requested:
+        raise Stopped("while supernet accuracies were measured", stop.number)
+    shape = problem.task.spec.shape
+    with torch.random.fork_rng(devices=[]):
+        network = problem.space.freeze(arch, problem.task.spec, **problem.arguments)
+    return {
+        "arch": dict(arch),
+        SUPERNET: accuracy(arch),
+        "parameters": inference_parameter_count(network, network.training_only),
+        "multiply-adds": multiply_adds(network, shape),
+        "depth": depth(network, shape),
+    }
