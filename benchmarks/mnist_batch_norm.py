@@ -44,7 +44,7 @@ from nasbench.nn.processes import place
 from nasbench.seeding import derive, seed_process
 from nasbench.tasks.base import Task
 from nasbench.training.distributed import join
-from retrain.baselines.mnist import MnistCnn
+from retrain.baselines.small_cnn import MnistCnn
 
 NAME, FOLDS, PARTS, PROCESSES = "mnist_batch_norm", 4, 4, 2
 WHOLE, QUARTERS, TWO = "whole", "in quarters", "in two processes"

@@ -29,7 +29,7 @@ from nasbench.data.images import ImageSet
 from nasbench.engine.problem import load_task
 from nasbench.seeding import seed_process
 from nasbench.tasks.base import Task
-from retrain.baselines.mnist import MnistOptim
+from retrain.baselines.small_cnn import MnistOptim
 
 NAME, HELD_OUT = "mnist_softmax", 0.167
 ENDS = {"logits": False, "softmax before the cross-entropy": True}

@@ -1,4 +1,4 @@
-"""Names and what they stand for; nothing is imported before it is asked for."""
+"""Names of plug-ins, resolved to ``module:attribute``; a module is imported when it is used."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ from nasbench.errors import UserError, unknown
 
 
 class Entry(NamedTuple):
-    """Where something is, and what it is in a few words."""
+    """A plug-in.
+
+    Attributes:
+        target: ``module:attribute``.
+        description: a few words for ``nasbench list``.
+    """
 
     target: str
-    words: str
+    description: str
 
 
 _ONESHOT = "nasbench.strategies.oneshot"
 _SAMPLED = "nasbench.strategies.sampled"
 _TUNERS = "nasbench.hpo.tuners"
 _BASELINES = "retrain.baselines"
+_TORCHVISION = "retrain.baselines.torchvision_nets"
 _PROXIES = "nasbench.proxies"
 
 STRATEGIES = {
@@ -35,11 +41,11 @@ STRATEGIES = {
     ),
     "pc-darts": Entry(
         f"{_ONESHOT}.pc_darts:PcDartsStrategy",
-        "one-shot; mixes one of K channels, weighs edges (Xu et al., 2020)",
+        "one-shot; mixes 1/K of the channels, weights edges (Xu et al., 2020)",
     ),
     "p-darts": Entry(
         f"{_ONESHOT}.p_darts:PDartsStrategy",
-        "one-shot; grows deeper and prunes in three stages (Chen et al., 2019)",
+        "one-shot; a deeper, pruned supernet in each of three stages (Chen et al., 2019)",
     ),
     "gdas": Entry(
         f"{_ONESHOT}.gdas:GdasStrategy",
@@ -47,19 +53,19 @@ STRATEGIES = {
     ),
     "snas": Entry(
         f"{_ONESHOT}.snas:SnasStrategy",
-        "one-shot; soft samples with falling temperature (Xie et al., 2019)",
+        "one-shot; concrete samples with annealed temperature (Xie et al., 2019)",
     ),
     "drnas": Entry(
         f"{_ONESHOT}.drnas:DrnasStrategy",
-        "one-shot; weights from a learned Dirichlet (Chen et al., 2021)",
+        "one-shot; mixing weights from a learned Dirichlet (Chen et al., 2021)",
     ),
     "fairdarts": Entry(
         f"{_ONESHOT}.fairdarts:FairDartsStrategy",
-        "one-shot; sigmoids, so that operations do not compete (Chu et al., 2020)",
+        "one-shot; independent sigmoids instead of a softmax (Chu et al., 2020)",
     ),
     "darts-pt": Entry(
         f"{_ONESHOT}.darts_pt:DartsPtStrategy",
-        "one-shot; keeps the operation whose loss hurts most (Wang et al., 2021)",
+        "one-shot; selects operations by perturbation (Wang et al., 2021)",
     ),
     "sdarts": Entry(
         f"{_ONESHOT}.sdarts:SdartsStrategy",
@@ -71,11 +77,11 @@ STRATEGIES = {
     ),
     "fairnas": Entry(
         f"{_ONESHOT}.fairnas:FairNasStrategy",
-        "one-shot; each step trains every candidate once (Chu et al., 2021)",
+        "one-shot; strict fairness: each step trains every candidate once (Chu et al., 2021)",
     ),
     "enas": Entry(
         f"{_ONESHOT}.enas:EnasStrategy",
-        "one-shot; an LSTM proposes paths, learns by REINFORCE (Pham et al., 2018)",
+        "one-shot; an LSTM controller trained by REINFORCE (Pham et al., 2018)",
     ),
     "proxyless": Entry(
         f"{_ONESHOT}.proxyless:ProxylessStrategy",
@@ -87,16 +93,16 @@ STRATEGIES = {
     ),
     "random": Entry(
         f"{_SAMPLED}.random:RandomStrategy",
-        "sampled; uniform draws, each trained briefly (Li and Talwalkar, 2019)",
+        "sampled; uniform random search (Li and Talwalkar, 2019)",
     ),
-    "grid": Entry(f"{_SAMPLED}.grid:GridStrategy", "sampled; the whole space in a fixed order"),
+    "grid": Entry(f"{_SAMPLED}.grid:GridStrategy", "sampled; every architecture in a fixed order"),
     "evolution": Entry(
         f"{_SAMPLED}.evolution:EvolutionStrategy",
         "sampled; regularized evolution (Real et al., 2019)",
     ),
     "local-search": Entry(
         f"{_SAMPLED}.local_search:LocalSearchStrategy",
-        "sampled; to the best neighbour, from many starts (White et al., 2021)",
+        "sampled; hill climbing with restarts (White et al., 2021)",
     ),
     "tpe": Entry(
         f"{_SAMPLED}.tpe:TpeStrategy", "sampled; tree of Parzen estimators (Bergstra et al., 2011)"
@@ -111,28 +117,29 @@ STRATEGIES = {
     ),
     "successive-halving": Entry(
         f"{_SAMPLED}.successive_halving:SuccessiveHalvingStrategy",
-        "sampled; the better part trains longer (Jamieson and Talwalkar, 2016)",
+        "sampled; trains the better part longer (Jamieson and Talwalkar, 2016)",
     ),
     "hyperband": Entry(
         f"{_SAMPLED}.hyperband:HyperbandStrategy",
-        "sampled; successive halving from several lengths (Li et al., 2018)",
+        "sampled; brackets of successive halving (Li et al., 2018)",
     ),
     "nsga2": Entry(
         f"{_SAMPLED}.nsga2:Nsga2Strategy",
-        "sampled; accuracy against cost, gives a Pareto front (Deb et al., 2002)",
+        "sampled; accuracy against cost, returns a Pareto front (Deb et al., 2002)",
     ),
     "training-free": Entry(
         f"{_SAMPLED}.training_free:TrainingFreeStrategy",
-        "sampled; trains the best by zero-cost proxies (Abdelfattah et al., 2021)",
+        "sampled; trains the best ranked by zero-cost proxies (Abdelfattah et al., 2021)",
     ),
 }
 SPACES = {
     "darts": Entry("search_spaces.darts:Darts", "a stack of DARTS cells, 10^18 architectures"),
     "darts-cells": Entry(
-        "search_spaces.darts_cells:DartsCells", "the cells of a genotype that is given, 1"
+        "search_spaces.darts_cells:DartsCells", "the cells of a given genotype, 1 architecture"
     ),
     "mobilenet-skip": Entry(
-        "search_spaces.mobilenet:MobileNetSkip", "MobileNet V1 with six optional shortcuts, 64"
+        "search_spaces.mobilenet:MobileNetSkip",
+        "MobileNet V1 with six optional shortcuts, 64 architectures",
     ),
     "mobilenet-ops": Entry(
         "search_spaces.mobilenet:MobileNetOps", "MobileNet V1, kernel and expansion of each block"
@@ -144,68 +151,81 @@ SPACES = {
     "gait-ops": Entry(
         "search_spaces.gait:GaitOps", "EV-Gait's network: kernels, blocks, skips, depth and head"
     ),
-    "gait": Entry("search_spaces.gait:Gait", "gait-ops with widths and hidden size; no supernet"),
+    "gait": Entry(
+        "search_spaces.gait:Gait", "gait-ops with widths and hidden size; sampled strategies only"
+    ),
     "nas-bench-macro": Entry(
-        "search_spaces.mbconv:MacroSpace", "eight MobileNet V2 layers of three kinds, 3^8"
+        "search_spaces.mbconv:MacroSpace",
+        "eight MobileNet V2 layers of three kinds, 3^8 architectures",
     ),
     "proxyless": Entry(
         "search_spaces.mbconv:Proxyless", "ProxylessNAS: kernel, expansion or skip of each layer"
     ),
     "nas-bench-201": Entry(
-        "search_spaces.nasbench201:NasBench201", "a cell of six edges with five operations, 5^6"
+        "search_spaces.nasbench201:NasBench201",
+        "a cell of six edges with five operations, 5^6 architectures",
     ),
 }
 BASELINES = {
     "small-cnn": Entry(f"{_BASELINES}.small_cnn:SmallCnn", "two convolutions, two linear layers"),
     "mnist-cnn": Entry(
-        f"{_BASELINES}.mnist:MnistCnn", "convolutions of 8 and 16 channels, 4,096 hidden units"
+        f"{_BASELINES}.small_cnn:MnistCnn", "convolutions of 8 and 16 channels, 4,096 hidden units"
     ),
     "mnist-optim": Entry(
-        f"{_BASELINES}.mnist:MnistOptim",
+        f"{_BASELINES}.small_cnn:MnistOptim",
         "convolutions of 64 and 128 channels, three linear layers",
     ),
     "mnist-vgg": Entry(
-        f"{_BASELINES}.mnist_vgg:MnistVgg", "VGG for 28x28 images; -o layers=10, 12, 15 or 18"
+        f"{_BASELINES}.vgg:MnistVgg", "VGG for 28x28 images; -o layers=10, 12, 15 or 18"
     ),
     "mobilenet-v1": Entry(
-        "search_spaces.mobilenet:MobileNetV1", "MobileNet V1 of 17 blocks, as in the spaces"
+        "search_spaces.mobilenet:MobileNetV1",
+        "MobileNet V1 of 17 blocks, as in the mobilenet spaces",
     ),
     "mobilenet": Entry(
         "search_spaces.mobilenet:MobileNet", "MobileNet V1 of 13 blocks (Howard et al., 2017)"
     ),
     "ev-gait": Entry("search_spaces.gait:EvGait", "EV-Gait's network on event images"),
-    "resnet18": Entry(f"{_BASELINES}.resnet:ResNet18", "torchvision's, stem for small images"),
-    "resnet50": Entry(f"{_BASELINES}.resnet:ResNet50", "torchvision's, stem for small images"),
-    "resnext50_32x4d": Entry(
-        f"{_BASELINES}.resnet:ResNeXt50", "torchvision's, stem for small images"
+    "resnet18": Entry(
+        f"{_TORCHVISION}:ResNet18", "from torchvision, with a stem for small images"
     ),
-    "vgg16": Entry(f"{_BASELINES}.vgg:Vgg16", "torchvision's, classifier for small images"),
-    "vgg16_bn": Entry(f"{_BASELINES}.vgg:Vgg16Bn", "torchvision's, classifier for small images"),
+    "resnet50": Entry(
+        f"{_TORCHVISION}:ResNet50", "from torchvision, with a stem for small images"
+    ),
+    "resnext50_32x4d": Entry(
+        f"{_TORCHVISION}:ResNeXt50", "from torchvision, with a stem for small images"
+    ),
+    "vgg16": Entry(f"{_BASELINES}.vgg:Vgg16", "from torchvision, with a smaller classifier"),
+    "vgg16_bn": Entry(f"{_BASELINES}.vgg:Vgg16Bn", "from torchvision, with a smaller classifier"),
     "vgg": Entry(f"{_BASELINES}.vgg:Vgg", "VGG-16 with BN and one linear layer, as for CIFAR"),
     "googlenet": Entry(
-        f"{_BASELINES}.googlenet:GoogLeNet", "torchvision's, 5x5 as two 3x3, stem for small images"
+        f"{_TORCHVISION}:GoogLeNet",
+        "from torchvision, with two 3x3 for each 5x5",
     ),
     "senet18": Entry(
-        f"{_BASELINES}.senet:SeNet18", "ResNet-18 with BN in front, excited (Hu et al., 2018)"
+        f"{_BASELINES}.senet:SeNet18",
+        "pre-activation ResNet-18 with squeeze-and-excitation (Hu et al., 2018)",
     ),
-    "dpn92": Entry(f"{_BASELINES}.dpn:Dpn92", "dual paths, for small images (Chen et al., 2017)"),
+    "dpn92": Entry(f"{_BASELINES}.dpn:Dpn92", "DPN-92 for small images (Chen et al., 2017)"),
     "shufflenetg2": Entry(
         f"{_BASELINES}.shufflenet:ShuffleNetG2",
-        "V1, two groups, small images (Zhang et al., 2018)",
+        "ShuffleNet V1, two groups, for small images (Zhang et al., 2018)",
     ),
     "densenet121": Entry(
-        f"{_BASELINES}.densenet:DenseNet121", "torchvision's, stem for small images"
+        f"{_TORCHVISION}:DenseNet121", "from torchvision, with a stem for small images"
     ),
     "squeezenet1_1": Entry(
-        f"{_BASELINES}.mobile:SqueezeNet", "torchvision's, stem for small images"
+        f"{_TORCHVISION}:SqueezeNet", "from torchvision, with a stem for small images"
     ),
     "shufflenet_v2_x1_0": Entry(
-        f"{_BASELINES}.mobile:ShuffleNetV2", "torchvision's, stem for small images"
+        f"{_TORCHVISION}:ShuffleNetV2", "from torchvision, with a stem for small images"
     ),
     "mobilenet_v2": Entry(
-        f"{_BASELINES}.mobile:MobileNetV2", "torchvision's, stem for small images"
+        f"{_TORCHVISION}:MobileNetV2", "from torchvision, with a stem for small images"
     ),
-    "mnasnet1_0": Entry(f"{_BASELINES}.mobile:MnasNet", "torchvision's, stem for small images"),
+    "mnasnet1_0": Entry(
+        f"{_TORCHVISION}:MnasNet", "from torchvision, with a stem for small images"
+    ),
 }
 TASKS = {
     "digits": Entry(
@@ -223,7 +243,7 @@ TASKS = {
     ),
     "gait": Entry(
         "nasbench.tasks.gait:load_gait",
-        "event images of walking persons, made by 'nasbench data gait'",
+        "event images of walking people, made by 'nasbench data gait'",
     ),
     "gait-synthetic": Entry(
         "nasbench.tasks.gait_synthetic:load_gait_synthetic",
@@ -281,30 +301,30 @@ PROXIES = {
         f"{_PROXIES}.snip:score", "sensitivity of the loss to each weight (Lee et al., 2019)"
     ),
     "grasp": Entry(
-        f"{_PROXIES}.grasp:score", "what keeps the gradient flowing (Wang et al., 2020)"
+        f"{_PROXIES}.grasp:score", "preservation of the gradient flow (Wang et al., 2020)"
     ),
     "synflow": Entry(
         f"{_PROXIES}.synflow:score",
-        "flow of ones through absolute weights, logarithm (Tanaka et al., 2020)",
+        "log of the synaptic flow through absolute weights (Tanaka et al., 2020)",
     ),
     "fisher": Entry(
         f"{_PROXIES}.fisher:score", "Fisher information of the channels (Turner et al., 2020)"
     ),
     "jacov": Entry(
         f"{_PROXIES}.jacov:score",
-        "how little the gradients of images correlate (Mellor et al., 2020)",
+        "decorrelation of the Jacobians of images (Mellor et al., 2020)",
     ),
     "naswot": Entry(
         f"{_PROXIES}.naswot:score",
-        "how much the ReLU patterns of images differ (Mellor et al., 2021)",
+        "distance of the ReLU patterns of images (Mellor et al., 2021)",
     ),
     "zen": Entry(
         f"{_PROXIES}.zen:score", "sensitivity to the input with random weights (Lin et al., 2021)"
     ),
     "zico": Entry(
-        f"{_PROXIES}.zico:score", "how steady the gradients are over batches (Li et al., 2023)"
+        f"{_PROXIES}.zico:score", "steadiness of the gradients over batches (Li et al., 2023)"
     ),
-    "epe": Entry(f"{_PROXIES}.epe:score", "as jacov, inside each class (Lopes et al., 2021)"),
+    "epe": Entry(f"{_PROXIES}.epe:score", "jacov within each class (Lopes et al., 2021)"),
 }
 TABLES = {
     "strategy": STRATEGIES,
@@ -319,14 +339,14 @@ TABLES = {
 
 
 def resolve(kind: str, name: str) -> Any:
-    """Return what ``name`` stands for.
+    """Import and return the plug-in called ``name``.
 
     Args:
         kind: of ``TABLES``: ``strategy``, ``space``, ``task``, ``tuner`` and so on.
         name: a name of the kind's table, ``path/to/file.py:Name`` or ``package.module:Name``.
 
     Raises:
-        UserError: nothing of that name can be had; the nearest names are told.
+        UserError: it is unknown, and the nearest names are suggested; or it cannot be imported.
     """
     check(kind, name)
     table = TABLES[kind]
@@ -340,7 +360,7 @@ def check(kind: str, name: str) -> None:
     """Raise unless ``name`` is in the kind's table or names a file or module.
 
     Raises:
-        UserError: it is unknown; the nearest names are told.
+        UserError: it is unknown; the nearest names are suggested.
     """
     if name not in TABLES[kind] and ":" not in name:
         raise unknown(kind, name, [*TABLES[kind], "file.py:Class", "package.module:Class"])
@@ -381,7 +401,7 @@ def _classes(module: ModuleType) -> list[str]:
 def _load_file(kind: str, path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"{kind} {str(path)!r}: there is no such file")
-    # A name of its own for each path, so that two files called my_space.py stay apart.
+    # The name depends on the path, so that two files called my_space.py stay apart.
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     name = f"{path.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(name, path)

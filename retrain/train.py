@@ -265,7 +265,9 @@ def _record(
     checkpoint, network, shape = job.checkpoint, evaluation.network, found.spec.shape
     metrics, searched = checkpoint.metrics, checkpoint.search
     # Names without the folders of a user's own files.
-    short = {k: catalog.short(searched[k]) for k in ("strategy", "space", "task") if k in searched}
+    short: dict[str, Any] = {
+        k: catalog.short(searched[k]) for k in ("strategy", "space", "task") if k in searched
+    }
     latency = measure_latency(network, shape)
     return Record(
         **identity(job, found, running),

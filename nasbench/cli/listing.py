@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import textwrap
 from typing import Annotated
 
 import typer
@@ -30,15 +33,23 @@ def command(kind: Kind = None, as_json: AsJson = False) -> None:
     chosen = [kind] if kind is not None else list(KINDS)
     tables = {name: KINDS[name] for name in chosen}
     if as_json:
-        plain = {k: {name: e.words for name, e in t.items()} for k, t in tables.items()}
+        plain = {k: {name: e.description for name, e in t.items()} for k, t in tables.items()}
         typer.echo(json.dumps(plain))
         return
     for name, table in tables.items():
         typer.echo(f"{name}:")
         for key, entry in table.items():
-            typer.echo(f"  {key:<20} {entry.words}")
+            _echo(f"  {key:<20} {entry.description}")
         if name == "tuners":
             from nasbench.hpo.names import UNAVAILABLE
 
             for key, (reason, instead) in UNAVAILABLE.items():
-                typer.echo(f"  NNI's {key} is not available: {reason}; take {instead}")
+                _echo(f"  NNI's {key} is not available: {reason}; use {instead}")
+
+
+def _echo(line: str) -> None:
+    """Print a line, wrapped in a terminal and whole in a pipe."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        line = textwrap.fill(line, width, subsequent_indent=" " * 23)
+    typer.echo(line)

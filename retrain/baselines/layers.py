@@ -1,4 +1,4 @@
-"""What the baselines of our own share: convolutions behind which BN stands, and the heads.
+"""Layers that baselines share: a stem, convolutions with BN, and classifiers.
 
 Letters: B batch, C channels, H, W height and width.
 """
@@ -10,7 +10,34 @@ from itertools import pairwise
 
 from torch import nn
 
-from retrain.baselines.torchvision_net import check_share, head
+from nasbench.space import DataSpec
+
+
+def check_share(name: str, value: float) -> None:
+    """Raise unless ``value`` is a probability below 1.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not 0 <= value < 1:
+        raise ValueError(f"{name}={value}: must be in [0, 1)")
+
+
+def stem(spec: DataSpec, c_out: int) -> nn.Conv2d:
+    """Return a first convolution that keeps the size: 3x3, stride 1, initialised as He's."""
+    conv = nn.Conv2d(spec.channels, c_out, 3, stride=1, padding=1, bias=False)
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return conv
+
+
+def head(c_in: int, classes: int, dropout_rate: float) -> nn.Sequential:
+    """Return dropout and the last linear layer.
+
+    Raises:
+        ValueError: ``dropout_rate`` is not in [0, 1).
+    """
+    check_share("dropout_rate", dropout_rate)
+    return nn.Sequential(nn.Dropout(dropout_rate), nn.Linear(c_in, classes))
 
 
 def conv_bn(

@@ -6,12 +6,21 @@ from torch import nn
 from torchvision.models import vgg
 
 from nasbench.space import DataSpec
-from retrain.baselines.torchvision_net import TorchvisionNet, check_share, head
+from retrain.baselines.layers import check_share, head, perceptron
+from retrain.baselines.torchvision_nets import TorchvisionNet
 
 Plan = tuple[int | str, ...]
 """Channels of the convolutions in their order, and ``"M"`` where a pooling halves the size."""
 
 PLAN: Plan = tuple(vgg.cfgs["D"])
+
+MNIST_POOLED = 4  # by how much the poolings divide a side
+MNIST_PLANS: dict[int, Plan] = {  # channels of the convolutions, "M" where a pooling stands
+    10: (64, "M", 128, 256, 256, "M", *[512] * 4),
+    12: (64, 64, "M", 128, 128, 256, 256, "M", *[512] * 4),
+    15: (64, 64, "M", 128, 128, *[256] * 3, "M", *[512] * 5),
+    18: (64, 64, "M", 128, 128, "M", *[256] * 4, *[512] * 7),
+}
 
 
 def convolutions(spec: DataSpec, plan: Plan, batch_norm: bool) -> nn.Sequential:
@@ -74,6 +83,13 @@ class Vgg(TorchvisionNet):
     """VGG-16 with BN and a single linear layer, as it is usually trained on CIFAR.
 
     14,728,266 parameters for 32x32x3 images in ten classes.
+
+    Args:
+        spec: the data's shape.
+        dropout_rate: before the last layer, in [0, 1).
+
+    Raises:
+        ValueError: ``dropout_rate`` is out of its range.
     """
 
     def __init__(self, spec: DataSpec, *, dropout_rate: float = 0.0) -> None:
@@ -85,3 +101,42 @@ class Vgg(TorchvisionNet):
             classifier,
         ]
         super().__init__(spec, nn.Sequential(*layers))
+
+
+class MnistVgg(TorchvisionNet):
+    """VGG with BN and two poolings for 28x28 images, of 10, 12, 15 or 18 layers.
+
+    The number counts convolutions and linear layers, so 10 and 12, of 8 and 10 convolutions, end
+    in two linear layers, 15 and 18, of 12 and 15 convolutions, in three.
+
+    Args:
+        spec: the data's shape; images of at least 4x4 pixels.
+        layers: 10, 12, 15 or 18.
+        hidden_size: of the linear layers before the last; the first of them sees the whole last
+            map, 512x7x7 values.
+        dropout_rate: before the last layer, in [0, 1).
+
+    Raises:
+        ValueError: an argument is out of its range, or the images are too small.
+    """
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        *,
+        layers: int = 10,
+        hidden_size: int = 512,
+        dropout_rate: float = 0.5,
+    ) -> None:
+        if layers not in MNIST_PLANS:
+            raise ValueError(f"layers={layers}: must be 10, 12, 15 or 18")
+        if hidden_size < 1:
+            raise ValueError(f"hidden_size={hidden_size}: must be at least 1")
+        if min(spec.height, spec.width) < MNIST_POOLED:
+            raise ValueError(f"images of {spec.height}x{spec.width}: must be at least 4x4")
+        plan = MNIST_PLANS[layers]
+        linear = layers - sum(isinstance(step, int) for step in plan)
+        flat = 512 * (spec.height // MNIST_POOLED) * (spec.width // MNIST_POOLED)
+        sizes = (flat, *[hidden_size] * (linear - 1), spec.classes)
+        classifier = perceptron(sizes, dropout_rate)
+        super().__init__(spec, nn.Sequential(convolutions(spec, plan, True), classifier))
