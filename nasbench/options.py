@@ -49,7 +49,7 @@ def option(
         later: whether there are records from before there was this option; they mean its default.
         scope: what the option decides; see :data:`Scope`.
     """
-    limits = {"low": low, "above": above, "below": below, "allowed": allowed}
+    limits: dict[str, Any] = {"low": low, "above": above, "below": below, "allowed": allowed}
     limits |= {"later": later, "scope": scope}
     made = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
     return field(metadata={"help": help, **limits}, **made)

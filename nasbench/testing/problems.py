@@ -22,6 +22,7 @@ from nasbench.space import (
     Value,
     ValueChoice,
 )
+from nasbench.strategies.sampled.ask_tell import Evaluated, Proposals, ask_and_tell
 from nasbench.strategies.sampled.base import Proposal, Result, SampledStrategy, Setting
 
 Outcome = Callable[[SampledStrategy, Proposal], Result]
@@ -114,28 +115,51 @@ def play(
     order: np.random.Generator | None = None,
     outcome: Outcome = evaluate,
 ) -> list[Proposal]:
-    """Play the engine until so many trials have ended or the strategy has no more.
+    """Search with made-up results, as the engine searches with trials.
 
     Args:
-        strategy: what is driven.
-        evaluations: how many trials may end.
-        slots: how many trials are under way at once.
-        order: decides which of them ends next; the one that began first where ``None``.
-        outcome: makes a result of a proposal.
+        strategy: the strategy under test.
+        evaluations: number of trials; fewer if the strategy has no more proposals.
+        slots: trials under way at once.
+        order: picks the trial that ends next; ``None`` for the one that began first.
+        outcome: returns the result of a proposal.
 
     Returns:
         The proposals in the order in which their trials ended.
     """
-    under_way: list[Proposal] = []
-    done: list[Proposal] = []
-    while len(done) < evaluations:
-        under_way += strategy.suggest(slots - len(under_way), under_way)
-        if not under_way:
-            break
-        proposal = under_way.pop(0 if order is None else int(order.integers(len(under_way))))
-        strategy.update([outcome(strategy, proposal)])
-        done.append(proposal)
-    return done
+    evaluator = _Evaluator(strategy, slots, order, outcome)
+    ask_and_tell(Proposals(strategy), evaluator, lambda: evaluator.begun < evaluations)
+    return evaluator.done
+
+
+class _Evaluator:
+    """Makes results up, those of several proposals under way in any order."""
+
+    def __init__(
+        self,
+        strategy: SampledStrategy,
+        slots: int,
+        order: np.random.Generator | None,
+        outcome: Outcome,
+    ) -> None:
+        self.strategy = strategy
+        self.slots = slots
+        self.order = order
+        self.outcome = outcome
+        self.begun = 0
+        self.done: list[Proposal] = []
+        self._under_way: list[Proposal] = []
+
+    def submit(self, job: Proposal) -> None:
+        """Put a proposal under way."""
+        self.begun += 1
+        self._under_way.append(job)
+
+    def next(self) -> Evaluated:
+        """End one of the proposals under way."""
+        place = 0 if self.order is None else int(self.order.integers(len(self._under_way)))
+        self.done.append(self._under_way.pop(place))
+        return self.done[-1], self.outcome(self.strategy, self.done[-1])
 
 
 def course(

@@ -121,5 +121,5 @@ def test_numbers_are_those_of_the_enumeration():
     for number, arch in islice(enumerate(domains.enumerate()), 0, None, 37):
         assert domains.at(number) == arch
     for number in (-1, domains.size):
-        with pytest.raises(IndexError, match="holds 6192"):
+        with pytest.raises(IndexError, match="space has 6192"):
             domains.at(number)

@@ -14,6 +14,7 @@ from nasbench.errors import UserError, unknown
 from nasbench.space import Arch, Domains
 from nasbench.strategies.oneshot.base import SearchData, Setting
 from nasbench.strategies.oneshot.pathing import PathStrategy
+from nasbench.strategies.sampled.ask_tell import Function, Proposals, ask_and_tell
 from nasbench.strategies.sampled.base import Result, SampledStrategy
 from nasbench.strategies.sampled.base import Setting as SampledSetting
 from nasbench.strategies.sampled.evolution import EvolutionOptions, EvolutionStrategy
@@ -105,13 +106,15 @@ def run(
     Returns:
         The results in their order; none where nothing keeps the limits.
     """
-    for done in range(candidates):
-        tick(done, candidates)
-        proposals = search.suggest(1)
-        if not proposals:
-            break
-        arch = proposals[0].arch
-        search.update([Result(arch, judge(arch))])
+
+    def may_begin() -> bool:
+        done = len(search.results)
+        if done < candidates:
+            tick(done, candidates)
+        return done < candidates
+
+    evaluator = Function(lambda proposal: Result(proposal.arch, judge(proposal.arch)))
+    ask_and_tell(Proposals(search), evaluator, may_begin)
     return search.results
 
 
