@@ -26,7 +26,7 @@ from nasbench.space.domains import Domains
 from nasbench.store.checkpoint import SHAPE, Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.store.weights import find_weights, load_weights
-from nasbench.supernet.calibrate import calibrate
+from nasbench.supernet.inherited_weights import recalibrate_bn
 
 DEFAULT_TASK = "cifar10"
 CIFAR10 = dict(zip(SHAPE, (3, 32, 32, 10), strict=True))
@@ -110,7 +110,7 @@ class Architecture:
             # With BN's initial statistics, features fade from cell to cell, the outputs hardly
             # depend on the image, and no check of them would show anything.
             shape = self.spec.channels, self.spec.height, self.spec.width
-            calibrate(network, [torch.randn(_CALIBRATION, *shape)])
+            recalibrate_bn(network, [torch.randn(_CALIBRATION, *shape)])
         return network.eval()
 
     @property

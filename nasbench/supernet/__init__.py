@@ -1,1 +1,1 @@
-"""Weight sharing: a space relaxed into one network."""
+"""Supernets: one network with shared weights for all architectures of a space."""

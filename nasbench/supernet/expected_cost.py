@@ -1,8 +1,8 @@
-"""What the network that mixing weights stand for is expected to cost.
+"""ExpectedCost: the cost of an architecture in expectation over mixing weights.
 
 Cai, Zhu, Han, "ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware", ICLR
-2019, section 3.3, equations (5) and (6): the sum over decisions of what their options cost, each
-by its probability.
+2019, section 3.3, equations (5) and (6): the sum over decisions of the costs of their options,
+weighted by probability.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ Weights = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class ExpectedCost:
-    """A cost that is the sum of what was decided.
+    """A cost that is a sum over decisions.
 
-    It is exact where what an option costs depends on no other decision, conditions apart; else it
-    is an estimate around one architecture.
+    It is exact if the cost of an option depends on no other decision, apart from conditions, and
+    an estimate around one architecture otherwise.
 
     Attributes:
         domains: the decisions.
-        constant: the cost of the architecture of every first option.
-        table: label to what every option costs more than the first, shape ``(options,)``, in
-            float64, as counts of large networks need it.
+        constant: the cost of the architecture of first options.
+        table: label to the cost of each option minus that of the first, shape ``(options,)``, in
+            float64, since counts of large networks exceed float32.
     """
 
     domains: Domains
@@ -41,17 +41,17 @@ class ExpectedCost:
     def measured(
         cls, domains: Domains, cost: Callable[[Arch], float], device: torch.device
     ) -> ExpectedCost:
-        """Return the table, from one measurement for each option.
+        """Return the table, with one measurement per option.
 
         Args:
             domains: the decisions.
-            cost: of one architecture.
-            device: of the weights that are asked about.
+            cost: returns the cost of an architecture.
+            device: of the mixing weights.
         """
         table = {}
         for label, domain in domains.items():
-            there = _reaching(domains, label)
-            costs = [cost(domains.completed({**there, label: o})) for o in domain.options]
+            given = _activating(domains, label)
+            costs = [cost(domains.completed({**given, label: o})) for o in domain.options]
             extra = [c - costs[0] for c in costs]
             table[label] = torch.tensor(extra, dtype=torch.float64, device=device)
         return cls(domains, cost(domains.completed({})), table)
@@ -61,38 +61,35 @@ class ExpectedCost:
         return self.constant + sum(self.extra(label, value) for label, value in arch.items())
 
     def extra(self, label: str, value: Value) -> float:
-        """Return what an option costs more than the first of its decision."""
+        """Return the cost of an option minus that of the first of its decision."""
         return float(self.table[label][self.domains[label].options.index(value)])
 
     def __call__(self, weights: Weights) -> Tensor:
         """Return the expected cost, a float64 scalar with a gradient.
 
         Args:
-            weights: label to the weights of all candidates, shape ``(candidates,)``. Every option
-                of a label that is left out is as likely. A candidate that no architecture may
-                choose costs as the cheapest.
+            weights: label to the weights of all candidates, shape ``(candidates,)``. The options
+                of a missing label are equally likely. A candidate that no architecture can
+                choose costs as much as the cheapest option.
         """
         terms = [
-            self._there(self.domains[label], weights) * self._own(label, weights)
+            self._active_probability(self.domains[label], weights) * self._own_cost(label, weights)
             for label in self.table
         ]
         return self.constant + torch.stack(terms).sum()
 
-    def _own(self, label: str, weights: Weights) -> Tensor:
-        """Return what a decision that is made is expected to cost more than its first option."""
+    def _own_cost(self, label: str, weights: Weights) -> Tensor:
+        """Return the expected cost of an active decision minus that of its first option."""
         extra, domain = self.table[label], self.domains[label]
         if domain.relaxed_only and label in weights:
-            return weights[label].double() @ self._with_relaxed_only(domain, extra)
-        return self._shares(label, weights).double() @ extra
+            least = float(extra.min())
+            known = dict(zip(domain.options, extra.tolist(), strict=True))
+            every = extra.new_tensor([known.get(c, least) for c in domain.candidates])
+            return weights[label].double() @ every
+        return self._probabilities(label, weights).double() @ extra
 
-    def _with_relaxed_only(self, domain: Domain, extra: Tensor) -> Tensor:
-        """Return the table over all candidates instead of the options."""
-        least = float(extra.min())
-        known = dict(zip(domain.options, extra.tolist(), strict=True))
-        return extra.new_tensor([known.get(c, least) for c in domain.candidates])
-
-    def _shares(self, label: str, weights: Weights) -> Tensor:
-        """Return the share of every option; inputs chosen together weigh by their product."""
+    def _probabilities(self, label: str, weights: Weights) -> Tensor:
+        """Return the probability of each option; for joint inputs, the normalized product."""
         domain = self.domains[label]
         if label not in weights:
             return torch.full_like(self.table[label], 1 / len(domain.options))
@@ -102,8 +99,8 @@ class ExpectedCost:
         products = torch.stack([w[list(_inputs(option))].prod() for option in domain.options])
         return products / products.sum().clamp_min(torch.finfo(products.dtype).tiny)
 
-    def _there(self, domain: Domain, weights: Weights) -> Tensor | float:
-        """Return the probability that a decision is made at all, of its likeliest site."""
+    def _active_probability(self, domain: Domain, weights: Weights) -> Tensor | float:
+        """Return the probability that a decision is active, at its likeliest site."""
         if () in domain.sites:
             return 1.0
         sites = [
@@ -115,14 +112,14 @@ class ExpectedCost:
         return torch.stack(sites).amax()
 
     def _holds(self, label: str, values: frozenset[Value], weights: Weights) -> Tensor:
-        """Return the probability that a decision takes one of ``values``."""
+        """Return the probability that a decision has one of ``values``."""
         options = self.domains[label].options
         places = [place for place, option in enumerate(options) if option in values]
-        return self._shares(label, weights)[places].sum()
+        return self._probabilities(label, weights)[places].sum()
 
 
 def _only(option: Value) -> str | int | float | bool:
-    """Return the candidate of an option that holds one."""
+    """Return the single candidate of an option."""
     return option[0] if isinstance(option, tuple) else option
 
 
@@ -131,11 +128,11 @@ def _inputs(option: Value) -> tuple[int, ...]:
     return option
 
 
-def _reaching(domains: Domains, label: str) -> dict[str, Value]:
-    """Return decisions that leave ``label`` something to decide."""
+def _activating(domains: Domains, label: str) -> dict[str, Value]:
+    """Return decisions under which ``label`` is active."""
     found: dict[str, Value] = {}
     for condition in domains[label].sites[0]:
-        found.update(_reaching(domains, condition.label))
+        found.update(_activating(domains, condition.label))
         options = domains[condition.label].options
         found[condition.label] = next(o for o in options if o in condition.values)
     return found

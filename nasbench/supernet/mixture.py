@@ -1,4 +1,4 @@
-"""A space relaxed to mixtures: every candidate takes part, weighted.
+"""Mixture: a supernet whose choices are weighted sums of all candidates.
 
 Liu et al., "DARTS: Differentiable Architecture Search", ICLR 2019, equation (2).
 """
@@ -22,42 +22,40 @@ from nasbench.space import (
     SearchSpace,
     ValueChoice,
 )
-from nasbench.supernet.fast.sums import FastSums
-from nasbench.supernet.fast.terms import fits
-from nasbench.supernet.partial import beside
-from nasbench.supernet.reading import strongest
-from nasbench.supernet.relaxed import Relaxed, edges_decide, is_zero
-from nasbench.supernet.rule import Mixed, Rule
+from nasbench.supernet.base import Supernet, edges_decide, is_zero, join_partial
+from nasbench.supernet.discretization import discretize
+from nasbench.supernet.fast.sums import FastSums, fits
+from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
 
-INITIAL_SCALE = 1e-3  # of the architecture parameters, as in the DARTS authors' code
+INITIAL_SCALE = 1e-3  # of the architecture parameters, as in the code of DARTS
 
 
 class Weighted(NamedTuple):
-    """A candidate of a sum: its weight, its layer unless it is not computed, and its inputs."""
+    """A term of a sum: weight, layer (``None`` if it is not computed) and inputs."""
 
     weight: Tensor
     layer: nn.Module | None
     inputs: tuple[Tensor, ...]
 
 
-class Mixture(Relaxed):
+class Mixture(Supernet):
     """A supernet whose choices are weighted sums.
-
-    ``alphas`` holds one parameter of shape ``(candidates,)`` for each of ``labels``, those that
-    have weights of their own; ``kept`` beside it says which candidates still take part, by their
-    places among all, and ``cut`` which inputs of a node whose edges decide are left out.
 
     Args:
         network: the space with every choice open.
-        domains: the space's decisions.
-        rule: how parameters become weights; the softmax where ``None``.
-        edge_weights: whether the inputs of a node whose edges decide are weighted, too (edge
-            normalisation: Xu et al., "PC-DARTS", ICLR 2020, section 3.3).
+        domains: the decisions of the space.
+        rule: computes mixing weights from architecture parameters; softmax if ``None``.
+        edge_weights: whether to also weight the inputs of a node whose edges decide (edge
+            normalization: Xu et al., "PC-DARTS", ICLR 2020, section 3.3).
 
     Attributes:
-        fast: whether sums are computed by :mod:`nasbench.supernet.fast` where that can be: in
-            training on a CPU, channels-last, in full precision. The result is the same up to
-            rounding, but has no second derivative. Off for spaces that are not ``channels_last``.
+        labels: the decisions with architecture parameters.
+        alphas: a parameter of shape ``(candidates,)`` for each of ``labels``.
+        kept: label to the indices of candidates that are still in the mixture.
+        cut: label of a node whose edges decide to the indices of removed inputs.
+        fast: whether to use :mod:`nasbench.supernet.fast` where supported: in training on a CPU
+            in channels-last memory and full precision. The result is equal up to rounding, but
+            has no second derivative. False for spaces that are not ``channels_last``.
 
     Raises:
         UserError: a choice cannot be relaxed to a mixture.
@@ -67,13 +65,13 @@ class Mixture(Relaxed):
         self,
         network: SearchSpace,
         domains: Domains,
-        rule: Rule | None = None,
+        rule: MixingRule | None = None,
         edge_weights: bool = False,
     ) -> None:
         super().__init__(network, domains)
         for choice in self.sites:
             _check(choice)
-        self.rule = rule or Rule()
+        self.rule = rule or MixingRule()
         weighted = [c for c in self.by_label.values() if edge_weights or not edges_decide(c)]
         self.labels = [c.label for c in weighted]
         self.alphas = nn.ParameterList(
@@ -83,7 +81,7 @@ class Mixture(Relaxed):
         self.cut: dict[str, list[int]] = {}
         self.fast = network.channels_last  # the sums are channels-last in memory
         self._sums = FastSums()
-        self._mixed: dict[str, Mixed] = {}
+        self._mixed: dict[str, MixingWeights] = {}
 
     @property
     def arch_parameters(self) -> list[nn.Parameter]:
@@ -96,27 +94,27 @@ class Mixture(Relaxed):
         return found
 
     def keep(self, label: str, places: Collection[int]) -> None:
-        """Take all candidates but those at ``places`` out of the mixture, for good."""
+        """Permanently remove all candidates except those at the indices ``places``."""
         self.kept[label] = sorted(places)
 
     def get_extra_state(self) -> dict[str, dict[str, list[int]]]:
-        """Return which candidates and inputs are left, for the ``state_dict``."""
+        """Return the remaining candidates and removed inputs, for the ``state_dict``."""
         return {"kept": _copy(self.kept), "cut": _copy(self.cut)}
 
     def set_extra_state(self, state: dict[str, dict[str, list[int]]]) -> None:
-        """Continue with the candidates and inputs that are left."""
+        """Restore the remaining candidates and removed inputs."""
         self.kept, self.cut = _copy(state["kept"]), _copy(state["cut"])
 
     def mixing_weights(self) -> dict[str, Tensor]:
-        """Return every label's weights as they are read; 0 for what was taken out."""
+        """Return label to the expected weights of all candidates; 0 for removed ones."""
         found = {}
         for label, alpha in zip(self.labels, self.alphas, strict=True):
-            weights = self.rule.expected(label, self._taking_part(label, alpha))
+            weights = self.rule.expected(label, self._remaining(label, alpha))
             places = torch.tensor(self.kept[label], device=weights.device)
             found[label] = torch.zeros_like(alpha).index_put((places,), weights)
         return found
 
-    def _taking_part(self, label: str, alpha: Tensor) -> Tensor:
+    def _remaining(self, label: str, alpha: Tensor) -> Tensor:
         places = self.kept[label]
         return alpha if len(places) == len(alpha) else alpha[places]
 
@@ -129,9 +127,9 @@ class Mixture(Relaxed):
             self._sums.forget()
 
     def mix(self) -> None:
-        """Draw the weights of one forward pass; evaluation takes the expected ones."""
+        """Sample the weights of a forward pass; evaluation mode uses the expected weights."""
         alphas = {
-            label: self._taking_part(label, alpha)
+            label: self._remaining(label, alpha)
             for label, alpha in zip(self.labels, self.alphas, strict=True)
         }
         if self.training:
@@ -140,20 +138,20 @@ class Mixture(Relaxed):
             self._mixed[label] = (
                 self.rule.sample(label, alpha)
                 if self.training
-                else Mixed(self.rule.expected(label, alpha))
+                else MixingWeights(self.rule.expected(label, alpha))
             )
 
     def layer(self, choice: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Return the weighted sum of a ``LayerChoice``'s candidates, without those that are 0."""
+        """Return the weighted sum of the candidates of a ``LayerChoice``."""
         assert isinstance(choice, LayerChoice)
         if choice.partial == 1:
             return self._add(self._weighted(choice, inputs))
         x = inputs[0]
         part = self._sums.features(x).part(choice.partial)
-        return beside(x, choice.partial, self._add(self._weighted(choice, (part,))))
+        return join_partial(x, choice.partial, self._add(self._weighted(choice, (part,))))
 
     def _weighted(self, choice: LayerChoice, inputs: tuple[Tensor, ...]) -> list[Weighted]:
-        """Return the candidates with their weights; no candidate where none is computed."""
+        """Return the terms without zero operations; one of those if there is no other."""
         layers = list(choice.candidates.values())
         terms = [
             Weighted(weight, layers[place] if runs else None, inputs)
@@ -162,11 +160,11 @@ class Mixture(Relaxed):
         ]
         if any(term.layer for term in terms):
             return terms
-        zero = next(layer for layer in layers if is_zero(layer))  # nothing else was drawn
+        zero = next(layer for layer in layers if is_zero(layer))  # no other was sampled
         return [*terms, Weighted(inputs[0].new_ones(()), zero, inputs)]
 
     def _add(self, terms: Sequence[Weighted]) -> Tensor:
-        """Return the sum; weights of what is not computed, all 0, take part for their gradient."""
+        """Return the sum, with the 0 weights of candidates not computed, for their gradient."""
         idle = [term.weight for term in terms if term.layer is None]
         live = [(t.weight, t.layer, t.inputs) for t in terms if t.layer is not None]
         if self.training and self.fast and all(fits(*inputs) for _, _, inputs in live):
@@ -175,17 +173,17 @@ class Mixture(Relaxed):
         return _total([*(w * layer(*inputs) for w, layer, inputs in live), *idle])
 
     def _terms(self, label: str) -> Iterable[tuple[int, Tensor, bool]]:
-        """Return candidates still in the mixture: place, weight, and whether it is computed."""
+        """Return the remaining candidates: index, weight and whether it is computed."""
         weights, running = self._mixed[label]
         pairs = zip(self.kept[label], weights.unbind(), strict=True)
         runs = range(len(weights)) if running is None else running
         return [(place, weight, i in runs) for i, (place, weight) in enumerate(pairs)]
 
     def input(self, choice: nn.Module, candidates: list[Tensor]) -> Tensor | list[Tensor]:
-        """Return the mixture of an ``InputChoice``'s inputs.
+        """Return the mixture of the inputs of an ``InputChoice``.
 
-        Where the edges decide, all inputs are joined; else they are weighted, and a sum of k
-        chosen inputs weighs k in total.
+        If the edges decide, all inputs are combined. Otherwise they are weighted, and the weights
+        of a sum of k chosen inputs add up to k.
         """
         assert isinstance(choice, InputChoice)
         if choice.label not in self._mixed:
@@ -201,7 +199,7 @@ class Mixture(Relaxed):
         return mixed * choice.domain.n_chosen if summed else mixed
 
     def _joined(self, choice: InputChoice, candidates: list[Tensor]) -> Tensor | list[Tensor]:
-        """Return all inputs through their edges; a sum of mixtures is one mixture."""
+        """Return all inputs combined after their edges; a sum of mixtures is one mixture."""
         assert choice.edges is not None
         edges = [edge for edge in choice.edges.values() if isinstance(edge, LayerChoice)]
         pairs = list(zip(edges, candidates, strict=True))
@@ -211,7 +209,7 @@ class Mixture(Relaxed):
         return self._add([term for edge, x in pairs for term in self._weighted(edge, (x,))])
 
     def repeat(self, choice: nn.Module, x: Tensor) -> Tensor:
-        """Return the weighted sum of a ``Repeat``'s outputs after each depth."""
+        """Return the weighted sum of the outputs of a ``Repeat`` after each depth."""
         assert isinstance(choice, Repeat)
         terms = list(self._terms(choice.label))
         deepest = max(choice.depths[place] for place, _, runs in terms if runs)
@@ -222,13 +220,13 @@ class Mixture(Relaxed):
         return _total(sorted(parts, key=lambda term: term.dim() == 0))
 
     @torch.no_grad()
-    def strongest(self) -> Arch:
-        """Return the architecture of the largest weights; see :mod:`nasbench.supernet.reading`."""
+    def discretize(self) -> Arch:
+        """Return the architecture of the largest weights."""
         weights = {label: w.tolist() for label, w in self.mixing_weights().items()}
         for label, out in self.cut.items():
             inputs = range(len(self.domains[label].candidates))
             weights[label] = [float(i not in out) for i in inputs]
-        return strongest(self.domains, self.by_label, weights)
+        return discretize(self.domains, self.by_label, weights)
 
 
 def _copy(places: dict[str, list[int]]) -> dict[str, list[int]]:
@@ -243,20 +241,20 @@ def _total(terms: list[Tensor]) -> Tensor:
 
 
 def _check(choice: Choice) -> None:
-    """Refuse what has no mixture.
+    """Raise if a choice has no mixture.
 
     Raises:
-        UserError: the choice is a ``ValueChoice``, or joins several inputs without adding them.
+        UserError: the choice is a ``ValueChoice``, or combines several inputs other than by a sum.
     """
     if isinstance(choice, ValueChoice):
         raise UserError(
             f"the choice {choice.label!r} is a ValueChoice, which has no mixture: "
-            "allowed: LayerChoice, InputChoice, Repeat; the strategy 'random' takes all of them"
+            "allowed: LayerChoice, InputChoice, Repeat; the strategy 'random' accepts all of them"
         )
     joined = isinstance(choice, InputChoice) and choice.reduction in ("concat", "none")
     if joined and choice.domain.n_chosen > 1:
         raise UserError(
-            f"the choice {choice.label!r} joins {choice.domain.n_chosen} inputs without adding "
+            f"the choice {choice.label!r} combines {choice.domain.n_chosen} inputs without adding "
             "them, which has no mixture: allowed: reduction 'sum' or 'mean', or one input; "
-            "the strategies 'spos' and 'random' take all of them"
+            "the strategies 'spos' and 'random' accept all of them"
         )

@@ -15,8 +15,8 @@ import torch
 from nasbench.errors import UserError
 from nasbench.space import SearchSpace
 from nasbench.strategies.oneshot.base import OneShotStrategy
-from nasbench.supernet.inherit import inherit
-from nasbench.supernet.paths import Paths
+from nasbench.supernet.inherited_weights import inherit_weights
+from nasbench.supernet.single_path import SinglePath
 from nasbench.testing.supernets import (
     SMALL,
     SPEC,
@@ -165,8 +165,8 @@ class OneShotStrategySuite:
             arch = strategy.domains.sample(strategy.setting.stream("test", number))
             alone = frozen(supernets.space, dict(supernets.arguments), arch)
             paths = strategy.paths
-            assert isinstance(paths, Paths)
-            inherit(alone, paths.network)
+            assert isinstance(paths, SinglePath)
+            inherit_weights(alone, paths.network)
             paths.arch = arch
             images, _ = batch(number)
             with torch.no_grad():

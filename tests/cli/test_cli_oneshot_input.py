@@ -47,7 +47,7 @@ def test_options_are_refused_before_anything_is_done(refused, words, line):
         (
             "darts --space mobilenet-full",
             "the choice 's0_width' is a ValueChoice, which has no mixture: allowed: LayerChoice, "
-            "InputChoice, Repeat; the strategy 'random' takes all of them",
+            "InputChoice, Repeat; the strategy 'random' accepts all of them",
         ),
         (
             "spos --space mobilenet-full",

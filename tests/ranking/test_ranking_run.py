@@ -22,8 +22,7 @@ from nasbench.ranking.run import RankingOptions, run_ranking
 from nasbench.ranking.supernet import SearchedSupernet, SupernetAccuracy
 from nasbench.space import DataSpec
 from nasbench.store.journal import Journal
-from nasbench.supernet.calibrate import calibrate
-from nasbench.supernet.inherit import inherit
+from nasbench.supernet.inherited_weights import inherit_weights, recalibrate_bn
 from nasbench.tabular.base import Table
 from nasbench.training.stopping import Stopped, StopSignal
 from tests.engine.engine_parts import SMALL
@@ -104,8 +103,8 @@ def test_supernet_accuracy_is_that_of_the_plain_network_with_its_weights(run):
     images = problem.task.augmentation.plain(validation.images)
     for arch in problem.domains.sample_distinct(4, np.random.default_rng(1)):
         alone = problem.space.freeze(arch, problem.task.spec)
-        inherit(alone, found.strategy.relaxed.network)
-        calibrate(alone, accuracy._calibration)
+        inherit_weights(alone, found.strategy.relaxed.network)
+        recalibrate_bn(alone, accuracy._calibration)
         with torch.no_grad():
             right = alone.eval()(images).argmax(dim=1) == validation.labels
         assert accuracy(arch) == pytest.approx(right.double().mean().item())

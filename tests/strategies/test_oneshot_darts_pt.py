@@ -201,7 +201,7 @@ def test_inputs_that_are_cut_take_no_part_and_stay_out_in_the_state():
         torch.testing.assert_close(mixture(images), without)
     assert not torch.equal(every, without)
     mixture.cut[label] = [0, 1]
-    assert mixture.strongest()[label][-1] == 2
+    assert mixture.discretize()[label][-1] == 2
     other = make(DartsPtStrategy, PlainSupernets.named("darts"), {})
     other.mixture.set_extra_state(mixture.get_extra_state())
     assert other.mixture.cut == {label: [0, 1]}

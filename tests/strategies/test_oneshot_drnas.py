@@ -16,7 +16,7 @@ from nasbench.strategies.oneshot.drnas import (
     DrnasStrategy,
     concentration,
 )
-from nasbench.supernet.widen import widened
+from nasbench.supernet.inherited_weights import net2wider
 from nasbench.testing.oneshot import OneShotStrategySuite
 from nasbench.testing.supernets import PlainSupernets, RandomData, advance, digest, make
 
@@ -190,7 +190,7 @@ def test_copied_channels_compute_what_the_narrow_ones_did():
     narrow = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 2, 1))
     wide = nn.Sequential(nn.Conv2d(4, 5, 3), nn.BatchNorm2d(5), nn.ReLU(), nn.Conv2d(5, 4, 1))
     narrow(torch.randn(4, 2, 5, 5))  # BN has statistics of its own
-    wide.load_state_dict(widened(narrow.state_dict(), wide.state_dict()))
+    wide.load_state_dict(net2wider(narrow.state_dict(), wide.state_dict()))
     x = torch.randn(3, 2, 5, 5)
     twice = [0, 1, 0, 1]
     with torch.no_grad():
@@ -200,7 +200,7 @@ def test_copied_channels_compute_what_the_narrow_ones_did():
 
 def test_a_depthwise_kernel_is_copied_as_it_is():
     narrow, wide = nn.Conv2d(2, 2, 3, groups=2), nn.Conv2d(3, 3, 3, groups=3)
-    found = widened(narrow.state_dict(), wide.state_dict())
+    found = net2wider(narrow.state_dict(), wide.state_dict())
     assert torch.equal(found["weight"], narrow.weight[[0, 1, 0]])
 
 

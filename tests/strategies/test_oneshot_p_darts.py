@@ -203,7 +203,7 @@ def test_the_normal_cell_has_few_skips_in_the_end_and_the_other_is_free(most):
         for label, alpha in zip(strategy.mixture.labels, strategy.mixture.alphas, strict=True):
             place = strategy.domains[label].candidates.index("skip_connect")
             alpha[place] = 2.0
-    assert skips(strategy.mixture.strongest(), "normal") == 4
+    assert skips(strategy.mixture.discretize(), "normal") == 4
     arch = strategy.derive()
     assert (skips(arch, "normal"), skips(arch, "reduce")) == (most, 4)
     assert strategy.select(RandomData()) == arch
@@ -231,7 +231,7 @@ def test_in_a_space_without_cell_kinds_all_decisions_share_the_limit():
     with torch.no_grad():
         for label, alpha in zip(strategy.mixture.labels, strategy.mixture.alphas, strict=True):
             alpha[strategy.domains[label].candidates.index("skip_connect")] = 2.0
-    assert sum(v == "skip_connect" for v in strategy.mixture.strongest().values()) == 6
+    assert sum(v == "skip_connect" for v in strategy.mixture.discretize().values()) == 6
     assert sum(v == "skip_connect" for v in strategy.derive().values()) == 1
 
 

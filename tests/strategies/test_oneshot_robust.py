@@ -17,7 +17,7 @@ from nasbench.strategies.oneshot.darts import DartsStrategy
 from nasbench.strategies.oneshot.hessian import difference_product, largest_eigenvalue
 from nasbench.strategies.oneshot.judged import judged
 from nasbench.strategies.oneshot.robust import EarlyStop, jumped
-from nasbench.supernet.relaxed import held
+from nasbench.supernet.base import no_grad_for
 from nasbench.testing.oneshot import OWN, OneShotStrategySuite
 from nasbench.testing.supernets import PlainSupernets, RandomData, advance, batch, digest, make
 
@@ -162,7 +162,7 @@ def test_judged_takes_expected_weights_without_dropout_and_leaves_no_trace():
     images, _ = batch(1)
     rule, stats = mixture.rule, mixture.network.blocks[0].candidates["pool"][1]
     before, drawn = stats.running_mean.clone(), torch.get_rng_state()
-    with judged(mixture), held(mixture.weight_parameters):
+    with judged(mixture), no_grad_for(mixture.weight_parameters):
         assert torch.equal(mixture(images), mixture(images))
         assert torch.equal(stats.running_mean, before)
     assert torch.equal(torch.get_rng_state(), drawn)

@@ -116,7 +116,7 @@ def test_nodes_take_the_two_strongest_edges_without_none():
         alphas["normal/n4/p1"][names.index("dil_conv_5x5")] = 1.0
         alphas["normal/n4/p2"][names.index("skip_connect")] = 0.5
         alphas["normal/n4/p3"][names.index("max_pool_3x3")] = 2.0
-    arch = mixture.strongest()
+    arch = mixture.discretize()
     assert arch["normal/n4/switch"] == (1, 3)
     assert arch["normal/n4/p1"] == "dil_conv_5x5"
     assert arch["normal/n4/p3"] == "max_pool_3x3"
@@ -155,7 +155,7 @@ def test_inputs_and_depths_are_weighted():
 
 def test_inputs_with_weights_of_their_own_take_the_strongest():
     mixture = mixture_of(Mixed)
-    arch = mixture.strongest()
+    arch = mixture.discretize()
     a = dict(zip(mixture.labels, mixture.alphas, strict=True))
     assert arch["depth"] == int(a["depth"].argmax())
     assert set(arch["pick"]) == set(a["pick"].topk(2).indices.tolist())
@@ -165,7 +165,7 @@ def test_inputs_with_weights_of_their_own_take_the_strongest():
     ("make", "words"),
     [
         (lambda: ValueChoice([1, 2], label="width"), "'width' is a ValueChoice"),
-        (lambda: InputChoice(3, 2, label="cat", reduction="concat"), "'cat' joins 2 inputs"),
+        (lambda: InputChoice(3, 2, label="cat", reduction="concat"), "'cat' combines 2 inputs"),
     ],
 )
 def test_what_has_no_mixture_is_refused(make, words):
@@ -174,7 +174,7 @@ def test_what_has_no_mixture_is_refused(make, words):
             super().__init__(spec)
             self.choice = make()
 
-    with pytest.raises(UserError, match=r"'random' takes? all") as caught:
+    with pytest.raises(UserError, match=r"'random' accepts? all") as caught:
         mixture_of(Bad)
     assert words in str(caught.value)
 
@@ -190,7 +190,7 @@ def test_a_label_may_be_named_like_a_method():
 
     mixture = mixture_of(Named)
     assert mixture(torch.ones(2)).shape == (2,)
-    assert mixture.strongest()["values"] in ("a", "b")
+    assert mixture.discretize()["values"] in ("a", "b")
 
 
 def test_the_state_dict_holds_the_architecture_parameters():

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains, SearchSpace
-from nasbench.supernet.relaxed import Relaxed
+from nasbench.supernet.base import Supernet
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
 
@@ -130,9 +130,9 @@ class OneShotStrategy(nn.Module, ABC):
         self.objective = setting.objective
 
     @property
-    def relaxed(self) -> Relaxed:
+    def relaxed(self) -> Supernet:
         """The supernet, the first one where there are several."""
-        return next(module for module in self.modules() if isinstance(module, Relaxed))
+        return next(module for module in self.modules() if isinstance(module, Supernet))
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """Get ready for ``epoch``, counted from 0."""

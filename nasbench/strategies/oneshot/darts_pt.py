@@ -17,7 +17,7 @@ from nasbench.space import Arch
 from nasbench.strategies.oneshot.base import Batch, SearchData
 from nasbench.strategies.oneshot.darts import DartsOptions, DartsStrategy
 from nasbench.strategies.oneshot.judged import judged
-from nasbench.supernet.relaxed import edges_decide
+from nasbench.supernet.base import edges_decide
 from nasbench.training.distributed import average
 from nasbench.training.objective import correct_share
 from nasbench.training.optimization import Optimization

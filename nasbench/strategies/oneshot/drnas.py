@@ -20,9 +20,9 @@ from torch.distributions import Dirichlet
 from nasbench.errors import UserError
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
 from nasbench.strategies.oneshot.p_darts import survivors
+from nasbench.supernet.inherited_weights import net2wider
+from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
 from nasbench.supernet.mixture import Mixture
-from nasbench.supernet.rule import Mixed, Rule
-from nasbench.supernet.widen import widened
 
 # Below it, draws are one-hot to the last bit, and the gradient overflows.
 LEAST_CONCENTRATION = 1e-3
@@ -33,13 +33,13 @@ def concentration(alpha: Tensor) -> Tensor:
     return (F.elu(alpha) + 1).clamp_min(LEAST_CONCENTRATION)
 
 
-class DirichletRule(Rule):
+class DirichletRule(MixingRule):
     """Weights ~ Dirichlet(elu(alpha) + 1)."""
 
-    def sample(self, label: str, alpha: Tensor) -> Mixed:
+    def sample(self, label: str, alpha: Tensor) -> MixingWeights:
         """Return a draw with its pathwise gradient; small entries need double precision."""
         beta = concentration(alpha.double())
-        return Mixed(Dirichlet(beta, validate_args=False).rsample().to(alpha.dtype))
+        return MixingWeights(Dirichlet(beta, validate_args=False).rsample().to(alpha.dtype))
 
     def expected(self, label: str, alpha: Tensor) -> Tensor:
         """Return the mean, beta / sum(beta)."""
@@ -92,7 +92,7 @@ class DrnasStrategy(MixingStrategy):
     options: DrnasOptions
     stage = 0
 
-    def rule(self) -> Rule:
+    def rule(self) -> MixingRule:
         """Return the draws."""
         return DirichletRule()
 
@@ -118,7 +118,7 @@ class DrnasStrategy(MixingStrategy):
         before, weights, rates = self.mixture, self.mixing_weights(), self.optimizer_state()
         lr = self.weights.lr
         self._build(1)
-        self.mixture.load_state_dict(widened(before.state_dict(), self.mixture.state_dict()))
+        self.mixture.load_state_dict(net2wider(before.state_dict(), self.mixture.state_dict()))
         for label, kept in before.kept.items():
             self.mixture.keep(label, survivors(self.domains[label], weights[label], kept, 0.5))
         self.arch.load_state_dict(rates["arch"])

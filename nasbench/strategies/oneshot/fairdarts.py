@@ -17,13 +17,13 @@ from torch import Tensor
 from nasbench.errors import UserError
 from nasbench.space import Arch, LayerChoice
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
+from nasbench.supernet.base import is_zero
+from nasbench.supernet.discretization import discretize
+from nasbench.supernet.mixing_weights import MixingRule
 from nasbench.supernet.mixture import Mixture
-from nasbench.supernet.reading import strongest
-from nasbench.supernet.relaxed import is_zero
-from nasbench.supernet.rule import Rule
 
 
-class SigmoidRule(Rule):
+class SigmoidRule(MixingRule):
     """Every weight in (0, 1), whatever the others are."""
 
     def expected(self, label: str, alpha: Tensor) -> Tensor:
@@ -69,7 +69,7 @@ class FairDartsStrategy(MixingStrategy):
     Options = FairDartsOptions
     options: FairDartsOptions
 
-    def rule(self) -> Rule:
+    def rule(self) -> MixingRule:
         """Return the sigmoids."""
         return SigmoidRule()
 
@@ -94,7 +94,7 @@ class FairDartsStrategy(MixingStrategy):
     def derive(self) -> Arch:
         """Return what is above the threshold; the strongest where there must be something."""
         weights = above(self.mixture, self.mixing_weights(), self.options.threshold)
-        return strongest(self.domains, self.mixture.by_label, weights)
+        return discretize(self.domains, self.mixture.by_label, weights)
 
 
 def zero_places(mixture: Mixture, label: str) -> set[int]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
-from nasbench.supernet.gumbel import HardGumbel, check_temperatures, share_done
+from nasbench.supernet.mixing_weights import HardGumbel, check_temperatures, search_progress
 
 
 @dataclass(frozen=True)
@@ -49,5 +49,5 @@ class GdasStrategy(MixingStrategy):
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """Lower the temperature."""
         most, least = self.options.tau_max, self.options.tau_min
-        self.draws.tau = most + (least - most) * share_done(epoch, epochs)
+        self.draws.tau = most + (least - most) * search_progress(epoch, epochs)
         super().begin_epoch(epoch, epochs)

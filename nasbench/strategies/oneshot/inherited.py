@@ -13,15 +13,15 @@ from torch import Tensor
 
 from nasbench.space import Arch
 from nasbench.strategies.oneshot.base import Batch
-from nasbench.supernet.calibrate import calibrate
-from nasbench.supernet.relaxed import Relaxed
-from nasbench.supernet.restricted import restricted
+from nasbench.supernet.base import Supernet
+from nasbench.supernet.inherited_weights import recalibrate_bn
+from nasbench.supernet.single_path import active_subnet
 from nasbench.training.objective import Objective
 from nasbench.training.supervised import right_share
 
 
 def inherited_accuracy(
-    supernet: Relaxed,
+    supernet: Supernet,
     arch: Arch,
     calibration: Iterable[Tensor],
     batches: Iterable[Batch],
@@ -41,7 +41,7 @@ def inherited_accuracy(
     Raises:
         UserError: the space has a ``ValueChoice``, whose candidates share no weights.
     """
-    with restricted(supernet, arch) as paths:
+    with active_subnet(supernet, arch) as paths:
         with objective.casting(device):
-            calibrate(paths, calibration)
+            recalibrate_bn(paths, calibration)
         return right_share(paths, batches, objective, device)

@@ -9,19 +9,19 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nasbench.strategies.oneshot.unrolled import still_statistics
+from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
 from nasbench.supernet.mixture import Mixture
-from nasbench.supernet.rule import Mixed, Rule
 
 
-class Expected(Rule):
+class Expected(MixingRule):
     """Another rule's expected weights, in training steps as well."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: MixingRule) -> None:
         self.rule = rule
 
-    def sample(self, label: str, alpha: Tensor) -> Mixed:
+    def sample(self, label: str, alpha: Tensor) -> MixingWeights:
         """Return the expected weights."""
-        return Mixed(self.rule.expected(label, alpha))
+        return MixingWeights(self.rule.expected(label, alpha))
 
     def expected(self, label: str, alpha: Tensor) -> Tensor:
         """Return the expected weights."""

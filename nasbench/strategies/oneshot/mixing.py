@@ -24,9 +24,9 @@ from nasbench.strategies.oneshot.base import (
     Supernets,
 )
 from nasbench.strategies.oneshot.robust import EarlyStop
+from nasbench.supernet.base import no_grad_for
+from nasbench.supernet.mixing_weights import MixingRule
 from nasbench.supernet.mixture import Mixture
-from nasbench.supernet.relaxed import held
-from nasbench.supernet.rule import Rule
 from nasbench.training.objective import correct_share
 from nasbench.training.optimization import Optimization, OptimizerConfig
 
@@ -81,9 +81,9 @@ class MixingStrategy(OneShotStrategy):
         """Return the supernet."""
         return Mixture(self.supernets(), self.domains, self.rule())
 
-    def rule(self) -> Rule:
+    def rule(self) -> MixingRule:
         """Return how parameters become weights."""
-        return Rule()
+        return MixingRule()
 
     def install(self, mixture: Mixture) -> None:
         """Train ``mixture`` from here on, with optimizers of its own."""
@@ -142,7 +142,7 @@ class MixingStrategy(OneShotStrategy):
 
     def arch_step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
         """Move the architecture down the validation loss, the weights as they are."""
-        with held(self.mixture.weight_parameters):
+        with no_grad_for(self.mixture.weight_parameters):
             loss, logits = self.objective(self.mixture, *validation)
             self.arch.minimize(loss + self.regularizer())
         accuracy = correct_share(logits, validation[1])
@@ -157,14 +157,14 @@ class MixingStrategy(OneShotStrategy):
 
     def weight_step(self, train: Batch) -> dict[str, Tensor]:
         """Move the weights down the training loss, the architecture as it is."""
-        with held(self.mixture.arch_parameters):
+        with no_grad_for(self.mixture.arch_parameters):
             loss, logits = self.objective(self.mixture, *train)
             self.weights.minimize(loss)
         return {"loss": loss.detach(), "accuracy": correct_share(logits, train[1])}
 
     def derive(self) -> Arch:
         """Return the strongest architecture, ``none`` left out (DARTS, section 2.4)."""
-        return self.mixture.strongest()
+        return self.mixture.discretize()
 
     def select(self, data: SearchData) -> Arch:
         """Return the strongest architecture, after a last look at its loss's sharpness."""

@@ -24,8 +24,8 @@ from nasbench.strategies.oneshot.skips import (
     set_rate,
     with_few_skips,
 )
+from nasbench.supernet.discretization import discretize
 from nasbench.supernet.mixture import Mixture
-from nasbench.supernet.reading import strongest
 from nasbench.training.optimization import Optimization
 
 STAGES = 3
@@ -137,7 +137,7 @@ class PDartsStrategy(MixingStrategy):
         """Return the strongest architecture of few skip connections."""
 
         def read(weights: Weights) -> Arch:
-            return strongest(self.domains, self.mixture.by_label, weights)
+            return discretize(self.domains, self.mixture.by_label, weights)
 
         skips, most = limited_skips(self.mixture.sites), self.options.max_skips
         return with_few_skips(read, self.mixing_weights(), skips, most, self._place)

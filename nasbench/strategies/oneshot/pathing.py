@@ -23,7 +23,7 @@ from nasbench.strategies.oneshot.base import (
     Supernets,
 )
 from nasbench.strategies.oneshot.inherited import inherited_accuracy
-from nasbench.supernet.paths import Paths
+from nasbench.supernet.single_path import SinglePath
 from nasbench.training.objective import correct_share
 from nasbench.training.optimization import Optimization
 
@@ -48,7 +48,7 @@ class PathStrategy(OneShotStrategy):
         self, supernets: Supernets, domains: Domains, options: Any, setting: Setting
     ) -> None:
         super().__init__(supernets, domains, options, setting)
-        self.paths = Paths(supernets(), domains)
+        self.paths = SinglePath(supernets(), domains)
         steps = setting.total_steps
         self.weights = Optimization(self.paths.weight_parameters, setting.weights, steps)
         self.number = 0

@@ -15,11 +15,11 @@ from torch import Tensor
 
 from nasbench.strategies.oneshot.base import Batch
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
-from nasbench.supernet.rule import Mixed, Rule
+from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
 from nasbench.training.optimization import OptimizerConfig
 
 
-class BinaryGates(Rule):
+class BinaryGates(MixingRule):
     """One open gate, drawn by the softmax; in an architecture step among two drawn candidates.
 
     Attributes:
@@ -31,15 +31,19 @@ class BinaryGates(Rule):
         self.pairs = False
         self.drawn: dict[str, tuple[int, ...]] = {}
 
-    def sample(self, label: str, alpha: Tensor) -> Mixed:
+    def sample(self, label: str, alpha: Tensor) -> MixingWeights:
         """Return gates, 0 or 1, shape ``(n,)``; draws come from torch's stream of the CPU."""
         p = alpha.detach().softmax(dim=0).cpu()
         count = min(2, len(p)) if self.pairs else 1
         places = tuple(torch.multinomial(p, count).tolist())
         self.drawn[label] = places
         if not self.pairs:
-            return Mixed(torch.zeros_like(alpha).index_fill(0, _index(places, alpha), 1.0), places)
-        return Mixed(pair_gates(alpha, places, int(torch.multinomial(p[list(places)], 1))), places)
+            return MixingWeights(
+                torch.zeros_like(alpha).index_fill(0, _index(places, alpha), 1.0), places
+            )
+        return MixingWeights(
+            pair_gates(alpha, places, int(torch.multinomial(p[list(places)], 1))), places
+        )
 
 
 def pair_gates(alpha: Tensor, places: tuple[int, ...], open_: int) -> Tensor:

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from nasbench.strategies.oneshot.base import Batch
 from nasbench.strategies.oneshot.hessian import difference_product, largest_eigenvalue
 from nasbench.strategies.oneshot.judged import judged
+from nasbench.supernet.base import no_grad_for
 from nasbench.supernet.mixture import Mixture
-from nasbench.supernet.relaxed import held
 from nasbench.training.distributed import agree, average
 from nasbench.training.objective import Objective
 
@@ -97,7 +97,7 @@ class EarlyStop(nn.Module):
 
         size = sum(a.numel() for a in alphas)
         draw = self._stream("hessian", len(self.eigenvalues)).standard_normal(size)
-        with judged(mixture), held(mixture.weight_parameters):
+        with judged(mixture), no_grad_for(mixture.weight_parameters):
             found = largest_eigenvalue(product, torch.from_numpy(draw).to(alphas[0]))
         return agree(found, device)
 

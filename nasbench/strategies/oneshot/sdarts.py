@@ -19,9 +19,8 @@ from nasbench.errors import UserError
 from nasbench.strategies.oneshot.base import Batch
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
 from nasbench.strategies.oneshot.unrolled import still_statistics
-from nasbench.supernet.gumbel import share_done
-from nasbench.supernet.relaxed import held
-from nasbench.supernet.rule import Mixed, Rule
+from nasbench.supernet.base import no_grad_for
+from nasbench.supernet.mixing_weights import MixingRule, MixingWeights, search_progress
 from nasbench.training.distributed import average
 
 PERTURBATIONS = ("random", "adversarial")
@@ -63,7 +62,7 @@ class SdartsOptions(MixingOptions):
             raise UserError(f"-o attack_steps={self.attack_steps}: must be at least 1")
 
 
-class Perturbed(Rule):
+class Perturbed(MixingRule):
     """The softmax, moved by ``shifts`` and put back onto the simplex.
 
     Attributes:
@@ -73,12 +72,12 @@ class Perturbed(Rule):
     def __init__(self) -> None:
         self.shifts: Mapping[str, Tensor] = {}
 
-    def sample(self, label: str, alpha: Tensor) -> Mixed:
+    def sample(self, label: str, alpha: Tensor) -> MixingWeights:
         """Return the moved weights."""
         weights = self.expected(label, alpha)
         if label not in self.shifts:
-            return Mixed(weights)
-        return Mixed(onto_simplex(weights + self.shifts[label]))
+            return MixingWeights(weights)
+        return MixingWeights(onto_simplex(weights + self.shifts[label]))
 
 
 def onto_simplex(values: Tensor) -> Tensor:
@@ -103,7 +102,7 @@ class SdartsStrategy(MixingStrategy):
     options: SdartsOptions
     perturbed: Perturbed
 
-    def rule(self) -> Rule:
+    def rule(self) -> MixingRule:
         """Return the softmax with a perturbation that comes and goes."""
         self.perturbed = Perturbed()
         self.epsilon = self.options.epsilon_min
@@ -112,7 +111,7 @@ class SdartsStrategy(MixingStrategy):
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """Widen the box."""
         least, most = self.options.epsilon_min, self.options.epsilon
-        self.epsilon = least + (most - least) * share_done(epoch, epochs)
+        self.epsilon = least + (most - least) * search_progress(epoch, epochs)
         super().begin_epoch(epoch, epochs)
 
     def weight_step(self, train: Batch) -> dict[str, Tensor]:
@@ -144,7 +143,7 @@ class SdartsStrategy(MixingStrategy):
         """
         moving = [shift.requires_grad_() for shift in shifts.values()]
         length = 2 * self.epsilon / self.options.attack_steps
-        with still_statistics(self.mixture), held(self.mixture.parameters()):
+        with still_statistics(self.mixture), no_grad_for(self.mixture.parameters()):
             for _ in range(self.options.attack_steps):
                 loss, _ = self.objective(self.mixture, *train)
                 gradients = torch.autograd.grad(loss, moving, materialize_grads=True)

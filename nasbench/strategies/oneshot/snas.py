@@ -15,7 +15,7 @@ from torch import Tensor
 
 from nasbench.strategies.oneshot.base import Batch
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
-from nasbench.supernet.gumbel import SoftGumbel, check_temperatures, share_done
+from nasbench.supernet.mixing_weights import SoftGumbel, check_temperatures, search_progress
 from nasbench.training.objective import correct_share
 
 
@@ -54,7 +54,7 @@ class SnasStrategy(MixingStrategy):
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """Lower the temperature."""
         fall = self.options.tau_min / self.options.tau_max
-        self.samples.tau = float(self.options.tau_max * fall ** share_done(epoch, epochs))
+        self.samples.tau = float(self.options.tau_max * fall ** search_progress(epoch, epochs))
         super().begin_epoch(epoch, epochs)
 
     def arch_step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:

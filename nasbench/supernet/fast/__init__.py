@@ -1,1 +1,1 @@
-"""The same mixtures with less work on a CPU."""
+"""Faster computation of mixtures on a CPU."""

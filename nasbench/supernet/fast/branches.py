@@ -1,29 +1,145 @@
-"""Sums of weighted branches that keep what their depthwise convolutions make, and no more.
+"""Weighted sums of branches that store only the outputs of depthwise convolutions.
 
-A branch is one unit or two: a depthwise convolution, a pointwise one and BN, with a ReLU between
-the units. Between the two passes lie a unit's inputs and what its depthwise convolution makes of
-them. Pointwise convolutions and BN leave nothing large behind.
+A branch is a chain of one or two units with a ReLU in between; a unit is a depthwise convolution,
+a pointwise one and BN. The backward pass needs the inputs of each unit and the output of its
+depthwise convolution. Outputs of pointwise convolutions and BN are never stored.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from nasbench.supernet.fast.units import Branch, Level, images, rows, size_of
+from nasbench.supernet.fast import depthwise
+from nasbench.supernet.fast.pointwise import Fitted
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit of a branch.
+
+    Attributes:
+        spatial: the depthwise convolution, or ``None``.
+        pointwise: the 1x1 convolution.
+        norm: BN without parameters.
+    """
+
+    spatial: nn.Conv2d | None
+    pointwise: nn.Conv2d
+    norm: nn.BatchNorm2d
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Stride and dilation; if they are equal, the input is subsampled already."""
+        assert self.spatial is not None
+        stride, dilation = self.spatial.stride[0], self.spatial.dilation[0]
+        return (1, 1) if stride == dilation else (stride, dilation)
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """The weights, depthwise first."""
+        spatial = [] if self.spatial is None else [self.spatial.weight]
+        return [*spatial, self.pointwise.weight]
+
+    def apart(self, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
+        """Return the output of the depthwise convolution."""
+        if self.spatial is None:
+            return x
+        return depthwise.forward(x, weights[0], *self.steps)
+
+    def apart_gradients(
+        self, grad: Tensor, x: Tensor, weights: Sequence[Tensor], learns: bool
+    ) -> tuple[Tensor, list[Tensor | None]]:
+        """Return the gradients of the depthwise convolution's input and of its weights."""
+        if self.spatial is None:
+            return grad, []
+        dx, dw = depthwise.backward(grad, x, weights[0], *self.steps, learns)
+        return dx, [dw]
+
+
+Branch = tuple[Unit, ...]
+
+
+class Level:
+    """The units at the same position, counted from the end, of several branches.
+
+    Args:
+        units: one for each branch.
+        weights: their weights, depthwise first.
+    """
+
+    def __init__(self, units: Sequence[Unit], weights: Sequence[Sequence[Tensor]]) -> None:
+        self.units, self.weights = units, weights
+        self.fitted: Fitted
+
+    def apart(self, xs: Sequence[Tensor]) -> list[Tensor]:
+        """Return the outputs of the depthwise convolutions."""
+        triples = zip(self.units, xs, self.weights, strict=True)
+        return [unit.apart(x, weights) for unit, x, weights in triples]
+
+    def fit(self, apart: Sequence[Tensor], mixing: Tensor | None) -> None:
+        """Compute the statistics of BN and update the running ones."""
+        kernels = [weights[-1] for weights in self.weights]
+        norms = [unit.norm for unit in self.units]
+        self.fitted = Fitted([rows(x) for x in apart], kernels, mixing, norms[0].eps)
+        self.fitted.track(norms)
+
+    def relu(self, apart: Sequence[Tensor]) -> list[Tensor]:
+        """Return the normalized products after a ReLU, the inputs of the next level."""
+        made = [self.fitted.output(i, rows(x)).relu_() for i, x in enumerate(apart)]
+        return [images(pixels, size_of(x)) for pixels, x in zip(made, apart, strict=True)]
+
+    def gradients(
+        self, xs: Sequence[Tensor], apart: list[Tensor], grads: Sequence[Tensor], learns: bool
+    ) -> tuple[Tensor, list[Tensor], list[list[Tensor | None]]]:
+        """Return the gradients of the mixing weights, the inputs and the parameters.
+
+        Args:
+            xs: the inputs.
+            apart: their outputs of :meth:`apart`; released one by one.
+            grads: of the outputs, pixels ``(n, C)``.
+            learns: whether to compute the gradients of the parameters.
+        """
+        pixels = [rows(x) for x in apart]
+        small = self.fitted.small_gradients(pixels, grads)
+        d_inputs, d_parameters = [], []
+        for i, (unit, weights, x) in enumerate(zip(self.units, self.weights, xs, strict=True)):
+            d_pixels = self.fitted.pixel_gradient(i, pixels[i], grads[i], small)
+            d_apart = images(d_pixels, size_of(apart[i]))
+            dx, d_spatial = unit.apart_gradients(d_apart, x, weights, learns)
+            d_matrix = small.matrices[i].t()[:, :, None, None] if learns else None
+            d_inputs.append(dx)
+            d_parameters.append([*d_spatial, d_matrix])
+        return small.weights, d_inputs, d_parameters
+
+
+def rows(x: Tensor) -> Tensor:
+    """Return channels-last images ``(B, C, H, W)`` as pixels ``(B * H * W, C)``, a view."""
+    return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
+
+
+def images(pixels: Tensor, size: tuple[int, int, int]) -> Tensor:
+    """Return pixels as channels-last images; ``size`` is ``(B, H, W)``."""
+    return pixels.view(*size, -1).permute(0, 3, 1, 2)
+
+
+def size_of(x: Tensor) -> tuple[int, int, int]:
+    """Return B, H and W of images ``(B, C, H, W)``."""
+    return x.shape[0], x.shape[2], x.shape[3]
 
 
 class Kept(NamedTuple):
-    """What several branches leave for the backward pass, all images.
+    """The images that several branches store for the backward pass.
 
     Attributes:
-        before: what the depthwise convolutions of the first units of long branches made.
-        middles: the inputs of the last units.
-        apart: what the depthwise convolutions of the last units made.
+        before: outputs of the depthwise convolutions in the first units of long branches.
+        middles: inputs of the last units.
+        apart: outputs of the depthwise convolutions in the last units.
     """
 
     before: list[Tensor]
@@ -32,11 +148,11 @@ class Kept(NamedTuple):
 
 
 class Branches:
-    """Several branches in one step.
+    """Several branches, computed together.
 
     Args:
-        branches: of one or two units.
-        weights: of each branch, all its parameters.
+        branches: of one or two units each.
+        weights: all parameters of each branch.
     """
 
     def __init__(self, branches: Sequence[Branch], weights: Sequence[Sequence[Tensor]]) -> None:
@@ -51,12 +167,12 @@ class Branches:
         )
 
     def kept(self, tensors: Sequence[Tensor]) -> Kept:
-        """Return what :meth:`sum` left, from its parts in a row."""
+        """Return the images stored by :meth:`sum` from the flat sequence of them."""
         cuts = len(self.long), len(self.long) + len(self.last.units)
         return Kept(*(list(tensors[a:b]) for a, b in itertools.pairwise((0, *cuts, None))))
 
     def sum(self, xs: Sequence[Tensor], mixing: Tensor) -> tuple[Tensor, Kept]:
-        """Return the weighted sum of the branches as pixels, and what their gradients need."""
+        """Return the weighted sum of the branches as pixels, and the stored images."""
         middles, before = list(xs), []
         if self.long:
             before = self.first.apart([xs[i] for i in self.long])
@@ -78,9 +194,9 @@ class Branches:
 
         Args:
             xs: the branches' inputs.
-            kept: what :meth:`sum` left.
+            kept: the images stored by :meth:`sum`.
             grad: of the sum, pixels ``(n, C)``.
-            learns: whether the parameters' are wanted.
+            learns: whether to compute the gradients of the parameters.
         """
         before, middles, apart = kept
         d_mixing, d_xs, last = self.last.gradients(middles, apart, [grad] * len(xs), learns)
@@ -111,10 +227,10 @@ class BranchSum(torch.autograd.Function):
         """Return the sum ``(B, C, H, W)``.
 
         Args:
-            ctx: what autograd keeps.
-            branches: of one or two units, all with pointwise kernels of one shape.
-            places: for each branch the place of its input among the tensors.
-            weights: of the branches, then of the plain images, one vector.
+            ctx: the context of autograd.
+            branches: of one or two units, with pointwise kernels of the same shape.
+            places: for each branch, the index of its input among ``tensors``.
+            weights: of the branches and then of the plain images, shape ``(n,)``.
             tensors: the branches' inputs ``(B, K, H, W)``, all branches' parameters, then the
                 plain images ``(B, C, H', W')``; all images channels-last.
         """
@@ -145,7 +261,7 @@ class BranchSum(torch.autograd.Function):
         """Return the gradients of weights, inputs, parameters and plain images.
 
         Raises:
-            RuntimeError: they are to be differentiated again.
+            RuntimeError: a second derivative is requested.
         """
         if torch.is_grad_enabled():  # torch's own check misses some cases
             raise RuntimeError("fast sums have no second derivative: set Mixture.fast = False")

@@ -1,13 +1,13 @@
-"""Depthwise convolutions whose backward pass takes the fast ways there are on a CPU.
+"""Depthwise convolutions with a fast backward pass on a CPU.
 
-oneDNN computes the forward pass of any kernel quickly, and the gradient of the weights where the
-kernel is at most 3 wide and not dilated. Everything else is put in those terms:
+oneDNN is fast for the forward pass of any kernel, and for the gradient of the weights of kernels
+that are at most 3 wide and not dilated. All other gradients are reduced to these:
 
-- the gradient of the input, at stride 1, is the forward pass with the kernel turned around;
-- the weights' gradient of a kernel 5 wide is that of its left and of its right three columns;
-- a dilation of 2 is none on every second column and row: two columns side by side in memory are
-  twice the channels, and every second row goes into the batch;
-- the gradient at another stride is that at stride 1 of an output with zeros in between.
+- the gradient of the input at stride 1 is the forward pass with the flipped kernel;
+- the weight gradient of a kernel 5 wide is that of its left and that of its right three columns;
+- a dilation of 2 is no dilation on every second column and row: two adjacent columns become twice
+  the channels, and every second row moves to the batch;
+- the gradient at a larger stride is that at stride 1 of an output with zeros in between.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-WIDE = 3  # the widest kernel whose weights' gradient is fast
+WIDE = 3  # the widest kernel with a fast weight gradient
 
 
 def forward(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
@@ -30,7 +30,16 @@ def forward(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
 def backward(
     grad: Tensor, x: Tensor, weight: Tensor, stride: int, dilation: int, learns: bool
 ) -> tuple[Tensor, Tensor | None]:
-    """Return the gradients of input and, where it ``learns``, of the weights."""
+    """Return the gradients of the input and, if ``learns``, of the weights.
+
+    Args:
+        grad: of the output, shape ``(B, C, H', W')``.
+        x: the input ``(B, C, H, W)``.
+        weight: shape ``(C, 1, k, k)``.
+        stride: at least 1.
+        dilation: at least 1.
+        learns: whether the weights need a gradient.
+    """
     if stride > 1:
         spread = torch.zeros_like(x)
         spread[:, :, ::stride, ::stride] = grad
@@ -47,22 +56,22 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, dilation: int) -> T
         return twice[: len(weight)] + twice[len(weight) :]
     if dilation == 1 and weight.shape[3] == 2 * WIDE - 1:
         return _in_two(grad, x, weight)
-    return _torchs(grad, x, weight, _padding(weight, dilation), dilation)
+    return _native(grad, x, weight, _padding(weight, dilation), dilation)
 
 
 def _in_two(grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """Return the gradient of a kernel 5 wide from its left and its right three columns."""
     rows, part = weight.shape[2] // 2, weight[:, :, :, :WIDE]
     padding, around = (rows, 0), (0, 0)
-    if x.shape[2] < weight.shape[2]:  # slow in oneDNN unless the padding is written out
+    if x.shape[2] < weight.shape[2]:  # slow in oneDNN unless the padding is explicit
         padding, around = (0, 0), (rows, rows)
-    left = _torchs(grad, F.pad(x, (2, 0, *around)), part, padding, 1)
-    right = _torchs(grad, F.pad(x, (0, 2, *around)), part, padding, 1)
+    left = _native(grad, F.pad(x, (2, 0, *around)), part, padding, 1)
+    right = _native(grad, F.pad(x, (0, 2, *around)), part, padding, 1)
     return torch.cat([left, right[:, :, :, 1:]], dim=3)  # both have the middle column
 
 
 def _phases(x: Tensor) -> Tensor:
-    """Return ``(B, C, H, W)`` as ``(2 B, 2 C, H / 2, W / 2)``, with neighbours of dilation 2."""
+    """Return ``(B, C, H, W)`` as ``(2 B, 2 C, H / 2, W / 2)``, so that dilation 2 becomes 1."""
     b, c, h, w = x.shape
     rows = x.permute(0, 2, 3, 1).reshape(b, h // 2, 2, w * c).transpose(1, 2)
     return rows.reshape(2 * b, h // 2, w // 2, 2 * c).permute(0, 3, 1, 2)
@@ -72,10 +81,10 @@ def _padding(weight: Tensor, dilation: int) -> tuple[int, int]:
     return dilation * (weight.shape[2] // 2), dilation * (weight.shape[3] // 2)
 
 
-def _torchs(
+def _native(
     grad: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int], dilation: int
 ) -> Tensor:
-    """Return torch's own gradient of the weights at stride 1."""
+    """Return the weight gradient of torch at stride 1."""
     around, apart, none = list(padding), [dilation, dilation], [0, 0]
     wanted = [False, True, False]
     found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(

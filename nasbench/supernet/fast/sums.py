@@ -1,4 +1,9 @@
-"""Mixtures as one sum over all edges and candidates that end in a node."""
+"""Weighted sums over all edges and candidates that end in a node.
+
+A candidate is split into its layers. Known patterns are computed by
+:mod:`nasbench.supernet.fast.branches`; any other candidate is called as it is, after a ReLU that
+all candidates of a state share.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +11,50 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nasbench.supernet.fast.branches import BranchSum
-from nasbench.supernet.fast.features import Features
-from nasbench.supernet.fast.terms import Candidate
-from nasbench.supernet.fast.units import Branch
+from nasbench.nn.drop_path import DropPath
+from nasbench.supernet.fast.branches import Branch, BranchSum, Unit
+from nasbench.supernet.fast.pointwise import enough, move
+
+Pool = nn.MaxPool2d | nn.AvgPool2d
+POOLS = (["pool"], ["pool", "norm"])
 
 
 class FastSums:
-    """Sums of weighted candidates; what edges of one state have in common is computed once."""
+    """Weighted sums of candidates that share computations on the same state."""
 
     def __init__(self) -> None:
         self._candidates: dict[nn.Module, Candidate] = {}
         self._features: dict[int, Features] = {}
 
     def forget(self) -> None:
-        """Let go of the states of the last forward pass."""
+        """Release the states of the last forward pass."""
         self._features.clear()
 
     def features(self, state: Tensor) -> Features:
-        """Return what is known of ``state``."""
-        # The entry holds the state, so its number belongs to no other tensor.
+        """Return the shared features of ``state``."""
+        # The entry keeps the state alive, so its id is not reused.
         if id(state) not in self._features:
             self._features[id(state)] = Features(state)
         return self._features[id(state)]
 
     def sum(self, parts: Sequence[tuple[Tensor, nn.Module, Tensor]]) -> Tensor:
-        """Return the sum of weights, each a scalar, times what candidates make of states.
+        """Return the weighted sum of the outputs of candidates.
 
         Args:
-            parts: weight, candidate and state ``(B, C, H, W)``.
+            parts: scalar weight, candidate and state ``(B, C, H, W)``.
         """
         known = [(w, self._candidate(module), self.features(x)) for w, module, x in parts]
         plain = [(w, one.image(x)) for w, one, x in known if not one.branch]
         if len(plain) == len(known) and any(image.dim() != 4 for _, image in plain):
-            return _plain_sum(plain)  # a head's candidates make no images
+            return _plain_sum(plain)  # candidates of a head, whose outputs are no images
         groups: dict[object, list[Part]] = {}
         for w, one, x in known:
             if one.branch:
                 image = x.branch_input(one.branch[0])
-                groups.setdefault(_kind(one.branch), []).append(Part(w, one.branch, image))
+                groups.setdefault(_group_key(one.branch), []).append(Part(w, one.branch, image))
         first, *others = list(groups.values()) or [[]]
         total = _sum(first, plain)
         for group in others:
@@ -60,15 +68,15 @@ class FastSums:
 
 
 class Part(NamedTuple):
-    """A branch of a sum: its weight, its units and its input."""
+    """A term of a sum: a branch with its weight and its input."""
 
     weight: Tensor
     branch: Branch
     image: Tensor
 
 
-def _kind(branch: Branch) -> object:
-    """Return what the branches of one sum must agree in."""
+def _group_key(branch: Branch) -> object:
+    """Return the key that is equal for branches that can be summed together."""
     return [(unit.pointwise.weight.shape, unit.norm.eps) for unit in branch][-1]
 
 
@@ -89,3 +97,158 @@ def _sum(parts: Sequence[Part], plain: Sequence[tuple[Tensor, Tensor]]) -> Tenso
         *(image for _, image in plain),
     )
     return output
+
+
+class Features:
+    """A state with its ReLU, poolings and normalized poolings, each computed once on demand.
+
+    Args:
+        state: shape ``(B, C, H, W)``.
+    """
+
+    def __init__(self, state: Tensor) -> None:
+        self.state = state
+        self._made: dict[str, Tensor] = {}
+        self._statistics: dict[str, tuple[Tensor, Tensor]] = {}
+
+    def relu(self) -> Tensor:
+        """Return the state after a ReLU."""
+        if "relu" not in self._made:
+            self._made["relu"] = F.relu(self.state)
+        return self._made["relu"]
+
+    def branch_input(self, unit: Unit) -> Tensor:
+        """Return the input of the first unit: the ReLU, or the pixels of it that are read."""
+        spatial = unit.spatial
+        if spatial is None or not 1 < spatial.stride[0] == spatial.dilation[0]:
+            return self.relu()
+        step = spatial.stride[0]
+        key = f"relu {step}"
+        if key not in self._made:
+            every = self.relu()[:, :, ::step, ::step]
+            self._made[key] = every.contiguous(memory_format=torch.channels_last)
+        return self._made[key]
+
+    def part(self, k: int) -> Tensor:
+        """Return the first ``1/k`` of the channels."""
+        key = f"part {k}"
+        if key not in self._made:
+            part = self.state[:, : self.state.shape[1] // k]
+            self._made[key] = part.contiguous(memory_format=torch.channels_last)
+        return self._made[key]
+
+    def pooled(self, pool: Pool) -> Tensor:
+        """Return the pooled state."""
+        key = repr(pool)
+        if key not in self._made:
+            self._made[key] = pool(self.state)
+        return self._made[key]
+
+    def normalized(self, pool: Pool, norm: nn.BatchNorm2d) -> Tensor:
+        """Return the pooled state after BN, and update the running statistics of ``norm``."""
+        key = f"{pool!r} {norm.eps}"
+        if key not in self._made:
+            pooled = self.pooled(pool)
+            self._made[key], mean, scale = torch.native_batch_norm(
+                pooled, None, None, None, None, True, 0.0, norm.eps
+            )
+            n = enough(pooled.numel() // pooled.shape[1])
+            variance = (scale.detach() ** -2 - norm.eps) * (n / max(1, n - 1))
+            self._statistics[key] = mean.detach(), variance
+        with torch.no_grad():
+            mean, variance = self._statistics[key]
+            move([norm], mean.unsqueeze(0), variance.unsqueeze(0))
+        return self._made[key]
+
+
+class Candidate:
+    """A candidate, split into layers.
+
+    Args:
+        module: the candidate.
+
+    Attributes:
+        branch: its units if it is a chain of them after a ReLU, otherwise empty.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+        self.layers = _layers(module)
+        self.kinds = [_layer_kind(layer) for layer in self.layers]
+        self.branch = _units(self.layers, self.kinds)
+
+    def image(self, features: Features) -> Tensor:
+        """Return the output of a candidate that is no branch."""
+        if not self.layers:
+            return features.state
+        pool, *norm = self.layers
+        if isinstance(pool, nn.MaxPool2d | nn.AvgPool2d) and self.kinds in POOLS:
+            return features.normalized(pool, *_norms(norm)) if norm else features.pooled(pool)
+        if self.kinds[0] == "relu":
+            behind: Tensor = nn.Sequential(*self.layers[1:])(features.relu())
+            return behind
+        output: Tensor = self.module(features.state)
+        return output
+
+
+def _units(layers: list[nn.Module], kinds: list[str]) -> Branch:
+    """Return the units of a branch, or none if the layers follow another pattern."""
+    units = []
+    while kinds:
+        spatial = kinds[1:2] == ["depthwise"]
+        if kinds[: 3 + spatial] != ["relu", *["depthwise"] * spatial, "pointwise", "norm"]:
+            return ()
+        convolutions = [m for m in layers[: 3 + spatial] if isinstance(m, nn.Conv2d)]
+        (norm,) = _norms(layers[: 3 + spatial])
+        units.append(Unit(convolutions[0] if spatial else None, convolutions[-1], norm))
+        layers, kinds = layers[3 + spatial :], kinds[3 + spatial :]
+    alike = len({(unit.pointwise.weight.shape, unit.norm.eps) for unit in units}) == 1
+    return tuple(units) if alike and len(units) <= 2 else ()
+
+
+def _norms(layers: list[nn.Module]) -> list[nn.BatchNorm2d]:
+    return [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
+
+
+def _layers(module: nn.Module) -> list[nn.Module]:
+    """Return the layers of nested ``Sequential``s in order, without idle ones."""
+    if isinstance(module, nn.Sequential):
+        return [layer for part in module for layer in _layers(part)]
+    # Drop-path is for the training of plain networks; it stays 0 in a supernet.
+    idle = isinstance(module, nn.Identity) or (isinstance(module, DropPath) and module.p == 0)
+    return [] if idle else [module]
+
+
+def _layer_kind(layer: nn.Module) -> str:
+    """Return the name of a layer in the patterns, ``""`` if unknown."""
+    if type(layer) is nn.ReLU:
+        return "relu"
+    if type(layer) is nn.BatchNorm2d:
+        return "norm" if not layer.affine and layer.track_running_stats else ""
+    if type(layer) in (nn.MaxPool2d, nn.AvgPool2d):
+        return "pool"
+    return _convolution(layer) if type(layer) is nn.Conv2d else ""
+
+
+def _convolution(layer: nn.Conv2d) -> str:
+    """Return ``depthwise`` or ``pointwise`` if supported, otherwise ``""``."""
+    kernel, dilation = layer.kernel_size, layer.dilation
+    padding = tuple(d * (k // 2) for d, k in zip(dilation, kernel, strict=True))
+    odd = kernel[0] == kernel[1] and kernel[0] % 2 == 1 and dilation[0] == dilation[1]
+    if layer.bias is not None or layer.padding != padding or not odd:
+        return ""
+    square = layer.stride[0] == layer.stride[1] and layer.padding_mode == "zeros"
+    if layer.groups == layer.in_channels == layer.out_channels and square:
+        return "depthwise"
+    plain = kernel == (1, 1) and layer.stride == (1, 1) and layer.groups == 1
+    return "pointwise" if plain else ""
+
+
+def fits(state: Tensor) -> bool:
+    """Return whether a state is supported: float images on a CPU in channels-last memory."""
+    return (
+        state.device.type == "cpu"
+        and state.dim() == 4
+        and not torch.is_autocast_enabled("cpu")
+        and state.is_contiguous(memory_format=torch.channels_last)
+    )

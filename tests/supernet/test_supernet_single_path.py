@@ -9,8 +9,8 @@ from torch import nn
 
 from nasbench.errors import UserError
 from nasbench.space import DataSpec, InputChoice, LayerChoice, Repeat, SearchSpace, ValueChoice
-from nasbench.supernet.inherit import inherit
-from nasbench.supernet.paths import Paths
+from nasbench.supernet.inherited_weights import inherit_weights
+from nasbench.supernet.single_path import SinglePath
 
 SPEC = DataSpec(1, 6, 6, 3)
 
@@ -39,7 +39,7 @@ class Every(SearchSpace):
 
 
 def paths(space=Every):
-    return Paths(space.supernet(SPEC), space.describe(SPEC))
+    return SinglePath(space.supernet(SPEC), space.describe(SPEC))
 
 
 def test_every_path_is_the_frozen_network_in_values_and_gradients():
@@ -47,7 +47,7 @@ def test_every_path_is_the_frozen_network_in_values_and_gradients():
     x = torch.randn(5, 1, 6, 6)
     for arch in supernet.domains.enumerate():
         alone = Every.freeze(arch, SPEC)
-        inherit(alone, supernet.network)
+        inherit_weights(alone, supernet.network)
         supernet.arch = arch
         ours, theirs = supernet(x), alone(x)
         torch.testing.assert_close(ours, theirs)
@@ -105,5 +105,5 @@ class Hidden(SearchSpace):
 
 
 def test_a_decision_outside_of_the_network_is_named():
-    with pytest.raises(UserError, match=r"the choice 'hidden' is no part of the network"):
+    with pytest.raises(UserError, match=r"the choice 'hidden' is not part of the network"):
         paths(Hidden)

@@ -8,8 +8,8 @@ from torch import nn
 
 from nasbench.errors import UserError
 from nasbench.space import DataSpec, InputChoice, LayerChoice, SearchSpace
+from nasbench.supernet.base import join_partial
 from nasbench.supernet.mixture import Mixture
-from nasbench.supernet.partial import beside
 from search_spaces.darts import Darts
 
 SPEC = DataSpec(1, 8, 8, 3)
@@ -26,13 +26,13 @@ def shuffled(images, k):
 def test_the_rest_passes_by_and_is_shuffled(k):
     x, mixed = torch.randn(2, 6, 5, 5), torch.randn(2, 6 // k, 5, 5)
     expected = shuffled(torch.cat([mixed, x[:, 6 // k :]], dim=1), k)
-    assert torch.equal(beside(x, k, mixed), expected)
+    assert torch.equal(join_partial(x, k, mixed), expected)
 
 
 def test_every_second_cell_sees_other_channels():
     """What was mixed is no block at the front any more: channels 0 and K hold it."""
     x, mixed = torch.zeros(1, 8, 2, 2), torch.ones(1, 2, 2, 2)
-    found = beside(x, 4, mixed)[0, :, 0, 0].nonzero().flatten()
+    found = join_partial(x, 4, mixed)[0, :, 0, 0].nonzero().flatten()
     assert found.tolist() == [0, 4]
 
 
@@ -47,7 +47,7 @@ def test_where_the_size_is_halved_the_rest_is_pooled(size):
             window = x[:, 2:, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
             rest[:, :, row, column] = window.amax(dim=(2, 3))
     expected = shuffled(torch.cat([mixed, rest], dim=1), 2)
-    assert torch.equal(beside(x, 2, mixed), expected)
+    assert torch.equal(join_partial(x, 2, mixed), expected)
 
 
 class Node(SearchSpace):
@@ -103,10 +103,10 @@ def test_edge_weights_multiply_the_operations_when_the_architecture_is_read():
         mixture.alpha("edge0").copy_(torch.tensor([3.0, 0.0]))  # 0.95 for conv
         mixture.alpha("edge1").copy_(torch.tensor([0.0, 1.0]))  # 0.73 for skip
         mixture.alpha("node").copy_(torch.tensor([0.0, 0.1]))
-    assert dict(mixture.strongest()) == {"node": (0,), "edge0": "conv"}
+    assert dict(mixture.discretize()) == {"node": (0,), "edge0": "conv"}
     with torch.no_grad():
         mixture.alpha("node").copy_(torch.tensor([0.0, 1.0]))
-    assert dict(mixture.strongest()) == {"node": (1,), "edge1": "skip"}
+    assert dict(mixture.discretize()) == {"node": (1,), "edge1": "skip"}
 
 
 def test_only_one_kth_of_the_channels_is_built():

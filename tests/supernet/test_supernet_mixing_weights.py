@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from nasbench.errors import UserError
-from nasbench.supernet.gumbel import HardGumbel, SoftGumbel, check_temperatures, share_done
+from nasbench.supernet.mixing_weights import (
+    HardGumbel,
+    SoftGumbel,
+    check_temperatures,
+    search_progress,
+)
 
 ALPHA = torch.tensor([0.3, -1.2, 0.9, 0.0], dtype=torch.float64)
 
@@ -89,8 +94,8 @@ def test_low_temperatures_make_samples_sharp_and_high_ones_flat():
 
 
 def test_the_first_epoch_is_0_and_the_last_is_1():
-    assert [share_done(e, 5) for e in range(5)] == [0, 0.25, 0.5, 0.75, 1]
-    assert share_done(0, 1) == 0
+    assert [search_progress(e, 5) for e in range(5)] == [0, 0.25, 0.5, 0.75, 1]
+    assert search_progress(0, 1) == 0
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,10 @@ import torch
 from torch import nn
 
 from nasbench.space import DataSpec, InputChoice, LayerChoice, SearchSpace
-from nasbench.supernet.inherit import inherit
+from nasbench.supernet.base import join_partial
+from nasbench.supernet.inherited_weights import inherit_weights
 from nasbench.supernet.mixture import Mixture
-from nasbench.supernet.partial import beside
-from nasbench.supernet.paths import Paths
-from nasbench.supernet.restricted import restricted
+from nasbench.supernet.single_path import SinglePath, active_subnet
 from search_spaces.darts import Darts
 from search_spaces.nasbench201 import NasBench201
 
@@ -24,7 +23,7 @@ SPACES = [
 
 
 @pytest.mark.parametrize(("space", "arguments"), SPACES)
-@pytest.mark.parametrize("kind", [Mixture, Paths])
+@pytest.mark.parametrize("kind", [Mixture, SinglePath])
 def test_it_is_the_frozen_network_with_the_same_weights(space, arguments, kind):
     supernet = kind(space.supernet(SPEC, **arguments), space.describe(SPEC, **arguments)).eval()
     built = {**arguments, "rendition": "supernet"} if space is Darts else arguments
@@ -32,8 +31,8 @@ def test_it_is_the_frozen_network_with_the_same_weights(space, arguments, kind):
     for number in range(3):
         arch = supernet.domains.sample(np.random.default_rng(number))
         alone = space.freeze(arch, SPEC, **built).eval()
-        inherit(alone, supernet.network)
-        with restricted(supernet, arch) as paths, torch.no_grad():
+        inherit_weights(alone, supernet.network)
+        with active_subnet(supernet, arch) as paths, torch.no_grad():
             torch.testing.assert_close(paths(x), alone(x))
 
 
@@ -42,7 +41,7 @@ def test_afterwards_everything_is_as_before():
     x = torch.randn(4, 1, 8, 8)
     before = supernet(x)
     arch = supernet.domains.sample(np.random.default_rng(0))
-    with restricted(supernet, arch) as paths:
+    with active_subnet(supernet, arch) as paths:
         paths.train()
     assert not any(module.training for module in supernet.modules())
     assert torch.equal(supernet(x), before)
@@ -69,6 +68,6 @@ def test_partial_channels_pass_by():
     network, x = supernet.network, torch.randn(2, 1, 8, 8)
     arch = supernet.domains.arch({"op": "conv", "join": (1,)})
     stem = network.stem(x)
-    expected = beside(stem, 4, network.op.candidates["conv"](stem[:, :2])).mean((2, 3))
-    with restricted(supernet, arch) as paths:
+    expected = join_partial(stem, 4, network.op.candidates["conv"](stem[:, :2])).mean((2, 3))
+    with active_subnet(supernet, arch) as paths:
         torch.testing.assert_close(paths(x), network.head(expected))

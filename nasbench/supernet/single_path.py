@@ -1,9 +1,13 @@
-"""A space relaxed to paths: one architecture at a time, and all share their weights.
+"""A supernet that computes one architecture at a time; all architectures share their weights.
 
 Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling", ECCV 2020.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -13,26 +17,26 @@ from nasbench.space import (
     Domains,
     InputChoice,
     LayerChoice,
+    Relaxation,
     Repeat,
     SearchSpace,
     ValueChoice,
 )
-from nasbench.supernet.partial import beside
-from nasbench.supernet.relaxed import Relaxed
+from nasbench.supernet.base import Supernet, join_partial
 
 
-class Paths(Relaxed):
-    """A supernet that computes one architecture, and no more, in a forward pass.
+class SinglePath(Supernet):
+    """A supernet whose forward pass computes a single architecture.
 
     Args:
         network: the space with every choice open.
-        domains: the space's decisions.
+        domains: the decisions of the space.
 
     Attributes:
-        arch: the architecture that is computed; set it before every pass.
+        arch: the architecture to compute; set it before every forward pass.
 
     Raises:
-        UserError: the space has a ``ValueChoice``, whose candidates share no weights.
+        UserError: the space has a ``ValueChoice``, whose candidates cannot share weights.
     """
 
     arch: Arch
@@ -44,21 +48,21 @@ class Paths(Relaxed):
                 raise UserError(
                     f"the choice {choice.label!r} is a ValueChoice, whose networks share no "
                     "weights: allowed: LayerChoice, InputChoice, Repeat; the strategies 'random' "
-                    "and 'evolution' take all of them"
+                    "and 'evolution' accept all of them"
                 )
 
     def layer(self, choice: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
-        """Return what the chosen layer makes of its inputs."""
+        """Return the output of the chosen layer."""
         assert isinstance(choice, LayerChoice)
         layer, k = choice.candidates[str(self.arch[choice.label])], choice.partial
         if k == 1:
             output: Tensor = layer(*inputs)
             return output
         x = inputs[0]
-        return beside(x, k, layer(x[:, : x.shape[1] // k]))
+        return join_partial(x, k, layer(x[:, : x.shape[1] // k]))
 
     def input(self, choice: nn.Module, candidates: list[Tensor]) -> Tensor | list[Tensor]:
-        """Return the chosen inputs joined, each after its own layer."""
+        """Return the chosen inputs combined, each after the layer on its edge."""
         assert isinstance(choice, InputChoice)
         selected = self.arch[choice.label]
         assert isinstance(selected, tuple)
@@ -72,3 +76,25 @@ class Paths(Relaxed):
         for block in list(choice.blocks)[:depth]:
             x = block(x)
         return x
+
+
+@contextmanager
+def active_subnet(supernet: Supernet, arch: Arch) -> Iterator[SinglePath]:
+    """Yield the subnet of ``arch``, a single path over the network and weights of a supernet.
+
+    Choices are computed by the subnet inside and by ``supernet`` again afterwards (Bender et al.,
+    "Understanding and Simplifying One-Shot Architecture Search", ICML 2018, section 3).
+
+    Raises:
+        UserError: the space has a ``ValueChoice``, whose candidates cannot share weights.
+    """
+    modes = {module: module.training for module in supernet.modules()}
+    subnet = SinglePath(supernet.network, supernet.domains)
+    subnet.arch = arch
+    try:
+        yield subnet
+    finally:
+        for choice in supernet.sites:
+            choice.relax(cast(Relaxation, supernet))
+        for module, mode in modes.items():
+            module.training = mode

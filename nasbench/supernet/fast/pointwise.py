@@ -8,7 +8,7 @@ variance of its output follow from those of its input, :math:`m` and :math:`\Sig
 
 with :math:`r` one over the standard deviations: a small covariance and one product, and neither
 the convolution nor what BN makes of it is ever stored. The small matrices of many products are
-handled together, since each call costs more than its arithmetic.
+batched, since the overhead of a call exceeds its arithmetic.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from torch import Tensor, nn
 
 
 class Small(NamedTuple):
-    """The gradients of fitted products that are no images.
+    """The gradients of fitted products other than those of images.
 
     Attributes:
         weights: of ``w``, shape ``(M,)``.
         matrices: of ``W``, shape ``(M, K, C)``.
-        spread: shape ``(M, K, K)``; with ``row`` it makes the gradients of the pixels.
+        spread: shape ``(M, K, K)``; gives the gradients of the pixels together with ``row``.
         row: shape ``(M, K)``.
     """
 
@@ -38,11 +38,11 @@ class Small(NamedTuple):
 
 
 class Fitted:
-    """BN's statistics of M products and what follows from them; it holds nothing large.
+    """The BN statistics of M products and what follows from them; stores nothing large.
 
     Args:
         pixels: D, ``M`` of shape ``(n, K)``.
-        kernels: the convolutions' weights, ``M`` of shape ``(C, K, 1, 1)``.
+        kernels: the weights of the convolutions, ``M`` of shape ``(C, K, 1, 1)``.
         weights: w, shape ``(M,)``, or ``None`` for 1.
         eps: of BN.
 
@@ -102,16 +102,16 @@ class Fitted:
         return found.addmm_(pixels, small.spread[index])
 
     def track(self, norms: Sequence[nn.BatchNorm2d]) -> None:
-        """Move running statistics as a forward pass of BN does."""
+        """Update running statistics as a forward pass of BN does."""
         means = (self.mean.unsqueeze(1) @ self.matrices).squeeze(1)
         move(norms, means, self.variance * (self.n / max(1, self.n - 1)))
 
 
 def enough(n: int) -> int:
-    """Return how many values of a channel there are.
+    """Return ``n``, the number of values per channel.
 
     Raises:
-        ValueError: one, as torch's own BN says it.
+        ValueError: it is 1; the message is that of torch's BN.
     """
     if n == 1:
         raise ValueError("Expected more than 1 value per channel when training")
@@ -119,7 +119,7 @@ def enough(n: int) -> int:
 
 
 def products(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
-    """Return the products over the pixels, ``(M, K, C)`` of ``(n, K)`` and ``(n, C)``."""
+    """Return the products over the pixels ``(n, K)`` and ``(n, C)``, shape ``(M, K, C)``."""
     made = left[0].new_empty(len(left), left[0].shape[1], right[0].shape[1])
     for a, b, out in zip(left, right, made.unbind(), strict=True):
         torch.mm(a.t(), b, out=out)
@@ -127,7 +127,7 @@ def products(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
 
 
 def sums(pixels: Sequence[Tensor]) -> Tensor:
-    """Return the sums over the pixels ``(n, C)``, ``(M, C)``; faster than ``sum(0)``."""
+    """Return the sums over the pixels ``(n, C)``, shape ``(M, C)``; faster than ``sum(0)``."""
     ones = _ones(len(pixels[0]), pixels[0].dtype)
     if all(one is pixels[0] for one in pixels):
         return torch.mv(pixels[0].t(), ones).expand(len(pixels), -1)
@@ -140,18 +140,18 @@ def _ones(n: int, dtype: torch.dtype) -> Tensor:
 
 
 def move(norms: Sequence[nn.BatchNorm2d], means: Tensor, variances: Tensor) -> None:
-    """Move running statistics towards a batch's means and unbiased variances, ``(M, C)``."""
-    counts = [_there(norm.num_batches_tracked) for norm in norms]
+    """Update running statistics with means and unbiased variances of shape ``(M, C)``."""
+    counts = [_tracked(norm.num_batches_tracked) for norm in norms]
     torch._foreach_add_(counts, 1)
     momentum = norms[0].momentum
     if momentum is None:
         momentum = 1 / float(counts[0])
-    torch._foreach_lerp_([_there(norm.running_mean) for norm in norms], means.unbind(), momentum)
+    torch._foreach_lerp_([_tracked(norm.running_mean) for norm in norms], means.unbind(), momentum)
     torch._foreach_lerp_(
-        [_there(norm.running_var) for norm in norms], variances.unbind(), momentum
+        [_tracked(norm.running_var) for norm in norms], variances.unbind(), momentum
     )
 
 
-def _there(buffer: Tensor | None) -> Tensor:
+def _tracked(buffer: Tensor | None) -> Tensor:
     assert buffer is not None  # every norm here tracks its statistics
     return buffer

@@ -1,4 +1,4 @@
-"""Reading an architecture off the weights of a mixture.
+"""Discretization: the architecture of the largest mixing weights.
 
 Liu et al., "DARTS: Differentiable Architecture Search", ICLR 2019, section 2.4.
 """
@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from nasbench.space import Arch, Choice, Domains, InputChoice, LayerChoice, Value
-from nasbench.supernet.relaxed import edges_decide
+from nasbench.supernet.base import edges_decide
 
 Weights = Mapping[str, Sequence[float]]
 
 
-def strongest(domains: Domains, choices: Mapping[str, Choice], weights: Weights) -> Arch:
-    """Return the architecture of the largest weights.
+def discretize(domains: Domains, choices: Mapping[str, Choice], weights: Weights) -> Arch:
+    """Return the architecture of the largest mixing weights.
 
-    A layer choice takes its strongest selectable candidate. Where the edges decide, a node takes
-    the inputs whose strongest selectable operation weighs most.
+    A layer choice takes its strongest selectable candidate. A node whose edges decide takes the
+    inputs with the strongest selectable operations.
 
     Args:
-        domains: the space's decisions.
+        domains: the decisions of the space.
         choices: label to a choice of that label.
-        weights: label to the weights of all its candidates; a node whose edges decide may have
+        weights: label to the weights of all candidates; a node whose edges decide may have
             weights of its inputs, which multiply those of their operations.
     """
     taken: dict[str, Value] = {}
@@ -38,7 +38,7 @@ def strongest(domains: Domains, choices: Mapping[str, Choice], weights: Weights)
 
 
 def strengths(choice: Choice, weights: Weights) -> dict[str | int | float | bool, float]:
-    """Return selectable candidate to strength."""
+    """Return the strength of every selectable candidate."""
     domain = choice.domain
     if isinstance(choice, InputChoice) and edges_decide(choice):
         assert choice.edges is not None
