@@ -1,4 +1,4 @@
-"""Which device a run uses."""
+"""The device of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def pick(name: str) -> torch.device:
     """Return the device that ``--device`` names; under torchrun each process gets its own GPU.
 
     Raises:
-        UserError: it is unknown, or not here.
+        UserError: it is unknown, or this machine lacks it.
     """
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):

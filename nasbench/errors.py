@@ -1,4 +1,4 @@
-"""A user's mistake, told in one line."""
+"""A user's mistake, reported in one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class UserError(Exception):
 
 
 def unknown(kind: str, value: object, allowed: Iterable[object]) -> UserError:
-    """Return the error for a name nobody knows, with the nearest names first.
+    """Return the error for an unknown name, with the nearest names first.
 
     Args:
         kind: what was named, for example ``"strategy"``.

@@ -1,4 +1,4 @@
-"""An architecture as nodes and labelled edges: what a search space hands to the drawing."""
+"""An architecture as nodes and labelled edges, as a search space hands it to the drawing."""
 
 from __future__ import annotations
 

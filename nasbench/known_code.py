@@ -28,7 +28,7 @@ def fingerprint(name: str) -> str:
 
 
 def remember(name: str) -> None:
-    """Take note that the user named this code."""
+    """Remember that the user named this code."""
     # Where nothing can be written, the user has to name the code again; no reason to stop now.
     with contextlib.suppress(OSError):
         _folder().mkdir(parents=True, exist_ok=True)

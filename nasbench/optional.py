@@ -1,4 +1,4 @@
-"""Imports that may be missing: each costs only its own feature."""
+"""Optional imports: a missing package disables only the feature that needs it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def require(module: str, feature: str, package: str | None = None) -> ModuleType
     Args:
         module: the import name, for example ``"sklearn.datasets"``.
         feature: what needs it, as the user would call it.
-        package: the distribution's name where it differs from the import name.
+        package: the distribution's name if it differs from the import name.
 
     Raises:
         UserError: the module is missing or does not fit the installed torch.

@@ -1,4 +1,4 @@
-"""YAML files of users: plain values, read once for all who take them."""
+"""Reads YAML files of users: plain values only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nasbench.errors import UserError
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values only; a name that stands twice in a mapping is refused, not dropped."""
+    """Plain values only; a duplicate key is an error, not dropped."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set[str]()
@@ -20,7 +20,7 @@ class _Loader(yaml.SafeLoader):
             if isinstance(name, yaml.ScalarNode) and name.tag != "tag:yaml.org,2002:merge":
                 if name.value in seen:
                     line = name.start_mark.line + 1
-                    raise UserError(f"line {line}: {name.value!r} stands there twice")
+                    raise UserError(f"line {line}: {name.value!r} is a duplicate key")
                 seen.add(name.value)
         return super().construct_mapping(node, deep)
 
@@ -29,7 +29,7 @@ def read(path: Path) -> Any:
     """Return what a YAML file holds.
 
     Raises:
-        UserError: the file cannot be read or parsed, or has a name twice; the caller names it.
+        UserError: it cannot be read or parsed, or has a duplicate key; the caller names the file.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def parse(text: str) -> Any:
     """Return what a YAML text holds.
 
     Raises:
-        UserError: it cannot be parsed, or has a name twice in one mapping.
+        UserError: it cannot be parsed, or has a duplicate key.
     """
     try:
         return yaml.load(text, _Loader)

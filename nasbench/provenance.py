@@ -29,7 +29,7 @@ _GIT_SECONDS = 10.0
 def collect(command: Sequence[str] | None = None) -> dict[str, Any]:
     """Return the provenance of a run that starts now, as JSON can hold it.
 
-    torch is asked about threads and GPUs only where it has been imported already.
+    Threads and GPUs are reported only if torch has been imported already.
 
     Args:
         command: the command line, program first; ``sys.argv`` by default.
@@ -57,7 +57,7 @@ def collect(command: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def public_command(command: Sequence[str]) -> str:
-    """Return the command line in one string, its program's folder and home folders left out."""
+    """Return the command line in one string, without the program's folder and home folders."""
     if not command:
         return ""
     home = str(Path.home())
@@ -70,7 +70,7 @@ def public_command(command: Sequence[str]) -> str:
 
 
 def cpu_model() -> str:
-    """Return the processor's name as the system gives it, the architecture at worst."""
+    """Return the processor's name as the system gives it, or else the architecture."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -80,7 +80,7 @@ def cpu_model() -> str:
 
 
 def git_commit(folder: Path) -> str | None:
-    """Return the commit checked out in ``folder``, ``None`` where it is no checkout's root.
+    """Return the commit checked out in ``folder``, or ``None`` if it is no checkout's root.
 
     An installed copy may lie somewhere inside a stranger's checkout, whose commit says nothing.
     """
@@ -91,13 +91,13 @@ def git_commit(folder: Path) -> str | None:
 
 
 def _is_dirty(folder: Path) -> bool | None:
-    """Return whether tracked files differ from the commit, ``None`` where git cannot say."""
+    """Return whether tracked files differ from the commit, or ``None`` if git cannot tell."""
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return None if changes is None else bool(changes)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """Return git's answer, ``None`` where git is missing, slow or refuses."""
+    """Return git's output, or ``None`` if git is missing, slow or fails."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],

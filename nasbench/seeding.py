@@ -1,6 +1,6 @@
 """Random streams: each is derived from the run's seed and a name, never shared by accident.
 
-Torch is loaded only where its own streams are asked for: tuners derive seeds without it.
+Torch is imported only by the functions that use its generators; tuners derive seeds without it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``nasbench``: the commands, and how errors leave them."""
+"""``nasbench``: the commands and the form of their errors."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _usage(error: Any, words: Sequence[str]) -> str:
 
 
 def _value(spellings: Collection[str], words: Sequence[str]) -> str | None:
-    """Return what the user wrote last for an option, ``None`` where it stands nowhere."""
+    """Return what the user wrote last for an option, ``None`` if it is absent."""
     found = None
     for word, following in zip(words, [*words[1:], None], strict=True):
         name, equals, value = word.partition("=")

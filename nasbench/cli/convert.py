@@ -14,12 +14,13 @@ from nasbench.errors import UserError, unknown
 To = Annotated[str, typer.Option("--to", help="The format, or nasbench for a checkpoint.json.")]
 Out = Annotated[Path | None, typer.Option("-o", "--out", help="A new file. [default: printed]")]
 Space = Annotated[
-    str | None, typer.Option("--space", help="Of a file that tells labels and values only.")
+    str | None, typer.Option("--space", help="Space of a file that holds labels and values only.")
 ]
 Task = Annotated[
-    str | None, typer.Option("--task", help="Whose images the network takes. [default: cifar10]")
+    str | None,
+    typer.Option("--task", help="Task whose images the network takes. [default: cifar10]"),
 ]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data lies.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder with the data.")]
 
 OURS = "nasbench"
 
@@ -43,7 +44,7 @@ def command(
     found = open_checkpoint(given, form, task, space, data_dir)
     arch = Architecture.of(found, space).arch
     if out is not None and out.exists():
-        raise UserError(f"{out} is there already: name another file")
+        raise UserError(f"{out} exists already: name another file")
     if to == OURS:
         text = json.dumps(found.to_json(), indent=2) + "\n"
     else:

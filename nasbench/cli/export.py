@@ -16,10 +16,18 @@ from nasbench.store.atomic import check_empty
 TARGETS = ("py", "onnx", "torchscript", "pt2")
 To = Annotated[str, typer.Option("--to", help=f"One of: {', '.join(TARGETS)}.")]
 Out = Annotated[Path, typer.Option("-o", "--out", help="A new or an empty folder.")]
-Preset = Annotated[str, typer.Option("--preset", help="Of an untrained network's arguments.")]
+Preset = Annotated[
+    str,
+    typer.Option("--preset", help="Preset of an untrained network's arguments: quick or paper."),
+]
 More = Annotated[
     list[str] | None,
-    typer.Option("-a", "--argument", metavar="KEY=VALUE", help="Of an untrained network."),
+    typer.Option(
+        "-a",
+        "--argument",
+        metavar="KEY=VALUE",
+        help="Argument of an untrained network; repeatable.",
+    ),
 ]
 Fold = Annotated[bool, typer.Option("--fold-bn", help="Fold BN into the convolutions before it.")]
 IMAGES = 3
@@ -36,7 +44,7 @@ def command(
     argument: More = None,
     fold_bn: Fold = False,
 ) -> None:
-    """Write a network that stands alone, and check that it computes the same by itself."""
+    """Write a self-contained network, and check that it computes the same outputs."""
     if to not in TARGETS:
         raise unknown("export", to, TARGETS)
     check_empty(out)
@@ -59,8 +67,8 @@ def command(
     for made in sorted(out.iterdir()):
         typer.echo(f"written: {made}")
     typer.echo(
-        f"checked: {path.name}, loaded by itself, differs by {difference:.1g} at most; the "
-        f"network's own rounding is {truth.rounding:.1g}"
+        f"checked: the outputs of {path.name}, loaded on its own, differ by at most "
+        f"{difference:.1g}; the network's own rounding error is {truth.rounding:.1g}"
     )
     if found.weights is None:
         typer.echo("note: the weights are untrained; export a retraining's run for trained ones")

@@ -62,7 +62,7 @@ def _hpo(
     from nasbench.training.stopping import StopSignal
 
     stop = StopSignal()
-    with running.stoppable("hpo"), progress.telling(quiet=as_json) as callback:
+    with running.stoppable("hpo"), progress.shown(quiet=as_json) as callback:
         if resume is not None:
             extra = {"MODEL": model, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("hpo", resume, given, {**extra, "--trials": trials})

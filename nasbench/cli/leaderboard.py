@@ -27,7 +27,7 @@ def command(
     results: Results = Path("results"),
     curves: Curves = None,
 ) -> None:
-    """Compare the methods: one row each, with intervals and costs."""
+    """Compare methods in one table, with intervals and costs."""
     from nasbench.catalog import check
     from nasbench.report.anytime_pictures import write_pictures
     from nasbench.report.leaderboard import build
@@ -50,7 +50,7 @@ def command(
         typer.echo(f"no records under {results}: nasbench retrain writes one", err=True)
     if curves is not None:
         drawn = [f"curves: {path}" for path in write_pictures(board, curves)]
-        typer.echo("\n".join(drawn) or "no curves: no record shown here holds any", err=True)
+        typer.echo("\n".join(drawn) or "no curves: none of these records has one", err=True)
     if format == "table":
         from rich.console import Console
 

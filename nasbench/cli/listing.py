@@ -23,11 +23,11 @@ KINDS = {
     "assessors": catalog.ASSESSORS,
     "tables": catalog.BENCHMARKS,
 }
-Kind = Annotated[str | None, typer.Argument(help=f"{', '.join(KINDS)}; all without it.")]
+Kind = Annotated[str | None, typer.Argument(help=f"One of: {', '.join(KINDS)}. [default: all]")]
 
 
 def command(kind: Kind = None, as_json: AsJson = False) -> None:
-    """List the names that the other commands take."""
+    """List the names that other commands accept."""
     if kind is not None and kind not in KINDS:
         raise unknown("list", kind, KINDS)
     chosen = [kind] if kind is not None else list(KINDS)

@@ -1,4 +1,4 @@
-"""How a run tells of itself while it goes on: a bar in a terminal, else a line an epoch."""
+"""The progress of a run: a bar in a terminal, else one line per epoch."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ REFRESH_S = 0.25  # reading a metric waits for the device, so not at every step
 
 
 def make(quiet: bool) -> Callback:
-    """Return who tells: nobody, a progress bar, or lines."""
+    """Return a progress bar, lines, or nothing if ``quiet``."""
     if quiet or not leads():
         return NullCallback()
     return Bar() if sys.stderr.isatty() else Lines()
 
 
 @contextmanager
-def telling(quiet: bool) -> Iterator[Callback]:
-    """Yield who tells; an open bar is closed in the end, so that what is said next has a line."""
+def shown(quiet: bool) -> Iterator[Callback]:
+    """Yield the progress display, and close an open bar in the end."""
     callback = make(quiet)
     try:
         yield callback
@@ -39,7 +39,7 @@ def telling(quiet: bool) -> Iterator[Callback]:
 
 
 def words(metrics: dict[str, float]) -> str:
-    """Return metrics as people read them; shares as percent."""
+    """Return metrics in one line, accuracies in percent."""
     parts = []
     for name, value in metrics.items():
         if name in ("epoch", "seconds"):
@@ -50,14 +50,14 @@ def words(metrics: dict[str, float]) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Return a time as people read it, such as ``2m05s``."""
+    """Return a duration such as ``2m05s``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
 
 
 class Lines(NullCallback):
-    """One line an epoch, on the standard error."""
+    """One line per epoch, on the standard error."""
 
     def __init__(self) -> None:
         self.epochs = 0
@@ -65,11 +65,11 @@ class Lines(NullCallback):
         self._since = 0.0
 
     def phase(self, text: str) -> None:
-        """Print what begins."""
+        """Print the name of a phase."""
         sys.stderr.write(f"{text}\n")
 
     def start(self, epoch: int, epochs: int, steps: int) -> None:
-        """Take note of the length; ``epoch`` may be in the middle."""
+        """Store the number of epochs; a continued run starts after ``epoch``."""
         self.epochs, self._first, self._since = epochs, epoch, time.perf_counter()
         if epoch:
             sys.stderr.write(f"continuing after epoch {epoch} of {epochs}\n")
@@ -94,7 +94,7 @@ class Bar(NullCallback):
         self._shown = 0.0
 
     def phase(self, text: str) -> None:
-        """Show what begins."""
+        """Show the name of a phase."""
         self._text = f"{text}: "
         self.close()
 
@@ -119,7 +119,7 @@ class Bar(NullCallback):
         self._bar.start()
 
     def step(self, epoch: int, step: int, sums: dict[str, Tensor]) -> None:
-        """Move on, a few times a second."""
+        """Update the bar, a few times a second."""
         now = time.perf_counter()
         if self._bar is None or self._task is None or now - self._shown < REFRESH_S:
             return
@@ -141,7 +141,7 @@ class Bar(NullCallback):
             self.close()
 
     def close(self) -> None:
-        """Take the bar off, if there is one."""
+        """Remove the bar, if one is open."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None

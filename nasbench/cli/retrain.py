@@ -30,17 +30,20 @@ Given = Annotated[
     ),
 ]
 Form = Annotated[
-    str | None, typer.Option("--from", help="Its format, where several fit. [default: recognised]")
+    str | None,
+    typer.Option("--from", help="Format of the file, if several fit. [default: recognised]"),
 ]
 Rendition = Annotated[
     str | None, typer.Option("--rendition", help="How DARTS cells are built: darts or nni.")
 ]
 
 Engine = Annotated[
-    str | None, typer.Option("--engine", help="Where several seeds run: local or ray.")
+    str | None, typer.Option("--engine", help="Where seeds run side by side: local or ray.")
 ]
-Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Seeds at once.")]
-GpusPerTrial = Annotated[float, typer.Option("--gpus-per-trial", min=0.0, help="GPUs of a seed.")]
+Concurrency = Annotated[
+    int, typer.Option("--concurrency", min=1, help="Number of seeds that run at once.")
+]
+GpusPerTrial = Annotated[float, typer.Option("--gpus-per-trial", min=0.0, help="GPUs per seed.")]
 Address = Annotated[str | None, typer.Option("--address", help="The Ray cluster.")]
 
 
@@ -74,7 +77,7 @@ def _retrain(
     from retrain.train import Retraining, configure, run_retrain
 
     stop = StopSignal()
-    with running.stoppable("retrain"), progress.telling(quiet=as_json) as callback:
+    with running.stoppable("retrain"), progress.shown(quiet=as_json) as callback:
         if resume is not None:
             extra: dict[str, Any] = {"CHECKPOINT": checkpoint, "--config": config, "-o": o}
             extra |= {"--seeds": seeds > 1, "--engine": engine, "--concurrency": concurrency > 1}
@@ -85,7 +88,7 @@ def _retrain(
             _report(run(job, callback, stop, folder), options, as_json)
             return
         if checkpoint is None:
-            raise UserError("which CHECKPOINT? nasbench search writes one")
+            raise UserError("no CHECKPOINT given: nasbench search writes one")
         values, over = running.layers(given, config, o)
         if rendition is not None:
             over = {**over, "rendition": rendition}
@@ -135,7 +138,7 @@ def _at_once(
     try:
         ended = run_seeds(job, every, where, stop, report)
     except Stopped as stopped:
-        typer.echo(f"{stopped}; the run folders of the others can be resumed", err=True)
+        typer.echo(f"{stopped}; the other seeds can be resumed from their run folders", err=True)
         raise typer.Exit(128 + stopped.signal) from stopped
     failed = [str(done.seed) for done in ended if done.error is not None]
     if failed:
@@ -143,7 +146,7 @@ def _at_once(
 
 
 def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
-    """Print the result and where it is."""
+    """Print the result and its files."""
     if done.record is None:
         return
     if options.folds is not None:
@@ -165,7 +168,7 @@ def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
 
 
 def _report_folds(done: Any, as_json: bool) -> None:
-    """Print the result of a cross-validation and where it is."""
+    """Print the result of a cross-validation and its file."""
     record: CrossValidation = done.record
     if as_json:
         running.tell(json.dumps({**asdict(record), "record": str(done.record_path)}))

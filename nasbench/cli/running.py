@@ -1,4 +1,4 @@
-"""What ``search`` and ``retrain`` share: layers of options, resuming, stopping."""
+"""What ``search``, ``hpo`` and ``retrain`` share: layers of options, resuming, stopping."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _check_known(config: Mapping[str, Any]) -> None:
     if model.endswith((".yml", ".yaml")):
         if not known_code.known(f"{model}:trial"):
             raise UserError(
-                f"the experiment {model} was never run here as it is: "
+                f"the experiment {model} has changed or was never run here: "
                 f"name it yourself with --config {model}"
             )
         return  # its tuner is NNI's, its task its own name
@@ -94,12 +94,12 @@ Options = TypeVar("Options", bound=TrainingConfig)
 
 
 def continued(options: Options, folder: RunFolder) -> Options:
-    """Return the options of a run that is continued: it stays in the results that hold it."""
+    """Return the options of a continued run, which stays in its results folder."""
     return replace(options, out=folder.path.parent.parent)
 
 
 def each_seed(stop: StopSignal, first: int, count: int, run: Callable[[int], None]) -> None:
-    """Run ``count`` seeds from ``first`` on; a signal ends them, and what is left is told."""
+    """Run ``count`` seeds from ``first`` on; after a signal, name the seeds that did not run."""
     last = first + count - 1
     for seed in range(first, last + 1):
         try:
@@ -107,7 +107,7 @@ def each_seed(stop: StopSignal, first: int, count: int, run: Callable[[int], Non
         finally:
             if stop.requested and seed < last and leads():
                 left = f"--seed {seed + 1} --seeds {last - seed}"
-                typer.echo(f"seeds {seed + 1} to {last} were not begun: {left}", err=True)
+                typer.echo(f"seeds {seed + 1} to {last} did not run: {left}", err=True)
         if stop.requested and seed < last:
             raise typer.Exit(128 + stop.number)
 
@@ -119,7 +119,7 @@ def out_flag(out: Path, name: str = "--out") -> str:
 
 @contextmanager
 def stoppable(verb: str) -> Iterator[None]:
-    """Tell how to go on when a signal stops the run."""
+    """Print how to continue when a signal stops the run."""
     from nasbench.training.stopping import Stopped
 
     try:
@@ -132,7 +132,7 @@ def stoppable(verb: str) -> Iterator[None]:
 
 
 def leads() -> bool:
-    """Return whether this process is the one that speaks, among those of torchrun."""
+    """Return whether this process prints, among those of torchrun."""
     return os.environ.get("RANK", "0") == "0"
 
 

@@ -60,7 +60,7 @@ def _search(
     from nasbench.training.stopping import StopSignal
 
     stop = StopSignal()
-    with running.stoppable("search"), progress.telling(quiet=as_json) as callback:
+    with running.stoppable("search"), progress.shown(quiet=as_json) as callback:
         if resume is not None:
             extra = {"STRATEGY": strategy, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("search", resume, given, extra)

@@ -31,7 +31,12 @@ Supernet = Annotated[
     typer.Option("--supernet", help="Draw a one-shot run's supernet."),
 ]
 Epoch = Annotated[
-    int | None, typer.Option("--epoch", min=1, help="With --supernet: after it. [default: last]")
+    int | None,
+    typer.Option(
+        "--epoch",
+        min=1,
+        help="With --supernet: draw its weights after this epoch. [default: last]",
+    ),
 ]
 
 
@@ -87,12 +92,12 @@ def _shares(run: Path, domains: Domains, epoch: int | None) -> dict[str, dict[st
     if not (run / "run.json").is_file():
         raise UserError(f"--supernet: {run} is no run folder")
     events = {int(e["epoch"]): e for e in RunFolder(run).journal.events("epoch")}
-    told = {number: e["weights"] for number, e in events.items() if e.get("weights")}
-    if not told:
+    known = {number: e["weights"] for number, e in events.items() if e.get("weights")}
+    if not known:
         raise UserError(f"--supernet: {run} is no one-shot search, or has no epoch yet")
-    if epoch is not None and epoch not in told:
-        raise UserError(f"--epoch {epoch}: {min(told)} to {max(told)} is allowed")
-    weights = told[epoch or max(told)]
+    if epoch is not None and epoch not in known:
+        raise UserError(f"--epoch {epoch}: must be from {min(known)} to {max(known)}")
+    weights = known[epoch or max(known)]
     return {
         label: dict(zip(map(str, domains[label].candidates), shares, strict=True))
         for label, shares in weights.items()

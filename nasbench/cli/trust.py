@@ -82,7 +82,7 @@ def command(
         run, table, train, epochs, repeats, dataset, samples, images, seed, device, data_dir
     )
     try:
-        with progress.telling(quiet=format is Form.JSON) as callback:
+        with progress.shown(quiet=format is Form.JSON) as callback:
             report = run_ranking(options, callback, StopSignal())
     except Stopped as stopped:
         again = shlex.join(["nasbench", *sys.argv[1:]])

@@ -22,7 +22,7 @@ from nasbench.training.loop import Callback
 
 
 class NullCallback:
-    """Hears and says nothing."""
+    """Ignores every event; the base of other callbacks."""
 
     def phase(self, text: str) -> None:
         """Do nothing."""
@@ -38,7 +38,7 @@ class NullCallback:
 
 
 class CallbackList:
-    """Passes everything on to several callbacks."""
+    """Passes every event on to several callbacks."""
 
     def __init__(self, callbacks: Sequence[Callback]) -> None:
         self.callbacks = callbacks

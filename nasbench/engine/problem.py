@@ -80,13 +80,13 @@ def describe(space: type[SearchSpace], spec: DataSpec, arguments: Mapping[str, A
 
 @dataclass(frozen=True)
 class Problem:
-    """What is searched, for which data.
+    """A space with its arguments, and the data of a task.
 
     Attributes:
         task: the data.
         space: the class of networks.
-        arguments: its keyword arguments.
-        domains: its decisions.
+        arguments: keyword arguments of the space.
+        domains: the decisions of the space.
     """
 
     task: Task

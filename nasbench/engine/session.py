@@ -1,4 +1,4 @@
-"""What every run shares: a device, a folder, signals, and an honest last status."""
+"""What every run shares: a device, a folder, signals, and a status when it ends."""
 
 from __future__ import annotations
 
@@ -51,15 +51,15 @@ class Session:
 
 @dataclass(frozen=True)
 class Outcome:
-    """An architecture and what finding it took.
+    """The result of a search.
 
     Attributes:
-        arch: what was found.
-        metrics: what the search measured of it, such as ``val_accuracy`` in [0, 1].
+        arch: the architecture.
+        metrics: as the search measured them, such as ``val_accuracy`` in [0, 1].
         seconds: device-seconds.
         evaluations: architectures that were trained and measured.
         curve: ``[device-seconds, best validation accuracy so far]`` wherever the best grew.
-        watch: what a one-shot search saw of a collapse, ``verdict`` among it.
+        watch: signs of a collapse of a one-shot search, and the ``verdict``.
         front: the architectures of a Pareto front with their metrics; one or none elsewhere.
     """
 
@@ -81,7 +81,7 @@ def session(
     stop: StopSignal,
     resumed: RunFolder | None = None,
 ) -> Iterator[Session]:
-    """Run what is inside; ``run.json`` tells how it ended.
+    """Open a run; its status in ``run.json`` says how it ended.
 
     Args:
         verb: ``search`` or ``retrain``.
@@ -101,7 +101,7 @@ def session(
     with stop.listening():
         now = provenance.collect()
         folder = resumed or _shared_folder(config.out, verb, name, run_info(task, config, now))
-        # What started the run made its result; what continued it stands beside it.
+        # The first start counts as the origin; later ones are listed beside it.
         parts = [*folder.info.get("continued", []), now] if resumed else []
         started = {**folder.info.get("provenance", now), "continued": parts}
         running = Session(folder, device, place(), stop, started)
@@ -126,10 +126,10 @@ def run_info(task: str, config: TrainingConfig, started: Mapping[str, Any]) -> d
 
 
 def _check_same(config: TrainingConfig) -> None:
-    """Raise, in every process, where one was given other options than another.
+    """Raise, in every process, if two processes were given different options.
 
     Raises:
-        UserError: they differ in what shapes the result.
+        UserError: they differ in an option that shapes the result.
     """
     if place().world == 1:
         return
@@ -151,7 +151,7 @@ def _note(running: Session, **fields: Any) -> None:
 
 @contextmanager
 def _status(running: Session) -> Iterator[None]:
-    """Write down how the run ended."""
+    """Write the run's last status."""
     try:
         yield
     except (Stopped, KeyboardInterrupt) as stopped:
@@ -166,7 +166,7 @@ def _status(running: Session) -> Iterator[None]:
 
 
 def _note_failure(running: Session, error: Exception) -> None:
-    """Write the failure down; on a full disk even that fails, and the first reason counts."""
+    """Write the failure; on a full disk even that fails, and the first reason counts."""
     try:
         _note(running, status="failed", error=f"{type(error).__name__}: {error}")
     except UserError:

@@ -27,7 +27,7 @@ class TwoBlocks(SearchSpace):
         kernel_size: of both, odd.
         hidden_sizes: of the linear layers before the last.
         dropout_rate: before the last layer, in [0, 1).
-        batch_norm: whether BN stands behind the convolutions, in place of their bias.
+        batch_norm: whether BN follows the convolutions, in place of their bias.
 
     Raises:
         ValueError: an argument is out of its range, or the images are too small.
@@ -103,7 +103,7 @@ class MnistCnn(TwoBlocks):
             so that the maps keep their size and 16x7x7 values reach the linear layers.
         hidden_size: of the first linear layer.
         dropout_rate: before the last layer, in [0, 1).
-        batch_norm: whether BN stands behind the convolutions, in place of their bias.
+        batch_norm: whether BN follows the convolutions, in place of their bias.
 
     Raises:
         ValueError: an argument is out of its range, or the images are too small.

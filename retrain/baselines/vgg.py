@@ -15,7 +15,7 @@ Plan = tuple[int | str, ...]
 PLAN: Plan = tuple(vgg.cfgs["D"])
 
 MNIST_POOLED = 4  # by how much the poolings divide a side
-MNIST_PLANS: dict[int, Plan] = {  # channels of the convolutions, "M" where a pooling stands
+MNIST_PLANS: dict[int, Plan] = {  # channels of the convolutions, "M" for a pooling
     10: (64, "M", 128, 256, 256, "M", *[512] * 4),
     12: (64, 64, "M", 128, 128, 256, 256, "M", *[512] * 4),
     15: (64, 64, "M", 128, 128, *[256] * 3, "M", *[512] * 5),

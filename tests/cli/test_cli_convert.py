@@ -79,7 +79,7 @@ def test_the_zoo(run):
         (("zoo:DARTS_V3", "--to", "darts"), "unknown published cell 'DARTS_V3': did you mean"),
         ((CELL, "--to", "dart"), "unknown format 'dart': did you mean darts"),
         ((CELL, "--to", "darts"), "darts holds architectures of darts or darts-cells, not of nas"),
-        ((CELL, "--to", "naslib", "-o", "taken"), "taken is there already: name another file"),
+        ((CELL, "--to", "naslib", "-o", "taken"), "taken exists already: name another file"),
         (("taken", "--to", "darts"), "taken: of no known format: 'hello'"),
         (("cells.py", "--to", "darts"), "which genotype? The file has A, B; write FILE.py:NAME"),
         (("cells.py:C", "--to", "darts"), "unknown genotype 'C': allowed: A, B"),

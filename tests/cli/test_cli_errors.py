@@ -210,7 +210,7 @@ def test_a_checkpoint_that_is_none(refused, verb):
 
 @pytest.mark.usefixtures("place")
 def test_retrain_wants_a_checkpoint(refused):
-    assert refused("retrain") == "which CHECKPOINT? nasbench search writes one"
+    assert refused("retrain") == "no CHECKPOINT given: nasbench search writes one"
 
 
 def test_data_of_another_shape(refused, checkpoint, small):

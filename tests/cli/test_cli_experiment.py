@@ -189,4 +189,4 @@ def test_an_unknown_experiment_is_not_run_on_resume(place, run):
     path.write_text(path.read_text() + "\n# another text\n")
     answer = run("hpo", "--resume", info.parent)
     assert answer.status == 2
-    assert "was never run here as it is" in answer.err
+    assert "has changed or was never run here" in answer.err

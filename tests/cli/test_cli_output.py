@@ -227,7 +227,8 @@ def test_list(run):
         "tables": catalog.BENCHMARKS,
     }
     assert listed == {
-        name: {key: entry.words for key, entry in table.items()} for name, table in tables.items()
+        name: {key: entry.description for key, entry in table.items()}
+        for name, table in tables.items()
     }
     whole = run("list").out
     for kind in tables:

@@ -94,7 +94,7 @@ def test_an_open_bar_is_closed_when_the_run_stops(monkeypatch):
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
-    with progress.telling(quiet=False) as bar:
+    with progress.shown(quiet=False) as bar:
         bar.start(0, 2, 4)
         assert not screen.getvalue().endswith("\n")
     assert screen.getvalue().endswith(("\n", "\x1b[?25h"))  # the cursor is shown again

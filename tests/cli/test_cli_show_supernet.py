@@ -25,7 +25,7 @@ def test_the_supernet_of_a_run(finished, run):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--epoch", "9"), "--epoch 9: 1 to 1 is allowed"),
+        (("--epoch", "9"), "--epoch 9: must be from 1 to 1"),
         ((), "is no one-shot search, or has no epoch yet"),
     ],
 )

@@ -169,7 +169,7 @@ def test_a_signal_between_two_seeds_ends_the_command(tmp_path, monkeypatch, caps
     monkeypatch.setattr(final, "save_weights", interrupted)
     status = main(["retrain", found["checkpoint"], *SMALL, "--epochs", "1", "--seeds", "3"])
     assert status == 130
-    assert "seeds 1 to 2 were not begun: --seed 1 --seeds 2" in capsys.readouterr().err
+    assert "seeds 1 to 2 did not run: --seed 1 --seeds 2" in capsys.readouterr().err
     assert len(list(Path("results/records").iterdir())) == 1
 
 
