@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
+import traceback
 from collections.abc import Sequence
 
 import torch
@@ -13,15 +15,40 @@ from torch import Tensor
 from nasbench.nn.processes import place
 
 
-def join(device: torch.device) -> None:
-    """Join the other processes where ``torchrun`` started this one, once and until the end.
+def join(device: torch.device, store: dist.Store | None = None) -> None:
+    """Join the process group if ``torchrun`` started this process; do nothing otherwise.
 
-    A second run in the same processes, such as the next seed, goes on in the same group.
+    A second run in the same processes, such as the next seed, uses the same group. :func:`leave`
+    is called when the process ends.
+
+    Args:
+        device: a CUDA device selects NCCL, any other one gloo.
+        store: where the processes find each other; by default the store of ``torchrun``.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world < 2 or dist.is_initialized():
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    atexit.register(dist.destroy_process_group)
+    # The first optimizer imports this module, and the default arguments of its functions would
+    # then hold the group: `destroy_process_group` could not free it, gloo's threads would run on
+    # into the end of the interpreter, and one that drops a tensor there aborts the process.
+    from torch.distributed.nn import functional  # noqa: F401
+
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    if store is None:
+        dist.init_process_group(backend)
+    else:
+        rank = int(os.environ["RANK"])
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world)
+    atexit.register(leave)
+
+
+def leave() -> None:
+    """Leave the process group and end its threads, also after an error."""
+    atexit.unregister(leave)
+    # The frames of an uncaught error in a collective operation hold the group as well.
+    traceback.clear_frames(getattr(sys, "last_traceback", None))
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def average(tensors: Sequence[Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from nasbench.nn.processes import place
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.testing.supernets import PlainSupernets, RandomData, Small, batch, digest, make
+from nasbench.training.distributed import join, leave
 
 SPACE = {"channels": 4, "cells": 1}
 FEW = {"candidates": 4, "calibration": 1}
@@ -95,8 +97,8 @@ def eigenvalues(strategy):
 
 def _in_one_of_two(rank, folder):
     torch.set_num_threads(1)
-    store = dist.FileStore(f"{folder}/store", 2)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=2)
+    os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank)}
+    join(torch.device("cpu"), dist.FileStore(f"{folder}/store", 2))
     for name in names():
         strategy, arch = searched(name)
         found = {
@@ -106,7 +108,7 @@ def _in_one_of_two(rank, folder):
             "eigenvalues": eigenvalues(strategy),
         }
         torch.save(found, f"{folder}/{name}-{rank}.pt")
-    dist.destroy_process_group()
+    leave()
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from torch import nn
 
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.store.journal import Journal
-from nasbench.training.distributed import any_process, average, total
+from nasbench.training.distributed import any_process, average, join, leave, total
 from nasbench.training.optimization import Optimization, OptimizerConfig
 
 SMALL = ["--limit-train", "80", "--batch-size", "20", "--epochs", "2"]
@@ -72,10 +72,19 @@ def _norm(x):
     return layer, (layer(x) * torch.arange(x.numel() * 1.0).view_as(x).sin())
 
 
+def _threads():
+    """Return the names of this process's threads, gloo's among them."""
+    return [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+
+
+def _join(rank, folder):
+    os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank)}
+    join(torch.device("cpu"), dist.FileStore(f"{folder}/store", 2))
+
+
 def _in_one_of_two(rank, folder):
     """Compare this process's half of a synchronized BN with one BN over everything."""
-    store = dist.FileStore(f"{folder}/store", 2)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=2)
+    _join(rank, folder)
     x = torch.randn(6, 3, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     full = x.clone().requires_grad_()
     layer, out = _norm(full)
@@ -105,7 +114,10 @@ def _in_one_of_two(rank, folder):
     assert made.lr == pytest.approx(0.05)
     assert any_process(rank == 1, torch.device("cpu"))
     assert not any_process(False, torch.device("cpu"))
-    dist.destroy_process_group()
+    # A thread of gloo that outlived the group could abort the process at its end.
+    assert any("gloo" in name for name in _threads())
+    leave()
+    assert not any("gloo" in name for name in _threads())
 
 
 def _fresh(layer):
@@ -121,6 +133,42 @@ def _fresh(layer):
 
 def test_bn_and_averages_over_two_processes_are_those_of_one(tmp_path):
     torch.multiprocessing.spawn(_in_one_of_two, args=(str(tmp_path),), nprocs=2)
+
+
+_ABANDONED = """
+import atexit, sys
+import torch
+import torch.distributed as dist
+sys.path.insert(0, sys.argv[1])
+from test_training_processes import _join, _threads
+from nasbench.training.distributed import wait
+
+rank = int(sys.argv[2])
+atexit.register(lambda: print([name for name in _threads() if "gloo" in name]))  # after leaving
+_join(rank, sys.argv[3])
+wait()
+if rank == 1:
+    raise ValueError("a mistake")
+while True:
+    dist.all_reduce(torch.zeros(1))
+"""
+
+
+def test_an_error_in_one_process_ends_the_other_in_order(tmp_path):
+    start = [sys.executable, "-c", _ABANDONED, str(Path(__file__).parent)]
+    processes = [
+        subprocess.Popen(
+            [*start, str(rank), str(tmp_path)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    for process, error in zip(processes, ("RuntimeError", "ValueError: a mistake"), strict=True):
+        out, err = process.communicate(timeout=120)
+        assert (process.returncode, out) == (1, "[]\n"), err
+        assert error in err.splitlines()[-1], err
 
 
 def test_alone_nothing_is_averaged():
