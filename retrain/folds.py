@@ -11,7 +11,7 @@ from torch import Tensor
 from nasbench.config import RetrainConfig
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.split import stratified_folds, without
-from nasbench.engine.batch_fitting import fitted
+from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
 from nasbench.engine.checkpoints import Architecture
 from nasbench.engine.problem import evaluation_batches, objective
@@ -118,7 +118,9 @@ class FoldTraining:
         # All folds have the batches of the first.
         first = not running.folder.journal.events("fold")
         asked = replace(config, auto_batch=config.auto_batch and first)
-        fold, used = fitted(self._train, self._try_step, asked, running, self.callback)
+        fold, used = run_with_auto_batch(
+            self._train, self._try_step, asked, running, self.callback
+        )
         # Removed first: a kill in between repeats the fold, and no fold continues another's.
         if running.leads:
             StateFile(running.folder.path / "state.pt").clear()

@@ -13,7 +13,7 @@ from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
-from nasbench.engine.batch_fitting import fitted
+from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.callbacks import (
     CallbackList,
     JournalCallback,
@@ -156,7 +156,7 @@ def run_retrain(
     with session("retrain", job.method, job.task, job.config, stop, resumed) as running:
         if running.leads:
             job.checkpoint.write(running.folder.path / "checkpoint.json")
-        (unit, progress), config = fitted(
+        (unit, progress), config = run_with_auto_batch(
             lambda wanted: _train(task, found, wanted, running, callback),
             lambda wanted: _try_step(task, found, wanted, running),
             job.config,

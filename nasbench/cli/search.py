@@ -86,7 +86,7 @@ def _search(
 
 def _on_table(named: dict[str, Any], assigned: dict[str, Any], seeds: int, as_json: bool) -> None:
     """Search where every training is looked up in a table."""
-    from nasbench.engine.limits import asked
+    from nasbench.engine.limits import limits_of
     from nasbench.tabular.search import run_table_search
 
     for name in named:
@@ -101,7 +101,7 @@ def _on_table(named: dict[str, Any], assigned: dict[str, Any], seeds: int, as_js
         seeds,
         options.seed,
         options.budget or "300",
-        asked(options),
+        limits_of(options),
         options.data_dir,
         named.get("concurrency") or os.cpu_count() or 1,
         named.get("device"),

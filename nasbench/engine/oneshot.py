@@ -9,15 +9,13 @@ import torch
 
 from nasbench.config import SearchConfig
 from nasbench.data.batches import Batches
-from nasbench.engine import limits
 from nasbench.engine.callbacks import (
     CallbackList,
     JournalCallback,
     NullCallback,
     TensorBoardCallback,
 )
-from nasbench.engine.limits import Limits
-from nasbench.engine.oneshot_limits import OneShotLimits
+from nasbench.engine.limits import Limits, OneShotLimits, limits_of
 from nasbench.engine.oneshot_unit import Halves, OneShotSearch
 from nasbench.engine.problem import (
     Problem,
@@ -68,7 +66,10 @@ def search(
         Stopped: a signal asked to stop.
         UserError: the options do not fit, nothing keeps the limits, or the loss is not finite.
     """
-    bounds = _limits(problem, config, running)
+    bounds = None
+    if limits_of(config):
+        costs = Limits.of_search(problem, config, running)
+        bounds = OneShotLimits(costs, problem.domains, running.device)
     train, validation = _batches(problem, config, running)
     strategy = build(kind, problem, config, len(train), running.device, bounds)
     unit = OneShotSearch(strategy, train, validation)
@@ -112,21 +113,6 @@ def _batches(problem: Problem, config: SearchConfig, running: Session) -> tuple[
         for half, name in zip(parts, ("search-train", "search-val"), strict=True)
     )
     return train, validation
-
-
-def _limits(problem: Problem, config: SearchConfig, running: Session) -> OneShotLimits | None:
-    """Return the limits of the search, or ``None`` where the user set none.
-
-    Raises:
-        UserError: no architecture keeps one of them.
-    """
-    asked = limits.asked(config)
-    if not asked:
-        return None
-    measure = limits.measured(problem, running.device)
-    costs = Limits(asked, limits.noted(measure, problem.domains, running))
-    costs.check_possible(problem.domains, config.seed)
-    return OneShotLimits(costs, problem.domains, running.device)
 
 
 def build(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from nasbench.budget import Budget
 from nasbench.config import SearchConfig
 from nasbench.data.images import ImageSet
-from nasbench.engine import limits, trials
+from nasbench.engine import trials
 from nasbench.engine.anytime import curve
 from nasbench.engine.candidates import Candidates
-from nasbench.engine.limits import FLAGS, Limits
+from nasbench.engine.limits import Limits
 from nasbench.engine.problem import Problem, halves
 from nasbench.engine.proxies import Scorer
 from nasbench.engine.session import Outcome, Session
@@ -35,9 +35,7 @@ def search(
         Stopped: a signal asked to stop.
         UserError: the options do not fit, nothing keeps the limits, or every trial failed.
     """
-    measure = limits.measured(problem, running.device)
-    costs = Limits(limits.asked(config), limits.noted(measure, problem.domains, running))
-    costs.check_possible(problem.domains, config.seed)
+    costs = Limits.of_search(problem, config, running)
     scorer = Scorer(problem, lambda: _training_half(problem, config), config.seed, running.device)
     setting = Setting(config.seed, config.epochs, violation=costs.violation, proxy=scorer)
     strategy = kind(problem.domains, kind.Options(**config.strategy_options), setting)
@@ -69,8 +67,7 @@ def _outcome(
     strategy: SampledStrategy, costs: Limits, spent: Spent, scoring: float, running: Session
 ) -> Outcome:
     if not strategy.results:
-        given = ", ".join(f"{FLAGS[name]} {limit:g}" for name, limit in costs.limits.items())
-        raise UserError(f"{given}: no architecture was found that keeps them together")
+        raise costs.unmet()
     if spent.failed == spent.trials:
         raise UserError(
             "no trial gave a result: journal.jsonl in the run folder holds the reasons"

@@ -8,7 +8,8 @@ from typing import Any
 
 from nasbench import arguments, catalog
 from nasbench.config import SearchConfig
-from nasbench.engine import batch_fitting, sampled, unused
+from nasbench.engine import oneshot, sampled, unused
+from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.presets import search_defaults
 from nasbench.engine.problem import Problem, load_space, load_task
 from nasbench.engine.session import Outcome, Session, session
@@ -132,7 +133,13 @@ def _drive(
 ) -> tuple[Outcome, SearchConfig]:
     """Hand the search to the driver of its protocol; return the options that were used, too."""
     if issubclass(strategy, OneShotStrategy):
-        return batch_fitting.search(strategy, problem, config, running, callback)
+        return run_with_auto_batch(
+            lambda wanted: oneshot.search(strategy, problem, wanted, running, callback),
+            lambda wanted: oneshot.try_step(strategy, problem, wanted, running),
+            config,
+            running,
+            callback,
+        )
     return sampled.search(strategy, problem, config, running, callback), config
 
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from nasbench.config import SearchConfig, TrialsConfig, flag
-from nasbench.engine import limits
+from nasbench.engine.limits import FLAGS, limits_of
 from nasbench.errors import UserError
 
 # Options that only a strategy with trials has a use for.
@@ -35,10 +35,10 @@ def refuse(asked: SearchConfig, options: Any, given: Mapping[str, Any]) -> None:
                 f"-o {name}={given[name]}: is for -o {other}={value}, "
                 f"and this search has {other}={getattr(options, other)}"
             )
-    if "penalty" in given and not limits.asked(asked):
+    if "penalty" in given and not limits_of(asked):
         raise UserError(
             f"-o penalty={given['penalty']}: is for a search with limits: "
-            f"give {', '.join(limits.FLAGS.values())}, or leave it out"
+            f"give {', '.join(FLAGS.values())}, or leave it out"
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from nasbench import arguments, catalog
 from nasbench.budget import Budget
-from nasbench.engine.limits import FLAGS, WORDS, Limits
+from nasbench.engine.limits import FLAGS, Limits, too_small
 from nasbench.errors import UserError
 from nasbench.executors import ExecutorOptions, Finished, Job, Report, Work, open_executor
 from nasbench.optional import require
@@ -112,11 +112,7 @@ def _check_possible(table: Table, dataset: str, limits: Mapping[str, float]) -> 
     for name, limit in limits.items():
         smallest = min(one[name] for one in costs)
         if smallest > limit:
-            value = f"{smallest:,.2f}" if name == "latency_ms" else f"{smallest:,.0f}"
-            raise UserError(
-                f"{FLAGS[name]} {limit:g}: no architecture of {table.name} is within this limit: "
-                f"the smallest possible has {value} {WORDS[name]}"
-            )
+            raise too_small(name, limit, smallest, table.name, sure=True)
     if not any(all(one[name] <= limit for name, limit in limits.items()) for one in costs):
         given = ", ".join(f"{FLAGS[name]} {limit:g}" for name, limit in limits.items())
         raise UserError(f"{given}: no architecture of {table.name} is within all limits")

@@ -33,6 +33,6 @@ def test_a_one_shot_search_keeps_max_params(run, tiny, words):
 @pytest.mark.usefixtures("place")
 def test_a_limit_that_nothing_keeps_is_told_in_one_line(refused, tiny, name):
     assert refused("search", name, *tiny, "--max-params", SMALLEST - 1) == (
-        f"--max-params {SMALLEST - 1}: no architecture of this space keeps it: "
+        f"--max-params {SMALLEST - 1}: no architecture of this space is within this limit: "
         f"the smallest possible has {SMALLEST} parameters"
     )

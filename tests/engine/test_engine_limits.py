@@ -13,7 +13,7 @@ from engine_parts import Nested, Tiny, params
 from nasbench.config import SearchConfig
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import parameter_count
-from nasbench.engine.limits import FEW, Limits, asked, measured, noted
+from nasbench.engine.limits import FEW, Limits, cost_measure, journaled, limits_of
 from nasbench.engine.problem import Problem
 from nasbench.errors import UserError
 from nasbench.space import Arch, DataSpec, Domains, LayerChoice, SearchSpace
@@ -32,7 +32,7 @@ def problem(space: type[SearchSpace], **arguments) -> Problem:
 
 def test_parameters_and_macs_are_those_of_the_network():
     tiny = problem(Tiny)
-    measure = measured(tiny, CPU)
+    measure = cost_measure(tiny, CPU)
     for arch in tiny.domains.enumerate():
         network = Tiny.freeze(arch, SPEC)
         assert measure(arch, "params") == parameter_count(network) == params(arch)
@@ -47,14 +47,14 @@ def test_what_serves_training_alone_is_no_part_of_the_network():
     arguments = {"channels": 4, "layers": 3}
     plain, helped = (problem(Darts, auxiliary=a, **arguments) for a in (False, True))
     arch = plain.domains.completed({})
-    costs = [measured(one, CPU)(arch, "params") for one in (plain, helped)]
+    costs = [cost_measure(one, CPU)(arch, "params") for one in (plain, helped)]
     assert costs[0] == costs[1] == parameter_count(Darts.freeze(arch, SPEC, **arguments))
 
 
 def test_latency_is_measured_on_the_device():
     tiny = problem(Tiny)
     arch = tiny.domains.completed({})
-    assert 0 < measured(tiny, CPU)(arch, "latency_ms") < math.inf
+    assert 0 < cost_measure(tiny, CPU)(arch, "latency_ms") < math.inf
 
 
 class Reading(SearchSpace):
@@ -71,15 +71,15 @@ class Reading(SearchSpace):
 
 def test_a_constructor_that_reads_values():
     reading = problem(Reading)
-    assert measured(reading, CPU)(Arch({"layer": "a"}), "params") == 64 * 3 + 3
+    assert cost_measure(reading, CPU)(Arch({"layer": "a"}), "params") == 64 * 3 + 3
 
 
 def test_measuring_leaves_the_random_stream_alone():
     tiny, before = problem(Tiny), torch.random.get_rng_state()
     arch = tiny.domains.completed({})
     for name in ("params", "macs", "latency_ms"):
-        measured(tiny, CPU)(arch, name)
-        measured(problem(Reading), CPU)(Arch({"layer": "a"}), name)
+        cost_measure(tiny, CPU)(arch, name)
+        cost_measure(problem(Reading), CPU)(Arch({"layer": "a"}), name)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
@@ -127,13 +127,13 @@ def test_an_impossible_limit_is_told_with_the_smallest_value_there_is(space, nam
         "macs": lambda network: multiply_adds(network, SPEC.shape),
     }[name]
     smallest = min(counted(space.freeze(arch, SPEC)) for arch in here.domains.enumerate())
-    limits = Limits({name: smallest - 1}, measured(here, CPU))
+    limits = Limits({name: smallest - 1}, cost_measure(here, CPU))
     word = {"params": "parameters", "macs": "multiply-adds"}[name]
     assert refused(limits, here.domains) == (
-        f"--max-{name} {smallest - 1:g}: no architecture of this space keeps it: "
+        f"--max-{name} {smallest - 1:g}: no architecture of this space is within this limit: "
         f"the smallest possible has {smallest:,} {word}"
     )
-    Limits({name: smallest}, measured(here, CPU)).check_possible(here.domains, seed=0)
+    Limits({name: smallest}, cost_measure(here, CPU)).check_possible(here.domains, seed=0)
 
 
 def large(layers: int) -> Domains:
@@ -163,7 +163,7 @@ def test_the_smallest_of_a_large_space_is_found_by_descending():
     assert domains.size > FEW
     line = refused(Limits({"params": 47.0}, additive), domains)
     assert line == (
-        "--max-params 47: no architecture of this space keeps it: "
+        "--max-params 47: no architecture of this space is within this limit: "
         "the smallest found has 48 parameters"
     )
     Limits({"params": 48.0}, additive).check_possible(domains, seed=0)
@@ -179,7 +179,8 @@ def test_an_impossible_latency_tells_the_one_of_the_smallest_network():
         return additive(arch, name) / (100 if name == "latency_ms" else 1)
 
     assert refused(Limits({"latency_ms": 0.1}, measure), domains) == (
-        "--max-latency 0.1: no architecture of this space keeps it: the smallest found has 0.12 ms"
+        "--max-latency 0.1: no architecture of this space is within this limit: "
+        "the smallest found has 0.12 ms"
     )
 
 
@@ -196,8 +197,8 @@ def test_latency_is_measured_for_few(monkeypatch):
 
 def test_the_cheap_limits_come_first():
     config = SearchConfig(max_latency=3.0, max_macs=5, max_params=7)
-    assert list(asked(config).items()) == [("params", 7), ("macs", 5), ("latency_ms", 3.0)]
-    assert asked(SearchConfig()) == {}
+    assert list(limits_of(config).items()) == [("params", 7), ("macs", 5), ("latency_ms", 3.0)]
+    assert limits_of(SearchConfig()) == {}
 
 
 def test_latencies_are_noted_so_that_a_continued_search_decides_as_before(tmp_path):
@@ -210,12 +211,12 @@ def test_latencies_are_noted_so_that_a_continued_search_decides_as_before(tmp_pa
         return next(values) if name == "latency_ms" else 3.0
 
     one, two, three, *_ = tiny.domains.enumerate()
-    first = noted(measure, tiny.domains, running)
+    first = journaled(measure, tiny.domains, running)
     assert [first(arch, "latency_ms") for arch in (one, two, one)] == [1.25, 7.5, 1.25]
     assert first(one, "params") == 3.0
-    again = noted(measure, tiny.domains, running)
+    again = journaled(measure, tiny.domains, running)
     assert [again(arch, "latency_ms") for arch in (two, one, three)] == [7.5, 1.25, 0.1 + 0.2]
-    third = noted(lambda arch, name: 1 / 0, tiny.domains, running)
+    third = journaled(lambda arch, name: 1 / 0, tiny.domains, running)
     assert third(three, "latency_ms") == 0.1 + 0.2
     assert len(running.folder.journal.events("latency")) == 3
 
@@ -225,5 +226,5 @@ def test_processes_that_do_not_lead_write_nothing(tmp_path):
     journal = Journal(Path(tmp_path) / "journal.jsonl")
     running = SimpleNamespace(folder=SimpleNamespace(journal=journal), leads=False)
     arch = tiny.domains.completed({})
-    assert noted(lambda arch, name: 2.0, tiny.domains, running)(arch, "latency_ms") == 2.0
+    assert journaled(lambda arch, name: 2.0, tiny.domains, running)(arch, "latency_ms") == 2.0
     assert journal.events() == []

@@ -8,8 +8,7 @@ from engine_parts import Tiny, params
 
 from nasbench.config import SearchConfig
 from nasbench.engine.callbacks import NullCallback
-from nasbench.engine.limits import Limits
-from nasbench.engine.oneshot_limits import OneShotLimits, strength
+from nasbench.engine.limits import Limits, OneShotLimits, weight_sum
 from nasbench.engine.search import configure, run_search
 from nasbench.errors import UserError
 from nasbench.space import DataSpec, Domains
@@ -73,7 +72,7 @@ def test_the_weakest_decision_gives_way():
     assert dict(found) == {"x": "c", "y": "b", "z": "c"}
     # It is the strongest of all that keep the limit.
     fitting = [a for a in limits.domains.enumerate() if size(a, "") <= 260]
-    assert found == max(fitting, key=lambda a: strength(limits.domains, a, weights))
+    assert found == max(fitting, key=lambda a: weight_sum(limits.domains, a, weights))
 
 
 def test_the_way_back_is_as_long_as_it_must_be():
@@ -99,7 +98,7 @@ def test_where_nothing_fits_one_line_says_so():
     with pytest.raises(UserError) as told:
         limits.nearest(limits.domains.arch({"x": "c"}), {"x": [0.2, 0.2, 0.6]})
     assert str(told.value) == (
-        "--max-params 49, --max-macs 49: no architecture was found that keeps them together"
+        "--max-params 49, --max-macs 49: found no architecture within all limits"
     )
 
 

@@ -114,7 +114,7 @@ def refusal(strategy: str, out: Path, **more: Any) -> str:
 def test_limits_that_no_architecture_keeps(out):
     smallest = min(params(arch) for arch in Tiny.describe(SPEC).enumerate())
     assert refusal("random", out, max_params=smallest - 1) == (
-        f"--max-params {smallest - 1}: no architecture of this space keeps it: "
+        f"--max-params {smallest - 1}: no architecture of this space is within this limit: "
         f"the smallest possible has {smallest:,} parameters"
     )
 
@@ -126,9 +126,9 @@ def test_limits_that_can_only_be_kept_one_by_one(out, monkeypatch):
     def contrary(problem, device):
         return lambda arch, name: 1.0 if (arch["first"] == "skip") == (name == "params") else 9.0
 
-    monkeypatch.setattr(limits, "measured", contrary)
+    monkeypatch.setattr(limits, "cost_measure", contrary)
     assert refusal("random", out, max_params=5, max_macs=5) == (
-        "--max-params 5, --max-macs 5: no architecture was found that keeps them together"
+        "--max-params 5, --max-macs 5: found no architecture within all limits"
     )
 
 

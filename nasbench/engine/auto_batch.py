@@ -1,4 +1,4 @@
-"""What a run does when the memory is not enough for its batches."""
+"""Smaller batches if a run does not fit in memory (``--auto-batch``)."""
 
 from __future__ import annotations
 
@@ -10,67 +10,47 @@ from typing import TypeVar
 import torch
 
 from nasbench.config import RetrainConfig, SearchConfig
-from nasbench.engine import oneshot
-from nasbench.engine.problem import EVALUATION_BATCH, Problem
-from nasbench.engine.session import Outcome, Session
+from nasbench.engine.problem import EVALUATION_BATCH
+from nasbench.engine.session import Session
 from nasbench.errors import UserError
 from nasbench.store.state import StateFile
-from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.training.loop import ONE_VALUE, Callback
 
-# Errors of torch that have no class of their own: on a CPU, and in libraries on a GPU.
-WORDS = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+# Errors of torch that have no class: on a CPU, and in libraries on a GPU.
+OUT_OF_MEMORY = (
+    "DefaultCPUAllocator",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 
 Config = TypeVar("Config", SearchConfig, RetrainConfig)
 Result = TypeVar("Result")
 
 
-def search(
-    kind: type[OneShotStrategy],
-    problem: Problem,
-    config: SearchConfig,
-    running: Session,
-    callback: Callback,
-) -> tuple[Outcome, SearchConfig]:
-    """Search; with ``--auto-batch``, in smaller batches where the memory is not enough.
-
-    Returns:
-        What was found, and the options with the batch size that was used.
-
-    Raises:
-        Stopped: a signal asked to stop.
-        UserError: see :func:`nasbench.engine.oneshot.search` and :func:`fitted`.
-    """
-    return fitted(
-        lambda wanted: oneshot.search(kind, problem, wanted, running, callback),
-        lambda wanted: oneshot.try_step(kind, problem, wanted, running),
-        config,
-        running,
-        callback,
-    )
-
-
-def fitted(
+def run_with_auto_batch(
     run: Callable[[Config], Result],
     step: Callable[[Config], None],
     config: Config,
     running: Session,
     callback: Callback,
 ) -> tuple[Result, Config]:
-    """Run; with ``--auto-batch``, anew in smaller batches where the memory is not enough.
+    """Run; if a batch does not fit in memory, halve it until a step fits.
+
+    With ``--auto-batch`` the run then restarts with the batch size that fits; without it, or after
+    the first epoch, an error reports that size.
 
     Args:
-        run: does the work; it continues from ``state.pt``, where there is one.
-        step: takes the first step of the work, and forgets it.
+        run: does the work; it continues from ``state.pt``, if that exists.
+        step: takes the first step of the work, and discards it.
         config: the options of both.
-        running: the run; the batch size that was used is noted in its folder.
-        callback: told of the smaller batch.
+        running: the run; its folder keeps the batch size that was used.
+        callback: notified of the smaller batch.
 
     Returns:
-        What ``run`` returned, and the options with the batch size that was used.
+        The result of ``run``, and the options with the batch size that was used.
 
     Raises:
-        UserError: the memory is not enough; the line tells the batch that would do.
+        UserError: the memory is not sufficient; the message gives the batch size that fits.
     """
     while True:
         try:
@@ -79,7 +59,7 @@ def fitted(
             if not is_out_of_memory(error):
                 raise
         config = _smaller(step, config, running)
-        text = f"out of memory: beginning anew with a batch of {config.batch_size}"
+        text = f"out of memory: restarting with a batch size of {config.batch_size}"
         callback.phase(text)
         if running.leads:
             running.folder.journal.append("note", text=text)
@@ -87,46 +67,48 @@ def fitted(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether a device or the machine had no memory left."""
+    """Return whether an error says that a device or the machine ran out of memory."""
     kinds = (MemoryError, torch.OutOfMemoryError)
-    return isinstance(error, kinds) or any(words in str(error) for words in WORDS)
+    return isinstance(error, kinds) or any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def _smaller(step: Callable[[Config], None], config: Config, running: Session) -> Config:
     """Return the options with a batch that fits.
 
     Raises:
-        UserError: none does, the user did not ask for it, or the run has begun in earnest.
+        UserError: no batch fits, ``--auto-batch`` is not set, or an epoch was finished already.
     """
     what = f"--batch-size {config.batch_size}: out of memory on {running.device}"
     begun = StateFile(running.folder.path / "state.pt").load()
     if begun is not None and begun["progress"]["epoch"] >= config.epochs:
         raise UserError(
-            f"out of memory on {running.device} after the last step, where batches have "
+            f"out of memory on {running.device} after the last step, in batches of "
             f"{EVALUATION_BATCH} images: free memory and continue the run with --resume"
         )
     if running.place.world > 1:
-        raise UserError(f"{what} in one of {running.place.world} processes: choose a smaller one")
+        raise UserError(
+            f"{what} in one of {running.place.world} processes: choose a smaller batch size"
+        )
     size = largest_that_fits(
         lambda images: step(replace(config, batch_size=images)), config.batch_size
     )
     if size is None:
-        raise UserError(f"{what}; no smaller batch will do: choose a smaller network")
+        raise UserError(f"{what}; no smaller batch fits: choose a smaller network")
     if begun is not None or not config.auto_batch:
-        way = "begin anew with" if begun is not None else "choose --auto-batch or"
+        way = "start a new run with" if begun is not None else "choose --auto-batch or"
         raise UserError(f"{what}; a step of {size} images fits: {way} --batch-size {size}")
     return replace(config, batch_size=size)
 
 
 def largest_that_fits(step: Callable[[int], None], size: int) -> int | None:
-    """Return the first of ``size / 2, size / 4, ..., 1`` whose step has memory enough.
+    """Return the first of ``size / 2, size / 4, ..., 1`` whose step fits in memory.
 
     Args:
-        step: takes one step with so many images.
-        size: a batch that does not fit.
+        step: takes one step with this number of images.
+        size: a batch size that does not fit.
 
     Returns:
-        The size, or ``None`` where none fits.
+        The size, or ``None`` if none fits.
     """
     while size > 1:
         size //= 2

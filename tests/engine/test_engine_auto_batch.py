@@ -9,7 +9,7 @@ import torch
 from engine_parts import TINY
 
 from nasbench.config import SearchConfig
-from nasbench.engine.batch_fitting import is_out_of_memory, largest_that_fits
+from nasbench.engine.auto_batch import is_out_of_memory, largest_that_fits
 from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.search import configure, run_search
 from nasbench.errors import UserError
@@ -81,13 +81,13 @@ def test_with_the_option_it_is_the_search_with_that_batch(memory, tmp_path):
 
 def test_nothing_fits(memory, tmp_path):
     memory(most=0)
-    with pytest.raises(UserError, match="no smaller batch will do: choose a smaller network"):
+    with pytest.raises(UserError, match="no smaller batch fits: choose a smaller network"):
         search(tmp_path, auto_batch=True)
 
 
 def test_a_search_that_has_begun_keeps_its_batches(memory, tmp_path):
     memory(most=15, first_step=1)  # its first epoch is one step
-    with pytest.raises(UserError, match="a step of 20 images fits: begin anew with"):
+    with pytest.raises(UserError, match="a step of 20 images fits: start a new run with"):
         search(tmp_path, auto_batch=True)
 
 
@@ -120,7 +120,7 @@ def test_a_space_that_takes_few_images_at_once(strategy, tmp_path):
     heard = Heard()
     options = configure({**given, "out": tmp_path, "epochs": 1, "auto_batch": True}, {})
     found = run_search(options, heard, StopSignal())
-    assert heard.phases[0] == "out of memory: beginning anew with a batch of 20"
+    assert heard.phases[0] == "out of memory: restarting with a batch size of 20"
     assert Checkpoint.read(found.checkpoint).search["batch_size"] == 20
     notes = found.folder.journal.events("note")
     assert [note["text"] for note in notes] == heard.phases[:1]
