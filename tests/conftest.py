@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # One thread each, here and in every process that a test starts: tests run side by side, and
 # threads that wait for each other's cores slow small networks down a hundredfold.
@@ -16,7 +18,33 @@ os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="nasbench-tests-")
 import pytest
 import torch
 
+if TYPE_CHECKING:
+    from _pytest.terminal import TerminalReporter
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-durations", metavar="PATH", help="write the tests' seconds as JSON")
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Write the seconds of every file and every test, the longest first."""
+    path = config.getoption("write_durations")
+    if path is None:
+        return
+    tests: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                tests[report.nodeid] += report.duration
+    files: Counter[str] = Counter()
+    for name, seconds in tests.items():
+        files[name.split("::")[0]] += seconds
+    parts = {"files": files, "tests": tests}
+    content = {part: {k: round(v, 2) for k, v in c.most_common()} for part, c in parts.items()}
+    Path(path).write_text(json.dumps({"seconds": round(files.total(), 1), **content}, indent=1))
+    terminalreporter.write_line(f"seconds of {len(tests)} tests: {path}")
 
 
 @pytest.fixture(scope="session")
