@@ -14,7 +14,7 @@ class Edge:
         source: name of the node it reads.
         target: name of the node it feeds.
         label: the operation's name; ``""`` for a plain flow of data, as into a concatenation.
-        kind: its family, see :mod:`nasbench.report.operations`; ``""`` reads it off the label.
+        kind: its family, see :mod:`nasbench.report.dot`; ``""`` reads it off the label.
         weight: its strength; 1 is a normal line, more is thicker.
         ghost: whether it is an alternative that was not chosen.
     """

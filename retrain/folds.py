@@ -16,7 +16,7 @@ from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallbac
 from nasbench.engine.checkpoints import Architecture
 from nasbench.engine.problem import evaluation_batches, objective
 from nasbench.engine.session import Session, session
-from nasbench.report.student import t_interval
+from nasbench.report.statistics import t_interval
 from nasbench.seeding import derive
 from nasbench.store.folds import CrossValidation, Fold, write_folds
 from nasbench.store.runs import RunFolder

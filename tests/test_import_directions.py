@@ -296,14 +296,7 @@ def test_strategies_know_neither_tasks_nor_engine_nor_store():
 def test_the_engine_takes_of_the_report_what_knows_no_records():
     engine = {found for name in _of("engine") for found in _imports(name)}
     used = {found for found in _own(engine) if _part(found) == "report"}
-    general = (
-        "curves",
-        "differences",
-        "drawing",
-        "quantities",
-        "statistics",
-        "student",
-    )
+    general = ("comparisons", "drawing", "plots", "quantities", "statistics")
     assert used <= {f"nasbench.report.{name}" for name in general}
 
 

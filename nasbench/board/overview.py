@@ -119,7 +119,7 @@ def _task(board: Leaderboard, task: str) -> dict[str, Any]:
     """Return one task's table."""
     rows = board.of(task)
     raced = anytime.with_curves(rows)
-    curves = dict(zip(map(id, raced), anytime.curves(rows), strict=True))
+    curves = dict(zip(map(id, raced), anytime.mean_curves(rows), strict=True))
     return {
         "task": text(task),
         "columns": [{"heading": one.heading, "numeric": one.numeric} for one in COLUMNS],

@@ -65,7 +65,7 @@ def strategies(
 def _write(benchmark: Benchmark, out: Path) -> list[Path]:
     """Write the report and its picture, and return their paths."""
     from nasbench.optional import available
-    from nasbench.report.curves import draw
+    from nasbench.report.plots import draw_curves
     from nasbench.store.atomic import write_json, write_text
     from nasbench.tabular.benchmark_report import curves, markdown, to_json
 
@@ -78,7 +78,7 @@ def _write(benchmark: Benchmark, out: Path) -> list[Path]:
         write_text(report, markdown(benchmark))
         typer.echo("no curves: they need the package matplotlib", err=True)
         return [plain, report]
-    draw(
+    draw_curves(
         curves(benchmark),
         picture,
         xlabel="simulated device-seconds" if unit == "seconds" else unit,

@@ -94,7 +94,7 @@ def gait_synthetic(
 
 
 @app.command("draw", epilog="Example: nasbench data draw walk.aedat --window 50ms --first 4")
-def draw(
+def draw_event_images(
     raw: Raw,
     out: Picture = Path("events.png"),
     window: WindowText = "file",
@@ -110,7 +110,7 @@ def draw(
     from nasbench.events.events import parse_size
     from nasbench.events.formats import parts
     from nasbench.events.text import check_columns
-    from nasbench.report.event_pictures import draw
+    from nasbench.report.plots import draw_event_images
 
     how, size = windows.parse(window), None if sensor is None else parse_size(sensor)
     found, order = layout.find(raw), check_columns(columns)
@@ -125,4 +125,4 @@ def draw(
         shown += [(f"{name}\n{i.events:,} events", i.pixels) for i in islice(made, several)]
     if not shown:
         raise UserError(f"{raw}: no window of {window} is whole; take a shorter one")
-    typer.echo(f"written: {draw(shown, out)}")
+    typer.echo(f"written: {draw_event_images(shown, out)}")

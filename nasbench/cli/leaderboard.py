@@ -29,10 +29,9 @@ def command(
 ) -> None:
     """Compare methods in one table, with intervals and costs."""
     from nasbench.catalog import check
-    from nasbench.report.anytime_pictures import write_pictures
-    from nasbench.report.leaderboard import build
-    from nasbench.report.render import FORMATS, print_table, render
-    from nasbench.report.unfinished import unfinished
+    from nasbench.report.anytime import write_pictures
+    from nasbench.report.formats import FORMATS, print_table, render
+    from nasbench.report.leaderboard import build, unfinished_runs
     from nasbench.store import studies
     from nasbench.store.records import read_records
 
@@ -41,7 +40,7 @@ def command(
     if format not in FORMATS:
         raise unknown("--format", format, FORMATS)
     records, problems = read_records(results)
-    board = build(records, unfinished(results), task)
+    board = build(records, unfinished_runs(results), task)
     if known := studies.note(results):
         board = replace(board, notes=(known, *board.notes))
     for problem in problems:

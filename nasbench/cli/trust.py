@@ -100,7 +100,7 @@ def command(
 def _draw(report: Mapping[str, Any], path: Path) -> Path | None:
     """Draw supernet accuracies against the ground truth, if matplotlib is installed."""
     from nasbench.optional import available
-    from nasbench.report.scatter import draw_scatter
+    from nasbench.report.plots import draw_scatter
 
     if not available("matplotlib"):
         typer.echo("no picture: it needs the package matplotlib", err=True)

@@ -1,16 +1,24 @@
-"""Anytime curves: the best validation accuracy so far against what the search has cost."""
+"""Anytime curves: the best validation accuracy so far against the cost of the search."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.report.curves import Curve
+from nasbench.report.plots import Curve, draw_curves, render_curves
 from nasbench.report.rows import Points, Row
 from nasbench.report.statistics import bootstrap_band
+
+if TYPE_CHECKING:
+    from nasbench.report.leaderboard import Leaderboard
+
 
 SHARES = (0.25, 0.5, 1.0)
 """Shares of the smallest budget at which :func:`standings` compares the rows."""
@@ -20,10 +28,10 @@ _STEPS = 200  # points of the common grid: finer than a picture's pixels need
 
 def with_curves(rows: Sequence[Row]) -> list[Row]:
     """Return the rows of which at least one search seed has a curve that cost something."""
-    return [row for row in rows if _courses(row)]
+    return [row for row in rows if _curves(row)]
 
 
-def curves(rows: Sequence[Row]) -> list[Curve]:
+def mean_curves(rows: Sequence[Row]) -> list[Curve]:
     """Return each row's mean curve in percent, all on one logarithmic grid of device-seconds.
 
     A row's curve begins where all its search seeds have a first result and ends with its
@@ -35,7 +43,7 @@ def curves(rows: Sequence[Row]) -> list[Curve]:
     raced = with_curves(rows)
     if not raced:
         return []
-    times = [time for row in raced for course in _courses(row) for time, _ in course if time > 0]
+    times = [time for row in raced for curve in _curves(row) for time, _ in curve if time > 0]
     grid = np.unique(np.geomspace(min(times), max(times), _STEPS))
     names = Counter(row.name for row in raced)
     return [_on(grid, row, row.name if names[row.name] == 1 else row.title) for row in raced]
@@ -47,11 +55,11 @@ def smallest_budget(rows: Sequence[Row]) -> float:
     Raises:
         ValueError: no row has a curve.
     """
-    return min(course[-1][0] for row in with_curves(rows) for course in _courses(row))
+    return min(curve[-1][0] for row in with_curves(rows) for curve in _curves(row))
 
 
 def standings(rows: Sequence[Row]) -> list[tuple[Row, Curve]]:
-    """Return how the rows with a curve stand at :data:`SHARES` of the smallest budget.
+    """Return the rows with a curve at :data:`SHARES` of the smallest budget.
 
     Each comes with a curve of as many points as there are shares; NaN where a search seed has
     no result yet.
@@ -63,39 +71,84 @@ def standings(rows: Sequence[Row]) -> list[tuple[Row, Curve]]:
     return [(row, _on(times, row, row.name)) for row in raced]
 
 
-def notes(task: str, rows: Sequence[Row]) -> list[str]:
-    """Return what a reader of one task's curves must know; nothing where there are none."""
+def anytime_notes(task: str, rows: Sequence[Row]) -> list[str]:
+    """Return what a reader of one task's mean_curves must know; nothing where there are none."""
     if not with_curves(rows):
         return []
     found = [
         f"task {task}: a best validation accuracy is the best of many on the same images and "
-        "flatters; the test accuracy is the result"
+        "therefore optimistic; the test accuracy is the result"
     ]
     for row in rows:
-        told, seeds = len(_courses(row)), len(row.curves)
-        if told < seeds:
-            which = f"{seeds - told} of {seeds} search seeds of " if told else ""
-            found.append(f"task {task}: the records hold no curve of {which}{row.title}")
+        known, seeds = len(_curves(row)), len(row.curves)
+        if known < seeds:
+            which = f"{seeds - known} of {seeds} search seeds of " if known else ""
+            found.append(f"task {task}: no record has a curve of {which}{row.title}")
     return found
 
 
-def _courses(row: Row) -> list[Points]:
-    """Return the search seeds' curves that cost something."""
-    return [course for course in row.curves if course and course[-1][0] > 0]
+def _curves(row: Row) -> list[Points]:
+    """Return the search seeds' mean_curves that cost something."""
+    return [curve for curve in row.curves if curve and curve[-1][0] > 0]
 
 
 def _on(times: NDArray[np.float64], row: Row, name: str) -> Curve:
     """Return the row's mean curve in percent at these device-seconds."""
-    courses = _courses(row)
-    values = 100 * np.array([_best_so_far(course, times) for course in courses])
-    values[:, times > max(course[-1][0] for course in courses)] = np.nan
+    found = _curves(row)
+    values = 100 * np.array([_best_so_far(curve, times) for curve in found])
+    values[:, times > max(curve[-1][0] for curve in found)] = np.nan
     low, high = bootstrap_band(values)
     return Curve(name, times, values.mean(axis=0), low, high)
 
 
-def _best_so_far(course: Points, times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the course as a step function; NaN before its first result."""
-    spent, results = np.array(course).T
+def _best_so_far(curve: Points, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the curve as a step function; NaN before its first result."""
+    spent, results = np.array(curve).T
     best = np.concatenate(([np.nan], np.maximum.accumulate(results)))
     found: NDArray[np.float64] = best[np.searchsorted(spent, times, side="right")]
     return found
+
+
+_XLABEL = "device-seconds of the search"
+_YLABEL = "best validation accuracy so far, %"
+_TITLE = "{}: mean over search seeds, 95 % interval"
+
+
+def write_pictures(board: Leaderboard, folder: Path, suffix: str = "") -> list[Path]:
+    """Write ``anytime-<task>.svg`` for each task that has curves and return the paths.
+
+    Args:
+        board: the leaderboard.
+        folder: where the pictures go.
+        suffix: follows the task's name in the title, such as the scale of a study.
+
+    Raises:
+        UserError: matplotlib is missing, or a file cannot be written.
+    """
+    paths = []
+    for task in board.tasks:
+        if curves := mean_curves(board.of(task)):
+            path = folder / f"anytime-{re.sub(r'[^A-Za-z0-9_.-]+', '_', task)}.svg"
+            title = _TITLE.format(f"{task}{suffix}")
+            paths.append(draw_curves(curves, path, xlabel=_XLABEL, ylabel=_YLABEL, title=title))
+    return paths
+
+
+def inline_svg(task: str, rows: Sequence[Row], prefix: str) -> str:
+    """Return one task's curves as an ``<svg>`` element for an HTML page.
+
+    Args:
+        task: the task's name.
+        rows: its rows; at least one has a curve.
+        prefix: goes before the element's ids, which must be unique in the page.
+
+    Raises:
+        UserError: matplotlib is missing.
+    """
+    curves, title = mean_curves(rows), _TITLE.format(task)
+    drawn = render_curves(curves, "svg", xlabel=_XLABEL, ylabel=_YLABEL, title=title).decode()
+    element = drawn[drawn.index("<svg") + len("<svg") :].rstrip()
+    element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
+    element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element)  # implied in HTML
+    element = re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{prefix}-", element)
+    return f'<svg role="img" aria-label="{escape(title)}"{element}'

@@ -1,4 +1,4 @@
-"""Draw architectures with whatever Graphviz this machine has."""
+"""Draws architectures with the Graphviz of this machine: the program dot, or pygraphviz."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from pathlib import Path
 
 from nasbench.errors import unknown
 from nasbench.graph import Edge, Graph, generic_graph
-from nasbench.report.dot import dot_source
-from nasbench.report.operations import kind_of
+from nasbench.report.dot import dot_source, kind_of
 
 __all__ = [
     "FORMATS",
@@ -36,7 +35,7 @@ _LACKING = "Graphviz is missing: pip install pygraphviz, or install the program 
 
 @dataclass(frozen=True)
 class DrawingResult:
-    """The files that were written, and one line to show the user where they are not all."""
+    """The files that were written, and one line for the user if some are missing."""
 
     paths: tuple[Path, ...]
     note: str | None = None
@@ -47,8 +46,8 @@ def draw(
 ) -> DrawingResult:
     """Draw the graphs into one picture, a file per format.
 
-    The program ``dot`` draws where it is on the path, the layout engine that pygraphviz
-    brings along otherwise. With neither, the DOT source is written and the note says what to
+    The program ``dot`` draws if it is on the path, else the layout engine in pygraphviz's
+    wheel. With neither, the DOT source is written and the note says what to
     install: a missing drawing never stops a search.
 
     Args:
@@ -57,7 +56,7 @@ def draw(
         formats: from :data:`FORMATS`.
 
     Raises:
-        UserError: nobody knows the format.
+        UserError: the format is unknown.
     """
     for name in formats:
         if name not in FORMATS:

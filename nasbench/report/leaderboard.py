@@ -1,16 +1,21 @@
-"""The leaderboard: records in, honest rows out."""
+"""The leaderboard: rows of finished retrainings, runs without a result, and notes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from nasbench.report import anytime, nas_against_hpo, versus_random
-from nasbench.report.differences import few_seeds
-from nasbench.report.grouping import make_rows
-from nasbench.report.rows import Difference, Row
-from nasbench.report.variants import with_variants
+from nasbench.report.anytime import anytime_notes
+from nasbench.report.comparisons import (
+    few_seeds,
+    nas_against_hpo_notes,
+    random_notes,
+    with_differences,
+)
+from nasbench.report.rows import Difference, Row, make_rows, with_variants
 from nasbench.store.records import Record
+from nasbench.store.runs import all_runs
 
 __all__ = ["Difference", "Leaderboard", "Row", "Unfinished", "build"]
 
@@ -38,7 +43,7 @@ class Unfinished:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Rows by task, best mean first; runs without a result; and what a reader must know.
+    """Rows by task, best mean first; runs without a result; and notes.
 
     Attributes:
         task: the one task asked for, or ``None`` for all.
@@ -74,7 +79,7 @@ def build(
     """
     unique = {record.run: record for record in records}.values()
     rows = make_rows(record for record in unique if task in (None, record.task))
-    rows = versus_random.with_differences(with_variants(rows))
+    rows = with_differences(with_variants(rows))
     rows.sort(key=lambda row: (row.task, -row.mean, row.name, row.space))
     shown = [run for run in unfinished if task in (None, run.task)]
     return Leaderboard(task, tuple(rows), tuple(shown), tuple(_notes(rows, task)))
@@ -84,9 +89,9 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
     found = [] if rows else [f"no finished retraining{f' for task {task}' if task else ''} yet"]
     for name in sorted({row.task for row in rows}):
         of_task = [row for row in rows if row.task == name]
-        found += nas_against_hpo.notes(name, of_task)
-        found += versus_random.notes(name, of_task)
-        found += anytime.notes(name, of_task)
+        found += nas_against_hpo_notes(name, of_task)
+        found += random_notes(name, of_task)
+        found += anytime_notes(name, of_task)
         found += [f"task {name}: {note}" for row in of_task for note in _warnings(row)]
     return [*found, *few_seeds(rows), *_devices(rows)]
 
@@ -111,3 +116,19 @@ def _warnings(row: Row) -> list[str]:
         runs = "1 run repeats" if row.repeats == 1 else f"{row.repeats} runs repeat"
         found.append(f"{row.name}: {runs} the seeds of another, averaged with it")
     return found
+
+
+def unfinished_runs(results: Path) -> list[Unfinished]:
+    """Return every run under ``results/runs`` that is not done."""
+    return [
+        Unfinished(
+            run=run.name,
+            verb=str(run.info.get("verb", "")),
+            method=str(run.info.get("name", "")),
+            task=str(run.info.get("task", "")),
+            status=run.status,
+            error=str(run.info.get("error") or ""),
+        )
+        for run in all_runs(results)
+        if run.status != "done"
+    ]

@@ -1,15 +1,21 @@
-"""A row of the leaderboard: one method, one configuration, over its seeds."""
+"""The rows of the leaderboard: records grouped by method and configuration, over their seeds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import json
+from collections import defaultdict
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean, median
+from typing import Any, TypeVar
+
+from nasbench.report.statistics import bootstrap_interval, mean_of_means
+from nasbench.store.records import Record
 
 Points = tuple[tuple[float, float], ...]
-"""A search's course: device-seconds spent so far, and the best validation accuracy, in [0, 1]."""
+"""An anytime curve: device-seconds spent so far, and the best validation accuracy, in [0, 1]."""
 
-_ROUNDING = 1e-9  # percentage points: far below one test image, far above what sums round off
+_ROUNDING = 1e-9  # percentage points: far below one test image, far above rounding errors
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Difference:
     Attributes:
         points: difference of the means, in percentage points; positive where the first row is
             the better one. Where it is paired, over the search seeds that both have.
-        interval: its 95 % bootstrap interval, or ``None`` where one of the rows is a single run.
+        interval: its 95 % bootstrap interval, or ``None`` if one of the rows is a single run.
         paired: whether the rows' common search seeds were redrawn jointly.
         seeds: search seeds that the interval was drawn from, of the row with fewer.
     """
@@ -31,7 +37,7 @@ class Difference:
 
     @property
     def shown(self) -> bool:
-        """Whether there is an interval, and it leaves zero out."""
+        """Whether there is an interval, and it excludes zero."""
         if self.interval is None:
             return False
         low, high = self.interval
@@ -51,22 +57,22 @@ class Row:
         retrain_config: what shaped the retraining, without what a tuner chose.
         seed_numbers: the search seeds, ascending.
         accuracies: test accuracy in percent, one inner tuple per search seed.
-        curves: each search seed's course, empty where its records do not tell it.
+        curves: each search seed's anytime curve, empty if its records have none.
         runs: records in the row.
         mean: mean of the search seeds' mean accuracies, percent.
         interval: 95 % bootstrap interval of the mean, or ``None`` for a single run.
         params: median parameter count.
         macs: median multiply-adds per example.
         latency_ms: median latency of one example.
-        device: what the latency was measured on, ``""`` if no record says.
+        device: the device of the latency, ``""`` if no record says.
         search_seconds: device-seconds of one search, mean over search seeds.
         search_evaluations: architectures or settings evaluated by one search, mean over search
             seeds.
         retrain_seconds: device-seconds of one retraining, mean over records.
         test_openings: how often the records opened the test set, in all.
         reopened: whether some record opened it more than once.
-        variant: what sets the row apart from others of its method and space, or ``""``.
-        versus_random: the comparison with random search, where there is one.
+        variant: what distinguishes the row from others of its method and space, or ``""``.
+        versus_random: the comparison with random search, or ``None``.
     """
 
     task: str
@@ -95,7 +101,7 @@ class Row:
 
     @property
     def seeds(self) -> str:
-        """Search seeds times retrain seeds, or for example ``"2 (5 runs)"`` where ragged."""
+        """Search seeds times retrain seeds, or for example ``"2 (5 runs)"`` if they differ."""
         sizes = [len(group) for group in self.accuracies]
         if len(set(sizes)) == 1:
             return f"{len(sizes)}\N{MULTIPLICATION SIGN}{sizes[0]}"
@@ -103,7 +109,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The method, a tuner marked as such, with the variant where one is needed."""
+        """The method, a tuner marked as such, with the variant if needed."""
         method = f"HPO {self.method}" if self.kind == "hpo" else self.method
         return f"{method} ({self.variant})" if self.variant else method
 
@@ -119,5 +125,154 @@ class Row:
 
     @property
     def repeats(self) -> int:
-        """Records that only repeat the seeds and the architecture of another one."""
+        """Number of records that repeat the seeds and the architecture of another one."""
         return self.runs - sum(len(group) for group in self.accuracies)
+
+
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+def make_rows(records: Iterable[Record]) -> list[Row]:
+    """Group records by task, kind, method, space and configurations, one row per group."""
+    return [_row(group) for group in _grouped(records, _row_key).values()]
+
+
+def _row(records: Sequence[Record]) -> Row:
+    first = records[0]
+    seeds = _grouped(records, lambda record: record.search_seed)
+    numbers = tuple(sorted(seeds))
+    accuracies = tuple(_accuracies(seeds[number]) for number in numbers)
+    return Row(
+        task=first.task,
+        kind=first.kind,
+        method=first.method,
+        space=first.space,
+        search_config=first.search_config,
+        retrain_config=_retrain_recipe(first),
+        seed_numbers=numbers,
+        accuracies=accuracies,
+        curves=tuple(_curve(seeds[number]) for number in numbers),
+        runs=len(records),
+        mean=mean_of_means(accuracies),
+        interval=bootstrap_interval(accuracies),
+        params=round(median(record.params for record in records)),
+        macs=round(median(record.macs for record in records)),
+        latency_ms=median(record.latency_ms for record in records),
+        device=_devices(records),
+        search_seconds=_per_seed(seeds.values(), lambda record: record.search_seconds),
+        search_evaluations=_per_seed(seeds.values(), lambda record: record.search_evaluations),
+        retrain_seconds=fmean(record.retrain_seconds for record in records),
+        test_openings=sum(record.test_openings for record in records),
+        reopened=any(record.test_openings > 1 for record in records),
+    )
+
+
+def _accuracies(records: Sequence[Record]) -> tuple[float, ...]:
+    """Return one search seed's accuracies in percent, repeated runs of a seed averaged.
+
+    A retraining run twice with one seed is no second draw: it would narrow the interval.
+    """
+    cells = _grouped(records, lambda record: (record.retrain_seed, record.arch_id))
+    return tuple(
+        100 * fmean(record.test_accuracy for record in cells[key]) for key in sorted(cells)
+    )
+
+
+def _per_seed(seeds: Iterable[Sequence[Record]], quantity: Callable[[Record], float]) -> float:
+    return fmean(fmean(map(quantity, records)) for records in seeds)
+
+
+def _devices(records: Sequence[Record]) -> str:
+    names = {str(record.provenance.get("device") or "") for record in records}
+    return " + ".join(sorted(names - {""}))
+
+
+def _curve(records: Sequence[Record]) -> Points:
+    """Return one search seed's curve up to the search's end, of the first record that has one."""
+    for record in records:
+        if record.curve:
+            points = [(float(seconds), float(best)) for seconds, best in record.curve]
+            end = max(points[-1][0], record.search_seconds)
+            return (*points, (end, points[-1][1]))
+    return ()
+
+
+def _retrain_recipe(record: Record) -> Mapping[str, Any]:
+    """Return what shaped the retraining; what a tuner chose is its result, not the recipe."""
+    if record.kind != "hpo":
+        return record.retrain_config
+    return _without(record.retrain_config, record.arch)
+
+
+def _without(config: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
+    return {
+        name: _without(value, names) if isinstance(value, Mapping) else value
+        for name, value in config.items()
+        if name not in names
+    }
+
+
+def _row_key(record: Record) -> tuple[str, ...]:
+    configs = (record.search_config, _retrain_recipe(record))
+    texts = (json.dumps(config, sort_keys=True, default=str) for config in configs)
+    return (record.task, record.kind, record.method, record.space, *texts)
+
+
+def _grouped(records: Iterable[Record], key: Callable[[Record], _Key]) -> dict[_Key, list[Record]]:
+    groups: dict[_Key, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[key(record)].append(record)
+    return groups
+
+
+_UNSET = "unset"
+
+
+def with_variants(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows, described wherever one task holds several of a method and space."""
+    return [replace(row, variant=_variant(row, _siblings(row, rows))) for row in rows]
+
+
+def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Return the dotted keys whose values differ between two configurations, sorted."""
+    first, second = _flat(one), _flat(other)
+    return sorted(
+        key for key in first | second if first.get(key, _UNSET) != second.get(key, _UNSET)
+    )
+
+
+def _siblings(row: Row, rows: Sequence[Row]) -> list[Row]:
+    return [other for other in rows if other is not row and _identity(other) == _identity(row)]
+
+
+def _identity(row: Row) -> tuple[str, ...]:
+    return (row.task, row.kind, row.method, row.space)
+
+
+def _variant(row: Row, siblings: Sequence[Row]) -> str:
+    """Return for example ``"epochs=20, retrain lr=0.1"``; the stage only where it is unclear."""
+    search = _departures(row.search_config, [other.search_config for other in siblings])
+    retrain = _departures(row.retrain_config, [other.retrain_config for other in siblings])
+    stages = (("search ", search), ("retrain ", retrain))
+    return ", ".join(
+        f"{stage if key in search and key in retrain else ''}{key}={value}"
+        for stage, departures in stages
+        for key, value in departures.items()
+    )
+
+
+def _departures(config: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return ``config``'s values of the keys in which it departs from a sibling."""
+    keys = {key for other in others for key in differing_keys(config, other)}
+    mine = _flat(config)
+    return {key: str(mine.get(key, _UNSET)) for key in sorted(keys)}
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from nasbench import provenance
 from nasbench.optional import available
-from nasbench.report.anytime_pictures import write_pictures
+from nasbench.report.anytime import write_pictures
 from nasbench.report.formats.cells import Listing
 from nasbench.report.formats.markdown import markdown, table
-from nasbench.report.leaderboard import build
+from nasbench.report.leaderboard import build, unfinished_runs
 from nasbench.report.quantities import duration
-from nasbench.report.unfinished import unfinished
 from nasbench.store import studies
 from nasbench.store.atomic import write_json, write_text
 from nasbench.store.records import read_records
@@ -42,7 +41,7 @@ def write(
         UserError: a file cannot be written.
     """
     records = read_records(out)[0]
-    board = build(records, unfinished(out), plan.study.task)
+    board = build(records, unfinished_runs(out), plan.study.task)
     pictures = []
     if available("matplotlib"):
         suffix = plan.scale.suffix

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbench.report.curves import Curve, draw
+from nasbench.report.plots import Curve, draw_curves
 from nasbench.store.journal import number
 from nasbench.store.runs import RunFolder
 from nasbench.study.drive import Progress
@@ -42,7 +42,7 @@ def write_curves(plan: Plan, progress: Progress, out: Path) -> list[Path]:
     title = f"{plan.study.name}{plan.scale.suffix}: mean over runs, and their range"
     path = out / "training.svg"
     label = f"{words} accuracy, %"
-    return [draw(curves, path, xlabel="epoch", ylabel=label, title=title, log_x=False)]
+    return [draw_curves(curves, path, xlabel="epoch", ylabel=label, title=title, log_x=False)]
 
 
 def _courses(runs: Iterable[Path]) -> tuple[str, list[list[float]]]:

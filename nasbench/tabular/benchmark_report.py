@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nasbench import provenance
-from nasbench.report.curves import Curve
+from nasbench.report.plots import Curve
 from nasbench.report.quantities import duration, signed
 from nasbench.tabular.benchmark import BASELINE, SHARES, Benchmark, Entry, Scores
 from nasbench.tabular.search import with_interval

@@ -84,7 +84,7 @@ def test_curves_are_written_for_any_format(leaderboard, tmp_path):
 def test_no_curves_to_write_is_said(leaderboard, tmp_path):
     status, _, err = leaderboard("--task", "mnist", "--curves", tmp_path / "pictures")
     assert status == 0
-    assert err == "no curves: no record shown here holds any\n"
+    assert err == "no curves: none of these records has one\n"
     assert not (tmp_path / "pictures").exists()
 
 

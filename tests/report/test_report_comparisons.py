@@ -2,8 +2,8 @@
 
 import pytest
 
+from nasbench.report.comparisons import contest
 from nasbench.report.leaderboard import build
-from nasbench.report.nas_against_hpo import contest
 
 THREE = {0: 0.90, 1: 0.91, 2: 0.92}
 LESS = {0: 0.80, 1: 0.81, 2: 0.82}
@@ -56,7 +56,7 @@ def test_random_on_the_same_space_is_preferred(grid):
     ]
     board = build(records, [], None)
     assert row_of(board, "darts").versus_random.points == pytest.approx(10.0)
-    assert not said(board, "is held against")
+    assert not said(board, "is compared with")
 
 
 def test_comparison_across_spaces_or_recipes_is_said(grid):
@@ -78,14 +78,14 @@ def test_random_search_and_random_tuning_stay_apart(seeds):
     # The same kind on another space comes before the other kind.
     assert row_of(board, "darts").versus_random.points == pytest.approx(10.5)
     assert row_of(board, "HPO tpe").versus_random.points == pytest.approx(20.5)
-    assert said(board, "HPO tpe on small-cnn is held against HPO random on resnet18")
+    assert said(board, "HPO tpe on small-cnn is compared with HPO random on resnet18")
     assert not said(board, "row for task")
 
 
 def test_tuning_without_a_random_row_is_held_against_random_search(seeds):
     board = build([*tuned(seeds, "tpe"), *seeds("random", LESS)], [], None)
     assert row_of(board, "HPO tpe").versus_random.points == pytest.approx(10.0)
-    assert said(board, "HPO tpe on small-cnn is held against random on cnn: no HPO random row")
+    assert said(board, "HPO tpe on small-cnn is compared with random on cnn: no HPO random row")
     assert said(
         board,
         "no random HPO row for task digits: run `nasbench hpo small-cnn --task digits "

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from nasbench.report.differences import difference, sentence
-from nasbench.report.grouping import make_rows
+from nasbench.report.comparisons import difference, sentence
+from nasbench.report.rows import make_rows
 
 
 def ends(means):

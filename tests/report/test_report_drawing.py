@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from nasbench.errors import UserError
+from nasbench.report.dot import FAMILIES
 from nasbench.report.drawing import Edge, Graph, dot_source, draw, generic_graph, kind_of
-from nasbench.report.operations import FAMILIES
 
 CELL = Graph(
     "normal cell",

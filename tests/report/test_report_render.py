@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from nasbench.errors import UserError
+from nasbench.report.formats import FORMATS, print_table, render
 from nasbench.report.leaderboard import Unfinished, build
 from nasbench.report.quantities import count, duration, signed
-from nasbench.report.render import FORMATS, print_table, render
 
 
 @pytest.fixture

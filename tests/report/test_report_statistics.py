@@ -1,4 +1,6 @@
 import itertools
+import math
+from statistics import stdev
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from nasbench.report.statistics import (
     difference_interval,
     mean_of_means,
     paired_interval,
+    t_interval,
 )
 
 
@@ -180,3 +183,21 @@ def test_band_is_blank_where_a_value_is_missing_and_for_a_single_row():
 def test_band_of_nothing_is_refused():
     with pytest.raises(ValueError, match="at least one row"):
         bootstrap_band(np.empty((0, 3)))
+
+
+@pytest.mark.parametrize(("n", "printed"), [(2, 12.706), (5, 2.776), (10, 2.262)])
+def test_t_intervals_reach_as_far_as_the_printed_quantiles(n, printed):
+    values = [0.9 + 0.01 * (i % 3) for i in range(n)]
+    low, high = t_interval(values)
+    assert (low + high) / 2 == pytest.approx(sum(values) / n)
+    reach = printed * stdev(values) / math.sqrt(n)
+    assert (high - low) / 2 == pytest.approx(reach, rel=1e-3)
+
+
+def test_a_t_interval_of_equal_values_has_no_spread():
+    assert t_interval([0.5, 0.5, 0.5]) == (0.5, 0.5)
+
+
+def test_a_single_value_has_no_interval():
+    with pytest.raises(ValueError, match="at least two"):
+        t_interval([0.5])

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nasbench.report import anytime
-from nasbench.report.curves import Curve
 from nasbench.report.leaderboard import Leaderboard, Row
+from nasbench.report.plots import Curve
 from nasbench.report.quantities import count, duration, signed
 
 
@@ -26,7 +26,7 @@ class Listing:
     """A smaller table beside the rows, every cell as text.
 
     Attributes:
-        title: what stands above it.
+        title: its heading.
         headings: one per column.
         numeric: whether each column holds numbers.
         lines: one tuple of cells per line.
@@ -99,7 +99,7 @@ def unfinished(board: Leaderboard) -> Listing | None:
 
 
 def standings(rows: Sequence[Row]) -> Listing | None:
-    """Return how one task's rows stood during the search, ``None`` if no record tells it."""
+    """Return one task's rows during the search, or ``None`` if no record has a curve."""
     found = anytime.standings(rows)
     if not found:
         return None

@@ -32,7 +32,7 @@ def table(board: Leaderboard) -> str:
 
 
 def print_table(board: Leaderboard, console: Console) -> None:
-    """Print one table per task, how its searches stood, the unfinished runs and the notes.
+    """Print one table per task, its anytime results, the unfinished runs and the notes.
 
     A console too narrow for every column goes without some, and says which.
     """

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from nasbench.optional import available
-from nasbench.report.anytime_pictures import inline_svg
+from nasbench.report.anytime import inline_svg
 from nasbench.report.formats.cells import COLUMNS, Listing, standings, unfinished
 from nasbench.report.leaderboard import Leaderboard
 

@@ -9,7 +9,7 @@ import pytest
 
 from nasbench.cli import main
 from nasbench.errors import UserError
-from nasbench.report.event_pictures import BLUE, RED, counts, draw
+from nasbench.report.plots import BLUE, RED, count_colours, draw_event_images
 
 
 def image() -> np.ndarray:
@@ -22,7 +22,7 @@ def image() -> np.ndarray:
 
 
 def test_colours_tell_the_polarity():
-    nothing, positive, negative, both = counts(image())[0]
+    nothing, positive, negative, both = count_colours(image())[0]
     assert nothing.tolist() == [1, 1, 1]
     assert positive == pytest.approx(np.array(RED))
     assert negative == pytest.approx(np.array(BLUE))
@@ -32,8 +32,8 @@ def test_colours_tell_the_polarity():
 def test_more_events_are_darker_and_none_is_white():
     pixels = image()
     pixels[0, 0, 1] = 1
-    assert counts(pixels)[0, 1].sum() > counts(image())[0, 1].sum()
-    assert (counts(np.zeros((4, 2, 2), np.float32)) == 1).all()
+    assert count_colours(pixels)[0, 1].sum() > count_colours(image())[0, 1].sum()
+    assert (count_colours(np.zeros((4, 2, 2), np.float32)) == 1).all()
 
 
 def test_one_image_of_each_person_is_drawn(tmp_path, monkeypatch, capsys):
@@ -52,7 +52,7 @@ def test_one_image_of_each_person_is_drawn(tmp_path, monkeypatch, capsys):
 
 def test_mistakes(tmp_path):
     with pytest.raises(UserError, match="unknown picture format 'jpg'"):
-        draw([("a", image())], tmp_path / "a.jpg")
+        draw_event_images([("a", image())], tmp_path / "a.jpg")
     recording = tmp_path / "1.txt"
     recording.write_text("0 1 2 1\n5 3 4 0\n")
     assert main(["data", "draw", str(recording), "--window", "9 events"]) == 2

@@ -1,0 +1,307 @@
+"""Plots with matplotlib: curves with intervals, scatter plots, event images."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench.errors import unknown
+from nasbench.optional import require
+from nasbench.store.atomic import write
+
+METADATA: dict[str, dict[str, None]] = {
+    "svg": {"Creator": None, "Date": None},
+    "png": {"Software": None},
+}
+STYLE = {
+    "svg.hashsalt": "nasbench",  # ids that do not change from one drawing to the next
+    "svg.fonttype": "none",  # text stays text: to be searched, copied and read aloud
+    "font.family": ["sans-serif"],
+    "font.size": 10.0,
+    "text.parse_math": False,  # a dollar in a name is a dollar
+    "text.usetex": False,
+}
+
+
+def check_format(format: str) -> None:
+    """Raise unless pictures can have the format.
+
+    Raises:
+        UserError: it is neither ``svg`` nor ``png``.
+    """
+    if format not in METADATA:
+        raise unknown("picture format", format, METADATA)
+
+
+def rendered(
+    fill: Callable[[Any], None],
+    format: str,
+    size: tuple[float, float],
+    what: str,
+    dpi: float | None = None,
+) -> bytes:
+    """Return a picture; the same drawing gives the same bytes with one version of matplotlib.
+
+    Matplotlib's settings are left as they are.
+
+    Args:
+        fill: draws into the empty figure.
+        format: ``svg`` or ``png``.
+        size: width and height in inches.
+        what: is being rendered, for the error.
+        dpi: dots per inch, matplotlib's own by default.
+
+    Raises:
+        UserError: matplotlib is missing.
+    """
+    matplotlib = require("matplotlib", what)
+    figures = require("matplotlib.figure", what)
+    with matplotlib.rc_context(STYLE):
+        figure = figures.Figure(figsize=size, layout="constrained", facecolor="white")
+        fill(figure)
+        made = io.BytesIO()
+        figure.savefig(made, format=format, dpi=dpi or "figure", metadata=METADATA[format])
+    return made.getvalue()
+
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette without the yellow, which is lost on white."""
+
+_DASHES = ("-", "--", "-.", ":")  # for what comes after the last colour
+_LEGEND = 30  # characters of a legend's line
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A line with the band of its interval.
+
+    Attributes:
+        name: its text in the legend.
+        x: positions, ascending; positive where the axis is logarithmic. Shape ``(n,)``.
+        mean: heights of the line; NaN leaves a gap. Shape ``(n,)``.
+        low: lower edge of the band, NaN where it is undefined. Shape ``(n,)``.
+        high: upper edge. Shape ``(n,)``.
+    """
+
+    name: str
+    x: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def draw_curves(
+    curves: Sequence[Curve],
+    path: Path,
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    log_x: bool = True,
+) -> Path:
+    """Draw the curves over one another into a file and return its path.
+
+    Args:
+        curves: at least one.
+        path: the file to write; its suffix, ``.svg`` or ``.png``, is its format.
+        xlabel: what ``x`` is, with its unit.
+        ylabel: what the curves show, with its unit.
+        title: stands above the render_curves.
+        log_x: whether ``x`` is on a logarithmic axis.
+
+    Raises:
+        UserError: the suffix is another one, matplotlib is missing, or the file cannot be
+            written.
+        ValueError: there is no curve.
+    """
+    made = render_curves(
+        curves,
+        path.suffix.lower().removeprefix("."),
+        xlabel=xlabel,
+        ylabel=ylabel,
+        title=title,
+        log_x=log_x,
+    )
+    write(path, lambda file: file.write(made))
+    return path
+
+
+def render_curves(
+    curves: Sequence[Curve],
+    format: str,
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    log_x: bool = True,
+) -> bytes:
+    """Return what :func:`draw_curves` writes.
+
+    The legend lists the curves in the order in which they end. The same curves give
+    the same bytes with one version of matplotlib, whose settings are left as they are.
+
+    Raises:
+        UserError: the format is neither ``svg`` nor ``png``, or matplotlib is missing.
+        ValueError: there is no curve.
+    """
+    check_format(format)
+    if not curves:
+        raise ValueError("no curve to draw_curves")
+
+    def fill(figure: Any) -> None:
+        axes = figure.subplots()
+        _lines(axes, curves)
+        axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        if log_x:
+            _logarithmic(axes, curves)
+        elif all((curve.x == curve.x.round()).all() for curve in curves):
+            # Epochs are whole numbers, even if there is only one.
+            axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        _legend(figure, axes, curves)
+
+    return rendered(fill, format, (8.0, 4.2), "drawing curves", dpi=150)
+
+
+def _lines(axes: Any, curves: Sequence[Curve]) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#E5E5E5", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for number, curve in enumerate(curves):
+        colour = _COLOURS[number % len(_COLOURS)]
+        dash = _DASHES[number // len(_COLOURS) % len(_DASHES)]
+        marker = "o" if np.isfinite(curve.mean).sum() == 1 else ""  # a line needs two points
+        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
+        axes.plot(curve.x, curve.mean, color=colour, linestyle=dash, marker=marker)
+
+
+def _logarithmic(axes: Any, curves: Sequence[Curve]) -> None:
+    """Scale the axis, with numbers written out; between the powers of ten only on a short one."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.10g}")
+    first = min(curve.x[0] for curve in curves)
+    last = max(curve.x[-1] for curve in curves)
+    axes.xaxis.set_minor_formatter("{x:,.10g}" if last < 10 * first else "")
+
+
+def _legend(figure: Any, axes: Any, curves: Sequence[Curve]) -> None:
+    """Name the lines in the order in which they end, and make room for all of them."""
+    ends = [_end(curve) for curve in curves]
+    order = sorted(range(len(curves)), key=lambda number: -ends[number])
+    names = [fill(curves[number].name, _LEGEND) for number in order]
+    shown = figure.legend(
+        [axes.lines[number] for number in order],
+        ["-"] * len(order),  # a name that begins with an underscore would be left out here
+        loc="outside right upper",
+        frameon=False,
+    )
+    for text, name in zip(shown.get_texts(), names, strict=True):
+        text.set_text(name)
+    rows = sum(name.count("\n") + 1 for name in names)
+    figure.set_figheight(max(figure.get_figheight(), 0.5 + 0.23 * rows))
+
+
+def _end(curve: Curve) -> float:
+    finite = curve.mean[np.isfinite(curve.mean)]
+    return float(finite[-1]) if len(finite) else -np.inf
+
+
+_SAMPLE, _MARKED = "#0072B2", "#D55E00"
+
+
+def draw_scatter(
+    points: Sequence[tuple[float, float]],
+    path: Path,
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    marked: tuple[float, float] | None = None,
+    mark: str = "",
+) -> Path:
+    """Draw points into an SVG file and return its path.
+
+    Args:
+        points: horizontal and vertical place of each.
+        path: the file to write.
+        xlabel: what is shown from left to right, with its unit.
+        ylabel: what is shown upwards.
+        title: of the picture.
+        marked: one more point, highlighted.
+        mark: its name in the legend.
+
+    Raises:
+        UserError: matplotlib is missing, or the file cannot be written.
+    """
+
+    def fill(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(color="#E5E5E5", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.scatter(*zip(*points, strict=True), s=14, alpha=0.6, color=_SAMPLE, linewidths=0)
+        if marked is not None:
+            axes.scatter(*marked, s=60, marker="*", color=_MARKED, label=mark)
+            axes.legend(frameon=False, loc="best")
+        axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+
+    made = rendered(fill, "svg", (5.6, 4.6), "drawing")
+    write(path, lambda file: file.write(made))
+    return path
+
+
+BLUE, RED = (0.0, 0.447, 0.698), (0.835, 0.369, 0.0)  # of Okabe and Ito's palette
+INCHES = 2.4
+Pixels = NDArray[np.float32]
+
+
+def draw_event_images(shown: Sequence[tuple[str, Pixels]], path: Path) -> Path:
+    """Draw event images side by side into a file and return its path.
+
+    Above, where events were: positive ones orange, negative ones blue, both dark, more for more.
+    Below, when the last one was: from white, early, to black, late.
+
+    Args:
+        shown: words, and the image (4, height, width) with positive and negative counts and times
+            in this order; at least one.
+        path: the file; ``.svg`` or ``.png``.
+
+    Raises:
+        UserError: the suffix is another one, matplotlib is missing, or the file cannot be written.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    check_format(kind)
+
+    def fill(figure: Any) -> None:
+        grid = figure.subplots(2, len(shown), squeeze=False)
+        for (words, pixels), (above, below) in zip(shown, grid.T, strict=True):
+            above.imshow(count_colours(pixels), interpolation="nearest")
+            below.imshow(pixels[2:].max(0), cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+            above.set_title(words, fontsize=8)
+            for axes in (above, below):
+                axes.set(xticks=[], yticks=[])
+
+    size = (INCHES * len(shown), 2 * INCHES + 0.3)
+    made = rendered(fill, kind, size, "drawing event images", dpi=100)
+    write(path, lambda file: file.write(made))
+    return path
+
+
+def count_colours(pixels: Pixels) -> NDArray[np.float64]:
+    """Return the colours (height, width, 3) of an image's counts, in [0, 1].
+
+    A colour has its full strength at the count that 99 of 100 pixels with events stay below.
+    """
+    seen = pixels[:2][pixels[:2] > 0]
+    full = max(1.0, float(np.quantile(seen, 0.99))) if seen.size else 1.0
+    strength = np.log1p(np.minimum(pixels[:2], full).astype(np.float64)) / np.log1p(full)
+    colours = np.ones((*pixels.shape[1:], 3))
+    for share, colour in zip(strength, (RED, BLUE), strict=True):
+        colours *= 1 - share[:, :, None] * (1 - np.array(colour))
+    return colours
