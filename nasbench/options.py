@@ -1,7 +1,8 @@
-"""How options are declared: each once, on a dataclass, with its help and the values it may take.
+"""How options are declared: once, on a dataclass, with a default, help and allowed values.
 
-The command line, the YAML file and the presets all fill these classes; errors use the flag's
-spelling. Nothing here imports torch.
+The command line, YAML files and presets fill these classes. Errors use the spelling in which the
+user gives an option: ``--name value`` for :class:`Config`, ``-o name=value`` for
+:class:`PluginOptions`. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -25,43 +26,58 @@ Scope = Literal["result", "identity", "place"]
 - ``place``: where and how the run is carried out, which leaves its result as it is.
 """
 
+Bound = float | str | None  # a number, or the name of another option
+
 
 def option(
     default: Any,
     help: str,
     *,
-    low: float | None = None,
-    above: float | None = None,
-    below: float | None = None,
-    allowed: tuple[str, ...] | None = None,
+    low: Bound = None,
+    above: Bound = None,
+    high: Bound = None,
+    below: Bound = None,
+    allowed: tuple[Any, ...] | None = None,
+    only_with: tuple[str, Any] | None = None,
     later: bool = False,
     scope: Scope = "result",
 ) -> Any:
-    """Declare an option: its default, its help, and the values it may take.
+    """Declare an option of a dataclass: its default, its help and the values it may take.
+
+    A bound may be the name of another option, whose value is then the bound.
 
     Args:
-        default: its value where nobody gives one.
-        help: one line.
-        low: the smallest value.
-        above: what the value must be above.
-        below: what it must be below.
-        allowed: the values there are.
-        later: whether there are records from before there was this option; they mean its default.
+        default: the value if none is given.
+        help: one or two sentences.
+        low: the smallest allowed value.
+        above: a value that the option must exceed.
+        high: the largest allowed value.
+        below: a value that the option must stay below.
+        allowed: the only allowed values.
+        only_with: another option and the value of it with which this one has an effect.
+        later: whether older records lack this option; they mean its default.
         scope: what the option decides; see :data:`Scope`.
     """
-    limits: dict[str, Any] = {"low": low, "above": above, "below": below, "allowed": allowed}
-    limits |= {"later": later, "scope": scope}
-    made = {"default_factory": dict} if isinstance(default, dict) else {"default": default}
-    return field(metadata={"help": help, **limits}, **made)
+    limits: dict[str, Any] = {
+        "low": low,
+        "above": above,
+        "high": high,
+        "below": below,
+        "allowed": allowed,
+    }
+    metadata = {"help": help, **limits, "only_with": only_with, "later": later, "scope": scope}
+    if isinstance(default, dict):
+        return field(metadata=metadata, default_factory=dict)
+    return field(metadata=metadata, default=default)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A set of options that are checked when it is made."""
+    """A set of options, checked on construction."""
 
     def __post_init__(self) -> None:
         for entry in fields(self):
-            _check(entry.name, getattr(self, entry.name), entry.metadata)
+            _check(self, entry, f"{flag(entry.name)} ")
 
     def to_json(self) -> dict[str, Any]:
         """Return every option as plain values."""
@@ -69,9 +85,9 @@ class Config:
         return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
 
     def compared(self) -> dict[str, Any]:
-        """Return what shapes a result: runs are repetitions of each other where this agrees.
+        """Return the options that shape a result; runs that agree in them are repetitions.
 
-        Options that came later are left out at their default, so that older records still agree.
+        Options added later are left out at their default, so that older records still agree.
         """
         shaping = [e for e in fields(self) if e.metadata["scope"] == "result"]
         values = self.to_json()
@@ -88,7 +104,7 @@ class Config:
 
     @classmethod
     def from_layers(cls, *layers: Mapping[str, Any]) -> Self:
-        """Return the configuration where later layers win; ``None`` leaves an option alone.
+        """Return the configuration in which later layers win; ``None`` leaves an option alone.
 
         Raises:
             UserError: an option is unknown, of the wrong type or out of range.
@@ -105,32 +121,115 @@ class Config:
         return cls(**merged)
 
 
+@dataclass(frozen=True)
+class PluginOptions:
+    """Options of a strategy, tuner or assessor, checked on construction; ``-o name=value``.
+
+    A subclass may give an inherited option another default: help and range stay declared once.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class DartsOptions(PluginOptions):
+        ...     order: int = option(1, "Order of the gradient.", allowed=(1, 2))
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for base in cls.__mro__[1:]:
+            for name, inherited in getattr(base, "__dataclass_fields__", {}).items():
+                default = vars(cls).get(name, MISSING)
+                if default is not MISSING and not isinstance(default, Field):
+                    setattr(cls, name, field(default=default, metadata=inherited.metadata))
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            _check(self, entry, f"-o {entry.name}=")
+
+
+def require_effect(options: Any, given: Container[str]) -> None:
+    """Raise if an option was given that has no effect because of another option's value.
+
+    Args:
+        options: a dataclass whose fields are declared with :func:`option`.
+        given: names of the options that the user gave.
+
+    Raises:
+        UserError: an option was given, but the one it belongs to has another value.
+    """
+    for entry in fields(options):
+        needed = entry.metadata.get("only_with")
+        if entry.name in given and needed is not None:
+            other, value = needed
+            if (found := getattr(options, other)) != value:
+                raise UserError(
+                    f"-o {entry.name}={getattr(options, entry.name)}: is for -o {other}={value}, "
+                    f"and this search has {other}={found}"
+                )
+
+
 def flag(name: str) -> str:
     """Return the option's spelling on the command line."""
     return "--" + name.replace("_", "-")
 
 
-def _check(name: str, value: Any, limits: Mapping[str, Any]) -> None:
-    if value is None:
+def allowed_values(limits: Mapping[str, Any], values: Mapping[str, Any] | None = None) -> str:
+    """Return the values that an option may take in words, such as ``at least 1`` or ``in [0, 1)``.
+
+    Args:
+        limits: metadata of the option's field.
+        values: the other options by name; a bound that is one of them is then given as a number.
+
+    Returns:
+        An empty text if there is no limit.
+    """
+    if limits.get("allowed"):
+        return f"one of {', '.join(map(str, limits['allowed']))}"
+
+    def text(bound: float | str) -> str:
+        if isinstance(bound, str):
+            return bound if values is None else f"{bound}={values[bound]}"
+        return f"{bound:g}" if isinstance(bound, float) else str(bound)
+
+    low, above, high, below = (limits.get(name) for name in ("low", "above", "high", "below"))
+    start = f"[{text(low)}" if low is not None else f"({text(above)}" if above is not None else ""
+    end = f"{text(high)}]" if high is not None else f"{text(below)})" if below is not None else ""
+    if start and end:
+        return f"in {start}, {end}"
+    if start:
+        return f"at least {start[1:]}" if low is not None else f"above {start[1:]}"
+    if end:
+        return f"at most {end[:-1]}" if high is not None else f"below {end[:-1]}"
+    return ""
+
+
+def _check(options: Any, entry: Field[Any], spelled: str) -> None:
+    """Raise a UserError that begins with ``spelled`` if an option's value is not allowed."""
+    value, limits = getattr(options, entry.name), entry.metadata
+    if value is None or not limits:
         return
-    allowed, low = limits["allowed"], limits["low"]
-    above, below = limits["above"], limits["below"]
-    if allowed is not None and value not in allowed:
-        raise unknown(flag(name), value, allowed)
-    if low is not None and not value >= low:
-        raise UserError(f"{flag(name)} {value}: must be at least {low}")
-    if above is not None and not value > above:
-        raise UserError(f"{flag(name)} {value}: must be above {above}")
-    if below is not None and not value < below:
-        raise UserError(f"{flag(name)} {value}: must be below {below}")
+    if limits["allowed"] is not None and value not in limits["allowed"]:
+        raise unknown(spelled.rstrip("= "), value, limits["allowed"])
+
+    def bound(name: str) -> Any:
+        found = limits[name]
+        return getattr(options, found) if isinstance(found, str) else found
+
+    low, above, high, below = (bound(name) for name in ("low", "above", "high", "below"))
+    if (
+        (low is not None and not value >= low)
+        or (above is not None and not value > above)
+        or (high is not None and not value <= high)
+        or (below is not None and not value < below)
+    ):
+        raise UserError(f"{spelled}{value}: must be {allowed_values(limits, vars(options))}")
     if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"{flag(name)} {value}: must be a finite number")
+        raise UserError(f"{spelled}{value}: must be a finite number")
 
 
 def _coerce(name: str, value: Any, kind: Any) -> Any:
-    """Return ``value`` as ``kind``; a whole number serves as a float, a text as a path.
+    """Return ``value`` as ``kind``; an integer is accepted as a float, a text as a path.
 
-    YAML 1.1 takes ``1e-3`` for a text, so a text that reads as a number serves as a float, too.
+    YAML 1.1 reads ``1e-3`` as a text, so a text that is a number is accepted as a float, too.
     """
     kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     for wanted in kinds:

@@ -9,6 +9,7 @@ from typing import Any
 from nasbench.config import SearchConfig, TrialsConfig, flag
 from nasbench.engine.limits import FLAGS, limits_of
 from nasbench.errors import UserError
+from nasbench.options import require_effect
 
 # Options that only a strategy with trials has a use for.
 OF_TRIALS = (
@@ -22,19 +23,14 @@ def refuse(asked: SearchConfig, options: Any, given: Mapping[str, Any]) -> None:
 
     Args:
         asked: the options of the search, presets left out.
-        options: all of the strategy's own; its ``only_with`` says what needs what.
+        options: all of the strategy's own.
         given: those of them that the user gave.
 
     Raises:
         UserError: an option is of no use, one line names it and what it is for.
     """
     _refuse_trials(asked)
-    for name, (other, value) in getattr(options, "only_with", {}).items():
-        if name in given and getattr(options, other) != value:
-            raise UserError(
-                f"-o {name}={given[name]}: is for -o {other}={value}, "
-                f"and this search has {other}={getattr(options, other)}"
-            )
+    require_effect(options, given)
     if "penalty" in given and not limits_of(asked):
         raise UserError(
             f"-o penalty={given['penalty']}: is for a search with limits: "

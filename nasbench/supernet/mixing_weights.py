@@ -14,8 +14,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nasbench.errors import UserError
-
 
 class MixingWeights(NamedTuple):
     """The mixing weights of one decision in one forward pass.
@@ -105,20 +103,6 @@ class HardGumbel(SoftGumbel):
         hard = torch.zeros_like(soft)
         hard[drawn] = 1.0
         return MixingWeights(hard + (soft - soft.detach()), (drawn,))
-
-
-def check_temperatures(tau_max: float, tau_min: float) -> None:
-    """Raise unless the temperatures are valid.
-
-    Raises:
-        UserError: not 0 < ``tau_min`` <= ``tau_max`` < infinity.
-    """
-    if not 0 < tau_max < float("inf"):
-        raise UserError(f"-o tau_max={tau_max}: must be a number above 0")
-    if not 0 < tau_min <= tau_max:
-        raise UserError(
-            f"-o tau_min={tau_min}: must be a number above 0 and at most tau_max={tau_max}"
-        )
 
 
 def search_progress(epoch: int, epochs: int) -> float:

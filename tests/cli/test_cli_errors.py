@@ -20,9 +20,9 @@ import torch
         ("darts --space dart", "unknown space 'dart': did you mean darts"),
         ("", "which STRATEGY? see: nasbench list strategies"),
         ("darts --epochs 0", "--epochs 0: must be at least 1"),
-        ("darts --lr -1", "--lr -1.0: must be above 0.0"),
-        ("darts --lr 0", "--lr 0.0: must be above 0.0"),
-        ("darts --val-fraction 1.0", "--val-fraction 1.0: must be below 1.0"),
+        ("darts --lr -1", "--lr -1.0: must be above 0"),
+        ("darts --lr 0", "--lr 0.0: must be above 0"),
+        ("darts --val-fraction 1.0", "--val-fraction 1.0: must be in (0, 1)"),
         (
             "darts --precision fp8",
             "unknown --precision 'fp8': did you mean fp32? allowed: fp32, bf16",
@@ -41,7 +41,7 @@ import torch
         ("evolution -o sample=30", "-o sample=30: must be in 1.."),
         ("darts --budget 5", "--budget 5: darts trains one supernet and has no trials: it is for"),
         ("darts --concurrency 2", "--concurrency 2: darts trains one supernet and has no trials"),
-        ("random --max-latency 0", "--max-latency 0.0: must be above 0.0"),
+        ("random --max-latency 0", "--max-latency 0.0: must be above 0"),
         ("random --dataset cifar10", "--dataset cifar10: is a table's: give --table, too"),
         (
             "darts -o channels=0",

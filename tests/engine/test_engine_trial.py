@@ -264,7 +264,7 @@ def test_a_loss_that_is_not_finite_is_the_trials_own_error(runner):
     ("more", "line"),
     [
         ({"arguments": {"width": 0}}, f"{TINY}: width=0: must be at least 1"),
-        ({"training": {"momentum": 1.5}}, "--momentum 1.5: must be below 1.0"),
+        ({"training": {"momentum": 1.5}}, "--momentum 1.5: must be in [0, 1)"),
         ({"training": {"epochs": 2.5}}, "--epochs 2.5: must be of type int"),
         ({"training": {"lrr": 1}}, "unknown option 'lrr': did you mean lr?"),
         (

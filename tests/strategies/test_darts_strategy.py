@@ -200,8 +200,8 @@ def test_state_continues_bit_for_bit():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"order": 3}, "order=3: allowed: 1, 2"),
-        ({"arch_lr": 0.0}, "arch_lr=0.0: must be a number above 0"),
+        ({"order": 3}, "unknown -o order '3': allowed: 1, 2"),
+        ({"arch_lr": 0.0}, "arch_lr=0.0: must be above 0"),
         ({"arch_weight_decay": -1.0}, "arch_weight_decay=-1.0"),
     ],
 )

@@ -234,7 +234,7 @@ def test_so_many_images_are_taken_and_never_one_alone():
     [
         ({"tune_steps": -1}, "-o tune_steps=-1: must be at least 0"),
         ({"samples": 1}, "-o samples=1: must be at least 2"),
-        ({"order": 3}, "-o order=3"),
+        ({"order": 3}, "unknown -o order '3'"),
     ],
 )
 def test_wrong_options_are_named(options, words):

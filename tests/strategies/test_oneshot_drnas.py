@@ -207,9 +207,9 @@ def test_a_depthwise_kernel_is_copied_as_it_is():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"anchor": -1.0}, "-o anchor=-1.0: must be a number of at least 0"),
+        ({"anchor": -1.0}, "-o anchor=-1.0: must be at least 0"),
         ({"partial": 0}, "-o partial=0: must be at least 1"),
-        ({"partial": 2, "widen": 3}, "-o widen=3: must be at least 0 and at most partial=2"),
+        ({"partial": 2, "widen": 3}, "-o widen=3: must be in [0, partial=2]"),
         ({"widen": -1}, "-o widen=-1"),
     ],
 )

@@ -209,11 +209,11 @@ def test_weights_in_the_journal_are_shares():
         ({"samples": 0}, "-o samples=0: must be at least 1"),
         ({"candidates": 0}, "-o candidates=0: must be at least 1"),
         ({"decay": 1.0}, "-o decay=1.0: must be in [0, 1)"),
-        ({"arch_lr": 0.0}, "-o arch_lr=0.0: must be a number above 0"),
-        ({"temperature": -1.0}, "-o temperature=-1.0: must be a number above 0"),
-        ({"tanh_constant": 0.0}, "-o tanh_constant=0.0: must be a number above 0"),
-        ({"entropy": -1.0}, "-o entropy=-1.0: must be a number of at least 0"),
-        ({"penalty": float("nan")}, "-o penalty=nan: must be a number of at least 0"),
+        ({"arch_lr": 0.0}, "-o arch_lr=0.0: must be above 0"),
+        ({"temperature": -1.0}, "-o temperature=-1.0: must be above 0"),
+        ({"tanh_constant": 0.0}, "-o tanh_constant=0.0: must be above 0"),
+        ({"entropy": -1.0}, "-o entropy=-1.0: must be at least 0"),
+        ({"penalty": float("nan")}, "-o penalty=nan: must be at least 0"),
     ],
 )
 def test_wrong_options_are_named(options, line):

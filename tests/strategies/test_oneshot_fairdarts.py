@@ -145,8 +145,8 @@ def test_a_node_takes_its_strongest_edges_even_below_the_threshold():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"zero_one": -1.0}, "-o zero_one=-1.0: must be a number of at least 0"),
-        ({"threshold": 0.0}, "-o threshold=0.0: must be above 0 and below 1"),
+        ({"zero_one": -1.0}, "-o zero_one=-1.0: must be at least 0"),
+        ({"threshold": 0.0}, "-o threshold=0.0: must be in (0, 1)"),
         ({"threshold": 1.0}, "-o threshold=1.0"),
         ({"threshold": float("nan")}, "-o threshold=nan"),
     ],

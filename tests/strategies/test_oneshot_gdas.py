@@ -95,5 +95,5 @@ def test_the_temperature_falls_linearly_from_epoch_to_epoch():
 
 
 def test_wrong_options_are_named():
-    with pytest.raises(UserError, match=r"-o tau_min=11.0: must be a number above 0 and at most"):
+    with pytest.raises(UserError, match=r"-o tau_min=11.0: must be in \(0, tau_max=10.0\]"):
         GdasOptions(tau_min=11.0)

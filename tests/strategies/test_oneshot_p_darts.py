@@ -281,7 +281,7 @@ def test_fewer_epochs_than_stages_are_told():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"keep": 0.0}, "-o keep=0.0: must be above 0 and at most 1"),
+        ({"keep": 0.0}, "-o keep=0.0: must be in (0, 1]"),
         ({"keep": 1.1}, "-o keep=1.1"),
         ({"warmup": 1.0}, "-o warmup=1.0: must be in [0, 1)"),
         ({"skip_dropout": 1.0}, "-o skip_dropout=1.0: must be in [0, 1)"),

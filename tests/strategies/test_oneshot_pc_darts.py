@@ -79,7 +79,7 @@ def test_channels_that_k_does_not_divide_are_told():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"partial": 1}, "-o partial=1: must be a whole number of at least 2"),
+        ({"partial": 1}, "-o partial=1: must be at least 2"),
         ({"warmup": 1.0}, "-o warmup=1.0: must be in [0, 1)"),
         ({"warmup": -0.1}, "-o warmup=-0.1"),
         ({"arch_lr": 0.0}, "-o arch_lr=0.0"),

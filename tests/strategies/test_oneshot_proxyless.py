@@ -175,5 +175,5 @@ def test_the_penalty_moves_the_architecture_to_what_is_cheap():
 
 
 def test_wrong_options_are_named():
-    with pytest.raises(UserError, match=r"^-o arch_lr=0.0: must be a number above 0$"):
+    with pytest.raises(UserError, match=r"^-o arch_lr=0.0: must be above 0$"):
         ProxylessOptions(arch_lr=0.0)

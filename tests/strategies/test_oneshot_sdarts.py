@@ -180,10 +180,10 @@ def test_the_box_widens_linearly_from_epoch_to_epoch():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"perturbation": "none"}, "-o perturbation=none: allowed: random, adversarial"),
-        ({"epsilon": 0.0}, "-o epsilon=0.0: must be above 0 and at most 1"),
+        ({"perturbation": "none"}, "unknown -o perturbation 'none': allowed: random, adversarial"),
+        ({"epsilon": 0.0}, "-o epsilon=0.0: must be in (0, 1]"),
         ({"epsilon": 2.0}, "-o epsilon=2.0"),
-        ({"epsilon_min": 0.5}, "-o epsilon_min=0.5: must be at least 0 and at most epsilon=0.3"),
+        ({"epsilon_min": 0.5}, "-o epsilon_min=0.5: must be in [0, epsilon=0.3]"),
         ({"attack_steps": 0}, "-o attack_steps=0: must be at least 1"),
     ],
 )

@@ -99,5 +99,5 @@ def test_the_temperature_falls_exponentially():
 
 
 def test_wrong_options_are_named():
-    with pytest.raises(UserError, match=r"-o tau_max=-1.0: must be a number above 0"):
+    with pytest.raises(UserError, match=r"-o tau_max=-1.0: must be above 0"):
         SnasOptions(tau_max=-1.0)

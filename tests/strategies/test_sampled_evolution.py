@@ -135,8 +135,8 @@ def test_it_is_far_better_than_chance_where_there_is_a_slope():
     ("options", "words"),
     [
         ({"population": 0}, "-o population=0: must be at least 1"),
-        ({"sample": 21}, "-o sample=21: must be in 1..20, the population"),
-        ({"sample": 0}, "-o sample=0: must be in 1..20"),
+        ({"sample": 21}, "-o sample=21: must be in [1, population=20]"),
+        ({"sample": 0}, "-o sample=0: must be in [1, population=20]"),
     ],
 )
 def test_wrong_options_are_named(options, words):

@@ -231,7 +231,7 @@ def test_the_objective_is_what_it_measures(objective):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"objective": "param"}, r"^unknown objective 'param': did you mean params\?"),
+        ({"objective": "param"}, r"^unknown -o objective 'param': did you mean params\?"),
         ({"population": 1}, r"^-o population=1: must be at least 2$"),
         ({"crossover": 1.5}, r"^-o crossover=1.5: must be in \[0, 1\]$"),
     ],

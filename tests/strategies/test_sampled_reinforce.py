@@ -154,10 +154,10 @@ def test_a_loaded_state_replaces_the_old_one():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"lr": 0.0}, "-o lr=0.0: must be a number above 0"),
-        ({"lr": math.inf}, "-o lr=inf: must be a number above 0"),
+        ({"lr": 0.0}, "-o lr=0.0: must be above 0"),
+        ({"lr": math.inf}, "-o lr=inf: must be a finite number"),
         ({"decay": 1.0}, "-o decay=1.0: must be in [0, 1)"),
-        ({"entropy": -0.1}, "-o entropy=-0.1: must be a number of at least 0"),
+        ({"entropy": -0.1}, "-o entropy=-0.1: must be at least 0"),
     ],
 )
 def test_wrong_options_are_named(options, words):

@@ -206,16 +206,20 @@ def test_a_search_without_networks_is_refused(make):
     ("kind", "options", "words"),
     [
         (TrainingFreeOptions, {"candidates": 0}, "-o candidates=0: must be at least 1"),
-        (TrainingFreeOptions, {"proxy": " ,"}, "-o proxy= ,: must name a proxy"),
         (EvolutionOptions, {"filter_proxy": "a"}, "-o filter_draws=1: must be at least 2 with"),
         (EvolutionOptions, {"filter_draws": 2}, "-o filter_draws=2: must be 1 without"),
-        (EvolutionOptions, {"filter_draws": 0}, "-o filter_draws=0: must be 1 without"),
+        (EvolutionOptions, {"filter_draws": 0}, "-o filter_draws=0: must be at least 1"),
     ],
 )
 def test_wrong_options_are_named(kind, options, words):
     with pytest.raises(UserError) as caught:
         kind(**options)
     assert str(caught.value).startswith(words)
+
+
+def test_a_proxy_must_be_named():
+    with pytest.raises(UserError, match=r"^-o proxy= ,: must name a proxy"):
+        strategy(proxy=" ,")
 
 
 def test_results_change_nothing():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from nasbench.errors import UserError
+from nasbench.options import option
 from nasbench.space import Domains
 from nasbench.strategies.oneshot.base import Batch, Setting, Supernets
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
@@ -20,18 +21,11 @@ from nasbench.training.distributed import average
 
 @dataclass(frozen=True)
 class DartsOptions(MixingOptions):
-    """Options of ``darts``.
+    """Options of ``darts``."""
 
-    Attributes:
-        order: 1, or 2 for the unrolled gradient.
-    """
-
-    order: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.order not in (1, 2):
-            raise UserError(f"-o order={self.order}: allowed: 1, 2")
+    order: int = option(
+        1, "Order of the architecture's gradient; 2 is the unrolled one.", allowed=(1, 2)
+    )
 
 
 class DartsStrategy(MixingStrategy):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from nasbench.errors import UserError
+from nasbench.options import option
 from nasbench.space import Arch
 from nasbench.strategies.oneshot.base import Batch, SearchData
 from nasbench.strategies.oneshot.darts import DartsOptions, DartsStrategy
@@ -29,22 +29,12 @@ Score = tuple[float, float]
 
 @dataclass(frozen=True)
 class DartsPtOptions(DartsOptions):
-    """Options of ``darts-pt``.
+    """Options of ``darts-pt``."""
 
-    Attributes:
-        tune_steps: steps of training between two decisions.
-        samples: validation images that one judgement takes at most, in each process.
-    """
-
-    tune_steps: int = 20
-    samples: int = 1024
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.tune_steps < 0:
-            raise UserError(f"-o tune_steps={self.tune_steps}: must be at least 0")
-        if self.samples < 2:
-            raise UserError(f"-o samples={self.samples}: must be at least 2")
+    tune_steps: int = option(20, "Training steps between two decisions.", low=0)
+    samples: int = option(
+        1024, "Most validation images per evaluation of a candidate, in each process.", low=2
+    )
 
 
 class DartsPtStrategy(DartsStrategy):

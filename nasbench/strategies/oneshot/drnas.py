@@ -8,7 +8,6 @@ without each decision's weaker half, and with more channels.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Dirichlet
 
-from nasbench.errors import UserError
+from nasbench.options import option
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
 from nasbench.strategies.oneshot.p_darts import survivors
 from nasbench.supernet.inherited_weights import net2wider
@@ -49,32 +48,26 @@ class DirichletRule(MixingRule):
 
 @dataclass(frozen=True)
 class DrnasOptions(MixingOptions):
-    """Options of ``drnas``.
-
-    Attributes:
-        anchor: weight of the squared distance between all beta and 1, in the architecture's loss.
-        partial: one of so many channels is mixed, where the space has partial channels; it must
-            divide them. 1 mixes all.
-        widen: the same in the second half of the epochs, in which only each decision's stronger
-            half is left; at most ``partial``. 0 for a search in one stage.
-    """
+    """Options of ``drnas``."""
 
     arch_lr: float = 6e-4
     arch_weight_decay: float = 0.0
-    anchor: float = 1e-3
-    partial: int = 1
-    widen: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.anchor < math.inf:
-            raise UserError(f"-o anchor={self.anchor}: must be a number of at least 0")
-        if self.partial < 1:
-            raise UserError(f"-o partial={self.partial}: must be at least 1")
-        if not 0 <= self.widen <= self.partial:
-            raise UserError(
-                f"-o widen={self.widen}: must be at least 0 and at most partial={self.partial}"
-            )
+    anchor: float = option(
+        1e-3, "Weight of the squared distance of beta from 1 in the architecture's loss.", low=0
+    )
+    partial: int = option(
+        1,
+        "One in this many channels is mixed, in a space with partial channels; must divide the "
+        "channels of every choice.",
+        low=1,
+    )
+    widen: int = option(
+        0,
+        "The same in a second stage, half of the epochs, with each decision's stronger half; "
+        "0 for a single stage.",
+        low=0,
+        high="partial",
+    )
 
 
 class DrnasStrategy(MixingStrategy):

@@ -8,7 +8,6 @@ validation batch, with a moving average as the baseline. At the end the best of 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nasbench.errors import UserError
+from nasbench.options import option
 from nasbench.space import Arch, Domains
 from nasbench.strategies.oneshot.base import Batch, SearchData, Setting, Supernets
 from nasbench.strategies.oneshot.controller import Controller
 from nasbench.strategies.oneshot.pathing import TRIES, PathStrategy
-from nasbench.strategies.oneshot.shared_search import JudgingOptions, at_least
+from nasbench.strategies.oneshot.shared_search import JudgingOptions
 from nasbench.strategies.oneshot.unrolled import still_statistics
 from nasbench.training.distributed import average
 from nasbench.training.objective import correct_share
@@ -32,39 +31,18 @@ HIDDEN = 100  # units of the controller's LSTM, as in the paper
 
 @dataclass(frozen=True)
 class EnasOptions(JudgingOptions):
-    """Options of ``enas``.
-
-    Attributes:
-        candidates: draws that are judged after the training.
-        arch_lr: learning rate of Adam on the controller.
-        samples: draws of one step of the controller.
-        decay: of the moving average of rewards, in [0, 1).
-        entropy: weight of the summed entropy of a draw's decisions, in nats.
-        temperature: divides the controller's logits.
-        tanh_constant: bounds them.
-        penalty: what a draw's reward loses for being over the limits, per share of them.
-    """
+    """Options of ``enas``."""
 
     candidates: int = 10
-    arch_lr: float = 3.5e-4
-    samples: int = 1
-    decay: float = 0.95
-    entropy: float = 1e-4
-    temperature: float = 5.0
-    tanh_constant: float = 2.5
-    penalty: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(1, "samples", self.samples)
-        if not 0 <= self.decay < 1:
-            raise UserError(f"-o decay={self.decay}: must be in [0, 1)")
-        for name in ("arch_lr", "temperature", "tanh_constant"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise UserError(f"-o {name}={getattr(self, name)}: must be a number above 0")
-        for name in ("entropy", "penalty"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise UserError(f"-o {name}={getattr(self, name)}: must be a number of at least 0")
+    arch_lr: float = option(3.5e-4, "Learning rate of Adam on the controller.", above=0)
+    samples: int = option(1, "Architectures sampled in a step of the controller.", low=1)
+    decay: float = option(0.95, "Decay of the moving average of rewards.", low=0, below=1)
+    entropy: float = option(1e-4, "Weight of a sample's entropy, in nats, in the reward.", low=0)
+    temperature: float = option(5.0, "Divisor of the controller's logits.", above=0)
+    tanh_constant: float = option(2.5, "Bound of the controller's logits.", above=0)
+    penalty: float = option(
+        1.0, "Reward lost for each multiple of a limit that a sample exceeds it by.", low=0
+    )
 
 
 class EnasStrategy(PathStrategy):

@@ -7,14 +7,13 @@ drives the sigmoids apart, and a threshold reads them (section 4.3): what is abo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from nasbench.errors import UserError
+from nasbench.options import option
 from nasbench.space import Arch, LayerChoice
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
 from nasbench.supernet.base import is_zero
@@ -40,23 +39,20 @@ def zero_one_loss(weights: Tensor) -> Tensor:
 class FairDartsOptions(MixingOptions):
     """Options of ``fairdarts``.
 
-    Attributes:
-        zero_one: weight of the zero-one loss in the architecture's loss.
-        threshold: in a space that may choose ``none``, a decision is ``none`` where no operation
-            weighs more than this, in (0, 1). As long as no operation of the whole network does,
-            nothing was decided, and the strongest are taken. Where a decision has no ``none``,
-            its strongest candidate is taken anyway.
+    If no operation of the whole network exceeds the threshold, nothing has been decided yet and
+    the strongest ones are chosen. A decision without ``none`` always takes its strongest
+    candidate.
     """
 
-    zero_one: float = 10.0
-    threshold: float = 0.85
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.zero_one < math.inf:
-            raise UserError(f"-o zero_one={self.zero_one}: must be a number of at least 0")
-        if not 0 < self.threshold < 1:
-            raise UserError(f"-o threshold={self.threshold}: must be above 0 and below 1")
+    zero_one: float = option(
+        10.0, "Weight of the zero-one loss in the architecture's loss.", low=0
+    )
+    threshold: float = option(
+        0.85,
+        "Weight that an operation must exceed to be chosen, in a space that may choose none.",
+        above=0,
+        below=1,
+    )
 
 
 class FairDartsStrategy(MixingStrategy):

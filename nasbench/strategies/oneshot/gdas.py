@@ -10,25 +10,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nasbench.options import option
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
-from nasbench.supernet.mixing_weights import HardGumbel, check_temperatures, search_progress
+from nasbench.supernet.mixing_weights import HardGumbel, search_progress
 
 
 @dataclass(frozen=True)
 class GdasOptions(MixingOptions):
-    """Options of ``gdas``.
+    """Options of ``gdas``."""
 
-    Attributes:
-        tau_max: the temperature of the soft samples in the first epoch.
-        tau_min: the temperature in the last; it falls linearly, once an epoch.
-    """
-
-    tau_max: float = 10.0
-    tau_min: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_temperatures(self.tau_max, self.tau_min)
+    tau_max: float = option(10.0, "Temperature of the samples in the first epoch.", above=0)
+    tau_min: float = option(
+        0.1, "Temperature in the last epoch; it falls linearly.", above=0, high="tau_max"
+    )
 
 
 class GdasStrategy(MixingStrategy):

@@ -7,14 +7,13 @@ loss. A strategy of the family replaces the rule by which parameters become weig
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from nasbench.errors import UserError
+from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domains
 from nasbench.strategies.oneshot.base import (
     Batch,
@@ -32,31 +31,24 @@ from nasbench.training.optimization import Optimization, OptimizerConfig
 
 
 @dataclass(frozen=True)
-class MixingOptions:
-    """Options of every strategy that learns mixing weights.
+class MixingOptions(PluginOptions):
+    """Options of every differentiable strategy."""
 
-    Attributes:
-        arch_lr: learning rate of Adam on the architecture parameters.
-        arch_weight_decay: its weight decay.
-        penalty: weight of what the mixture is over the limits, in the architecture's loss.
-        robust: whether to stop the architecture, and take an earlier one, where the validation
-            loss becomes too sharp; see :mod:`nasbench.strategies.oneshot.robust`.
-        hessian: whether to measure how sharp it is after each epoch, and no more.
-    """
-
-    arch_lr: float = 3e-4
-    arch_weight_decay: float = 1e-3
-    penalty: float = 1.0
-    robust: bool = False
-    hessian: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 < self.arch_lr < math.inf:
-            raise UserError(f"-o arch_lr={self.arch_lr}: must be a number above 0")
-        for name in ("arch_weight_decay", "penalty"):
-            value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise UserError(f"-o {name}={value}: must be a number of at least 0")
+    arch_lr: float = option(3e-4, "Learning rate of Adam on the architecture parameters.", above=0)
+    arch_weight_decay: float = option(
+        1e-3, "Weight decay of Adam on the architecture parameters.", low=0
+    )
+    penalty: float = option(
+        1.0, "Weight of the excess over the limits in the architecture's loss.", low=0
+    )
+    robust: bool = option(
+        False,
+        "Stop the architecture when the validation loss gets too sharp, and return to an earlier "
+        "one (RobustDARTS).",
+    )
+    hessian: bool = option(
+        False, "Record the largest eigenvalue of the validation loss's Hessian after each epoch."
+    )
 
 
 def past_warmup(share: float, epoch: int, epochs: int) -> bool:

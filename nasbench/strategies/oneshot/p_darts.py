@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasbench.errors import UserError
+from nasbench.options import option
 from nasbench.space import Arch, Domain, Domains, SearchSpace
 from nasbench.strategies.oneshot.base import Setting, Supernets
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy, past_warmup
@@ -36,33 +37,31 @@ DECAY = 3.0  # a stage's rate falls to exp(-3), a twentieth
 
 @dataclass(frozen=True)
 class PDartsOptions(MixingOptions):
-    """Options of ``p-darts``.
-
-    Attributes:
-        keep: share of a decision's candidates that each of the two prunings leaves, rounded, at
-            least one: 0.6 makes 5 and then 3 out of 8.
-        warmup: share of a stage's epochs in which only the weights are trained.
-        skip_dropout: rate behind skip connections at the beginning of the last stage; the first
-            stage has none, the second 4/7 of it.
-        max_skips: how many skip connections the normal cell may have in the end; in a space
-            without one, the whole network.
-    """
+    """Options of ``p-darts``."""
 
     arch_lr: float = 6e-4
-    keep: float = 0.6
-    warmup: float = 0.4
-    skip_dropout: float = 0.7
-    max_skips: int = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 < self.keep <= 1:
-            raise UserError(f"-o keep={self.keep}: must be above 0 and at most 1")
-        for name in ("warmup", "skip_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"-o {name}={getattr(self, name)}: must be in [0, 1)")
-        if self.max_skips < 0:
-            raise UserError(f"-o max_skips={self.max_skips}: must be at least 0")
+    keep: float = option(
+        0.6,
+        "Share of a decision's candidates that each of the two prunings keeps, rounded: 0.6 keeps "
+        "5 and then 3 of 8.",
+        above=0,
+        high=1,
+    )
+    warmup: float = option(
+        0.4, "Share of a stage's epochs in which only the weights are trained.", low=0, below=1
+    )
+    skip_dropout: float = option(
+        0.7,
+        "Dropout rate behind skip connections at the start of the last stage; 4/7 of it in the "
+        "second stage, none in the first.",
+        low=0,
+        below=1,
+    )
+    max_skips: int = option(
+        2,
+        "Most skip connections in the normal cell; in the network if it has no such cell.",
+        low=0,
+    )
 
 
 class PDartsStrategy(MixingStrategy):

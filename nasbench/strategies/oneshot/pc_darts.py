@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nasbench.errors import UserError
+from nasbench.options import option
 from nasbench.space import LayerChoice
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy, past_warmup
 from nasbench.supernet.mixture import Mixture
@@ -17,23 +18,15 @@ from nasbench.supernet.mixture import Mixture
 
 @dataclass(frozen=True)
 class PcDartsOptions(MixingOptions):
-    """Options of ``pc-darts``.
-
-    Attributes:
-        partial: one of so many channels is mixed; must divide the channels of every choice.
-        warmup: share of the epochs in which only the weights are trained.
-    """
+    """Options of ``pc-darts``."""
 
     arch_lr: float = 6e-4
-    partial: int = 4
-    warmup: float = 0.3
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.partial < 2:
-            raise UserError(f"-o partial={self.partial}: must be a whole number of at least 2")
-        if not 0 <= self.warmup < 1:
-            raise UserError(f"-o warmup={self.warmup}: must be in [0, 1)")
+    partial: int = option(
+        4, "One in this many channels is mixed; must divide the channels of every choice.", low=2
+    )
+    warmup: float = option(
+        0.3, "Share of the epochs in which only the weights are trained.", low=0, below=1
+    )
 
 
 class PcDartsStrategy(MixingStrategy):

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from nasbench.options import option
 from nasbench.space import Arch
 from nasbench.strategies.oneshot.base import SearchData
 from nasbench.strategies.oneshot.pathing import PathStrategy
 from nasbench.strategies.oneshot.shared_search import (
     JudgingOptions,
-    at_least,
     run,
     uniform_search,
 )
@@ -24,19 +24,12 @@ from nasbench.strategies.oneshot.shared_search import (
 
 @dataclass(frozen=True)
 class RspwsOptions(JudgingOptions):
-    """Options of ``rspws``.
-
-    Attributes:
-        candidates: how many different architectures are judged on one batch.
-        finalists: how many of them are judged on all of the validation half.
-    """
+    """Options of ``rspws``; the candidates are evaluated on one batch."""
 
     candidates: int = 100
-    finalists: int = 10
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        at_least(1, "finalists", self.finalists)
+    finalists: int = option(
+        10, "Best candidates, evaluated again on the whole validation half.", low=1
+    )
 
 
 class RspwsStrategy(PathStrategy):

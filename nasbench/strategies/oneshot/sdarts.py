@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from nasbench.errors import UserError
+from nasbench.options import option
 from nasbench.strategies.oneshot.base import Batch
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
 from nasbench.strategies.oneshot.unrolled import still_statistics
@@ -28,38 +27,20 @@ PERTURBATIONS = ("random", "adversarial")
 
 @dataclass(frozen=True)
 class SdartsOptions(MixingOptions):
-    """Options of ``sdarts``.
+    """Options of ``sdarts``."""
 
-    Attributes:
-        perturbation: ``random``, or ``adversarial`` for the worst within the box.
-        epsilon: half the box's width in the last epoch: how far a mixing weight moves, in [0, 1].
-        epsilon_min: the same in the first epoch; it grows linearly, once an epoch.
-        attack_steps: how many gradients the adversarial one takes for each step of the weights.
-    """
-
-    only_with: ClassVar[Mapping[str, tuple[str, str]]] = {
-        "attack_steps": ("perturbation", "adversarial")
-    }
-    perturbation: str = "random"
-    epsilon: float = 0.3
-    epsilon_min: float = 0.03
-    attack_steps: int = 7
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.perturbation not in PERTURBATIONS:
-            raise UserError(
-                f"-o perturbation={self.perturbation}: allowed: {', '.join(PERTURBATIONS)}"
-            )
-        if not 0 < self.epsilon <= 1:
-            raise UserError(f"-o epsilon={self.epsilon}: must be above 0 and at most 1")
-        if not 0 <= self.epsilon_min <= self.epsilon:
-            raise UserError(
-                f"-o epsilon_min={self.epsilon_min}: must be at least 0 and at most "
-                f"epsilon={self.epsilon}"
-            )
-        if self.attack_steps < 1:
-            raise UserError(f"-o attack_steps={self.attack_steps}: must be at least 1")
+    perturbation: str = option(
+        "random", "Perturbation of the mixing weights in a weight step.", allowed=PERTURBATIONS
+    )
+    epsilon: float = option(
+        0.3, "Largest change of a mixing weight, in the last epoch.", above=0, high=1
+    )
+    epsilon_min: float = option(
+        0.03, "The same in the first epoch; it grows linearly.", low=0, high="epsilon"
+    )
+    attack_steps: int = option(
+        7, "Gradient steps of each attack.", low=1, only_with=("perturbation", "adversarial")
+    )
 
 
 class Perturbed(MixingRule):

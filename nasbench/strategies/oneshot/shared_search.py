@@ -6,11 +6,11 @@ section 3.4, algorithm 1: a sampled search in which a trial is an inference with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
-from nasbench.errors import UserError, unknown
+from nasbench.errors import UserError
+from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domains
 from nasbench.strategies.oneshot.base import SearchData, Setting
 from nasbench.strategies.oneshot.pathing import PathStrategy
@@ -24,41 +24,28 @@ SEARCHES = ("evolution", "random")
 
 
 @dataclass(frozen=True)
-class JudgingOptions:
-    """Options of every strategy that judges architectures with shared weights.
+class JudgingOptions(PluginOptions):
+    """Options of every strategy that evaluates architectures with shared weights."""
 
-    Attributes:
-        candidates: how many different architectures are judged after the training.
-        calibration: training batches that BN's statistics of each are taken from.
-    """
-
-    candidates: int = 50
-    calibration: int = 4
-
-    def __post_init__(self) -> None:
-        for name in ("candidates", "calibration"):
-            at_least(1, name, getattr(self, name))
+    candidates: int = option(50, "Architectures evaluated after the training.", low=1)
+    calibration: int = option(
+        4, "Training batches from which each architecture's BN statistics are computed.", low=1
+    )
 
 
 @dataclass(frozen=True)
 class SharedSearchOptions(JudgingOptions):
-    """Options of a whole search after the training.
+    """Options of a search with shared weights."""
 
-    Attributes:
-        search: ``evolution``, or ``random`` for uniform draws.
-        population: how many are alive in the evolution, and random ones at its start; half of
-            them compete to be the parent.
-    """
-
-    only_with: ClassVar[Mapping[str, tuple[str, str]]] = {"population": ("search", "evolution")}
-    search: str = "evolution"
-    population: int = 20
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.search not in SEARCHES:
-            raise unknown("-o search", self.search, SEARCHES)
-        at_least(1, "population", self.population)
+    search: str = option(
+        "evolution", "How architectures are proposed after the training.", allowed=SEARCHES
+    )
+    population: int = option(
+        20,
+        "Size of the evolution's population; half of it competes to be the parent.",
+        low=1,
+        only_with=("search", "evolution"),
+    )
 
 
 def at_least(least: int, name: str, value: int) -> None:

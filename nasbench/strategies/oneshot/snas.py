@@ -13,27 +13,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nasbench.options import option
 from nasbench.strategies.oneshot.base import Batch
 from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
-from nasbench.supernet.mixing_weights import SoftGumbel, check_temperatures, search_progress
+from nasbench.supernet.mixing_weights import SoftGumbel, search_progress
 from nasbench.training.objective import correct_share
 
 
 @dataclass(frozen=True)
 class SnasOptions(MixingOptions):
-    """Options of ``snas``.
+    """Options of ``snas``."""
 
-    Attributes:
-        tau_max: the temperature of the samples in the first epoch.
-        tau_min: the temperature in the last; it falls exponentially, once an epoch.
-    """
-
-    tau_max: float = 1.0
-    tau_min: float = 0.03
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_temperatures(self.tau_max, self.tau_min)
+    tau_max: float = option(1.0, "Temperature of the samples in the first epoch.", above=0)
+    tau_min: float = option(
+        0.03, "Temperature in the last epoch; it falls exponentially.", above=0, high="tau_max"
+    )
 
 
 class SnasStrategy(MixingStrategy):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbench.errors import UserError, unknown
+from nasbench.options import PluginOptions, option
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
 from nasbench.strategies.sampled.base import Proposal, Result, Setting
@@ -19,39 +19,26 @@ from nasbench.strategies.sampled.promise import Features, Promise
 
 
 @dataclass(frozen=True)
-class BananasOptions:
-    """Options of ``bananas``.
+class BananasOptions(PluginOptions):
+    """Options of ``bananas``."""
 
-    Attributes:
-        initial: random architectures before the first prediction.
-        refit: new results after which the ensemble is trained anew.
-        ensemble: predictors.
-        parents: of the best results, from whose mutations is chosen.
-        candidates: mutations among which is chosen.
-        random: uniform draws that are candidates, too, for what lies elsewhere.
-        encoding: ``one-hot``, or ``path``: the sequences of operations from the cell's input to
-            its output, for spaces whose labels are ``edge_TO_FROM``.
-        proxies: zero-cost proxies, with commas between, whose standardised scores are appended to
-            the encoding; none where empty. Every candidate is scored, so mind their number.
-    """
-
-    initial: int = 10
-    refit: int = 10
-    ensemble: int = 5
-    parents: int = 10
-    candidates: int = 100
-    random: int = 30
-    encoding: str = "one-hot"
-    proxies: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("initial", "refit", "ensemble", "parents", "candidates"):
-            if getattr(self, name) < 1:
-                raise UserError(f"-o {name}={getattr(self, name)}: must be at least 1")
-        if self.random < 0:
-            raise UserError(f"-o random={self.random}: must be at least 0")
-        if self.encoding not in ("one-hot", "path"):
-            raise unknown("-o encoding", self.encoding, ("one-hot", "path"))
+    initial: int = option(10, "Random architectures before the first prediction.", low=1)
+    refit: int = option(10, "New results after which the ensemble is trained again.", low=1)
+    ensemble: int = option(5, "Predictors in the ensemble.", low=1)
+    parents: int = option(10, "Best results whose mutations are candidates.", low=1)
+    candidates: int = option(100, "Mutations among the candidates.", low=1)
+    random: int = option(30, "Uniform draws among the candidates.", low=0)
+    encoding: str = option(
+        "one-hot",
+        "Encoding of an architecture; path lists the operations on each way from the cell's input "
+        "to its output, for spaces with labels edge_TO_FROM.",
+        allowed=("one-hot", "path"),
+    )
+    proxies: str = option(
+        "",
+        "Zero-cost proxies, separated by commas, whose standardised scores are appended to the "
+        "encoding; every candidate is scored.",
+    )
 
 
 class BananasStrategy(OneByOneStrategy):

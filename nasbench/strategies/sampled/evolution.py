@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbench.errors import UserError
+from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domains
 from nasbench.strategies.sampled.base import Proposal, Result, Setting
 from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
@@ -20,33 +21,27 @@ from nasbench.strategies.sampled.promise import Promise
 
 
 @dataclass(frozen=True)
-class EvolutionOptions:
-    """Options of ``evolution``.
+class EvolutionOptions(PluginOptions):
+    """Options of ``evolution``."""
 
-    Attributes:
-        population: how many are alive; as many random ones come first.
-        sample: how many of them, drawn with replacement, compete to be the parent.
-        ageing: the oldest dies; otherwise the worst does.
-        filter_proxy: zero-cost proxies, with commas between, that choose what is proposed out of
-            ``filter_draws``; none where empty.
-        filter_draws: of how many draws or children the best by ``filter_proxy`` is proposed; at
-            least 2 with it, 1 without.
-    """
-
-    population: int = 20
-    sample: int = 10
-    ageing: bool = True
-    filter_proxy: str = ""
-    filter_draws: int = 1
+    population: int = option(20, "Size of the population; it starts with random ones.", low=1)
+    sample: int = option(
+        10,
+        "Members, drawn with replacement, that compete to be the parent.",
+        low=1,
+        high="population",
+    )
+    ageing: bool = option(True, "Remove the oldest member; otherwise the worst.")
+    filter_proxy: str = option(
+        "", "Zero-cost proxies, separated by commas, that choose among filter_draws proposals."
+    )
+    filter_draws: int = option(
+        1, "Draws or children of which filter_proxy proposes the best; at least 2 with it.", low=1
+    )
 
     def __post_init__(self) -> None:
-        if self.population < 1:
-            raise UserError(f"-o population={self.population}: must be at least 1")
-        if not 1 <= self.sample <= self.population:
-            raise UserError(
-                f"-o sample={self.sample}: must be in 1..{self.population}, the population"
-            )
-        if bool(self.filter_proxy) != (self.filter_draws > 1) or self.filter_draws < 1:
+        super().__post_init__()
+        if bool(self.filter_proxy) != (self.filter_draws > 1):
             allowed = "at least 2 with" if self.filter_proxy else "1 without"
             raise UserError(f"-o filter_draws={self.filter_draws}: must be {allowed} filter_proxy")
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nasbench.options import PluginOptions
 from nasbench.space import Arch, Domains
 from nasbench.strategies.sampled.base import Proposal, SampledStrategy, Setting
 
@@ -20,8 +21,8 @@ GIVE_UP = 10_000  # places in a row that are over a limit before the rest counts
 
 
 @dataclass(frozen=True)
-class GridOptions:
-    """Options of ``grid``: it has none."""
+class GridOptions(PluginOptions):
+    """Options of ``grid``: none."""
 
 
 def golden_step(size: int) -> int:

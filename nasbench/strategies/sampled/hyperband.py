@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nasbench.options import PluginOptions, option
 from nasbench.space import Domains
 from nasbench.strategies.sampled.base import Setting
-from nasbench.strategies.sampled.rungs import Halving, bracket, check_eta, ladder
+from nasbench.strategies.sampled.rungs import Halving, bracket, ladder
 
 
 @dataclass(frozen=True)
-class HyperbandOptions:
-    """Options of ``hyperband``.
+class HyperbandOptions(PluginOptions):
+    """Options of ``hyperband``."""
 
-    Attributes:
-        eta: a rung keeps one architecture in ``eta`` and trains it ``eta`` times as long; >= 2.
-    """
-
-    eta: int = 3
-
-    def __post_init__(self) -> None:
-        check_eta(self.eta)
+    eta: int = option(
+        3, "A rung keeps one in eta architectures and trains it eta times as long.", low=2
+    )
 
 
 class HyperbandStrategy(Halving):

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbench.errors import UserError
+from nasbench.options import PluginOptions, option
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
 from nasbench.strategies.sampled.base import Proposal, Result, Setting
@@ -22,23 +22,13 @@ from nasbench.strategies.sampled.random import RandomStrategy
 
 
 @dataclass(frozen=True)
-class LocalSearchOptions:
-    """Options of ``local-search``; the defaults are those of its authors' code.
+class LocalSearchOptions(PluginOptions):
+    """Options of ``local-search``; the defaults are those of its authors' code."""
 
-    Attributes:
-        first: moves to the first better neighbour, not to the best of all.
-        starts: random architectures of which the best is the start of a climb.
-
-    Raises:
-        UserError: ``starts`` is below 1.
-    """
-
-    first: bool = True
-    starts: int = 10
-
-    def __post_init__(self) -> None:
-        if self.starts < 1:
-            raise UserError(f"-o starts={self.starts}: must be at least 1")
+    first: bool = option(True, "Move to the first better neighbor instead of the best of all.")
+    starts: int = option(
+        10, "Random architectures of which the best is the start of a climb.", low=1
+    )
 
 
 class LocalSearchStrategy(RandomStrategy):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbench.errors import UserError, unknown
+from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domain, Domains, Value
 from nasbench.strategies.sampled.base import TRIES, Proposal, Result, SampledStrategy, Setting
 from nasbench.strategies.sampled.pareto import Points, crowded_order
@@ -24,27 +24,12 @@ OBJECTIVES = ("params", "macs", "latency_ms")
 
 
 @dataclass(frozen=True)
-class Nsga2Options:
-    """Options of ``nsga2``.
+class Nsga2Options(PluginOptions):
+    """Options of ``nsga2``."""
 
-    Attributes:
-        objective: the cost to keep low: ``params``, ``macs`` or ``latency_ms``.
-        population: how many architectures are parents, and how many children a generation has;
-            at least 2.
-        crossover: how often a child has two parents, in [0, 1].
-    """
-
-    objective: str = "params"
-    population: int = 20
-    crossover: float = 0.9
-
-    def __post_init__(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise unknown("objective", self.objective, OBJECTIVES)
-        if self.population < 2:
-            raise UserError(f"-o population={self.population}: must be at least 2")
-        if not 0 <= self.crossover <= 1:
-            raise UserError(f"-o crossover={self.crossover}: must be in [0, 1]")
+    objective: str = option("params", "Cost to minimize beside the error.", allowed=OBJECTIVES)
+    population: int = option(20, "Parents, and children of a generation.", low=2)
+    crossover: float = option(0.9, "Probability that a child has two parents.", low=0, high=1)
 
 
 def cross(domains: Domains, one: Arch, other: Arch, stream: np.random.Generator) -> Arch:

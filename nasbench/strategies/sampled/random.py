@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from nasbench.options import PluginOptions
 from nasbench.strategies.sampled.base import Proposal, SampledStrategy
 
 
 @dataclass(frozen=True)
-class RandomOptions:
-    """Options of ``random``: it has none."""
+class RandomOptions(PluginOptions):
+    """Options of ``random``: none."""
 
 
 class RandomStrategy(SampledStrategy):

@@ -7,7 +7,6 @@ where the baseline is a moving average of the scores.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nasbench.errors import UserError
+from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domain, Domains, Value
 from nasbench.strategies.sampled.base import Proposal, Result, Setting
 from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
@@ -24,26 +23,14 @@ Logits = dict[str, npt.NDArray[np.float64]]  # label to one number for each opti
 
 
 @dataclass(frozen=True)
-class ReinforceOptions:
-    """Options of ``reinforce``.
+class ReinforceOptions(PluginOptions):
+    """Options of ``reinforce``."""
 
-    Attributes:
-        lr: the step along the gradient, for scores in [0, 1].
-        decay: of the moving average of the scores, in [0, 1).
-        entropy: weight of the policy's entropy, which keeps it from settling early.
-    """
-
-    lr: float = 10.0
-    decay: float = 0.9
-    entropy: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.lr < math.inf:
-            raise UserError(f"-o lr={self.lr}: must be a number above 0")
-        if not 0 <= self.decay < 1:
-            raise UserError(f"-o decay={self.decay}: must be in [0, 1)")
-        if not 0 <= self.entropy < math.inf:
-            raise UserError(f"-o entropy={self.entropy}: must be a number of at least 0")
+    lr: float = option(10.0, "Step size along the gradient, for scores in [0, 1].", above=0)
+    decay: float = option(0.9, "Decay of the moving average of the scores.", low=0, below=1)
+    entropy: float = option(
+        0.0, "Weight of the policy's entropy, which delays its convergence.", low=0
+    )
 
 
 class Policy:

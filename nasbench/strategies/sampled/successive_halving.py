@@ -5,32 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nasbench.errors import UserError
+from nasbench.options import PluginOptions, option
 from nasbench.space import Domains
 from nasbench.strategies.sampled.base import Setting
-from nasbench.strategies.sampled.rungs import Halving, bracket, check_eta, ladder
+from nasbench.strategies.sampled.rungs import Halving, bracket, ladder
 
 
 @dataclass(frozen=True)
-class SuccessiveHalvingOptions:
-    """Options of ``successive-halving``.
+class SuccessiveHalvingOptions(PluginOptions):
+    """Options of ``successive-halving``."""
 
-    Attributes:
-        eta: a rung keeps one architecture in ``eta`` and trains it ``eta`` times as long; >= 2.
-        initial: how many architectures enter a bracket; at least ``eta``. 0 stands for as many
-            as leave one for the full length.
-        min_epochs: the length of the first rung; >= 1.
-    """
-
-    eta: int = 3
-    initial: int = 0
-    min_epochs: int = 1
+    eta: int = option(
+        3, "A rung keeps one in eta architectures and trains it eta times as long.", low=2
+    )
+    initial: int = option(
+        0,
+        "Architectures that enter a bracket, at least eta; 0 for as many as leave one at the full "
+        "length.",
+        low=0,
+    )
+    min_epochs: int = option(1, "Epochs of the first rung.", low=1)
 
     def __post_init__(self) -> None:
-        check_eta(self.eta)
+        super().__post_init__()
         if self.initial != 0 and self.initial < self.eta:
             raise UserError(f"-o initial={self.initial}: must be 0 or at least eta={self.eta}")
-        if self.min_epochs < 1:
-            raise UserError(f"-o min_epochs={self.min_epochs}: must be at least 1")
 
 
 class SuccessiveHalvingStrategy(Halving):

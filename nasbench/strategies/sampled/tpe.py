@@ -13,29 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from nasbench.errors import UserError
 from nasbench.optional import require
+from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domain, Domains, Value
 from nasbench.strategies.sampled.base import Proposal, Result, Setting
 from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
 
 
 @dataclass(frozen=True)
-class TpeOptions:
-    """Options of ``tpe``.
+class TpeOptions(PluginOptions):
+    """Options of ``tpe``."""
 
-    Attributes:
-        startup: random architectures to begin with.
-        candidates: draws from the good density, of which the most promising is proposed.
-    """
-
-    startup: int = 10
-    candidates: int = 24
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 1:
-                raise UserError(f"-o {name}={value}: must be at least 1")
+    startup: int = option(10, "Random architectures before the model is used.", low=1)
+    candidates: int = option(
+        24,
+        "Draws from the density of good trials; the most promising one is proposed.",
+        low=1,
+    )
 
 
 class TpeStrategy(OneByOneStrategy):

@@ -13,29 +13,24 @@ from itertools import islice
 
 import numpy as np
 
-from nasbench.errors import UserError
+from nasbench.options import PluginOptions, option
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
 from nasbench.strategies.sampled.base import Proposal, SampledStrategy, Setting
-from nasbench.strategies.sampled.promise import Promise, split
+from nasbench.strategies.sampled.promise import Promise
 
 
 @dataclass(frozen=True)
-class TrainingFreeOptions:
-    """Options of ``training-free``.
+class TrainingFreeOptions(PluginOptions):
+    """Options of ``training-free``."""
 
-    Attributes:
-        candidates: architectures drawn and ranked before the first training; >= 1.
-        proxy: ranks them; several with commas between rank by the mean of their ranks.
-    """
-
-    candidates: int = 100
-    proxy: str = "naswot"
-
-    def __post_init__(self) -> None:
-        if self.candidates < 1:
-            raise UserError(f"-o candidates={self.candidates}: must be at least 1")
-        split("proxy", self.proxy)
+    candidates: int = option(
+        100, "Architectures drawn and ranked before the first training.", low=1
+    )
+    proxy: str = option(
+        "naswot",
+        "Zero-cost proxy that ranks them; several, separated by commas, rank by their mean rank.",
+    )
 
 
 class TrainingFreeStrategy(SampledStrategy):
