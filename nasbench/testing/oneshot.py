@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -17,6 +15,7 @@ from nasbench.space import SearchSpace
 from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.supernet.inherited_weights import inherit_weights
 from nasbench.supernet.single_path import SinglePath
+from nasbench.testing.fresh_process import in_fresh_process
 from nasbench.testing.supernets import (
     SMALL,
     SPEC,
@@ -135,16 +134,7 @@ class OneShotStrategySuite:
         """The seed decides everything."""
         here = [self._fate(seed) for seed in (3, 3, 4)]
         assert here[0] == here[1] != here[2]
-        name = f"{type(self).__module__}:{type(self).__qualname__}"
-        program = f"from nasbench.testing.oneshot import fate; print(fate({name!r}, 3))"
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**_environment(), "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        )
-        assert done.stdout.strip() == here[0]
+        assert in_fresh_process(self._fate, 3) == here[0]
 
     def _fate(self, seed: int) -> str:
         strategy = self.make(seed=seed)
@@ -178,19 +168,3 @@ def frozen(space: type[SearchSpace], arguments: dict[str, Any], arch: Any) -> Se
     if space.__name__ == "Darts":
         arguments["rendition"] = "supernet"
     return space.freeze(arch, SPEC, **arguments)
-
-
-def fate(name: str, seed: int) -> str:
-    """Return how the suite of that name ends with a seed, for another process."""
-    import importlib
-
-    module, _, qualname = name.partition(":")
-    suite = getattr(importlib.import_module(module), qualname)
-    torch.use_deterministic_algorithms(mode=False)
-    return str(suite()._fate(seed))
-
-
-def _environment() -> dict[str, str]:
-    import os
-
-    return {**os.environ, "PYTHONPATH": ":".join(path for path in sys.path if path)}

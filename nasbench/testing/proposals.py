@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import is_dataclass
-from functools import cache
-from multiprocessing import get_context
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +13,7 @@ import torch
 
 from nasbench.space import Domains
 from nasbench.strategies.sampled.base import Proposal, SampledStrategy, Setting
+from nasbench.testing.fresh_process import in_fresh_process
 from nasbench.testing.problems import below, course, flat, nested, play, promise
 
 FULL = 9  # epochs of a full training, enough for three rungs of halving
@@ -42,15 +40,6 @@ def seed_global_streams(seed: int) -> None:
 def draw_from_global_streams() -> tuple[float, float, float]:
     """Return a number from each of Python's, numpy's and torch's global streams."""
     return random.random(), np.random.random(), float(torch.rand(()))  # noqa: NPY002
-
-
-@cache
-def other_process() -> ProcessPoolExecutor:
-    """Return a process that shares nothing with this one; all suites share it.
-
-    To start it takes longer than all else here.
-    """
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
 
 
 class ProposalSuite:
@@ -125,7 +114,7 @@ class ProposalSuite:
     def test_same_seed_same_proposals_in_a_fresh_process(self) -> None:
         """Neither the process nor the order of a set has a say."""
         case = (self.strategy, self.chosen(), Setting(seed=3, epochs=FULL, proxy=promise), 24)
-        assert other_process().submit(course, *case).result(timeout=300) == course(*case)
+        assert in_fresh_process(course, *case) == course(*case)
 
     def test_seeds_differ(self) -> None:
         """Another seed is another search, unless the strategy says that it has no chance in it."""

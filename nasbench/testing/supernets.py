@@ -134,10 +134,10 @@ class RandomData:
         """Do nothing."""
 
 
-def digest(strategy: OneShotStrategy) -> str:
-    """Return a text that tells whether two strategies are in the same state, to the bit."""
+def digest(module: torch.nn.Module) -> str:
+    """Return a hash of the ``state_dict``, equal only for states that agree bit for bit."""
     state = hashlib.sha256()
-    for name, value in sorted(strategy.state_dict().items()):
+    for name, value in sorted(module.state_dict().items()):
         state.update(name.encode())
         if isinstance(value, torch.Tensor):
             state.update(value.detach().contiguous().numpy().tobytes())
