@@ -1,4 +1,4 @@
-"""One finished cross-validation; no record of the leaderboard, for it has seen no test set."""
+"""A finished cross-validation; it saw no test set and is no record of the leaderboard."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Fold:
     Attributes:
         fold: its number, from 1.
         seed: of this training, derived from the run's and the number.
-        val_accuracy: share of the fold that was right after the last epoch, in [0, 1].
+        val_accuracy: accuracy on the fold after the last epoch, in [0, 1].
         val_examples: size of the fold.
         seconds: device-seconds of the training.
     """
@@ -34,7 +34,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """What a cross-validation of one architecture found out.
+    """The result of a cross-validation of one architecture.
 
     Attributes:
         run: the run folder's name; unique, and the file's name.
@@ -42,15 +42,15 @@ class CrossValidation:
         task: the task's name.
         space: the search space's name; for hyperparameters, the baseline's.
         arch_id: short id of the architecture.
-        arch: label to what was chosen, and what was tuned.
+        arch: label to the chosen value, and the tuned hyperparameters.
         search_run: name of the search run that found it, or ``""``.
         search_seed: the seed of that search.
         seed: of the split, and of the seeds of the folds.
-        retrain_config: what shaped the training.
+        retrain_config: the options that shaped the training.
         folds: every fold's result, in order.
         mean: of the folds' accuracies, in [0, 1].
         interval: the 95 % t-interval of the mean; its ends may lie outside of [0, 1].
-        params: parameters of the network, without what serves training alone.
+        params: parameters of the network, without those used in training only.
         provenance: version, commit, command, hardware, libraries, times.
     """
 
@@ -75,7 +75,7 @@ def read_folds(path: Path) -> CrossValidation:
     """Return what :func:`write_folds` wrote.
 
     Raises:
-        UserError: it cannot be read, or is something else.
+        UserError: it cannot be read, or has another format.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""A run's events as JSON lines: only ever appended to, and readable after any crash."""
+"""A run's events as JSON lines: append-only, and readable after any crash."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from nasbench.store.atomic import telling_what_failed
 
 
 class Journal:
-    """``journal.jsonl``: one event a line, flushed to the disk.
+    """``journal.jsonl``: one event per line, flushed to the disk.
 
-    A kill can tear the last line, and a resumed run tells an epoch again; readers skip the torn
-    line and :meth:`epochs` takes the last telling.
+    A kill can tear the last line, and a resumed run may append an epoch again; readers skip the
+    torn line, and :meth:`epochs` keeps the last event of an epoch.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,14 +50,14 @@ class Journal:
         return [e for e in events_in(self.path.read_bytes()) if kind in (None, e.get("event"))]
 
     def epochs(self) -> list[dict[str, Any]]:
-        """Return each epoch's last telling, in order; an event without a number is none."""
-        told = [e for e in self.events("epoch") if number(e.get("epoch")) is not None]
-        by_epoch = {(e.get("trial"), e.get("fold"), e["epoch"]): e for e in told}
+        """Return the last event of each epoch, in order; events without a number are skipped."""
+        numbered = [e for e in self.events("epoch") if number(e.get("epoch")) is not None]
+        by_epoch = {(e.get("trial"), e.get("fold"), e["epoch"]): e for e in numbered}
         return list(by_epoch.values())
 
 
 def events_in(content: bytes) -> list[dict[str, Any]]:
-    """Return the events in a journal's bytes, without lines that are torn or something else."""
+    """Return the events in a journal's bytes, without torn lines and other content."""
     found = []
     for line in content.splitlines():
         try:
@@ -70,7 +70,7 @@ def events_in(content: bytes) -> list[dict[str, Any]]:
 
 
 def finite(value: Any) -> Any:
-    """Return what JSON can hold: ``None`` for numbers that it lacks, also inside tables."""
+    """Return the value with ``None`` for numbers that JSON lacks, also inside containers."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""One finished retraining, as the leaderboard reads it."""
+"""The record of a finished retraining, which the leaderboard reads."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _COUNTED = (
     *("test_accuracy", "params", "macs", "latency_ms", "search_seconds", "search_evaluations"),
     *("retrain_seconds", "test_openings", "test_examples"),
 )
-_MOST = 1e18  # multiply-adds of nothing that was ever trained
+_MOST = 1e18  # more multiply-adds than any trained network has
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one retraining of one architecture found out, and what it cost.
+    """The result and the cost of one retraining of one architecture.
 
     Attributes:
         run: the run folder's name; unique, and the record's file name.
@@ -33,16 +33,16 @@ class Record:
         task: the task's name.
         space: the search space's name; for hyperparameters, the baseline's.
         arch_id: short id of the architecture.
-        arch: label to what was chosen.
+        arch: label to the chosen value.
         search_run: name of the search run that found it, or ``""``.
         search_seed: the seed of that search.
         retrain_seed: the seed of this retraining.
         search_config: what shaped the search (options, epochs, preset), seeds left out.
         retrain_config: what shaped the retraining, seeds left out.
-        test_accuracy: share of the sealed test set that was right, in [0, 1].
+        test_accuracy: accuracy on the sealed test set, in [0, 1].
         val_accuracy: the search's last validation accuracy, of the architecture as the search
-            trained it or, one-shot, of the supernet; ``None`` where there is none.
-        params: parameters of the retrained network, without what serves training alone.
+            trained it or, one-shot, of the supernet; ``None`` if it has none.
+        params: parameters of the retrained network, without those used in training only.
         macs: multiply-adds of one forward pass of one example.
         latency_ms: median latency of one forward pass, batch 1, on ``device``.
         search_seconds: device-seconds of the search.
@@ -53,8 +53,8 @@ class Record:
         search_provenance: of the search: version, commit, command, hardware, times.
         provenance: of the retraining: version, commit, command, hardware, libraries, times.
         kind: ``"nas"``, ``"hpo"`` or ``"plain"``, from :data:`KINDS`.
-        curve: the search's course: ascending pairs of device-seconds spent so far and the best
-            validation accuracy so far, in [0, 1]; empty where it is not known.
+        curve: anytime curve of the search: ascending pairs of device-seconds spent so far and the
+            best validation accuracy so far, in [0, 1]; empty if unknown.
     """
 
     run: str
@@ -85,7 +85,7 @@ class Record:
 
 
 def folder(results: Path) -> Path:
-    """Return where records live."""
+    """Return the folder of the records."""
     return results / "records"
 
 
@@ -115,7 +115,7 @@ def read_record(path: Path) -> Record:
     """Return the record in a file.
 
     Raises:
-        ValueError: it cannot be read, or is something else; the reason in one line.
+        ValueError: it cannot be read or has another format; the reason in one line.
     """
     try:
         return parse_record(path.read_bytes())
@@ -127,7 +127,7 @@ def parse_record(text: bytes) -> Record:
     """Return the record in a file's bytes.
 
     Raises:
-        ValueError: it is something else, or holds a number that no training gives.
+        ValueError: it has another format, or a number that no training gives.
     """
     try:
         content = json.loads(text)
@@ -156,7 +156,7 @@ def _record(content: dict[str, Any]) -> Record:
 
 
 def _check_numbers(record: Record) -> None:
-    """Refuse what would spoil the means of other records."""
+    """Raise if a number would spoil the means of other records."""
     for name in _COUNTED:
         value = getattr(record, name)
         if not 0 <= value < _MOST:
@@ -171,7 +171,7 @@ def _hints() -> dict[str, Any]:
 
 
 def _check_curve(curve: list[Any]) -> None:
-    """Refuse what is not a curve of ascending seconds and accuracies in [0, 1]."""
+    """Raise unless it is a curve of ascending seconds and accuracies in [0, 1]."""
     spent = 0.0
     for point in curve:
         pair = isinstance(point, list) and len(point) == 2

@@ -1,4 +1,4 @@
-"""What a study leaves beside its runs and records."""
+"""``study.json``, which a study writes beside its runs and records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FILE = "study.json"
 
 
 def read(results: Path) -> tuple[str, set[str]] | None:
-    """Return a study's task and the names of its entries, if it is there.
+    """Return a study's task and the names of its entries, or ``None`` if there is none.
 
     Args:
         results: the folder that holds its runs and records.
@@ -22,7 +22,7 @@ def read(results: Path) -> tuple[str, set[str]] | None:
 
 
 def cost(results: Path) -> tuple[float, dict[str, float]] | None:
-    """Return a study's scale and the device-seconds of a run of each entry, if it is there.
+    """Return a study's scale and each entry's device-seconds per run, or ``None`` without one.
 
     Args:
         results: the folder that holds its runs and records.
@@ -40,7 +40,7 @@ def cost(results: Path) -> tuple[float, dict[str, float]] | None:
 
 
 def note(results: Path) -> str:
-    """Return what a reader of these results must know, ``""`` where there is nothing.
+    """Return the study's note to readers of its results, or ``""``.
 
     Args:
         results: the folder that holds runs and records.
