@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import os, sys
 from nasbench.cli.app import main
@@ -23,6 +25,7 @@ def run(tmp_path, seed):
     )
 
 
+@pytest.mark.slow
 def test_different_seeds_are_refused_at_the_start(tmp_path):
     done = run(tmp_path, "7")
     assert done.returncode != 0

@@ -256,7 +256,7 @@ def test_strategies_go_on_after_a_failure(strategy, out):
     assert len({trial["arch_id"] for trial in failed}) == len(failed)
 
 
-@pytest.mark.parametrize("concurrency", [1, 2])
+@pytest.mark.parametrize("concurrency", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_three_that_fail_first_end_the_search(out, concurrency):
     line = refusal("random", out, space="engine_parts:Hopeless", concurrency=concurrency)
     assert line.startswith(

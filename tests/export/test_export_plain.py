@@ -18,8 +18,8 @@ from search_spaces.darts_cells import DartsCells
 CIFAR, MNIST, GAIT = DataSpec(3, 16, 16, 10), DataSpec(1, 28, 28, 10), DataSpec(4, 32, 32, 7)
 SMALL = {"darts": {"channels": 4, "layers": 3}, "nas-bench-201": {"channels": 4, "cells": 1}}
 NAMES = [name for name in catalog.SPACES if name != "darts-cells"]
-NAMES += ["small-cnn", "mnist-optim", "ev-gait", "resnet18", "senet18", "googlenet"]
-NAMES += ["densenet121", "shufflenetg2", "dpn92"]
+NAMES += ["small-cnn", "mnist-optim", "ev-gait", "resnet18", "senet18"]
+LARGE = ["googlenet", "densenet121", "shufflenetg2", "dpn92"]
 
 
 def _network(name):
@@ -52,7 +52,9 @@ def _outputs(network, words="words"):
         return network(images), alone(images), text
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [*NAMES, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)]
+)
 def test_the_file_computes_the_same(name):
     ours, theirs, _ = _outputs(_network(name))
     assert torch.equal(ours, theirs)

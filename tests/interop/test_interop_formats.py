@@ -23,7 +23,11 @@ SPACES = {
     "nas-bench-macro": MacroSpace,
     "proxyless": Proxyless,
 }
-FORMS = [(form, spaces[0]) for form, (spaces, _) in WRITERS.items()]
+LONG = ("fairdarts", "nni-2")  # a thousand texts take seconds
+FORMS = [
+    pytest.param(form, spaces[0], marks=[pytest.mark.slow] if form in LONG else [])
+    for form, (spaces, _) in WRITERS.items()
+]
 
 
 @pytest.mark.parametrize(("form", "space"), FORMS)

@@ -235,7 +235,9 @@ def test_in_a_space_without_cell_kinds_all_decisions_share_the_limit():
     assert sum(v == "skip_connect" for v in strategy.derive().values()) == 1
 
 
-@pytest.mark.parametrize("done", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize(
+    "done", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 4, 5))]
+)
 def test_it_continues_in_every_stage_bit_for_bit(done):
     """Saved after ``done`` steps, two to an epoch: between epochs, or in the middle of one."""
 

@@ -139,6 +139,7 @@ def test_what_is_measured_in_float32_is_the_exact_eigenvalue():
     assert abs(float(exact[-2] / exact[-1])) < 0.9  # the second would be told apart
 
 
+@pytest.mark.slow
 def test_the_fast_sums_of_a_darts_cell_give_the_eigenvalue_of_the_plain_ones():
     strategy = searching("darts")
     # Noise of ReLU's kinks is the same in both.
@@ -280,10 +281,12 @@ def test_a_stop_survives_a_continuation(monkeypatch):
     assert torch.equal(alphas[0][0], strategy.mixture.alphas[0])
 
 
-MIXTURES = ("pc-darts", "p-darts", "darts-pt", "gdas", "snas", "drnas", "fairdarts", "sdarts")
+MIXTURES = ("pc-darts", "p-darts", "darts-pt", "snas", "drnas", "fairdarts", "sdarts")
 
 
-@pytest.mark.parametrize("name", MIXTURES)
+@pytest.mark.parametrize(
+    "name", ["gdas", *(pytest.param(name, marks=pytest.mark.slow) for name in MIXTURES)]
+)
 def test_every_mixture_measures_stops_and_continues(name, monkeypatch):
     """One true measurement, then a jump that is made up; saved in the middle of an epoch."""
     kind, supernets = resolve("strategy", name), PlainSupernets.named("nas-bench-201")

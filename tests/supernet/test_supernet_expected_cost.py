@@ -42,7 +42,13 @@ COUNTS = {"params": parameter_count, "macs": lambda network: multiply_adds(netwo
 
 
 @pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("name", ["nas-bench-201", "nas-bench-macro", "mobilenet-ops", "own"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("nas-bench-201", "nas-bench-macro", "own"),
+        pytest.param("mobilenet-ops", marks=pytest.mark.slow),
+    ],
+)
 def test_weights_that_decide_cost_what_the_frozen_network_costs(name, count):
     name = "nasbench.testing.supernets:Small" if name == "own" else name
     space = PlainSupernets.named(name).space

@@ -49,6 +49,7 @@ def linked(cifar_root: Path, root: Path, damaged: str) -> Path:
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_the_real_set(task: Task, real_data: Path) -> None:
     assert task.spec.shape == (3, 32, 32)
     assert torch.bincount(task.train.labels).tolist() == [5000] * 10

@@ -121,6 +121,7 @@ def test_unreadable_files(tmp_path, content, words) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_real_file(data_root) -> None:
     path = data_root / "events" / "dvs128_objects_frames_2700.npz"
     if not path.is_file():
