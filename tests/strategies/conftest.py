@@ -9,7 +9,6 @@ import pytest
 from nasbench.testing.oneshot import OWN, OneShotStrategySuite
 from nasbench.testing.supernets import SMALL
 
-
 QUICK = ("nas-bench-201", "mobilenet-skip", "nas-bench-macro")
 
 
