@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from nasbench.budget import Budget, Unit
 from nasbench.errors import UserError
 from nasbench.space import Arch
+from nasbench.strategies.sampled.ask_tell import Evaluated, Function, Proposals, ask_and_tell
 from nasbench.strategies.sampled.base import Proposal, Result, SampledStrategy, Setting
 from nasbench.tabular.base import Table
-
-KNOWN_IN_A_ROW = 1000  # proposals of known architectures after which a search has converged
 
 Floats = NDArray[np.float64]
 
@@ -80,15 +79,16 @@ def simulate(
     """
     limits: dict[str, Any] = {} if violation is None else {"violation": violation}
     setting = Setting(seed, table.lengths[-1], table.lengths, **limits)
-    strategy = kind(table.domains, options, setting)
-    search = _Search(table, dataset, seed, strategy)
-    while not budget.spent(len(search.queries), search.epochs, search.seconds):
-        if not search.step():
-            break
+    search = _Search(table, dataset, seed, kind(table.domains, options, setting))
+    ask_and_tell(
+        search,
+        Function(search.look_up),
+        lambda: not budget.spent(len(search.queries), search.epochs, search.seconds),
+    )
     return search.trace()
 
 
-class _Search:
+class _Search(Proposals):
     """A strategy, its queries, and their cost.
 
     Attributes:
@@ -98,28 +98,47 @@ class _Search:
     """
 
     def __init__(self, table: Table, dataset: str, seed: int, strategy: SampledStrategy) -> None:
+        super().__init__(strategy, self._known)
         self.table = table
         self.dataset = dataset
         self.seed = seed
-        self.strategy = strategy
         self.queries: list[Proposal] = []
         self.epochs = 0
         self.seconds = 0.0
-        self._known: dict[Arch, Result] = {}  # the longest training of each
+        self._longest: dict[Arch, Result] = {}  # the longest training of each
         self._history: list[tuple[Result, int, float]] = []
 
-    def step(self) -> bool:
-        """Answer proposals up to the next query; return ``False`` if the search has converged."""
-        for _ in range(KNOWN_IN_A_ROW):
-            proposals = self.strategy.suggest(1)
-            if not proposals:
-                return False
-            known = self._known.get(proposals[0].arch)
-            if known is None or known.epochs < proposals[0].epochs:
-                self._query(proposals[0], known)
-                return True
-            self.strategy.update([known])
-        return False
+    def _known(self, proposal: Proposal) -> Result | None:
+        """Return the result of a training that was as long, or ``None``."""
+        found = self._longest.get(proposal.arch)
+        return found if found is not None and found.epochs >= proposal.epochs else None
+
+    def look_up(self, proposal: Proposal) -> Result:
+        """Return the result of a proposal, and add its cost.
+
+        Raises:
+            UserError: the table does not have what the strategy asks for.
+        """
+        arch, epochs = proposal.arch, proposal.epochs
+        if epochs not in self.table.lengths:
+            raise UserError(
+                f"{type(self.strategy).__name__} asks for {epochs} epochs: {self.table.name} has "
+                f"{', '.join(map(str, self.table.lengths))}"
+            )
+        score = self.table.validation(arch, self.dataset, epochs, self.seed)
+        shorter = self._longest.get(arch)
+        self.queries.append(proposal)
+        self.epochs += epochs - (shorter.epochs if shorter else 0)
+        self.seconds += self.table.seconds(arch, self.dataset, epochs)
+        if shorter:
+            self.seconds -= self.table.seconds(arch, self.dataset, shorter.epochs)
+        self._longest[arch] = Result(arch, score, epochs, self._measures(arch))
+        return self._longest[arch]
+
+    def tell(self, done: Evaluated) -> None:
+        """Update the strategy with a result, and keep its incumbent."""
+        super().tell(done)
+        self._history.append((self.strategy.best(), self.epochs, self.seconds))
 
     def trace(self) -> Trace:
         """Return the search with the test accuracies of its incumbents.
@@ -145,23 +164,6 @@ class _Search:
             np.array(epochs),
             np.array(seconds),
         )
-
-    def _query(self, proposal: Proposal, known: Result | None) -> None:
-        arch, epochs = proposal.arch, proposal.epochs
-        if epochs not in self.table.lengths:
-            raise UserError(
-                f"{type(self.strategy).__name__} asks for {epochs} epochs: {self.table.name} has "
-                f"{', '.join(map(str, self.table.lengths))}"
-            )
-        score = self.table.validation(arch, self.dataset, epochs, self.seed)
-        self.queries.append(proposal)
-        self.epochs += epochs - (known.epochs if known else 0)
-        self.seconds += self.table.seconds(arch, self.dataset, epochs)
-        if known:
-            self.seconds -= self.table.seconds(arch, self.dataset, known.epochs)
-        self._known[arch] = Result(arch, score, epochs, self._measures(arch))
-        self.strategy.update([self._known[arch]])
-        self._history.append((self.strategy.best(), self.epochs, self.seconds))
 
     def _measures(self, arch: Arch) -> dict[str, float]:
         wanted = self.strategy.measures
