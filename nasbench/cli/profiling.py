@@ -15,9 +15,9 @@ from nasbench.cli.options import AsJson, Form, Given
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Batch = Annotated[
-    list[int] | None, typer.Option("--batch", min=1, help="Images in a pass. [default: 1]")
+    list[int] | None, typer.Option("--batch", min=1, help="Batch sizes to measure. [default: 1]")
 ]
-Runs = Annotated[int, typer.Option("--runs", min=1, help="Timed passes.")]
+Runs = Annotated[int, typer.Option("--runs", min=1, help="Timed forward passes.")]
 
 
 def command(
@@ -32,7 +32,7 @@ def command(
     argument: More = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a network: parameters, multiply-adds, memory, latency, cell by cell."""
+    """Measure parameters, multiply-adds, memory and latency of a network and its parts."""
     from nasbench.cost.latency import measure_latency
     from nasbench.cost.macs import multiply_adds
     from nasbench.cost.memory import peak_memory
@@ -60,10 +60,10 @@ def command(
     if as_json:
         typer.echo(json.dumps(whole))
         return
-    _tell(whole)
+    _print(whole)
 
 
-def _tell(whole: dict[str, Any]) -> None:
+def _print(whole: dict[str, Any]) -> None:
     """Print the tables."""
     from rich.console import Console
 

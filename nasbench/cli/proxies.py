@@ -17,24 +17,25 @@ Checkpoints = Annotated[
     list[Path] | None, typer.Argument(help="checkpoint.json files, or run folders.")
 ]
 Space = Annotated[
-    str | None, typer.Option("--space", help="Draw architectures from it instead: see --samples.")
+    str | None, typer.Option("--space", help="Draw architectures from this space instead.")
 ]
 Samples = Annotated[
-    int | None, typer.Option("--samples", min=1, help="How many to draw. [default: 10]")
+    int | None,
+    typer.Option("--samples", min=1, help="Architectures to draw. [default: 10]"),
 ]
 TaskName = Annotated[
     str | None,
-    typer.Option("--task", help="Whose images. [default: the checkpoint's, or digits]"),
+    typer.Option("--task", help="Task of the images. [default: the checkpoint's, or digits]"),
 ]
 Names = Annotated[
-    str | None, typer.Option("--proxy", help="Proxies, with commas between. [default: all]")
+    str | None, typer.Option("--proxy", help="Comma-separated proxies. [default: all]")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of the draws, the batch and the weights.")]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The folder with the data.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of draws, batch and weights.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the data.")]
 
 
 class Form(StrEnum):
-    """How the scores are printed."""
+    """Output formats."""
 
     TABLE = "table"
     JSON = "json"
@@ -52,13 +53,12 @@ def command(
     format: Annotated[Form, typer.Option("--format", help="table or json.")] = Form.TABLE,
 ) -> None:
     """Score untrained networks by zero-cost proxies; nothing is trained."""
-    from nasbench.engine.proxies import chosen
-    from nasbench.engine.proxy_table import Asked, table
+    from nasbench.engine.proxies import ProxyRequest, proxy_names, score_table
 
     given = arguments.parse(assignments or [])
-    asked = Asked(tuple(checkpoints or ()), space, samples, task, seed, data_dir, given)
-    names = chosen(proxy)
-    rows = table(asked, names)
+    request = ProxyRequest(tuple(checkpoints or ()), space, samples, task, seed, data_dir, given)
+    names = proxy_names(proxy)
+    rows = score_table(request, names)
     if format is Form.JSON:
         typer.echo(json.dumps({"seed": seed, "proxies": names, "architectures": rows}))
         return
@@ -67,7 +67,7 @@ def command(
 
 
 def _lines(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
-    """Return the table: a score and, among several, its rank; the best mean rank first."""
+    """Return a text table of scores and, for drawn architectures, their ranks."""
     ranked = "mean rank" in rows[0]
     heads = ["architecture", *names, *(["mean rank"] if ranked else [])]
     lines = [heads]

@@ -1,37 +1,49 @@
-"""Zero-cost proxies of architectures: networks and a batch for them, each score once."""
+"""Zero-cost proxies: scores of untrained networks, in a search and as a table."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from nasbench import catalog
+from nasbench import arguments, catalog
+from nasbench.config import SearchConfig
 from nasbench.data.images import ImageSet
-from nasbench.engine.problem import Problem
+from nasbench.devices import pick
+from nasbench.engine.checkpoints import space_of
+from nasbench.engine.problem import Problem, load_space, load_task
 from nasbench.errors import UserError
 from nasbench.proxies.base import Proxy
-from nasbench.seeding import generator, seed_process
+from nasbench.seeding import derive, generator, seed_process
 from nasbench.space import Arch, SearchSpace
+from nasbench.store.checkpoint import Checkpoint
+from nasbench.strategies.sampled.promise import mean_ranks
+from nasbench.tasks.base import Task
 from nasbench.training.distributed import agree
 
 BATCH = 64  # images, as in Abdelfattah et al. and NAS-Bench-Suite-Zero
+SAMPLES = 10
 
 
 class Scorer:
     """Scores architectures; a score follows from the seed, the architecture and the proxy.
 
     Args:
-        problem: the space, and how its images are normalised.
-        images: gives the images to draw a batch from; asked when the first score is.
+        problem: the space, and the task that normalises the images.
+        images: returns the images to draw a batch from; called at the first score.
         seed: of the batch and of the networks' weights.
-        device: where it computes.
+        device: device to compute on.
 
     Attributes:
-        seconds: the time that scoring took so far.
+        seconds: time spent on scoring so far.
     """
 
     def __init__(
@@ -45,10 +57,10 @@ class Scorer:
         self.seconds = 0.0
 
     def __call__(self, name: str, arch: Arch) -> float:
-        """Return the score of ``arch`` by the proxy ``name``; -inf where it has none.
+        """Return the score of ``arch`` by the proxy ``name``; -inf if it is undefined.
 
         Raises:
-            UserError: there is no such proxy.
+            UserError: the proxy is unknown.
         """
         key = name, arch
         if key not in self._known:
@@ -60,7 +72,7 @@ class Scorer:
 
     @cached_property
     def batch(self) -> tuple[Tensor, Tensor]:
-        """The images ``(B, C, H, W)``, normalised, and their labels ``(B,)``."""
+        """The normalised images ``(B, C, H, W)`` and their labels ``(B,)``."""
         images = self._images()
         order = torch.randperm(len(images), generator=generator(self._seed, "proxy batch"))
         drawn = images.subset(order[:BATCH]).to(self._device)
@@ -69,7 +81,7 @@ class Scorer:
     def network(self, arch: Arch) -> SearchSpace:
         """Return the untrained network, as its constructor initialises it."""
         problem = self._problem
-        with torch.random.fork_rng(devices=[]):  # a trial's own draws are not to change
+        with torch.random.fork_rng(devices=[]):  # leaves the draws of a trial as they are
             seed_process(self._seed, "proxy", arch.id)
             try:
                 made = problem.space.freeze(arch, problem.task.spec, **problem.arguments)
@@ -83,7 +95,7 @@ def proxy(name: str) -> Proxy:
     """Return the proxy of that name.
 
     Raises:
-        UserError: it is unknown, or no function.
+        UserError: it is unknown, or not a function.
     """
     found: Proxy = catalog.resolve("proxy", name)
     if isinstance(found, type) or not callable(found):
@@ -91,17 +103,115 @@ def proxy(name: str) -> Proxy:
     return found
 
 
-def chosen(names: str | None) -> list[str]:
-    """Return the proxies in ``names``, a comma between two; all without it.
+def proxy_names(names: str | None) -> list[str]:
+    """Return the proxies in a comma-separated list; all proxies for ``None``.
 
     Raises:
-        UserError: one is unknown, or none is named.
+        UserError: a proxy is unknown, or the list is empty.
     """
     if names is None:
         return list(catalog.PROXIES)
     found = list(dict.fromkeys(filter(None, (name.strip() for name in names.split(",")))))
     if not found:
-        raise UserError(f"--proxy {names!r}: must name one, such as {', '.join(catalog.PROXIES)}")
+        raise UserError(
+            f"--proxy {names!r}: must name a proxy, such as {', '.join(catalog.PROXIES)}"
+        )
     for name in found:
         proxy(name)
     return found
+
+
+@dataclass(frozen=True)
+class ProxyRequest:
+    """Options of ``nasbench proxies``.
+
+    Attributes:
+        checkpoints: architectures to score; or else
+        space: name of the space to draw from,
+        samples: number of architectures to draw; ``SAMPLES`` if ``None``.
+        task: task of the images; if ``None``, the checkpoint's, or digits.
+        seed: of draws, batch and weights.
+        data_dir: folder with the data.
+        arguments: of the space.
+
+    Raises:
+        UserError: both checkpoints and a space are given, or neither; or an option of a space is
+            given without it.
+    """
+
+    checkpoints: tuple[Path, ...]
+    space: str | None = None
+    samples: int | None = None
+    task: str | None = None
+    seed: int = 0
+    data_dir: Path | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.checkpoints and self.space is None:
+            raise UserError("nothing to score: give checkpoints, or a space with --space")
+        if self.checkpoints and self.space is not None:
+            raise UserError(f"{self.checkpoints[0]} and --space {self.space}: give only one")
+        if self.space is None and self.samples is not None:
+            raise UserError(f"--samples {self.samples}: works with --space only")
+        if self.space is None and self.arguments:
+            name, value = next(iter(self.arguments.items()))
+            raise UserError(f"-o {name}={value}: works with --space only")
+
+
+def score_table(request: ProxyRequest, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a row for each architecture.
+
+    Args:
+        request: the architectures.
+        names: the proxies.
+
+    Returns:
+        Rows with ``name``, ``arch`` and ``scores`` (proxy to score, ``None`` if undefined). Rows
+        of drawn architectures also have ``ranks`` (proxy to rank, 1 is the best) and
+        ``mean rank``, by which they are sorted.
+
+    Raises:
+        UserError: a name, a file or the shape of the data does not fit.
+    """
+    if request.space is None:
+        return [_checkpoint_row(path, request, names) for path in request.checkpoints]
+    space = load_space(request.space)
+    (own,) = arguments.split(request.arguments, space=arguments.of_space(space))
+    problem = Problem.of(_task(request, request.task or "digits"), space, own)
+    stream = np.random.default_rng(derive(request.seed, "proxy samples"))
+    archs = problem.domains.sample_distinct(request.samples or SAMPLES, stream)
+    scorer = _scorer(problem, request)
+    scores = np.array([[scorer(name, arch) for name in names] for arch in archs])
+    rows = [_row(arch.id, arch, names, row) for arch, row in zip(archs, scores, strict=True)]
+    for number, name in enumerate(names):
+        for row, rank in zip(rows, mean_ranks(scores[:, [number]]), strict=True):
+            row.setdefault("ranks", {})[name] = float(rank)
+    for row, rank in zip(rows, mean_ranks(scores), strict=True):
+        row["mean rank"] = float(rank)
+    return sorted(rows, key=lambda row: float(row["mean rank"]))
+
+
+def _checkpoint_row(path: Path, request: ProxyRequest, names: Sequence[str]) -> dict[str, Any]:
+    found = Checkpoint.read(path)
+    if request.task is None:
+        catalog.check_known("task", found.task)
+    space = space_of(found)
+    (own,) = arguments.split(found.space.get("arguments", {}), space=arguments.of_space(space))
+    problem = Problem.of(_task(request, request.task or found.task), space, own)
+    arch = problem.domains.arch(found.arch)
+    scorer = _scorer(problem, request)
+    return _row(str(path), arch, names, [scorer(name, arch) for name in names])
+
+
+def _task(request: ProxyRequest, name: str) -> Task:
+    return load_task(SearchConfig(seed=request.seed, data_dir=request.data_dir), name)
+
+
+def _scorer(problem: Problem, request: ProxyRequest) -> Scorer:
+    return Scorer(problem, lambda: problem.task.train, request.seed, pick("auto"))
+
+
+def _row(name: str, arch: Arch, names: Sequence[str], scores: Sequence[float]) -> dict[str, Any]:
+    plain = [float(score) if math.isfinite(score) else None for score in scores]
+    return {"name": name, "arch": dict(arch), "scores": dict(zip(names, plain, strict=True))}
