@@ -10,8 +10,8 @@ from typing import Any
 from nasbench import provenance
 from nasbench.config import RetrainConfig, TrialsConfig
 from nasbench.engine.callbacks import NullCallback
+from nasbench.engine.scheduler import executor_options
 from nasbench.engine.session import run_info
-from nasbench.engine.trials import options_of
 from nasbench.executors import Job, Work, open_executor
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.records import Record
@@ -83,7 +83,7 @@ def run_seeds(
             "retrain.parallel:setup",
             context,
             lambda number, value: True,
-            options_of(where),
+            executor_options(where),
         ) as executor,
     ):
         while len(done) < len(seeds):

@@ -10,9 +10,9 @@ from typing import Any
 from nasbench import arguments, catalog, known_code
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig
-from nasbench.engine import trials
+from nasbench.engine import scheduler
+from nasbench.engine.scheduler import Trial
 from nasbench.engine.session import Session, session
-from nasbench.engine.trials import Asked
 from nasbench.engine.tuning import Tuning
 from nasbench.errors import UserError, unknown
 from nasbench.executors import Finished
@@ -132,26 +132,24 @@ def _run_trials(
         say,
     )
     spent = tuning.replay()
-    with trials.executor_of(
+    with scheduler.open_trial_executor(
         config,
         running,
         "nasbench.hpo.nni_experiment.command:setup",
         command,
-        tuning.judge,
+        tuning.keeps,
         None,
     ) as executor:
-        trials.run(tuning, executor, _End(experiment), spent, running)
+        scheduler.run_trials(tuning, executor, _End(experiment), spent, running)
     better = max if experiment.optimize_mode == "maximize" else min
     if not tuning.trials:
-        raise UserError(
-            "no trial gave a result: journal.jsonl in the run folder holds the reasons"
-        )
+        raise scheduler.no_result()
     best, score = better(tuning.trials, key=lambda trial: trial[1])
     return Ran(running.folder, best, score, len(tuning.trials), spent.failed, spent.seconds)
 
 
-def _build(number: int, parameters: Params, parent: int | None) -> Asked:
-    return Asked(number, {"number": number, "parameters": parameters}, 1)
+def _build(number: int, parameters: Params, parent: int | None) -> Trial:
+    return Trial(number, {"number": number, "parameters": parameters}, 1)
 
 
 def _read(finished: Finished, concurrency: int) -> dict[str, Any]:

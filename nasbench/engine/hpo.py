@@ -10,15 +10,14 @@ from typing import Any
 from nasbench import arguments, catalog
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig
-from nasbench.engine import hyperparameters, trials
-from nasbench.engine.anytime import curve
+from nasbench.engine import hyperparameters, scheduler
 from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
 from nasbench.engine.model import Model
 from nasbench.engine.presets import DEFAULT_SPACE, RETRAIN_PRESETS, hpo_defaults
 from nasbench.engine.problem import load_space, load_task
+from nasbench.engine.scheduler import TotalCost, Trial
 from nasbench.engine.session import Session, session
-from nasbench.engine.trial import Context, Measured, Request, TrialRunner
-from nasbench.engine.trials import Asked, Spent
+from nasbench.engine.trial import Context, Measured, Request, TrialRunner, remove_states
 from nasbench.engine.tuning import Tuning
 from nasbench.errors import UserError
 from nasbench.executors import Finished
@@ -119,7 +118,7 @@ def run_hpo(
             narrowed = refine(first.space, first.trials, share(config.refine))
             again = replace(config, space_content=dict(narrowed.content))
             rounds.append(_round(again, model, narrowed, context, running, callback, first))
-        _clear(running)
+        remove_states(running)
         return _finish(config, model, task, rounds, running)
 
 
@@ -144,7 +143,7 @@ class Round:
 
     space: SearchSpace
     trials: list[tuple[Params, float]]
-    spent: Spent
+    spent: TotalCost
     last: int
 
 
@@ -175,19 +174,17 @@ def _round(
     )
     spent = tuning.replay()
     assert config.budget is not None
-    with trials.executor_of(
+    with scheduler.open_trial_executor(
         config,
         running,
         "nasbench.engine.trial:setup",
         context,
-        tuning.judge,
+        tuning.keeps,
         lambda: TrialRunner(context, told, running.stop),
     ) as executor:
-        trials.run(tuning, executor, Budget.parse(config.budget), spent, running)
+        scheduler.run_trials(tuning, executor, Budget.parse(config.budget), spent, running)
     if not tuning.trials:
-        raise UserError(
-            "no trial gave a result: journal.jsonl in the run folder holds the reasons"
-        )
+        raise scheduler.no_result()
     return Round(space, tuning.trials, spent, first + spent.trials)
 
 
@@ -205,10 +202,10 @@ class Build:
     def __init__(self, config: HpoConfig, model: Model) -> None:
         self.config = config
         self.model = model
-        self.share = trials.device_share(config)
+        self.share = scheduler.device_share(config)
         self.current = 0  # the trial that was built last: in this process, the one under way
 
-    def __call__(self, number: int, parameters: Params, parent: int | None) -> Asked:
+    def __call__(self, number: int, parameters: Params, parent: int | None) -> Trial:
         """Return trial ``number``."""
         self.current = number
         meant = hyperparameters.read(parameters, self.model.space)
@@ -225,7 +222,7 @@ class Build:
             parent=None if parent is None else str(parent),
             kept=self.config.tuner == "pbt",
         )
-        return Asked(number, request, epochs)
+        return Trial(number, request, epochs)
 
     def read(self, finished: Finished) -> dict[str, Any]:
         """Return what the journal holds of a finished trial."""
@@ -254,13 +251,6 @@ def load_assessor(config: HpoConfig) -> Any:
         return None
     kind = catalog.resolve("assessor", config.assessor)
     return kind(kind.Options(**config.assessor_options), epochs=config.epochs)
-
-
-def _clear(running: Session) -> None:
-    """Remove the states that trials left for others to go on from."""
-    if running.leads:
-        for path in running.folder.path.glob("trial-*.pt"):
-            path.unlink()
 
 
 def _finish(
@@ -292,7 +282,7 @@ def _finish(
             kind="hpo",
             training=trained_with(config, meant.training),
             hyperparameters={**meant.training, **meant.arguments},
-            curve=curve(running.folder.journal.events("trial")),
+            curve=scheduler.anytime_curve(running.folder.journal.events("trial")),
             run=running.folder.name,
             provenance=running.started,
         ).write(path)

@@ -1,21 +1,24 @@
-"""Drives a sampled search: each proposed architecture is trained briefly and measured."""
+"""A sampled search: each proposed architecture is trained briefly and evaluated."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from nasbench.budget import Budget
 from nasbench.config import SearchConfig
-from nasbench.data.images import ImageSet
-from nasbench.engine import trials
-from nasbench.engine.anytime import curve
-from nasbench.engine.candidates import Candidates
+from nasbench.engine import scheduler
+from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
 from nasbench.engine.limits import Limits
 from nasbench.engine.problem import Problem, halves
 from nasbench.engine.proxies import Scorer
+from nasbench.engine.scheduler import TotalCost, Trial, TrialCost
 from nasbench.engine.session import Outcome, Session
-from nasbench.engine.trial import Context, TrialRunner
-from nasbench.engine.trials import Spent
+from nasbench.engine.trial import Context, Measured, Request, TrialRunner, remove_states
 from nasbench.errors import UserError
-from nasbench.strategies.sampled.base import SampledStrategy, Setting
+from nasbench.executors import Finished, Reported
+from nasbench.space import Arch
+from nasbench.strategies.sampled.ask_tell import propose_new
+from nasbench.strategies.sampled.base import Proposal, Result, SampledStrategy, Setting
 from nasbench.training.loop import Callback
 
 
@@ -26,58 +29,220 @@ def search(
     running: Session,
     callback: Callback,
 ) -> Outcome:
-    """Train what the strategy proposes until the budget is spent, and return the best.
+    """Train the strategy's proposals until the budget is spent, and return the best one.
 
     The journal holds every finished trial, and the strategy's state follows from them, so a
-    continued search goes on with the trials that were under way.
+    resumed search continues with the trials that were under way.
+
+    Args:
+        kind: the strategy's class.
+        problem: task and space.
+        config: the options of the search.
+        running: the run.
+        callback: receives the progress.
 
     Raises:
         Stopped: a signal asked to stop.
-        UserError: the options do not fit, nothing keeps the limits, or every trial failed.
+        UserError: the options do not fit, no architecture is within the limits, or every trial
+            failed.
     """
     costs = Limits.of_search(problem, config, running)
-    scorer = Scorer(problem, lambda: _training_half(problem, config), config.seed, running.device)
+    scorer = Scorer(
+        problem,
+        lambda: halves(problem.task, config.seed, config.val_fraction)[0],
+        config.seed,
+        running.device,
+    )
     setting = Setting(config.seed, config.epochs, violation=costs.violation, proxy=scorer)
     strategy = kind(problem.domains, kind.Options(**config.strategy_options), setting)
-    source = Candidates(strategy, problem, config, costs, running, callback)
-    spent = source.replay()
+    source = ArchitectureTrials(strategy, problem, config, costs, running, callback)
+    total = source.replay()
     context = Context.of(problem.task, config, config.val_fraction, running.folder.path)
     if config.budget is None:
-        raise UserError("--budget: how much may the search spend? such as 20, 15min")
-    with trials.executor_of(
+        raise UserError("--budget is required: how much the search may spend, such as 20 or 15min")
+    with scheduler.open_trial_executor(
         config,
         running,
         "nasbench.engine.trial:setup",
         context,
-        source.judge,
-        lambda: TrialRunner(context, source.told, running.stop),
+        source.keeps,
+        lambda: TrialRunner(context, source.epoch_callback, running.stop),
     ) as executor:
-        trials.run(source, executor, Budget.parse(config.budget), spent, running)
-    source.clear()
-    return _outcome(strategy, costs, spent, scorer.seconds, running)
-
-
-def _training_half(problem: Problem, config: SearchConfig) -> ImageSet:
-    """Return the images that the trials train on."""
-    half, _ = halves(problem.task, config.seed, config.val_fraction)
-    return half
-
-
-def _outcome(
-    strategy: SampledStrategy, costs: Limits, spent: Spent, scoring: float, running: Session
-) -> Outcome:
+        scheduler.run_trials(source, executor, Budget.parse(config.budget), total, running)
+    remove_states(running)
     if not strategy.results:
         raise costs.unmet()
-    if spent.failed == spent.trials:
-        raise UserError(
-            "no trial gave a result: journal.jsonl in the run folder holds the reasons"
-        )
+    if total.failed == total.trials:
+        raise scheduler.no_result()
     best = strategy.best()
     return Outcome(
         best.arch,
         {"val_accuracy": best.score},
-        spent.seconds + scoring,
-        evaluations=spent.trials - spent.failed,
-        curve=curve(running.folder.journal.events("trial")),
+        total.seconds + scorer.seconds,
+        evaluations=total.trials - total.failed,
+        curve=scheduler.anytime_curve(running.folder.journal.events("trial")),
         front=tuple((r.arch, {"val_accuracy": r.score, **r.costs}) for r in strategy.front()),
     )
+
+
+class ArchitectureTrials:
+    """A source of trials: each trains an architecture that the strategy proposes.
+
+    Args:
+        strategy: proposes architectures and learns from their results.
+        problem: task and space.
+        config: the options of the search.
+        costs: parameters, multiply-adds and latency of architectures.
+        running: the run, whose journal holds the finished trials.
+        callback: receives the progress.
+
+    Attributes:
+        epoch_callback: receives the epochs of trials that run in this process.
+    """
+
+    def __init__(
+        self,
+        strategy: SampledStrategy,
+        problem: Problem,
+        config: SearchConfig,
+        costs: Limits,
+        running: Session,
+        callback: Callback,
+    ) -> None:
+        self.strategy = strategy
+        self.problem = problem
+        self.config = config
+        self.costs = costs
+        self.running = running
+        self.callback = callback
+        self.share = scheduler.device_share(config)
+        self.inline = config.concurrency == 1 and config.engine is None
+        self._under_way: dict[int, Proposal] = {}
+        self._seconds: dict[str, float] = {}  # of each training so far, by its key
+        self._current = self._next = 0
+        self.epoch_callback: Callback = NullCallback()
+        if running.leads:
+            journal = JournalCallback(running.folder.journal, lambda: {"trial": self._current})
+            self.epoch_callback = CallbackList([journal, callback])
+
+    def replay(self) -> TotalCost:
+        """Update the strategy with the trials in the journal, and return their cost."""
+        total = TotalCost()
+        for event in self.running.folder.journal.events("trial"):
+            arch = self.problem.domains.arch(event["arch"])
+            failed = event.get("error") is not None
+            score = 0.0 if failed else event["score"]
+            result = Result(arch, score, event["epochs"], event["costs"], failed)
+            self.strategy.update([result])
+            if not event["known"]:
+                total.trials, total.failed = total.trials + 1, total.failed + failed
+                total.epochs += event["more_epochs"]
+                total.seconds += event["seconds"]
+                # Concurrent trials end out of order: a lower number may be lost for good.
+                self._next = max(self._next, event["number"] + 1)
+                if not failed:
+                    self._seconds[self._key(arch, event["number"])] = event["total_seconds"]
+        return total
+
+    def ask(self) -> Trial | None:
+        """Return a trial for the strategy's next proposal that needs a training."""
+        proposal = propose_new(
+            self.strategy,
+            list(self._under_way.values()),
+            self._known,
+            lambda result: self._learn(result, self._next, known=True, seconds=0.0),
+        )
+        if proposal is None or self._is_under_way(proposal):
+            return None
+        number, arch = self._next, proposal.arch
+        self._next += 1
+        self._under_way[number] = proposal
+        self._current = number
+        if self.inline:  # trials in workers are announced when they end
+            self.callback.phase(f"trial {number + 1}: architecture {arch.id}")
+        request = Request(
+            self._key(arch, number),
+            self.config.space,
+            dict(arch),
+            dict(self.problem.arguments),
+            {},
+            proposal.epochs,
+            kept=proposal.epochs < self.config.epochs,
+        )
+        return Trial(number, request, proposal.epochs - self._trained(arch))
+
+    def tell(self, finished: Finished) -> TrialCost:
+        """Update the strategy with a trial's result and write it to the journal."""
+        number = finished.number
+        proposal = self._under_way.pop(number)
+        arch, trained = proposal.arch, self._trained(proposal.arch)
+        if finished.error is not None:
+            cost = TrialCost(proposal.epochs - trained, finished.seconds * self.share)
+            result = Result(arch, 0.0, proposal.epochs, failed=True)
+            self._learn(
+                result,
+                number,
+                seconds=cost.seconds,
+                more_epochs=cost.epochs,
+                error=finished.error,
+            )
+            self.callback.phase(f"trial {number + 1} failed: {finished.error}")
+            return cost
+        measured: Measured = finished.value
+        key = self._key(arch, number)
+        cost = TrialCost(
+            measured.epochs - trained, measured.seconds * self.share - self._seconds.get(key, 0.0)
+        )
+        self._seconds[key] = (measured.seconds - measured.measuring) * self.share
+        measures = {name: self.costs.cost(arch, name) for name in self.strategy.measures}
+        self._learn(
+            Result(arch, measured.score, measured.epochs, measures),
+            number,
+            seconds=cost.seconds,
+            total_seconds=self._seconds[key],
+            more_epochs=cost.epochs,
+        )
+        if not self.inline:
+            self.callback.phase(f"trial {number + 1}: {arch.id}: {measured.score:.2%}")
+        return cost
+
+    def keeps(self, number: int, reported: Reported) -> bool:
+        """Return ``True``: a strategy stops no trial early."""
+        return True
+
+    def _key(self, arch: Arch, number: int) -> str:
+        return f"{arch.id}-{number}" if self.config.train_again else arch.id
+
+    def _trained(self, arch: Arch) -> int:
+        """Return for how many epochs ``arch`` has been trained."""
+        if self.config.train_again:
+            return 0
+        done = [r.epochs for r in self.strategy.results if r.arch == arch and not r.failed]
+        return max(done, default=0)
+
+    def _is_under_way(self, proposal: Proposal) -> bool:
+        """Return whether the architecture is being trained, so that its result is awaited."""
+        pending = (one.arch for one in self._under_way.values())
+        return not self.config.train_again and proposal.arch in pending
+
+    def _known(self, proposal: Proposal) -> Result | None:
+        """Return the result of an equal training, unless it is repeated or under way."""
+        if self.config.train_again or self._is_under_way(proposal):
+            return None
+        same = (r for r in self.strategy.results if r.arch == proposal.arch)
+        return next((r for r in same if r.failed or r.epochs >= proposal.epochs), None)
+
+    def _learn(self, result: Result, number: int, **fields: Any) -> None:
+        self.strategy.update([result])
+        if self.running.leads:
+            recorded = {"known": False, "total_seconds": 0.0, "more_epochs": 0, **fields}
+            self.running.folder.journal.append(
+                "trial",
+                number=number,
+                arch=dict(result.arch),
+                arch_id=result.arch.id,
+                score=None if result.failed else result.score,
+                epochs=result.epochs,
+                costs=dict(result.costs),
+                **recorded,
+            )

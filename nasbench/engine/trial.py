@@ -26,6 +26,7 @@ from nasbench.engine.problem import (
     on_device,
     supervised,
 )
+from nasbench.engine.session import Session
 from nasbench.errors import UserError
 from nasbench.executors import Report, Restarted
 from nasbench.nn.processes import Place, place
@@ -166,16 +167,16 @@ class TrialRunner:
         state = self._state(request.key)
         if request.parent is not None and state.load() is None:
             self._inherit(unit, request.parent)
-        judged = _Judged(report) if request.watched else None
-        progress = Loop(unit, request.epochs, state, self.callback, self.stop, judged).run()
-        if judged is not None:
-            judged.exhausted(progress.history)  # the loop does not ask after the last epoch
+        stopping = _EarlyStopping(report) if request.watched else None
+        progress = Loop(unit, request.epochs, state, self.callback, self.stop, stopping).run()
+        if stopping is not None:
+            stopping.exhausted(progress.history)  # the loop does not ask after the last epoch
         since = time.perf_counter()
         score = self._score(unit, progress.history, config)
         spent = (time.perf_counter() - since) * self.place.world
         if self.place.rank == 0 and not request.kept:
             state.clear()
-        reports = [epoch["val_accuracy"] for epoch in progress.history] if judged else []
+        reports = [epoch["val_accuracy"] for epoch in progress.history] if stopping else []
         measuring, trained = agree(spent, self.device), agree(progress.seconds, self.device)
         return Measured(score, trained + measuring, progress.epoch, measuring, reports)
 
@@ -231,20 +232,27 @@ class TrialRunner:
         return StateFile(Path(self.context.folder) / f"trial-{key}.pt")
 
 
-class _Judged:
-    """Ends a training early where the report of an epoch is answered with no."""
+class _EarlyStopping:
+    """Stops a training early if the report of an epoch is answered with ``False``."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._told = 0
-        self._goes_on = report(Restarted())
+        self._reported = 0
+        self._continues = report(Restarted())
 
     def exhausted(self, history: Sequence[dict[str, float]]) -> bool:
-        """Report what is new; a continued training reports its whole history again."""
-        while self._goes_on and self._told < len(history):
-            self._goes_on = self._report(history[self._told]["val_accuracy"])
-            self._told += 1
-        return not self._goes_on
+        """Report new epochs; a resumed training reports its whole history again."""
+        while self._continues and self._reported < len(history):
+            self._continues = self._report(history[self._reported]["val_accuracy"])
+            self._reported += 1
+        return not self._continues
+
+
+def remove_states(running: Session) -> None:
+    """Remove the states that trials kept for others to continue from."""
+    if running.leads:
+        for path in running.folder.path.glob("trial-*.pt"):
+            path.unlink()
 
 
 def _arrays(images: ImageSet) -> _Split:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from nasbench.engine.scheduler import TotalCost, Trial, TrialCost
 from nasbench.engine.session import Session
-from nasbench.engine.trials import Asked, Spent, Used
 from nasbench.executors import Finished, Reported, Restarted
 from nasbench.hpo.assessors.base import Assessor
 from nasbench.hpo.space import Params
 from nasbench.hpo.tuners.base import Tuner
 
-Build = Callable[[int, Params, int | None], Asked]
+Build = Callable[[int, Params, int | None], Trial]
 Read = Callable[[Finished], dict[str, Any]]
 
 
@@ -81,9 +81,9 @@ class Tuning:
         self._epochs: dict[int, int] = {}  # that the trials under way were asked for
         self._courses: dict[int, _Course] = defaultdict(_Course)
 
-    def replay(self) -> Spent:
+    def replay(self) -> TotalCost:
         """Make the calls of the journal again, and return what their trials spent."""
-        spent = Spent()
+        spent = TotalCost()
         for event in self.running.folder.journal.events():
             if event.get("round") != self.name:
                 continue
@@ -97,7 +97,7 @@ class Tuning:
         self._again = sorted(self._parameters)
         return spent
 
-    def ask(self) -> Asked | None:
+    def ask(self) -> Trial | None:
         """Return the next suggestion; first of all those whose trials a stop has cut off."""
         if self._again:
             number = self._again.pop(0)
@@ -118,7 +118,7 @@ class Tuning:
         self._epochs[number] = asked.epochs
         return asked
 
-    def tell(self, finished: Finished) -> Used:
+    def tell(self, finished: Finished) -> TrialCost:
         """Learn how a trial ended, and write it down."""
         number = finished.number - self.first
         parameters, epochs = self._parameters[number], self._epochs.pop(number)
@@ -131,9 +131,9 @@ class Tuning:
         self._note("trial", number, parameters=parameters, **ending)
         self._learn(number, ending)
         self.say(f"trial {finished.number + 1}: {_words(ending)}")
-        return Used(ending["epochs"], ending["seconds"])
+        return TrialCost(ending["epochs"], ending["seconds"])
 
-    def judge(self, number: int, reported: Reported) -> bool:
+    def keeps(self, number: int, reported: Reported) -> bool:
         """Return the assessor's answer to a report: whether the trial continues."""
         number -= self.first
         course = self._courses[number]
@@ -147,9 +147,9 @@ class Tuning:
             course.answers.append(going)
         return course.answers[course.heard - 1]
 
-    def _repeat(self, number: int, event: dict[str, Any], spent: Spent) -> None:
+    def _repeat(self, number: int, event: dict[str, Any], spent: TotalCost) -> None:
         for value in event["reports"] if self.assessor is not None else ():
-            self.judge(event["number"], value)
+            self.keeps(event["number"], value)
         self._learn(number, event)
         spent.trials, spent.epochs = spent.trials + 1, spent.epochs + event["epochs"]
         spent.seconds += event["seconds"]

@@ -1,4 +1,4 @@
-"""Event-camera recordings: readers for their file formats, and event images made from them.
+"""Recordings of event cameras: their files, and the images that are made of them.
 
-Needs numpy and numba, and h5py for the image files; torch is never imported.
+It needs numpy, and for its output h5py; torch is never loaded.
 """

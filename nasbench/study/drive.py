@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from nasbench.config import TrialsConfig
-from nasbench.engine.trials import options_of
+from nasbench.engine.scheduler import executor_options
 from nasbench.errors import UserError
 from nasbench.executors import Executor, Finished, InlineExecutor, Job, open_executor
 from nasbench.study import keys, work
@@ -100,7 +100,7 @@ def _executor(where: TrialsConfig, callback: Callback, stop: StopSignal) -> Exec
         f"{work.__name__}:{work.setup.__name__}",
         list(sys.argv),
         lambda number, value: True,
-        options_of(where),
+        executor_options(where),
     )
 
 

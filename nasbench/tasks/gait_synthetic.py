@@ -1,7 +1,7 @@
-"""Event images of synthetic walkers, made on first use: the gait task without its data set.
+"""Event images of made-up walkers, made on first use: the gait task without its data set.
 
-Results on it show that a search or a network works, but say nothing about real gait. The user's
-own synthetic walkers are read here too, because the task's name appears beside every result.
+What is found here says nothing about real gait; it shows that a search or a network works. The
+task's name stands beside every result, so made-up walkers of the user's own are read here, too.
 """
 
 from __future__ import annotations
@@ -11,79 +11,82 @@ from pathlib import Path
 
 from nasbench.data.locate import find, roots
 from nasbench.errors import UserError
-from nasbench.events import convert, synthetic
-from nasbench.events.hdf5_reader import Contents, read_contents
-from nasbench.events.processes import progress_bar, scratch_folder
+from nasbench.events import gait
+from nasbench.events.bar import bar
+from nasbench.events.convert import Options
+from nasbench.events.scratch import scratch
+from nasbench.events.stored import Contents, contents
+from nasbench.events.synthetic import dataset
 from nasbench.tasks.base import Task
-from nasbench.tasks.event_files import GAIT_PAIR, GAIT_WHOLE, has_pair, with_sibling
 from nasbench.tasks.gait import gait_task
+from nasbench.tasks.gait_files import PAIR, WHOLE, beside
 
-# Ends with the number of the recipe: another recipe writes another set to another folder.
+# With the number of the recipe: another recipe makes another set, in another folder.
 FOLDER = "gait-synthetic/1"
-SCRATCH_PREFIX = ".making-"
+MAKING = ".making-"
 PERSONS = 21
 WALKS = {"train": 16, "test": 8}
 SEED = 0
 
 
 def load_gait_synthetic(data_dir: Path | None = None, download: bool = True) -> Task:
-    """Return the synthetic gait task: 21 persons with 16 walks to train on and 8 to test on.
+    """Return the synthetic gait task, 21 persons with 16 walks to train and 8 to test.
 
-    Missing files are made first.
+    Where the files are not there yet, they are made first.
 
     Args:
-        data_dir: the only folder to look in and to write to, ``None`` for the usual ones; or a
-            file that ``nasbench data gait`` made of other synthetic walkers.
+        data_dir: the only folder to look in and to write to; None for the usual ones. Or a file
+            that ``nasbench data gait`` made of other made-up walkers, which are the task then.
         download: whether missing files may be made.
 
     Raises:
         UserError: the files cannot be made, are damaged, or hold real recordings.
     """
     if data_dir is not None and data_dir.expanduser().is_file():
-        files = [_synthetic(path) for path in with_sibling(data_dir.expanduser())]
+        files = [_made_up(path) for path in beside(data_dir.expanduser())]
     else:
         folder = _folder(data_dir, download)
-        files = [read_contents(folder / name) for name in GAIT_PAIR]
+        files = [contents(folder / name) for name in PAIR]
     return gait_task("gait-synthetic", files, "synthetic walkers, no real recordings")
 
 
-def _synthetic(path: Path) -> Contents:
-    """Return what a file holds, after checking that it is marked as synthetic."""
-    file = read_contents(path)
+def _made_up(path: Path) -> Contents:
+    """Return what a file holds, after a look at its mark."""
+    file = contents(path)
     if not file.synthetic:
         raise UserError(
-            f"gait-synthetic: {path} is not marked as synthetic: use --task gait --data-dir {path}"
+            f"gait-synthetic: {path} is not marked as synthetic: "
+            f"--task gait --data-dir {path} is allowed"
         )
     return file
 
 
 def _folder(data_dir: Path | None, download: bool) -> Path:
-    """Return the folder of the two files, making them if they are missing."""
-    folder = find([FOLDER], data_dir, accept=has_pair)
+    """Return the folder of the two files, which are made where they are missing."""
+    folder = find([FOLDER], data_dir, accept=_whole)
     if folder is not None:
         return folder
     root = roots(data_dir)[-1]
     if not download:
-        raise UserError(f"gait-synthetic: {' and '.join(GAIT_PAIR)} not found in {root / FOLDER}")
+        raise UserError(f"gait-synthetic: {' and '.join(PAIR)} are not in {root / FOLDER}")
     return make(root / FOLDER)
 
 
 def make(folder: Path) -> Path:
-    """Make the recordings and from them the two files in ``folder``; return the folder.
+    """Make recordings and of them the two files in ``folder``, which is there whole or not at all.
 
-    The folder is either complete or not there. Only this process works on it, so that a program
-    that loads the task needs no ``if __name__ == "__main__"``.
+    It is done in one process, so that a program that loads the task needs no main guard.
 
     Raises:
         UserError: the folder cannot be written.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with scratch_folder(folder.parent, SCRATCH_PREFIX) as temporary:
+        with scratch(folder.parent, MAKING) as temporary:
             raw, made = temporary / "synthetic", temporary / "made"
-            synthetic.write(raw, PERSONS, WALKS, SEED, 1, progress_bar)
-            convert.convert(raw, made / GAIT_WHOLE, convert.ImageOptions(), 1, True, progress_bar)
-            if not has_pair(folder):  # another process may have been faster
+            dataset.write(raw, PERSONS, WALKS, SEED, 1, bar)
+            gait.make(raw, made / WHOLE, Options(), 1, True, bar)
+            if not _whole(folder):  # another process may have been faster
                 shutil.rmtree(folder, ignore_errors=True)
                 made.replace(folder)
     except OSError as error:
@@ -92,3 +95,7 @@ def make(folder: Path) -> Path:
             "choose another --data-dir"
         ) from error
     return folder
+
+
+def _whole(folder: Path) -> bool:
+    return all((folder / name).is_file() for name in PAIR)

@@ -155,7 +155,7 @@ def test_a_space_that_is_smaller_than_the_budget(out):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr("nasbench.engine.candidates.KNOWN_IN_A_ROW", 5)
+    monkeypatch.setattr("nasbench.strategies.sampled.ask_tell.KNOWN_IN_A_ROW", 5)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -195,7 +195,7 @@ def test_a_longer_training_is_charged_for_what_it_adds(out):
     assert [e["epoch"] for e in found.folder.journal.epochs()] == [1, 2, 3, 4]
     trained = [e["seconds"] for e in found.folder.journal.epochs()]
     measuring = [short["seconds"] - trained[0], long["seconds"] - (trained[3] - trained[0])]
-    assert all(0 < spent < 1 for spent in measuring)
+    assert all(0 < spent < 60 for spent in measuring)
     assert found.outcome.seconds == pytest.approx(short["seconds"] + long["seconds"])
     assert found.outcome.metrics == {"val_accuracy": long["score"]}
     assert list(found.folder.path.glob("trial-*")) == []
@@ -270,7 +270,7 @@ def test_three_that_fail_first_end_the_search(out, concurrency):
 
 def test_a_search_whose_only_trial_fails(out):
     assert refusal("random", out, space="engine_parts:Hopeless", budget="1") == (
-        "no trial gave a result: journal.jsonl in the run folder holds the reasons"
+        "every trial failed: see journal.jsonl in the run folder for the reasons"
     )
 
 
@@ -476,7 +476,7 @@ def test_a_trial_whose_worker_dies_goes_on_where_it_was(out, tmp_path, monkeypat
 
 def test_a_trial_that_takes_too_long_is_ended_and_charged(out):
     line = refusal("random", out, engine="local", trial_timeout=0.01, epochs=50, budget="1")
-    assert line.startswith("no trial gave a result")
+    assert line.startswith("every trial failed")
     (folder,) = (out / "runs").iterdir()
     (trial,) = new_trainings(folder)
     assert trial["error"] == "no result within 0.01 s"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from engine_parts import Scripted, ScriptOptions, StopOptions, StopsAt, heard
 
-from nasbench.engine.trials import Asked, Used
+from nasbench.engine.scheduler import Trial, TrialCost
 from nasbench.engine.tuning import Tuning
 from nasbench.executors import Finished, Restarted
 from nasbench.hpo.space import SearchSpace
@@ -42,7 +42,7 @@ class Bench:
         self.tuning = Tuning(
             Scripted(SPACE, script, 0),
             assessor,
-            lambda number, parameters, parent: Asked(number, (parameters, parent), 9),
+            lambda number, parameters, parent: Trial(number, (parameters, parent), 9),
             lambda finished: {
                 "score": finished.value,
                 "seconds": 2.0,
@@ -72,8 +72,8 @@ def test_suggestions_become_trials_and_results_go_to_the_tuner(bench):
         (0, (SCRIPT[0], None), 9),
         (1, (SCRIPT[1], None), 9),
     ]
-    assert bench.tuning.tell(Finished(1, 0.75)) == Used(4, 2.0)
-    assert bench.tuning.tell(Finished(0, 0.5)) == Used(4, 2.0)
+    assert bench.tuning.tell(Finished(1, 0.75)) == TrialCost(4, 2.0)
+    assert bench.tuning.tell(Finished(0, 0.5)) == TrialCost(4, 2.0)
     assert heard(bench.heard) == [
         ["suggest", 0, SCRIPT[0]],
         ["suggest", 1, SCRIPT[1]],
@@ -96,7 +96,7 @@ def test_a_failed_trial_is_told_and_charged(tmp_path):
     bench = Bench(tmp_path / "run", share=0.5)
     bench.tuning.ask()
     used = bench.tuning.tell(Finished(0, error="the loss is not finite", seconds=3.0))
-    assert used == Used(9, 1.5)
+    assert used == TrialCost(9, 1.5)
     assert heard(bench.heard)[-1] == ["fail", 0, SCRIPT[0]]
     assert bench.tuning.trials == []
     assert bench.said == ["trial 1: failed: the loss is not finite"]
@@ -130,9 +130,9 @@ def test_the_assessor_judges_the_course_so_far(tmp_path):
     bench = Bench(tmp_path / "run", after={"0": 2})
     bench.tuning.ask()
     bench.tuning.ask()
-    answers = [bench.tuning.judge(0, Restarted()), bench.tuning.judge(1, Restarted())]
-    answers += [bench.tuning.judge(number, value) for number, value in ((0, 0.1), (1, 0.2))]
-    answers += [bench.tuning.judge(number, value) for number, value in ((1, 0.3), (0, 0.4))]
+    answers = [bench.tuning.keeps(0, Restarted()), bench.tuning.keeps(1, Restarted())]
+    answers += [bench.tuning.keeps(number, value) for number, value in ((0, 0.1), (1, 0.2))]
+    answers += [bench.tuning.keeps(number, value) for number, value in ((1, 0.3), (0, 0.4))]
     assert answers == [True, True, True, True, True, False]
     assert heard(bench.heard)[2:] == [
         ["keep", 0, [0.1]],
@@ -153,7 +153,7 @@ def test_a_failed_trial_is_not_complete(tmp_path):
     bench = Bench(tmp_path / "run", after={})
     bench.tuning.ask()
     for value in (Restarted(), 0.1):
-        bench.tuning.judge(0, value)
+        bench.tuning.keeps(0, value)
     bench.tuning.tell(Finished(0, error="x"))
     assert heard(bench.heard)[-1] == ["end", 0, False]
     assert bench.events()[-1]["reports"] == [0.1]
@@ -162,9 +162,9 @@ def test_a_failed_trial_is_not_complete(tmp_path):
 def test_a_second_worker_repeats_and_the_assessor_hears_nothing_twice(tmp_path):
     bench = Bench(tmp_path / "run", after={"0": 3})
     bench.tuning.ask()
-    first = [bench.tuning.judge(0, value) for value in (Restarted(), 0.1, 0.1)]
-    second = [bench.tuning.judge(0, value) for value in (Restarted(), 0.1, 0.1, 0.2)]
-    third = [bench.tuning.judge(0, value) for value in (Restarted(), 0.1, 0.1, 0.2)]
+    first = [bench.tuning.keeps(0, value) for value in (Restarted(), 0.1, 0.1)]
+    second = [bench.tuning.keeps(0, value) for value in (Restarted(), 0.1, 0.1, 0.2)]
+    third = [bench.tuning.keeps(0, value) for value in (Restarted(), 0.1, 0.1, 0.2)]
     assert first == [True] * 3
     assert second == third == [True, True, True, False]
     assert [call for call in heard(bench.heard) if call[0] == "keep"] == [
@@ -176,7 +176,7 @@ def test_a_second_worker_repeats_and_the_assessor_hears_nothing_twice(tmp_path):
 
 def test_without_an_assessor_every_trial_goes_on(bench):
     bench.tuning.ask()
-    assert all(bench.tuning.judge(0, value) for value in (Restarted(), 0.1, 0.0, 0.0))
+    assert all(bench.tuning.keeps(0, value) for value in (Restarted(), 0.1, 0.0, 0.0))
 
 
 def played(folder: Path, stop: int | None = None) -> Bench:
@@ -192,7 +192,7 @@ def played(folder: Path, stop: int | None = None) -> Bench:
             return bench
         reports = [0.1 * number, 0.2] if number != 1 else [0.1]
         for value in (Restarted(), *reports):
-            bench.tuning.judge(number, value)
+            bench.tuning.keeps(number, value)
         error = "x" if number == 2 else None
         finished: Any = SimpleNamespace(
             number=number, value=0.5, error=error, seconds=1.0, payload=reports

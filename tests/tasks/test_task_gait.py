@@ -11,8 +11,8 @@ import torch
 
 from nasbench.cli import main
 from nasbench.errors import UserError
-from nasbench.events import hdf5_reader
-from nasbench.events.hdf5_reader import read_contents
+from nasbench.events import stored
+from nasbench.events.stored import contents
 from nasbench.tasks import gait
 from nasbench.tasks.gait import load_gait
 
@@ -76,7 +76,7 @@ def test_a_file_alone_names_its_sibling(pair) -> None:
     for name in ("gait-train.h5", "gait-test.h5"):
         assert torch.equal(load_gait(pair / name).train.images, load_gait(pair).train.images)
     (pair / "gait-test.h5").unlink()
-    refused(pair / "gait-train.h5", "gait-test.h5 is missing beside it")
+    refused(pair / "gait-train.h5", "gait-test.h5 must lie beside it")
 
 
 def test_other_axes_are_turned(pair) -> None:
@@ -89,7 +89,7 @@ def test_other_axes_are_turned(pair) -> None:
     assert task.spec.shape == SHAPE
     assert torch.equal(task.train.images, expected)
     write(pair / "gait-train.h5", attributes={"axes": "y,x,channel"})
-    refused(pair, "axes 'y,x,channel': must be channel,y,x or channel,x,y")
+    refused(pair, "axes 'y,x,channel': channel,y,x or channel,x,y is allowed")
 
 
 def test_windows_of_a_walk_stay_together(tmp_path) -> None:
@@ -136,15 +136,15 @@ def test_one_file_is_split_by_walks(tmp_path) -> None:
 def test_many_walks_are_split_in_one_go(monkeypatch) -> None:
     """20 persons with 500 walks of 4 windows each: no step looks at all of them for each."""
     looked = []
-    persons = hdf5_reader.Contents.persons.fget
+    persons = stored.Contents.persons.fget
     counted = property(lambda file: looked.append(file) or persons(file))
-    monkeypatch.setattr(hdf5_reader.Contents, "persons", counted)
+    monkeypatch.setattr(stored.Contents, "persons", counted)
     places = tuple(
-        hdf5_reader.StoredImage(str(person), f"{walk}-{window}", str(walk))
+        stored.Place(str(person), f"{walk}-{window}", str(walk))
         for person in range(20) for walk in range(500) for window in range(4)
     )  # fmt: skip
-    file = hdf5_reader.Contents(Path("gait.h5"), places, (1, 1, 1), "", False)
-    monkeypatch.setattr(gait, "read_pixels", lambda _, few: np.zeros((len(few), 1, 1, 1), "f4"))
+    file = stored.Contents(Path("gait.h5"), places, (1, 1, 1), "", False)
+    monkeypatch.setattr(gait, "pixels", lambda _, few: np.zeros((len(few), 1, 1, 1), "f4"))
     task = gait.gait_task("gait", [file], "")
     assert (len(task.train), len(task.open_test(lambda: None))) == (32_000, 8_000)
     assert len(looked) < 9
@@ -174,17 +174,15 @@ def test_walks_with_a_dash_in_their_names_stay_apart(tmp_path, capsys) -> None:
     words = ["--window", "3 events", "--out", str(tmp_path / "gait.h5"), "--jobs", "1"]
     assert main(["data", "gait", str(tmp_path / "origin"), *words]) == 0
     capsys.readouterr()
-    file = read_contents(tmp_path / "gait.h5")
-    assert [one.name for one in file.images] == ["nm-01", "nm-02", "nm-03", "nm-04-0", "nm-04-1"]
-    assert [one.walk for one in file.images] == ["nm-01", "nm-02", "nm-03", "nm-04", "nm-04"]
+    file = contents(tmp_path / "gait.h5")
+    assert [one.name for one in file.places] == ["nm-01", "nm-02", "nm-03", "nm-04-0", "nm-04-1"]
+    assert [one.walk for one in file.places] == ["nm-01", "nm-02", "nm-03", "nm-04", "nm-04"]
     assert load_gait(tmp_path).spec.classes == 1
 
 
 def test_an_older_pair_is_not_taken_for_a_new_file(pair) -> None:
     whole = write(pair / "gait" / "gait.h5", walks=("1", "2", "3", "4"))
-    refused(
-        pair, f"gait: found both {pair / 'gait-train.h5'} and {whole}: choose one with --data-dir"
-    )
+    refused(pair, f"gait: {pair / 'gait-train.h5'} and {whole} are both there: name one of them")
     assert len(load_gait(pair / "gait-train.h5").train) == 9
     assert "fixed split" in load_gait(whole).note
 
@@ -195,7 +193,7 @@ def test_missing_files_name_the_command(tmp_path) -> None:
 
 def test_no_hdf5_file(pair) -> None:
     (pair / "gait-train.h5").write_text("t x y p")
-    refused(pair, f"{pair / 'gait-train.h5'} is not a readable HDF5 file")
+    refused(pair, f"{pair / 'gait-train.h5'} is no readable HDF5 file")
 
 
 @pytest.mark.parametrize("part", [b"HEAP", b"SNOD", b"TREE", b"GCOL"])
@@ -204,7 +202,7 @@ def test_a_damaged_file(pair, part) -> None:
     good = path.read_bytes()
     assert part in good
     path.write_bytes(good.replace(part, b"none"))
-    refused(pair, f"{path} is not a readable HDF5 file (")
+    refused(pair, f"{path} is no readable HDF5 file (")
 
 
 def test_attributes_in_pieces_or_in_bytes(pair) -> None:
@@ -213,49 +211,49 @@ def test_attributes_in_pieces_or_in_bytes(pair) -> None:
             write(pair / f"gait-{name}.h5", attributes={"axes": axes})
         assert load_gait(pair).spec.shape == (4, 6, 5)
     write(pair / "gait-train.h5", attributes={"axes": h5py.Empty("f4")})
-    refused(pair, "must be channel,y,x or channel,x,y")
+    refused(pair, "channel,y,x or channel,x,y is allowed")
 
 
 def test_images_that_memory_cannot_hold(pair, monkeypatch) -> None:
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(hdf5_reader, "_read_image", fail)
+    monkeypatch.setattr(stored, "image", fail)
     refused(pair, f"{pair / 'gait-train.h5'}: 9 images of 4x5x6 do not fit into memory")
 
 
 def test_another_layout(pair) -> None:
     path = pair / "gait-train.h5"
     for name, values, words in (
-        ("images", np.zeros((3, 4, 5, 6)), "'images' is not a group"),
-        ("0/1", np.zeros((5, 6)), "0/1 is not an image"),
-        ("0/1", np.array([b"text"]), "0/1 is not an image"),
+        ("images", np.zeros((3, 4, 5, 6)), "'images' is no group"),
+        ("0/1", np.zeros((5, 6)), "0/1 is no image"),
+        ("0/1", np.array([b"text"]), "0/1 is no image"),
     ):
         with h5py.File(path, "w") as file:
             file[name] = values
-        refused(pair, f"{path}: {words}; the file must hold a group for each person")
+        refused(pair, f"{path}: {words}; a group for each person")
     for empty in (h5py.Empty("f4"), np.zeros((4, 0, 0)), np.zeros((0, 16, 16))):
         with h5py.File(path, "w") as file:
             file["0/1"] = empty
-        refused(pair, f"{path}: 0/1 is not an image; the file must hold a group for each person")
+        refused(pair, f"{path}: 0/1 is no image; a group for each person")
     h5py.File(path, "w").close()
     refused(pair, f"{path}: it is empty")
     with h5py.File(path, "w") as file:
         file["0"] = h5py.ExternalLink("elsewhere.h5", "/0")
-    refused(pair, "'0' is not a group")
+    refused(pair, "'0' is no group")
 
 
 def test_too_few_walks(pair) -> None:
     write(pair / "gait-train.h5", walks=("1-0", "1-1"))
-    refused(pair, "person 0 has 1 walks: must have at least 2")
+    refused(pair, "person 0 has too few walks, 1: at least 2")
     path = write(pair / "gait.h5", walks=("1", "2"))
-    refused(path, "person 0 has 2 walks: must have at least 3")
+    refused(path, "person 0 has too few walks, 2: at least 3")
 
 
 def test_images_of_unequal_size(pair) -> None:
     with h5py.File(pair / "gait-train.h5", "a") as file:
         file["2/11"] = np.zeros((4, 6, 6))
-    refused(pair, "image 2/11 is (4, 6, 6): must be (4, 5, 6)")
+    refused(pair, "image 2/11 is (4, 6, 6): (4, 5, 6) is allowed")
 
 
 def test_values_that_are_not_finite(pair) -> None:
@@ -269,9 +267,9 @@ def test_values_that_are_not_finite(pair) -> None:
 @pytest.mark.parametrize(
     ("words", "options"),
     [
-        ("only gait-train.h5 has person 10; they must have the same persons", {"persons": (0, 2)}),
+        ("only gait-train.h5 has person 10; the same persons", {"persons": (0, 2)}),
         (
-            "only gait-train.h5 has person 0,2; only gait-test.h5 has person 3; they must have",
+            "only gait-train.h5 has person 0,2; only gait-test.h5 has person 3; the same persons",
             {"persons": (3, 10)},
         ),
         ("images of shape 4,5,6 and 2,5,6", {"change": lambda one: one[:2]}),
@@ -286,4 +284,4 @@ def test_files_that_disagree(pair, words, options) -> None:
 def test_the_one_person_too_many_is_named_among_forty(tmp_path) -> None:
     write(tmp_path / "gait-train.h5", persons=range(40), walks=("1", "2"))
     write(tmp_path / "gait-test.h5", persons=range(41), walks=("3",))
-    refused(tmp_path, "disagree: only gait-test.h5 has person 40; they must have the same persons")
+    refused(tmp_path, "disagree: only gait-test.h5 has person 40; the same persons are allowed")

@@ -7,7 +7,8 @@ import torch
 
 from nasbench.cli import main
 from nasbench.errors import UserError
-from nasbench.events import hdf5_reader, synthetic
+from nasbench.events import stored
+from nasbench.events.synthetic import dataset
 from nasbench.tasks import gait_synthetic
 from nasbench.tasks.gait import load_gait
 from nasbench.tasks.gait_synthetic import load_gait_synthetic
@@ -20,7 +21,7 @@ def small(monkeypatch):
     """Few short walks."""
     monkeypatch.setattr(gait_synthetic, "PERSONS", 3)
     monkeypatch.setattr(gait_synthetic, "WALKS", {"train": 4, "test": 2})
-    monkeypatch.setattr(synthetic, "FRAMES", 8)
+    monkeypatch.setattr(dataset, "FRAMES", 8)
 
 
 def test_it_is_made_once_and_says_what_it_is(small, tmp_path, monkeypatch) -> None:
@@ -30,7 +31,7 @@ def test_it_is_made_once_and_says_what_it_is(small, tmp_path, monkeypatch) -> No
     assert task.open_test(lambda: None).labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert "synthetic" in task.note
     assert [path.name for path in tmp_path.iterdir()] == ["gait-synthetic"]  # nothing is left over
-    monkeypatch.setattr(synthetic, "write", None)
+    monkeypatch.setattr(dataset, "write", None)
     again = load_gait_synthetic(tmp_path)
     assert torch.equal(again.train.images, task.train.images)
 
@@ -46,7 +47,7 @@ def test_a_making_that_fails_leaves_nothing(small, tmp_path, monkeypatch) -> Non
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(gait_synthetic.convert, "convert", fail)
+    monkeypatch.setattr(gait_synthetic.gait, "make", fail)
     with pytest.raises(UserError, match=r"cannot write .* \(No space left on device\)"):
         load_gait_synthetic(tmp_path)
     assert list((tmp_path / "gait-synthetic").iterdir()) == []
@@ -63,7 +64,7 @@ def test_what_a_killed_making_left_is_swept_away(small, tmp_path) -> None:
 
 
 def test_nothing_is_made_where_that_is_not_allowed(tmp_path) -> None:
-    with pytest.raises(UserError, match=r"gait-train\.h5 and gait-test\.h5 not found in"):
+    with pytest.raises(UserError, match=r"gait-train\.h5 and gait-test\.h5 are not in"):
         load_gait_synthetic(tmp_path, download=False)
 
 
@@ -82,7 +83,7 @@ def convert(raw, out) -> None:
 @pytest.fixture
 def own(tmp_path, monkeypatch, capsys):
     """Training and test file of walkers that the user made up, with all commands."""
-    monkeypatch.setattr(synthetic, "FRAMES", 3)
+    monkeypatch.setattr(dataset, "FRAMES", 3)
     words = ["data", "gait-synthetic", str(tmp_path / "oo"), "--persons", "2", "--walks", "2"]
     assert main([*words, "--seed", "5", "--jobs", "1"]) == 0
     convert(tmp_path / "oo", tmp_path / "gait.h5")
@@ -95,7 +96,7 @@ def test_made_up_walkers_of_the_user_are_a_task_of_that_name_only(own) -> None:
     with pytest.raises(UserError) as error:
         load_gait(own)
     assert str(error.value) == (
-        f"gait: {path} holds synthetic walkers: use --task gait-synthetic --data-dir {path}"
+        f"gait: {path} holds made-up walkers: --task gait-synthetic --data-dir {path} is allowed"
     )
     task = load_gait_synthetic(path)
     assert (task.name, task.spec.classes, len(task.train)) == ("gait-synthetic", 2, 4)
@@ -105,7 +106,7 @@ def test_a_part_of_made_up_recordings_is_marked_too(own) -> None:
     for part in ("test", "test/1", "test/1/2.txt"):
         out = own / "part.h5"
         convert(own / "oo" / part, out)
-        assert hdf5_reader.read_contents(out).synthetic
+        assert stored.contents(out).synthetic
 
 
 def test_real_recordings_are_no_synthetic_task(own) -> None:
@@ -113,8 +114,6 @@ def test_real_recordings_are_no_synthetic_task(own) -> None:
         with h5py.File(path, "a") as file:
             del file.attrs["synthetic"]
     path = own / "gait-test.h5"
-    with pytest.raises(
-        UserError, match=r"gait-train\.h5 is not marked as synthetic: use --task gait"
-    ):
+    with pytest.raises(UserError, match=r"gait-train\.h5 is not marked as synthetic: --task gait"):
         load_gait_synthetic(path)
     assert load_gait(path).name == "gait"

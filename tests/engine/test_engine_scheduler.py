@@ -10,8 +10,8 @@ import pytest
 
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig, SearchConfig, TrialsConfig
-from nasbench.engine import trials
-from nasbench.engine.trials import Asked, Spent, Used
+from nasbench.engine import scheduler
+from nasbench.engine.scheduler import TotalCost, Trial, TrialCost, anytime_curve, run_trials
 from nasbench.errors import UserError
 from nasbench.executors import ExecutorOptions, Finished, Job
 from nasbench.executors.inline import InlineExecutor
@@ -33,19 +33,19 @@ class Line:
     begun: list[int] = field(default_factory=list)
     ended: list[Finished] = field(default_factory=list)
 
-    def ask(self) -> Asked | None:
+    def ask(self) -> Trial | None:
         number = len(self.begun)
         if number == len(self.trials):
             return None
         self.begun.append(number)
-        return Asked(number, number, self.trials[number][0])
+        return Trial(number, number, self.trials[number][0])
 
-    def tell(self, finished: Finished) -> Used:
+    def tell(self, finished: Finished) -> TrialCost:
         self.ended.append(finished)
         asked, used, seconds = self.trials[finished.number]
-        return Used(asked if finished.error else used, seconds)
+        return TrialCost(asked if finished.error else used, seconds)
 
-    def judge(self, number: int, value: float) -> bool:
+    def keeps(self, number: int, value: float) -> bool:
         return True
 
     def work(self, number: int, report: Any) -> int:
@@ -54,9 +54,9 @@ class Line:
         return number
 
 
-def driven(line: Line, budget: str, spent: Spent | None = None) -> Spent:
-    executor = InlineExecutor(line.work, line.judge)
-    return trials.run(line, executor, Budget.parse(budget), spent or Spent(), running())
+def driven(line: Line, budget: str, spent: TotalCost | None = None) -> TotalCost:
+    executor = InlineExecutor(line.work, line.keeps)
+    return run_trials(line, executor, Budget.parse(budget), spent or TotalCost(), running())
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_no_trial_begins_once_the_budget_is_spent(budget, begun):
 
 def test_a_continued_search_has_spent_what_it_had():
     line = Line([(3, 3, 2.5)] * 10)
-    spent = driven(line, "5", Spent(trials=3, epochs=9, seconds=7.5, failed=1))
+    spent = driven(line, "5", TotalCost(trials=3, epochs=9, seconds=7.5, failed=1))
     assert len(line.begun) == 2
     assert vars(spent) == {"trials": 5, "epochs": 15, "seconds": 12.5, "failed": 1}
     assert not Line([(1, 1, 1.0)]).begun
     done = Line([(1, 1, 1.0)])
-    driven(done, "5s", Spent(seconds=5.0))
+    driven(done, "5s", TotalCost(seconds=5.0))
     assert done.begun == []
 
 
@@ -123,9 +123,9 @@ def test_later_failures_end_nothing():
 def test_the_first_three_count_over_a_continuation():
     line = Line([(1, 1, 1.0)] * 10, failing=(0,))
     with pytest.raises(UserError, match="the first 3 trials all failed"):
-        driven(line, "10", Spent(trials=2, failed=2))
+        driven(line, "10", TotalCost(trials=2, failed=2))
     line = Line([(1, 1, 1.0)] * 3, failing=(0,))
-    assert driven(line, "10", Spent(trials=2, failed=1)).failed == 2
+    assert driven(line, "10", TotalCost(trials=2, failed=1)).failed == 2
 
 
 class Slots:
@@ -153,7 +153,7 @@ class Slots:
 def test_slots_are_filled_and_the_last_trials_waited_for():
     line = Line([(1, 1, 1.0)] * 9)
     executor = Slots(3, [Finished(n) for n in (2, 0, 1, 4, 3)])
-    spent = trials.run(line, executor, Budget.parse("5"), Spent(), running())
+    spent = run_trials(line, executor, Budget.parse("5"), TotalCost(), running())
     assert executor.most == 3
     assert executor.running == []
     assert [one.number for one in line.ended] == [2, 0, 1, 4, 3]
@@ -164,7 +164,7 @@ def test_three_that_fail_while_others_are_under_way():
     line = Line([(1, 1, 1.0)] * 9)
     executor = Slots(2, [Finished(n, error="no") for n in range(3)])
     with pytest.raises(UserError, match=r"^the first 3 trials all failed; the last: no$"):
-        trials.run(line, executor, Budget.parse("9"), Spent(), running())
+        run_trials(line, executor, Budget.parse("9"), TotalCost(), running())
     assert len(line.begun) == 4
 
 
@@ -173,7 +173,7 @@ def test_a_source_that_waits_for_results_is_asked_again():
     ask = line.ask
     line.ask = lambda: ask() if len(line.begun) == len(line.ended) else None
     executor = Slots(2, [Finished(n) for n in range(4)])
-    trials.run(line, executor, Budget.parse("4"), Spent(), running())
+    run_trials(line, executor, Budget.parse("4"), TotalCost(), running())
     assert (len(line.ended), executor.most) == (4, 1)
 
 
@@ -188,7 +188,7 @@ def test_a_trial_whose_worker_was_lost_is_not_free():
             Finished(3),
         ],
     )
-    trials.run(line, executor, Budget.parse("4"), Spent(), running())
+    run_trials(line, executor, Budget.parse("4"), TotalCost(), running())
     first, hung, raised, last = [one.seconds for one in line.ended]
     assert (first, raised, last) == (0.5, 0.25, 0.0)
     assert hung > 0
@@ -199,7 +199,7 @@ def test_a_signal_ends_the_wait_for_workers():
     session.stop.requested, session.stop.number = True, 15
     line = Line([(1, 1, 1.0)] * 4)
     with pytest.raises(Stopped, match="stopped with 2 trials under way") as stopped:
-        trials.run(line, Slots(2, []), Budget.parse("4"), Spent(), session)
+        run_trials(line, Slots(2, []), Budget.parse("4"), TotalCost(), session)
     assert stopped.value.signal == 15
     assert line.ended == []
 
@@ -208,27 +208,28 @@ def test_in_this_process_the_training_itself_answers_the_signal():
     session = running()
     session.stop.requested = True
     line = Line([(1, 1, 1.0)])
-    executor = InlineExecutor(line.work, line.judge)
-    trials.run(line, executor, Budget.parse("1"), Spent(), session)
+    executor = InlineExecutor(line.work, line.keeps)
+    run_trials(line, executor, Budget.parse("1"), TotalCost(), session)
     assert len(line.ended) == 1  # it had no step at which to stop
 
     def stops(number: int, report: Any) -> None:
         raise Stopped("in epoch 1 after step 2", 2)
 
     line = Line([(1, 1, 1.0)])
+    executor = InlineExecutor(stops, line.keeps)
     with pytest.raises(Stopped, match="in epoch 1"):
-        trials.run(line, InlineExecutor(stops, line.judge), Budget.parse("1"), Spent(), session)
+        run_trials(line, executor, Budget.parse("1"), TotalCost(), session)
     assert line.ended == []
 
 
 def opened(config: TrialsConfig, world: int = 1, here: bool = True) -> Any:
     line = Line([])
-    return trials.executor_of(
+    return scheduler.open_trial_executor(
         config,
         running(world),
         "engine_parts:nothing",
         None,
-        line.judge,
+        line.keeps,
         (lambda: line.work) if here else None,
     )
 
@@ -274,7 +275,7 @@ def test_options_of_the_executor():
     config = TrialsConfig(
         engine="ray", concurrency=3, gpus_per_trial=0.5, trial_timeout=9.0, address="auto"
     )
-    assert trials.options_of(config) == ExecutorOptions(
+    assert scheduler.executor_options(config) == ExecutorOptions(
         concurrency=3, gpus_per_trial=0.5, timeout=9.0, address="auto"
     )
 
@@ -292,4 +293,25 @@ def test_options_of_the_executor():
     ],
 )
 def test_which_part_of_a_device_a_trial_occupies(config, share):
-    assert trials.device_share(config) == share
+    assert scheduler.device_share(config) == share
+
+
+def event(seconds, score=None):
+    return {"seconds": seconds, "score": score}
+
+
+def test_the_anytime_curve_has_a_point_wherever_the_best_grows():
+    trials = [event(2.0, 0.5), event(1.0, 0.4), event(4.0, 0.75), event(0.5, 0.75), event(1, 1.0)]
+    assert anytime_curve(trials) == [[2.0, 0.5], [7.0, 0.75], [8.5, 1.0]]
+
+
+def test_failed_trials_cost_time_and_score_nothing():
+    assert anytime_curve([event(3.0), event(1.0, 0.0), event(2.0), event(1.0, 0.1)]) == [
+        [4.0, 0.0],
+        [7.0, 0.1],
+    ]
+    assert anytime_curve([]) == anytime_curve([event(3.0)]) == []
+
+
+def test_what_is_answered_from_memory_adds_no_point():
+    assert anytime_curve([event(1.0, 0.3), event(0.0, 0.3), event(0.0)]) == [[1.0, 0.3]]
