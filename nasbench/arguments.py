@@ -107,3 +107,22 @@ def typed(key: str, value: Any, kind: Any) -> Any:
     if kind in (int, float, str, bool) and type(value) is not kind:
         raise UserError(f"-o {key}={value}: must be of type {kind.__name__}")
     return value
+
+
+def help_of_space(space: type) -> dict[str, str]:
+    """Return the help of a space's arguments, from the ``Args:`` sections of its docstrings.
+
+    The sections of its base classes count too; the most derived text of a name wins.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(space.__mro__):
+        _, section, rest = inspect.cleandoc(base.__doc__ or "").partition("\nArgs:\n")
+        name = ""
+        for line in rest.splitlines() if section else ():
+            if not line.startswith("    "):
+                break
+            if not line.startswith("     "):
+                name, _, line = line.strip().partition(": ")
+                found[name] = ""
+            found[name] = f"{found[name]} {line.strip()}".strip().replace("``", "")
+    return {name: words[:1].upper() + words[1:] for name, words in found.items()}

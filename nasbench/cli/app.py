@@ -27,6 +27,7 @@ from nasbench.cli import (
     study,
     trust,
 )
+from nasbench.cli.help import PluginCommand
 from nasbench.errors import UserError
 
 USER_ERROR = 2
@@ -60,7 +61,10 @@ def _top(
 
 
 def _register(name: str, command: Callable[..., Any], example: str) -> None:
-    app.command(name, epilog=f"Example: {example}", no_args_is_help=False)(command)
+    # The help of a command that takes plug-ins lists the options of those that are named.
+    kind = PluginCommand if name in ("search", "hpo", "retrain", "proxies") else None
+    epilog = f"Example: {example}"
+    app.command(name, cls=kind, epilog=epilog, no_args_is_help=False)(command)
 
 
 _register("search", search.command(), "nasbench search darts --task mnist --seed 1")

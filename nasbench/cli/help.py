@@ -1,0 +1,144 @@
+"""Help pages that end with the options of the strategy, tuner or space that is named."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+from typer.core import TyperCommand
+
+from nasbench import arguments, catalog
+from nasbench.options import allowed_values
+
+Rows = list[tuple[str, str]]
+
+# The parameters of a command that name a plug-in, and its kind.
+_NAMING = {
+    "strategy": "strategy",
+    "space": "space",
+    "tuner": "tuner",
+    "assessor": "assessor",
+    "model": "space",
+    "checkpoint": "space",
+}
+_TYPES = {int: "INT", float: "FLOAT", str: "TEXT", bool: "true|false"}
+
+
+class PluginCommand(TyperCommand):
+    """A command whose help ends with the options of the plug-ins that its arguments name.
+
+    Only a named plug-in is imported; without a name, the help page imports nothing.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the command line for the help page, which is printed before it is processed."""
+        ctx.meta["nasbench.given"] = self.make_parser(ctx).parse_args(args=list(args))[0]
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command's flags, then one section for each plug-in that is named."""
+        super().format_options(ctx, formatter)
+        sections = list(_sections(str(self.name), ctx.meta.get("nasbench.given", {})))
+        for title, rows in sections:
+            with formatter.section(title):
+                if rows:
+                    formatter.write_dl(rows, col_max=28)
+                else:
+                    formatter.write_text("none")
+
+
+def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Rows]]:
+    """Yield a title and rows ``(name=TYPE, help)`` for each plug-in that is named."""
+    for parameter, kind in _NAMING.items():
+        name = given.get(parameter)
+        if not isinstance(name, str) or (parameter == "checkpoint" and not _names_code(name)):
+            continue
+        if parameter == "model" and not _names_code(name):
+            continue
+        plugin = catalog.resolve(kind, name)
+        preset = str(given.get("preset") or "quick")
+        if kind == "space":
+            rows = _space_rows(plugin, _of_preset(command, plugin, preset), preset)
+        else:
+            task = str(given.get("task") or "digits")
+            chosen = _strategy_preset(plugin, name, preset, task) if kind == "strategy" else {}
+            rows = option_rows(plugin.Options, chosen, preset)
+        yield f"Options of the {kind} {name} (-o NAME=VALUE)", rows
+
+
+def _names_code(name: str) -> bool:
+    """Return whether a positional argument names a space or baseline, and not a checkpoint."""
+    return name in catalog.TABLES["space"] or ".py:" in name
+
+
+def _strategy_preset(plugin: type, name: str, preset: str, task: str) -> Mapping[str, Any]:
+    from nasbench.engine.presets import search_defaults
+    from nasbench.strategies.sampled.base import SampledStrategy
+
+    sampled = issubclass(plugin, SampledStrategy)
+    found: Mapping[str, Any] = search_defaults(preset, name, task, sampled)["strategy_options"]
+    return found
+
+
+def _of_preset(command: str, space: Any, preset: str) -> Mapping[str, Any]:
+    by_preset: Mapping[str, Mapping[str, Any]] = {}
+    if command in ("search", "retrain"):
+        by_preset = getattr(space, f"{command}_arguments", {})
+    return by_preset.get(preset, {})
+
+
+def option_rows(options: type, chosen: Mapping[str, Any], preset: str) -> Rows:
+    """Return the rows of a strategy's, tuner's or assessor's ``Options``.
+
+    Args:
+        options: a dataclass whose fields are declared with :func:`nasbench.options.option`.
+        chosen: defaults that the preset sets.
+        preset: its name.
+    """
+    kinds = arguments.of_dataclass(options)
+    rows = []
+    for entry in dataclasses.fields(options):
+        notes = _default(entry.name, entry.default, chosen, preset)
+        notes.append(allowed_values(entry.metadata))
+        if (needed := entry.metadata.get("only_with")) is not None:
+            notes.append(f"only with {needed[0]}={needed[1]}")
+        rows.append(_row(entry.name, kinds[entry.name], entry.metadata.get("help", ""), notes))
+    return rows
+
+
+def _space_rows(space: type, chosen: Mapping[str, Any], preset: str) -> Rows:
+    """Return the rows of a space's arguments: its signature, and its docstring's ``Args:``."""
+    words, signature = arguments.help_of_space(space), inspect.signature(space).parameters
+    rows = []
+    for name, kind in arguments.of_space(space).items():
+        notes = _default(name, signature[name].default, chosen, preset)
+        rows.append(_row(name, kind, words.get(name, ""), notes))
+    return rows
+
+
+def _default(name: str, default: Any, chosen: Mapping[str, Any], preset: str) -> list[str]:
+    if name in chosen:
+        return [f"default: {_text(chosen[name])} (--preset {preset})"]
+    if default is inspect.Parameter.empty or default is dataclasses.MISSING:
+        return ["required"]
+    return [] if default is None or default == "" else [f"default: {_text(default)}"]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _row(name: str, kind: Any, words: str, notes: list[str]) -> tuple[str, str]:
+    note = "; ".join(filter(None, notes))
+    return f"{name}={_type(kind)}", f"{words} [{note}]".strip() if note else words
+
+
+def _type(kind: Any) -> str:
+    if isinstance(kind, types.UnionType):
+        return "|".join(_type(k) for k in typing.get_args(kind) if k is not types.NoneType)
+    return _TYPES.get(kind, "VALUE")
