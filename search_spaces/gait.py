@@ -73,9 +73,9 @@ class EvGait(SearchSpace):
 
     Args:
         spec: the data's shape; sizes are halved four times, rounding up.
-        width: multiplies the channels, which are rounded to a multiple of 8, at least 8.
-        hidden_size: of the first linear layer, at least 1.
-        dropout_rate: after it, in [0, 1).
+        width: factor of the channels, which are rounded to a multiple of 8, at least 8.
+        hidden_size: units of the first linear layer, at least 1.
+        dropout_rate: dropout rate after it, in [0, 1).
 
     Raises:
         ValueError: an argument is out of its range.

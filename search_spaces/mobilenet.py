@@ -81,8 +81,8 @@ class MobileNetV1(SearchSpace):
 
     Args:
         spec: the data's shape.
-        width: multiplies all channels, which are rounded to a multiple of 8, at least 8.
-        dropout_rate: of the dropout in front of the classifier, in [0, 1).
+        width: factor of all channels, which are rounded to a multiple of 8, at least 8.
+        dropout_rate: dropout rate before the classifier, in [0, 1).
 
     Raises:
         ValueError: ``width`` is not above 0, or ``dropout_rate`` not in [0, 1).

@@ -77,8 +77,8 @@ class NasBench201(SearchSpace):
 
     Args:
         spec: the data's shape.
-        channels: C of the first stage, doubled twice.
-        cells: cells in each of the three stages.
+        channels: channels of the first stage; doubled twice.
+        cells: number of cells in each of the three stages.
 
     Raises:
         ValueError: a number is below 1.

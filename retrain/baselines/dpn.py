@@ -58,6 +58,10 @@ class Dpn92(SearchSpace):
     """DPN-92 as it is usually trained on CIFAR, with 34,236,634 parameters for ten classes.
 
     The paper's, for larger images, starts each stage with twice the appended channels.
+
+    Args:
+        spec: the data's shape.
+        dropout_rate: dropout rate before the last layer, in [0, 1).
     """
 
     channels_last = True

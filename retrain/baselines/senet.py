@@ -45,7 +45,12 @@ class Excited(nn.Module):
 
 
 class SeNet18(SearchSpace):
-    """SENet-18; 11,260,354 parameters for 32x32x3 images in ten classes."""
+    """SENet-18; 11,260,354 parameters for 32x32x3 images in ten classes.
+
+    Args:
+        spec: the data's shape.
+        dropout_rate: dropout rate before the last layer, in [0, 1).
+    """
 
     channels_last = True
 

@@ -45,7 +45,12 @@ class Shuffled(nn.Module):
 
 
 class ShuffleNetG2(SearchSpace):
-    """ShuffleNet, 2 groups, width 1.0; 887,582 parameters for 32x32x3 images in ten classes."""
+    """ShuffleNet, 2 groups, width 1.0; 887,582 parameters for 32x32x3 images in ten classes.
+
+    Args:
+        spec: the data's shape.
+        dropout_rate: dropout rate before the last layer, in [0, 1).
+    """
 
     channels_last = True
 

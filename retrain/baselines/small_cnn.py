@@ -24,9 +24,9 @@ class TwoBlocks(SearchSpace):
     Args:
         spec: the data's shape; images of at least 4x4 pixels.
         widths: channels of both convolutions.
-        kernel_size: of both, odd.
+        kernel_size: kernel size of both convolutions, odd.
         hidden_sizes: of the linear layers before the last.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
         batch_norm: whether BN follows the convolutions, in place of their bias.
 
     Raises:
@@ -73,9 +73,9 @@ class SmallCnn(TwoBlocks):
     Args:
         spec: the data's shape; images of at least 4x4 pixels.
         width: channels of the first convolution; the second has twice as many.
-        kernel_size: of both, odd.
-        hidden_size: of the first linear layer.
-        dropout_rate: before the last layer, in [0, 1).
+        kernel_size: kernel size of both convolutions, odd.
+        hidden_size: units of the first linear layer.
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: an argument is out of its range, or the images are too small.
@@ -99,10 +99,10 @@ class MnistCnn(TwoBlocks):
 
     Args:
         spec: the data's shape; images of at least 4x4 pixels.
-        kernel_size: of both convolutions, odd; 5 as in LeNet-5 (LeCun et al., 1998), but padded,
+        kernel_size: kernel size of both convolutions, odd; 5 as in LeNet-5 (LeCun et al., 1998), but padded,
             so that the maps keep their size and 16x7x7 values reach the linear layers.
-        hidden_size: of the first linear layer.
-        dropout_rate: before the last layer, in [0, 1).
+        hidden_size: units of the first linear layer.
+        dropout_rate: dropout rate before the last layer, in [0, 1).
         batch_norm: whether BN follows the convolutions, in place of their bias.
 
     Raises:
@@ -126,8 +126,8 @@ class MnistOptim(TwoBlocks):
 
     Args:
         spec: the data's shape; images of at least 4x4 pixels.
-        hidden_size: of the first two linear layers.
-        dropout_rate: before the last layer, in [0, 1).
+        hidden_size: units of the first two linear layers.
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: an argument is out of its range, or the images are too small.

@@ -50,7 +50,7 @@ class ResNet18(TorchvisionNet):
 
     Args:
         spec: the data's shape.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: ``dropout_rate`` is out of its range.
@@ -65,7 +65,7 @@ class ResNet50(TorchvisionNet):
 
     Args:
         spec: the data's shape.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: ``dropout_rate`` is out of its range.
@@ -80,7 +80,7 @@ class ResNeXt50(TorchvisionNet):
 
     Args:
         spec: the data's shape.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: ``dropout_rate`` is out of its range.
@@ -95,7 +95,7 @@ class DenseNet121(TorchvisionNet):
 
     Args:
         spec: the data's shape.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: ``dropout_rate`` is out of its range.
@@ -118,7 +118,7 @@ class GoogLeNet(TorchvisionNet):
 
     Args:
         spec: the data's shape.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: ``dropout_rate`` is out of its range.
@@ -144,7 +144,7 @@ class SqueezeNet(TorchvisionNet):
 
     Args:
         spec: the data's shape.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: ``dropout_rate`` is out of its range.
@@ -164,7 +164,7 @@ class ShuffleNetV2(TorchvisionNet):
 
     Args:
         spec: the data's shape.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: ``dropout_rate`` is out of its range.
@@ -183,7 +183,7 @@ class MobileNetV2(TorchvisionNet):
 
     Args:
         spec: the data's shape.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: ``dropout_rate`` is out of its range.
@@ -202,7 +202,7 @@ class MnasNet(TorchvisionNet):
 
     Args:
         spec: the data's shape.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: ``dropout_rate`` is out of its range.

@@ -46,8 +46,8 @@ class Vgg16(TorchvisionNet):
 
     Args:
         spec: the data's shape.
-        hidden_size: of that layer, at least 1.
-        dropout_rate: after it, in [0, 1).
+        hidden_size: units of that layer, at least 1.
+        dropout_rate: dropout rate after it, in [0, 1).
 
     Raises:
         ValueError: an argument is out of its range.
@@ -86,7 +86,7 @@ class Vgg(TorchvisionNet):
 
     Args:
         spec: the data's shape.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: ``dropout_rate`` is out of its range.
@@ -111,10 +111,10 @@ class MnistVgg(TorchvisionNet):
 
     Args:
         spec: the data's shape; images of at least 4x4 pixels.
-        layers: 10, 12, 15 or 18.
-        hidden_size: of the linear layers before the last; the first of them sees the whole last
+        layers: number of layers; 10, 12, 15 or 18.
+        hidden_size: units of the linear layers before the last; the first of them sees the whole last
             map, 512x7x7 values.
-        dropout_rate: before the last layer, in [0, 1).
+        dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
         ValueError: an argument is out of its range, or the images are too small.
