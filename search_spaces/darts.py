@@ -78,9 +78,10 @@ class Darts(CellStack):
 
     Args:
         spec: the data's shape; height and width at least 8.
-        channels: channels C of the first cells; doubled at both reductions (16 in the paper's search, 36
-            in its evaluation).
-        layers: number of cells (8 in the search, 20 in the evaluation); those at L//3 and 2L//3 reduce.
+        channels: channels C of the first cells; doubled at both reductions (16 in the paper's
+            search, 36 in its evaluation).
+        layers: number of cells (8 in the search, 20 in the evaluation); those at L//3 and 2L//3
+            reduce.
         stem_multiplier: the stem has this many times C channels.
         nodes: intermediate nodes of a cell.
         auxiliary: whether to train a second classifier at 2L//3.

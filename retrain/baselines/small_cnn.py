@@ -99,8 +99,9 @@ class MnistCnn(TwoBlocks):
 
     Args:
         spec: the data's shape; images of at least 4x4 pixels.
-        kernel_size: kernel size of both convolutions, odd; 5 as in LeNet-5 (LeCun et al., 1998), but padded,
-            so that the maps keep their size and 16x7x7 values reach the linear layers.
+        kernel_size: kernel size of both convolutions, odd; 5 as in LeNet-5 (LeCun et al., 1998),
+            but padded, so that the maps keep their size and 16x7x7 values reach the linear
+            layers.
         hidden_size: units of the first linear layer.
         dropout_rate: dropout rate before the last layer, in [0, 1).
         batch_norm: whether BN follows the convolutions, in place of their bias.

@@ -112,8 +112,8 @@ class MnistVgg(TorchvisionNet):
     Args:
         spec: the data's shape; images of at least 4x4 pixels.
         layers: number of layers; 10, 12, 15 or 18.
-        hidden_size: units of the linear layers before the last; the first of them sees the whole last
-            map, 512x7x7 values.
+        hidden_size: units of the linear layers before the last; the first of them sees the
+            whole last map, 512x7x7 values.
         dropout_rate: dropout rate before the last layer, in [0, 1).
 
     Raises:
