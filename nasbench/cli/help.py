@@ -13,6 +13,7 @@ import click
 from typer.core import TyperCommand
 
 from nasbench import arguments, catalog
+from nasbench.engine.presets import search_defaults
 from nasbench.options import allowed_values
 
 Rows = list[tuple[str, str]]
@@ -66,7 +67,8 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
             rows = _space_rows(plugin, _of_preset(command, plugin, preset), preset)
         else:
             task = str(given.get("task") or "digits")
-            chosen = _strategy_preset(plugin, name, preset, task) if kind == "strategy" else {}
+            defaults = search_defaults(preset, name, task, sampled=False)
+            chosen = defaults["strategy_options"] if kind == "strategy" else {}
             rows = option_rows(plugin.Options, chosen, preset)
         yield f"Options of the {kind} {name} (-o NAME=VALUE)", rows
 
@@ -74,15 +76,6 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
 def _names_code(name: str) -> bool:
     """Return whether a positional argument names a space or baseline, and not a checkpoint."""
     return name in catalog.TABLES["space"] or ".py:" in name
-
-
-def _strategy_preset(plugin: type, name: str, preset: str, task: str) -> Mapping[str, Any]:
-    from nasbench.engine.presets import search_defaults
-    from nasbench.strategies.sampled.base import SampledStrategy
-
-    sampled = issubclass(plugin, SampledStrategy)
-    found: Mapping[str, Any] = search_defaults(preset, name, task, sampled)["strategy_options"]
-    return found
 
 
 def _of_preset(command: str, space: Any, preset: str) -> Mapping[str, Any]:
