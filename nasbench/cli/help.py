@@ -38,13 +38,13 @@ class PluginCommand(TyperCommand):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Keep the command line for the help page, which is printed before it is processed."""
-        ctx.meta["nasbench.given"] = self.make_parser(ctx).parse_args(args=list(args))[0]
+        ctx.meta["given"] = self.make_parser(ctx).parse_args(args=list(args))[0]
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's flags, then one section for each plug-in that is named."""
         super().format_options(ctx, formatter)
-        sections = list(_sections(str(self.name), ctx.meta.get("nasbench.given", {})))
+        sections = list(_sections(str(self.name), ctx.meta.get("given", {})))
         for title, rows in sections:
             with formatter.section(title):
                 if rows:
