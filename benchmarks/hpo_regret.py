@@ -32,7 +32,7 @@ import numpy as np
 
 from nasbench import provenance
 from nasbench.catalog import resolve
-from nasbench.hpo.space import SearchSpace
+from nasbench.hpo.space import ParameterSpace
 from nasbench.report.statistics import bootstrap_interval, paired_interval
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,14 +80,14 @@ def table() -> tuple[dict[str, list[Any]], list[np.ndarray]]:
     return {name: described["params"][name] for name in described["order"]}, errors
 
 
-def space(form: str) -> SearchSpace:
+def space(form: str) -> ParameterSpace:
     """Return the table's space.
 
     Args:
         form: ``choice`` takes every axis as options without an order; ``steps`` takes the numeric
             ones as the number of their value, quniform.
     """
-    return SearchSpace.of(
+    return ParameterSpace.of(
         {
             name: {"_type": "quniform", "_value": [0, len(values) - 1, 1]}
             if form == "steps" and not isinstance(values[0], str)

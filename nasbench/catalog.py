@@ -260,15 +260,15 @@ TASKS = {
 TUNERS = {
     "random": Entry(f"{_TUNERS}.random:RandomTuner", "draws from the ranges"),
     "grid": Entry(f"{_TUNERS}.grid:GridTuner", "every point; continuous ranges in levels"),
-    "tpe": Entry(f"{_TUNERS}.optuna_samplers:TpeTuner", "optuna's tree of Parzen estimators"),
-    "nni-tpe": Entry(f"{_TUNERS}.nni_plain:NniTpeTuner", "NNI's tree of Parzen estimators"),
-    "nni-random": Entry(f"{_TUNERS}.nni_plain:NniRandomTuner", "NNI's random search"),
-    "nni-grid": Entry(f"{_TUNERS}.nni_plain:NniGridTuner", "NNI's grid search"),
-    "evolution": Entry(f"{_TUNERS}.evolution:EvolutionTuner", "NNI's evolution"),
-    "pbt": Entry(f"{_TUNERS}.pbt:PbtTuner", "NNI's population-based training; flat spaces"),
-    "gp": Entry(f"{_TUNERS}.optuna_samplers:GpTuner", "optuna's Gaussian process"),
-    "cma-es": Entry(f"{_TUNERS}.optuna_samplers:CmaEsTuner", "optuna's CMA-ES"),
-    "qmc": Entry(f"{_TUNERS}.optuna_samplers:QmcTuner", "optuna's quasi-random sequence"),
+    "tpe": Entry(f"{_TUNERS}.optuna:TpeTuner", "optuna's tree of Parzen estimators"),
+    "nni-tpe": Entry(f"{_TUNERS}.nni:NniTpeTuner", "NNI's tree of Parzen estimators"),
+    "nni-random": Entry(f"{_TUNERS}.nni:NniRandomTuner", "NNI's random search"),
+    "nni-grid": Entry(f"{_TUNERS}.nni:NniGridTuner", "NNI's grid search"),
+    "evolution": Entry(f"{_TUNERS}.nni:EvolutionTuner", "NNI's evolution"),
+    "pbt": Entry(f"{_TUNERS}.nni:PbtTuner", "NNI's population-based training; flat spaces"),
+    "gp": Entry(f"{_TUNERS}.optuna:GpTuner", "optuna's Gaussian process"),
+    "cma-es": Entry(f"{_TUNERS}.optuna:CmaEsTuner", "optuna's CMA-ES"),
+    "qmc": Entry(f"{_TUNERS}.optuna:QmcTuner", "optuna's quasi-random sequence"),
 }
 ASSESSORS = {
     "medianstop": Entry(

@@ -19,7 +19,7 @@ from nasbench.executors import Finished
 from nasbench.hpo import names
 from nasbench.hpo.nni_experiment.command import TrialCommand
 from nasbench.hpo.nni_experiment.experiment import Experiment, read
-from nasbench.hpo.space import Params, SearchSpace
+from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.store.runs import RunFolder
 from nasbench.training.stopping import StopSignal
 
@@ -169,7 +169,7 @@ def _tuner(experiment: Experiment, config: HpoConfig) -> Any:
     kind = catalog.resolve("tuner", asked.name)
     seed = config.seed if asked.seed is None else asked.seed
     maximize = experiment.optimize_mode == "maximize"
-    space = SearchSpace.of(experiment.search_space)
+    space = ParameterSpace.of(experiment.search_space)
     return kind(space, _options(kind, asked, experiment), seed, maximize)
 
 

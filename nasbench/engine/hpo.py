@@ -22,7 +22,7 @@ from nasbench.engine.tuning import Tuning
 from nasbench.errors import UserError
 from nasbench.executors import Finished
 from nasbench.hpo.refine import refine
-from nasbench.hpo.space import Params, SearchSpace
+from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.tasks.base import Task
@@ -87,11 +87,11 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> HpoConfig:
     return replace(config, space_content=dict(space.content), space_arguments=complete)
 
 
-def _space(config: HpoConfig) -> SearchSpace:
+def _space(config: HpoConfig) -> ParameterSpace:
     """Return the search space: of its file, or as it stands among the options, or the default."""
     if config.search_space is not None:
-        return SearchSpace.read(config.search_space)
-    return SearchSpace.of(config.space_content or DEFAULT_SPACE)
+        return ParameterSpace.read(config.search_space)
+    return ParameterSpace.of(config.space_content or DEFAULT_SPACE)
 
 
 def run_hpo(
@@ -111,7 +111,7 @@ def run_hpo(
     name, short = catalog.short(config.tuner), catalog.short(config.task)
     with session("hpo", name, short, config, stop, resumed) as running:
         context = Context.of(task, config, config.val_fraction, running.folder.path)
-        space = SearchSpace.of(config.space_content)
+        space = ParameterSpace.of(config.space_content)
         first = _round(config, model, space, context, running, callback)
         rounds = [first]
         if config.refine is not None:
@@ -141,7 +141,7 @@ def share(text: str) -> float:
 class Round:
     """One round of trials, and the space they were drawn from."""
 
-    space: SearchSpace
+    space: ParameterSpace
     trials: list[tuple[Params, float]]
     spent: TotalCost
     last: int
@@ -150,7 +150,7 @@ class Round:
 def _round(
     config: HpoConfig,
     model: Model,
-    space: SearchSpace,
+    space: ParameterSpace,
     context: Context,
     running: Session,
     callback: Callback,
@@ -230,7 +230,7 @@ class Build:
         return {**asdict(measured), "seconds": measured.seconds * self.share}
 
 
-def load_tuner(config: HpoConfig, space: SearchSpace) -> Any:
+def load_tuner(config: HpoConfig, space: ParameterSpace) -> Any:
     """Return the configured tuner.
 
     Raises:

@@ -11,8 +11,8 @@ from nasbench import arguments
 from nasbench.config import NetworkConfig
 from nasbench.engine.problem import load_space
 from nasbench.errors import UserError, unknown
-from nasbench.hpo.choice import Choice, Parameter
-from nasbench.hpo.space import SearchSpace
+from nasbench.hpo.parameters import Choice, Parameter
+from nasbench.hpo.space import ParameterSpace
 
 # Names that other tools and papers use.
 ALIASES = {
@@ -93,7 +93,7 @@ def check(content: Mapping[str, Any], model: str) -> None:
     Raises:
         UserError: a parameter is unknown, two mean the same, or one has values that do not fit.
     """
-    parameters = [(place[-1], found) for place, found in SearchSpace.of(content).leaves()]
+    parameters = [(place[-1], found) for place, found in ParameterSpace.of(content).leaves()]
     models = [str(value) for value in _models(parameters)] or [model]
     taken = {name for one in models for name in arguments.of_space(load_space(one))}
     meant: dict[str, str] = {}

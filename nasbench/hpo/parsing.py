@@ -1,4 +1,4 @@
-"""NNI's search-space JSON, checked.
+"""NNI's search-space files, read and checked.
 
 The format: https://nni.readthedocs.io/en/stable/hpo/search_space.html
 """
@@ -9,12 +9,12 @@ import copy
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from nasbench import plain_yaml
 from nasbench.errors import UserError, unknown
-from nasbench.hpo.choice import Choice, Parameter, text_of
-from nasbench.hpo.numeric import Randint
-from nasbench.hpo.real import Normal, Real, Uniform
+from nasbench.hpo.parameters import Choice, Normal, Parameter, Randint, Real, Uniform, text_of
 
 REALS = tuple(
     q + log + family for family in ("uniform", "normal") for log in ("", "log") for q in ("", "q")
@@ -23,15 +23,50 @@ TYPES = ("choice", "randint", *REALS)
 _LARGEST_EXPONENT = 700.0  # e to the power of 709.8 is the largest float
 
 
+def read_content(path: Path) -> Any:
+    """Return the content of a JSON file, or of a YAML file if it ends in ``.yml`` or ``.yaml``.
+
+    Raises:
+        UserError: the file is missing or cannot be parsed, or a JSON object has a duplicate key.
+    """
+    where = f"search space {path}"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{where}: cannot be read: {reason}") from error
+    if path.suffix not in (".yml", ".yaml"):
+        return _json(text, where)
+    try:
+        return plain_yaml.parse(text)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+
+
+def _json(text: str, where: str) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise UserError(f"{where}: duplicate key {name!r}")
+            found[name] = value
+        return found
+
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{where}: not JSON: {error}") from error
+
+
 def parse(content: Any, where: str) -> dict[str, Parameter]:
     """Return the parameters that ``content`` describes.
 
     Args:
         content: a mapping from names to ``{"_type": …, "_value": […]}``.
-        where: what to call it in an error, for example ``"search space s.json"``.
+        where: the name of the content in an error, for example ``"search space s.json"``.
 
     Raises:
-        UserError: it describes none; the line names the parameter and what is allowed.
+        UserError: a parameter is invalid; the line names it and what is allowed.
     """
     if not isinstance(content, Mapping):
         raise UserError(f"{where}: must be an object of parameters, not {content!r:.80}")
@@ -70,7 +105,7 @@ def _choice(values: Sequence[Any], where: str) -> Choice:
 
 
 def _nested(option: Mapping[str, Any], where: str) -> dict[str, Parameter]:
-    """Return the parameters of a nested choice's option, which may have none."""
+    """Return the parameters of a nested choice's option; there may be none."""
     inner = {key: entry for key, entry in option.items() if key != "_name"}
     return parse(inner, f"{where}: {option['_name']}") if inner else {}
 
@@ -83,7 +118,7 @@ def _distinct(options: Sequence[Any], where: str) -> tuple[Any, ...]:
         except (TypeError, ValueError) as error:
             raise UserError(f"{where}: {option!r:.80} is no JSON value ({error})") from error
         if text_of(option) in seen:
-            raise UserError(f"{where}: the option {option!r:.80} stands there twice")
+            raise UserError(f"{where}: duplicate option {option!r:.80}")
         seen.add(text_of(option))
     return tuple(copy.deepcopy(list(options)))
 
@@ -116,7 +151,7 @@ def _real(kind: str, values: Sequence[Any], where: str) -> Real:
 
 
 def _number(value: Any, where: str) -> float:
-    """Return a number; a text that reads as one counts, since YAML 1.1 takes 1e-3 for a text."""
+    """Return a number; a text like 1e-3 is accepted, since YAML 1.1 reads it as a text."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):

@@ -1,8 +1,8 @@
-"""A module of NNI's, copied for one tuner or assessor, so that its random draws can be seeded.
+"""Private copies of NNI's modules, whose random draws are seeded.
 
-Some of NNI's modules draw from the global streams of ``random`` and ``numpy.random`` and make
-new unseeded ones. A copy of the module has its own global names; there the two stand for seeded
-streams, and the global state of the process is neither used nor changed.
+Some of NNI's modules draw from the global generators of ``random`` and ``numpy.random``, and make
+new unseeded ones. In a private copy both names refer to seeded generators, so that the copy
+neither uses nor changes the global state.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 
 def private_module(name: str, seed: int) -> ModuleType:
-    """Return a new copy of the module ``name`` whose random draws depend on ``seed`` alone."""
+    """Return a new copy of the module ``name`` whose random draws depend only on ``seed``."""
     spec = importlib.util.find_spec(name)
     assert spec is not None
     assert spec.loader is not None
@@ -27,14 +27,14 @@ def private_module(name: str, seed: int) -> ModuleType:
 
 
 class _Stream(np.random.RandomState):
-    """What ``numpy.random`` stands for: one stream, also where a new one is asked for."""
+    """Takes the place of ``numpy.random``: one generator, also if a new one is requested."""
 
     def RandomState(self) -> Self:
         return self
 
 
 class _Numpy:
-    """numpy with a ``random`` of its own."""
+    """numpy with a private ``random``."""
 
     def __init__(self, seed: int) -> None:
         self.random = _Stream(seed % 2**32)

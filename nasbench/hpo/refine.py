@@ -1,4 +1,4 @@
-"""A second round in a smaller space: the range that the best trials of the first one span."""
+"""The space of a second round: the range of the best trials of the first one."""
 
 from __future__ import annotations
 
@@ -7,34 +7,33 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nasbench.errors import UserError
-from nasbench.hpo.choice import Choice, Parameter
-from nasbench.hpo.numeric import Numeric, Randint
-from nasbench.hpo.real import Real, Uniform
-from nasbench.hpo.space import Params, SearchSpace
+from nasbench.hpo.parameters import Choice, Numeric, Parameter, Randint, Real, Uniform
+from nasbench.hpo.space import ParameterSpace, Params
 
 
 def refine(
-    space: SearchSpace,
+    space: ParameterSpace,
     trials: Sequence[tuple[Params, float]],
     best_share: float,
     maximize: bool = True,
-) -> SearchSpace:
-    """Return the space narrowed to what the best trials span; it is nowhere wider than before.
+) -> ParameterSpace:
+    """Return the space narrowed to the range of the best trials, nowhere wider than before.
 
-    A numeric parameter goes from the least to the largest value of the best trials, in its own
-    scale and steps; a normal one becomes uniform between them; a single value becomes a choice of
-    one. A choice keeps the options that occur among the best, and so on inside of them.
+    A numeric parameter ranges from the smallest to the largest value of the best trials, on its
+    own scale and with its own steps; a normal one becomes uniform between them; a single value
+    becomes a choice of one. A choice keeps the options that occur among the best, and its nested
+    parameters are narrowed in the same way.
 
     Args:
         space: the space that the trials were drawn from.
-        trials: parameters and score of finished trials.
-        best_share: the share of the trials that counts as best, in (0, 1]; rounded up, and two
-            trials at least, as one spans no range.
+        trials: parameters and scores of finished trials.
+        best_share: the share of the trials that counts as best, in (0, 1]; rounded up to at least
+            two trials, since one trial spans no range.
         maximize: whether larger scores are better.
 
     Raises:
         UserError: the share is out of range, a trial is no point of the space, or the best trials
-            are one and the same point.
+            are all the same point.
     """
     if not 0 < best_share <= 1:
         raise UserError(f"--refine {best_share:.4g}: must be a share above 0 % and at most 100 %")
@@ -43,7 +42,7 @@ def refine(
     count = min(max(2, math.ceil(best_share * len(trials))), len(trials))
     ordered = sorted(trials, key=lambda trial: trial[1], reverse=maximize)
     best = [params for params, _ in ordered[:count]]
-    narrow = SearchSpace(_narrowed(space.parameters, best)) if best else None
+    narrow = ParameterSpace(_narrowed(space.parameters, best)) if best else None
     if narrow is None or narrow.size == 1:
         raise UserError(
             f"--refine {best_share:.0%}: the best {count} of {len(trials)} trials span no range; "

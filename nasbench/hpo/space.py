@@ -1,7 +1,7 @@
-"""A space of hyperparameters, as NNI's ``search_space.json`` describes it.
+"""A space of hyperparameters, described by NNI's ``search_space.json``.
 
-A point of it is what NNI hands to a trial: a mapping from names to values, in which a nested
-choice stands as ``{"_name": …, …}`` with the parameters of the chosen option.
+A point has the form in which NNI gives it to a trial: a mapping from names to values, in which a
+nested choice is ``{"_name": …, …}`` with the parameters of the chosen option.
 """
 
 from __future__ import annotations
@@ -14,21 +14,20 @@ from typing import Any, Self
 import numpy as np
 
 from nasbench.errors import UserError, unknown
-from nasbench.hpo.choice import Choice, Parameter, size_of, to_json
-from nasbench.hpo.parsing import parse
-from nasbench.hpo.reading import read_content
+from nasbench.hpo.parameters import Choice, Parameter, size_of, to_json
+from nasbench.hpo.parsing import parse, read_content
 
 Params = dict[str, Any]
-# Names and options from the outside to the parameter: ("optimizer", "sgd", "momentum").
+# The names and options that lead to a parameter: ("optimizer", "sgd", "momentum").
 Place = tuple[str, ...]
 Pick = Callable[[Place, Parameter], float]
 
 
-class SearchSpace:
-    """The parameters and their values.
+class ParameterSpace:
+    """Parameters by name.
 
     Args:
-        parameters: the parameters by name; :meth:`of` and :meth:`read` make them from JSON.
+        parameters: the parameters; :meth:`of` and :meth:`read` make them from JSON.
     """
 
     def __init__(self, parameters: Mapping[str, Parameter]) -> None:
@@ -39,22 +38,22 @@ class SearchSpace:
         """Return the space that NNI's JSON describes.
 
         Raises:
-            UserError: it describes none.
+            UserError: a parameter is invalid.
         """
         return cls(parse(content, "search space"))
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the space in a JSON file; YAML where its name ends in ``.yml`` or ``.yaml``.
+        """Return the space in a JSON file, or a YAML file if it ends in ``.yml`` or ``.yaml``.
 
         Raises:
-            UserError: the file is missing, cannot be parsed, or describes no space.
+            UserError: the file is missing or cannot be parsed, or a parameter is invalid.
         """
         return cls(parse(read_content(path), f"search space {path}"))
 
     @property
     def content(self) -> dict[str, Any]:
-        """The space as NNI's JSON."""
+        """The space in NNI's format."""
         return copy.deepcopy(to_json(self.parameters))
 
     @property
@@ -73,20 +72,20 @@ class SearchSpace:
 
     @property
     def size(self) -> int | None:
-        """How many points there are; ``None``: no end."""
+        """The number of points; ``None`` if it is infinite."""
         return size_of(self.parameters)
 
     def leaves(self) -> Iterator[tuple[Place, Parameter]]:
-        """Yield every parameter, those of all options among them, from the outside inwards."""
+        """Yield every parameter, nested ones after the choice that holds them."""
         return _leaves(self.parameters, ())
 
     def build(self, pick: Pick) -> Params:
         """Return the point that ``pick`` describes.
 
         Args:
-            pick: gives an index for a choice and a number, which is rounded to what is allowed,
-                for any other parameter. Only parameters of chosen options are asked for, after
-                their choice.
+            pick: returns the index of an option for a choice, and for any other parameter a
+                number, which is rounded to an allowed value. It is called only for parameters of
+                chosen options, after their choice.
         """
         return _build(self.parameters, pick, ())
 

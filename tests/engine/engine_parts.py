@@ -212,7 +212,7 @@ class StopsAt(Assessor):
 
     Options = StopOptions
 
-    def _promises(self, number, history):
+    def _keep(self, number, history):
         self._note("keep", number, list(history))
         return len(history) != json.loads(self.options.after).get(str(number))
 

@@ -19,7 +19,7 @@ from engine_parts import SMALL, heard, told
 from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.hpo import Tuned, configure, run_hpo, share
 from nasbench.errors import UserError
-from nasbench.hpo.space import SearchSpace
+from nasbench.hpo.space import ParameterSpace
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.training.stopping import StopSignal
@@ -83,7 +83,7 @@ def test_the_best_trial_becomes_the_checkpoint(out):
     assert (tuned.parameters, tuned.score) == (best["parameters"], best["score"])
     assert tuned.seconds == pytest.approx(sum(trial["seconds"] for trial in every))
     for trial in every:
-        SearchSpace.of(SPACE).check(trial["parameters"])
+        ParameterSpace.of(SPACE).check(trial["parameters"])
     written = Checkpoint.read(tuned.checkpoint)
     assert (written.kind, written.arch, written.task) == ("hpo", {}, "digits")
     assert written.space["name"] == "small-cnn"

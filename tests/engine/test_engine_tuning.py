@@ -13,11 +13,11 @@ from engine_parts import Scripted, ScriptOptions, StopOptions, StopsAt, heard
 from nasbench.engine.scheduler import Trial, TrialCost
 from nasbench.engine.tuning import Tuning
 from nasbench.executors import Finished, Restarted
-from nasbench.hpo.space import SearchSpace
+from nasbench.hpo.space import ParameterSpace
 from nasbench.hpo.tuners.random import RandomTuner
 from nasbench.store.journal import Journal
 
-SPACE = SearchSpace.of({"lr": {"_type": "uniform", "_value": [0, 1]}})
+SPACE = ParameterSpace.of({"lr": {"_type": "uniform", "_value": [0, 1]}})
 SCRIPT = [{"lr": value / 10} for value in range(1, 7)]
 
 

@@ -7,13 +7,17 @@ import math
 import sys
 from typing import Any
 
-from nasbench.hpo.space import SearchSpace
+from nasbench.hpo.space import ParameterSpace
 from nasbench.hpo.tuners.base import Tuner
-from nasbench.hpo.tuners.evolution import EvolutionTuner
 from nasbench.hpo.tuners.grid import GridTuner
-from nasbench.hpo.tuners.nni_plain import NniGridTuner, NniRandomTuner, NniTpeTuner
-from nasbench.hpo.tuners.optuna_samplers import CmaEsTuner, GpTuner, QmcTuner, TpeTuner
-from nasbench.hpo.tuners.pbt import PbtTuner
+from nasbench.hpo.tuners.nni import (
+    EvolutionTuner,
+    NniGridTuner,
+    NniRandomTuner,
+    NniTpeTuner,
+    PbtTuner,
+)
+from nasbench.hpo.tuners.optuna import CmaEsTuner, GpTuner, QmcTuner, TpeTuner
 from nasbench.hpo.tuners.random import RandomTuner
 
 # Name -> class and options that bring the model into play within 25 trials.
@@ -65,12 +69,12 @@ NESTED = {
 }
 
 
-def space_for(name: str) -> SearchSpace:
+def space_for(name: str) -> ParameterSpace:
     """The richest space that the tuner takes."""
-    return SearchSpace.of(EVERY_TYPE if TUNERS[name][0].needs_flat else NESTED)
+    return ParameterSpace.of(EVERY_TYPE if TUNERS[name][0].needs_flat else NESTED)
 
 
-def make(name: str, space: SearchSpace, seed: int = 3, maximize: bool = True) -> Tuner:
+def make(name: str, space: ParameterSpace, seed: int = 3, maximize: bool = True) -> Tuner:
     cls, options = TUNERS[name]
     return cls(space, cls.Options(**options), seed, maximize)
 

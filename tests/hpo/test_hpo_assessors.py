@@ -151,9 +151,9 @@ def test_a_score_that_is_no_number_ends_a_trial_and_harms_no_other(cls):
         (lambda: made(CurvefittingAssessor, False), "curvefitting extrapolates accuracies: it ca"),
         (
             lambda: made(CurvefittingAssessor, epochs=None),
-            "CurvefittingAssessor needs to know how",
+            "CurvefittingAssessor must know how",
         ),
-        (lambda: made(HyperbandAssessor, epochs=None), "HyperbandAssessor needs to know how many"),
+        (lambda: made(HyperbandAssessor, epochs=None), "HyperbandAssessor must know how many"),
         (
             lambda: made(HyperbandAssessor, min_resource=10),
             "min_resource=10: a trial has 9 epochs",

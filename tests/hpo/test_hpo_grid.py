@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hpo_tuners import make
 
-from nasbench.hpo.space import SearchSpace
+from nasbench.hpo.space import ParameterSpace
 from nasbench.hpo.tuners.grid import GridOptions, GridTuner
 
 
 def grid(space: dict, points: int = 3, most: int = 1000) -> list[dict]:
-    tuner = GridTuner(SearchSpace.of(space), GridOptions(points), 0)
+    tuner = GridTuner(ParameterSpace.of(space), GridOptions(points), 0)
     found = []
     while (params := tuner.suggest(len(found))) is not None and len(found) < most:
         assert not tuner.exhausted
@@ -81,13 +81,13 @@ def test_the_size_is_that_of_the_grid():
         low, width, q = rng.uniform(-5, 5), rng.uniform(0.1, 9), rng.uniform(0.3, 3)
         content = {"x": {"_type": "quniform", "_value": [low, low + width, q]}}
         values = [point["x"] for point in grid(content)]
-        assert len(set(values)) == len(values) == SearchSpace.of(content).size
+        assert len(set(values)) == len(values) == ParameterSpace.of(content).size
         assert values == sorted(values)
         assert all(math.isclose(v, min(max(round(v / q) * q, low), low + width)) for v in values)
 
 
 def test_nni_refines_its_grid_where_ours_ends():
-    tuner = make("nni-grid", SearchSpace.of({"x": {"_type": "uniform", "_value": [0, 1]}}))
+    tuner = make("nni-grid", ParameterSpace.of({"x": {"_type": "uniform", "_value": [0, 1]}}))
     assert [tuner.suggest(n)["x"] for n in range(7)] == [
         0.5,
         0.25,

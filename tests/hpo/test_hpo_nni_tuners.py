@@ -8,12 +8,17 @@ import pytest
 from hpo_tuners import EVERY_TYPE, NESTED, make, score
 from nni.algorithms.hpo.tpe_tuner import TpeTuner as TheirTpe
 
-from nasbench.hpo.space import SearchSpace
-from nasbench.hpo.tuners.evolution import EvolutionOptions, EvolutionTuner
-from nasbench.hpo.tuners.nni_plain import NniTpeOptions, NniTpeTuner
-from nasbench.hpo.tuners.pbt import PbtOptions, PbtTuner
+from nasbench.hpo.space import ParameterSpace
+from nasbench.hpo.tuners.nni import (
+    EvolutionOptions,
+    EvolutionTuner,
+    NniTpeOptions,
+    NniTpeTuner,
+    PbtOptions,
+    PbtTuner,
+)
 
-FLAT = SearchSpace.of(
+FLAT = ParameterSpace.of(
     {
         "lr": {"_type": "loguniform", "_value": [1e-4, 1.0]},
         "depth": {"_type": "randint", "_value": [2, 7]},
@@ -46,7 +51,7 @@ def test_tpe_is_that_of_nni(maximize, liar):
 @pytest.mark.parametrize("name", ["nni-tpe", "nni-random"])
 def test_choices_nested_twice_take_every_shape(name):
     """NNI itself fails with a KeyError here."""
-    tuner, shapes = make(name, SearchSpace.of(NESTED)), set()
+    tuner, shapes = make(name, ParameterSpace.of(NESTED)), set()
     for number in range(40):
         params = tuner.suggest(number)
         layer = params["layer"]
@@ -56,7 +61,7 @@ def test_choices_nested_twice_take_every_shape(name):
 
 
 def test_evolution_changes_one_parameter_of_a_member():
-    tuner = EvolutionTuner(SearchSpace.of(EVERY_TYPE), EvolutionOptions(8), 0)
+    tuner = EvolutionTuner(ParameterSpace.of(EVERY_TYPE), EvolutionOptions(8), 0)
     tried = []
     for number in range(40):
         params = tuner.suggest(number)
@@ -123,7 +128,7 @@ def test_pbt_continues_no_failed_trial():
 
 
 def test_pbt_keeps_in_range_while_it_perturbs():
-    space = SearchSpace.of({k: v for k, v in EVERY_TYPE.items()})
+    space = ParameterSpace.of({k: v for k, v in EVERY_TYPE.items()})
     tuner = PbtTuner(space, PbtOptions(4, factor=1.0, resample_probability=0.0, fraction=0.5), 0)
     seen = set()
     for number in range(200):

@@ -11,8 +11,8 @@ import pytest
 from hpo_tuners import TUNERS, make, score
 
 from nasbench.errors import UserError
-from nasbench.hpo.space import SearchSpace
-from nasbench.hpo.tuners.optuna_samplers import QmcOptions, QmcTuner, TpeTuner
+from nasbench.hpo.space import ParameterSpace
+from nasbench.hpo.tuners.optuna import QmcOptions, QmcTuner, TpeTuner
 
 UNIT = {"x": {"_type": "uniform", "_value": [0, 1]}, "y": {"_type": "uniform", "_value": [0, 1]}}
 CHOICES = {
@@ -22,7 +22,7 @@ CHOICES = {
 
 
 def test_tpe_is_that_of_optuna():
-    tuner = make("tpe", SearchSpace.of({**UNIT, **CHOICES}), seed=9)
+    tuner = make("tpe", ParameterSpace.of({**UNIT, **CHOICES}), seed=9)
     assert isinstance(tuner, TpeTuner)
     study = optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(n_startup_trials=6, seed=9)
@@ -41,7 +41,7 @@ def test_tpe_is_that_of_optuna():
 @pytest.mark.parametrize("sequence", ["sobol", "halton"])
 def test_qmc_fills_the_square_evenly(sequence):
     """Of 64 points of a (0, 2)-sequence each of 16 cells gets four; by chance some get none."""
-    tuner = QmcTuner(SearchSpace.of(UNIT), QmcOptions(sequence), 0)
+    tuner = QmcTuner(ParameterSpace.of(UNIT), QmcOptions(sequence), 0)
     cells = Counter[tuple[int, int]]()
     for number in range(65):
         params = tuner.suggest(number)
@@ -54,7 +54,7 @@ def test_qmc_fills_the_square_evenly(sequence):
 
 @pytest.mark.parametrize("name", ["tpe", "gp"])
 def test_no_point_is_tried_twice_while_others_are_left(name):
-    tuner, seen = make(name, SearchSpace.of(CHOICES)), set()
+    tuner, seen = make(name, ParameterSpace.of(CHOICES)), set()
     for number in range(12):
         params = tuner.suggest(number)
         seen.add(tuple(params.values()))
@@ -65,7 +65,7 @@ def test_no_point_is_tried_twice_while_others_are_left(name):
 def test_cma_es_learns_choices():
     """optuna would draw options at random; on a line from 0 to 1 they are learned."""
     options = {n: {"_type": "choice", "_value": list(range(6))} for n in "abcdefgh"}
-    tuner, sums = make("cma-es", SearchSpace.of(options), 0), []
+    tuner, sums = make("cma-es", ParameterSpace.of(options), 0), []
     for number in range(150):
         params = tuner.suggest(number)
         sums.append(sum(params.values()))
@@ -76,7 +76,7 @@ def test_cma_es_learns_choices():
 
 def test_a_failed_point_teaches_nothing():
     def last(fails: bool) -> dict:
-        tuner = make("tpe", SearchSpace.of(UNIT), 1)
+        tuner = make("tpe", ParameterSpace.of(UNIT), 1)
         for number in range(15):
             params = tuner.suggest(number)
             if number == 14 and fails:
@@ -96,4 +96,4 @@ def test_without_the_package_one_line_says_what_to_install(name, monkeypatch):
     cls, options = TUNERS[name]
     line = f"the tuner {cls.__name__} needs the package {missing}.* pip install {missing}"
     with pytest.raises(UserError, match=line):
-        cls(SearchSpace.of(UNIT), cls.Options(**options), 0)
+        cls(ParameterSpace.of(UNIT), cls.Options(**options), 0)

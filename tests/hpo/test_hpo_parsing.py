@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nasbench.errors import UserError
-from nasbench.hpo.space import SearchSpace
+from nasbench.hpo.space import ParameterSpace
 
 LR = {"_type": "uniform", "_value": [0, 1]}
 
@@ -28,13 +28,13 @@ def of_kind(kind: object, value: object) -> dict:
         (of_kind(["choice"], [1, 2]), "unknown _type"),
         (of_kind("choice", "ab"), r"lr \(choice\): _value must be a list, not 'ab'"),
         (of_kind("choice", []), r"lr \(choice\): _value is empty"),
-        (of_kind("choice", ["a", "b", "a"]), "the option 'a' stands there twice"),
+        (of_kind("choice", ["a", "b", "a"]), "duplicate option 'a'"),
         (of_kind("choice", [{1, 2}]), "is no JSON value"),
         (of_kind("choice", [float("nan")]), "option nan is no JSON value|nan is no JSON value"),
         (of_kind("choice", ["a", {"_name": "b"}]), "'a' must be an object with a _name"),
         (of_kind("choice", [{"x": LR}]), "must be an object with a _name"),
         (of_kind("choice", [{"_name": 1}]), "must be an object with a _name"),
-        (of_kind("choice", [{"_name": "a"}, {"_name": "a"}]), "the option 'a' stands there twice"),
+        (of_kind("choice", [{"_name": "a"}, {"_name": "a"}]), "duplicate option 'a'"),
         (
             of_kind("choice", [{"_name": "a", "x": {"_type": "uniform", "_value": [2, 1]}}]),
             r"lr \(choice\): a: x \(uniform\): low=2 must be below high=1",
@@ -61,7 +61,7 @@ def of_kind(kind: object, value: object) -> dict:
 )
 def test_a_mistake_is_one_line(content, line):
     with pytest.raises(UserError, match=line) as caught:
-        SearchSpace.of(content)
+        ParameterSpace.of(content)
     assert "\n" not in str(caught.value)
 
 
@@ -70,20 +70,20 @@ def test_texts_that_read_as_numbers_count(tmp_path):
     path = tmp_path / "space.yml"
     path.write_text("lr: {_type: loguniform, _value: [1e-4, 0.1]}\n")
     expected = {"lr": {"_type": "loguniform", "_value": [1e-4, 0.1]}}
-    assert SearchSpace.read(path).content == expected
+    assert ParameterSpace.read(path).content == expected
 
 
 def test_a_json_file_is_read(tmp_path):
     path = tmp_path / "search_space.json"
     path.write_text('{"lr": {"_type": "uniform", "_value": [0, 1]}}')
-    assert SearchSpace.read(path).content == {"lr": LR}
+    assert ParameterSpace.read(path).content == {"lr": LR}
 
 
 @pytest.mark.parametrize(
     ("name", "text", "line"),
     [
         ("s.json", '{"lr": ', "not JSON: Expecting value"),
-        ("s.json", '{"lr": {}, "lr": {}}', "'lr' stands there twice"),
+        ("s.json", '{"lr": {}, "lr": {}}', "duplicate key 'lr'"),
         ("s.json", "[]", "must be an object of parameters"),
         ("s.json", '{"lr": {"_type": "uniform", "_value": [0, NaN]}}', "must be a finite number"),
         ("s.yaml", "a: [", "not YAML: "),
@@ -94,14 +94,14 @@ def test_a_file_that_holds_no_space(tmp_path, name, text, line):
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(UserError, match=line) as caught:
-        SearchSpace.read(path)
+        ParameterSpace.read(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
     with pytest.raises(UserError, match=r"none.json: cannot be read: No such file"):
-        SearchSpace.read(Path("none.json"))
+        ParameterSpace.read(Path("none.json"))
     (tmp_path / "s.json").write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(UserError, match="cannot be read: 'utf-8' codec"):
-        SearchSpace.read(tmp_path / "s.json")
+        ParameterSpace.read(tmp_path / "s.json")

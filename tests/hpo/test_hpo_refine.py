@@ -7,9 +7,9 @@ import pytest
 
 from nasbench.errors import UserError
 from nasbench.hpo.refine import refine
-from nasbench.hpo.space import SearchSpace
+from nasbench.hpo.space import ParameterSpace
 
-SPACE = SearchSpace.of(
+SPACE = ParameterSpace.of(
     {
         "lr": {"_type": "loguniform", "_value": [1e-4, 1.0]},
         "batch": {"_type": "quniform", "_value": [16, 128, 16]},

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from nasbench.errors import UserError
-from nasbench.hpo.space import SearchSpace
+from nasbench.hpo.space import ParameterSpace
 
 NESTED = {
     "layer": {
@@ -36,11 +36,11 @@ NESTED = {
 }
 
 
-def one(kind: str, *values: object) -> SearchSpace:
-    return SearchSpace.of({"x": {"_type": kind, "_value": list(values)}})
+def one(kind: str, *values: object) -> ParameterSpace:
+    return ParameterSpace.of({"x": {"_type": kind, "_value": list(values)}})
 
 
-def draws(space: SearchSpace, n: int = 2000) -> list:
+def draws(space: ParameterSpace, n: int = 2000) -> list:
     rng = np.random.default_rng(0)
     return [space.sample(rng)["x"] for _ in range(n)]
 
@@ -98,7 +98,7 @@ def test_randint_leaves_the_upper_end_out_and_choice_takes_every_option():
 
 
 def test_a_sample_follows_from_the_generator():
-    space = SearchSpace.of(NESTED)
+    space = ParameterSpace.of(NESTED)
     first, second = (
         [space.sample(rng) for _ in range(5)] for rng in map(np.random.default_rng, (3, 3))
     )
@@ -106,7 +106,7 @@ def test_a_sample_follows_from_the_generator():
 
 
 def test_nested_points_hold_the_chosen_options_parameters_only():
-    space, rng = SearchSpace.of(NESTED), np.random.default_rng(0)
+    space, rng = ParameterSpace.of(NESTED), np.random.default_rng(0)
     shapes = set()
     for _ in range(200):
         point = space.sample(rng)
@@ -127,9 +127,9 @@ def test_content_is_the_json_again():
         },
         "q": {"_type": "qlognormal", "_value": [0, 1, 1]},
     }
-    space = SearchSpace.of(everything)
+    space = ParameterSpace.of(everything)
     assert space.content == everything
-    assert SearchSpace.of(space.content).content == everything
+    assert ParameterSpace.of(space.content).content == everything
     assert space.names == tuple(everything)
     assert space.nested == ("layer",)
 
@@ -155,10 +155,10 @@ def test_size_counts_the_values(kind, values, size):
 
 
 def test_size_of_nested_choices_adds_their_options():
-    assert SearchSpace.of(NESTED).size is None
+    assert ParameterSpace.of(NESTED).size is None
     finite = {"layer": json.loads(json.dumps(NESTED["layer"]).replace('"uniform"', '"randint"'))}
     finite["layer"]["_value"][1]["act"]["_value"][1]["slope"]["_value"] = [0, 4]
-    assert SearchSpace.of(finite).size == 1 + 3 * (1 + 4)
+    assert ParameterSpace.of(finite).size == 1 + 3 * (1 + 4)
 
 
 def test_options_of_several_types_stay_apart():
@@ -199,7 +199,7 @@ GOOD = {"layer": {"_name": "conv", "kernel": 3, "act": {"_name": "relu"}}, "lr":
     ],
 )
 def test_check_names_what_is_wrong(change, line):
-    space = SearchSpace.of(NESTED)
+    space = ParameterSpace.of(NESTED)
     space.check(GOOD)
     with pytest.raises(UserError, match=line) as caught:
         space.check({**GOOD, **change})
@@ -208,7 +208,7 @@ def test_check_names_what_is_wrong(change, line):
 
 def test_check_refuses_what_is_no_mapping_and_what_is_between_the_steps():
     with pytest.raises(UserError, match=r"parameters \[1\]: must be values by name"):
-        SearchSpace.of(NESTED).check([1])
+        ParameterSpace.of(NESTED).check([1])
     space = one("quniform", 0.1, 1.0, 0.3)
     for value in (0.1, 0.3, 0.6, 0.9, 0.8999999999999999):
         space.check({"x": value})

@@ -13,7 +13,7 @@ import pytest
 from hpo_tuners import TUNERS, course, make, score, space_for
 
 from nasbench.errors import UserError
-from nasbench.hpo.space import SearchSpace
+from nasbench.hpo.space import ParameterSpace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RANDOM_AT_FIRST = [name for name in TUNERS if name not in ("grid", "nni-grid")]
@@ -86,7 +86,7 @@ def test_learning_tuners_go_where_the_score_is_good(name, maximize):
     sign, gains = (1 if maximize else -1), []
     trials = 30 if name == "gp" else 60
     for seed in range(1 if name == "gp" else 4):
-        tuner = make(name, SearchSpace.of(FLAT), seed, maximize)
+        tuner = make(name, ParameterSpace.of(FLAT), seed, maximize)
         scores = []
         for number in range(trials):
             params = tuner.suggest(number)
@@ -110,7 +110,7 @@ def test_failures_only_are_survived(name):
 def test_a_small_space_is_exhausted_without_a_repetition(name):
     tuner = make(
         name,
-        SearchSpace.of(
+        ParameterSpace.of(
             {
                 "a": {"_type": "choice", "_value": ["x", "y", "z"]},
                 "b": {"_type": "quniform", "_value": [0, 2, 1]},
@@ -147,8 +147,8 @@ def test_nested_choices_are_refused_by_who_cannot_take_them():
         ),
         ("evolution", {"population_size": 1}, "-o population_size=1: must be at least 2"),
         ("pbt", {"population_size": 1}, "-o population_size=1: must be at least 2"),
-        ("pbt", {"fraction": 0.6}, "-o fraction=0.6: must be from 0 to 0.5"),
-        ("pbt", {"factor": -0.1}, "-o factor=-0.1: must be from 0 to 1"),
+        ("pbt", {"fraction": 0.6}, "-o fraction=0.6: must be in \\[0, 0.5"),
+        ("pbt", {"factor": -0.1}, "-o factor=-0.1: must be in \\[0, 1"),
         ("tpe", {"n_startup_trials": 0}, "-o n_startup_trials=0: must be at least 1"),
         ("cma-es", {"popsize": -1}, "-o popsize=-1: must be at least 0"),
         ("qmc", {"sequence": "sobl"}, "sequence 'sobl': did you mean sobol"),

@@ -1,1 +1,1 @@
-"""Assessors: they end trials early that promise nothing; one interface for all."""
+"""Assessors: they end unpromising trials early, behind one interface."""

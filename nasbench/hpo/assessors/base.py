@@ -8,53 +8,54 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from nasbench.errors import UserError
+from nasbench.options import PluginOptions
 
 
 class Assessor(ABC):
-    """Judges a trial by its course so far.
+    """Decides after every report whether a trial continues.
 
-    Its state is a function of the calls so far, so a run is resumed by making them again.
+    Its state is a function of the calls so far: a run is resumed by repeating them.
 
     Args:
-        options: the assessor's own options.
+        options: the assessor's options.
         maximize: whether larger scores are better.
-        epochs: how many scores a trial reports in all, where that is known.
+        epochs: the number of scores that a trial reports, at least 1; ``None`` if it is unknown.
 
     Attributes:
-        Options: the dataclass of the assessor's own options.
-        needs_epochs: whether it must know how many scores a trial reports in all.
+        Options: the dataclass of the assessor's options.
+        needs_epochs: whether it must know the number of scores.
 
     Raises:
-        UserError: the assessor cannot judge such trials.
+        UserError: the assessor does not support such trials.
     """
 
-    Options: ClassVar[type]
+    Options: ClassVar[type[PluginOptions]] = PluginOptions
     needs_epochs: ClassVar[bool] = False
 
     def __init__(self, options: Any, maximize: bool = True, epochs: int | None = None) -> None:
         if self.needs_epochs and epochs is None:
-            raise UserError(f"the {type(self).__name__} needs to know how many epochs a trial has")
+            raise UserError(f"the {type(self).__name__} must know how many epochs a trial has")
         self.options = options
         self.maximize = maximize
         self.epochs = epochs
 
     def keep(self, number: int, history: Sequence[float]) -> bool:
-        """Return whether trial ``number`` is to go on.
+        """Return whether trial ``number`` continues; called after each of its reports.
 
         Args:
             number: the trial's number.
-            history: all scores that it has reported, at least one; the call follows every
-                report. A score that is no finite number ends the trial.
+            history: the scores reported so far, at least one. The trial ends if the last one is
+                not finite.
         """
-        return math.isfinite(history[-1]) and self._promises(number, history)
+        return math.isfinite(history[-1]) and self._keep(number, history)
 
     @abstractmethod
-    def _promises(self, number: int, history: Sequence[float]) -> bool:
-        """Return whether a trial of this course may still become one of the better ones."""
+    def _keep(self, number: int, history: Sequence[float]) -> bool:
+        """Return whether a trial with this history may still become one of the better ones."""
 
     @abstractmethod
     def end(self, number: int, completed: bool) -> None:
-        """Take in that a trial is over; it counts for others where it was ``completed``.
+        """Learn that a trial has ended; others are compared with it only if it ``completed``.
 
-        Nothing happens for a trial that reported no score.
+        A trial that reported no score has no effect.
         """

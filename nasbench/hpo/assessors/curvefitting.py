@@ -11,35 +11,27 @@ import numpy as np
 
 from nasbench.errors import UserError
 from nasbench.hpo.assessors.base import Assessor
-from nasbench.hpo.limits import at_least
 from nasbench.hpo.private import private_module
+from nasbench.options import PluginOptions, option
 
 _PACKAGE = "nni.algorithms.hpo.curvefitting_assessor"
 
 
 @dataclass(frozen=True)
-class CurvefittingOptions:
-    """Options of ``curvefitting``, named as NNI's.
+class CurvefittingOptions(PluginOptions):
+    """Options of ``curvefitting``, named as in NNI."""
 
-    Attributes:
-        start_step: reports before a trial is judged.
-        threshold: share of the best final score that a trial must be expected to reach.
-        gap: reports from one judgement to the next.
-    """
-
-    start_step: int = 6
-    threshold: float = 0.95
-    gap: int = 1
-
-    def __post_init__(self) -> None:
-        at_least(self, 1, "start_step", "gap")
-        at_least(self, 0, "threshold")
+    start_step: int = option(6, "Reports before a trial is assessed.", low=1)
+    threshold: float = option(
+        0.95, "Share of the best final score that a trial must be expected to reach.", low=0.0
+    )
+    gap: int = option(1, "Reports between two assessments.", low=1)
 
 
 class CurvefittingAssessor(Assessor):
     """Ends a trial whose curve is expected to end clearly below the best final score.
 
-    It needs scores that grow and are positive, such as accuracies.
+    Scores must be positive and grow, as accuracies do.
     """
 
     Options = CurvefittingOptions
@@ -58,7 +50,7 @@ class CurvefittingAssessor(Assessor):
         )
         self._histories: dict[int, list[float]] = {}
 
-    def _promises(self, number: int, history: Sequence[float]) -> bool:
+    def _keep(self, number: int, history: Sequence[float]) -> bool:
         self._histories[number] = [float(score) for score in history]
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # some of the twelve curves never fit
@@ -66,16 +58,16 @@ class CurvefittingAssessor(Assessor):
         return result is None or bool(result.value)  # None: the curves could not be fitted
 
     def end(self, number: int, completed: bool) -> None:
-        """Let the trial's last score count, where it was completed."""
+        """Record the last score of a completed trial."""
         history = self._histories.pop(number, None)
         if history is not None:
-            # NNI takes the last score of whichever trial was judged last.
+            # NNI takes the last score of the trial that was assessed last.
             self._assessor.trial_history = history
             self._assessor.trial_end(number, completed)
 
 
 def _curve_model() -> Any:
-    """Return NNI's model of a curve, with random draws and fitted parameters of its own."""
+    """Return NNI's model of a curve, with private random draws and fitted parameters."""
     module = private_module(f"{_PACKAGE}.model_factory", 0)
     fitted = private_module(f"{_PACKAGE}.curvefunctions", 0).model_para
     vars(module).update(model_para=fitted)

@@ -1,8 +1,8 @@
 """Hyperband (Li et al., JMLR 2018), optuna's asynchronous variant.
 
-Every trial belongs to a bracket. In a bracket a trial goes on past a rung, which is a number of
-reports, where it is among the best ``1 / reduction_factor`` of those that got so far; brackets
-differ in where the first rung is.
+Every trial belongs to a bracket. A bracket has rungs, each after a number of reports; a trial
+passes a rung if it is among the best ``1 / reduction_factor`` of those that reached it. Brackets
+differ in their first rung.
 """
 
 from __future__ import annotations
@@ -13,25 +13,16 @@ from typing import Any
 
 from nasbench.errors import UserError
 from nasbench.hpo.assessors.base import Assessor
-from nasbench.hpo.limits import at_least
 from nasbench.optional import require
+from nasbench.options import PluginOptions, option
 
 
 @dataclass(frozen=True)
-class HyperbandOptions:
-    """Options of ``hyperband``, named as optuna's.
+class HyperbandOptions(PluginOptions):
+    """Options of ``hyperband``, named as in optuna."""
 
-    Attributes:
-        min_resource: reports before the first rung.
-        reduction_factor: one out of so many trials passes a rung.
-    """
-
-    min_resource: int = 1
-    reduction_factor: int = 3
-
-    def __post_init__(self) -> None:
-        at_least(self, 1, "min_resource")
-        at_least(self, 2, "reduction_factor")
+    min_resource: int = option(1, "Reports before the first rung.", low=1)
+    reduction_factor: int = option(3, "One in this number of trials passes a rung.", low=2)
 
 
 class HyperbandAssessor(Assessor):
@@ -50,7 +41,7 @@ class HyperbandAssessor(Assessor):
         pruner = optuna.pruners.HyperbandPruner(
             options.min_resource, epochs, options.reduction_factor
         )
-        # The brackets follow from the study's name and the trials' order.
+        # The brackets depend on the study's name and the order of the trials.
         self._study = optuna.create_study(
             study_name="hyperband",
             pruner=pruner,
@@ -61,7 +52,7 @@ class HyperbandAssessor(Assessor):
         self._trials: dict[int, Any] = {}
         self._last: dict[int, float] = {}
 
-    def _promises(self, number: int, history: Sequence[float]) -> bool:
+    def _keep(self, number: int, history: Sequence[float]) -> bool:
         if number not in self._trials:
             self._trials[number] = self._study.ask()
         self._last[number] = history[-1]
@@ -70,7 +61,7 @@ class HyperbandAssessor(Assessor):
         return not trial.should_prune()
 
     def end(self, number: int, completed: bool) -> None:
-        """Tell optuna how the trial ended; what it reported stays on the rungs."""
+        """Report to optuna how the trial ended; its scores stay on the rungs."""
         trial = self._trials.pop(number, None)
         if trial is None:
             return

@@ -7,27 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasbench.hpo.assessors.base import Assessor
-from nasbench.hpo.limits import at_least
+from nasbench.options import PluginOptions, option
 
 
 @dataclass(frozen=True)
-class MedianstopOptions:
-    """Options of ``medianstop``.
+class MedianstopOptions(PluginOptions):
+    """Options of ``medianstop``, named as in NNI."""
 
-    Attributes:
-        start_step: reports before a trial is judged.
-    """
-
-    start_step: int = 0
-
-    def __post_init__(self) -> None:
-        at_least(self, 0, "start_step")
+    start_step: int = option(0, "Reports before a trial is assessed.", low=0)
 
 
 class MedianstopAssessor(Assessor):
-    """Ends a trial whose best score so far is worse than the median of the others.
+    """Ends a trial whose best score so far is worse than the median of the completed trials.
 
-    The others' score at a step is their running average up to it, of completed trials only.
+    Their score at a step is the running average up to it.
     """
 
     Options = MedianstopOptions
@@ -38,15 +31,15 @@ class MedianstopAssessor(Assessor):
         super().__init__(options, maximize, epochs)
         mode = "maximize" if maximize else "minimize"
         self._assessor = medianstop_assessor.MedianstopAssessor(mode, options.start_step)
-        self._judged = set[int]()
+        self._assessed = set[int]()
 
-    def _promises(self, number: int, history: Sequence[float]) -> bool:
+    def _keep(self, number: int, history: Sequence[float]) -> bool:
         if len(history) >= self.options.start_step:
-            self._judged.add(number)
+            self._assessed.add(number)
         return bool(self._assessor.assess_trial(number, [float(s) for s in history]).value)
 
     def end(self, number: int, completed: bool) -> None:
-        """Let the trial's running averages count, where it was completed."""
-        if number in self._judged:  # NNI complains of one that it has not seen
-            self._judged.remove(number)
+        """Record the running averages of a completed trial."""
+        if number in self._assessed:  # NNI refuses one that it has not seen
+            self._assessed.remove(number)
             self._assessor.trial_end(number, completed)

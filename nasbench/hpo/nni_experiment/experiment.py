@@ -16,7 +16,7 @@ from nasbench.errors import UserError
 from nasbench.hpo.names import ASSESSORS, TUNERS, UNAVAILABLE
 from nasbench.hpo.nni_experiment.section import Section
 from nasbench.hpo.parsing import parse
-from nasbench.hpo.space import SearchSpace
+from nasbench.hpo.space import ParameterSpace
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _read_v1(content: dict[str, Any], file: Path) -> Experiment:
         source=file,
         version=1,
         name=top.text("experimentName", file.stem),
-        search_space=SearchSpace.read(top.file("searchSpacePath")).content,
+        search_space=ParameterSpace.read(top.file("searchSpacePath")).content,
         command=trial.text("command"),
         code_dir=trial.folder("codeDir"),
         gpus=trial.maybe_whole("gpuNum", 0),
@@ -192,8 +192,8 @@ def _search_space_v2(top: Section) -> dict[str, Any]:
         raise top.error("searchSpaceFile", "left out beside a searchSpace")
     if top.has("searchSpace"):
         where = top.where("searchSpace")
-        return SearchSpace(parse(top.raw("searchSpace"), where)).content
-    return SearchSpace.read(top.file("searchSpaceFile")).content
+        return ParameterSpace(parse(top.raw("searchSpace"), where)).content
+    return ParameterSpace.read(top.file("searchSpaceFile")).content
 
 
 _ALLOWED = {

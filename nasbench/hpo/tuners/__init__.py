@@ -1,1 +1,1 @@
-"""Tuners: they suggest parameters and learn from the scores; one interface for all."""
+"""Tuners: they suggest parameters and learn from the scores, behind one interface."""

@@ -7,32 +7,27 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nasbench.hpo.choice import Choice, Parameter
-from nasbench.hpo.limits import at_least
-from nasbench.hpo.space import Params, SearchSpace
+from nasbench.hpo.parameters import Choice, Parameter
+from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.hpo.tuners.base import Tuner
+from nasbench.options import PluginOptions, option
 
 
 @dataclass(frozen=True)
-class GridOptions:
-    """Options of ``grid``.
+class GridOptions(PluginOptions):
+    """Options of ``grid``."""
 
-    Attributes:
-        points: levels of a parameter whose values cannot be counted, even in its scale.
-    """
-
-    points: int = 5
-
-    def __post_init__(self) -> None:
-        at_least(self, 1, "points")
+    points: int = option(5, "Levels of a continuous parameter, at even steps of its scale.", low=1)
 
 
 class GridTuner(Tuner):
-    """Goes through the grid; the last parameter changes fastest."""
+    """Suggests every point of the grid; the last parameter changes fastest."""
 
     Options = GridOptions
 
-    def __init__(self, space: SearchSpace, options: Any, seed: int, maximize: bool = True) -> None:
+    def __init__(
+        self, space: ParameterSpace, options: Any, seed: int, maximize: bool = True
+    ) -> None:
         super().__init__(space, options, seed, maximize)
         self._rest = _points([*space.parameters.items()], options.points)
 
@@ -44,7 +39,7 @@ class GridTuner(Tuner):
 
 
 def _points(parameters: Sequence[tuple[str, Parameter]], points: int) -> Iterator[Params]:
-    """Yield every combination; nothing is held but the place, since a grid can be huge."""
+    """Yield every combination, one at a time, since a grid can be huge."""
     if not parameters:
         yield {}
         return
@@ -60,6 +55,6 @@ def _levels(parameter: Parameter, points: int) -> Iterator[Any]:
     elif parameter.inner is None:
         yield from parameter.options
     else:
-        for option, inner in zip(parameter.options, parameter.inner, strict=True):
+        for name, inner in zip(parameter.options, parameter.inner, strict=True):
             for chosen in _points([*inner.items()], points):
-                yield {"_name": option, **chosen}
+                yield {"_name": name, **chosen}

@@ -6,24 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from nasbench.hpo.choice import text_of
-from nasbench.hpo.space import Params, SearchSpace
+from nasbench.hpo.parameters import text_of
+from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.seeding import derive
 
-_TRIES = 1000  # draws in a row that may be known before the space counts as exhausted
+_TRIES = 1000  # repeated points in a row after which the space counts as exhausted
 
 
 class RandomTuner(Tuner):
     """Draws from the parameters' distributions, no point twice."""
 
-    def __init__(self, space: SearchSpace, options: Any, seed: int, maximize: bool = True) -> None:
+    def __init__(
+        self, space: ParameterSpace, options: Any, seed: int, maximize: bool = True
+    ) -> None:
         super().__init__(space, options, seed, maximize)
         self._rng = np.random.default_rng(derive(seed, "random"))
         self._seen = set[str]()
 
     def suggest(self, number: int) -> Params | None:
-        """Return a new point; ``None`` where only known ones are drawn."""
+        """Return a new point; ``None`` if only known ones are drawn."""
         for _ in range(_TRIES):
             params = self.space.sample(self._rng)
             text = text_of(params)

@@ -1,39 +1,42 @@
-"""optuna's samplers behind our interface (Akiba et al., KDD 2019).
+"""optuna's samplers (Akiba et al., KDD 2019): TPE, Gaussian process, CMA-ES, quasi-Monte Carlo.
 
-A real parameter is for optuna a number from 0 to 1 in the parameter's own scale, so that every
-type works in every sampler: optuna has no normal distributions.
+A real parameter is a number from 0 to 1 on its scale for optuna, so that every type works with
+every sampler: optuna has no normal distributions.
 """
 
 from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
-from nasbench.hpo.choice import Choice, Parameter, text_of
-from nasbench.hpo.numeric import Randint
-from nasbench.hpo.space import Params, Place, SearchSpace
+from nasbench.hpo.parameters import Choice, Parameter, Randint, text_of
+from nasbench.hpo.space import ParameterSpace, Params, Place
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.optional import require
+from nasbench.options import PluginOptions, option
 
 _TRIES = 20  # known points in a row before a sampler may repeat itself
 
 
 class OptunaTuner(Tuner):
-    """A sampler of optuna's.
+    """A sampler of optuna.
 
     Attributes:
         flattens: whether the sampler sees the parameters of all options, side by side.
-        numbers_only: whether choices and integers, too, are numbers from 0 to 1 for it.
-        package: what the sampler needs beside optuna.
+        numbers_only: whether choices and integers are numbers from 0 to 1 for it, too.
+        package: the package that the sampler needs besides optuna.
     """
 
     flattens: ClassVar[bool] = True
     numbers_only: ClassVar[bool] = False
     package: ClassVar[str | None] = None
 
-    def __init__(self, space: SearchSpace, options: Any, seed: int, maximize: bool = True) -> None:
+    def __init__(
+        self, space: ParameterSpace, options: Any, seed: int, maximize: bool = True
+    ) -> None:
         super().__init__(space, options, seed, maximize)
         optuna = require("optuna", f"the tuner {type(self).__name__}")
         if self.package is not None:
@@ -50,13 +53,13 @@ class OptunaTuner(Tuner):
 
     @abstractmethod
     def _sampler(self, samplers: ModuleType, seed: int) -> Any:
-        """Return the sampler out of ``optuna.samplers``."""
+        """Return a sampler of ``optuna.samplers``."""
 
     def suggest(self, number: int) -> Params | None:
-        """Return a point; ``None`` where all are known.
+        """Return a point; ``None`` if all are known.
 
-        A sampler that comes back to a known point is told its score again and asked for another;
-        one that has settled may repeat itself in the end.
+        A sampler that suggests a known point receives its score again and is asked for another
+        one; a sampler that has converged may repeat itself in the end.
         """
         self.exhausted = len(self._scores) == self.space.size
         if self.exhausted:
@@ -72,13 +75,13 @@ class OptunaTuner(Tuner):
         return params
 
     def learn(self, number: int, params: Params, score: float) -> None:
-        """Hand the score to optuna."""
+        """Pass the score to optuna."""
         trial, text = self._trials.pop(number)
         self._scores[text] = score
         self._tell(trial, score)
 
     def fail(self, number: int, params: Params) -> None:
-        """Tell optuna of the failure, which its samplers leave out."""
+        """Report the failure to optuna, whose samplers ignore the trial."""
         trial, _ = self._trials.pop(number)
         self._tell(trial, None)
 
@@ -89,7 +92,7 @@ class OptunaTuner(Tuner):
             self._study.tell(trial, score)
 
     def _ask(self) -> tuple[Any, Params]:
-        """Return a new trial of optuna's and the point that it stands for."""
+        """Return a new trial of optuna and the point that it describes."""
         trial = self._study.ask()
         if not self.flattens:
             return trial, self.space.build(lambda place, one: self._draw(trial, place, one))
@@ -106,3 +109,65 @@ class OptunaTuner(Tuner):
         else:
             number = parameter.at(trial.suggest_float(name, 0.0, 1.0))
         return number
+
+
+@dataclass(frozen=True)
+class StartupOptions(PluginOptions):
+    """Options of ``tpe`` and ``gp``, named as in optuna."""
+
+    n_startup_trials: int = option(10, "Random trials before the model is used.", low=1)
+
+
+class TpeTuner(OptunaTuner):
+    """Tree of Parzen estimators (Bergstra et al., NeurIPS 2011; Watanabe, 2023)."""
+
+    Options = StartupOptions
+    flattens = False
+
+    def _sampler(self, samplers: ModuleType, seed: int) -> Any:
+        startup = self.options.n_startup_trials
+        return samplers.TPESampler(n_startup_trials=startup, seed=seed, constant_liar=True)
+
+
+class GpTuner(OptunaTuner):
+    """Bayesian optimization with a Gaussian process (Jones et al., 1998)."""
+
+    Options = StartupOptions
+
+    def _sampler(self, samplers: ModuleType, seed: int) -> Any:
+        return samplers.GPSampler(n_startup_trials=self.options.n_startup_trials, seed=seed)
+
+
+@dataclass(frozen=True)
+class CmaEsOptions(PluginOptions):
+    """Options of ``cma-es``, named as in optuna."""
+
+    popsize: int = option(0, "Points of a generation; 0: 4 + 3 ln(number of parameters).", low=0)
+
+
+class CmaEsTuner(OptunaTuner):
+    """Covariance matrix adaptation (Hansen, 2016); the options of a choice lie on a line."""
+
+    Options = CmaEsOptions
+    numbers_only = True
+    package = "cmaes"
+
+    def _sampler(self, samplers: ModuleType, seed: int) -> Any:
+        return samplers.CmaEsSampler(popsize=self.options.popsize or None, seed=seed)
+
+
+@dataclass(frozen=True)
+class QmcOptions(PluginOptions):
+    """Options of ``qmc``."""
+
+    sequence: str = option("sobol", "Low-discrepancy sequence.", allowed=("sobol", "halton"))
+
+
+class QmcTuner(OptunaTuner):
+    """A low-discrepancy sequence, scrambled by the seed (Bergstra and Bengio, 2012)."""
+
+    Options = QmcOptions
+    numbers_only = True
+
+    def _sampler(self, samplers: ModuleType, seed: int) -> Any:
+        return samplers.QMCSampler(qmc_type=self.options.sequence, scramble=True, seed=seed)

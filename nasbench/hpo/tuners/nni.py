@@ -1,0 +1,280 @@
+"""NNI's tuners: TPE, random search, grid search, evolution, population based training.
+
+NNI receives every choice as a choice of indices, because some of its tuners take options apart or
+compare them, which fails for lists, ``null`` and options of several types.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from nasbench.hpo.parameters import Choice, Parameter
+from nasbench.hpo.private import private_module
+from nasbench.hpo.space import ParameterSpace, Params, Place
+from nasbench.hpo.tuners.base import Tuner
+from nasbench.options import PluginOptions, option
+
+
+class NniTuner(Tuner):
+    """A tuner of NNI.
+
+    Attributes:
+        flattens: whether NNI receives the parameters of all options at once, side by side.
+    """
+
+    flattens: ClassVar[bool] = False
+
+    def __init__(
+        self, space: ParameterSpace, options: Any, seed: int, maximize: bool = True
+    ) -> None:
+        import nni
+
+        super().__init__(space, options, seed, maximize)
+        nni.silence_stdout()  # NNI would print every trial
+        self._tuner = self._make("maximize" if maximize else "minimize")
+        self._tuner.update_search_space(
+            {_text(place): _entry(parameter) for place, parameter in space.leaves()}
+            if self.flattens
+            else _encoded(space.parameters)
+        )
+
+    @abstractmethod
+    def _make(self, mode: str) -> Any:
+        """Return NNI's tuner; ``mode`` is NNI's ``optimize_mode``."""
+
+    def suggest(self, number: int) -> Params | None:
+        """Return NNI's suggestion; ``None`` if it has no new one."""
+        import nni
+
+        try:
+            found = self._tuner.generate_parameters(number)
+        except nni.NoMoreTrialError:
+            self.exhausted = True
+            return None
+        return self.decoded(found)
+
+    def decoded(self, found: Mapping[str, Any]) -> Params:
+        """Return the point that NNI's suggestion describes."""
+        if self.flattens:
+            return self.space.build(lambda place, _: found[_text(place)])
+        return self.space.build(lambda place, _: _inside(found, place))
+
+    def learn(self, number: int, params: Params, score: float) -> None:
+        """Pass the score to NNI."""
+        self._tuner.receive_trial_result(number, params, float(score))
+        self._tuner.trial_end(number, True)
+
+    def fail(self, number: int, params: Params) -> None:
+        """Report the failure to NNI."""
+        self._tuner.trial_end(number, False)
+
+
+def _text(place: Place) -> str:
+    return "/".join(place)
+
+
+def _encoded(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
+    """Return NNI's JSON with indices in place of options, nested as the parameters are."""
+    return {
+        name: _entry(parameter)
+        if not isinstance(parameter, Choice) or parameter.inner is None
+        else {
+            "_type": "choice",
+            "_value": [{"_name": i, **_encoded(inner)} for i, inner in enumerate(parameter.inner)],
+        }
+        for name, parameter in parameters.items()
+    }
+
+
+def _entry(parameter: Parameter) -> dict[str, Any]:
+    """Return NNI's JSON of one parameter without its nested ones."""
+    if isinstance(parameter, Choice):
+        return {"_type": "choice", "_value": list(range(len(parameter.options)))}
+    return parameter.to_json()
+
+
+def _inside(found: Any, place: Place) -> float:
+    """Return the number of the parameter at ``place`` in NNI's nested suggestion."""
+    for name in place[::2]:  # every other part of a place is an option
+        found = found[name]
+    number: float = found["_name"] if isinstance(found, dict) else found
+    return number
+
+
+class _FormattedTuner(NniTuner):
+    """A tuner that uses NNI's "formatted" search space; its generator takes a seed."""
+
+    def __init__(
+        self, space: ParameterSpace, options: Any, seed: int, maximize: bool = True
+    ) -> None:
+        super().__init__(space, options, seed, maximize)
+        _mend(self._tuner.space)
+
+
+def _mend(formatted: dict[Any, Any]) -> None:
+    """Let NNI take choices that are nested twice.
+
+    It looks up the option of the outer choice, and fails if that choice is itself not active.
+    """
+    from nni.common.hpo_utils import ParameterSpec
+
+    class Spec(ParameterSpec):  # type: ignore[misc]
+        def is_activated_in(self, partial_parameters: Mapping[Any, Any]) -> bool:
+            outer, chosen = self.key[:-2], self.key[-2:-1]
+            return not self.is_nested() or (partial_parameters.get(outer),) == chosen
+
+    for key, spec in formatted.items():
+        formatted[key] = Spec(*spec)
+
+
+@dataclass(frozen=True)
+class NniTpeOptions(PluginOptions):
+    """Options of ``nni-tpe``, named as in NNI's ``tpe_args``."""
+
+    constant_liar_type: str = option(
+        "best",
+        "Score assumed for running trials; none: they are ignored.",
+        allowed=("best", "worst", "mean", "none"),
+    )
+    n_startup_jobs: int = option(20, "Results before the model is used.", low=1)
+    n_ei_candidates: int = option(24, "Candidates for each value.", low=1)
+    linear_forgetting: int = option(
+        25, "Trials with full weight, older ones count less; also limits the good trials.", low=1
+    )
+    prior_weight: float = option(1.0, "Weight of the prior beside the trials.", low=0.001)
+    gamma: float = option(0.25, "gamma * sqrt(trials) trials count as good.", low=0.001)
+
+
+class NniTpeTuner(_FormattedTuner):
+    """Tree of Parzen estimators (Bergstra et al., NeurIPS 2011), NNI's implementation."""
+
+    Options = NniTpeOptions
+
+    def _make(self, mode: str) -> Any:
+        from nni.algorithms.hpo.tpe_tuner import TpeTuner as Tpe
+
+        arguments = asdict(self.options)
+        if arguments["constant_liar_type"] == "none":
+            arguments["constant_liar_type"] = None
+        return Tpe(optimize_mode=mode, seed=self.seed, tpe_args=arguments)
+
+
+class NniRandomTuner(_FormattedTuner):
+    """NNI's random search; it replaces a repeated point by one of a grid."""
+
+    def _make(self, mode: str) -> Any:
+        from nni.algorithms.hpo.random_tuner import RandomTuner
+
+        return RandomTuner(seed=self.seed)
+
+
+class NniGridTuner(_FormattedTuner):
+    """NNI's grid search, which refines its grid without end."""
+
+    def _make(self, mode: str) -> Any:
+        from nni.algorithms.hpo.gridsearch_tuner import GridSearchTuner
+
+        return GridSearchTuner()
+
+
+@dataclass(frozen=True)
+class EvolutionOptions(PluginOptions):
+    """Options of ``evolution``."""
+
+    population_size: int = option(
+        32, "Random trials at the start; at least the number of concurrent trials.", low=2
+    )
+
+
+class EvolutionTuner(NniTuner):
+    """Evolution (Real et al., ICML 2017), NNI's implementation.
+
+    Two of the population are compared, the worse one is removed, and a copy of the better one with
+    one parameter drawn anew is the next trial. NNI keeps the nested parameters of a choice when it
+    mutates the choice, so that many trials would repeat their parent. It receives the parameters
+    of all options side by side instead.
+    """
+
+    Options = EvolutionOptions
+    flattens = True
+
+    def _make(self, mode: str) -> Any:
+        module = private_module("nni.algorithms.hpo.evolution_tuner", self.seed)
+        return module.EvolutionTuner(mode, self.options.population_size)
+
+    def suggest(self, number: int) -> Params | None:
+        """Return a mutant; ``None`` while the whole population is being tried."""
+        return super().suggest(number) if self._tuner.population else None
+
+
+@dataclass(frozen=True)
+class PbtOptions(PluginOptions):
+    """Options of ``pbt``, named as in NNI."""
+
+    population_size: int = option(10, "Members, and so trials of one generation.", low=2)
+    factor: float = option(
+        0.2, "Share of a parameter's range by which it is perturbed.", low=0.0, high=1.0
+    )
+    resample_probability: float = option(
+        0.25, "Probability to draw a parameter anew instead.", low=0.0, high=1.0
+    )
+    fraction: float = option(
+        0.2, "Share of the members that is replaced, by the same share.", low=0.0, high=0.5
+    )
+
+
+class PbtTuner(NniTuner):
+    """Population based training (Jaderberg et al., 2017), NNI's implementation.
+
+    A trial is one step of one member of the population: it continues from the weights of an
+    earlier trial (``parent``). When all members have made their step, the worst ones take over the
+    weights and parameters of the best, and their parameters are perturbed. NNI's checkpoint
+    folders are mapped to numbers of trials.
+    """
+
+    Options = PbtOptions
+    needs_flat = True
+    flattens = True
+
+    def __init__(
+        self, space: ParameterSpace, options: Any, seed: int, maximize: bool = True
+    ) -> None:
+        super().__init__(space, options, seed, maximize)
+        self._saved: dict[str, int | None] = {}  # folder -> the trial whose weights it holds
+        self._folders: dict[int, str] = {}
+        self._parents: dict[int, int | None] = {}
+
+    def _make(self, mode: str) -> Any:
+        module = private_module("nni.algorithms.hpo.pbt_tuner", self.seed)
+        options = self.options
+        return module.PBTTuner(
+            optimize_mode=mode,
+            all_checkpoint_dir="",  # folders only name trials here, nothing is written
+            population_size=options.population_size,
+            factor=options.factor,
+            resample_probability=options.resample_probability,
+            fraction=options.fraction,
+        )
+
+    def suggest(self, number: int) -> Params | None:
+        """Return a member's next step; ``None`` while the generation is not finished."""
+        if self._tuner.pos == self.options.population_size - 1:
+            return None
+        found = self._tuner.generate_parameters(number)
+        load, save = found["load_checkpoint_dir"], found["save_checkpoint_dir"]
+        self._parents[number] = None if load == save else self._saved[load]
+        self._saved[save] = number
+        self._folders[number] = save
+        return self.decoded(found)
+
+    def fail(self, number: int, params: Params) -> None:
+        """Rank the trial last; a trial that would continue it continues its parent."""
+        self._saved[self._folders[number]] = self._parents[number]
+        super().fail(number, params)
+
+    def parent(self, number: int) -> int | None:
+        """Return the finished trial from whose weights trial ``number`` continues, if any."""
+        return self._parents[number]
