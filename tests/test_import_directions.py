@@ -82,7 +82,7 @@ ALLOWED: dict[str, set[str]] = {
         "space",
         "strategies",
     },
-    "testing": {"catalog", "seeding", "space", "strategies", "supernet", "training"},
+    "testing": {"catalog", "hpo", "seeding", "space", "strategies", "supernet", "training"},
     "report": {"store"},
     # A run draws what it found (report.drawing), and asks the catalog for spaces by their names.
     "engine": {

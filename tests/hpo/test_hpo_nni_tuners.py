@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hpo_tuners import EVERY_TYPE, NESTED, make, score
+from hpo_tuners import make
 from nni.algorithms.hpo.tpe_tuner import TpeTuner as TheirTpe
 
 from nasbench.hpo.space import ParameterSpace
@@ -17,6 +17,7 @@ from nasbench.hpo.tuners.nni import (
     PbtOptions,
     PbtTuner,
 )
+from nasbench.testing.tuners import EVERY_TYPE, NESTED, score
 
 FLAT = ParameterSpace.of(
     {

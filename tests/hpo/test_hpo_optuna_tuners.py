@@ -8,11 +8,13 @@ from collections import Counter
 import numpy as np
 import optuna
 import pytest
-from hpo_tuners import TUNERS, make, score
+from hpo_tuners import make
 
+from nasbench.catalog import resolve
 from nasbench.errors import UserError
 from nasbench.hpo.space import ParameterSpace
 from nasbench.hpo.tuners.optuna import QmcOptions, QmcTuner, TpeTuner
+from nasbench.testing.tuners import score
 
 UNIT = {"x": {"_type": "uniform", "_value": [0, 1]}, "y": {"_type": "uniform", "_value": [0, 1]}}
 CHOICES = {
@@ -93,7 +95,6 @@ def test_a_failed_point_teaches_nothing():
 def test_without_the_package_one_line_says_what_to_install(name, monkeypatch):
     missing = {"tpe": "optuna", "cma-es": "cmaes"}[name]
     monkeypatch.setitem(sys.modules, missing, None)
-    cls, options = TUNERS[name]
-    line = f"the tuner {cls.__name__} needs the package {missing}.* pip install {missing}"
-    with pytest.raises(UserError, match=line):
-        cls(ParameterSpace.of(UNIT), cls.Options(**options), 0)
+    line = f"the tuner {resolve('tuner', name).__name__} needs the package {missing}.* pip install"
+    with pytest.raises(UserError, match=f"{line} {missing}"):
+        make(name, ParameterSpace.of(UNIT))
