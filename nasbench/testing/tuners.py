@@ -65,7 +65,7 @@ Call = tuple[str, int, Params, float | None]
 
 def score(params: Mapping[str, Any]) -> float:
     """Return a score that is best, 0, at ``lr = 0.01`` and ``depth = 4``."""
-    return -abs(math.log10(params["lr"]) + 2) - 0.1 * abs(params["depth"] - 4)
+    return float(-abs(math.log10(params["lr"]) + 2) - 0.1 * abs(params["depth"] - 4))
 
 
 class TunerSuite:
@@ -190,8 +190,8 @@ class TunerSuite:
 
     def test_parents_are_finished_trials(self) -> None:
         """A trial continues from an earlier trial that has a score, or from none."""
-        tuner, learned = self.make(), set[int]()
-        for verb, number, _, _ in play(tuner, 25, parents := {}):
+        learned, parents = set[int](), dict[int, int | None]()
+        for verb, number, _, _ in play(self.make(), 25, parents):
             if verb == "learn":
                 learned.add(number)
             elif verb == "suggest":
