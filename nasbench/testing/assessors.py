@@ -13,11 +13,8 @@ import pytest
 from nasbench.errors import UserError
 from nasbench.hpo.assessors.base import Assessor
 from nasbench.options import PluginOptions
-from nasbench.testing.proposals import (
-    draw_from_global_streams,
-    other_process,
-    seed_global_streams,
-)
+from nasbench.testing.fresh_process import in_fresh_process
+from nasbench.testing.proposals import draw_from_global_streams, seed_global_streams
 
 
 class AssessorSuite:
@@ -101,7 +98,7 @@ class AssessorSuite:
         """In this process and in a fresh one, so that a run can be resumed."""
         here = self._history()
         assert self._history() == here
-        assert other_process().submit(_history, type(self)).result() == here
+        assert in_fresh_process(_history, type(self)) == here
 
     def test_global_random_states_are_left_alone(self) -> None:
         """The assessor neither uses nor changes the generators of random, numpy and torch."""

@@ -15,11 +15,8 @@ from nasbench.errors import UserError
 from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.options import PluginOptions
-from nasbench.testing.proposals import (
-    draw_from_global_streams,
-    other_process,
-    seed_global_streams,
-)
+from nasbench.testing.fresh_process import in_fresh_process
+from nasbench.testing.proposals import draw_from_global_streams, seed_global_streams
 
 EVERY_TYPE: Mapping[str, Any] = {
     "lr": {"_type": "loguniform", "_value": [1e-4, 0.1]},
@@ -137,13 +134,13 @@ class TunerSuite:
         """In this process and in a fresh one."""
         here = self._history()
         assert self._history() == here
-        assert other_process().submit(_history, type(self)).result() == here
+        assert in_fresh_process(_history, type(self)) == here
 
     def test_a_resumed_run_continues_as_the_whole_one(self) -> None:
         """Repeating the recorded calls in a fresh process restores the state."""
         whole = play(self.make(), 25)
         calls = json.loads(json.dumps(whole[: len(whole) // 2]))
-        rest = other_process().submit(_resumed, type(self), calls, len(whole)).result()
+        rest = in_fresh_process(_resumed, type(self), calls, len(whole))
         assert rest == _plain(whole[len(calls) :])
 
     def test_another_seed_gives_other_suggestions(self) -> None:
