@@ -62,7 +62,7 @@ COMMANDS = {
     "darts": f"search darts {CELLS} --seed 1",
     "darts, second order": f"search darts {CELLS} -o order=2",
     "gdas": f"search gdas {CELLS} --grad-clip-value 0.1",
-    "pc-darts": f"search pc-darts {CELLS} -o warmup=1",
+    "pc-darts": f"search pc-darts {CELLS} -o warmup=0.5",
     "spos": f"search spos --space mobilenet-skip {SMALL} -o candidates=6",
     "enas": f"search enas --space mobilenet-ops {SMALL} --seed 3",
     "own space": f"search random --space ../my_space.py:MySpace {SMALL} --budget 3",
@@ -89,7 +89,7 @@ COMMANDS = {
     "trust, table": "trust {run:trust} --table nas-bench-201 --dataset cifar10 --samples 12"
     " --images 40 --data-dir {data} --format json",
     "export": "export {run:retrain} --to py -o there",
-    "convert": "convert {run:darts} --to darts",
+    "convert": "convert {run:darts} --to nni-3 -o there.json",
     "leaderboard": "leaderboard --results ../retrain/results --format json",
     "OLD's run, retrained": f"retrain {{old:darts}} {CELLS} --json",
     "OLD's run, shown": "show {old:darts} --json",

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -405,49 +399,3 @@ def test_workers_find_what_this_process_finds(out):
             theirs[number]["parameters"],
             theirs[number]["score"],
         )
-
-
-@pytest.mark.slow
-def test_a_tuning_killed_at_several_points_ends_bit_for_bit_the_same(tmp_path):
-    (tmp_path / "space.json").write_text(json.dumps(SPACE))
-    words = [
-        *("hpo", "small-cnn", "--tuner", "nni-tpe", "--assessor", "medianstop", "--trials", "8"),
-        *("--search-space", str(tmp_path / "space.json"), "--limit-train", "120"),
-        *("--batch-size", "10", "--epochs", "6", "--device", "cpu", "-o", "n_startup_jobs=3"),
-    ]
-
-    def start(words: list[str], out: Path) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "nasbench", *words, "--out", str(out)],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def lines(out: Path) -> int:
-        return sum(path.read_bytes().count(b"\n") for path in out.glob("runs/*/journal.jsonl"))
-
-    def folder(process: subprocess.Popen[str], out: Path) -> Path:
-        _, err = process.communicate(timeout=300)
-        assert process.returncode == 0, err
-        (found,) = (out / "runs").iterdir()
-        return found
-
-    whole = folder(start(words, tmp_path / "whole"), tmp_path / "whole")
-    out, moments = tmp_path / "killed", random.Random(5)
-    process = start(words, out)
-    for kept in (3, 12, 24):
-        while process.poll() is None and lines(out) < kept:
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0.0, 0.1))
-        assert process.poll() is None, process.communicate()
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        (run,) = (out / "runs").iterdir()
-        process = start(["hpo", "--resume", run.name], out)
-    killed = folder(process, out)
-    for kind in ("suggested", "trial"):
-        assert told(killed, kind) == told(whole, kind)
-    ours, theirs = (Checkpoint.read(one) for one in (killed, whole))
-    assert (ours.hyperparameters, ours.metrics) == (theirs.hyperparameters, theirs.metrics)

@@ -1,96 +1,106 @@
-"""Killed at random moments and resumed, a run ends exactly where the whole one does."""
+"""Killed and resumed, a run ends exactly where the whole one does."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from killing import Ended, run
 
+from nasbench.cli import main
 from nasbench.store.journal import Journal
+from nasbench.store.runs import RunFolder
 
-SMALL = ["--limit-train", "80", "--batch-size", "20"]
-SPACE = ["-o", "channels=2", "-o", "layers=3"]
-SEARCH = ["search", "darts", *SMALL, *SPACE, "--epochs", "12"]
-MINE = ["--space", str(Path(__file__).parents[2] / "examples" / "my_space.py") + ":MySpace"]
-RANDOM = ["search", "random", *SMALL, *MINE, "--epochs", "20", "--budget", "3"]
-HARD = ["--drop-path", "0.3", "--ema", "0.9", "--cutout", "2", "--val-fraction", "0.2"]
-FALLING = ["--schedule", "plateau", "--plateau-patience", "1", "--grad-clip-value", "0.1"]
-RETRAIN = [*SMALL, *SPACE, "--epochs", "16", "-o", "auxiliary=true", *HARD, *FALLING]
-FOLDS = ["--folds", "3", *SMALL, *SPACE, "--epochs", "5"]
+HERE = str(Path(__file__).parent)
+SMALL = ("--limit-train", "80", "--batch-size", "20", "--device", "cpu")
+CELLS = ("-o", "channels=2", "-o", "layers=3", "-o", "nodes=2")
+TINY = ("--space", "engine_parts:Tiny")
+HARD = ("--drop-path", "0.3", "--ema", "0.9", "--cutout", "2", "--val-fraction", "0.2")
+FALLING = ("--schedule", "plateau", "--plateau-patience", "1", "--grad-clip-value", "0.1")
+EVOLUTION = ("-o", "population=3", "-o", "sample=2", "--budget", "4")
+TUNED = {
+    "lr": {"_type": "loguniform", "_value": [0.001, 0.1]},
+    "optimizer": {
+        "_type": "choice",
+        "_value": [
+            {"_name": "sgd", "momentum": {"_type": "uniform", "_value": [0.5, 0.9]}},
+            {"_name": "adam"},
+        ],
+    },
+}
 
-
-def start(arguments, out):
-    command = [sys.executable, "-m", "nasbench", *arguments, "--out", str(out)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, env=environment, text=True, **pipes)
-
-
-def finish(process):
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
-    return out
-
-
-def folders(out):
-    return sorted((out / "runs").glob("*"))
-
-
-def lines(folder):
-    path = folder / "journal.jsonl"
-    return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-def killed_until_done(arguments, verb, out, moments, kills=5):
-    """Run, kill at random moments once training goes on, resume, and let the last one finish."""
-    process = start(arguments, out)
-    for _ in range(kills):
-        while process.poll() is None and not (folders(out) and folders(out)[-1].is_dir()):
-            time.sleep(0.01)
-        before = lines(folders(out)[-1])
-        while process.poll() is None and lines(folders(out)[-1]) <= before:
-            time.sleep(0.005)
-        time.sleep(moments.uniform(0.0, 0.25))
-        assert process.poll() is None, process.communicate()
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        process = start([verb, "--resume", folders(out)[-1].name], out)
-    finish(process)
-    assert len(folders(out)) == 1
-    return folders(out)[0]
+# {cell} is the checkpoint of the case "search", {space} a file with TUNED.
+CASES = {
+    "search": ("search", "darts", *SMALL, *CELLS, "--epochs", "2"),
+    "random": ("search", "random", *SMALL, *TINY, "--epochs", "2", "--budget", "3"),
+    "evolution": ("search", "evolution", *SMALL, *TINY, "--epochs", "2", *EVOLUTION),
+    "hpo": (
+        *("hpo", "small-cnn", *SMALL, "--search-space", "{space}", "--epochs", "2"),
+        *("--tuner", "evolution", "-o", "population_size=2"),
+        *("--assessor", "medianstop", "--trials", "4"),
+    ),
+    "retrain": (
+        *("retrain", "{cell}", *SMALL, *CELLS, *HARD, *FALLING),
+        *("-o", "auxiliary=true", "--epochs", "3"),
+    ),
+    "folds": ("retrain", "{cell}", *SMALL, *CELLS, "--folds", "3", "--epochs", "2"),
+}
+LASTING = ("test_accuracy", "val_accuracy", "arch_id", "params", "macs", "retrain_config")
 
 
-def story(folder):
-    """What a run found out, without times and without how often an epoch was told."""
-    told = [
-        {k: v for k, v in epoch.items() if k not in ("time", "seconds")}
-        for epoch in Journal(folder / "journal.jsonl").epochs()
-    ]
-    trials = [
-        (t["number"], t["arch"], t["score"])
-        for t in Journal(folder / "journal.jsonl").events("trial")
-    ]
-    return told, trials
+def only(folder: Path) -> Path:
+    """The one run of a results folder."""
+    (found,) = (folder / "runs").iterdir()
+    return found
 
 
-def found(folder):
-    content = json.loads((folder / "checkpoint.json").read_text())
-    return content["arch"], content["metrics"]
+def timeless(value: Any) -> Any:
+    """A nested value without times and without which run it comes from."""
+    if isinstance(value, dict):
+        changing = ("time", "seconds", "total_seconds", "measuring", "run", "provenance")
+        return {k: timeless(v) for k, v in value.items() if k not in changing}
+    return [timeless(v) for v in value] if isinstance(value, list | tuple) else value
 
 
-def tensors(folder):
-    return torch.load(folder / "state.pt", weights_only=True)["unit"]
+def result(out: Path) -> dict[str, Any]:
+    """All that a run found out and that another one with its seed finds out, too."""
+    folder = only(out)
+    journal = Journal(folder / "journal.jsonl")
+    assert RunFolder(folder).status == "done"
+    checkpoint = json.loads((folder / "checkpoint.json").read_text())
+    kept = ("arch", "metrics", "hyperparameters", "training", "search", "watch")
+    found = {
+        "epochs": timeless(journal.epochs()),
+        "suggested": timeless(journal.events("suggested")),
+        "trials": timeless(journal.events("trial")),
+        "checkpoint": {name: timeless(checkpoint.get(name)) for name in kept},
+        "curve": [score for _, score in checkpoint["curve"]],
+    }
+    if (folder / "state.pt").exists():
+        found["state"] = torch.load(folder / "state.pt", weights_only=True)["unit"]
+    if (folder / "model.safetensors").exists():
+        found["weights"] = (folder / "model.safetensors").read_bytes()
+    for path in out.glob("records/*.json"):
+        record = json.loads(path.read_text())
+        found["record"] = {name: record[name] for name in LASTING}
+        assert record["test_openings"] == len(journal.events("test opened")) >= 1
+    for path in out.glob("folds/*.json"):
+        found["folds"] = timeless(json.loads(path.read_text()))
+        assert journal.events("test opened") == []
+    return found
 
 
-def assert_same(one, other):
+def assert_same(one: Any, other: Any) -> None:
     if isinstance(one, dict):
         assert one.keys() == other.keys()
         for key in one:
@@ -106,83 +116,110 @@ def assert_same(one, other):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory) -> Path:
-    """One search that nobody disturbed."""
-    out = tmp_path_factory.mktemp("whole")
-    finish(start(SEARCH, out))
-    return folders(out)[0]
+def place(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("resume")
+    (folder / "space.json").write_text(json.dumps(TUNED))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def words(place) -> Callable[[str], list[str]]:
+    """Return a function that gives a case's command."""
+
+    def given(case: str) -> list[str]:
+        cell = only(place / "search") / "checkpoint.json" if "{cell}" in CASES[case] else None
+        named = {"{cell}": str(cell), "{space}": str(place / "space.json")}
+        return [named.get(word, word) for word in CASES[case]]
+
+    return given
+
+
+@pytest.fixture(scope="module")
+def whole(place, words) -> Callable[[str], tuple[Path, Ended]]:
+    """Return a function that gives a case's results when nobody disturbs it."""
+    done: dict[str, Ended] = {}
+
+    def given(case: str) -> tuple[Path, Ended]:
+        if "{cell}" in CASES[case]:
+            given("search")
+        if case not in done:
+            done[case] = ended = run(words(case), place / case, PYTHONPATH=HERE)
+            assert ended.status == 0, ended.err
+        return place / case, done[case]
+
+    return given
+
+
+def killed(words: list[str], out: Path, moments: list[int]) -> None:
+    """Run, kill before the file event of the first number, resume, kill before the second's."""
+    resumed = [words[0], "--resume"]
+    for number, moment in enumerate(moments):
+        again = [*resumed, only(out).name] if number else words
+        ended = run(again, out, at=moment, PYTHONPATH=HERE)
+        assert ended.status == -signal.SIGKILL, ended.err
+    last = run([*resumed, only(out).name], out, PYTHONPATH=HERE)
+    assert last.status == 0, last.err
+    continued = json.loads((only(out) / "run.json").read_text())["continued"]
+    assert len(continued) == len(moments)
+
+
+@pytest.mark.parametrize("case", ["search", "random", "hpo", "retrain", "folds"])
+def test_killed_once_a_run_ends_bit_for_bit_the_same(case, whole, words, tmp_path):
+    undisturbed, ended = whole(case)
+    killed(words(case), tmp_path / "killed", [ended.events // 2])
+    assert_same(result(tmp_path / "killed"), result(undisturbed))
 
 
 @pytest.mark.slow
-def test_a_search_killed_five_times_ends_bit_for_bit_the_same(whole, tmp_path):
-    killed = killed_until_done(SEARCH, "search", tmp_path, random.Random(1))
-    assert found(killed) == found(whole)
-    assert story(killed) == story(whole)
-    assert_same(tensors(killed), tensors(whole))
+@pytest.mark.parametrize("case", CASES)
+def test_killed_three_times_a_run_ends_bit_for_bit_the_same(case, whole, words, tmp_path):
+    undisturbed, _ = whole(case)
+    each = random.Random(case)
+    moments = [each.randint(14, 16), *(each.randint(7, 9) for _ in range(2))]
+    killed(words(case), tmp_path / "killed", moments)
+    assert_same(result(tmp_path / "killed"), result(undisturbed))
 
 
 @pytest.mark.slow
-def test_a_random_search_killed_twice_ends_the_same(tmp_path):
-    finish(start(RANDOM, tmp_path / "whole"))
-    (undisturbed,) = folders(tmp_path / "whole")
-    killed = killed_until_done(RANDOM, "search", tmp_path / "killed", random.Random(2), 2)
-    assert found(killed) == found(undisturbed)
-    assert story(killed) == story(undisturbed)
+@pytest.mark.parametrize("case", CASES)
+def test_killed_before_any_file_event_a_run_ends_the_same(
+    case, whole, words, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(HERE)
+    undisturbed, ended = whole(case)
+    taken = tmp_path / "taken"
+    snapshots = tmp_path / "snapshots"
+    assert run(words(case), taken, snapshots=snapshots, PYTHONPATH=HERE).events == ended.events
+    expected, tried = result(undisturbed), 0
+    for number in range(1, ended.events + 1):
+        out = snapshots / str(number)
+        runs = [path.parent for path in out.glob("runs/*/run.json")]
+        if not runs or RunFolder(runs[0]).status == "done":
+            continue  # nothing was begun, or all but a picture is done
+        if words(case)[0] == "retrain" and not (runs[0] / "checkpoint.json").exists():
+            continue  # nor is a retraining begun before it knows what it trains
+        assert main([words(case)[0], "--resume", runs[0].name, "--out", str(out)]) == 0
+        assert_same(result(out), expected)
+        shutil.rmtree(out)
+        tried += 1
+    assert tried > ended.events // 2
 
 
 @pytest.mark.slow
-def test_a_retraining_killed_five_times_ends_bit_for_bit_the_same(whole, tmp_path):
-    arguments = ["retrain", str(whole / "checkpoint.json"), *RETRAIN]
-    first = json.loads(finish(start([*arguments, "--json"], tmp_path / "whole")))
-    (undisturbed,) = folders(tmp_path / "whole")
-    killed = killed_until_done(arguments, "retrain", tmp_path / "killed", random.Random(3))
-    assert story(killed) == story(undisturbed)
-    model = "model.safetensors"
-    assert (killed / model).read_bytes() == (undisturbed / model).read_bytes()
-    (path,) = (tmp_path / "killed" / "records").glob("*.json")
-    record = json.loads(path.read_text())
-    for name in ("test_accuracy", "arch_id", "params", "macs", "retrain_config"):
-        assert record[name] == first[name], name
-    assert record["test_openings"] == first["test_openings"] == 1
+def test_the_same_seed_in_a_fresh_interpreter_is_bit_for_bit_the_same(whole, words, tmp_path):
+    undisturbed, _ = whole("search")
+    command = [sys.executable, "-m", "nasbench", *words("search"), "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    assert_same(result(tmp_path), result(undisturbed))
 
 
-@pytest.mark.slow
-def test_a_cross_validation_killed_four_times_ends_the_same(whole, tmp_path):
-    arguments = ["retrain", str(whole / "checkpoint.json"), *FOLDS]
-    first = json.loads(finish(start([*arguments, "--json"], tmp_path / "whole")))
-    (undisturbed,) = folders(tmp_path / "whole")
-    killed = killed_until_done(arguments, "retrain", tmp_path / "killed", random.Random(4), 4)
-    assert story(killed) == story(undisturbed)
-    (path,) = (tmp_path / "killed" / "folds").glob("*.json")
-    record = json.loads(path.read_text())
-    for name in ("mean", "interval", "retrain_config", "params"):
-        assert record[name] == first[name], name
-    for mine, other in zip(record["folds"], first["folds"], strict=True):
-        assert {**mine, "seconds": 0} == {**other, "seconds": 0}
-    assert Journal(killed / "journal.jsonl").events("test opened") == []
-
-
-@pytest.mark.slow
-def test_the_same_seed_in_two_processes_is_bit_for_bit_the_same(whole, tmp_path):
-    finish(start(SEARCH, tmp_path))
-    (again,) = folders(tmp_path)
-    assert found(again) == found(whole)
-    assert story(again) == story(whole)
-    assert_same(tensors(again), tensors(whole))
-
-
-@pytest.mark.slow
-def test_ctrl_c_saves_and_says_how_to_resume(whole, tmp_path):
-    process = start(SEARCH, tmp_path)
-    while not (folders(tmp_path) and lines(folders(tmp_path)[0])):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    (stopped,) = folders(tmp_path)
-    assert f"nasbench search --resume {stopped}" in err.splitlines()[-1]
-    assert json.loads((stopped / "run.json").read_text())["status"] == "stopped"
-    finish(start(["search", "--resume", str(stopped)], tmp_path))
-    assert found(stopped) == found(whole)
-    assert story(stopped) == story(whole)
-    assert json.loads((stopped / "run.json").read_text())["status"] == "done"
+def test_ctrl_c_saves_and_says_how_to_resume(whole, words, tmp_path):
+    undisturbed, ended = whole("search")
+    stopped = run(words("search"), tmp_path / "out", at=ended.events // 2, by=signal.SIGINT)
+    assert stopped.status == 130
+    folder = only(tmp_path / "out")
+    assert f"nasbench search --resume {folder}" in stopped.err.splitlines()[-1]
+    assert json.loads((folder / "run.json").read_text())["status"] == "stopped"
+    assert run(["search", "--resume", folder], tmp_path / "out").status == 0
+    assert_same(result(tmp_path / "out"), result(undisturbed))
