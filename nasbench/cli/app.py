@@ -84,7 +84,7 @@ _register(
     "proxies", proxies.command, "nasbench proxies --space darts --samples 20 --proxy naswot,snip"
 )
 _register(
-    "trust", trust.command, "nasbench trust results/runs/RUN --table nas-bench-201 --samples 200"
+    "trust", trust.command(), "nasbench trust results/runs/RUN --table nas-bench-201 --samples 200"
 )
 _register("list", listing.command, "nasbench list strategies")
 _register("doctor", doctor.command, "nasbench doctor")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nasbench.config import TrainingConfig, flag
+from nasbench.options import Config, flag
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML file with options by name; flags win.")
@@ -48,7 +48,7 @@ _NOT_FLAGS = (
 
 
 def with_options(
-    config: type[TrainingConfig], by_preset: Collection[str]
+    config: type[Config], by_preset: Collection[str]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one flag for each option of ``config``; its ``given`` receives them.
 

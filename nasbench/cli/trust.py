@@ -5,37 +5,26 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from nasbench.cli.options import with_options
+from nasbench.ranking.options import RankingOptions
+
+
+class Form(StrEnum):
+    """Output formats."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
 Run = Annotated[Path, typer.Argument(help="The run folder of a one-shot search.")]
-TableName = Annotated[
-    str | None, typer.Option("--table", help="Look up the ground truth: name, or NAME=PATH.")
-]
-Dataset = Annotated[
-    str | None, typer.Option("--dataset", help="The table's data set. [default: the run's task]")
-]
-Samples = Annotated[
-    int | None, typer.Option("--samples", help="Architectures to look up. [default: 200]")
-]
-Train = Annotated[
-    int | None, typer.Option("--train", metavar="K", help="Train K architectures instead.")
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option("--epochs", help="Of each training. [default: as in a quick search]"),
-]
-Repeats = Annotated[int, typer.Option("--repeats", help="Trainings of each, seeds differ.")]
-Images = Annotated[
-    int, typer.Option("--images", help="Validation images for the supernet accuracies.")
-]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of the draws and the intervals.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of data and table.")]
+AsFormat = Annotated[Form, typer.Option("--format", help="table or json.")]
 
 NAMES = {
     "supernet": "supernet",
@@ -52,38 +41,21 @@ COLUMNS = {
 }
 
 
-class Form(StrEnum):
-    """Output formats."""
-
-    TABLE = "table"
-    JSON = "json"
+def command() -> Callable[..., None]:
+    """Return the command with a flag for each option of :class:`RankingOptions`."""
+    return with_options(RankingOptions, ())(_trust)
 
 
-def command(
-    run: Run,
-    table: TableName = None,
-    dataset: Dataset = None,
-    samples: Samples = None,
-    train: Train = None,
-    epochs: Epochs = None,
-    repeats: Repeats = 1,
-    images: Images = 1000,
-    seed: Seed = 0,
-    device: Device = "cpu",
-    data_dir: DataDir = None,
-    format: Annotated[Form, typer.Option("--format", help="table or json.")] = Form.TABLE,
-) -> None:
+def _trust(given: dict[str, Any], run: Run, format: AsFormat = Form.TABLE) -> None:
     """Measure whether a supernet ranks architectures as stand-alone training does."""
     from nasbench.cli import progress
-    from nasbench.ranking.run import RankingOptions, run_ranking
+    from nasbench.ranking.run import run_ranking
     from nasbench.training.stopping import Stopped, StopSignal
 
-    options = RankingOptions(
-        run, table, train, epochs, repeats, dataset, samples, images, seed, device, data_dir
-    )
+    options = RankingOptions.from_layers(given)
     try:
         with progress.shown(quiet=format is Form.JSON) as callback:
-            report = run_ranking(options, callback, StopSignal())
+            report = run_ranking(run, options, callback, StopSignal())
     except Stopped as stopped:
         again = shlex.join(["nasbench", *sys.argv[1:]])
         typer.echo(f"{stopped}; continue with: {again}", err=True)

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nasbench.ranking.options import FEWEST
+
 RESAMPLES = 2000
 
 SUPERNET = "supernet"
@@ -28,7 +30,6 @@ BASELINES = {
     "multiply-adds": "counting multiply-adds",
     "depth": "counting layers",
 }
-FEWEST = 10  # architectures; bootstrap intervals over fewer are unreliable
 
 _Floats = NDArray[np.float64]
 

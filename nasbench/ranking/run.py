@@ -6,7 +6,6 @@ to Train Your Super-Net: An Analysis of Training Heuristics in Weight-Sharing NA
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import inference_parameter_count
 from nasbench.engine.problem import Problem
 from nasbench.errors import UserError
-from nasbench.ranking.correlation import FEWEST, SUPERNET, agreements, position, verdict
+from nasbench.ranking.correlation import SUPERNET, agreements, position, verdict
 from nasbench.ranking.ground_truth import GroundTruth, TableTruth, TrainedTruth
+from nasbench.ranking.options import FEWEST, SAMPLES, RankingOptions
 from nasbench.ranking.supernet import SearchedSupernet, SupernetAccuracy
 from nasbench.seeding import derive
 from nasbench.space import Arch
@@ -30,74 +30,16 @@ from nasbench.training.loop import Callback
 from nasbench.training.stopping import Stopped, StopSignal
 
 FORMAT = "nasbench-trust/1"
-SAMPLES = 200
-MOST = 5000  # samples: the correlations compare all pairs of them
 
 
-@dataclass(frozen=True)
-class RankingOptions:
-    """Options of ``nasbench trust``.
-
-    Attributes:
-        run: folder of a one-shot search.
-        table: table with the ground truth; or else
-        train: number of architectures to train,
-        epochs: epochs of each training; those of a quick sampled search if ``None``,
-        repeats: and trainings of each architecture.
-        dataset: data set of the table.
-        samples: number of architectures to look up; ``SAMPLES`` if ``None``.
-        images: maximum number of validation images for supernet accuracies.
-        seed: of draws and bootstrap.
-        device: device to compute on; the CPU if ``None``.
-        data_dir: folder with data and table.
-
-    Raises:
-        UserError: neither table nor training is given, or both are; a number is out of range; or
-            an option is given that would be ignored.
-    """
-
-    run: Path
-    table: str | None = None
-    train: int | None = None
-    epochs: int | None = None
-    repeats: int = 1
-    dataset: str | None = None
-    samples: int | None = None
-    images: int = 1000
-    seed: int = 0
-    device: str | None = None
-    data_dir: Path | None = None
-
-    def __post_init__(self) -> None:
-        if (self.table is None) == (self.train is None):
-            given = "neither is" if self.table is None else "both are"
-            raise UserError(f"give the ground truth with --table NAME or --train K: {given} given")
-        ignored = (
-            {"--epochs": self.epochs, "--repeats": self.repeats if self.repeats != 1 else None}
-            if self.table is not None
-            else {"--dataset": self.dataset, "--samples": self.samples}
-        )
-        for flag, value in ignored.items():
-            if value is not None:
-                other = "--train" if self.table is not None else "--table"
-                raise UserError(f"{flag} {value}: works with {other} only")
-        for flag, value in (("--samples", self.samples), ("--train", self.train)):
-            if value is not None and not FEWEST <= value <= MOST:
-                raise UserError(f"{flag} {value}: must be {FEWEST} to {MOST:,} architectures")
-        for flag, value in (
-            ("--epochs", self.epochs),
-            ("--repeats", self.repeats),
-            ("--images", self.images),
-        ):
-            if value is not None and value < 1:
-                raise UserError(f"{flag} {value}: must be at least 1")
-
-
-def run_ranking(options: RankingOptions, callback: Callback, stop: StopSignal) -> dict[str, Any]:
+def run_ranking(
+    run: Path, options: RankingOptions, callback: Callback, stop: StopSignal
+) -> dict[str, Any]:
     """Measure, write ``trust.json`` into the run folder, and return its content.
 
     Args:
-        options: run, ground truth and samples.
+        run: folder of a one-shot search.
+        options: ground truth and samples.
         callback: notified of the phases and of each training.
         stop: set by Ctrl-C and SIGTERM, which are listened to here.
 
@@ -105,12 +47,12 @@ def run_ranking(options: RankingOptions, callback: Callback, stop: StopSignal) -
         Stopped: a signal asked to stop; finished trainings are kept.
         UserError: the run or the ground truth does not fit.
     """
-    searched = SearchedSupernet.load(options.run, options.device, options.data_dir)
+    searched = SearchedSupernet.load(run, options.device, options.data_dir)
     started = provenance.collect()
     with searched.folder.held(), stop.listening():
         truth = _ground_truth(options, searched, callback, stop)
         report = _measure(options, searched, truth, callback, stop)
-        write_json(options.run / "trust.json", {**report, "provenance": started})
+        write_json(run / "trust.json", {**report, "provenance": started})
     return report
 
 
@@ -151,7 +93,8 @@ def _measure(
     ]
     if len(rows) < FEWEST:
         raise UserError(
-            f"{options.run}: only {len(rows)} trainings gave a result: at least {FEWEST} needed"
+            f"{searched.folder.path}: only {len(rows)} trainings gave a result: "
+            f"needs at least {FEWEST}"
         )
     found = None
     if result is not None and trainings[-1]:

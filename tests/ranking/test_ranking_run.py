@@ -18,7 +18,8 @@ from nasbench.engine.search import configure, run_search
 from nasbench.errors import UserError
 from nasbench.ranking.correlation import agreements, position, verdict
 from nasbench.ranking.ground_truth import JOURNAL, TableTruth
-from nasbench.ranking.run import RankingOptions, run_ranking
+from nasbench.ranking.options import RankingOptions
+from nasbench.ranking.run import run_ranking
 from nasbench.ranking.supernet import SearchedSupernet, SupernetAccuracy
 from nasbench.space import DataSpec
 from nasbench.store.journal import Journal
@@ -90,7 +91,7 @@ def spos(finished, tmp_path):
 
 
 def trust(run, **given):
-    return run_ranking(RankingOptions(run, **given), NullCallback(), StopSignal())
+    return run_ranking(run, RankingOptions(**given), NullCallback(), StopSignal())
 
 
 def test_supernet_accuracy_is_that_of_the_plain_network_with_its_weights(run):
@@ -161,22 +162,22 @@ class Stopping(NullCallback):
 
 
 def test_a_killed_training_goes_on(spos, tmp_path):
-    options = RankingOptions(spos, train=10, epochs=1, repeats=2)
+    options = RankingOptions(train=10, epochs=1, repeats=2)
     stop = StopSignal()
     with pytest.raises(Stopped):
-        run_ranking(options, Stopping(stop, 4), stop)
+        run_ranking(spos, options, Stopping(stop, 4), stop)
     journal = Journal(spos / JOURNAL)
     assert len(journal.events("training")) == 3
     with journal.path.open("a") as file:
         file.write('{"event": "training", "arch": {"fi')  # torn by a kill
-    report = run_ranking(options, NullCallback(), StopSignal())
+    report = run_ranking(spos, options, NullCallback(), StopSignal())
     events = journal.events("training")
     assert len({(json.dumps(e["arch"]), e["repeat"]) for e in events}) == len(events)
     assert len(events) in (20, 22)  # with the one that was found, unless it was drawn
     assert not list(spos.glob("trial-*"))
     assert all(len(row["trainings"]) == 2 for row in report["architectures"])
     size = journal.path.stat().st_size
-    assert run_ranking(options, NullCallback(), StopSignal()) == report
+    assert run_ranking(spos, options, NullCallback(), StopSignal()) == report
     assert journal.path.stat().st_size == size
     assert len(trust(spos, train=11, epochs=1, repeats=2)["architectures"]) == 11
     assert len(journal.events("training")) <= len(events) + 2
