@@ -287,7 +287,7 @@ class TableReport:
         table, unit = self.table, self.search.budget.unit
         seeds = f"{len(self.traces)} seed{'s' if len(self.traces) > 1 else ''}"
         strategy = catalog.short(self.search.strategy)
-        rows = [(unit, "test accuracy [95 %]", "validation", "device-time")]
+        rows: list[tuple[str, ...]] = [(unit, "test accuracy [95 %]", "validation", "device-time")]
         for point in self.points():
             spent = duration(point.spent) if unit == "seconds" else f"{point.spent:.0f}"
             test = with_interval(point.test, point.low, point.high)

@@ -87,7 +87,7 @@ TABLED = ("--table", "table.py:load")
 MISTAKES = [
     ((), "give the ground truth with --table NAME or --train K: neither is given"),
     (
-        (*TABLED, "--train", 9),
+        (*TABLED, "--train", 12),
         "with --table NAME or --train K: both are given",
     ),
     (("--train", 9), "--train 9: must be in [10, 5000]"),
