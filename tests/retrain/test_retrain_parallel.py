@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from nasbench import provenance
@@ -146,31 +143,32 @@ def test_a_signal_leaves_folders_that_can_be_continued(checkpoint, config):
     assert begun[0].info["config"]["epochs"] == 2
 
 
+MORTAL = """
+import os, signal
+from pathlib import Path
+
+class Mortal(MySpace):
+    def forward(self, x):
+        self.steps = getattr(self, "steps", 0) + self.training
+        mark = Path(os.environ["MORTAL"])
+        if self.steps == 15 and not mark.exists():  # the third epoch's third
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(x)
+"""
+
+
 @pytest.mark.slow
-def test_a_killed_worker_goes_on_in_the_same_folder(checkpoint, config, tmp_path):
-    long = replace(config, epochs=40)
-    others = set(psutil.Process().children())  # of the tests before this one
-    killed: list[int] = []
-
-    def kill() -> None:
-        end = time.monotonic() + 120
-        while time.monotonic() < end:
-            journals = (config.out / "runs").glob("*-s7-*/journal.jsonl")
-            if any(path.read_bytes().count(b"\n") > 3 for path in journals):
-                (worker,) = set(psutil.Process().children()) - others
-                killed.append(worker.pid)
-                worker.kill()
-                return
-            time.sleep(0.005)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    done, _ = retrain(checkpoint, long, [7], TrialsConfig(engine="local"))
-    thread.join()
-    assert killed
+def test_a_killed_worker_goes_on_in_the_same_folder(checkpoint, config, tmp_path, monkeypatch):
+    file, mark = tmp_path / "mortal.py", tmp_path / "died"
+    file.write_text(Path(EXAMPLE.removesuffix(":MySpace")).read_text() + MORTAL)
+    monkeypatch.setenv("MORTAL", str(mark))
+    longer = replace(config, epochs=4, space=f"{file}:Mortal")
+    done, _ = retrain(checkpoint, longer, [7], TrialsConfig(engine="local"))
+    assert mark.exists()
     (folder,) = folders(config)
     assert done[0].record.run == folder.name
     assert len(RunFolder(folder).info["continued"]) == 2  # a worker each
-    alone = one_by_one(checkpoint, long, [7], tmp_path / "alone")
+    alone = one_by_one(checkpoint, longer, [7], tmp_path / "alone")
     assert content(done[0].record) == content(alone[7])
     assert len(list((config.out / "records").iterdir())) == 1
