@@ -1,7 +1,7 @@
-"""NNI's names of tuners and assessors, and which of ours they are.
+"""NNI's names of tuners and assessors, and the corresponding names of nasbench.
 
-The names come from NNI 3.0's ``builtin_algorithms.yml``. What is said of those that are not here
-was found by trying them with Python 3.11, numpy 2.4 and scipy 1.17.
+The names are those of NNI 3.0's ``builtin_algorithms.yml``. The reasons why some are not available
+were found with Python 3.11, numpy 2.4 and scipy 1.17.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TUNERS = {
     "PBT": "pbt",
 }
 ASSESSORS = {"Medianstop": "medianstop", "Curvefitting": "curvefitting"}
-# Name -> why it is not here, and what of ours to take instead.
+# Name -> why it is not available, and an alternative.
 UNAVAILABLE = {
     "GP": ("it fails on scipy 1.17 ('x0' must only have one dimension)", "gp"),
     "Metis": ("it fails on scipy 1.17 ('x0' must only have one dimension)", "gp"),
@@ -29,7 +29,7 @@ UNAVAILABLE = {
     "DNGO": ("it needs pybnn, which is no longer maintained", "gp"),
     "SMAC": ("it needs ConfigSpaceNNI, which cannot be built any more", "tpe"),
     "PPO": ("it needs gym and tensorflow's version 1 interface", "tpe"),
-    "Batch": ("its search space is a list of finished parameter sets", "grid"),
+    "Batch": ("its search space is a list of complete parameter sets", "grid"),
     "NetworkMorphism": ("it changes networks, not parameters", "evolution"),
     "RegularizedEvolutionTuner": ("it takes architectures of NNI 1 and 2 only", "evolution"),
     "Hyperband": (
@@ -45,14 +45,14 @@ UNAVAILABLE = {
 
 @dataclass(frozen=True)
 class Named:
-    """What NNI's name and ``classArgs`` ask for; ``optimize_mode`` is left to the caller.
+    """The meaning of NNI's name and ``classArgs``, without ``optimize_mode``.
 
     Attributes:
-        name: our name.
-        options: what else is in ``classArgs``, by the names of our options.
-        seed: ``seed``; ``None`` where it is left out.
-        epochs: an assessor's ``epoch_num``; ``None`` where it is left out.
-        checkpoint_dir: PBT's ``all_checkpoint_dir``; ``None`` where it is left out.
+        name: the name in nasbench.
+        options: the options in ``classArgs``, by their names in nasbench.
+        seed: ``seed``; ``None`` if it is missing.
+        epochs: an assessor's ``epoch_num``; ``None`` if it is missing.
+        checkpoint_dir: PBT's ``all_checkpoint_dir``; ``None`` if it is missing.
     """
 
     name: str
@@ -63,10 +63,10 @@ class Named:
 
 
 def tuner(name: str, class_args: Mapping[str, Any]) -> Named:
-    """Return our tuner for the one that NNI calls ``name``.
+    """Return the tuner that NNI calls ``name``.
 
     Raises:
-        UserError: NNI has none of that name, or it is not available here.
+        UserError: NNI has no tuner of that name, or it is not available here.
     """
     if name in UNAVAILABLE:
         reason, instead = UNAVAILABLE[name]
@@ -75,10 +75,10 @@ def tuner(name: str, class_args: Mapping[str, Any]) -> Named:
 
 
 def assessor(name: str, class_args: Mapping[str, Any]) -> Named:
-    """Return our assessor for the one that NNI calls ``name``.
+    """Return the assessor that NNI calls ``name``.
 
     Raises:
-        UserError: NNI has none of that name.
+        UserError: NNI has no assessor of that name.
     """
     return _named("assessor", name, ASSESSORS, class_args)
 

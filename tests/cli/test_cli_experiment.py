@@ -151,7 +151,7 @@ def test_a_bad_file_gives_one_line(place, run, change, words):
     ("words", "expected"),
     [
         (["--epochs", "3"], "'epochs' is the trial command's"),
-        (["--seeds", "2"], "--seeds: an experiment file says all that"),
+        (["--seeds", "2"], "--seeds: leave it out: the experiment file determines it"),
         (["--trials", "3", "--budget", "5"], "--trials 3 and --budget 5: give one of them"),
         (["--budget", "5 epochs"], "an experiment counts trials or seconds"),
     ],
