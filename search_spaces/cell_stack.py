@@ -1,4 +1,4 @@
-"""The network around cells (DARTS, section A.1): stem, cells, two of them reducing, classifier.
+"""The network around cells (DARTS, section A.1): stem, normal and reduction cells, classifier.
 
 Letters: B batch, C channels, H, W height and width.
 """
@@ -18,16 +18,16 @@ from search_spaces.darts_operations import RENDITIONS, Rendition
 from search_spaces.operations import FactorizedReduce, ReLUConvBN
 
 CellKind = Literal["normal", "reduce"]
-# From the kind of a cell, the channels of the two cells before it, its own, whether the last one
-# halved the size, and how operations are built, to the cell.
+# Arguments: kind of the cell, channels of the two cells before it, own channels, whether the last
+# cell halved the size, variant of the operations.
 MakeCell = Callable[[CellKind, tuple[int, int], int, bool, Rendition], nn.Module]
 
 
 class AuxiliaryHead(nn.Sequential):
-    """A second classifier two thirds up the network, for training only."""
+    """An auxiliary classifier at two thirds of the depth, for training only."""
 
     def __init__(self, c: int, classes: int, size: tuple[int, int]) -> None:
-        # The paper's pooling at 8x8, which is what 32x32 images have become there; else to 2x2.
+        # The paper's pooling for 8x8, the size of 32x32 images at this depth; otherwise to 2x2.
         pool = nn.AvgPool2d(5, 3, 0, count_include_pad=False)
         super().__init__(
             nn.ReLU(),
@@ -44,13 +44,13 @@ class AuxiliaryHead(nn.Sequential):
 
 
 class StackedCell(nn.Module):
-    """What every cell begins with: its two inputs, brought to one size and ``c`` channels.
+    """Base class of cells: brings both inputs to one size and ``c`` channels.
 
     Args:
         c_before: channels of the cell before the last, then of the last.
         c: channels inside.
         after_reduction: whether the last cell halved the size.
-        r: how operations are built.
+        r: the variant of the operations.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class CellStack(SearchSpace):
     """Cells, each of which reads the two before it.
 
     Args:
-        spec: the data's shape; height and width at least 8.
-        make: makes a cell.
-        widths: how many times its own channels the output of a cell has, by its kind.
-        channels: C of the first cells; doubled at both reductions.
-        layers: cells; those at L//3 and 2L//3 reduce.
-        stem_multiplier: the stem has this many times C channels.
-        auxiliary: whether to train a second classifier at 2L//3.
-        rendition: how the plain network's operations are built; one of ``RENDITIONS``.
+        spec: the shape of the data; height and width at least 8.
+        make: returns a cell.
+        widths: kind of cell to the ratio of output channels to inner channels.
+        channels: channels C of the first cells, at least 1; doubled at both reductions.
+        layers: number of cells, at least 1; those at L//3 and 2L//3 are reductions.
+        stem_multiplier: the stem has this many times C channels, at least 1.
+        auxiliary: whether to train an auxiliary classifier at 2L//3.
+        rendition: variant of the plain network's operations, one of ``RENDITIONS``.
 
     Raises:
         ValueError: the images are smaller than 8x8, or a number is below 1.
@@ -126,7 +126,7 @@ class CellStack(SearchSpace):
         self.classifier = nn.Linear(c_before[1], spec.classes)
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Map ``(B, C, H, W)`` to logits ``(B, classes)``, in training with the auxiliary's."""
+        """Map ``(B, C, H, W)`` to logits ``(B, classes)``, and auxiliary ones in training mode."""
         s0 = s1 = self.stem(x)
         extra: Tensor | None = None
         for layer, cell in enumerate(self.cells):

@@ -1,7 +1,7 @@
 """The DARTS search space: a stack of cells (Liu et al., "DARTS", ICLR 2019, section 3 and A.1).
 
-A normal and a reduction cell are searched; each has four nodes that read two of the states before
-them. Letters: B batch, C channels, H, W height and width, L layers.
+The search finds a normal and a reduction cell. Each has four nodes, which read two of the states
+before them. Letters: B batch, C channels, H, W height and width, L layers.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class DartsCell(StackedCell):
     """Two preprocessed inputs, ``nodes`` sums of two edges each, concatenated.
 
     Args:
-        nodes: how many intermediate nodes.
+        nodes: number of intermediate nodes.
         kind: ``"normal"``, or ``"reduce"`` with stride 2 on the edges from the inputs.
         c_before: channels of the cell before the last, then of the last.
         c: channels inside; the output has ``nodes * c``.
         after_reduction: whether the last cell halved the size.
-        r: how the operations are built.
+        r: the variant of the operations.
     """
 
     def __init__(
@@ -77,16 +77,16 @@ class Darts(CellStack):
     """A stack of DARTS cells.
 
     Args:
-        spec: the data's shape; height and width at least 8.
-        channels: channels C of the first cells; doubled at both reductions (16 in the paper's
-            search, 36 in its evaluation).
-        layers: number of cells (8 in the search, 20 in the evaluation); those at L//3 and 2L//3
-            reduce.
-        stem_multiplier: the stem has this many times C channels.
-        nodes: intermediate nodes of a cell.
-        auxiliary: whether to train a second classifier at 2L//3.
-        rendition: how an architecture's network is built: ``darts`` (affine BN, none after
-            pools), ``nni`` (as NNI's example) or ``supernet`` (as inside the supernet).
+        spec: the shape of the data; height and width at least 8.
+        channels: channels C of the first cells, at least 1; doubled at both reductions. The paper uses 16
+            in the search and 36 in the evaluation.
+        layers: number of cells, at least 1; those at L//3 and 2L//3 are reductions. The paper
+            uses 8 in the search and 20 in the evaluation.
+        stem_multiplier: the stem has this many times C channels, at least 1.
+        nodes: number of intermediate nodes of a cell, at least 1.
+        auxiliary: whether to train an auxiliary classifier at 2L//3.
+        rendition: variant of the plain network: ``darts`` (affine BN, none after pooling),
+            ``nni`` (as in the example of NNI) or ``supernet`` (as in the supernet).
 
     Raises:
         ValueError: the images are smaller than 8x8, or a number is below 1.
@@ -135,7 +135,7 @@ class Darts(CellStack):
     def supernet_graphs(
         cls, weights: Mapping[str, Mapping[str, float]], arch: Arch
     ) -> tuple[Graph, ...]:
-        """Return both cells with every edge's strongest operation; ghosts are not chosen."""
+        """Return both cells with the strongest operation of each edge; others are dimmed."""
         return tuple(_mixed(kind, weights, arch) for kind in genotype.KINDS)
 
 

@@ -1,7 +1,7 @@
-"""Cells that are given, not searched: any genotype, also those that the DARTS space cannot hold.
+"""Networks of given cells: any genotype, including those outside the DARTS space.
 
-NASNet and AmoebaNet have five nodes, operations of their own and outputs of loose ends only;
-FairDARTS has any number of edges at a node. Letters: B batch, C channels, H, W height and width.
+NASNet and AmoebaNet have five nodes, further operations, and only unused nodes in the output;
+FairDARTS has any number of edges per node. Letters: B batch, C channels, H, W height and width.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class GivenCell(StackedCell):
         cells: the cells by their kind.
         kind: which of them; in ``"reduce"`` the edges from the inputs have stride 2.
         c_before: channels of the cell before the last, then of the last.
-        c: channels inside; the output has as many times that as states are concatenated.
+        c: channels inside; the output has this many for each concatenated state.
         after_reduction: whether the last cell halved the size.
-        r: how the operations are built.
+        r: the variant of the operations.
     """
 
     def __init__(
@@ -59,16 +59,17 @@ class GivenCell(StackedCell):
 
 
 class DartsCells(CellStack):
-    """A stack of the cells of one genotype; there is one architecture.
+    """A stack of the cells of one genotype: a single architecture.
 
     Args:
-        spec: the data's shape; height and width at least 8.
+        spec: the shape of the data; height and width at least 8.
         genotype: ``Genotype(normal=[...], ...)`` in any of its forms.
-        channels: C of the first cells; doubled at both reductions.
-        layers: cells; those at L//3 and 2L//3 reduce.
-        stem_multiplier: the stem has this many times C channels.
-        auxiliary: whether to train a second classifier at 2L//3.
-        rendition: how operations are built, see :class:`search_spaces.darts.Darts`.
+        channels: channels C of the first cells, at least 1; doubled at both reductions.
+        layers: number of cells, at least 1; those at L//3 and 2L//3 are reductions.
+        stem_multiplier: the stem has this many times C channels, at least 1.
+        auxiliary: whether to train an auxiliary classifier at 2L//3.
+        rendition: variant of the operations: ``darts``, ``nni`` or ``supernet``, as in
+            :class:`search_spaces.darts.Darts`.
 
     Raises:
         UserError: the text is no genotype, or names an unknown operation.
@@ -101,7 +102,7 @@ class DartsCells(CellStack):
             auxiliary=auxiliary,
             rendition=rendition,
         )
-        # The only value that there is, so that the architecture tells what it is.
+        # The only option, so that the architecture contains the genotype.
         self.genotype = ValueChoice([str(found)], label="genotype")
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The operations of DARTS cells, and the ways in which people build them."""
+"""The operations of DARTS cells and their variants."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from search_spaces.operations import DilConv, FactorizedReduce, Pool, SepConv, T
 
 @dataclass(frozen=True)
 class Rendition:
-    """How a cell's operations are built.
+    """A variant of the operations.
 
     Attributes:
-        affine: whether BN has parameters of its own.
+        affine: whether BN is affine.
         pool_bn: whether BN follows a pooling.
-        drop_skips: whether drop-path covers identities.
+        drop_skips: whether drop-path applies to identities.
     """
 
     affine: bool
@@ -34,7 +34,7 @@ RENDITIONS: dict[str, Rendition] = {
 
 
 def skip_connect(c: int, stride: int, r: Rendition) -> nn.Module:
-    """Return the identity, or its stride-2 stand-in."""
+    """Return the identity, or a factorized reduction at stride 2."""
     return nn.Identity() if stride == 1 else FactorizedReduce(c, c, r.affine)
 
 
@@ -50,7 +50,7 @@ OPERATIONS: dict[str, Callable[[int, int, Rendition], nn.Module]] = {
 }
 
 
-# NASNet's and AmoebaNet's, which DARTS does not search.
+# Including operations of NASNet and AmoebaNet, which the DARTS space lacks.
 MORE_OPERATIONS: dict[str, Callable[[int, int, Rendition], nn.Module]] = {
     **OPERATIONS,
     "sep_conv_7x7": lambda c, stride, r: SepConv(c, 7, stride, r.affine),
@@ -59,7 +59,14 @@ MORE_OPERATIONS: dict[str, Callable[[int, int, Rendition], nn.Module]] = {
 
 
 def with_drop_path(name: str, stride: int, r: Rendition, c: int) -> nn.Module:
-    """Return the operation, with drop-path behind it unless it is an identity."""
+    """Return an operation, followed by drop-path unless it is an identity.
+
+    Args:
+        name: one of ``MORE_OPERATIONS``.
+        stride: 1 or 2.
+        r: the variant of the operation.
+        c: channels.
+    """
     op = MORE_OPERATIONS[name](c, stride, r)
     if isinstance(op, nn.Identity) and not r.drop_skips:
         return op

@@ -1,7 +1,7 @@
 """EV-Gait's network on event images (Wang et al., CVPR 2019), and spaces around it.
 
-Four convolutions halve the size, residual blocks keep it, linear layers decide; there is no BN
-but in the blocks that come from mobile networks. Labels start with stage or block, counted from 0.
+Four convolutions halve the size, residual blocks keep it, and linear layers classify. Only the
+blocks of mobile networks have BN. Labels start with the stage or block, counted from 0.
 
 Letters: B batch, C channels, H, W height and width.
 """
@@ -27,7 +27,7 @@ DEPTHS = (1, 4)
 EXPANSION = 3
 MULTIPLIERS = (0.5, 0.75, 1.0)
 HIDDEN_SHARES = (0.25, 0.5, 1.0)
-ADDED = (1,)  # the value of a skip's decision that adds the input; (0,) leaves it out
+ADDED = (1,)  # the value of a skip that adds the input; (0,) does not
 
 
 def conv_relu(c_in: int, c_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
@@ -44,11 +44,11 @@ def plain(c: int, kernel: int) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    """Layers, their input added where it is asked for, and ReLU.
+    """Layers, their input added, and ReLU.
 
     Args:
-        layers: keep the shape.
-        label: of the decision whether the input is added; without one it is.
+        layers: layers that keep the shape.
+        label: the label of a decision to add the input; if ``None``, it is always added.
     """
 
     def __init__(self, layers: nn.Module, label: str | None = None) -> None:
@@ -69,13 +69,13 @@ class Residual(nn.Module):
 
 
 class EvGait(SearchSpace):
-    """EV-Gait itself: no decisions, a single architecture, the baseline of the spaces below.
+    """EV-Gait without decisions, the baseline of the spaces below.
 
     Args:
-        spec: the data's shape; sizes are halved four times, rounding up.
-        width: factor of the channels, which are rounded to a multiple of 8, at least 8.
+        spec: the shape of the data; sizes are halved four times, rounding up.
+        width: factor of all channels, above 0; they are rounded to a multiple of 8, at least 8.
         hidden_size: units of the first linear layer, at least 1.
-        dropout_rate: dropout rate after it, in [0, 1).
+        dropout_rate: dropout rate after the first linear layer, in [0, 1).
 
     Raises:
         ValueError: an argument is out of its range.
@@ -113,7 +113,7 @@ class EvGait(SearchSpace):
         )
 
     def multiplier(self, stage: int) -> float:
-        """Return what multiplies the channels of a stage beside ``width``."""
+        """Return the factor of the channels of a stage in addition to ``width``."""
         return 1.0
 
     def hidden(self, size: int) -> int:
@@ -129,7 +129,13 @@ class EvGait(SearchSpace):
         return nn.Sequential(*(Residual(plain(c, 3)) for _ in range(BLOCKS)))
 
     def first_linear(self, c: int, flat: int, hidden: int) -> nn.Module:
-        """Return what maps ``(B, c, H, W)`` to ``(B, hidden)``; ``flat`` is c * H * W."""
+        """Return a layer from ``(B, c, H, W)`` to ``(B, hidden)``.
+
+        Args:
+            c: input channels.
+            flat: c * H * W.
+            hidden: output size.
+        """
         return nn.Sequential(nn.Flatten(), nn.Linear(flat, hidden))
 
     def features(self, x: Tensor) -> Tensor:
@@ -144,13 +150,19 @@ class EvGait(SearchSpace):
 
 
 class GaitOps(EvGait):
-    """EV-Gait with kernels, blocks, depth and head to decide; 3^4 * 2 * sum(12^d, d=1..4).
+    """EV-Gait with choices of kernels, blocks, depth and head.
 
-    ``s1_kernel`` is the kernel of a stage. ``depth`` is the number of blocks, 1 to 4, and for each
-    ``b0_block`` is ``plain3`` (EV-Gait's), ``separable3`` (a depthwise and a 1x1 convolution) or
-    ``inverted3`` (with an expansion of 3 in front, MobileNetV2), all with kernel 5 as well, and
-    ``b0_skip`` tells whether the input is added (``[1]``) or not (``[0]``). ``head`` is ``flat``
-    or ``pooled``.
+    There are 3^4 * 2 * (12 + 12^2 + 12^3 + 12^4) architectures. ``s1_kernel`` is the kernel of a
+    stage. ``depth`` is the number of blocks, 1 to 4. For each of them, ``b0_block`` is ``plain3``
+    (that of EV-Gait), ``separable3`` (a depthwise and a 1x1 convolution) or ``inverted3`` (with
+    an expansion of 3 in front, as in MobileNetV2), or one of these with kernel 5; ``b0_skip`` adds
+    the input (``[1]``) or not (``[0]``). ``head`` is ``flat`` or ``pooled``.
+
+    Args:
+        spec: the shape of the data; sizes are halved four times, rounding up.
+        width: factor of all channels, above 0; they are rounded to a multiple of 8, at least 8.
+        hidden_size: units of the first linear layer, at least 1.
+        dropout_rate: dropout rate after the first linear layer, in [0, 1).
     """
 
     search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -166,11 +178,11 @@ class GaitOps(EvGait):
         return LayerChoice(kernels, label=f"s{number}_kernel")
 
     def residuals(self, c: int) -> nn.Module:
-        """Return a decided number of blocks."""
+        """Return a chosen number of blocks."""
         return Repeat(partial(self.block, c), depth=DEPTHS, label="depth")
 
     def block(self, c: int, index: int) -> nn.Module:
-        """Return a block whose layers and skip are decided."""
+        """Return a block with choices of layers and skip."""
         layers = LayerChoice(
             {
                 f"{name}{kernel}": partial(made, c, kernel)
@@ -186,7 +198,7 @@ class GaitOps(EvGait):
         return Residual(layers, label=f"b{index}_skip")
 
     def first_linear(self, c: int, flat: int, hidden: int) -> nn.Module:
-        """Return the choice between every pixel and their mean."""
+        """Return the choice between all pixels and their mean."""
         pool = nn.AdaptiveAvgPool2d
         return LayerChoice(
             {
@@ -198,18 +210,25 @@ class GaitOps(EvGait):
 
 
 class Gait(GaitOps):
-    """The choices of ``GaitOps``, and for each stage its width, for the head its hidden size.
+    """The choices of ``GaitOps``, a width for each stage and a hidden size.
 
-    ``s1_width`` multiplies a stage's channels by 0.5, 0.75 or 1, ``hidden`` the argument
-    ``hidden_size`` by 0.25, 0.5 or 1. Values have no supernet: it is for sampled strategies.
+    ``s1_width`` multiplies the channels of a stage by 0.5, 0.75 or 1, and ``hidden`` multiplies
+    ``hidden_size`` by 0.25, 0.5 or 1. Values have no supernet, so the space is for sampled
+    strategies.
+
+    Args:
+        spec: the shape of the data; sizes are halved four times, rounding up.
+        width: factor of all channels, above 0; they are rounded to a multiple of 8, at least 8.
+        hidden_size: units of the first linear layer, at least 1.
+        dropout_rate: dropout rate after the first linear layer, in [0, 1).
     """
 
     def multiplier(self, stage: int) -> float:
-        """Return the decided multiplier of a stage."""
+        """Return the chosen multiplier of a stage."""
         return self._value(MULTIPLIERS, f"s{stage}_width")
 
     def hidden(self, size: int) -> int:
-        """Return the decided share of the hidden size."""
+        """Return the chosen hidden size."""
         return max(1, round(size * self._value(HIDDEN_SHARES, "hidden")))
 
     def _value(self, values: tuple[float, ...], label: str) -> float:
@@ -224,5 +243,5 @@ def _separable(c: int, kernel: int) -> nn.Module:
 
 
 def _inverted(c: int, kernel: int) -> nn.Module:
-    """Return an inverted residual block's layers, as in MobileNetV2; the skip is decided apart."""
+    """Return the layers of an inverted residual block, as in MobileNetV2, without its skip."""
     return separable(c, c, kernel, 1, EXPANSION, relu=False)

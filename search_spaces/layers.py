@@ -1,4 +1,4 @@
-"""Layers of the mobile networks: activation behind BN, where the cells of DARTS have it in front.
+"""Layers of mobile networks, with the activation after BN.
 
 Letters: B batch, C channels, H, W height and width.
 """
@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 
 def check(width: float, dropout_rate: float = 0.0) -> None:
-    """Raise unless a network can be built of these.
+    """Raise unless the arguments of a space are valid.
 
     Raises:
-        ValueError: ``width`` is not a finite number above 0, or ``dropout_rate`` not in [0, 1).
+        ValueError: ``width`` is not a finite number above 0, or ``dropout_rate`` is not in [0, 1).
     """
     if not (width > 0 and math.isfinite(width)):
         raise ValueError(f"width={width}: must be a finite number above 0")
@@ -43,8 +43,8 @@ def separable(
 ) -> nn.Sequential:
     """Return a depthwise convolution of ``expansion * c_in`` channels and a 1x1 convolution.
 
-    An expansion above 1 has a 1x1 convolution of its own in front. All have BN and ReLU behind
-    them; ``relu`` is about the last.
+    An expansion above 1 adds a 1x1 convolution in front. Each convolution is followed by BN and
+    ReLU; ``relu=False`` omits the last ReLU.
     """
     c = expansion * c_in
     return nn.Sequential(

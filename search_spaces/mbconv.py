@@ -38,16 +38,16 @@ def inverted(shapes: Shapes, c_in: int, c_out: int, stride: int) -> dict[str, Fa
 
 
 class MacroSpace(SearchSpace):
-    """The 3^8 networks of NAS-Bench-Macro (Su et al., CVPR 2021).
+    """NAS-Bench-Macro (Su et al., CVPR 2021): 3^8 architectures.
 
-    Three stages of 2, 3 and 3 layers with 64, 128 and 256 channels; the first layer of each has
+    Three stages have 2, 3 and 3 layers with 64, 128 and 256 channels; the first layer of each has
     stride 2. ``mb3_k3`` is an inverted residual of kernel 3 and expansion 3, ``mb6_k5`` of kernel
     5 and expansion 6. An identity of stride 2 is a 1x1 convolution with BN. With CIFAR-10 and
-    width 1, parameters and multiply-adds are the benchmark's ``params`` and ``flops``.
+    width 1, parameters and multiply-adds equal ``params`` and ``flops`` of the benchmark.
 
     Args:
-        spec: the data's shape.
-        width: factor of all channels, which are rounded to a multiple of 8, at least 8.
+        spec: the shape of the data.
+        width: factor of all channels, above 0; they are rounded to a multiple of 8, at least 8.
 
     Raises:
         ValueError: ``width`` is not above 0.
@@ -94,21 +94,22 @@ def _macro_layer(number: int, c_in: int, c_out: int, stride: int) -> LayerChoice
 class Proxyless(SearchSpace):
     """The MBConv space of ProxylessNAS (Cai et al., ICLR 2019), for small images.
 
-    Behind the stem and a fixed block of 16 channels come stages 2 to 7 with 24, 40, 80, 96, 192
-    and 320 channels; the last has one block, the others four. Every block decides its kernel (3,
-    5, 7) and expansion (3, 6): ``{"s2_i0": "k3e6", ...}``. As in the paper a stage's depth is
-    decided by ``skip``, which all blocks but a stage's first allow; 6^6 * 7^15 architectures.
+    A stem and a fixed block of 16 channels are followed by stages 2 to 7 with 24, 40, 80, 96, 192
+    and 320 channels; the last has one block, the others have four. Each block has a choice of
+    kernel (3, 5, 7) and expansion (3, 6): ``{"s2_i0": "k3e6", ...}``. As in the paper, ``skip``
+    reduces the depth of a stage; only the first block of a stage lacks it. There are 6^6 * 7^15
+    architectures.
 
-    The paper halves 224x224 images five times: in the stem and in stages 2, 3, 4 and 6. Here
-    stem and stage 2 keep the size, so 32x32 images end as 4x4. ReLU stands in for ReLU6.
+    The paper halves 224x224 images five times: in the stem and in stages 2, 3, 4 and 6. Here the
+    stem and stage 2 keep the size, so 32x32 images end as 4x4. ReLU replaces ReLU6.
 
     Args:
-        spec: the data's shape.
-        width: factor of all channels, which are rounded to a multiple of 8, at least 8.
+        spec: the shape of the data.
+        width: factor of all channels, above 0; they are rounded to a multiple of 8, at least 8.
         dropout_rate: dropout rate before the classifier, in [0, 1).
 
     Raises:
-        ValueError: ``width`` is not above 0, or ``dropout_rate`` not in [0, 1).
+        ValueError: ``width`` is not above 0, or ``dropout_rate`` is not in [0, 1).
     """
 
     channels_last: ClassVar[bool] = True

@@ -1,8 +1,8 @@
 """MobileNet V1 (Howard et al., arXiv 1704.04861) for small images, and spaces around it.
 
-The network has a stem, five stages of depthwise-separable blocks, and a linear classifier. The
-first block of a stage sets its channels and its stride, the others keep the shape. Labels start
-with stage and block, counted from 0: ``s3_i2`` is the third block of the fourth stage.
+The network has a stem, five stages of depthwise-separable blocks and a linear classifier. The
+first block of a stage sets the channels and the stride; the others keep the shape. Labels start
+with the stage and the block, counted from 0: ``s3_i2`` is the third block of the fourth stage.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STAGES = (  # channels, stride of the first block, blocks; at 32x32 images:
     (512, 2, 7),  # 4x4
     (1024, 2, 3),  # 2x2
 )
-PAPER = (  # as in the paper's table 1; the reports' networks above are deeper by four blocks
+PAPER = (  # table 1 of the paper; the stages above have four blocks more
     (64, 1, 1),
     (128, 2, 2),
     (256, 2, 2),
@@ -35,16 +35,16 @@ PAPER = (  # as in the paper's table 1; the reports' networks above are deeper b
 KERNELS = (3, 5, 7)
 EXPANSIONS = (1, 3)
 MULTIPLIERS = (0.5, 0.75, 1.0)
-ADDED = (1,)  # the value of a shortcut's decision that adds the input; (0,) leaves it out
+ADDED = (1,)  # the value of a shortcut that adds the input; (0,) does not
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a block stands, and the shape it is to have.
+    """The position and the shape of a block.
 
     Attributes:
-        stage: the stage's number.
-        index: the block's number in its stage; all but number 0 keep the shape.
+        stage: the number of the stage.
+        index: the number of the block in its stage; all but number 0 keep the shape.
         c_in: channels of its input.
         c_out: channels of its output.
         stride: 1 or 2.
@@ -58,34 +58,34 @@ class Place:
 
     @property
     def prefix(self) -> str:
-        """What the labels of the stage start with."""
+        """The prefix of the labels of the stage."""
         return f"s{self.stage}_"
 
     @property
     def every_second(self) -> bool:
-        """Whether it is the second, fourth, ... of the stage's blocks that keep the shape."""
+        """Whether it is the second, fourth, ... block of the stage that keeps the shape."""
         return self.index > 0 and self.index % 2 == 0
 
     def after(self, blocks: int) -> Place:
-        """Return the place so many blocks behind this one in its stage."""
+        """Return the place ``blocks`` after this one in the stage."""
         if blocks == 0:
             return self
         return Place(self.stage, self.index + blocks, self.c_out, self.c_out, stride=1)
 
 
 class MobileNetV1(SearchSpace):
-    """MobileNet V1 itself: no decisions, a single architecture, the baseline of the spaces below.
+    """MobileNet V1 without decisions, the baseline of the spaces below.
 
-    The block behind the stem keeps the size; four stages halve it, rounding up, so that images of
-    any size will do.
+    The first block keeps the size of the images; the other four stages halve it, rounding up, so
+    images of any size are supported.
 
     Args:
-        spec: the data's shape.
-        width: factor of all channels, which are rounded to a multiple of 8, at least 8.
+        spec: the shape of the data.
+        width: factor of all channels, above 0; they are rounded to a multiple of 8, at least 8.
         dropout_rate: dropout rate before the classifier, in [0, 1).
 
     Raises:
-        ValueError: ``width`` is not above 0, or ``dropout_rate`` not in [0, 1).
+        ValueError: ``width`` is not above 0, or ``dropout_rate`` is not in [0, 1).
     """
 
     channels_last: ClassVar[bool] = True
@@ -106,7 +106,7 @@ class MobileNetV1(SearchSpace):
         self.classifier = classifier(c, spec.classes, dropout_rate)
 
     def multiplier(self, stage: int) -> float:
-        """Return what multiplies the channels of a stage beside ``width``."""
+        """Return the factor of the channels of a stage in addition to ``width``."""
         return 1.0
 
     def stage(self, first: Place) -> nn.Module:
@@ -119,7 +119,7 @@ class MobileNetV1(SearchSpace):
         return self.layers(place, kernel=3, expansion=1)
 
     def layers(self, place: Place, kernel: int, expansion: int) -> nn.Module:
-        """Return a block's layers."""
+        """Return the layers of a block."""
         return separable(place.c_in, place.c_out, kernel, place.stride, expansion)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,16 +129,21 @@ class MobileNetV1(SearchSpace):
 
 
 class MobileNet(MobileNetV1):
-    """MobileNet V1 with the paper's 13 blocks, four fewer than :class:`MobileNetV1` has here.
+    """MobileNet V1 with the 13 blocks of the paper, four fewer than :class:`MobileNetV1`.
 
-    At 32x32x3 images in ten classes it has 3,217,226 parameters.
+    For 32x32x3 images in ten classes it has 3,217,226 parameters.
+
+    Args:
+        spec: the shape of the data.
+        width: factor of all channels, above 0; they are rounded to a multiple of 8, at least 8.
+        dropout_rate: dropout rate before the classifier, in [0, 1).
     """
 
     layout = PAPER
 
 
 class Shortcut(nn.Module):
-    """Layers that keep the shape, and the decision whether their input is added to the output."""
+    """Layers that keep the shape, with an optional shortcut around them."""
 
     def __init__(self, layers: nn.Module, label: str) -> None:
         super().__init__()
@@ -149,32 +154,42 @@ class Shortcut(nn.Module):
         """Map ``(B, C, H, W)`` to the same shape."""
         out: Tensor = self.layers(x)
         if self.adds.frozen and self.adds.selected != ADDED:
-            return out  # without a sum that nobody asked for
+            return out  # no unused sum
         joined: Tensor = self.adds([out, out + x])
         return joined
 
 
 class MobileNetSkip(MobileNetV1):
-    """64 networks: MobileNet V1 with six shortcuts, each there or not.
+    """MobileNet V1 with six optional shortcuts: 2^6 architectures.
 
-    Twelve blocks keep width and size. Every second of them decides whether its input is added to
-    its output (``[1]``) or not (``[0]``), under the labels ``s1_skip2``, ``s2_skip2``,
-    ``s3_skip2``, ``s3_skip4``, ``s3_skip6`` and ``s4_skip2``.
+    Twelve blocks keep width and size. For every second of them, a decision adds the input to the
+    output (``[1]``) or not (``[0]``). The labels are ``s1_skip2``, ``s2_skip2``, ``s3_skip2``,
+    ``s3_skip4``, ``s3_skip6`` and ``s4_skip2``.
+
+    Args:
+        spec: the shape of the data.
+        width: factor of all channels, above 0; they are rounded to a multiple of 8, at least 8.
+        dropout_rate: dropout rate before the classifier, in [0, 1).
     """
 
     def layers(self, place: Place, kernel: int, expansion: int) -> nn.Module:
-        """Return a block's layers, every second time with a shortcut to decide."""
+        """Return the layers of a block, every second one with an optional shortcut."""
         plain = super().layers(place, kernel, expansion)
         label = f"{place.prefix}skip{place.index}"
         return Shortcut(plain, label) if place.every_second else plain
 
 
 class MobileNetOps(MobileNetV1):
-    """7^12 * 6^5 networks: every block of MobileNet V1 decides its kernel and expansion.
+    """MobileNet V1 with a kernel and an expansion for each block: 7^12 * 6^5 architectures.
 
-    ``k5e3`` is a block of kernel 5 whose 1x1 convolution in front triples the channels. Kernels
-    are 3, 5 and 7, expansions 1 and 3; ``k3e1`` is the block of MobileNet V1. The twelve blocks
-    that keep the shape may also be left out (``skip``).
+    ``k5e3`` is a block with kernel 5 and an expansion of 3, that is, a 1x1 convolution in front
+    that triples the channels. Kernels are 3, 5 and 7, expansions 1 and 3; ``k3e1`` is the block
+    of MobileNet V1. The twelve blocks that keep the shape can also be skipped (``skip``).
+
+    Args:
+        spec: the shape of the data.
+        width: factor of all channels, above 0; they are rounded to a multiple of 8, at least 8.
+        dropout_rate: dropout rate before the classifier, in [0, 1).
     """
 
     def block(self, place: Place) -> nn.Module:
@@ -190,22 +205,28 @@ class MobileNetOps(MobileNetV1):
 
 
 class MobileNetFull(MobileNetOps, MobileNetSkip):
-    """Operations and shortcuts, and for each stage its width and its depth.
+    """MobileNet V1 with operations, shortcuts, and a width and a depth for each stage.
 
-    ``s1_width`` multiplies a stage's channels by 0.5, 0.75 or 1, beside the argument ``width``;
-    ``s1_depth`` is the stage's number of blocks, from 1 to that of MobileNet V1. What a shallow
-    stage has no block for, and the shortcut of a skipped block, is not decided at all. Since a
-    block can be skipped in a deep stage too, different architectures may be the same network.
+    ``s1_width`` multiplies the channels of a stage by 0.5, 0.75 or 1, in addition to the argument
+    ``width``. ``s1_depth`` is the number of blocks of a stage, from 1 to that of MobileNet V1.
+    Decisions of blocks that a shallow stage lacks, and shortcuts of skipped blocks, are inactive.
+    Since a block can also be skipped in a deep stage, different architectures can be the same
+    network. Values have no supernet, so the space is for sampled strategies.
+
+    Args:
+        spec: the shape of the data.
+        width: factor of all channels, above 0; they are rounded to a multiple of 8, at least 8.
+        dropout_rate: dropout rate before the classifier, in [0, 1).
     """
 
     def multiplier(self, stage: int) -> float:
-        """Return the decided multiplier of a stage."""
+        """Return the chosen multiplier of a stage."""
         choice = ValueChoice(MULTIPLIERS, label=f"s{stage}_width")
         self.add_module(choice.label, choice)
         return float(choice.value)
 
     def stage(self, first: Place) -> nn.Module:
-        """Return a stage of a decided depth; a single block is always there."""
+        """Return a stage with a choice of depth, unless it has a single block."""
         _, _, blocks = self.layout[first.stage]
         if blocks == 1:
             return super().stage(first)

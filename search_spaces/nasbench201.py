@@ -1,7 +1,7 @@
-"""The cell of NAS-Bench-201 (Dong and Yang, ICLR 2020) and the network it stands in.
+"""The cell of NAS-Bench-201 (Dong and Yang, ICLR 2020) and its network.
 
-A cell has four nodes; each sums what one operation makes of every node before it. All cells of a
-network are the same. Letters: B batch, C channels, H, W height and width.
+A cell has four nodes. Each is the sum of one operation applied to every earlier node. All cells of
+a network are equal. Letters: B batch, C channels, H, W height and width.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ OPERATIONS: dict[str, Callable[[bool, int], nn.Module]] = {
 class Cell(nn.Module):
     """Four nodes; node 0 is the input and node 3 the output.
 
-    BN inside the operations has parameters of its own in a plain network only, as in the
-    benchmark's training and its authors' one-shot searches.
+    BN inside the operations is affine in plain networks only, as in the training of the benchmark
+    and in the one-shot searches of its authors.
     """
 
     def __init__(self, c: int, affine: bool) -> None:
@@ -70,15 +70,15 @@ class Reduction(nn.Module):
 class NasBench201(SearchSpace):
     """Three stages of equal cells: 5^6 = 15,625 architectures.
 
-    With 16 channels, 5 cells a stage and CIFAR-10 this is the benchmark's network: its parameters
-    are 73,306, with 28,000 for every 1x1 and 243,040 for every 3x3 convolution in the cell, also
-    where nothing reads the convolution's output. The benchmark's ``flops`` are our multiply-adds
-    and the ten additions of the classifier's bias.
+    With 16 channels, 5 cells per stage and CIFAR-10, this is the network of the benchmark. It has
+    73,306 parameters, plus 28,000 for each 1x1 and 243,040 for each 3x3 convolution in the cell,
+    even if nothing reads the output of the convolution. The ``flops`` of the benchmark are our
+    multiply-adds plus the ten additions of the bias of the classifier.
 
     Args:
-        spec: the data's shape.
-        channels: channels of the first stage; doubled twice.
-        cells: number of cells in each of the three stages.
+        spec: the shape of the data.
+        channels: channels C of the first stage, doubled twice; at least 1.
+        cells: number of cells in each of the three stages, at least 1.
 
     Raises:
         ValueError: a number is below 1.
@@ -116,12 +116,12 @@ class NasBench201(SearchSpace):
 
     @classmethod
     def text(cls, arch: Arch) -> str:
-        """Return the cell as in the benchmark's table."""
+        """Return the cell in the notation of the benchmark."""
         return to_text(arch)
 
     @classmethod
     def graphs(cls, arch: Arch) -> tuple[Graph, ...]:
-        """Return the cell."""
+        """Return the drawing of the cell."""
         edges = tuple(
             Edge(str(source), str(node), str(arch[edge_label(node, source)]))
             for node, source in EDGES

@@ -1,4 +1,4 @@
-"""The operations of DARTS (Liu et al., 2019), as its authors' code defines them.
+"""The operations of DARTS (Liu et al., 2019), as defined in the code of its authors.
 
 Every operation maps ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H / stride), ceil(W / stride))``.
 """
@@ -58,7 +58,7 @@ class DilConv(nn.Sequential):
 
 
 class TwoLineConv(nn.Sequential):
-    """A row's convolution, then a column's; ``conv_7x1_1x7`` with a kernel of 7."""
+    """A convolution along rows and one along columns; ``conv_7x1_1x7`` for kernel 7."""
 
     def __init__(self, channels: int, kernel: int, stride: int, affine: bool) -> None:
         c, pad = channels, kernel // 2
@@ -82,14 +82,14 @@ class FactorizedReduce(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H/2), ceil(W/2))``."""
         x = F.relu(x)
-        # At an odd size the shifted half is one pixel short; zeros make up for it.
+        # At an odd size the shifted half lacks a pixel, which is padded with zero.
         shifted = F.pad(x[:, :, 1:, 1:], (0, x.shape[3] % 2, 0, x.shape[2] % 2))
         out: Tensor = self.bn(torch.cat([self.conv1(x), self.conv2(shifted)], dim=1))
         return out
 
 
 class Pool(nn.Sequential):
-    """3x3 pooling, ``max`` or ``avg``, with BN behind it where asked."""
+    """3x3 pooling, ``max`` or ``avg``, optionally followed by BN."""
 
     def __init__(self, kind: str, channels: int, stride: int, batch_norm: bool) -> None:
         pool: nn.Module = (
@@ -102,7 +102,7 @@ class Pool(nn.Sequential):
 
 
 class Zero(nn.Module):
-    """No connection; a supernet leaves it out of the sum."""
+    """No connection; a supernet omits it from sums."""
 
     is_zero = True
 

@@ -1,8 +1,14 @@
-"""What plug-in authors test their own parts with, under pytest.
+"""Conformance suites for plug-ins, to be run under pytest.
 
-A conformance suite is a class to inherit from; it says in words what a part owes the house.
+A suite is a class to inherit from. There is one for each kind of plug-in.
 """
 
 import pytest
 
-pytest.register_assert_rewrite("nasbench.testing.proposals", "nasbench.testing.strategies")
+pytest.register_assert_rewrite(
+    "nasbench.testing.oneshot",
+    "nasbench.testing.proposals",
+    "nasbench.testing.proxies",
+    "nasbench.testing.spaces",
+    "nasbench.testing.strategies",
+)

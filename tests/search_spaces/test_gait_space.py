@@ -7,14 +7,9 @@ import torch
 from torch import nn
 
 from nasbench.cost.macs import multiply_adds
-from nasbench.errors import UserError
 from nasbench.space import Arch, DataSpec
-from nasbench.supernet.mixture import Mixture
 from search_spaces.gait import EvGait, Gait, GaitOps
 from tests.search_spaces.conftest import (
-    check_mixture,
-    check_path,
-    check_random_networks,
     count,
     images,
 )
@@ -110,26 +105,6 @@ def test_a_blocks_name_tells_what_it_is(kernel):
     for name, expected in weights.items():
         network = build(GaitOps, AS_PUBLISHED | {"b1_block": f"{name}{kernel}"})
         assert count(network) == formula() - 2 * (9 * c * c + c) + expected
-
-
-def test_sizes():
-    assert GaitOps.describe(EVENTS).size == 3**4 * 2 * (12 + 12**2 + 12**3 + 12**4)
-    assert Gait.describe(EVENTS).size == GaitOps.describe(EVENTS).size * 3**5
-
-
-@pytest.mark.parametrize("space", [EvGait, GaitOps, Gait])
-def test_networks_train(space):
-    check_random_networks(space, SMALL, n=4, **TINY)
-
-
-def test_the_supernet_trains_and_holds_every_network():
-    check_mixture(GaitOps, SMALL, **TINY)
-    check_path(GaitOps, SMALL, **TINY)
-
-
-def test_the_space_with_values_has_no_mixture_and_says_so():
-    with pytest.raises(UserError, match=r"s0_width.*no mixture"):
-        Mixture(Gait.supernet(SMALL, **TINY), Gait.describe(SMALL, **TINY))
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,6 @@ from search_spaces.layers import InvertedResidual
 from search_spaces.mbconv import MacroSpace, Proxyless
 from tests.search_spaces.conftest import (
     CIFAR,
-    SPECS,
-    check_mixture,
-    check_path,
-    check_random_networks,
     count,
     full_network,
     images,
@@ -145,22 +141,6 @@ def test_proxyless_halves_the_size_in_stages_3_4_and_6():
         block.register_forward_hook(lambda m, i, out: sizes.append(out.shape[-1]))
     network(images(CIFAR, 1))
     assert sizes == [32] * 4 + [16] * 4 + [8] * 8 + [4] * 5
-
-
-@pytest.mark.parametrize("spec", SPECS, ids=str)
-@pytest.mark.parametrize("space", [MacroSpace, Proxyless])
-def test_networks_train_on_any_size(space, spec):
-    check_random_networks(space, spec, n=2, width=0.125)
-
-
-@pytest.mark.parametrize("space", [MacroSpace, Proxyless])
-def test_the_supernet_trains(space):
-    check_mixture(space, SMALL, width=0.125)
-
-
-@pytest.mark.parametrize("space", [MacroSpace, Proxyless])
-def test_the_supernet_holds_every_network(space):
-    check_path(space, SMALL, width=0.125)
 
 
 @pytest.mark.parametrize("space", [MacroSpace, Proxyless])

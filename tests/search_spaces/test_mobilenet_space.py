@@ -14,7 +14,6 @@ from nasbench.cost.macs import multiply_adds
 from nasbench.engine.problem import Problem
 from nasbench.errors import UserError
 from nasbench.space import Arch, DataSpec
-from nasbench.supernet.mixture import Mixture
 from search_spaces.layers import scaled
 from search_spaces.mobilenet import (
     MobileNetFull,
@@ -25,11 +24,7 @@ from search_spaces.mobilenet import (
 )
 from tests.search_spaces.conftest import (
     CIFAR,
-    SPECS,
     check_gradients,
-    check_mixture,
-    check_path,
-    check_random_networks,
     count,
     full_network,
     images,
@@ -91,14 +86,6 @@ def test_width_and_dropout_reach_the_network():
     assert network.stem[0].out_channels == 8
     assert network.classifier[-1].in_features == 256
     assert [m.p for m in network.modules() if isinstance(m, nn.Dropout)] == [0.3]
-
-
-@pytest.mark.parametrize(
-    ("space", "size"),
-    [(MobileNetV1, 1), (MobileNetSkip, 2**6), (MobileNetOps, 7**12 * 6**5)],
-)
-def test_sizes(space, size):
-    assert space.describe(CIFAR).size == size
 
 
 def test_the_size_of_the_full_space():
@@ -183,12 +170,6 @@ def test_a_skipped_blocks_shortcut_is_not_decided():
         domains.arch({**choices, "s1_skip2": [1]})
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=str)
-@pytest.mark.parametrize("space", SPACES)
-def test_networks_train_on_any_size(space, spec):
-    check_random_networks(space, spec, n=2, width=0.125, dropout_rate=0.1)
-
-
 def test_every_depth_trains():
     domains = MobileNetFull.describe(SMALL, width=0.125)
     rng = np.random.default_rng(0)
@@ -197,22 +178,6 @@ def test_every_depth_trains():
         while arch["s3_depth"] != depth:
             arch = domains.mutate(arch, rng)
         check_gradients(MobileNetFull.freeze(arch, SMALL, width=0.125), SMALL)
-
-
-@pytest.mark.parametrize("space", [MobileNetSkip, MobileNetOps])
-def test_the_supernet_trains(space):
-    check_mixture(space, SMALL, width=0.125)
-
-
-def test_the_full_space_has_no_mixture_and_says_so():
-    supernet = MobileNetFull.supernet(SMALL, width=0.125)
-    with pytest.raises(UserError, match=r"s0_width.*no mixture"):
-        Mixture(supernet, MobileNetFull.describe(SMALL, width=0.125))
-
-
-@pytest.mark.parametrize("space", [MobileNetSkip, MobileNetOps])
-def test_the_supernet_holds_every_network(space):
-    check_path(space, SMALL, width=0.125)
 
 
 @pytest.mark.parametrize("space", SPACES)

@@ -17,11 +17,7 @@ from search_spaces.nasbench201 import NasBench201, Reduction
 from search_spaces.operations import Zero
 from tests.search_spaces.conftest import (
     CIFAR,
-    SPECS,
     check_gradients,
-    check_mixture,
-    check_path,
-    check_random_networks,
     count,
     full_network,
     images,
@@ -196,19 +192,6 @@ def test_bn_in_the_cells_has_parameters_in_the_plain_network_only(frozen):
     norms = [m for cell in cells for m in cell.modules() if isinstance(m, nn.BatchNorm2d)]
     assert {norm.affine for norm in norms} == {frozen}
     assert all(norm.track_running_stats for norm in norms)
-
-
-@pytest.mark.parametrize("spec", [*SPECS, DataSpec(2, 9, 13, 3)], ids=str)
-def test_networks_train_on_any_size(spec):
-    check_random_networks(NasBench201, spec, channels=4, cells=1)
-
-
-def test_the_supernet_trains():
-    check_mixture(NasBench201, SMALL, channels=4, cells=2)
-
-
-def test_the_supernet_holds_every_network():
-    check_path(NasBench201, SMALL, channels=4, cells=2)
 
 
 def test_the_drawing_shows_the_six_edges():
