@@ -78,8 +78,8 @@ class Darts(CellStack):
 
     Args:
         spec: the shape of the data; height and width at least 8.
-        channels: channels C of the first cells, at least 1; doubled at both reductions. The paper uses 16
-            in the search and 36 in the evaluation.
+        channels: channels C of the first cells, at least 1; doubled at both reductions. The paper
+            uses 16 in the search and 36 in the evaluation.
         layers: number of cells, at least 1; those at L//3 and 2L//3 are reductions. The paper
             uses 8 in the search and 20 in the evaluation.
         stem_multiplier: the stem has this many times C channels, at least 1.

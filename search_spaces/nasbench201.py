@@ -77,7 +77,7 @@ class NasBench201(SearchSpace):
 
     Args:
         spec: the shape of the data.
-        channels: channels C of the first stage, doubled twice; at least 1.
+        channels: channels of the first stage, doubled twice; at least 1.
         cells: number of cells in each of the three stages, at least 1.
 
     Raises:
