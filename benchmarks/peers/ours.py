@@ -6,7 +6,7 @@ from torch import Tensor, device
 
 from nasbench.engine.problem import on_device
 from nasbench.space import DataSpec, SearchSpace
-from nasbench.strategies.oneshot.base import Setting
+from nasbench.strategies.oneshot.base import OneShotContext
 from nasbench.strategies.oneshot.darts import DartsStrategy
 from nasbench.testing.supernets import PlainSupernets
 from nasbench.training.objective import Objective
@@ -29,7 +29,7 @@ def strategy(task: Task, fast: bool) -> DartsStrategy:
     """Return DARTS with its defaults, ready for its first step."""
     arguments = {"channels": task.channels, "layers": task.cells}
     domains = Darts.describe(SPEC, **arguments)
-    setting = Setting(OptimizerConfig(), Objective(), total_steps=1000)
+    setting = OneShotContext(OptimizerConfig(), Objective(), total_steps=1000)
     made = DartsStrategy(
         Supernets(Darts, arguments, SPEC), domains, DartsStrategy.Options(), setting
     )

@@ -32,7 +32,7 @@ from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
 from nasbench.space import SearchSpace
 from nasbench.store.state import StateFile
-from nasbench.strategies.oneshot.base import OneShotStrategy, Setting
+from nasbench.strategies.oneshot.base import OneShotContext, OneShotStrategy
 from nasbench.supernet.mixture import Mixture
 from nasbench.training.loop import Callback, Loop
 from nasbench.training.supervised import accuracy
@@ -132,7 +132,7 @@ def build(
         ProblemSupernets(problem, device),
         problem.domains,
         kind.Options(**config.strategy_options),
-        Setting(
+        OneShotContext(
             optimizer(config, steps),
             objective(config),
             config.epochs * steps,

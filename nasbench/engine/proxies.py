@@ -25,7 +25,7 @@ from nasbench.proxies.base import Proxy
 from nasbench.seeding import derive, generator, seed_process
 from nasbench.space import Arch, SearchSpace
 from nasbench.store.checkpoint import Checkpoint
-from nasbench.strategies.sampled.promise import mean_ranks
+from nasbench.strategies.sampled.proxy_scores import mean_ranks
 from nasbench.tasks.base import Task
 from nasbench.training.distributed import agree
 

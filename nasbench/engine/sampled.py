@@ -18,7 +18,7 @@ from nasbench.errors import UserError
 from nasbench.executors import Finished, Reported
 from nasbench.space import Arch
 from nasbench.strategies.sampled.ask_tell import propose_new
-from nasbench.strategies.sampled.base import Proposal, Result, SampledStrategy, Setting
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, SampledStrategy
 from nasbench.training.loop import Callback
 
 
@@ -53,7 +53,7 @@ def search(
         config.seed,
         running.device,
     )
-    setting = Setting(config.seed, config.epochs, violation=costs.violation, proxy=scorer)
+    setting = SampledContext(config.seed, config.epochs, violation=costs.violation, proxy=scorer)
     strategy = kind(problem.domains, kind.Options(**config.strategy_options), setting)
     source = ArchitectureTrials(strategy, problem, config, costs, running, callback)
     total = source.replay()

@@ -11,8 +11,8 @@ from nasbench import catalog
 from nasbench.config import SearchConfig
 from nasbench.space import Arch
 from nasbench.strategies.oneshot.base import OneShotStrategy, SearchData
-from nasbench.strategies.oneshot.collapse import Signs, entropy, skip_edges, verdict
-from nasbench.strategies.oneshot.inherited import inherited_accuracy
+from nasbench.strategies.oneshot.collapse import CollapseSigns, entropy, skip_edges, verdict
+from nasbench.strategies.oneshot.single_path import inherited_accuracy
 
 CALIBRATION = 4  # batches that the found architecture's BN statistics are taken from
 
@@ -38,7 +38,7 @@ def watch(
     """
     skips, edges = skip_edges(strategy.relaxed.sites, arch)
     images = [images for (images, _), _ in data.training("calibration", CALIBRATION)]
-    signs = Signs(
+    signs = CollapseSigns(
         skips,
         edges,
         entropy(strategy.mixing_weights()) if strategy.learns_architecture else None,

@@ -24,7 +24,7 @@ from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
 from nasbench.strategies.oneshot.base import OneShotStrategy
-from nasbench.strategies.oneshot.inherited import inherited_accuracy
+from nasbench.strategies.oneshot.single_path import inherited_accuracy
 from nasbench.supernet.mixture import Mixture
 
 CALIBRATION = 4  # batches of the training half for the statistics of BN

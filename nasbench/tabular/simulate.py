@@ -13,7 +13,7 @@ from nasbench.budget import Budget, Unit
 from nasbench.errors import UserError
 from nasbench.space import Arch
 from nasbench.strategies.sampled.ask_tell import Evaluated, Function, Proposals, ask_and_tell
-from nasbench.strategies.sampled.base import Proposal, Result, SampledStrategy, Setting
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, SampledStrategy
 from nasbench.tabular.base import Table
 
 Floats = NDArray[np.float64]
@@ -71,14 +71,14 @@ def simulate(
         seed: of the search.
         budget: in trials, epochs or simulated device-seconds.
         violation: by how much an architecture exceeds the limits; see
-            :class:`nasbench.strategies.sampled.base.Setting`.
+            :class:`nasbench.strategies.sampled.base.SampledContext`.
 
     Raises:
         UserError: the strategy refuses, asks for something the table does not have, or finds no
             architecture within the limits.
     """
     limits: dict[str, Any] = {} if violation is None else {"violation": violation}
-    setting = Setting(seed, table.lengths[-1], table.lengths, **limits)
+    setting = SampledContext(seed, table.lengths[-1], table.lengths, **limits)
     search = _Search(table, dataset, seed, kind(table.domains, options, setting))
     ask_and_tell(
         search,

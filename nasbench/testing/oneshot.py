@@ -152,7 +152,7 @@ class OneShotStrategySuite:
         strategy.eval()
         supernets = strategy.supernets
         for number in range(4):
-            arch = strategy.domains.sample(strategy.setting.stream("test", number))
+            arch = strategy.domains.sample(strategy.context.stream("test", number))
             alone = frozen(supernets.space, dict(supernets.arguments), arch)
             paths = strategy.paths
             assert isinstance(paths, SinglePath)

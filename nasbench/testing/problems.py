@@ -23,7 +23,7 @@ from nasbench.space import (
     ValueChoice,
 )
 from nasbench.strategies.sampled.ask_tell import Evaluated, Proposals, ask_and_tell
-from nasbench.strategies.sampled.base import Proposal, Result, SampledStrategy, Setting
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, SampledStrategy
 
 Outcome = Callable[[SampledStrategy, Proposal], Result]
 
@@ -87,7 +87,7 @@ def evaluate(strategy: SampledStrategy, proposal: Proposal) -> Result:
     It brings the costs that the strategy declares, and no other.
     """
     arch, domains = proposal.arch, strategy.domains
-    learnt = 1 - 0.5 ** (3 * proposal.epochs / strategy.setting.epochs)
+    learnt = 1 - 0.5 ** (3 * proposal.epochs / strategy.context.epochs)
     score = float(np.mean(places(domains, arch))) * learnt
     measured = {name: costs(domains, arch)[name] for name in strategy.measures}
     return Result(arch, score, proposal.epochs, measured)
@@ -163,7 +163,7 @@ class _Evaluator:
 
 
 def course(
-    kind: type[SampledStrategy], options: Any, setting: Setting, evaluations: int
+    kind: type[SampledStrategy], options: Any, setting: SampledContext, evaluations: int
 ) -> list[tuple[str, int]]:
     """Return the texts and lengths that a search of :func:`nested` proposes.
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from nasbench.space import Domains
-from nasbench.strategies.sampled.base import Proposal, SampledStrategy, Setting
+from nasbench.strategies.sampled.base import Proposal, SampledContext, SampledStrategy
 from nasbench.testing.fresh_process import in_fresh_process
 from nasbench.testing.problems import below, course, flat, nested, play, promise
 
@@ -61,15 +61,17 @@ class ProposalSuite:
         return self.strategy.Options() if self.options is None else self.options
 
     def make(self, domains: Domains, **setting: Any) -> SampledStrategy:
-        """Return a new strategy; ``setting`` overrides fields of its ``Setting``."""
+        """Return a new strategy; ``setting`` overrides fields of its ``SampledContext``."""
         return self.strategy(
-            domains, self.chosen(), Setting(**{"epochs": FULL, "proxy": promise, **setting})
+            domains, self.chosen(), SampledContext(**{"epochs": FULL, "proxy": promise, **setting})
         )
 
     def test_options_have_defaults(self) -> None:
         """Options are a dataclass, and none of them must be given."""
         assert is_dataclass(self.strategy.Options)
-        self.strategy(nested(), self.strategy.Options(), Setting(epochs=FULL, proxy=promise))
+        self.strategy(
+            nested(), self.strategy.Options(), SampledContext(epochs=FULL, proxy=promise)
+        )
 
     def test_proposals_lie_in_a_conditional_space(self) -> None:
         """Choices below choices, depths, pairs of inputs and values: all complete and allowed."""
@@ -113,12 +115,17 @@ class ProposalSuite:
 
     def test_same_seed_same_proposals_in_a_fresh_process(self) -> None:
         """Neither the process nor the order of a set has a say."""
-        case = (self.strategy, self.chosen(), Setting(seed=3, epochs=FULL, proxy=promise), 24)
+        case = (
+            self.strategy,
+            self.chosen(),
+            SampledContext(seed=3, epochs=FULL, proxy=promise),
+            24,
+        )
         assert in_fresh_process(course, *case) == course(*case)
 
     def test_seeds_differ(self) -> None:
         """Another seed is another search, unless the strategy says that it has no chance in it."""
-        settings = [Setting(seed, FULL, proxy=promise) for seed in (0, 1)]
+        settings = [SampledContext(seed, FULL, proxy=promise) for seed in (0, 1)]
         one, other = (course(self.strategy, self.chosen(), s, 12) for s in settings)
         assert (one != other) == self.seeded
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from nasbench.strategies.sampled.base import Proposal, Result, SampledStrategy, Setting
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, SampledStrategy
 from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
 from nasbench.testing.problems import evaluate, fail, flat, nested, play
 from nasbench.testing.proposals import FULL, ProposalSuite, repeated
@@ -116,6 +116,6 @@ class SampledStrategySuite(ProposalSuite):
             play(strategy, 60)
             return strategy.best().score
 
-        settings = [Setting(seed, FULL) for seed in range(9)]
+        settings = [SampledContext(seed, FULL) for seed in range(9)]
         chance = [reached(RandomStrategy(flat(), RandomOptions(), one)) for one in settings]
         assert reached(self.make(flat())) >= median(chance)

@@ -11,7 +11,7 @@ import torch
 
 from nasbench import catalog
 from nasbench.space import DataSpec, SearchSpace
-from nasbench.strategies.oneshot.base import Batch, OneShotStrategy, Setting
+from nasbench.strategies.oneshot.base import Batch, OneShotContext, OneShotStrategy
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
 
@@ -97,7 +97,7 @@ def make(
     given = {"total_steps": 100, "seed": seed, "epochs": 2, **setting}
     domains = supernets.space.describe(supernets.spec, **supernets.arguments)
     made = kind(
-        supernets, domains, kind.Options(**options), Setting(weights, Objective(), **given)
+        supernets, domains, kind.Options(**options), OneShotContext(weights, Objective(), **given)
     )
     return made.train()
 

@@ -159,7 +159,7 @@ class Longer(SampledStrategy):
     def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
         arch = next(self.domains.enumerate())
         done = max((result.epochs for result in self.results), default=0)
-        lengths = [length for length in (1, self.setting.epochs) if length > done]
+        lengths = [length for length in (1, self.context.epochs) if length > done]
         return [Proposal(arch, lengths[0])] if lengths and not pending else []
 
 

@@ -12,9 +12,9 @@ from torch.func import functional_call
 
 from nasbench.errors import UserError
 from nasbench.space import DataSpec, LayerChoice, SearchSpace
-from nasbench.strategies.oneshot.base import Setting
-from nasbench.strategies.oneshot.darts import DartsOptions, DartsStrategy
-from nasbench.strategies.oneshot.unrolled import still_statistics, unrolled_gradient
+from nasbench.strategies.oneshot.base import OneShotContext
+from nasbench.strategies.oneshot.darts import DartsOptions, DartsStrategy, unrolled_gradient
+from nasbench.strategies.oneshot.evaluation import frozen_bn_statistics
 from nasbench.supernet.mixture import Mixture
 from nasbench.testing.supernets import PlainSupernets
 from nasbench.training.objective import Objective
@@ -43,7 +43,7 @@ def mixture(space=Darts):
 
 
 def strategy(order=1, **weights):
-    setting = Setting(
+    setting = OneShotContext(
         OptimizerConfig(lr=LR, momentum=MOMENTUM, weight_decay=DECAY, **weights),
         Objective(),
         100,
@@ -92,7 +92,7 @@ def test_the_second_order_gradient_is_the_exact_one(seed):
     net, train, validation = mixture(), batch(1), batch(2)
     buffers = [0.01 * torch.randn_like(p) for p in net.weight_parameters]
     before = copy.deepcopy(net.state_dict())
-    with still_statistics(net):
+    with frozen_bn_statistics(net):
         # The paper's 0.01 reaches over kinks of ReLU and max-pooling, where the gradient jumps
         # and the exact second derivative knows nothing of it; this arm is too short for that.
         found = our_unrolled_gradient(net, train, validation, buffers, radius=1e-6)
@@ -217,7 +217,7 @@ def test_second_order_needs_sgd():
 
 
 def test_second_order_needs_full_precision():
-    setting = Setting(OptimizerConfig(), Objective(precision="bf16"), 1)
+    setting = OneShotContext(OptimizerConfig(), Objective(precision="bf16"), 1)
     supernets, domains = PlainSupernets(Darts, SPACE, SPEC), Darts.describe(SPEC, **SPACE)
     with pytest.raises(UserError, match="--precision bf16: -o order=2"):
         DartsStrategy(supernets, domains, DartsOptions(order=2), setting)

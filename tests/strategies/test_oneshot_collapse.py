@@ -1,4 +1,4 @@
-"""Signs of a collapse, counted by hand, and what is said of them."""
+"""CollapseSigns of a collapse, counted by hand, and what is said of them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from nasbench.space import Arch
-from nasbench.strategies.oneshot.collapse import Signs, entropy, skip_edges, verdict
+from nasbench.strategies.oneshot.collapse import CollapseSigns, entropy, skip_edges, verdict
 from nasbench.strategies.oneshot.darts import DartsStrategy
 from nasbench.testing.supernets import PlainSupernets, make
 
-HEALTHY = Signs(1, 8, entropy=0.5, supernet_accuracy=0.9, derived_accuracy=0.8)
+HEALTHY = CollapseSigns(1, 8, entropy=0.5, supernet_accuracy=0.9, derived_accuracy=0.8)
 
 
 def test_entropy_is_a_share_of_the_largest():
@@ -68,7 +68,7 @@ def test_other_signs(change, words):
 
 def test_nothing_is_said_of_a_healthy_search():
     assert verdict(HEALTHY, "darts", robust=False) == ()
-    assert verdict(Signs(0, 0), "spos", robust=None) == ()
+    assert verdict(CollapseSigns(0, 0), "spos", robust=None) == ()
     assert verdict(replace(HEALTHY, skips=3), "darts", robust=False) == ()
     rising = replace(HEALTHY, eigenvalues=(1.0,) * 9)  # two means of five epochs are compared
     assert verdict(rising, "darts", robust=False) == ()
@@ -78,4 +78,4 @@ def test_what_the_checkpoint_keeps():
     kept = replace(HEALTHY, skips=4).to_json()
     assert kept["collapsed"]
     assert kept["gap"] == pytest.approx(0.1)
-    assert Signs(0, 8).to_json()["gap"] is None
+    assert CollapseSigns(0, 8).to_json()["gap"] is None

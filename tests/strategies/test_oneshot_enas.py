@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from nasbench.errors import UserError
-from nasbench.strategies.oneshot.controller import Controller
-from nasbench.strategies.oneshot.enas import EnasOptions, EnasStrategy
+from nasbench.strategies.oneshot.enas import Controller, EnasOptions, EnasStrategy
 from nasbench.testing.oneshot import OneShotStrategySuite
 from nasbench.testing.supernets import PlainSupernets, RandomData, batch, make
 
@@ -115,7 +114,7 @@ def test_the_controllers_gradient_is_reinforce(samples):
     strategy.reward = lambda arch, validation: next(rewards)
     strategy.baseline = baseline = 0.4
     values = [0.9, 0.3, 0.6][:samples]
-    stream = strategy.setting.stream("controller", 0)
+    stream = strategy.context.stream("controller", 0)
     loss = 0.0
     for value in values:
         draw = strategy.controller.sample(stream)

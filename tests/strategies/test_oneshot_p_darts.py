@@ -17,7 +17,7 @@ from nasbench.strategies.oneshot.p_darts import (
     deeper,
     survivors,
 )
-from nasbench.strategies.oneshot.skips import DroppedSkip, with_few_skips
+from nasbench.strategies.oneshot.skip_regularization import DroppedSkip, with_few_skips
 from nasbench.testing.oneshot import OWN, OneShotStrategySuite
 from nasbench.testing.supernets import PlainSupernets, RandomData, advance, batch, digest, make
 from search_spaces.darts import Darts

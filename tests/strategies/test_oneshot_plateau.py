@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nasbench import catalog
-from nasbench.strategies.oneshot.base import Setting
+from nasbench.strategies.oneshot.base import OneShotContext
 from nasbench.testing.oneshot import OWN
 from nasbench.testing.supernets import SPEC, PlainSupernets
 from nasbench.training.objective import Objective
@@ -20,7 +20,9 @@ def made(name: str):
     config = OptimizerConfig(lr=0.1, schedule="plateau", plateau_patience=1)
     supernets = PlainSupernets.named(OWN)
     domains = supernets.space.describe(SPEC)
-    return strategy(supernets, domains, strategy.Options(), Setting(config, Objective(), 100))
+    return strategy(
+        supernets, domains, strategy.Options(), OneShotContext(config, Objective(), 100)
+    )
 
 
 @pytest.mark.parametrize("name", ["darts", "gdas", "proxyless", "spos", "enas"])

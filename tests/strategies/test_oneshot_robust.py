@@ -14,9 +14,13 @@ from nasbench.catalog import resolve
 from nasbench.space import LayerChoice, SearchSpace
 from nasbench.strategies.oneshot import robust
 from nasbench.strategies.oneshot.darts import DartsStrategy
-from nasbench.strategies.oneshot.hessian import difference_product, largest_eigenvalue
-from nasbench.strategies.oneshot.judged import judged
-from nasbench.strategies.oneshot.robust import EarlyStop, jumped
+from nasbench.strategies.oneshot.evaluation import evaluation_mode
+from nasbench.strategies.oneshot.robust import (
+    EarlyStop,
+    difference_product,
+    jumped,
+    largest_eigenvalue,
+)
 from nasbench.supernet.base import no_grad_for
 from nasbench.testing.oneshot import OWN, OneShotStrategySuite
 from nasbench.testing.supernets import PlainSupernets, RandomData, advance, batch, digest, make
@@ -163,7 +167,7 @@ def test_judged_takes_expected_weights_without_dropout_and_leaves_no_trace():
     images, _ = batch(1)
     rule, stats = mixture.rule, mixture.network.blocks[0].candidates["pool"][1]
     before, drawn = stats.running_mean.clone(), torch.get_rng_state()
-    with judged(mixture), no_grad_for(mixture.weight_parameters):
+    with evaluation_mode(mixture), no_grad_for(mixture.weight_parameters):
         assert torch.equal(mixture(images), mixture(images))
         assert torch.equal(stats.running_mean, before)
     assert torch.equal(torch.get_rng_state(), drawn)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nasbench.strategies.sampled import ask_tell
 from nasbench.strategies.sampled.ask_tell import Function, Proposals, ask_and_tell
-from nasbench.strategies.sampled.base import Result, Setting
+from nasbench.strategies.sampled.base import Result, SampledContext
 from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
 from nasbench.testing.problems import flat
 
@@ -61,7 +61,7 @@ def test_what_is_under_way_when_the_budget_is_spent_is_waited_for():
 
 def test_known_architectures_are_answered_from_memory(monkeypatch):
     monkeypatch.setattr(ask_tell, "KNOWN_IN_A_ROW", 5)
-    strategy = RandomStrategy(flat(1, 4), RandomOptions(), Setting())
+    strategy = RandomStrategy(flat(1, 4), RandomOptions(), SampledContext())
     first, second, *_ = flat(1, 4).enumerate()
     known = {first: Result(first, 0.9), second: Result(second, 0.8)}
     evaluated = []
@@ -80,7 +80,7 @@ def test_known_architectures_are_answered_from_memory(monkeypatch):
 
 def test_a_search_that_proposes_known_architectures_alone_has_converged(monkeypatch):
     monkeypatch.setattr(ask_tell, "KNOWN_IN_A_ROW", 3)
-    strategy = RandomStrategy(flat(2, 4), RandomOptions(), Setting())
+    strategy = RandomStrategy(flat(2, 4), RandomOptions(), SampledContext())
     source = Proposals(strategy, lambda proposal: Result(proposal.arch, 0.5))
     assert source.ask() is None
     assert len(strategy.results) == 3

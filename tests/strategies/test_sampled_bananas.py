@@ -8,10 +8,13 @@ import torch
 
 from nasbench.errors import UserError
 from nasbench.space import Domain, Domains
-from nasbench.strategies.sampled.bananas import BananasOptions, BananasStrategy
-from nasbench.strategies.sampled.base import Result, Setting
-from nasbench.strategies.sampled.paths import PathEncoding
-from nasbench.strategies.sampled.predictor import Ensemble
+from nasbench.strategies.sampled.bananas import (
+    BananasOptions,
+    BananasStrategy,
+    Ensemble,
+    PathEncoding,
+)
+from nasbench.strategies.sampled.base import Result, SampledContext
 
 OPERATIONS = ("none", "skip", "conv")
 
@@ -101,7 +104,7 @@ def test_one_of_two_is_proposed_as_often_as_its_draw_is_the_higher(monkeypatch):
 
     domains = Domains([Domain("a", "layer", ("x", "y", "z"))])
     low, high, parent = domains.enumerate()
-    strategy = BananasStrategy(domains, BananasOptions(initial=1), Setting())
+    strategy = BananasStrategy(domains, BananasOptions(initial=1), SampledContext())
     strategy.update([Result(parent, 0.4)])
     monkeypatch.setattr(strategy, "_ensemble", lambda good: Two())
     monkeypatch.setattr(strategy, "_candidates", lambda *_: [low, high])
@@ -116,7 +119,7 @@ def test_candidates_are_new_mutations_of_the_best_that_fit():
     domains = cell()
     archs = [domains.at(number * 41) for number in range(17)]
     banned = next(iter(domains.neighbours(archs[0])))
-    setting = Setting(violation=lambda arch: float(arch == banned))
+    setting = SampledContext(violation=lambda arch: float(arch == banned))
     strategy = BananasStrategy(
         domains, BananasOptions(parents=2, candidates=400, random=0), setting
     )
@@ -130,7 +133,7 @@ def test_candidates_are_new_mutations_of_the_best_that_fit():
 
 def test_draws_from_anywhere_are_candidates_too():
     domains = cell()
-    strategy = BananasStrategy(domains, BananasOptions(candidates=1, random=300), Setting())
+    strategy = BananasStrategy(domains, BananasOptions(candidates=1, random=300), SampledContext())
     found = strategy._candidates([Result(domains.at(0), 0.5)], np.random.default_rng(0), set())
     assert 200 < len(found) <= 301  # of 729
     around = set(domains.neighbours(domains.at(0)))
@@ -165,7 +168,7 @@ def test_different_cells_that_are_connected_differ_in_their_paths():
 def test_a_space_without_edges_has_no_path_encoding():
     domains = Domains([Domain("layer0", "layer", ("a", "b"))])
     with pytest.raises(UserError, match="-o encoding=path: the label 'layer0' is no edge"):
-        BananasStrategy(domains, BananasOptions(encoding="path"), Setting())
+        BananasStrategy(domains, BananasOptions(encoding="path"), SampledContext())
 
 
 @pytest.mark.parametrize(
@@ -185,7 +188,7 @@ def test_it_finds_the_best_of_a_separable_function(encoding):
     domains = cell()
     worth = {"none": 0.0, "skip": 0.4, "conv": 1.0}
     options = BananasOptions(encoding=encoding, initial=10, refit=5)
-    strategy = BananasStrategy(domains, options, Setting(seed=3))
+    strategy = BananasStrategy(domains, options, SampledContext(seed=3))
     for _ in range(45):  # of 729
         (proposal,) = strategy.suggest(1)
         score = np.mean([worth[str(value)] for value in proposal.arch.values()])
@@ -195,7 +198,7 @@ def test_it_finds_the_best_of_a_separable_function(encoding):
 
 def test_the_ensemble_is_trained_anew_every_tenth_result():
     domains = cell()
-    strategy = BananasStrategy(domains, BananasOptions(), Setting())
+    strategy = BananasStrategy(domains, BananasOptions(), SampledContext())
     archs = list(domains.enumerate())[:31]
     results = [Result(arch, number / 31) for number, arch in enumerate(archs)]
     seen = []

@@ -9,7 +9,7 @@ import pytest
 
 from nasbench.errors import UserError
 from nasbench.seeding import derive
-from nasbench.strategies.sampled.base import Proposal, Result, Setting
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext
 from nasbench.strategies.sampled.evolution import EvolutionOptions, EvolutionStrategy
 from nasbench.testing.problems import flat, nested, play
 
@@ -20,7 +20,7 @@ def worth(arch):
 
 
 def search(domains, seed=0, **options):
-    return EvolutionStrategy(domains, EvolutionOptions(**options), Setting(seed=seed))
+    return EvolutionStrategy(domains, EvolutionOptions(**options), SampledContext(seed=seed))
 
 
 def step(strategy):

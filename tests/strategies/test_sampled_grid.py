@@ -10,14 +10,14 @@ import pytest
 
 from nasbench.space import DataSpec, Domain, Domains
 from nasbench.strategies.sampled import grid
-from nasbench.strategies.sampled.base import Proposal, Result, Setting
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext
 from nasbench.strategies.sampled.grid import GridOptions, GridStrategy, golden_step
 from nasbench.testing.problems import below, flat, nested
 from search_spaces.mbconv import Proxyless
 
 
 def made(domains, seed=0, **setting):
-    return GridStrategy(domains, GridOptions(), Setting(seed=seed, **setting))
+    return GridStrategy(domains, GridOptions(), SampledContext(seed=seed, **setting))
 
 
 @pytest.mark.parametrize("domains", [flat(4, 3), nested()], ids=["flat", "nested"])

@@ -11,7 +11,7 @@ from torch import nn
 from nasbench.errors import UserError
 from nasbench.seeding import derive
 from nasbench.space import DataSpec, LayerChoice, Repeat, SearchSpace
-from nasbench.strategies.sampled.base import Proposal, Result, Setting
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext
 from nasbench.strategies.sampled.local_search import LocalSearchOptions, LocalSearchStrategy
 from nasbench.testing.problems import below, flat, nested, play
 
@@ -39,7 +39,9 @@ class Watched(LocalSearchStrategy):
 
 
 def search(domains, seed=0, violation=None, **options):
-    setting = Setting(seed) if violation is None else Setting(seed, violation=violation)
+    setting = (
+        SampledContext(seed) if violation is None else SampledContext(seed, violation=violation)
+    )
     return Watched(domains, LocalSearchOptions(**options), setting)
 
 

@@ -10,9 +10,15 @@ import pytest
 
 from nasbench.errors import UserError
 from nasbench.space import Condition, Domain, Domains
-from nasbench.strategies.sampled.base import Proposal, Result, Setting
-from nasbench.strategies.sampled.nsga2 import Nsga2Options, Nsga2Strategy, cross
-from nasbench.strategies.sampled.pareto import crowded_order, crowding, ranks
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext
+from nasbench.strategies.sampled.nsga2 import (
+    Nsga2Options,
+    Nsga2Strategy,
+    cross,
+    crowded_order,
+    crowding,
+    ranks,
+)
 from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
 from nasbench.testing.problems import costs, fail, flat, nested, play
 
@@ -91,7 +97,7 @@ WHOLE = hypervolume([problem(arch) for arch in DOMAINS.enumerate()], REFERENCE)
 
 def share(kind, options, seed, trials=150):
     """Return the hypervolume found, as a share of that of the whole space."""
-    strategy = kind(DOMAINS, options, Setting(seed))
+    strategy = kind(DOMAINS, options, SampledContext(seed))
     play(strategy, trials, outcome=outcome)
     return hypervolume([problem(r.arch) for r in strategy.results], REFERENCE) / WHOLE
 
@@ -162,7 +168,7 @@ def test_a_child_draws_what_no_parent_decides():
 
 def test_the_next_generation_comes_from_the_best_parents():
     # Two of four are on the front; a child of theirs keeps most of what they share.
-    strategy = Nsga2Strategy(flat(12, 4), Nsga2Options(population=2), Setting())
+    strategy = Nsga2Strategy(flat(12, 4), Nsga2Options(population=2), SampledContext())
     low, high = (strategy.domains.arch(dict.fromkeys(strategy.domains, v)) for v in "ad")
     bad = strategy.domains.arch(dict.fromkeys(strategy.domains, "b"))
     worse = strategy.domains.arch(dict.fromkeys(strategy.domains, "c"))
@@ -175,8 +181,8 @@ def test_the_next_generation_comes_from_the_best_parents():
 
 def test_a_generation_is_counted_in_results():
     """A result that is still to come does not keep the next generation from being bred."""
-    strategy = Nsga2Strategy(DOMAINS, Nsga2Options(population=4), Setting())
-    drawn = RandomStrategy(DOMAINS, RandomOptions(), Setting())
+    strategy = Nsga2Strategy(DOMAINS, Nsga2Options(population=4), SampledContext())
+    drawn = RandomStrategy(DOMAINS, RandomOptions(), SampledContext())
     drawn.stream = strategy.stream  # the same draws, were it still the first generation
     pending = strategy.suggest(6)
     assert pending == drawn.suggest(6)
@@ -186,7 +192,9 @@ def test_a_generation_is_counted_in_results():
 
 
 def test_a_loaded_state_replaces_the_one_that_was_there():
-    one, used = (Nsga2Strategy(DOMAINS, Nsga2Options(population=4), Setting()) for _ in range(2))
+    one, used = (
+        Nsga2Strategy(DOMAINS, Nsga2Options(population=4), SampledContext()) for _ in range(2)
+    )
     play(one, 9, outcome=outcome)
     play(used, 30, outcome=lambda strategy, p: replace(outcome(strategy, p), score=0.5))
     used.load_state_dict(one.state_dict())
@@ -194,7 +202,7 @@ def test_a_loaded_state_replaces_the_one_that_was_there():
 
 
 def test_the_front_is_sorted_by_cost_and_nothing_dominates_it():
-    strategy = Nsga2Strategy(DOMAINS, Nsga2Options(population=8), Setting(2))
+    strategy = Nsga2Strategy(DOMAINS, Nsga2Options(population=8), SampledContext(2))
     play(strategy, 80, outcome=outcome)
     strategy.update([fail(strategy, Proposal(DOMAINS.sample(np.random.default_rng(9)), 1))])
     good = strategy.results[:-1]
@@ -210,7 +218,7 @@ def test_the_front_is_sorted_by_cost_and_nothing_dominates_it():
 
 
 def test_the_cheaper_of_two_equally_accurate_is_the_best():
-    strategy = Nsga2Strategy(DOMAINS, Nsga2Options(), Setting())
+    strategy = Nsga2Strategy(DOMAINS, Nsga2Options(), SampledContext())
     archs = [one.arch for one in strategy.suggest(3)]
     made = zip(archs, (0.9, 0.9, 0.8), (7.0, 5.0, 6.0), strict=True)
     strategy.update([Result(arch, score, 1, {"params": cost}) for arch, score, cost in made])
@@ -220,7 +228,7 @@ def test_the_cheaper_of_two_equally_accurate_is_the_best():
 
 @pytest.mark.parametrize("objective", ["params", "macs", "latency_ms"])
 def test_the_objective_is_what_it_measures(objective):
-    strategy = Nsga2Strategy(DOMAINS, Nsga2Options(objective=objective), Setting())
+    strategy = Nsga2Strategy(DOMAINS, Nsga2Options(objective=objective), SampledContext())
     assert strategy.measures == (objective,)
     play(strategy, 30)
     assert all(one.costs.keys() == {objective} for one in strategy.front())

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from nasbench.space import Domain, Domains
-from nasbench.strategies.sampled.base import Proposal, Result, Setting
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext
 from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
 from nasbench.testing.problems import below, flat, nested
 
 
 def search(domains, seed=0, **setting):
-    return RandomStrategy(domains, RandomOptions(), Setting(seed=seed, **setting))
+    return RandomStrategy(domains, RandomOptions(), SampledContext(seed=seed, **setting))
 
 
 def course(domains, seed):

@@ -11,7 +11,7 @@ import torch
 
 from nasbench.errors import UserError
 from nasbench.space import Condition, Domain, Domains
-from nasbench.strategies.sampled.base import Result, Setting
+from nasbench.strategies.sampled.base import Result, SampledContext
 from nasbench.strategies.sampled.reinforce import Policy, ReinforceOptions, ReinforceStrategy
 from nasbench.testing.problems import flat, nested, play
 
@@ -90,7 +90,7 @@ def test_architectures_are_drawn_as_likely_as_they_are():
 def test_steps_follow_the_formula():
     domains = nested()
     options = ReinforceOptions(lr=0.7, decay=0.8, entropy=0.05)
-    strategy = ReinforceStrategy(domains, options, Setting())
+    strategy = ReinforceStrategy(domains, options, SampledContext())
     stream = np.random.default_rng(0)
     logits = {k: torch.zeros(len(d.options), dtype=torch.float64) for k, d in domains.items()}
     baseline = None
@@ -110,7 +110,7 @@ def test_steps_follow_the_formula():
 
 
 def test_it_comes_to_prefer_what_scores():
-    strategy = ReinforceStrategy(flat(6, 4), ReinforceOptions(), Setting(seed=0))
+    strategy = ReinforceStrategy(flat(6, 4), ReinforceOptions(), SampledContext(seed=0))
     play(strategy, 150)
     likely = [strategy.policy.probabilities(label).argmax() for label in strategy.domains]
     assert likely.count(3) >= 5  # the last option is the best everywhere
@@ -119,7 +119,7 @@ def test_it_comes_to_prefer_what_scores():
 def test_entropy_keeps_the_policy_open():
     def spread(weight):
         options = ReinforceOptions(entropy=weight)
-        strategy = ReinforceStrategy(flat(6, 4), options, Setting(seed=0))
+        strategy = ReinforceStrategy(flat(6, 4), options, SampledContext(seed=0))
         play(strategy, 100)
         p = np.array([strategy.policy.probabilities(label) for label in strategy.domains])
         return -(p * np.log(p)).sum(1).mean()
@@ -128,7 +128,7 @@ def test_entropy_keeps_the_policy_open():
 
 
 def test_a_failed_trial_teaches_nothing():
-    strategy = ReinforceStrategy(flat(), ReinforceOptions(), Setting())
+    strategy = ReinforceStrategy(flat(), ReinforceOptions(), SampledContext())
     arch = flat().at(5)
     strategy.update([Result(arch, 0.0, failed=True)])
     assert strategy.baseline is None
@@ -136,14 +136,16 @@ def test_a_failed_trial_teaches_nothing():
 
 
 def test_a_settled_policy_still_finds_something_new():
-    strategy = ReinforceStrategy(flat(2, 3), ReinforceOptions(), Setting())
+    strategy = ReinforceStrategy(flat(2, 3), ReinforceOptions(), SampledContext())
     for logits in strategy.policy.logits.values():
         logits[0] = 1e3
     assert len(play(strategy, 20, outcome=lambda s, p: Result(p.arch, 0.5))) == 9
 
 
 def test_a_loaded_state_replaces_the_old_one():
-    one, other = (ReinforceStrategy(nested(), ReinforceOptions(), Setting()) for _ in range(2))
+    one, other = (
+        ReinforceStrategy(nested(), ReinforceOptions(), SampledContext()) for _ in range(2)
+    )
     play(one, 20)
     play(other, 30, slots=3)
     other.load_state_dict(one.state_dict())

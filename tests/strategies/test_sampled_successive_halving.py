@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nasbench.errors import UserError
-from nasbench.strategies.sampled.base import Result, Setting
+from nasbench.strategies.sampled.base import Result, SampledContext
 from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
 from nasbench.strategies.sampled.successive_halving import (
     SuccessiveHalvingOptions,
@@ -18,7 +18,7 @@ from nasbench.testing.problems import evaluate, fail, flat, places, play
 
 
 def make(domains=None, setting=None, **options):
-    setting = setting or Setting(epochs=9)
+    setting = setting or SampledContext(epochs=9)
     return SuccessiveHalvingStrategy(
         domains or flat(), SuccessiveHalvingOptions(**options), setting
     )
@@ -32,20 +32,20 @@ def rungs(setting, **options):
 @pytest.mark.parametrize(
     ("setting", "options", "expected"),
     [
-        (Setting(epochs=9), {}, [(9, 1), (3, 3), (1, 9)]),
-        (Setting(epochs=2), {}, [(3, 1), (1, 2)]),
-        (Setting(epochs=9), {"initial": 20}, [(20, 1), (6, 3), (2, 9)]),
-        (Setting(epochs=9), {"initial": 3}, [(3, 1), (1, 3), (1, 9)]),
+        (SampledContext(epochs=9), {}, [(9, 1), (3, 3), (1, 9)]),
+        (SampledContext(epochs=2), {}, [(3, 1), (1, 2)]),
+        (SampledContext(epochs=9), {"initial": 20}, [(20, 1), (6, 3), (2, 9)]),
+        (SampledContext(epochs=9), {"initial": 3}, [(3, 1), (1, 3), (1, 9)]),
         (
-            Setting(epochs=20),
+            SampledContext(epochs=20),
             {"eta": 2, "min_epochs": 4, "initial": 8},
             [(8, 4), (4, 8), (2, 16), (1, 20)],
         ),
-        (Setting(epochs=200, lengths=(12, 200)), {}, [(3, 12), (1, 200)]),
-        (Setting(epochs=200, lengths=(12, 200)), {"eta": 16}, [(16, 12), (1, 200)]),
+        (SampledContext(epochs=200, lengths=(12, 200)), {}, [(3, 12), (1, 200)]),
+        (SampledContext(epochs=200, lengths=(12, 200)), {"eta": 16}, [(16, 12), (1, 200)]),
         # 1, 3, 9, 27, 81 and 200, although every length can be had.
         (
-            Setting(epochs=200, lengths=tuple(range(1, 201))),
+            SampledContext(epochs=200, lengths=tuple(range(1, 201))),
             {"initial": 27},
             [(27, 1), (9, 3), (3, 9), (1, 27), (1, 81), (1, 200)],
         ),
@@ -136,9 +136,9 @@ def test_better_than_random_at_equal_epochs():
         return evaluate(strategy, strategy.full(strategy.best().arch)).score
 
     seeds = range(8)
-    halving = [reached(make(setting=Setting(seed, 27)), seed, 27 * 12) for seed in seeds]
+    halving = [reached(make(setting=SampledContext(seed, 27)), seed, 27 * 12) for seed in seeds]
     chance = [
-        reached(RandomStrategy(flat(), RandomOptions(), Setting(seed, 27)), seed, 27 * 12)
+        reached(RandomStrategy(flat(), RandomOptions(), SampledContext(seed, 27)), seed, 27 * 12)
         for seed in seeds
     ]
     assert median(halving) > median(chance) + 0.02
@@ -147,12 +147,16 @@ def test_better_than_random_at_equal_epochs():
 @pytest.mark.parametrize(
     ("setting", "options", "words"),
     [
-        (Setting(epochs=1), {}, r"^epochs=1 leaves nothing to halve: .*min_epochs=1"),
-        (Setting(epochs=9), {"min_epochs": 9}, r"^epochs=9 leaves nothing .*min_epochs=9"),
-        (Setting(epochs=200, lengths=(200,)), {}, r"^lengths=\[200\] leaves nothing to halve"),
-        (Setting(epochs=9), {"eta": 1}, r"^-o eta=1: must be at least 2$"),
-        (Setting(epochs=9), {"initial": 2}, r"^-o initial=2: must be 0 or at least eta=3$"),
-        (Setting(epochs=9), {"min_epochs": 0}, r"^-o min_epochs=0: must be at least 1$"),
+        (SampledContext(epochs=1), {}, r"^epochs=1 leaves nothing to halve: .*min_epochs=1"),
+        (SampledContext(epochs=9), {"min_epochs": 9}, r"^epochs=9 leaves nothing .*min_epochs=9"),
+        (
+            SampledContext(epochs=200, lengths=(200,)),
+            {},
+            r"^lengths=\[200\] leaves nothing to halve",
+        ),
+        (SampledContext(epochs=9), {"eta": 1}, r"^-o eta=1: must be at least 2$"),
+        (SampledContext(epochs=9), {"initial": 2}, r"^-o initial=2: must be 0 or at least eta=3$"),
+        (SampledContext(epochs=9), {"min_epochs": 0}, r"^-o min_epochs=0: must be at least 1$"),
     ],
 )
 def test_refusals(setting, options, words):

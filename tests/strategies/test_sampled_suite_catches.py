@@ -40,7 +40,7 @@ class Counts(RandomStrategy):
 
     def stream(self, pending):
         self.calls += 1
-        return np.random.default_rng((self.setting.seed, self.calls))
+        return np.random.default_rng((self.context.seed, self.calls))
 
 
 class Hashes(RandomStrategy):
@@ -55,7 +55,7 @@ class GlobalStream(RandomStrategy):
 
 class TooLong(RandomStrategy):
     def full(self, arch):
-        return Proposal(arch, self.setting.epochs + 1)
+        return Proposal(arch, self.context.epochs + 1)
 
 
 class NeverLong(RandomStrategy):

@@ -11,13 +11,13 @@ import pytest
 
 from nasbench.errors import UserError
 from nasbench.space import Domain, Domains
-from nasbench.strategies.sampled.base import Proposal, Result, Setting
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext
 from nasbench.strategies.sampled.tpe import TpeOptions, TpeStrategy
 from nasbench.testing.problems import evaluate, flat, nested, play
 
 
 def search(domains, seed=0, **options):
-    return TpeStrategy(domains, TpeOptions(**options), Setting(seed=seed))
+    return TpeStrategy(domains, TpeOptions(**options), SampledContext(seed=seed))
 
 
 def score(arch):

@@ -10,9 +10,9 @@ import pytest
 from nasbench.errors import UserError
 from nasbench.space import Domain, Domains
 from nasbench.strategies.sampled.bananas import BananasOptions, BananasStrategy
-from nasbench.strategies.sampled.base import Result, Setting
+from nasbench.strategies.sampled.base import Result, SampledContext
 from nasbench.strategies.sampled.evolution import EvolutionOptions, EvolutionStrategy
-from nasbench.strategies.sampled.promise import Features, Promise, mean_ranks
+from nasbench.strategies.sampled.proxy_scores import ProxyFeatures, ProxyScores, mean_ranks
 from nasbench.strategies.sampled.training_free import TrainingFreeOptions, TrainingFreeStrategy
 from nasbench.testing.problems import below, evaluate, flat, places, play
 from nasbench.testing.proposals import FULL
@@ -43,7 +43,9 @@ def worth(name, arch):
 
 def strategy(proxy="good", candidates=30, seed=0, **setting):
     options = TrainingFreeOptions(candidates=candidates, proxy=proxy)
-    return TrainingFreeStrategy(DOMAINS, options, Setting(seed, FULL, proxy=worth, **setting))
+    return TrainingFreeStrategy(
+        DOMAINS, options, SampledContext(seed, FULL, proxy=worth, **setting)
+    )
 
 
 def scores(proposals, name="good"):
@@ -100,7 +102,7 @@ def test_nothing_is_scored_that_is_not_needed():
         return 0.0
 
     options = TrainingFreeOptions(candidates=10)
-    one = TrainingFreeStrategy(DOMAINS, options, Setting(proxy=count))
+    one = TrainingFreeStrategy(DOMAINS, options, SampledContext(proxy=count))
     assert asked == []
     one.suggest(10)
     assert len(asked) == 10
@@ -113,7 +115,7 @@ def test_mean_ranks():
 
 def test_features_are_standardised():
     archs = [DOMAINS.at(i * 37) for i in range(100)]
-    features = Features(Promise("proxies", "good,dead", Setting(proxy=worth)))
+    features = ProxyFeatures(ProxyScores("proxies", "good,dead", SampledContext(proxy=worth)))
     features.fit(archs)
     found = features(archs)
     assert found.shape == (100, 2)
@@ -126,7 +128,9 @@ def test_features_are_standardised():
 
 def test_features_of_a_constant():
     archs = [DOMAINS.at(i) for i in range(5)]
-    features = Features(Promise("proxies", "a", Setting(proxy=lambda name, arch: 4.0)))
+    features = ProxyFeatures(
+        ProxyScores("proxies", "a", SampledContext(proxy=lambda name, arch: 4.0))
+    )
     features.fit(archs)
     assert features(archs).tolist() == [[0.0]] * 5
 
@@ -134,7 +138,7 @@ def test_features_of_a_constant():
 def test_the_filter_prefers_what_the_proxy_likes():
     def first(**options):
         chosen = EvolutionOptions(population=40, **options)
-        one = EvolutionStrategy(DOMAINS, chosen, Setting(epochs=FULL, proxy=worth))
+        one = EvolutionStrategy(DOMAINS, chosen, SampledContext(epochs=FULL, proxy=worth))
         return np.mean(scores(play(one, 40)))
 
     plain, filtered = first(), first(filter_proxy="good", filter_draws=8)
@@ -145,7 +149,7 @@ def test_the_filter_prefers_what_the_proxy_likes():
 def test_the_filter_looks_at_children_too():
     parent = DOMAINS.at(2000)
     options = EvolutionOptions(1, 1, filter_proxy="good", filter_draws=200)
-    one = EvolutionStrategy(DOMAINS, options, Setting(proxy=worth))
+    one = EvolutionStrategy(DOMAINS, options, SampledContext(proxy=worth))
     one.update([Result(parent, 0.5)])
     around = list(DOMAINS.neighbours(parent))
     (child,) = one.suggest(1)
@@ -157,7 +161,7 @@ def test_the_filter_chooses_among_what_is_new_and_fits():
     parent = DOMAINS.at(2000)
     around = sorted(DOMAINS.neighbours(parent), key=lambda arch: -worth("good", arch))
     known, banned, rest = around[:2], around[2:4], around[4:]
-    setting = Setting(proxy=worth, violation=lambda arch: float(arch in banned))
+    setting = SampledContext(proxy=worth, violation=lambda arch: float(arch in banned))
     options = EvolutionOptions(3, 3, filter_proxy="good", filter_draws=200)
     one = EvolutionStrategy(DOMAINS, options, setting)
     one.update([Result(parent, 0.9), *(Result(arch, 0.1) for arch in known)])
@@ -167,8 +171,8 @@ def test_the_filter_chooses_among_what_is_new_and_fits():
 
 
 def test_without_a_filter_no_proxy_is_asked():
-    plain = EvolutionStrategy(DOMAINS, EvolutionOptions(), Setting(epochs=FULL))
-    told = EvolutionStrategy(DOMAINS, EvolutionOptions(), Setting(epochs=FULL, proxy=worth))
+    plain = EvolutionStrategy(DOMAINS, EvolutionOptions(), SampledContext(epochs=FULL))
+    told = EvolutionStrategy(DOMAINS, EvolutionOptions(), SampledContext(epochs=FULL, proxy=worth))
     assert play(plain, 40) == play(told, 40)
 
 
@@ -180,7 +184,7 @@ def test_features_help_bananas_where_the_encoding_says_nothing():
 
     def reached(**options):
         chosen = BananasOptions(random=100, candidates=30, ensemble=3, **options)
-        setting = Setting(proxy=lambda name, arch: float(value[index[arch]]))
+        setting = SampledContext(proxy=lambda name, arch: float(value[index[arch]]))
         one = BananasStrategy(domains, chosen, setting)
         play(one, 40, outcome=lambda s, p: Result(p.arch, float(value[index[p.arch]])))
         return np.mean([result.score for result in one.results[10:]])
@@ -198,7 +202,7 @@ def test_features_help_bananas_where_the_encoding_says_nothing():
 )  # fmt: skip
 def test_a_search_without_networks_is_refused(make):
     with pytest.raises(UserError, match=r"^-o \w+=naswot: a proxy looks at networks") as error:
-        make(Setting())
+        make(SampledContext())
     assert "\n" not in str(error.value)
 
 

@@ -36,7 +36,7 @@ class Short(RandomStrategy):
     def full(self, arch):
         from nasbench.strategies.sampled.base import Proposal
 
-        return Proposal(arch, self.setting.lengths[0])
+        return Proposal(arch, self.context.lengths[0])
 
 
 class Refusing(RandomStrategy):

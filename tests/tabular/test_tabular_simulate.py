@@ -12,7 +12,7 @@ import pytest
 from nasbench.budget import Budget
 from nasbench.errors import UserError
 from nasbench.space import Arch, Domain, Domains
-from nasbench.strategies.sampled.base import Proposal, SampledStrategy, Setting
+from nasbench.strategies.sampled.base import Proposal, SampledContext, SampledStrategy
 from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
 from nasbench.tabular.base import Table
 from nasbench.tabular.nasbench201 import Csv201
@@ -69,7 +69,7 @@ class Scripted(SampledStrategy):
 
     Options = Script
 
-    def __init__(self, domains: Domains, options: Script, setting: Setting) -> None:
+    def __init__(self, domains: Domains, options: Script, setting: SampledContext) -> None:
         super().__init__(domains, options, setting)
         self.measures = options.measures
 
@@ -167,7 +167,7 @@ def test_a_strategy_is_told_the_lengths_and_the_limits():
 
     script = Script((Proposal(arch(1, 1), 9),))
     simulate(Toy(), "dots", Asking, script, 3, Budget.parse("5"), violation)
-    assert seen == [Setting(3, 9, (1, 3, 9), violation)]
+    assert seen == [SampledContext(3, 9, (1, 3, 9), violation)]
 
 
 def test_random_within_limits_proposes_only_what_fits():

@@ -65,7 +65,7 @@ def _free(arch: Arch) -> float:
 
 
 @dataclass(frozen=True)
-class Setting:
+class OneShotContext:
     """What every one-shot strategy is given besides its own options.
 
     Attributes:
@@ -98,14 +98,15 @@ class OneShotStrategy(nn.Module, ABC):
 
     The architecture parameters are registered parameters of the supernet, so ``state_dict`` holds
     them; :meth:`optimizer_state` adds the optimizers'. A strategy does no file I/O, prints
-    nothing and knows neither task nor run. What it draws comes from torch's global streams, which
-    are saved with the state, or from :meth:`Setting.stream` under a name that tells the step.
+    nothing and knows neither task nor run. Its random numbers come from torch's global
+    generators, which are saved with the state, or from :meth:`OneShotContext.stream` under a name
+    that includes the step.
 
     Args:
         supernets: makes the supernet.
         domains: the space's decisions.
         options: the strategy's own options.
-        setting: what else it is told.
+        context: what else it is told.
 
     Attributes:
         Options: the dataclass of the strategy's own options.
@@ -120,14 +121,14 @@ class OneShotStrategy(nn.Module, ABC):
     learns_architecture: ClassVar[bool] = True
 
     def __init__(
-        self, supernets: Supernets, domains: Domains, options: Any, setting: Setting
+        self, supernets: Supernets, domains: Domains, options: Any, context: OneShotContext
     ) -> None:
         super().__init__()
         self.supernets = supernets
         self.domains = domains
         self.options = options
-        self.setting = setting
-        self.objective = setting.objective
+        self.context = context
+        self.objective = context.objective
 
     @property
     def relaxed(self) -> Supernet:

@@ -1,4 +1,4 @@
-"""Signs of a search that has collapsed, and what is said of them.
+"""CollapseSigns of a search that has collapsed, and what is said of them.
 
 Zela et al., "Understanding and Robustifying Differentiable Architecture Search", ICLR 2020: skip
 connections take over, and the loss becomes sharp in the architecture parameters. Wang et al.,
@@ -15,7 +15,7 @@ from typing import Any
 
 from nasbench.space import Arch, Choice
 from nasbench.strategies.oneshot.robust import jumped
-from nasbench.strategies.oneshot.skips import limited_skips
+from nasbench.strategies.oneshot.skip_regularization import limited_skips
 
 TOO_MANY_SKIPS = 1 / 2  # of the edges
 UNDECIDED = 0.9999  # entropy, as a share of the largest possible; parameters that differ by 0.03
@@ -23,7 +23,7 @@ TOO_WIDE = 0.5  # share of the supernet's accuracy that is lost by reading the a
 
 
 @dataclass(frozen=True)
-class Signs:
+class CollapseSigns:
     """What is looked at.
 
     Attributes:
@@ -86,7 +86,7 @@ def _share(weights: Sequence[float]) -> float:
     return -math.fsum(q * math.log(q) for q in p) / math.log(len(weights))
 
 
-def verdict(signs: Signs, strategy: str, robust: bool | None) -> tuple[str, ...]:
+def verdict(signs: CollapseSigns, strategy: str, robust: bool | None) -> tuple[str, ...]:
     """Return one line for each sign of trouble; none where there is no such sign.
 
     Args:

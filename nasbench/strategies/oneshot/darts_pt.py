@@ -16,7 +16,7 @@ from nasbench.options import option
 from nasbench.space import Arch
 from nasbench.strategies.oneshot.base import Batch, SearchData
 from nasbench.strategies.oneshot.darts import DartsOptions, DartsStrategy
-from nasbench.strategies.oneshot.judged import judged
+from nasbench.strategies.oneshot.evaluation import evaluation_mode
 from nasbench.supernet.base import edges_decide
 from nasbench.training.distributed import average
 from nasbench.training.objective import correct_share
@@ -48,7 +48,7 @@ class DartsPtStrategy(DartsStrategy):
         super().select(data)
         images = list(limited(data.validation(), self.options.samples))
         operations, nodes = list(self.mixture.labels), self._nodes()
-        draw = self.setting.stream("decisions")
+        draw = self.context.stream("decisions")
         draw.shuffle(operations)
         draw.shuffle(nodes)
         order = [*operations, *nodes]
@@ -70,7 +70,7 @@ class DartsPtStrategy(DartsStrategy):
 
     def _ready_to_tune(self, decisions: int) -> None:
         """Train the weights by a schedule of their own: the search's has come to its end."""
-        before = self.setting.weights
+        before = self.context.weights
         lr = TUNING_LR * before.lr
         config = replace(before, lr=lr, final_lr=min(lr, before.final_lr), warmup=0.0)
         steps = decisions * self.options.tune_steps
@@ -108,7 +108,7 @@ class DartsPtStrategy(DartsStrategy):
     def _score(self, images: Sequence[Batch]) -> Score:
         """Return the accuracy; where two are the same, the lower loss is better."""
         sums = torch.zeros(3, device=self.mixture.alphas[0].device)
-        with judged(self.mixture):
+        with evaluation_mode(self.mixture):
             for batch in images:
                 loss, logits = self.objective(self.mixture, *batch)
                 right = correct_share(logits, batch[1])

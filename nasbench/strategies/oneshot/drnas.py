@@ -17,7 +17,10 @@ from torch import Tensor
 from torch.distributions import Dirichlet
 
 from nasbench.options import option
-from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
+from nasbench.strategies.oneshot.differentiable import (
+    DifferentiableOptions,
+    DifferentiableStrategy,
+)
 from nasbench.strategies.oneshot.p_darts import survivors
 from nasbench.supernet.inherited_weights import net2wider
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
@@ -47,7 +50,7 @@ class DirichletRule(MixingRule):
 
 
 @dataclass(frozen=True)
-class DrnasOptions(MixingOptions):
+class DrnasOptions(DifferentiableOptions):
     """Options of ``drnas``."""
 
     arch_lr: float = 6e-4
@@ -70,7 +73,7 @@ class DrnasOptions(MixingOptions):
     )
 
 
-class DrnasStrategy(MixingStrategy):
+class DrnasStrategy(DifferentiableStrategy):
     """A mixture whose weights are drawn from a learned Dirichlet distribution.
 
     Attributes:

@@ -8,29 +8,123 @@ validation batch, with a moving average as the baseline. At the end the best of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nasbench.options import option
-from nasbench.space import Arch, Domains
-from nasbench.strategies.oneshot.base import Batch, SearchData, Setting, Supernets
-from nasbench.strategies.oneshot.controller import Controller
-from nasbench.strategies.oneshot.pathing import TRIES, PathStrategy
-from nasbench.strategies.oneshot.shared_search import JudgingOptions
-from nasbench.strategies.oneshot.unrolled import still_statistics
+from nasbench.space import Arch, Domain, Domains, Value
+from nasbench.strategies.oneshot.base import Batch, OneShotContext, SearchData, Supernets
+from nasbench.strategies.oneshot.evaluation import frozen_bn_statistics
+from nasbench.strategies.oneshot.single_path import TRIES, EvaluationOptions, SinglePathStrategy
 from nasbench.training.distributed import average
 from nasbench.training.objective import correct_share
 from nasbench.training.optimization import Optimization, OptimizerConfig
+
+INITIAL_RANGE = 0.1  # parameters begin uniform in [-0.1, 0.1], as in the paper
+
+
+class Decided(NamedTuple):
+    """An architecture and what the controller thought of it.
+
+    Attributes:
+        arch: the architecture.
+        log_probability: of it, a scalar.
+        entropy: summed over its decisions, in nats, a scalar.
+        probabilities: label to those of its options, shape ``(options,)``; active decisions only.
+    """
+
+    arch: Arch
+    log_probability: Tensor
+    entropy: Tensor
+    probabilities: dict[str, Tensor]
+
+
+class Controller(nn.Module):
+    """An LSTM whose input is what was decided last.
+
+    Args:
+        domains: the decisions.
+        hidden: units of the LSTM.
+        temperature: divides the logits; above 0.
+        tanh_constant: bounds them; above 0.
+    """
+
+    def __init__(
+        self, domains: Domains, hidden: int, temperature: float, tanh_constant: float
+    ) -> None:
+        super().__init__()
+        self.domains = domains
+        self.temperature = temperature
+        self.tanh_constant = tanh_constant
+        self._first: dict[str, int] = {}  # label to the row of its first option
+        rows = 0
+        for label, domain in domains.items():
+            self._first[label] = rows
+            rows += len(domain.options)
+        self.embedding = nn.Embedding(rows + 1, hidden)  # the last row begins every architecture
+        self.lstm = nn.LSTMCell(hidden, hidden)
+        self.logits = nn.Linear(hidden, rows, bias=False)
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -INITIAL_RANGE, INITIAL_RANGE)
+
+    def sample(self, stream: np.random.Generator) -> Decided:
+        """Return a draw."""
+
+        def draw(_: Domain, p: Tensor) -> int:
+            ends = p.detach().double().cumsum(dim=0).cpu().numpy()
+            return int(np.searchsorted(ends, stream.random() * ends[-1], "right"))
+
+        return self.decide(draw)
+
+    def likeliest(self) -> Decided:
+        """Return the architecture whose every decision is the likeliest after those before it."""
+        return self.decide(lambda _, p: int(p.argmax()))
+
+    def read(self, arch: Arch) -> Decided:
+        """Return what the controller thinks of a given architecture."""
+        return self.decide(lambda domain, _: domain.options.index(arch[domain.label]))
+
+    def decide(self, pick: Callable[[Domain, Tensor], int]) -> Decided:
+        """Return the architecture that ``pick`` makes of every decision's probabilities.
+
+        Args:
+            pick: returns the place of one of the decision's options.
+        """
+        state: tuple[Tensor, Tensor] | None = None
+        row, found, logs = self.embedding.num_embeddings - 1, {}, []
+
+        def choose(domain: Domain) -> Value:
+            nonlocal state, row
+            state = self.lstm(self.embedding.weight[row].unsqueeze(0), state)
+            log = self._log_probabilities(domain, state[0][0])
+            found[domain.label] = log.exp()
+            place = pick(domain, found[domain.label])
+            row = self._first[domain.label] + place
+            logs.append((log[place], -(log.exp() * log).sum()))
+            return domain.options[place]
+
+        arch = self.domains.decide(choose)
+        chosen, entropies = zip(*logs, strict=True)
+        return Decided(arch, torch.stack(chosen).sum(), torch.stack(entropies).sum(), found)
+
+    def _log_probabilities(self, domain: Domain, hidden: Tensor) -> Tensor:
+        """Return the log-probabilities of the decision's options, shape ``(options,)``."""
+        first = self._first[domain.label]
+        weight = self.logits.weight[first : first + len(domain.options)]
+        bounded = self.tanh_constant * torch.tanh(weight @ hidden / self.temperature)
+        return bounded.log_softmax(dim=0)
+
 
 HIDDEN = 100  # units of the controller's LSTM, as in the paper
 
 
 @dataclass(frozen=True)
-class EnasOptions(JudgingOptions):
+class EnasOptions(EvaluationOptions):
     """Options of ``enas``."""
 
     candidates: int = 10
@@ -45,7 +139,7 @@ class EnasOptions(JudgingOptions):
     )
 
 
-class EnasStrategy(PathStrategy):
+class EnasStrategy(SinglePathStrategy):
     """Shared weights and the controller that draws their paths, in turn.
 
     Attributes:
@@ -61,15 +155,15 @@ class EnasStrategy(PathStrategy):
     options: EnasOptions
 
     def __init__(
-        self, supernets: Supernets, domains: Domains, options: EnasOptions, setting: Setting
+        self, supernets: Supernets, domains: Domains, options: EnasOptions, context: OneShotContext
     ) -> None:
-        super().__init__(supernets, domains, options, setting)
+        super().__init__(supernets, domains, options, context)
         self.controller = Controller(domains, HIDDEN, options.temperature, options.tanh_constant)
         adam = OptimizerConfig(
             "adam", options.arch_lr, weight_decay=0.0, schedule="constant", grad_clip=0.0
         )
         parameters = list(self.controller.parameters())
-        self.arch = Optimization(parameters, adam, setting.total_steps)
+        self.arch = Optimization(parameters, adam, context.total_steps)
         self.baseline: float | None = None
 
     def next_paths(self) -> Sequence[Arch]:
@@ -78,12 +172,12 @@ class EnasStrategy(PathStrategy):
 
     @torch.no_grad()
     def _draw(self, *names: object) -> Arch:
-        stream = self.setting.stream(*names)
+        stream = self.context.stream(*names)
         best = self.controller.sample(stream).arch
         for _ in range(TRIES):
-            if self.setting.violation(best) == 0:
+            if self.context.violation(best) == 0:
                 break
-            best = min(best, self.controller.sample(stream).arch, key=self.setting.violation)
+            best = min(best, self.controller.sample(stream).arch, key=self.context.violation)
         return best
 
     def step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
@@ -93,12 +187,12 @@ class EnasStrategy(PathStrategy):
 
     def controller_step(self, validation: Batch) -> dict[str, Tensor]:
         """Take one step of REINFORCE; return the draws' mean accuracy and entropy."""
-        stream = self.setting.stream("controller", self.number)
+        stream = self.context.stream("controller", self.number)
         draws = [self.controller.sample(stream) for _ in range(self.options.samples)]
         accuracies = [self.reward(draw.arch, validation) for draw in draws]
         losses = []
         for draw, accuracy in zip(draws, accuracies, strict=True):
-            reward = accuracy - self.options.penalty * self.setting.violation(draw.arch)
+            reward = accuracy - self.options.penalty * self.context.violation(draw.arch)
             before = reward if self.baseline is None else self.baseline
             advantage = reward - before
             bonus = self.options.entropy * draw.entropy
@@ -112,7 +206,7 @@ class EnasStrategy(PathStrategy):
     def reward(self, arch: Arch, validation: Batch) -> float:
         """Return the accuracy on a batch, BN with the batch's own statistics."""
         self.paths.arch = arch
-        with still_statistics(self.paths):
+        with frozen_bn_statistics(self.paths):
             _, logits = self.objective(self.paths, *validation)
         share = correct_share(logits, validation[1])
         average([share])
@@ -130,7 +224,7 @@ class EnasStrategy(PathStrategy):
         for done in range(self.options.candidates):
             data.tick(done, self.options.candidates)
             arch = self._draw("candidate", done)
-            if arch not in scores and self.setting.violation(arch) == 0:
+            if arch not in scores and self.context.violation(arch) == 0:
                 scores[arch] = self.judge(arch, images, data.validation())
         return max(scores, key=lambda arch: scores[arch]) if scores else self.derive()
 

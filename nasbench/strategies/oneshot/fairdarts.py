@@ -15,7 +15,10 @@ from torch import Tensor
 
 from nasbench.options import option
 from nasbench.space import Arch, LayerChoice
-from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
+from nasbench.strategies.oneshot.differentiable import (
+    DifferentiableOptions,
+    DifferentiableStrategy,
+)
 from nasbench.supernet.base import is_zero
 from nasbench.supernet.discretization import discretize
 from nasbench.supernet.mixing_weights import MixingRule
@@ -36,7 +39,7 @@ def zero_one_loss(weights: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class FairDartsOptions(MixingOptions):
+class FairDartsOptions(DifferentiableOptions):
     """Options of ``fairdarts``.
 
     If no operation of the whole network exceeds the threshold, nothing has been decided yet and
@@ -55,7 +58,7 @@ class FairDartsOptions(MixingOptions):
     )
 
 
-class FairDartsStrategy(MixingStrategy):
+class FairDartsStrategy(DifferentiableStrategy):
     """A mixture by sigmoids, from which ``none`` is taken out: weak operations say the same.
 
     Raises:
@@ -82,10 +85,10 @@ class FairDartsStrategy(MixingStrategy):
         weights = self.mixture.mixing_weights()
         left = [w[self.mixture.kept[label]] for label, w in weights.items()]
         loss = self.options.zero_one * zero_one_loss(torch.cat(left))
-        if self.setting.penalty is None:
+        if self.context.penalty is None:
             return loss
         shares = {label: w / w.sum() for label, w in weights.items()}
-        return loss + self.options.penalty * self.setting.penalty(shares)
+        return loss + self.options.penalty * self.context.penalty(shares)
 
     def derive(self) -> Arch:
         """Return what is above the threshold; the strongest where there must be something."""

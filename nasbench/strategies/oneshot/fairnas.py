@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nasbench.space import Arch, Domain, Domains, Value
-from nasbench.strategies.oneshot.shared_search import SharedSearchOptions, SharedSearchStrategy
+from nasbench.strategies.oneshot.single_path import SharedSearchOptions, SharedSearchStrategy
 
 
 class FairNasOptions(SharedSearchOptions):
@@ -32,7 +32,7 @@ class FairNasStrategy(SharedSearchStrategy):
 
     def next_paths(self) -> Sequence[Arch]:
         """Return the paths of one fair step, a function of the seed and the step."""
-        return fair_paths(self.domains, self.setting.stream("paths", self.number))
+        return fair_paths(self.domains, self.context.stream("paths", self.number))
 
 
 def fair_paths(domains: Domains, stream: np.random.Generator) -> list[Arch]:

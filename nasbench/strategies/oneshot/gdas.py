@@ -11,12 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nasbench.options import option
-from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
+from nasbench.strategies.oneshot.differentiable import (
+    DifferentiableOptions,
+    DifferentiableStrategy,
+)
 from nasbench.supernet.mixing_weights import HardGumbel, search_progress
 
 
 @dataclass(frozen=True)
-class GdasOptions(MixingOptions):
+class GdasOptions(DifferentiableOptions):
     """Options of ``gdas``."""
 
     tau_max: float = option(10.0, "Temperature of the samples in the first epoch.", above=0)
@@ -25,7 +28,7 @@ class GdasOptions(MixingOptions):
     )
 
 
-class GdasStrategy(MixingStrategy):
+class GdasStrategy(DifferentiableStrategy):
     """A mixture of which one candidate per decision is drawn and computed.
 
     Raises:

@@ -16,9 +16,13 @@ from typing import Any
 from nasbench.errors import UserError
 from nasbench.options import option
 from nasbench.space import Arch, Domain, Domains, SearchSpace
-from nasbench.strategies.oneshot.base import Setting, Supernets
-from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy, past_warmup
-from nasbench.strategies.oneshot.skips import (
+from nasbench.strategies.oneshot.base import OneShotContext, Supernets
+from nasbench.strategies.oneshot.differentiable import (
+    DifferentiableOptions,
+    DifferentiableStrategy,
+    past_warmup,
+)
+from nasbench.strategies.oneshot.skip_regularization import (
     Weights,
     drop_skips,
     limited_skips,
@@ -36,7 +40,7 @@ DECAY = 3.0  # a stage's rate falls to exp(-3), a twentieth
 
 
 @dataclass(frozen=True)
-class PDartsOptions(MixingOptions):
+class PDartsOptions(DifferentiableOptions):
     """Options of ``p-darts``."""
 
     arch_lr: float = 6e-4
@@ -64,7 +68,7 @@ class PDartsOptions(MixingOptions):
     )
 
 
-class PDartsStrategy(MixingStrategy):
+class PDartsStrategy(DifferentiableStrategy):
     """Three searches by DARTS, each deeper and with fewer candidates than the one before.
 
     Attributes:
@@ -79,12 +83,16 @@ class PDartsStrategy(MixingStrategy):
     stage = 0
 
     def __init__(
-        self, supernets: Supernets, domains: Domains, options: PDartsOptions, setting: Setting
+        self,
+        supernets: Supernets,
+        domains: Domains,
+        options: PDartsOptions,
+        context: OneShotContext,
     ) -> None:
-        super().__init__(supernets, domains, options, setting)
-        if setting.epochs < STAGES:
+        super().__init__(supernets, domains, options, context)
+        if context.epochs < STAGES:
             raise UserError(
-                f"--epochs {setting.epochs}: must be at least {STAGES}, one for each stage"
+                f"--epochs {context.epochs}: must be at least {STAGES}, one for each stage"
             )
 
     def relax(self) -> Mixture:
@@ -99,8 +107,8 @@ class PDartsStrategy(MixingStrategy):
     def install(self, mixture: Mixture) -> None:
         """Train ``mixture`` through one stage, which has a schedule of its own."""
         super().install(mixture)
-        steps = math.ceil(self.setting.total_steps / STAGES)
-        self.weights = Optimization(mixture.weight_parameters, self.setting.weights, steps)
+        steps = math.ceil(self.context.total_steps / STAGES)
+        self.weights = Optimization(mixture.weight_parameters, self.context.weights, steps)
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """Begin the epoch's stage; within it, set the rate of dropout and who learns."""

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from nasbench.errors import UserError
 from nasbench.options import option
 from nasbench.space import LayerChoice
-from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy, past_warmup
+from nasbench.strategies.oneshot.differentiable import (
+    DifferentiableOptions,
+    DifferentiableStrategy,
+    past_warmup,
+)
 from nasbench.supernet.mixture import Mixture
 
 
 @dataclass(frozen=True)
-class PcDartsOptions(MixingOptions):
+class PcDartsOptions(DifferentiableOptions):
     """Options of ``pc-darts``."""
 
     arch_lr: float = 6e-4
@@ -29,7 +33,7 @@ class PcDartsOptions(MixingOptions):
     )
 
 
-class PcDartsStrategy(MixingStrategy):
+class PcDartsStrategy(DifferentiableStrategy):
     """First-order DARTS on one of K channels, with edge normalisation.
 
     Raises:

@@ -14,7 +14,10 @@ import torch
 from torch import Tensor
 
 from nasbench.strategies.oneshot.base import Batch
-from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
+from nasbench.strategies.oneshot.differentiable import (
+    DifferentiableOptions,
+    DifferentiableStrategy,
+)
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
 from nasbench.training.optimization import OptimizerConfig
 
@@ -79,14 +82,14 @@ def _index(places: tuple[int, ...], like: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ProxylessOptions(MixingOptions):
+class ProxylessOptions(DifferentiableOptions):
     """Options of ``proxyless``; the learning rate is the paper's."""
 
     arch_lr: float = 1e-3
     arch_weight_decay: float = 0.0
 
 
-class ProxylessStrategy(MixingStrategy):
+class ProxylessStrategy(DifferentiableStrategy):
     """Binarised paths.
 
     Raises:

@@ -14,16 +14,16 @@ from itertools import islice
 from nasbench.options import option
 from nasbench.space import Arch
 from nasbench.strategies.oneshot.base import SearchData
-from nasbench.strategies.oneshot.pathing import PathStrategy
-from nasbench.strategies.oneshot.shared_search import (
-    JudgingOptions,
+from nasbench.strategies.oneshot.single_path import (
+    EvaluationOptions,
+    SinglePathStrategy,
     run,
     uniform_search,
 )
 
 
 @dataclass(frozen=True)
-class RspwsOptions(JudgingOptions):
+class RspwsOptions(EvaluationOptions):
     """Options of ``rspws``; the candidates are evaluated on one batch."""
 
     candidates: int = 100
@@ -32,7 +32,7 @@ class RspwsOptions(JudgingOptions):
     )
 
 
-class RspwsStrategy(PathStrategy):
+class RspwsStrategy(SinglePathStrategy):
     """Uniform paths, then a random search in two rounds.
 
     Raises:
@@ -50,7 +50,7 @@ class RspwsStrategy(PathStrategy):
         """Return the finalist with the best accuracy on the validation half."""
         images = self.calibration(data, self.options.calibration)
         first = list(islice(data.validation(), 1))
-        search, many = uniform_search(self.domains, self.setting), self.options.candidates
+        search, many = uniform_search(self.domains, self.context), self.options.candidates
         few = min(self.options.finalists, many)
         results = run(
             search,

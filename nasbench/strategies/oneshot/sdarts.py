@@ -16,8 +16,11 @@ from torch import Tensor
 
 from nasbench.options import option
 from nasbench.strategies.oneshot.base import Batch
-from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
-from nasbench.strategies.oneshot.unrolled import still_statistics
+from nasbench.strategies.oneshot.differentiable import (
+    DifferentiableOptions,
+    DifferentiableStrategy,
+)
+from nasbench.strategies.oneshot.evaluation import frozen_bn_statistics
 from nasbench.supernet.base import no_grad_for
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights, search_progress
 from nasbench.training.distributed import average
@@ -26,7 +29,7 @@ PERTURBATIONS = ("random", "adversarial")
 
 
 @dataclass(frozen=True)
-class SdartsOptions(MixingOptions):
+class SdartsOptions(DifferentiableOptions):
     """Options of ``sdarts``."""
 
     perturbation: str = option(
@@ -72,7 +75,7 @@ def onto_simplex(values: Tensor) -> Tensor:
     return (values - excess.max()).clamp_min(0)
 
 
-class SdartsStrategy(MixingStrategy):
+class SdartsStrategy(DifferentiableStrategy):
     """First-order DARTS whose weights see a perturbed architecture.
 
     Raises:
@@ -124,7 +127,7 @@ class SdartsStrategy(MixingStrategy):
         """
         moving = [shift.requires_grad_() for shift in shifts.values()]
         length = 2 * self.epsilon / self.options.attack_steps
-        with still_statistics(self.mixture), no_grad_for(self.mixture.parameters()):
+        with frozen_bn_statistics(self.mixture), no_grad_for(self.mixture.parameters()):
             for _ in range(self.options.attack_steps):
                 loss, _ = self.objective(self.mixture, *train)
                 gradients = torch.autograd.grad(loss, moving, materialize_grads=True)

@@ -15,13 +15,16 @@ from torch import Tensor
 
 from nasbench.options import option
 from nasbench.strategies.oneshot.base import Batch
-from nasbench.strategies.oneshot.mixing import MixingOptions, MixingStrategy
+from nasbench.strategies.oneshot.differentiable import (
+    DifferentiableOptions,
+    DifferentiableStrategy,
+)
 from nasbench.supernet.mixing_weights import SoftGumbel, search_progress
 from nasbench.training.objective import correct_share
 
 
 @dataclass(frozen=True)
-class SnasOptions(MixingOptions):
+class SnasOptions(DifferentiableOptions):
     """Options of ``snas``."""
 
     tau_max: float = option(1.0, "Temperature of the samples in the first epoch.", above=0)
@@ -30,7 +33,7 @@ class SnasOptions(MixingOptions):
     )
 
 
-class SnasStrategy(MixingStrategy):
+class SnasStrategy(DifferentiableStrategy):
     """A mixture with random weights, trained with its architecture on one loss.
 
     Raises:

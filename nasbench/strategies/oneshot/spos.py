@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nasbench.space import Arch
-from nasbench.strategies.oneshot.shared_search import SharedSearchOptions, SharedSearchStrategy
+from nasbench.strategies.oneshot.single_path import SharedSearchOptions, SharedSearchStrategy
 
 
 class SposOptions(SharedSearchOptions):

@@ -1,21 +1,173 @@
-"""BANANAS: an ensemble predicts, Thompson sampling chooses (White et al., AAAI 2021)."""
+"""BANANAS: an ensemble predicts, Thompson sampling chooses (White et al., AAAI 2021).
+
+The predictors are written in numpy: for networks this small, torch takes several times as long.
+Shapes: ``m`` members, ``n`` architectures, ``b`` of them in a batch, ``d`` features.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from nasbench.errors import UserError
 from nasbench.options import PluginOptions, option
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
-from nasbench.strategies.sampled.base import Proposal, Result, Setting
-from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
-from nasbench.strategies.sampled.paths import PathEncoding
-from nasbench.strategies.sampled.predictor import Ensemble, Floats
-from nasbench.strategies.sampled.promise import Features, Promise
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, SequentialStrategy
+from nasbench.strategies.sampled.proxy_scores import ProxyFeatures, ProxyScores
+
+_EDGE = re.compile(r"edge_(\d+)_(\d+)")  # to, from
+NOTHING = "none"  # an edge that is not there
+
+
+class PathEncoding:
+    """One feature for each sequence of operations along a path from the first node to the last.
+
+    Args:
+        domains: decisions with labels ``edge_TO_FROM``, nodes counted from 0.
+
+    Raises:
+        UserError: a label looks otherwise.
+    """
+
+    def __init__(self, domains: Domains) -> None:
+        edges = {label: _EDGE.fullmatch(label) for label in domains}
+        other = next((label for label, match in edges.items() if match is None), None)
+        if other is not None:
+            raise UserError(
+                f"-o encoding=path: the label {other!r} is no edge of a cell: allowed: one-hot"
+            )
+        self._labels = {
+            (int(match[2]), int(match[1])): label for label, match in edges.items() if match
+        }
+        last = max(to for _, to in self._labels)
+        self._paths = list(self._walk(0, last, (0,)))
+        sequences = (
+            (path, operations)
+            for path in self._paths
+            for operations in product(*(self._operations(domains, edge) for edge in path))
+        )
+        self._index = {key: number for number, key in enumerate(sequences)}
+
+    def __call__(self, arch: Arch) -> npt.NDArray[np.float32]:
+        """Return ``arch`` as a vector of 0 and 1, shape ``(sequences,)``."""
+        encoded = np.zeros(len(self._index), dtype=np.float32)
+        for path in self._paths:
+            number = self._index.get((path, tuple(arch[label] for label in path)))
+            if number is not None:
+                encoded[number] = 1
+        return encoded
+
+    def _walk(self, node: int, last: int, nodes: tuple[int, ...]) -> Iterator[tuple[str, ...]]:
+        """Yield the labels along every path from ``node`` to ``last``."""
+        if node == last:
+            yield tuple(self._labels[edge] for edge in pairwise(nodes))
+            return
+        for source, to in self._labels:
+            if source == node:
+                yield from self._walk(to, last, (*nodes, to))
+
+    @staticmethod
+    def _operations(domains: Domains, label: str) -> list[object]:
+        return [option for option in domains[label].options if option != NOTHING]
+
+
+Floats = npt.NDArray[np.float32]
+
+BETAS = 0.9, 0.99  # of Adam
+
+
+class Ensemble:
+    """Feed-forward networks with two hidden layers of ReLU, trained side by side.
+
+    Args:
+        members: how many networks, ``m``.
+        features: ``d``.
+        stream: of the initial weights and of the batches, by which the members differ.
+        hidden: width of the hidden layers.
+    """
+
+    def __init__(
+        self, members: int, features: int, stream: np.random.Generator, hidden: int = 32
+    ) -> None:
+        self._stream = stream
+        sizes = pairwise((features, hidden, hidden, 1))
+        shapes = [shape for c_in, c in sizes for shape in ((members, c_in, c), (members, 1, c))]
+        self.parameters = np.zeros(sum(map(math.prod, shapes)), dtype=np.float32)
+        self._gradient = np.zeros_like(self.parameters)
+        self._layers = _views(self.parameters, shapes)
+        self._layer_gradients = _views(self._gradient, shapes)
+        for weight in self._layers[::2]:
+            weight[:] = stream.normal(0, math.sqrt(2 / weight.shape[1]), weight.shape)  # He et al.
+        self._mean, self._std = 0.0, 1.0
+
+    def fit(
+        self, x_nd: Floats, y_n: Floats, steps: int = 200, lr: float = 0.01, batch: int = 32
+    ) -> None:
+        """Minimise the mean absolute error by Adam.
+
+        Args:
+            x_nd: encoded architectures.
+            y_n: their accuracies.
+            steps: of Adam, each on another batch for each member.
+            lr: its learning rate, falling to 0 along a cosine.
+            batch: architectures in a batch, drawn with replacement.
+        """
+        self._mean, self._std = float(y_n.mean()), max(float(y_n.std()), 1e-6)
+        target = ((y_n - self._mean) / self._std).astype(np.float32)
+        members = len(self._layers[0])
+        first, second = np.zeros_like(self.parameters), np.zeros_like(self.parameters)
+        for step in range(1, steps + 1):
+            drawn = self._stream.integers(len(x_nd), size=(members, min(batch, len(x_nd))))
+            gradient = self.gradient(x_nd[drawn], target[drawn])
+            first += (1 - BETAS[0]) * (gradient - first)
+            second += (1 - BETAS[1]) * (gradient**2 - second)
+            rate = lr * (1 + math.cos(math.pi * (step - 1) / steps)) / 2 / (1 - BETAS[0] ** step)
+            size = np.sqrt(second / np.float32(1 - BETAS[1] ** step)) + np.float32(1e-8)
+            self.parameters -= np.float32(rate) * first / size
+
+    def predict(self, x_nd: Floats) -> Floats:
+        """Return every member's prediction, shape ``(m, n)``, in the accuracies' unit."""
+        return self._forward(x_nd)[-1][..., 0] * np.float32(self._std) + np.float32(self._mean)
+
+    def gradient(self, x_mbd: Floats, y_mb: Floats) -> Floats:
+        """Return the gradient of the sum of the members' mean absolute errors.
+
+        It has the shape of ``parameters`` and is overwritten by the next call.
+        """
+        values = self._forward(x_mbd)
+        back = np.sign(values[-1] - y_mb[..., None]) / np.float32(y_mb.shape[-1])
+        for layer in reversed(range(len(values) - 1)):
+            weight, into = self._layers[2 * layer], self._layer_gradients[2 * layer :]
+            np.matmul(values[layer].swapaxes(-1, -2), back, out=into[0])
+            np.sum(back, axis=-2, keepdims=True, out=into[1])
+            if layer:
+                back = (back @ weight.swapaxes(-1, -2)) * (values[layer] > 0)
+        return self._gradient
+
+    def _forward(self, x: Floats) -> list[Floats]:
+        """Return the input, the values of the hidden layers, and the outputs."""
+        values = [x]
+        for layer in range(0, len(self._layers), 2):
+            value = values[-1] @ self._layers[layer]
+            value += self._layers[layer + 1]
+            if layer + 2 < len(self._layers):
+                np.maximum(value, 0, out=value)
+            values.append(value)
+        return values
+
+
+def _views(flat: Floats, shapes: Sequence[tuple[int, ...]]) -> list[Floats]:
+    """Return consecutive parts of ``flat`` in these shapes; to write to them writes to it."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+    return [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -41,7 +193,7 @@ class BananasOptions(PluginOptions):
     )
 
 
-class BananasStrategy(OneByOneStrategy):
+class BananasStrategy(SequentialStrategy):
     """Proposes the mutation of a good architecture whose sampled prediction is the best.
 
     Each candidate's accuracy is drawn from a normal distribution with the ensemble's mean and
@@ -53,13 +205,13 @@ class BananasStrategy(OneByOneStrategy):
 
     Options = BananasOptions
 
-    def __init__(self, domains: Domains, options: BananasOptions, setting: Setting) -> None:
-        super().__init__(domains, options, setting)
+    def __init__(self, domains: Domains, options: BananasOptions, context: SampledContext) -> None:
+        super().__init__(domains, options, context)
         self._encode: Callable[[Arch], Floats] = domains.encode
         if options.encoding == "path":
             self._encode = PathEncoding(domains)
         named = options.proxies
-        self._features = Features(Promise("proxies", named, setting)) if named else None
+        self._features = ProxyFeatures(ProxyScores("proxies", named, context)) if named else None
         self._fitted: tuple[int, Ensemble] | None = None
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -102,7 +254,7 @@ class BananasStrategy(OneByOneStrategy):
                 self._features.fit(archs)
             x = self._encoded(archs)
             # Its stream depends on the count alone, so that a continued search has the same one.
-            stream = np.random.default_rng(derive(self.setting.seed, "ensemble", count))
+            stream = np.random.default_rng(derive(self.context.seed, "ensemble", count))
             ensemble = Ensemble(options.ensemble, x.shape[1], stream)
             ensemble.fit(x, np.array([result.score for result in part]))
             self._fitted = (count, ensemble)

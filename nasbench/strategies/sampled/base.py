@@ -54,7 +54,7 @@ def _fits(arch: Arch) -> float:
 
 
 @dataclass(frozen=True)
-class Setting:
+class SampledContext:
     """What a strategy is told of the search.
 
     Attributes:
@@ -86,23 +86,23 @@ class SampledStrategy(ABC):
     Args:
         domains: the space's decisions.
         options: the strategy's own options.
-        setting: what it is told of the search.
+        context: what it is told of the search.
 
     Attributes:
         Options: the dataclass of the strategy's own options.
         measures: the costs that a result must bring, out of ``params``, ``macs``, ``latency_ms``.
 
     Raises:
-        UserError: the strategy cannot search this space, or not in this setting.
+        UserError: the strategy cannot search this space, or not in this context.
     """
 
     Options: ClassVar[type]
     measures: tuple[str, ...] = ()
 
-    def __init__(self, domains: Domains, options: Any, setting: Setting) -> None:
+    def __init__(self, domains: Domains, options: Any, context: SampledContext) -> None:
         self.domains = domains
         self.options = options
-        self.setting = setting
+        self.context = context
         self.results: list[Result] = []
 
     @abstractmethod
@@ -155,7 +155,7 @@ class SampledStrategy(ABC):
         search draws the same.
         """
         number = len(self.results) + len(pending)
-        return np.random.default_rng(derive(self.setting.seed, type(self).__name__, number))
+        return np.random.default_rng(derive(self.context.seed, type(self).__name__, number))
 
     def known(self, pending: Sequence[Proposal]) -> set[Arch]:
         """Return the architectures that were evaluated or are about to be."""
@@ -163,11 +163,11 @@ class SampledStrategy(ABC):
 
     def fits(self, arch: Arch) -> bool:
         """Return whether ``arch`` keeps the limits."""
-        return self.setting.violation(arch) == 0
+        return self.context.violation(arch) == 0
 
     def full(self, arch: Arch) -> Proposal:
         """Return the proposal to train ``arch`` to the full length."""
-        return Proposal(arch, self.setting.epochs)
+        return Proposal(arch, self.context.epochs)
 
     def draw(self, stream: np.random.Generator, known: AbstractSet[Arch]) -> Arch | None:
         """Return a new architecture that keeps the limits, uniformly where they leave room.
@@ -183,7 +183,7 @@ class SampledStrategy(ABC):
             if self.fits(arch) and arch not in known:
                 return arch
             drawn.append(arch)
-        return self._walk(min(drawn, key=self.setting.violation), stream, known)
+        return self._walk(min(drawn, key=self.context.violation), stream, known)
 
     def _walk(
         self, arch: Arch, stream: np.random.Generator, known: AbstractSet[Arch]
@@ -193,8 +193,45 @@ class SampledStrategy(ABC):
             return None
         for _ in range(STEPS):
             other = self.domains.mutate(arch, stream)
-            if self.setting.violation(other) <= self.setting.violation(arch):
+            if self.context.violation(other) <= self.context.violation(arch):
                 arch = other
             if self.fits(arch) and arch not in known:
                 return arch
         return None
+
+
+class SequentialStrategy(SampledStrategy):
+    """Asks for one candidate after the other; each counts as pending for the next.
+
+    Attributes:
+        tries: candidates that may be known or too costly before a walk from the last takes over.
+    """
+
+    tries: ClassVar[int] = 20
+
+    @abstractmethod
+    def candidate(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
+        """Return the next architecture to try; one that is known or too costly is redrawn."""
+
+    def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
+        """Return up to ``n`` new architectures; fewer at the end of the space."""
+        stream, known = self.stream(pending), self.known(pending)
+        proposals: list[Proposal] = []
+        while len(proposals) < n and len(known) < self.domains.size:
+            arch = self._new([*pending, *proposals], known, stream)
+            if arch is None:
+                break
+            known.add(arch)
+            proposals.append(self.full(arch))
+        return proposals
+
+    def _new(
+        self, pending: Sequence[Proposal], known: AbstractSet[Arch], stream: np.random.Generator
+    ) -> Arch | None:
+        """Return a candidate that is new and fits; else one near it; else one from anywhere."""
+        for _ in range(self.tries):
+            arch = self.candidate(pending, stream)
+            if arch not in known and self.fits(arch):
+                return arch
+        near = self._walk(arch, stream, known)
+        return self.draw(stream, known) if near is None else near

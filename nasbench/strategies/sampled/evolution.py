@@ -15,9 +15,8 @@ import numpy as np
 from nasbench.errors import UserError
 from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domains
-from nasbench.strategies.sampled.base import Proposal, Result, Setting
-from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
-from nasbench.strategies.sampled.promise import Promise
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, SequentialStrategy
+from nasbench.strategies.sampled.proxy_scores import ProxyScores
 
 
 @dataclass(frozen=True)
@@ -46,24 +45,26 @@ class EvolutionOptions(PluginOptions):
             raise UserError(f"-o filter_draws={self.filter_draws}: must be {allowed} filter_proxy")
 
 
-class EvolutionStrategy(OneByOneStrategy):
+class EvolutionStrategy(SequentialStrategy):
     """Regularized evolution; a failed trial is never a parent."""
 
     Options = EvolutionOptions
 
-    def __init__(self, domains: Domains, options: EvolutionOptions, setting: Setting) -> None:
-        super().__init__(domains, options, setting)
+    def __init__(
+        self, domains: Domains, options: EvolutionOptions, context: SampledContext
+    ) -> None:
+        super().__init__(domains, options, context)
         names = options.filter_proxy
-        self._promise = Promise("filter_proxy", names, setting) if names else None
+        self._proxies = ProxyScores("filter_proxy", names, context) if names else None
 
     def candidate(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
         """Return the most promising of some draws; known ones and those too costly come last."""
         drawn = [self._draw(pending, stream) for _ in range(self.options.filter_draws)]
-        if self._promise is None:
+        if self._proxies is None:
             return drawn[0]
         known = self.known(pending)
         new = [arch for arch in drawn if arch not in known and self.fits(arch)]
-        return self._promise.ranked(new)[0] if new else drawn[0]
+        return self._proxies.ranked(new)[0] if new else drawn[0]
 
     def _draw(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
         """Return a random architecture while the population grows, then a child."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from nasbench.options import PluginOptions
 from nasbench.space import Arch, Domains
-from nasbench.strategies.sampled.base import Proposal, SampledStrategy, Setting
+from nasbench.strategies.sampled.base import Proposal, SampledContext, SampledStrategy
 
 GIVE_UP = 10_000  # places in a row that are over a limit before the rest counts as such, too
 
@@ -38,8 +38,8 @@ class GridStrategy(SampledStrategy):
 
     Options = GridOptions
 
-    def __init__(self, domains: Domains, options: GridOptions, setting: Setting) -> None:
-        super().__init__(domains, options, setting)
+    def __init__(self, domains: Domains, options: GridOptions, context: SampledContext) -> None:
+        super().__init__(domains, options, context)
         self._step = golden_step(domains.size)
         self._begin()
 

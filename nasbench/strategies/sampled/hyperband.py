@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from nasbench.options import PluginOptions, option
 from nasbench.space import Domains
-from nasbench.strategies.sampled.base import Setting
-from nasbench.strategies.sampled.rungs import Halving, bracket, ladder
+from nasbench.strategies.sampled.base import SampledContext
+from nasbench.strategies.sampled.successive_halving import Halving, bracket, ladder
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,16 @@ class HyperbandStrategy(Halving):
 
     Options = HyperbandOptions
 
-    def __init__(self, domains: Domains, options: HyperbandOptions, setting: Setting) -> None:
-        super().__init__(domains, options, setting)
+    def __init__(
+        self, domains: Domains, options: HyperbandOptions, context: SampledContext
+    ) -> None:
+        super().__init__(domains, options, context)
         eta, wanted = options.eta, []
-        length = setting.epochs
+        length = context.epochs
         while length >= 1:
             wanted.append(length)
             length //= eta
-        lengths = ladder(wanted, setting, f"hyperband needs two lengths, eta={eta} times apart")
+        lengths = ladder(wanted, context, f"hyperband needs two lengths, eta={eta} times apart")
         count = len(lengths)
         self.brackets = tuple(
             bracket(count // rungs * eta ** (rungs - 1), eta, lengths[-rungs:])

@@ -17,7 +17,7 @@ import numpy as np
 from nasbench.options import PluginOptions, option
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
-from nasbench.strategies.sampled.base import Proposal, Result, Setting
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext
 from nasbench.strategies.sampled.random import RandomStrategy
 
 
@@ -44,8 +44,10 @@ class LocalSearchStrategy(RandomStrategy):
 
     Options = LocalSearchOptions
 
-    def __init__(self, domains: Domains, options: LocalSearchOptions, setting: Setting) -> None:
-        super().__init__(domains, options, setting)
+    def __init__(
+        self, domains: Domains, options: LocalSearchOptions, context: SampledContext
+    ) -> None:
+        super().__init__(domains, options, context)
         self._begin()
 
     def _begin(self) -> None:
@@ -105,7 +107,7 @@ class LocalSearchStrategy(RandomStrategy):
 
     def _move(self, place: Arch) -> None:
         self.place = place
-        stream = np.random.default_rng(derive(self.setting.seed, "neighbours", place.id))
+        stream = np.random.default_rng(derive(self.context.seed, "neighbours", place.id))
         neighbours = [
             self.domains.changed(place, label, value, stream)
             for label, old in place.items()

@@ -14,11 +14,69 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domain, Domains, Value
-from nasbench.strategies.sampled.base import TRIES, Proposal, Result, SampledStrategy, Setting
-from nasbench.strategies.sampled.pareto import Points, crowded_order
+from nasbench.strategies.sampled.base import (
+    TRIES,
+    Proposal,
+    Result,
+    SampledContext,
+    SampledStrategy,
+)
+
+Points = npt.NDArray[np.float64]
+
+
+def ranks(points: Points) -> npt.NDArray[np.intp]:
+    """Return the number of each point's front, 0 for those that no other one dominates.
+
+    A point dominates another one that is nowhere better and somewhere worse.
+
+    Args:
+        points: shape ``(points, objectives)``.
+    """
+    one, other = points[:, None], points[None, :]
+    dominates: npt.NDArray[np.bool_] = np.all(one <= other, axis=2) & np.any(one < other, axis=2)
+    dominators = dominates.sum(axis=0)
+    found = np.zeros(len(points), dtype=np.intp)
+    number = 0
+    while (front := dominators == 0).any():
+        found[front] = number
+        dominators -= dominates[front].sum(axis=0)
+        dominators[front] = -1
+        number += 1
+    return found
+
+
+def crowding(points: Points) -> Points:
+    """Return how much room each point of one front has, shape ``(points,)``.
+
+    It is the sum over the objectives of the gap between the two neighbours, as a share of the
+    front's extent; without limit for the ends.
+    """
+    room = np.zeros(len(points))
+    for values in points.T:
+        order = np.argsort(values, kind="stable")
+        extent = values[order[-1]] - values[order[0]]
+        if extent > 0:
+            room[order[1:-1]] += (values[order[2:]] - values[order[:-2]]) / extent
+        room[order[[0, -1]]] = np.inf
+    return room
+
+
+def crowded_order(points: Points) -> list[int]:
+    """Return the numbers of the points, best first: by front, then the least crowded.
+
+    Equal points stay in the order given.
+    """
+    rank = ranks(points)
+    room = np.zeros(len(points))
+    for number in range(rank.max(initial=-1) + 1):
+        room[rank == number] = crowding(points[rank == number])
+    return [int(i) for i in np.lexsort((-room, rank))]
+
 
 OBJECTIVES = ("params", "macs", "latency_ms")
 
@@ -58,8 +116,8 @@ class Nsga2Strategy(SampledStrategy):
 
     Options = Nsga2Options
 
-    def __init__(self, domains: Domains, options: Nsga2Options, setting: Setting) -> None:
-        super().__init__(domains, options, setting)
+    def __init__(self, domains: Domains, options: Nsga2Options, context: SampledContext) -> None:
+        super().__init__(domains, options, context)
         self.measures = (options.objective,)
         self._generations: list[list[Result]] = []  # the parents after each; from the results
 

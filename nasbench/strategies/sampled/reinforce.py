@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domain, Domains, Value
-from nasbench.strategies.sampled.base import Proposal, Result, Setting
-from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, SequentialStrategy
 
 Logits = dict[str, npt.NDArray[np.float64]]  # label to one number for each option
 
@@ -77,7 +76,7 @@ class Policy:
         return found
 
 
-class ReinforceStrategy(OneByOneStrategy):
+class ReinforceStrategy(SequentialStrategy):
     """Draws from a policy and moves it towards what scored above the average.
 
     A draw that is known or too costly is drawn anew. A failed trial teaches nothing.
@@ -89,8 +88,10 @@ class ReinforceStrategy(OneByOneStrategy):
 
     Options = ReinforceOptions
 
-    def __init__(self, domains: Domains, options: ReinforceOptions, setting: Setting) -> None:
-        super().__init__(domains, options, setting)
+    def __init__(
+        self, domains: Domains, options: ReinforceOptions, context: SampledContext
+    ) -> None:
+        super().__init__(domains, options, context)
         self._begin()
 
     def _begin(self) -> None:

@@ -16,8 +16,7 @@ import numpy as np
 from nasbench.optional import require
 from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domain, Domains, Value
-from nasbench.strategies.sampled.base import Proposal, Result, Setting
-from nasbench.strategies.sampled.one_by_one import OneByOneStrategy
+from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, SequentialStrategy
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class TpeOptions(PluginOptions):
     )
 
 
-class TpeStrategy(OneByOneStrategy):
+class TpeStrategy(SequentialStrategy):
     """Draws what is likelier under the good trials than under the others.
 
     What is pending counts as a trial with the worst score so far, so that parallel proposals
@@ -45,8 +44,8 @@ class TpeStrategy(OneByOneStrategy):
     Options = TpeOptions
     tries = 3  # a draw takes milliseconds
 
-    def __init__(self, domains: Domains, options: TpeOptions, setting: Setting) -> None:
-        super().__init__(domains, options, setting)
+    def __init__(self, domains: Domains, options: TpeOptions, context: SampledContext) -> None:
+        super().__init__(domains, options, context)
         self._optuna = require("optuna", "the strategy tpe")
         self._optuna.logging.set_verbosity(self._optuna.logging.ERROR)
         kind = self._optuna.distributions.CategoricalDistribution

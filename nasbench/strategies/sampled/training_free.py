@@ -16,8 +16,8 @@ import numpy as np
 from nasbench.options import PluginOptions, option
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
-from nasbench.strategies.sampled.base import Proposal, SampledStrategy, Setting
-from nasbench.strategies.sampled.promise import Promise
+from nasbench.strategies.sampled.base import Proposal, SampledContext, SampledStrategy
+from nasbench.strategies.sampled.proxy_scores import ProxyScores
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,11 @@ class TrainingFreeStrategy(SampledStrategy):
 
     Options = TrainingFreeOptions
 
-    def __init__(self, domains: Domains, options: TrainingFreeOptions, setting: Setting) -> None:
-        super().__init__(domains, options, setting)
-        self._promise = Promise("proxy", options.proxy, setting)
+    def __init__(
+        self, domains: Domains, options: TrainingFreeOptions, context: SampledContext
+    ) -> None:
+        super().__init__(domains, options, context)
+        self._proxies = ProxyScores("proxy", options.proxy, context)
         self._ranked: list[Arch] = []  # a function of the seed, made as far as it is needed
         self._more = self._pools()
 
@@ -70,9 +72,9 @@ class TrainingFreeStrategy(SampledStrategy):
     def _pools(self) -> Iterator[list[Arch]]:
         """Yield pools of candidates, ranked, until the space is exhausted."""
         drawn: set[Arch] = set()
-        stream = np.random.default_rng(derive(self.setting.seed, "candidates"))
+        stream = np.random.default_rng(derive(self.context.seed, "candidates"))
         while pool := self._pool(stream, drawn):
-            yield self._promise.ranked(pool)
+            yield self._proxies.ranked(pool)
 
     def _pool(self, stream: np.random.Generator, drawn: set[Arch]) -> list[Arch]:
         """Return new candidates that fit, in the order of their draws; adds them to ``drawn``."""

@@ -9,32 +9,32 @@ import numpy.typing as npt
 
 from nasbench.errors import UserError
 from nasbench.space import Arch
-from nasbench.strategies.sampled.base import Setting
+from nasbench.strategies.sampled.base import SampledContext
 
 LIMIT = 3.0
 Scores = npt.NDArray[np.float64]
 
 
-class Promise:
+class ProxyScores:
     """The scores of one or several proxies.
 
     Args:
         option: the strategy's option that names them, for errors.
         names: proxies, a comma between two.
-        setting: of the search.
+        context: of the search.
 
     Raises:
         UserError: none is named, or the search has no networks to look at.
     """
 
-    def __init__(self, option: str, names: str, setting: Setting) -> None:
+    def __init__(self, option: str, names: str, context: SampledContext) -> None:
         self.names = split(option, names)
-        if setting.proxy is None:
+        if context.proxy is None:
             raise UserError(
                 f"-o {option}={names}: a proxy looks at networks, and this search has none: "
                 "it must train what it proposes"
             )
-        self._score = setting.proxy
+        self._score = context.proxy
 
     def scores(self, archs: Sequence[Arch]) -> Scores:
         """Return every proxy's score, shape ``(architectures, proxies)``; -inf where none."""
@@ -48,28 +48,28 @@ class Promise:
         return [archs[number] for number in order]
 
 
-class Features:
+class ProxyFeatures:
     """Standardised scores, for predictors; what lies far out counts as ``LIMIT`` deviations.
 
     Args:
         promise: the proxies.
     """
 
-    def __init__(self, promise: Promise) -> None:
-        self._promise = promise
+    def __init__(self, promise: ProxyScores) -> None:
+        self._proxies = promise
         self._mean = np.zeros(len(promise.names))
         self._std = np.ones(len(promise.names))
 
     def fit(self, archs: Sequence[Arch]) -> None:
         """Take mean and standard deviation from ``archs``; scores of -inf are left out."""
-        for number, column in enumerate(self._promise.scores(archs).T):
+        for number, column in enumerate(self._proxies.scores(archs).T):
             known = column[np.isfinite(column)]
             self._mean[number] = known.mean() if known.size else 0.0
             self._std[number] = (known.std() if known.size else 0.0) or 1.0
 
     def __call__(self, archs: Sequence[Arch]) -> npt.NDArray[np.float32]:
         """Return the features, shape ``(architectures, proxies)``, within ``LIMIT``."""
-        scaled = (self._promise.scores(archs) - self._mean) / self._std
+        scaled = (self._proxies.scores(archs) - self._mean) / self._std
         return np.clip(scaled, -LIMIT, LIMIT).astype(np.float32)
 
 

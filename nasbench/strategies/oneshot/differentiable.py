@@ -17,9 +17,9 @@ from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domains
 from nasbench.strategies.oneshot.base import (
     Batch,
+    OneShotContext,
     OneShotStrategy,
     SearchData,
-    Setting,
     Supernets,
 )
 from nasbench.strategies.oneshot.robust import EarlyStop
@@ -31,7 +31,7 @@ from nasbench.training.optimization import Optimization, OptimizerConfig
 
 
 @dataclass(frozen=True)
-class MixingOptions(PluginOptions):
+class DifferentiableOptions(PluginOptions):
     """Options of every differentiable strategy."""
 
     arch_lr: float = option(3e-4, "Learning rate of Adam on the architecture parameters.", above=0)
@@ -56,16 +56,20 @@ def past_warmup(share: float, epoch: int, epochs: int) -> bool:
     return epoch >= min(share * epochs, epochs - 1)
 
 
-class MixingStrategy(OneShotStrategy):
+class DifferentiableStrategy(OneShotStrategy):
     """A mixture, Adam on its architecture parameters, and any optimizer on its weights."""
 
-    Options = MixingOptions
-    options: MixingOptions
+    Options = DifferentiableOptions
+    options: DifferentiableOptions
 
     def __init__(
-        self, supernets: Supernets, domains: Domains, options: MixingOptions, setting: Setting
+        self,
+        supernets: Supernets,
+        domains: Domains,
+        options: DifferentiableOptions,
+        context: OneShotContext,
     ) -> None:
-        super().__init__(supernets, domains, options, setting)
+        super().__init__(supernets, domains, options, context)
         self.arch_moves = True  # False while only the weights are trained
         self.install(self.relax())
 
@@ -79,20 +83,15 @@ class MixingStrategy(OneShotStrategy):
 
     def install(self, mixture: Mixture) -> None:
         """Train ``mixture`` from here on, with optimizers of its own."""
-        steps = self.setting.total_steps
+        steps = self.context.total_steps
         self.mixture = mixture
-        self.weights = Optimization(mixture.weight_parameters, self.setting.weights, steps)
+        self.weights = Optimization(mixture.weight_parameters, self.context.weights, steps)
         self.arch = Optimization(mixture.arch_parameters, self.arch_optimizer(), steps)
         robust = self.options.robust
         watches = robust or self.options.hessian
         self.early_stop = (
-            EarlyStop(self.objective, self.setting.stream, robust) if watches else None
+            EarlyStop(self.objective, self.context.stream, robust) if watches else None
         )
-
-    def _early_stop(self) -> EarlyStop | None:
-        acts = self.options.robust
-        watches = acts or self.options.hessian
-        return EarlyStop(self.objective, self.setting.stream, acts) if watches else None
 
     def arch_optimizer(self) -> OptimizerConfig:
         """Return the optimizer of the architecture parameters."""
@@ -142,7 +141,7 @@ class MixingStrategy(OneShotStrategy):
 
     def regularizer(self) -> Tensor | float:
         """Return what the architecture's loss has beside the validation loss."""
-        penalty = self.setting.penalty
+        penalty = self.context.penalty
         if penalty is None:
             return 0.0
         return self.options.penalty * penalty(self.mixture.mixing_weights())

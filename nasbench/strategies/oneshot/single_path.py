@@ -1,0 +1,304 @@
+"""Strategies that train single paths of a supernet, then search with the shared weights.
+
+Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling", ECCV 2020:
+the weights are trained on paths that are drawn anew for every step, equation (4); then
+architectures are evaluated with the weights they inherit, equation (5), after their BN statistics
+have been recalibrated (section 3.4).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nasbench.errors import UserError
+from nasbench.options import PluginOptions, option
+from nasbench.space import Arch, Domains
+from nasbench.strategies.oneshot.base import (
+    Batch,
+    OneShotContext,
+    OneShotStrategy,
+    SearchData,
+    Supernets,
+)
+from nasbench.strategies.sampled.ask_tell import Function, Proposals, ask_and_tell
+from nasbench.strategies.sampled.base import Result, SampledContext, SampledStrategy
+from nasbench.strategies.sampled.evolution import EvolutionOptions, EvolutionStrategy
+from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
+from nasbench.supernet.base import Supernet
+from nasbench.supernet.inherited_weights import recalibrate_bn
+from nasbench.supernet.single_path import SinglePath, active_subnet
+from nasbench.training.objective import Objective, correct_share
+from nasbench.training.optimization import Optimization
+from nasbench.training.supervised import right_share
+
+
+def inherited_accuracy(
+    supernet: Supernet,
+    arch: Arch,
+    calibration: Iterable[Tensor],
+    batches: Iterable[Batch],
+    objective: Objective,
+    device: torch.device,
+) -> float:
+    """Return the accuracy of ``arch`` in [0, 1] with the shared weights, over all processes.
+
+    Args:
+        supernet: mixtures or paths; BN's statistics in it are replaced.
+        arch: what is judged.
+        calibration: images, batches ``(B, C, H, W)``, that BN's statistics are taken from.
+        batches: what is counted.
+        objective: says in which precision is computed.
+        device: where the supernet is.
+
+    Raises:
+        UserError: the space has a ``ValueChoice``, whose candidates share no weights.
+    """
+    with active_subnet(supernet, arch) as paths:
+        with objective.casting(device):
+            recalibrate_bn(paths, calibration)
+        return right_share(paths, batches, objective, device)
+
+
+TRIES = 10  # draws that may be over the limits before the least costly of them is taken
+
+
+class SinglePathStrategy(OneShotStrategy):
+    """Paths of one supernet, and an optimizer of its weights.
+
+    What is not on a step's paths has no gradient, and the optimizer leaves it as it is: neither
+    decay nor momentum moves it.
+
+    Attributes:
+        paths: the supernet.
+        weights: the optimization of its weights.
+        number: the steps that were taken.
+    """
+
+    learns_architecture = False
+
+    def __init__(
+        self, supernets: Supernets, domains: Domains, options: Any, context: OneShotContext
+    ) -> None:
+        super().__init__(supernets, domains, options, context)
+        self.paths = SinglePath(supernets(), domains)
+        steps = context.total_steps
+        self.weights = Optimization(self.paths.weight_parameters, context.weights, steps)
+        self.number = 0
+
+    @abstractmethod
+    def next_paths(self) -> Sequence[Arch]:
+        """Return the architectures that this step trains, in their order."""
+
+    def step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
+        """Move the weights along the summed gradients of this step's paths."""
+        metrics = self.train_paths(self.next_paths(), train)
+        self.number += 1
+        return metrics
+
+    def end_epoch(self, means: Mapping[str, float]) -> None:
+        """Let the schedule of the weights see how the epoch went."""
+        self.weights.end_epoch(means)
+
+    def train_paths(self, archs: Sequence[Arch], train: Batch) -> dict[str, Tensor]:
+        """Take one step of the weights; return the paths' mean loss and accuracy."""
+        summed: list[Tensor | None] = [None] * len(self.weights.params)
+        seen = []
+        for arch in archs:
+            self.paths.arch = arch
+            loss, logits = self.objective(self.paths, *train)
+            found = torch.autograd.grad(loss, self.weights.params, allow_unused=True)
+            summed = [_sum(a, b) for a, b in zip(summed, found, strict=True)]
+            seen.append(torch.stack([loss.detach(), correct_share(logits, train[1])]))
+        self.weights.apply(summed)
+        loss, accuracy = torch.stack(seen).mean(dim=0)
+        return {"loss": loss, "accuracy": accuracy}
+
+    def uniform(self, *names: object) -> Arch:
+        """Return a uniform draw that keeps the limits, the same for the same names.
+
+        Where none does within ``TRIES`` draws, the one that is least over them.
+        """
+        stream = self.context.stream(*names)
+        best, least = self.domains.sample(stream), float("inf")
+        arch = best
+        for _ in range(TRIES):
+            over = self.context.violation(arch)
+            if over < least:
+                best, least = arch, over
+            if over == 0:
+                break
+            arch = self.domains.sample(stream)
+        return best
+
+    def judge(self, arch: Arch, calibration: Iterable[Tensor], batches: Iterable[Batch]) -> float:
+        """Return the accuracy of ``arch`` in [0, 1] with the shared weights, over all processes.
+
+        Args:
+            arch: what is judged.
+            calibration: images, batches ``(B, C, H, W)``, that BN's statistics are taken from;
+                the supernet's own are replaced.
+            batches: what is counted.
+        """
+        device = self.weights.params[0].device
+        return inherited_accuracy(self.paths, arch, calibration, batches, self.objective, device)
+
+    def calibration(self, data: SearchData, steps: int) -> list[Tensor]:
+        """Return training images to take BN's statistics from, so many batches."""
+        return [images for (images, _), _ in data.training("calibration", steps)]
+
+    def derive(self) -> Arch:
+        """Return one path, always the same: which is best is known after the training only."""
+        return self.uniform("derived")
+
+    @abstractmethod
+    def select(self, data: SearchData) -> Arch:
+        """Return the best of many architectures, judged with the shared weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logits ``(B, classes)`` of the path that is derived now."""
+        self.paths.arch = self.derive()
+        logits: Tensor = self.paths(x)
+        return logits
+
+    def mixing_weights(self) -> dict[str, list[float]]:
+        """Return how often every candidate is drawn where its decision is made: all alike."""
+        found = {}
+        for label, domain in self.domains.items():
+            share = 1 / len(domain.selectable)
+            found[label] = [share * (c in domain.selectable) for c in domain.candidates]
+        return found
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return the number of steps, which the draws depend on."""
+        return {"number": self.number}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Continue after so many steps."""
+        self.number = state["number"]
+
+    def optimizer_state(self) -> dict[str, Any]:
+        """Return the state of the weights' optimizer."""
+        return {"weights": self.weights.state_dict()}
+
+    def load_optimizer_state(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`optimizer_state`."""
+        self.weights.load_state_dict(state["weights"])
+
+
+def _sum(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    """Return the sum of what is there."""
+    if first is None or second is None:
+        return second if first is None else first
+    return first + second
+
+
+SEARCHES = ("evolution", "random")
+
+
+@dataclass(frozen=True)
+class EvaluationOptions(PluginOptions):
+    """Options of every strategy that evaluates architectures with shared weights."""
+
+    candidates: int = option(50, "Architectures evaluated after the training.", low=1)
+    calibration: int = option(
+        4, "Training batches from which each architecture's BN statistics are computed.", low=1
+    )
+
+
+@dataclass(frozen=True)
+class SharedSearchOptions(EvaluationOptions):
+    """Options of a search with shared weights."""
+
+    search: str = option(
+        "evolution", "How architectures are proposed after the training.", allowed=SEARCHES
+    )
+    population: int = option(
+        20,
+        "Size of the evolution's population; half of it competes to be the parent.",
+        low=1,
+        only_with=("search", "evolution"),
+    )
+
+
+def at_least(least: int, name: str, value: int) -> None:
+    """Raise unless an option is at least so large.
+
+    Raises:
+        UserError: it is smaller.
+    """
+    if value < least:
+        raise UserError(f"-o {name}={value}: must be at least {least}")
+
+
+def searcher(
+    options: SharedSearchOptions, domains: Domains, context: OneShotContext
+) -> SampledStrategy:
+    """Return the search that the options ask for; it proposes only what keeps the limits."""
+    if options.search == "random":
+        return uniform_search(domains, context)
+    sample = max(1, options.population // 2)
+    evolution = EvolutionOptions(population=options.population, sample=sample)
+    return EvolutionStrategy(domains, evolution, _told(context))
+
+
+def uniform_search(domains: Domains, context: OneShotContext) -> RandomStrategy:
+    """Return uniform draws that keep the limits, none twice."""
+    return RandomStrategy(domains, RandomOptions(), _told(context))
+
+
+def _told(context: OneShotContext) -> SampledContext:
+    return SampledContext(context.seed, violation=context.violation)
+
+
+def run(
+    search: SampledStrategy,
+    judge: Callable[[Arch], float],
+    candidates: int,
+    tick: Callable[[int, int], None],
+) -> list[Result]:
+    """Let ``search`` see so many architectures judged; fewer where the space has no more.
+
+    Args:
+        search: proposes and learns.
+        judge: returns the accuracy of an architecture in [0, 1].
+        candidates: how many to judge.
+        tick: told before each judgement how many are done, and how many there are.
+
+    Returns:
+        The results in their order; none where nothing keeps the limits.
+    """
+
+    def may_begin() -> bool:
+        done = len(search.results)
+        if done < candidates:
+            tick(done, candidates)
+        return done < candidates
+
+    evaluator = Function(lambda proposal: Result(proposal.arch, judge(proposal.arch)))
+    ask_and_tell(Proposals(search), evaluator, may_begin)
+    return search.results
+
+
+class SharedSearchStrategy(SinglePathStrategy):
+    """Paths, then a search among architectures that inherit the weights."""
+
+    Options = SharedSearchOptions
+    options: SharedSearchOptions
+
+    def select(self, data: SearchData) -> Arch:
+        """Return the best on the validation half, BN calibrated; the earlier one at a tie."""
+        images = self.calibration(data, self.options.calibration)
+        search = searcher(self.options, self.domains, self.context)
+        results = run(
+            search,
+            lambda arch: self.judge(arch, images, data.validation()),
+            self.options.candidates,
+            data.tick,
+        )
+        return search.best().arch if results else self.derive()
