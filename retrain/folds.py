@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -45,7 +46,11 @@ class CrossValidated:
 
 
 def run_folds(
-    job: Retraining, callback: Callback, stop: StopSignal, resumed: RunFolder | None = None
+    job: Retraining,
+    callback: Callback,
+    stop: StopSignal,
+    resumed: RunFolder | None = None,
+    command: Sequence[str] | None = None,
 ) -> CrossValidated:
     """Train ``config.folds`` times, each time on all folds but one, and measure on that one.
 
@@ -56,6 +61,7 @@ def run_folds(
         callback: receives the events of the trainings.
         stop: set by Ctrl-C and SIGTERM.
         resumed: the run folder to continue, or ``None`` for a new run.
+        command: the command line for the provenance; ``sys.argv`` by default.
 
     Raises:
         Stopped: a signal asked to stop; the run can be resumed.
@@ -66,7 +72,7 @@ def run_folds(
     task, found = job.open()
     seed, train = derive(config.seed, "folds"), task.train
     parts = stratified_folds(train.labels, config.folds, seed, train.groups)
-    with session("retrain", job.method, job.task, config, stop, resumed) as running:
+    with session("retrain", job.method, job.task, config, stop, resumed, command) as running:
         if running.leads:
             job.checkpoint.write(running.folder.path / "checkpoint.json")
         done = _finished(running)

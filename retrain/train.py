@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,11 @@ def configure(
 
 
 def run_retrain(
-    job: Retraining, callback: Callback, stop: StopSignal, resumed: RunFolder | None = None
+    job: Retraining,
+    callback: Callback,
+    stop: StopSignal,
+    resumed: RunFolder | None = None,
+    command: Sequence[str] | None = None,
 ) -> Retrained:
     """Train the checkpoint's network, open the test set once, and write the record.
 
@@ -147,13 +152,14 @@ def run_retrain(
         callback: receives the events of the training.
         stop: set by Ctrl-C and SIGTERM.
         resumed: the run folder to continue, or ``None`` for a new run.
+        command: the command line for the provenance; ``sys.argv`` by default.
 
     Raises:
         Stopped: a signal asked to stop; the run can be resumed.
         UserError: something that the user can mend, or weights that changed on the disk.
     """
     task, found = job.open()
-    with session("retrain", job.method, job.task, job.config, stop, resumed) as running:
+    with session("retrain", job.method, job.task, job.config, stop, resumed, command) as running:
         if running.leads:
             job.checkpoint.write(running.folder.path / "checkpoint.json")
         (unit, progress), config = run_with_auto_batch(

@@ -13,28 +13,50 @@ from nasbench.config import TrialsConfig
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nasbench.study.figures import Figure
     from nasbench.study.plan import Plan
+    from nasbench.study.results import EntryResult
 
 File = Annotated[
-    Path | None, typer.Argument(help="The study's YAML file; `new` writes an example.")
+    Path | None, typer.Argument(help="The YAML file of the study, or `new` to write an example.")
 ]
-Target = Annotated[Path | None, typer.Argument(help="With `new`: the file to write.")]
+Target = Annotated[
+    Path | None, typer.Argument(help="With `new`: the file to write (default: study.yaml).")
+]
 ScaleOption = Annotated[
-    float, typer.Option("--scale", help="Share of epochs, images and trials, up to 1.")
+    float,
+    typer.Option(
+        "--scale", help="Run with this share of the epochs, images and trials, in (0, 1]."
+    ),
 ]
-Out = Annotated[Path, typer.Option("--out", help="Where results go, in studies/NAME.")]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data lies.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-Task = Annotated[str | None, typer.Option("--task", help="Instead of the study's own task.")]
+Out = Annotated[
+    Path, typer.Option("--out", help="The results folder; a study writes to studies/NAME in it.")
+]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The folder of the data sets.")]
+Device = Annotated[str, typer.Option("--device", help="The device: auto, cpu, cuda or cuda:N.")]
+Task = Annotated[str | None, typer.Option("--task", help="Replace the task of the study.")]
 Only = Annotated[
-    list[str] | None, typer.Option("--only", help="Run only this entry, and what it uses.")
+    list[str] | None,
+    typer.Option("--only", help="Run only this entry and the entries it uses; repeatable."),
 ]
-Dry = Annotated[bool, typer.Option("--dry-run", help="Tell what there is to do, and no more.")]
-Engine = Annotated[str | None, typer.Option("--engine", help="Where runs go: local or ray.")]
-Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Runs at once.")]
-Gpus = Annotated[float, typer.Option("--gpus-per-trial", min=0.0, help="GPUs of a run.")]
-Address = Annotated[str | None, typer.Option("--address", help="The Ray cluster.")]
+Dry = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Show the missing runs and their cost without running them."),
+]
+Engine = Annotated[
+    str | None, typer.Option("--engine", help="Run in worker processes: local or ray.")
+]
+Concurrency = Annotated[
+    int, typer.Option("--concurrency", min=1, help="The number of runs at once.")
+]
+Gpus = Annotated[
+    float,
+    typer.Option(
+        "--gpus-per-trial", min=0.0, help="GPUs per run; a fraction such as 0.5 shares one."
+    ),
+]
+Address = Annotated[
+    str | None, typer.Option("--address", help="The Ray cluster: auto or host:port.")
+]
 
 
 def command(
@@ -52,45 +74,45 @@ def command(
     gpus_per_trial: Gpus = 0.0,
     address: Address = None,
 ) -> None:
-    """Run what is missing of a study: many runs from one file, one table in the end."""
-    from nasbench.study.opening import open_plan
+    """Run the missing runs of a study, described in one file, and write a table of results."""
+    from nasbench.study.plan import load_plan
 
     if file is None:
-        raise UserError("which FILE? nasbench study new writes one")
+        raise UserError("missing FILE; `nasbench study new` writes an example")
     if str(file) == "new":
         _write_example(target or Path("study.yaml"))
         return
     if target is not None:
-        raise UserError(f"{target}: only `new` takes a second file")
+        raise UserError(f"{target}: a second file is only allowed after `new`")
     where = TrialsConfig(
         engine=engine, concurrency=concurrency, gpus_per_trial=gpus_per_trial, address=address
     )
     if gpus_per_trial and engine is None:
         raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
     given: dict[str, object] = {"data_dir": data_dir, "device": device}
-    plan, folder = open_plan(file, scale, given, out, task, only or ())
-    _run(plan, folder, where, dry_run, _again(file, out, task, plan, where))
+    plan, folder = load_plan(file, scale, given, out, task, only or ())
+    _run(plan, folder, where, dry_run, _command(file, out, task, plan, where))
 
 
 def _write_example(path: Path) -> None:
     from nasbench.store.atomic import write_text
-    from nasbench.study.example import EXAMPLE
+    from nasbench.study.file import EXAMPLE
 
     if path.exists():
-        raise UserError(f"{path} is there already; name another file")
+        raise UserError(f"{path} already exists; choose another file")
     write_text(path, EXAMPLE)
     typer.echo(f"written: {path}\nnext:    nasbench study {shlex.quote(str(path))} --dry-run")
 
 
-def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, again: str) -> None:
-    from nasbench.cli import progress as telling
+def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: str) -> None:
+    from nasbench.cli import progress
     from nasbench.devices import pick
     from nasbench.store.runs import hold
-    from nasbench.study import cost, drive, figures, report
+    from nasbench.study import cost_estimate, report, results, runner
     from nasbench.training.stopping import Stopped, StopSignal
 
-    done = drive.found_before(plan, folder)
-    for line in cost.lines(plan, done, folder):
+    done = runner.earlier_progress(plan, folder)
+    for line in cost_estimate.estimate(plan, done, folder):
         typer.echo(line)
     if dry_run:
         return
@@ -99,18 +121,18 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, again: st
     stop = StopSignal()
     with hold(folder):
         try:
-            with telling.telling(quiet=False) as callback:
-                drive.run(plan, done, where, callback, stop, _say)
+            with progress.shown(quiet=False) as callback:
+                runner.run_study(plan, done, where, callback, stop, _say)
         except Stopped as stopped:
-            typer.echo(f"{stopped}; continue with: {again}", err=True)
+            typer.echo(f"{stopped}; continue with: {command}", err=True)
             raise typer.Exit(128 + stopped.signal) from stopped
-        lines = figures.figures(plan, done, folder)
-        written = report.write(plan, done, lines, folder, again)
-    _tell(plan, lines, written)
+        found = results.entry_results(plan, done, folder)
+        written = report.write(plan, done, found, folder, command)
+    _print(plan, found, written)
 
 
-def _again(file: Path, out: Path, task: str | None, plan: Plan, where: TrialsConfig) -> str:
-    """Return the command that goes on with a study."""
+def _command(file: Path, out: Path, task: str | None, plan: Plan, where: TrialsConfig) -> str:
+    """Return the command that continues the study."""
     given = {
         "--scale": None if plan.scale.factor == 1 else plan.scale,
         "--task": task,
@@ -131,8 +153,8 @@ def _say(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _tell(plan: Plan, lines: list[Figure], written: list[Path]) -> None:
-    """Print the table and where it is."""
+def _print(plan: Plan, results: list[EntryResult], written: list[Path]) -> None:
+    """Print the table of results and the paths of the files."""
     from rich.console import Console
 
     from nasbench.report.formats.console import listed
@@ -140,9 +162,9 @@ def _tell(plan: Plan, lines: list[Figure], written: list[Path]) -> None:
 
     if plan.scale.words:
         typer.echo(f"\n{plan.scale.words}")
-    Console().print(listed(listing(lines)))
+    Console().print(listed(listing(results)))
     for path in written:
         typer.echo(f"written: {path}")
-    failed = [f"{line.entry.name}, {reason}" for line in lines for reason in line.failed]
+    failed = [f"{one.entry.name}, {reason}" for one in results for reason in one.failed]
     if failed:
-        raise UserError(f"without a result: {'; '.join(failed)}")
+        raise UserError(f"no result: {'; '.join(failed)}")

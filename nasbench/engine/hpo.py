@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,16 @@ def run_hpo(
     callback: Callback,
     stop: StopSignal,
     resumed: RunFolder | None = None,
+    command: Sequence[str] | None = None,
 ) -> Tuned:
     """Tune, and write ``checkpoint.json`` into the run folder.
+
+    Args:
+        config: the options.
+        callback: receives the events of the run.
+        stop: set by Ctrl-C and SIGTERM.
+        resumed: the run folder to continue, or ``None`` for a new run.
+        command: the command line for the provenance; ``sys.argv`` by default.
 
     Raises:
         Stopped: a signal asked to stop; the run can be resumed.
@@ -109,7 +117,7 @@ def run_hpo(
     model, task = Model.of(config.model, config.space_arguments), load_task(config, config.task)
     model.check(task)
     name, short = catalog.short(config.tuner), catalog.short(config.task)
-    with session("hpo", name, short, config, stop, resumed) as running:
+    with session("hpo", name, short, config, stop, resumed, command) as running:
         context = Context.of(task, config, config.val_fraction, running.folder.path)
         space = ParameterSpace.of(config.space_content)
         first = _round(config, model, space, context, running, callback)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,8 +99,16 @@ def run_search(
     callback: Callback,
     stop: StopSignal,
     resumed: RunFolder | None = None,
+    command: Sequence[str] | None = None,
 ) -> Found:
     """Search, and write ``checkpoint.json`` and its drawing into the run folder.
+
+    Args:
+        config: the options.
+        callback: receives the events of the run.
+        stop: set by Ctrl-C and SIGTERM.
+        resumed: the run folder to continue, or ``None`` for a new run.
+        command: the command line for the provenance; ``sys.argv`` by default.
 
     Raises:
         Stopped: a signal asked to stop; the run can be resumed.
@@ -110,7 +119,7 @@ def run_search(
     if not problem.domains:
         raise UserError(f"space {config.space!r} has no choices: there is nothing to search")
     name, short = catalog.short(config.strategy), catalog.short(config.task)
-    with session("search", name, short, config, stop, resumed) as running:
+    with session("search", name, short, config, stop, resumed, command) as running:
         outcome, config = _drive(strategy, problem, config, running, callback)
         path, text = running.folder.path / "checkpoint.json", space.text(outcome.arch)
         if not running.leads:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +80,7 @@ def session(
     config: TrainingConfig,
     stop: StopSignal,
     resumed: RunFolder | None = None,
+    command: Sequence[str] | None = None,
 ) -> Iterator[Session]:
     """Open a run; its status in ``run.json`` says how it ended.
 
@@ -90,6 +91,7 @@ def session(
         config: the run's options, written to ``run.json``.
         stop: set by Ctrl-C and SIGTERM, which are listened to in here.
         resumed: the folder of the run to continue, or ``None`` for a new one.
+        command: the command line for the provenance; ``sys.argv`` by default.
 
     Raises:
         UserError: the device is not here, the folder cannot be made, or several processes were
@@ -99,7 +101,7 @@ def session(
     join(device)
     _check_same(config)
     with stop.listening():
-        now = provenance.collect()
+        now = provenance.collect(command)
         folder = resumed or _shared_folder(config.out, verb, name, run_info(task, config, now))
         # The first start counts as the origin; later ones are listed beside it.
         parts = [*folder.info.get("continued", []), now] if resumed else []

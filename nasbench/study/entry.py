@@ -1,38 +1,48 @@
-"""What a study's file holds, checked."""
+"""One entry of a study: what it runs, with which options."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from nasbench import catalog
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
 from nasbench.errors import UserError, unknown
-from nasbench.study import options as written
 
-#: What an entry may do, and the options that it may set.
+#: The verbs of entries and the options of each.
 VERBS: dict[str, type[TrainingConfig]] = {
     "search": SearchConfig,
     "hpo": HpoConfig,
     "retrain": RetrainConfig,
     "train": RetrainConfig,
 }
+# Set by the study or its command line.
+NOT_OPTIONS = ("seed", "out", "device", "data_dir", "task", "strategy", "model")
+# Arguments belong under "options", and a search space under "search_space".
+WRITTEN_ELSEWHERE = (
+    "strategy_options",
+    "tuner_options",
+    "assessor_options",
+    "space_arguments",
+    "space_content",
+)
 
 
-@dataclass(frozen=True, eq=False)  # an entry is itself, and can be a key
+@dataclass(frozen=True, eq=False)  # compared by identity, so that an entry can be a key
 class Entry:
-    """One line of a study: a run for every seed.
+    """One entry of a study: a run for every seed.
 
     Attributes:
-        name: of the entry.
-        verb: of :data:`VERBS`.
-        target: the strategy (``search``), the network (``hpo``, ``train``), or what is rebuilt
-            (``retrain``): an entry or the path of a checkpoint. ``hpo`` takes an entry, too.
-        options: by name, as on the command line.
-        arguments: what ``-o`` gives.
-        reported: a figure from elsewhere in percent, to stand beside ours.
-        note: a few words for the table.
+        name: the name of the entry.
+        verb: one of :data:`VERBS`.
+        target: the strategy (``search``), the network (``hpo``, ``train``), or the architecture
+            (``retrain``): an entry or the path of a checkpoint. ``hpo`` takes an entry as well.
+        options: the options of the command line, by name.
+        arguments: the ``-o`` arguments.
+        reported: a published result in percent, shown beside ours.
+        note: a short description for the table.
     """
 
     name: str
@@ -45,15 +55,15 @@ class Entry:
 
     @classmethod
     def read(cls, name: str, content: Any) -> Entry:
-        """Return the entry of that name.
+        """Return the entry that ``content`` describes.
 
         Raises:
-            UserError: it does nothing, two things, or has an option that nobody knows.
+            UserError: it has no verb, several verbs, or an unknown option.
         """
         if not isinstance(content, dict):
             raise UserError(f"entry {name!r}: expected 'option: value' lines")
         try:
-            return cls._of(name, written.dashed(content))
+            return cls._of(name, with_underscores(content))
         except UserError as error:
             raise UserError(f"entry {name!r}: {error}") from error
 
@@ -62,32 +72,32 @@ class Entry:
         verbs = [verb for verb in VERBS if verb in left]
         if len(verbs) != 1:
             found = ", ".join(verbs) or "none"
-            raise UserError(f"needs one of {', '.join(VERBS)}; it has {found}")
+            raise UserError(f"needs exactly one of {', '.join(VERBS)}; found: {found}")
         (verb,) = verbs
         target, arguments = left.pop(verb), left.pop("options", {})
         if not isinstance(target, str) or not target:
             raise UserError(f"{verb} {target!r}: must be a name")
         if not isinstance(arguments, dict):
             raise UserError("'options' must hold 'key: value' lines")
-        reported, note = written.percent(left.pop("reported", None)), str(left.pop("note", ""))
-        written.check_places(left)
+        reported, note = _percent(left.pop("reported", None)), str(left.pop("note", ""))
+        _check_places(left)
         arguments = {str(key): value for key, value in arguments.items()}
-        return cls(name, verb, target, written.plain(left), arguments, reported, note)
+        return cls(name, verb, target, normalized(left), arguments, reported, note)
 
     def over(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options, over those of the ``defaults`` that the verb knows."""
+        """Return the options merged over those ``defaults`` that apply to the verb."""
         known = VERBS[self.verb].__dataclass_fields__
         return {**{k: v for k, v in defaults.items() if k in known}, **self.options}
 
     def source(self, entries: Mapping[str, Entry]) -> Entry | None:
-        """Return the entry whose finding this one uses, if there is one."""
+        """Return the entry whose result this entry uses, or ``None``."""
         return entries.get(self.target) if self.verb in ("hpo", "retrain") else None
 
     def check(self, entries: Mapping[str, Entry]) -> None:
-        """Raise where a name or an option is unknown.
+        """Raise if a name or an option is unknown.
 
         Raises:
-            UserError: the entry's name stands before it.
+            UserError: the message starts with the entry's name.
         """
         try:
             VERBS[self.verb].from_layers(self.options)
@@ -108,14 +118,66 @@ class Entry:
 
 
 def _elsewhere(target: str) -> bool:
-    """Whether a target is an architecture that no entry finds: a file, or one of the zoo."""
+    """Return whether a target is an architecture from outside: a file, or one of the zoo."""
     return target.endswith(".json") or ".py" in target or target.startswith("zoo:")
 
 
 def _check_network(verb: str, name: str) -> None:
-    """Raise unless a name is a network's; what is of a user's own file shows when it is run."""
+    """Raise unless ``name`` is a network; names in a user's own file are checked by the run."""
     if name.endswith(".json"):
         if verb == "train":
-            raise UserError(f"train {name}: is a checkpoint: write retrain: {name}")
+            raise UserError(f"train {name}: is a checkpoint; use retrain: {name}")
     elif name not in catalog.SPACES:
         catalog.check("baseline", name)
+
+
+def with_underscores(content: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return options by their names, with underscores in place of dashes.
+
+    Raises:
+        UserError: an option is given with a dash and with an underscore.
+    """
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        name = str(key).replace("-", "_")
+        if name in found:
+            raise UserError(f"{key}: duplicate key")
+        found[name] = value
+    return found
+
+
+def normalized(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options in which a number may be a budget and a mapping a search space."""
+    if type(budget := options.get("budget")) in (int, float):
+        options = {**options, "budget": f"{budget:.15g}"}
+    space = options.get("search_space")
+    if isinstance(space, dict):
+        return {**options, "search_space": None, "space_content": space}
+    return options
+
+
+def _percent(reported: Any) -> float | None:
+    """Return a published result in percent.
+
+    Raises:
+        UserError: it is not a finite number.
+    """
+    if reported is None:
+        return None
+    if type(reported) not in (int, float) or not math.isfinite(reported):
+        raise UserError(f"reported {reported!r}: must be a number, percent")
+    return float(reported)
+
+
+def _check_places(options: Iterable[str]) -> None:
+    """Raise if an option does not belong here.
+
+    Raises:
+        UserError: the message says where the option belongs.
+    """
+    for option in options:
+        if option in NOT_OPTIONS:
+            raise UserError(f"{option}: is set for the whole study, not for an entry")
+        if option in WRITTEN_ELSEWHERE:
+            where = "search_space" if option == "space_content" else "options"
+            raise UserError(f"{option}: put its content under {where!r}")

@@ -1,4 +1,4 @@
-"""A study's YAML file."""
+"""The YAML file of a study, and the example that ``nasbench study new`` writes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ from typing import Any
 from nasbench import catalog, plain_yaml
 from nasbench.budget import Budget
 from nasbench.errors import UserError, unknown
-from nasbench.study.entry import VERBS, Entry
-from nasbench.study.options import NOT_OPTIONS, WRITTEN_ELSEWHERE, dashed, plain
+from nasbench.study.entry import (
+    NOT_OPTIONS,
+    VERBS,
+    WRITTEN_ELSEWHERE,
+    Entry,
+    normalized,
+    with_underscores,
+)
 
 FIELDS = ("name", "about", "task", "seeds", "budget", "reported", "defaults", "entries")
 MOST_SEEDS = 10_000
@@ -25,14 +31,14 @@ class Study:
     """Several runs on one task.
 
     Attributes:
-        name: of the study.
-        about: what it asks, in a few sentences.
+        name: the name of the study.
+        about: the question that it answers, in a few sentences.
         task: the task of all entries.
-        seeds: every entry runs once with each.
-        entries: by name, what others use before those that use it.
-        defaults: options of all entries whose verb knows them.
-        budget: of each search and each tuning, as ``--budget`` takes it; ``""`` for the presets'.
-        reported: where the figures beside ours come from.
+        seeds: every entry runs once with each seed.
+        entries: by name; an entry comes before those that use its result.
+        defaults: options of all entries to whose verb they apply.
+        budget: of each search and each tuning, as for ``--budget``; ``""`` uses the presets'.
+        reported: the source of the published results.
     """
 
     name: str
@@ -49,7 +55,7 @@ class Study:
         """Return the study in a file.
 
         Raises:
-            UserError: the file or something in it cannot be used; one line names it.
+            UserError: the file cannot be read or something in it is invalid.
         """
         try:
             return cls.of(_content(path), path.stem)
@@ -91,12 +97,12 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _name(given: Any) -> str:
-    """Return a study's name, which its folder has, too."""
+    """Return the name of a study, which is also that of its folder."""
     fits = isinstance(given, str) and len(given) <= LONGEST_NAME
     if not fits or not re.search("[A-Za-z0-9]", given):
         raise UserError(
-            f"name {given!r:.80}: must be a text with a letter from a to z or a digit, "
-            f"and of up to {LONGEST_NAME} characters"
+            f"name {given!r:.80}: must be a text of up to {LONGEST_NAME} characters "
+            "with at least one letter from a to z or digit"
         )
     return " ".join(str(given).split())
 
@@ -110,29 +116,31 @@ def _budget(given: Any) -> str:
 
 
 def _seeds(given: Any) -> tuple[int, ...]:
-    """Return the seeds that ``3`` (0, 1, 2) or ``[4, 7]`` stands for."""
+    """Return the seeds for ``3`` (0, 1, 2) or for a list such as ``[4, 7]``."""
     if type(given) is int and given > MOST_SEEDS:
-        raise UserError(f"seeds {given}: is a count, up to {MOST_SEEDS}; one seed is [{given}]")
+        raise UserError(
+            f"seeds {given}: is a count of at most {MOST_SEEDS}; for a single seed write [{given}]"
+        )
     if type(given) is int and given > 0:
         return tuple(range(given))
     whole = isinstance(given, list) and all(type(seed) is int and seed >= 0 for seed in given)
     if not whole or not given or len(set(given)) < len(given):
-        raise UserError(f"seeds {given!r}: must be a number above 0, or a list of different seeds")
+        raise UserError(f"seeds {given!r}: must be a count above 0, or a list of distinct seeds")
     return tuple(given)
 
 
 def _defaults(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of all entries, each of which some verb must know."""
+    """Return the default options, each of which must apply to some verb."""
     given = content.get("defaults") or {}
     if not isinstance(given, dict):
         raise UserError("'defaults' must hold 'option: value' lines")
-    defaults = dashed(given)
+    defaults = with_underscores(given)
     known = {option for config in VERBS.values() for option in config.__dataclass_fields__}
     known -= {*NOT_OPTIONS, *WRITTEN_ELSEWHERE, "budget"}
     for option in defaults:
         if option not in known:
             raise unknown("defaults", option, sorted(known))
-    return plain(defaults)
+    return normalized(defaults)
 
 
 def _entries(content: Mapping[str, Any]) -> dict[str, Entry]:
@@ -146,7 +154,7 @@ def _entries(content: Mapping[str, Any]) -> dict[str, Entry]:
 
 
 def _order(entries: Mapping[str, Entry]) -> list[str]:
-    """Return the names, what is used before what uses it, else as written.
+    """Return the names in the order of the file, but each after the entry that it uses.
 
     Raises:
         UserError: entries use one another in a circle.
@@ -171,3 +179,58 @@ def _order(entries: Mapping[str, Entry]) -> list[str]:
     for name in entries:
         add(name)
     return ordered
+
+
+EXAMPLE = """\
+# A study: several runs on one task, one table in the end.
+#   nasbench study FILE              runs what is missing; say it again after a stop
+#   nasbench study FILE --dry-run    tells what there is to do, and what it costs
+#   nasbench study FILE --scale 0.1  a tenth of the epochs, the images and the trials
+
+about: >
+  Does searching an architecture beat tuning a small network, for the same number of trials?
+
+task: digits
+seeds: 3              # 0, 1 and 2; or a list such as [4, 7]
+budget: 8             # of every search and every tuning: 8 trials, '40 epochs' or 15min
+
+# Options of all entries whose command has them, spelled as on the command line.
+defaults:
+  preset: quick
+
+entries:
+  # Each entry is a search, an hpo, a retrain or a train; further lines are that command's options,
+  # and those that the command line gives with -o stand under `options:`.
+  tuned:
+    hpo: small-cnn
+    tuner: tpe
+    search_space:     # as in NNI's search_space.json; a path is taken, too
+      lr: {_type: loguniform, _value: [0.001, 1.0]}
+      batch_size: {_type: choice, _value: [32, 64, 128]}
+  tuned at random:
+    hpo: small-cnn
+    tuner: random
+  evolution:
+    search: evolution
+    space: mobilenet-skip
+  random search:
+    search: random
+    space: mobilenet-skip
+
+  # These use what others found, seed by seed, and test it once.
+  tuned, tested:
+    retrain: tuned
+  tuned at random, tested:
+    retrain: tuned at random
+  evolution, tested:
+    retrain: evolution
+  random search, tested:
+    retrain: random search
+
+  # Nothing is searched here; `reported` is a figure from elsewhere, shown beside ours.
+  by hand:
+    train: small-cnn
+    epochs: 20
+    options: {width: 32}
+    note: a small network as a textbook has it
+"""

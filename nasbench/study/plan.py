@@ -1,9 +1,10 @@
-"""From a study's entries to runs that are ready to begin, and those that are done already."""
+"""The runs of a study: which there are, what each depends on, and their configurations."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from nasbench import catalog
 from nasbench.config import TrainingConfig
 from nasbench.engine import hpo, search
 from nasbench.engine.checkpoints import open_checkpoint
-from nasbench.errors import UserError
+from nasbench.engine.problem import load_task
+from nasbench.errors import UserError, unknown
+from nasbench.store import studies
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.strategies.sampled.base import SampledStrategy
-from nasbench.study import keys
 from nasbench.study.entry import Entry
 from nasbench.study.file import Study
+from nasbench.study.fingerprint import fingerprint
 from nasbench.study.scale import Scale
 from nasbench.tasks.base import Task
 from retrain import train
@@ -24,7 +27,7 @@ from retrain import train
 
 @dataclass(frozen=True)
 class Step:
-    """An entry with one seed: one run."""
+    """One run of a study: an entry with one seed."""
 
     entry: Entry
     seed: int
@@ -34,13 +37,13 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Ready:
-    """A run that can begin.
+class ConfiguredRun:
+    """A run that can start.
 
     Attributes:
         verb: ``search``, ``hpo`` or ``retrain``.
-        config: its options.
-        checkpoint: what is rebuilt, where something is.
+        config: the options of the run.
+        checkpoint: the architecture that is retrained, if any.
     """
 
     verb: str
@@ -48,22 +51,22 @@ class Ready:
     checkpoint: Checkpoint | None = None
 
     @property
-    def key(self) -> str:
-        """A digest of everything that shapes the result."""
+    def fingerprint(self) -> str:
+        """A digest of everything that determines the result."""
         options = self.config.to_json()
-        return keys.key(self.verb, options, self.checkpoint, catalog.fingerprints(options))
+        return fingerprint(self.verb, options, self.checkpoint, catalog.fingerprints(options))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the steps of a study become runs.
+    """The steps of a study and how each is configured.
 
     Attributes:
-        study: what is run.
-        task: its data.
-        scale: how much of it.
-        given: options of the command line that all runs take: ``out``, ``data_dir``, ``device``.
-        only: the entries to be run, with those that they use; all by default.
+        study: the study.
+        task: its task, with the data.
+        scale: the share of epochs, images and trials.
+        given: command-line options of all runs: ``out``, ``data_dir``, ``device``.
+        only: names of the entries to run, together with those that they use; empty means all.
     """
 
     study: Study
@@ -74,43 +77,43 @@ class Plan:
 
     @property
     def steps(self) -> list[Step]:
-        """All runs, those that others use first."""
+        """All runs; each comes after the run whose result it uses."""
         entries = self.study.entries.values()
         return [Step(entry, seed) for seed in self.study.seeds for entry in entries]
 
     @property
-    def asked(self) -> list[Step]:
-        """The runs of ``only`` and those that they use, in the order of ``steps``."""
+    def selected(self) -> list[Step]:
+        """The runs of the entries ``only`` and of those that they use, ordered as ``steps``."""
         if not self.only:
             return self.steps
-        asked = {step for step in self.steps if step.entry.name in self.only}
-        for step in reversed(self.steps):  # what is used comes before what uses it
+        selected = {step for step in self.steps if step.entry.name in self.only}
+        for step in reversed(self.steps):  # users come before what they use
             source = self.source(step)
-            if step in asked and source is not None:
-                asked.add(source)
-        return [step for step in self.steps if step in asked]
+            if step in selected and source is not None:
+                selected.add(source)
+        return [step for step in self.steps if step in selected]
 
     def source(self, step: Step) -> Step | None:
-        """Return the step that must end before ``step`` can begin."""
+        """Return the step that must end before ``step`` can start, or ``None``."""
         source = step.entry.source(self.study.entries)
         return None if source is None else Step(source, step.seed)
 
-    def ready(self, step: Step, found: Path | None) -> Ready:
+    def configure(self, step: Step, found: Path | None) -> ConfiguredRun:
         """Return the run of a step.
 
         Args:
             step: the step.
-            found: the run folder of its source, where it has one.
+            found: the run folder of its source, if it has one.
 
         Raises:
-            UserError: an option does not fit; the entry is named.
+            UserError: an option is invalid; the message names the entry.
         """
         try:
-            return self._ready(step, found)
+            return self._configure(step, found)
         except UserError as error:
             raise UserError(f"entry {step.entry.name!r}: {error}") from error
 
-    def _ready(self, step: Step, found: Path | None) -> Ready:
+    def _configure(self, step: Step, found: Path | None) -> ConfiguredRun:
         entry, target = step.entry, step.entry.target
         given = {
             **entry.over(self.study.defaults),
@@ -130,15 +133,15 @@ class Plan:
         else:
             checkpoint = self._checkpoint(entry, step.seed, found)
             if entry.verb == "train" and ":" in target:
-                given["space"] = target  # the user names the code here
-            # A checkpoint's own task is the study's; only another one is an option.
+                given["space"] = target  # the user names the code in the study
+            # The task is the checkpoint's own; as an option it would stand for another one.
             del given["task"]
             config = train.configure(checkpoint, given, dict(entry.arguments)).config
         verb = "retrain" if entry.verb == "train" else entry.verb
-        return Ready(verb, self.scale.apply(config, len(self.task.train)), checkpoint)
+        return ConfiguredRun(verb, self.scale.apply(config, len(self.task.train)), checkpoint)
 
     def _with_budget(self, given: dict[str, Any], strategy: str) -> dict[str, Any]:
-        """Add the study's budget where a strategy takes one."""
+        """Add the study's budget if the strategy takes one."""
         if self.study.budget and issubclass(search.load_strategy(strategy), SampledStrategy):
             given.setdefault("budget", self.study.budget)
         return given
@@ -160,16 +163,72 @@ class Plan:
         )
 
 
-def same_twice(readies: Iterable[tuple[Step, Ready]]) -> None:
-    """Raise where two entries are one and the same run.
+def check_distinct(runs: Iterable[tuple[Step, ConfiguredRun]]) -> None:
+    """Raise if two entries are the same run.
 
     Raises:
-        UserError: they are named.
+        UserError: the message names both entries.
     """
     seen: dict[str, Step] = {}
-    for step, ready in readies:
-        other = seen.setdefault(ready.key, step)
+    for step, run in runs:
+        other = seen.setdefault(run.fingerprint, step)
         if other is not step:
             raise UserError(
                 f"the entries {other.entry.name!r} and {step.entry.name!r} are the same"
             )
+
+
+def load_plan(
+    file: Path,
+    scale: float,
+    given: Mapping[str, Any],
+    out: Path,
+    task: str | None = None,
+    only: Sequence[str] = (),
+) -> tuple[Plan, Path]:
+    """Return the plan of a study and the folder of its results.
+
+    A study at another scale has a separate folder, so that its records are never mixed with
+    those of full-scale runs.
+
+    Args:
+        file: the study's YAML file.
+        scale: the share of epochs, images and trials, in (0, 1].
+        given: options of all runs: ``data_dir`` and ``device``.
+        out: the results folder.
+        task: replaces the study's task.
+        only: names of the entries to run, together with those that they use; empty means all.
+
+    Raises:
+        UserError: the file, the scale or the data is invalid, or the folder holds another study.
+    """
+    size, study = Scale(scale), Study.read(file)
+    if task is not None and task != study.task:
+        catalog.check("task", task)
+        study = replace(study, task=task, name=f"{study.name}-{catalog.short(task)}")
+    for entry in only:
+        if entry not in study.entries:
+            raise unknown("entry", entry, study.entries)
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", study.name)
+    folder = out / "studies" / f"{name}{size.suffix}"
+    _check_same_study(folder, study)
+    where = TrainingConfig.from_layers({"data_dir": given.get("data_dir")})
+    options = {**given, "out": folder}
+    return Plan(study, load_task(where, study.task), size, options, only), folder
+
+
+def _check_same_study(folder: Path, study: Study) -> None:
+    """Raise if the folder holds another study of this name.
+
+    Raises:
+        UserError: the task differs, or no entry is shared.
+    """
+    other = studies.read(folder)
+    if other is None:
+        return
+    task, entries = other
+    if task != study.task or not entries & study.entries.keys():
+        raise UserError(
+            f"{folder} holds another study, on {task} with {', '.join(sorted(entries))}: "
+            "give this study a different 'name:', or choose another --out"
+        )

@@ -1,10 +1,13 @@
-"""A study's page: a line for each entry, the leaderboard, the curves."""
+"""The report of a study: a table of its entries, the leaderboard, and the curves."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from nasbench import provenance
 from nasbench.optional import available
@@ -12,30 +15,34 @@ from nasbench.report.anytime import write_pictures
 from nasbench.report.formats.cells import Listing
 from nasbench.report.formats.markdown import markdown, table
 from nasbench.report.leaderboard import build, unfinished_runs
+from nasbench.report.plots import Curve, draw_curves
 from nasbench.report.quantities import duration
 from nasbench.store import studies
 from nasbench.store.atomic import write_json, write_text
+from nasbench.store.journal import number
 from nasbench.store.records import read_records
-from nasbench.study.drive import Progress
-from nasbench.study.figures import Figure
+from nasbench.store.runs import RunFolder
 from nasbench.study.plan import Plan
-from nasbench.study.training_curves import write_curves
+from nasbench.study.results import EntryResult
+from nasbench.study.runner import Progress
 
 HEADINGS = ("entry", "what", "accuracy, %", "95 % interval", "on", "runs", "reported, %", "cost")
 NUMERIC = (False, False, True, True, False, True, True, True)
+_METRICS = ("val_accuracy", "accuracy")
+_WORDS = {"val_accuracy": "validation", "accuracy": "training"}
 
 
 def write(
-    plan: Plan, progress: Progress, lines: Sequence[Figure], out: Path, command: str
+    plan: Plan, progress: Progress, results: Sequence[EntryResult], out: Path, command: str
 ) -> list[Path]:
     """Write ``README.md``, ``study.json`` and the pictures below ``out``; return their paths.
 
     Args:
         plan: the study.
         progress: its runs.
-        lines: what :func:`nasbench.study.figures.figures` returned.
-        out: the study's folder, which has the runs and the records in it.
-        command: what makes it.
+        results: of the entries.
+        out: the study's folder, which holds its runs and records.
+        command: the command that made them.
 
     Raises:
         UserError: a file cannot be written.
@@ -51,49 +58,49 @@ def write(
         f"# {plan.study.name}",
         plan.study.about,
         plan.scale.words and f"**{plan.scale.words}**",
-        table(HEADINGS, listing(lines).lines, NUMERIC),
-        *_remarks(plan, lines, sum(record.test_openings for record in records)),
+        table(HEADINGS, listing(results).lines, NUMERIC),
+        *_remarks(plan, results, sum(record.test_openings for record in records)),
         *(f"![{path.stem}]({path.name})" for path in pictures),
         markdown(board).replace("\n## ", "\n### ").replace("# Leaderboard", "## Leaderboard", 1),
         f"Made with `{command}`; {_where()}.",
     ]
     write_text(page, "\n\n".join(block.strip() for block in blocks if block) + "\n")
-    write_json(out / studies.FILE, _plain(plan, lines))
+    write_json(out / studies.FILE, _plain(plan, results))
     return [page, *pictures]
 
 
-def listing(lines: Iterable[Figure]) -> Listing:
+def listing(results: Iterable[EntryResult]) -> Listing:
     """Return the entries as a table."""
-    return Listing("Entries", HEADINGS, NUMERIC, tuple(_cells(line) for line in lines))
+    return Listing("Entries", HEADINGS, NUMERIC, tuple(_cells(result) for result in results))
 
 
-def _cells(line: Figure) -> tuple[str, ...]:
-    entry, interval = line.entry, line.interval
+def _cells(result: EntryResult) -> tuple[str, ...]:
+    entry, interval = result.entry, result.interval
     return (
         entry.name,
         entry.note or f"{entry.verb} {entry.target}",
-        "" if line.mean is None else f"{line.mean:.2f}",
+        "" if result.mean is None else f"{result.mean:.2f}",
         "" if interval is None else "{:.2f} \N{EN DASH} {:.2f}".format(*interval),
-        line.measured_on,
-        f"{len(line.values)} of {line.seeds}",
+        result.measured_on,
+        f"{len(result.values)} of {result.seeds}",
         "" if entry.reported is None else f"{entry.reported:.2f}",
-        duration(line.seconds) if line.seconds else "",
+        duration(result.seconds) if result.seconds else "",
     )
 
 
-def _remarks(plan: Plan, lines: Sequence[Figure], openings: int) -> list[str]:
-    opened = sum(line.openings for line in lines)
-    more = f", and {openings - opened} times more by runs of the study as it was before"
+def _remarks(plan: Plan, results: Sequence[EntryResult], openings: int) -> list[str]:
+    opened = sum(result.openings for result in results)
+    more = f", and {openings - opened} more times by runs of earlier versions of the study"
     found = [
-        "Accuracy on `validation` is that of the best trial or of the search; on `folds` that of "
-        "a cross-validation of the training images, where with one seed the interval is Student's "
-        "over the folds; on `test` that of a final evaluation. "
-        f"The test set was opened {opened} times, once for each of those"
+        "Accuracy on `validation` is that of the best trial or of the search; accuracy on `folds` "
+        "is that of a cross-validation of the training images, and with one seed its interval is "
+        "Student's t over the folds; accuracy on `test` is that of a final evaluation. "
+        f"The test set was opened {opened} times, once for each final evaluation"
         f"{more if openings > opened else ''}."
     ]
     if plan.study.reported:
         found.append(f"Reported: {plan.study.reported}")
-    failed = [f"- {line.entry.name}, {reason}" for line in lines for reason in line.failed]
+    failed = [f"- {result.entry.name}, {reason}" for result in results for reason in result.failed]
     if failed:
         found.append("\n".join(["Without a result:", "", *failed]))
     return found
@@ -111,7 +118,7 @@ def _where() -> str:
     )
 
 
-def _plain(plan: Plan, lines: Sequence[Figure]) -> dict[str, object]:
+def _plain(plan: Plan, results: Sequence[EntryResult]) -> dict[str, object]:
     return {
         "format": "nasbench-study/1",
         "name": plan.study.name,
@@ -120,17 +127,71 @@ def _plain(plan: Plan, lines: Sequence[Figure]) -> dict[str, object]:
         "note": plan.scale.words,
         "seeds": list(plan.study.seeds),
         "entries": {
-            line.entry.name: {
-                "verb": line.entry.verb,
-                "target": line.entry.target,
-                "accuracies": list(line.values),
-                "measured_on": line.measured_on,
-                "interval": line.interval,
-                "reported": line.entry.reported,
-                "device_seconds": line.seconds,
-                "test_openings": line.openings,
-                "failed": list(line.failed),
+            result.entry.name: {
+                "verb": result.entry.verb,
+                "target": result.entry.target,
+                "accuracies": list(result.values),
+                "measured_on": result.measured_on,
+                "interval": result.interval,
+                "reported": result.entry.reported,
+                "device_seconds": result.seconds,
+                "test_openings": result.openings,
+                "failed": list(result.failed),
             }
-            for line in lines
+            for result in results
         },
     }
+
+
+def write_curves(plan: Plan, progress: Progress, out: Path) -> list[Path]:
+    """Draw a training curve for each ``train`` and ``retrain`` entry; return the paths written.
+
+    A curve shows the mean and the range over the seeds, or over their folds, of the validation
+    accuracy; of the training accuracy if no images were held out.
+    """
+    found = dict[str, tuple[str, list[list[float]]]]()
+    for entry in plan.study.entries.values():
+        if entry.verb in ("train", "retrain"):
+            runs = [path for step, path in progress.done.items() if step.entry is entry]
+            metric, histories = _histories(runs)
+            if histories:
+                found[entry.name] = metric, histories
+    if not found:
+        return []
+    metrics = {metric for metric, _ in found.values()}
+    curves = [
+        _curve(name if len(metrics) == 1 else f"{name} ({_WORDS[metric]})", histories)
+        for name, (metric, histories) in found.items()
+    ]
+    words = " or ".join(_WORDS[metric] for metric in sorted(metrics, reverse=True))
+    title = f"{plan.study.name}{plan.scale.suffix}: mean and range over runs"
+    path = out / "training.svg"
+    label = f"{words} accuracy, %"
+    return [draw_curves(curves, path, xlabel="epoch", ylabel=label, title=title, log_x=False)]
+
+
+def _histories(runs: Iterable[Path]) -> tuple[str, list[list[float]]]:
+    """Return a metric and its values after each epoch in percent, for each run or fold."""
+    events = [_by_fold(RunFolder(run).journal.epochs()) for run in runs]
+    every = [epochs for by_fold in events for epochs in by_fold.values()]
+    for metric in _METRICS:
+        histories = [[number(event.get(metric)) for event in epochs] for epochs in every]
+        known = [[100 * v for v in history if v is not None] for history in histories]
+        if every and [*map(len, known)] == [*map(len, every)]:
+            return metric, known
+    return "", []
+
+
+def _by_fold(epochs: Iterable[dict[str, Any]]) -> dict[Any, list[dict[str, Any]]]:
+    """Return the epochs of each fold in order; without folds, all are under ``None``."""
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for event in sorted(epochs, key=lambda event: number(event["epoch"]) or 0.0):
+        found.setdefault(event.get("fold"), []).append(event)
+    return found
+
+
+def _curve(name: str, histories: Sequence[Sequence[float]]) -> Curve:
+    length = min(map(len, histories))
+    values = np.array([history[:length] for history in histories])
+    x = np.arange(1, length + 1, dtype=np.float64)
+    return Curve(name, x, values.mean(0), values.min(0), values.max(0))

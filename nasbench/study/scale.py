@@ -1,4 +1,4 @@
-"""``--scale``: the same study with less of everything, for a machine without a GPU."""
+"""``--scale``: a smaller version of a study, for a machine without a GPU."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Config = TypeVar("Config", bound=TrainingConfig)
 
 @dataclass(frozen=True)
 class Scale:
-    """By how much epochs, training images and trials are multiplied, each of them.
+    """The factor by which epochs, training images and trials are multiplied.
 
     Attributes:
-        factor: above 0, up to 1.
+        factor: in (0, 1].
 
     Raises:
         UserError: it is out of range.
@@ -39,12 +39,12 @@ class Scale:
 
     @property
     def suffix(self) -> str:
-        """What follows the study's name in pictures and folders; ``""`` at 1."""
+        """The suffix of the study's name in pictures and folders; ``""`` at 1."""
         return "" if self.factor == 1 else f"@{self}"
 
     @property
     def words(self) -> str:
-        """What every table says that was made this way; ``""`` at 1."""
+        """The note under every table made at this scale; ``""`` at 1."""
         if self.factor == 1:
             return ""
         return (
@@ -57,8 +57,8 @@ class Scale:
         """Return the options of the smaller run.
 
         Args:
-            config: of the whole one.
-            images: the task's training images.
+            config: of the full-scale run.
+            images: the number of training images of the task.
         """
         if self.factor == 1:
             return config
@@ -74,9 +74,13 @@ class Scale:
         return smaller
 
     def _budget(self, whole: Budget, times: int) -> str:
-        """Return the smaller budget of one of so many rounds.
+        """Return the smaller budget of one round.
 
-        Trials are counted in pairs, so that two rounds of 20 stay equal to one of 40.
+        Trials are counted in pairs, so that two rounds of 20 remain equal to one of 40.
+
+        Args:
+            whole: the budget of one round at full scale.
+            times: the number of rounds.
         """
         if whole.unit == "seconds":
             seconds = max(LEAST_SECONDS, whole.amount * self.factor)
@@ -89,5 +93,5 @@ class Scale:
 
 
 def rounds(config: TrainingConfig) -> int:
-    """Return how often a run spends its budget: twice where a tuning is refined."""
+    """Return how often a run spends its budget: twice if a tuning is refined."""
     return 2 if isinstance(config, HpoConfig) and config.refine else 1

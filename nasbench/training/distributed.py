@@ -15,7 +15,7 @@ from torch import Tensor
 from nasbench.nn.processes import place
 
 
-def join(device: torch.device, store: dist.Store | None = None) -> None:
+def join(device: torch.device, store: dist.FileStore | None = None) -> None:
     """Join the process group if ``torchrun`` started this process; do nothing otherwise.
 
     A second run in the same processes, such as the next seed, uses the same group. :func:`leave`

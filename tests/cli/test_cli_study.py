@@ -180,12 +180,12 @@ def test_a_killed_study_goes_on_where_it_was(study, run):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "which FILE?"),
+        ((), "missing FILE"),
         (("none.yaml",), "none.yaml: cannot be read"),
         (("mine.yaml", "--only", "tined"), "unknown entry 'tined'"),
         (("mine.yaml", "--scale", "2"), "--scale 2: must be above 0 and up to 1"),
-        (("mine.yaml", "x.yaml"), "only `new` takes a second file"),
-        (("new", "mine.yaml"), "mine.yaml is there already"),
+        (("mine.yaml", "x.yaml"), "a second file is only allowed after `new`"),
+        (("new", "mine.yaml"), "mine.yaml already exists"),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(study, run, arguments, words):

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from nasbench.errors import UserError
-from nasbench.study.example import EXAMPLE
-from nasbench.study.file import Study
+from nasbench.study.file import EXAMPLE, Study
 
 TRAIN, HPO = {"train": "small-cnn"}, {"hpo": "small-cnn"}
 
@@ -74,41 +73,47 @@ def test_an_option_of_an_entry_wins_over_the_defaults():
         ({"task": "digit"}, "unknown task 'digit'"),
         ({"task": ""}, "the field 'task' is missing"),
         ({"entries": {}}, "the field 'entries' is missing"),
-        ({"entries": {"a": {}}}, "entry 'a': needs one of search, hpo, retrain, train"),
-        ({"entries": {"a": {"hpo": "vgg16", "train": "vgg16"}}}, "it has hpo, train"),
+        ({"entries": {"a": {}}}, "entry 'a': needs exactly one of search, hpo, retrain, train"),
+        ({"entries": {"a": {"hpo": "vgg16", "train": "vgg16"}}}, "found: hpo, train"),
         ({"entries": {"a": {"retrain": "b"}}}, "entry 'a': unknown entry 'b'"),
         ({"entries": {"a": {"train": "smal-cnn"}}}, "entry 'a': unknown baseline 'smal-cnn'"),
         ({"entries": {"a": {"search": "dartz"}}}, "entry 'a': unknown strategy 'dartz'"),
         ({"entries": {"a": {**TRAIN, "epoch": 3}}}, "entry 'a': unknown option 'epoch'"),
         ({"entries": {"a": {**TRAIN, "epochs": 0}}}, "entry 'a': --epochs 0"),
-        ({"entries": {"a": {**TRAIN, "seed": 3}}}, "entry 'a': seed: is the study's"),
+        ({"entries": {"a": {**TRAIN, "seed": 3}}}, "entry 'a': seed: is set for the whole study"),
         ({"entries": {"a": {**TRAIN, "reported": "98"}}}, "reported '98': must be a number"),
         ({"entries": {"a": TRAIN, "b": {"retrain": "a"}}}, "'a' is a train, which finds nothing"),
         ({"entries": {"a": {"hpo": "b"}, "b": {"hpo": "a"}}}, "in a circle: "),
         ({"entries": {"a": {"train": None}}}, "entry 'a': train None: must be a name"),
-        ({"entries": {"a": {"train": "m.json"}}}, "is a checkpoint: write retrain: m.json"),
+        ({"entries": {"a": {"train": "m.json"}}}, "is a checkpoint; use retrain: m.json"),
         ({"entries": {"a": {**TRAIN, "reported": True}}}, "reported True: must be a number"),
         ({"entries": {"a": {**TRAIN, "reported": math.nan}}}, "reported nan: must be a number"),
-        ({"entries": {"a": {**TRAIN, "data_dir": "x"}}}, "data_dir: is the study's"),
-        ({"entries": {"a": {**TRAIN, "batch-size": 1, "batch_size": 2}}}, "stands there twice"),
-        ({"entries": {"a": {**TRAIN, "space_arguments": {}}}}, "write what is in it under 'opt"),
-        ({"entries": {"a": {**HPO, "space_content": {}}}}, "it under 'search_space'"),
+        ({"entries": {"a": {**TRAIN, "data_dir": "x"}}}, "data_dir: is set for the whole study"),
+        ({"entries": {"a": {**TRAIN, "batch-size": 1, "batch_size": 2}}}, "duplicate key"),
+        ({"entries": {"a": {**TRAIN, "space_arguments": {}}}}, "put its content under 'opt"),
+        ({"entries": {"a": {**HPO, "space_content": {}}}}, "its content under 'search_space'"),
         (
             {"entries": {"a": {**HPO, "engine": "nni"}}},
             "unknown --engine 'nni': allowed: local",
         ),
         ({"entries": {"a": {**HPO, "budget": True}}}, "budget"),
-        ({"name": ".."}, "name '..': must be a text with a letter from a to z or a digit"),
+        ({"name": ".."}, "name '..': must be a text of up to 100 characters with at least"),
         ({"name": ""}, "name '': must be"),
         ({"name": None}, "name None: must be"),
-        ({"name": "n" * 300}, "of up to 100 characters"),
-        ({"name": "\N{CJK UNIFIED IDEOGRAPH-65E5}"}, "must be a text with a letter from a to z"),
+        ({"name": "n" * 300}, "of up to 100 characters with at least one letter from a to z"),
+        (
+            {"name": "\N{CJK UNIFIED IDEOGRAPH-65E5}"},
+            "with at least one letter from a to z or digit",
+        ),
         ({"budget": 0}, "--budget '0': must be above 0"),
         ({"budget": False}, "--budget 'False'"),
         ({"defaults": {"strategy_options": {}}}, "unknown defaults 'strategy_options'"),
-        ({"seeds": 20261120}, "seeds 20261120: is a count, up to 10000; one seed is [20261120]"),
-        ({"seeds": 0}, "seeds 0: must be a number above 0"),
-        ({"seeds": [1, 1]}, "a list of different seeds"),
+        (
+            {"seeds": 20261120},
+            "is a count of at most 10000; for a single seed write [20261120]",
+        ),
+        ({"seeds": 0}, "seeds 0: must be a count above 0"),
+        ({"seeds": [1, 1]}, "a list of distinct seeds"),
         ({"budget": "soon"}, "--budget 'soon'"),
         ({"defaults": {"epoch": 1}}, "unknown defaults 'epoch'"),
         ({"defaults": {"seed": 1}}, "unknown defaults 'seed'"),

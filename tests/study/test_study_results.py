@@ -9,14 +9,14 @@ import pytest
 from nasbench import catalog
 from nasbench.config import RetrainConfig
 from nasbench.store.runs import RunFolder
-from nasbench.study import keys
-from nasbench.study.drive import Progress
-from nasbench.study.figures import figures
+from nasbench.study.cost_estimate import passes
 from nasbench.study.file import Study
+from nasbench.study.fingerprint import fingerprint, runs_by_fingerprint
 from nasbench.study.plan import Plan, Step
-from nasbench.study.rehearsal import passes
+from nasbench.study.report import _histories, write_curves
+from nasbench.study.results import entry_results
+from nasbench.study.runner import Progress
 from nasbench.study.scale import Scale
-from nasbench.study.training_curves import _courses, write_curves
 
 
 def plan_of(**content) -> Plan:
@@ -37,7 +37,7 @@ def tell(folder: RunFolder, *events) -> None:
 
 def test_folds_that_only_the_defaults_name_are_a_cross_validation(tmp_path):
     plan = plan_of(entries={"a": {"train": "small-cnn"}}, defaults={"folds": 3})
-    (line,) = figures(plan, Progress(), tmp_path)
+    (line,) = entry_results(plan, Progress(), tmp_path)
     assert line.measured_on == "folds"
 
 
@@ -46,11 +46,11 @@ def test_a_run_whose_result_is_gone_is_told(tmp_path):
     folders = run_folder(tmp_path), run_folder(tmp_path, "hpo", metrics={"val_accuracy": "x"})
     a, b = plan.study.entries.values()
     done = {Step(a, 0): folders[0].path, Step(b, 0): folders[1].path}
-    lines = figures(plan, Progress(done), tmp_path)
+    lines = entry_results(plan, Progress(done), tmp_path)
     assert [line.values for line in lines] == [(), ()]
     assert lines[0].failed == (
-        f"seed 0: the record of {folders[0].name} is missing or cannot be read; "
-        "to run it again, delete that folder",
+        f"seed 0: the record of {folders[0].name} is missing or unreadable; "
+        "delete that folder to run it again",
     )
     assert "the accuracy of" in lines[1].failed[0]
 
@@ -60,7 +60,7 @@ def test_a_run_that_tells_no_cost(tmp_path, cost):
     plan = plan_of(entries={"b": {"hpo": "small-cnn"}})
     folder = run_folder(tmp_path, "hpo", metrics={"val_accuracy": 0.5}, cost=cost)
     (entry,) = plan.study.entries.values()
-    (line,) = figures(plan, Progress({Step(entry, 0): folder.path}), tmp_path)
+    (line,) = entry_results(plan, Progress({Step(entry, 0): folder.path}), tmp_path)
     assert (line.values, line.seconds) == ((50.0,), 0.0)
 
 
@@ -69,7 +69,7 @@ def test_each_fold_has_a_course_of_its_own(tmp_path):
     for fold, accuracies in ((1, (0.2, 0.4)), (2, (0.3, 0.5)), (1, (0.25, 0.45))):
         for epoch, accuracy in enumerate(accuracies, 1):
             tell(folder, {"epoch": epoch, "fold": fold, "accuracy": accuracy})
-    metric, courses = _courses([folder.path])
+    metric, courses = _histories([folder.path])
     assert metric == "accuracy"
     assert courses == [pytest.approx([25, 45]), pytest.approx([30, 50])]  # told again counts last
 
@@ -77,9 +77,9 @@ def test_each_fold_has_a_course_of_its_own(tmp_path):
 def test_epochs_without_numbers_do_no_harm(tmp_path):
     folder = run_folder(tmp_path)
     tell(folder, {}, {"epoch": "one"}, {"epoch": 1, "accuracy": None})
-    assert _courses([folder.path]) == ("", [])
+    assert _histories([folder.path]) == ("", [])
     tell(folder, {"epoch": 1, "accuracy": 0.5})
-    assert _courses([folder.path]) == ("accuracy", [[50.0]])
+    assert _histories([folder.path]) == ("accuracy", [[50.0]])
 
 
 def test_curves_tell_their_scale_and_which_accuracy_each_shows(tmp_path):
@@ -95,7 +95,7 @@ def test_curves_tell_their_scale_and_which_accuracy_each_shows(tmp_path):
         done[Step(entry, 0)] = folder.path
     (path,) = write_curves(plan, Progress(done), tmp_path)
     drawn = path.read_text()
-    for words in ("mine@0.25: mean over runs", "a (training)", "b (validation)"):
+    for words in ("mine@0.25: mean and range over runs", "a (training)", "b (validation)"):
         assert words in drawn
 
 
@@ -116,10 +116,10 @@ def test_passes_over_the_images(options, expected):
 
 def test_a_moved_study_is_the_same_study():
     def of(place):
-        return keys.key("hpo", {"model": f"{place}/runs/x/checkpoint.json"}, None, {})
+        return fingerprint("hpo", {"model": f"{place}/runs/x/checkpoint.json"}, None, {})
 
     assert of("a") == of("/b/c")
-    assert of("a") != keys.key("hpo", {"model": "a/runs/y/checkpoint.json"}, None, {})
+    assert of("a") != fingerprint("hpo", {"model": "a/runs/y/checkpoint.json"}, None, {})
 
 
 def test_other_code_is_another_run(tmp_path, monkeypatch):
@@ -130,10 +130,10 @@ def test_other_code_is_another_run(tmp_path, monkeypatch):
     assert list(code) == ["net.py:Net"]
     run_folder(tmp_path, "hpo", config=config, code=code)
     run_folder(tmp_path, "hpo", config={**config, "seed": 1})  # before runs noted their code
-    before = set(keys.known(tmp_path))
+    before = set(runs_by_fingerprint(tmp_path))
     assert len(before) == 2
     (tmp_path / "net.py").write_text("class Net: more = 1")
-    after = set(keys.known(tmp_path))
+    after = set(runs_by_fingerprint(tmp_path))
     assert len(before & after) == 1  # the one that noted it keeps its key
     assert catalog.fingerprints(config) != code
 
@@ -142,11 +142,11 @@ def test_a_status_that_nobody_knows_is_worth_nothing(tmp_path):
     config = {"model": "small-cnn", "task": "digits"}
     odd, good = (run_folder(tmp_path, "hpo", config=config) for _ in range(2))
     odd.update(status="sleeping")
-    (found,) = keys.known(tmp_path).values()
+    (found,) = runs_by_fingerprint(tmp_path).values()
     assert found.name == good.name
 
 
 def test_a_nested_run_file_is_no_run(tmp_path):
     folder = run_folder(tmp_path)
     (folder.path / "run.json").write_text("[" * 100_000)
-    assert keys.known(tmp_path) == {}
+    assert runs_by_fingerprint(tmp_path) == {}

@@ -11,7 +11,7 @@ from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
 from nasbench.space.spec import DataSpec
 from nasbench.study.file import Study
-from nasbench.study.plan import Plan, same_twice
+from nasbench.study.plan import Plan, check_distinct
 from nasbench.study.scale import Scale
 from nasbench.tasks.base import Task
 
@@ -36,8 +36,10 @@ def task_like(name: str) -> Task:
 def test_every_entry_becomes_a_run(path):
     study = Study.read(path)
     plan = Plan(study, task_like(study.task), Scale(), {"device": "cpu"})
-    ready = [(step, plan.ready(step, None)) for step in plan.steps if plan.source(step) is None]
-    same_twice(ready)
+    ready = [
+        (step, plan.configure(step, None)) for step in plan.steps if plan.source(step) is None
+    ]
+    check_distinct(ready)
     assert {step.entry.verb for step, _ in ready} <= {"search", "hpo", "train"}
     sourced = [step for step in plan.steps if plan.source(step) is not None]
     assert all(step.entry.verb == "retrain" for step in sourced)

@@ -1,4 +1,4 @@
-"""Which runs are one and the same: a study does not do again what is done."""
+"""Fingerprints of runs, by which a study recognizes what it has already run."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ CONFIGS: dict[str, type[TrainingConfig]] = {
     "hpo": HpoConfig,
     "retrain": RetrainConfig,
 }
-# Within a study runs that differ in these options alone are the same run, too.
+# Within a study, runs that differ in these options alone are the same run as well.
 ALSO_PLACING = ("concurrency",)
 
 
-def key(
+def fingerprint(
     verb: str,
     config: Mapping[str, Any],
     checkpoint: Checkpoint | None,
     code: Mapping[str, str],
 ) -> str:
-    """Return a digest that agrees for two runs of the same result.
+    """Return a digest that is equal for two runs with the same result.
 
     Args:
-        verb: of the run.
-        config: its options.
-        checkpoint: what is rebuilt, where something is.
-        code: the SHA-256 of each file of the user's own code that the options name.
+        verb: ``search``, ``hpo`` or ``retrain``.
+        config: the options of the run.
+        checkpoint: the architecture that is retrained, if any.
+        code: the SHA-256 of each file of user code that the options name.
     """
     placing = CONFIGS[verb].placing().union(ALSO_PLACING)
     shaped = {name: value for name, value in config.items() if name not in placing}
@@ -43,23 +43,23 @@ def key(
         None if checkpoint is None else [checkpoint.run, checkpoint.space["name"], checkpoint.arch]
     )
     if str(config.get("model", "")).endswith("checkpoint.json"):
-        shaped["model"] = Path(config["model"]).parent.name  # the run, wherever it lies
+        shaped["model"] = Path(config["model"]).parent.name  # the run, wherever its folder is
     text = json.dumps([verb, shaped, of, *sorted(code.values())], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def known(out: Path) -> dict[str, RunFolder]:
-    """Return the runs below ``out`` by their keys; of several alike the one that came furthest."""
+def runs_by_fingerprint(out: Path) -> dict[str, RunFolder]:
+    """Return the runs below ``out`` by fingerprint; of equal ones, the most advanced."""
     found: dict[str, RunFolder] = {}
     for folder in all_runs(out):
-        digest = _key_of(folder)
-        if digest and (digest not in found or _worth(folder) >= _worth(found[digest])):
+        digest = _fingerprint_of(folder)
+        if digest and (digest not in found or _rank(folder) >= _rank(found[digest])):
             found[digest] = folder
     return found
 
 
-def _key_of(folder: RunFolder) -> str | None:
-    """Return a run's key, or ``None`` for one that no study could have made."""
+def _fingerprint_of(folder: RunFolder) -> str | None:
+    """Return a run's fingerprint, or ``None`` if no study could have made the run."""
     verb, config = folder.info.get("verb"), folder.info.get("config")
     if verb not in CONFIGS or not isinstance(config, dict):
         return None
@@ -68,11 +68,10 @@ def _key_of(folder: RunFolder) -> str | None:
         options = CONFIGS[verb].from_layers(config).to_json()
         code = folder.info.get("code")
         known = code if isinstance(code, dict) else catalog.fingerprints(options)
-        return key(verb, options, checkpoint, known)
+        return fingerprint(verb, options, checkpoint, known)
     except UserError:
         return None
 
 
-def _worth(folder: RunFolder) -> int:
-    worth = {"running": 1, "stopped": 2, "done": 3}
-    return worth.get(folder.status, 0)
+def _rank(folder: RunFolder) -> int:
+    return {"running": 1, "stopped": 2, "done": 3}.get(folder.status, 0)

@@ -1,4 +1,4 @@
-"""What the runs of a study's entries found, one line for each entry."""
+"""The results of a study, one for each entry."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from nasbench.store.folds import read_folds
 from nasbench.store.journal import number, table
 from nasbench.store.records import Record, read_records
 from nasbench.store.runs import RunFolder
-from nasbench.study.drive import Progress
 from nasbench.study.entry import Entry
 from nasbench.study.plan import Plan
+from nasbench.study.runner import Progress
 
 TEST, VALIDATION, FOLDS = "test", "validation", "folds"
 _VALIDATION = ("val_accuracy", "supernet_val_accuracy")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """What an entry's runs found.
+class EntryResult:
+    """The result of an entry over its runs.
 
     Attributes:
         entry: the entry.
-        seeds: how many runs it should have.
-        values: accuracies in percent, one for each run that ended well; the mean of its folds
-            where a run is a cross-validation.
+        seeds: the number of runs that it should have.
+        values: accuracies in percent, one for each run that succeeded; the mean over the folds
+            if a run is a cross-validation.
         measured_on: ``test`` after a final evaluation, ``folds`` or ``validation`` otherwise.
         seconds: device-seconds of all its runs.
-        openings: of the test set, over all runs.
-        failed: why runs gave nothing.
+        openings: how often the test set was opened, over all runs.
+        failed: why runs have no result.
         of_folds: the 95 % t-interval of a single cross-validation.
     """
 
@@ -48,19 +48,19 @@ class Figure:
 
     @property
     def mean(self) -> float | None:
-        """The mean accuracy, if there is one."""
+        """The mean accuracy in percent, or ``None``."""
         return mean_of_means([self.values]) if self.values else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % bootstrap interval over the seeds; with one seed that over its folds."""
+        """The 95 % bootstrap interval over the seeds; with one seed, that over its folds."""
         if len(self.values) > 1:
             return bootstrap_interval([[value] for value in self.values])
         return self.of_folds
 
 
-def figures(plan: Plan, progress: Progress, out: Path) -> list[Figure]:
-    """Return what each entry's runs found, in the order of the entries.
+def entry_results(plan: Plan, progress: Progress, out: Path) -> list[EntryResult]:
+    """Return the result of each entry, in the order of the entries.
 
     Args:
         plan: the study.
@@ -73,26 +73,26 @@ def figures(plan: Plan, progress: Progress, out: Path) -> list[Figure]:
         own = [step for step in steps if step.entry is entry]
         runs = {step.seed: progress.done[step] for step in own if step in progress.done}
         failed = [f"seed {s.seed}: {progress.failed[s]}" for s in own if s in progress.failed]
-        of_runs = _in_folds if entry.over(plan.study.defaults).get("folds") else _figure
+        of_runs = _cross_validated if entry.over(plan.study.defaults).get("folds") else _measured
         found.append(of_runs(entry, len(own), runs, records, failed))
     return found
 
 
-def _figure(
+def _measured(
     entry: Entry,
     seeds: int,
     runs: Mapping[int, Path],
     records: Mapping[str, Record],
     failed: Sequence[str],
-) -> Figure:
-    """Return the line of an entry.
+) -> EntryResult:
+    """Return the result of an entry.
 
     Args:
         entry: the entry.
-        seeds: how many runs it should have.
-        runs: the run folders that are done, by their seeds.
-        records: all records by the names of their runs.
-        failed: why other runs gave nothing.
+        seeds: the number of runs that it should have.
+        runs: the run folders that are done, by seed.
+        records: all records by the name of their run.
+        failed: why other runs have no result.
     """
     if entry.verb in ("retrain", "train"):
         found = [records[path.name] for path in runs.values() if path.name in records]
@@ -100,23 +100,23 @@ def _figure(
         values = tuple(100 * record.test_accuracy for record in found)
         seconds = sum(record.retrain_seconds for record in found)
         openings = sum(record.test_openings for record in found)
-        return Figure(entry, seeds, values, TEST, seconds, openings, (*failed, *lost))
+        return EntryResult(entry, seeds, values, TEST, seconds, openings, (*failed, *lost))
     infos = {seed: RunFolder(path).info for seed, path in runs.items()}
     accuracies = {seed: _validation(info) for seed, info in infos.items()}
     lost = _lost("accuracy", {s: p for s, p in runs.items() if accuracies[s] is None})
     values = tuple(100 * value for value in accuracies.values() if value is not None)
     seconds = sum(_device_seconds(info) for info in infos.values())
-    return Figure(entry, seeds, values, VALIDATION, seconds, 0, (*failed, *lost))
+    return EntryResult(entry, seeds, values, VALIDATION, seconds, 0, (*failed, *lost))
 
 
-def _in_folds(
+def _cross_validated(
     entry: Entry,
     seeds: int,
     runs: Mapping[int, Path],
     records: Mapping[str, Record],
     failed: Sequence[str],
-) -> Figure:
-    """Return the line of an entry whose runs are cross-validations."""
+) -> EntryResult:
+    """Return the result of an entry whose runs are cross-validations."""
     every, lost = [], {}
     for seed, path in runs.items():
         name = RunFolder(path).info.get("folds")
@@ -129,15 +129,15 @@ def _in_folds(
     low_high = tuple(100 * end for end in every[0].interval) if len(every) == 1 else None
     interval = None if low_high is None else (low_high[0], low_high[1])
     gone = (*failed, *_lost("file of folds", lost))
-    return Figure(entry, seeds, values, FOLDS, seconds, 0, gone, interval)
+    return EntryResult(entry, seeds, values, FOLDS, seconds, 0, gone, interval)
 
 
 def _lost(what: str, runs: Mapping[int, Path]) -> Iterable[str]:
-    """Yield why runs that are done give nothing."""
+    """Yield why runs that are done have no result."""
     for seed, path in runs.items():
         yield (
-            f"seed {seed}: the {what} of {path.name} is missing or cannot be read; "
-            "to run it again, delete that folder"
+            f"seed {seed}: the {what} of {path.name} is missing or unreadable; "
+            "delete that folder to run it again"
         )
 
 
