@@ -11,4 +11,6 @@ pytest.register_assert_rewrite(
     "nasbench.testing.proxies",
     "nasbench.testing.spaces",
     "nasbench.testing.strategies",
+    "nasbench.testing.tuners",
+    "nasbench.testing.assessors",
 )
