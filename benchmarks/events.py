@@ -31,11 +31,10 @@ from typing import Any
 import numpy as np
 
 from nasbench import provenance
-from nasbench.events.convert import Options, convert_all
+from nasbench.events.convert import ImageOptions, convert_recordings
 from nasbench.events.formats import parts
-from nasbench.events.images import images
-from nasbench.events.layout import Recording
-from nasbench.events.window import Window
+from nasbench.events.images import Window, images
+from nasbench.events.recordings import Recording
 
 ROOT = Path(__file__).resolve().parent.parent
 SIDE = 128
@@ -124,7 +123,9 @@ def folder_speed(folder: Path, files: int, loop_ns: float, rows: int) -> dict[st
     recordings = [Recording(path, "one", path.stem) for path in sorted(links.iterdir())]
     jobs = os.cpu_count() or 1
     start = time.perf_counter()
-    made = sum(len(one.stated) for one in convert_all(recordings, Options(), folder, jobs))
+    made = sum(
+        len(one.stated) for one in convert_recordings(recordings, ImageOptions(), folder, jobs)
+    )
     took = time.perf_counter() - start
     if made != files:
         raise SystemExit(f"{made} images of {files} files")

@@ -57,22 +57,20 @@ def gait(
     strict: Strict = False,
 ) -> None:
     """Turn recordings of an event camera into event images."""
-    from nasbench.events import gait, images
-    from nasbench.events import window as windows
-    from nasbench.events.bar import bar
-    from nasbench.events.convert import Options
+    from nasbench.events.convert import ImageOptions, convert
     from nasbench.events.events import parse_size
-    from nasbench.events.processes import tidy_when_terminated
+    from nasbench.events.images import CHANNELS, channel_order, parse_window
+    from nasbench.events.processes import clean_up_on_sigterm, progress_bar
     from nasbench.events.text import check_columns
 
-    options = Options(
+    options = ImageOptions(
         columns=check_columns(columns),
         size=None if sensor is None else parse_size(sensor),
-        window=windows.parse(window),
-        channels=images.channel_order(channels or ",".join(images.CHANNELS)),
+        window=parse_window(window),
+        channels=channel_order(channels or ",".join(CHANNELS)),
     )
-    with tidy_when_terminated():
-        done = gait.make(raw, out, options, jobs, strict, bar)
+    with clean_up_on_sigterm():
+        done = convert(raw, out, options, jobs, strict, progress_bar)
     for line in done.refused:
         typer.echo(f"refused: {' '.join(line.splitlines())}", err=True)
     typer.echo(f"{done.recordings} recordings, {done.images} images, {len(done.refused)} refused")
@@ -85,11 +83,11 @@ def gait_synthetic(
     out: Folder, persons: Persons = 21, walks: Walks = 20, seed: Seed = 0, jobs: Jobs = CORES
 ) -> None:
     """Make up recordings of walking persons, as text in DVS128-Gait's layout."""
-    from nasbench.events.bar import bar
-    from nasbench.events.layout import SPLITS
-    from nasbench.events.synthetic import dataset
+    from nasbench.events.processes import progress_bar
+    from nasbench.events.recordings import SPLITS
+    from nasbench.events.synthetic import write
 
-    made = dataset.write(out, persons, dict.fromkeys(SPLITS, walks), seed, jobs, bar)
+    made = write(out, persons, dict.fromkeys(SPLITS, walks), seed, jobs, progress_bar)
     typer.echo(f"written: {made} synthetic recordings in {out}")
 
 
@@ -105,21 +103,21 @@ def draw_event_images(
     """Draw the first event images of a recording, or one each of several persons or classes."""
     from itertools import islice
 
-    from nasbench.events import images, layout
-    from nasbench.events import window as windows
     from nasbench.events.events import parse_size
     from nasbench.events.formats import parts
+    from nasbench.events.images import images, parse_window
+    from nasbench.events.recordings import find
     from nasbench.events.text import check_columns
     from nasbench.report.plots import draw_event_images
 
-    how, size = windows.parse(window), None if sensor is None else parse_size(sensor)
-    found, order = layout.find(raw), check_columns(columns)
+    how, size = parse_window(window), None if sensor is None else parse_size(sensor)
+    found, order = find(raw), check_columns(columns)
     persons = {recording.person: recording for recording in reversed(found)}
     chosen = list(persons.values())[::-1] if len(persons) > 1 else found[:1]
     shown = []
     for recording in chosen[:first]:
         events = parts(recording.path, order, recording.index)
-        made = images.images(events, str(recording), how, size)
+        made = images(events, str(recording), how, size)
         name = recording.path.stem if len(persons) == 1 else recording.person
         several = first if len(persons) == 1 else 1
         shown += [(f"{name}\n{i.events:,} events", i.pixels) for i in islice(made, several)]

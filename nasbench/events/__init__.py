@@ -1,4 +1,4 @@
-"""Recordings of event cameras: their files, and the images that are made of them.
+"""Event-camera recordings: readers for their file formats, and event images made from them.
 
-It needs numpy, and for its output h5py; torch is never loaded.
+Needs numpy and numba, and h5py for the image files; torch is never imported.
 """

@@ -1,12 +1,16 @@
 """AEDAT 2.0 (jAER) and AEDAT 3.1 (cAER): binary files with a header of text lines.
 
-Both are read in blocks. The layouts are iniVation's (AEDAT File Formats), and for AEDAT 2.0
-jAER's own reading of them: the address has its origin at the lower right, and a DVS128 states a
-positive event by a 0. What is no pixel's change (external triggers, frames, IMU) is passed over.
+The layouts are those of iniVation's "AEDAT File Formats", and for AEDAT 2.0 as jAER reads them:
+the address has its origin at the lower right, and a DVS128 marks a positive event by a 0. External
+triggers, frames and IMU samples are skipped. Both formats are read in blocks.
+
+Every header line begins with ``#`` and ends with a newline; the first one states the version.
+Older files have no line that ends the header, and their first event may begin with ``#`` too.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,16 +19,27 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.events import header
-from nasbench.events.events import Events, Refused, Size
+from nasbench.events.events import Events, RecordingError, Size
 
 BLOCK = 1 << 16  # events
-PACKET = struct.Struct("<hhiiiiii")  # type, source, event's size, time's place, overflow, 3 counts
+# Type, source, bytes per event, offset of the time, overflow, three counts.
+PACKET = struct.Struct("<hhiiiiii")
 POLARITY = 1  # the type of a packet of pixel changes
+MAGIC = b"#!AER-DAT"
+HEADER_ENDS = (b"#!END-HEADER", b"#End Of ASCII Header")
+SENSORS = {  # lower-case prefix of a device's or chip's name -> its size
+    "dvs128": Size(128, 128),
+    "davis128": Size(128, 128),
+    "davis208": Size(208, 192),
+    "davis240": Size(240, 180),
+    "davis346": Size(346, 260),
+    "davis640": Size(640, 480),
+}
+_CONTROL = re.compile(rb"[\0-\x08\x0b-\x1f\x7f]")
 
 
 class Layout(NamedTuple):
-    """Which bits of an AEDAT 2.0 address mean what."""
+    """The bit layout of an AEDAT 2.0 address."""
 
     x_shift: int
     x_mask: int
@@ -32,58 +47,117 @@ class Layout(NamedTuple):
     y_mask: int
     p_shift: int
     positive: int
-    other: int  # any of these bits: no change of a pixel
+    other: int  # any of these bits marks something other than a pixel change
 
 
 DVS128 = Layout(1, 0x7F, 8, 0x7F, 0, positive=0, other=1 << 15)
 DAVIS = Layout(12, 0x3FF, 22, 0x1FF, 11, positive=1, other=1 << 31 | 1 << 10)
 
 
-def parts2(path: Path) -> Iterator[Events]:
-    """Yield the events of an AEDAT 2.0 file: pairs of address and time, big-endian, 8 bytes.
+def read_header(file: BinaryIO, path: Path) -> list[str]:
+    """Return the header's lines, leaving ``file`` at the first byte after them.
 
     Raises:
-        Refused: the chip is unknown, an event lies outside it, or the file ends inside one.
+        RecordingError: the header has no end.
+    """
+    lines: list[str] = []
+    first = b""
+    while True:
+        place = file.tell()
+        line = file.readline(1 << 16)
+        first = first or line
+        if not _is_header_line(line, first):
+            file.seek(place)
+            return lines
+        if not line.endswith(b"\n"):
+            raise RecordingError(
+                f"{path}: the header has no end: the file is truncated, or not an AEDAT file"
+            )
+        lines.append(line.decode("latin-1").strip())
+        if line.startswith(HEADER_ENDS):
+            return lines
+
+
+def _is_header_line(line: bytes, first: bytes) -> bool:
+    """Return whether a line begins with ``#``, holds only text, and ends as the first one does."""
+    body = line.rstrip(b"\r\n")
+    if not body.startswith(b"#") or _CONTROL.search(body):
+        return False
+    return not line.endswith(b"\n") or line.endswith(b"\r\n") == first.endswith(b"\r\n")
+
+
+def sensor(lines: list[str]) -> str | None:
+    """Return which of ``SENSORS`` the header names, ``None`` if it names no device.
+
+    AEDAT 2.0 has a line ``# AEChip: ch.unizh.ini.jaer.chip.retina.DVS128``, AEDAT 3.1 a line
+    ``#Source 1: DVS128``.
+
+    Raises:
+        KeyError: the device is not in ``SENSORS``; its name is the argument.
+    """
+    for line in lines:
+        if found := re.match(r"#\s*(?:AEChip:|Source \d+:)\s*(\S+)", line):
+            name = found[1].rpartition(".")[2].lower()
+            for known in SENSORS:
+                if name.startswith(known):
+                    return known
+            raise KeyError(found[1])
+    return None
+
+
+def parts2(path: Path) -> Iterator[Events]:
+    """Yield the events of an AEDAT 2.0 file: big-endian pairs of address and time, 8 bytes each.
+
+    Raises:
+        RecordingError: the chip is unknown, an event lies outside it, or the file is truncated.
     """
     with path.open("rb") as file:
-        name = _sensor(path, header.read(file, path)) or "dvs128"
+        lines = read_header(file, path)
+        try:
+            name = sensor(lines) or "dvs128"
+        except KeyError as error:
+            known = ", ".join(SENSORS)
+            raise RecordingError(
+                f"{path}: unknown chip {error.args[0]!r}; known: {known}"
+            ) from error
         layout = DVS128 if name == "dvs128" else DAVIS
         events, before = 0, None
         while block := file.read(8 * BLOCK):
             if len(block) % 8:
-                raise Refused(f"{path}: event {events + len(block) // 8}: the file is cut off")
+                raise RecordingError(
+                    f"{path}: event {events + len(block) // 8}: the file is truncated"
+                )
             words = np.frombuffer(block, ">u4").reshape(-1, 2).astype(np.uint32)
-            part = _decode(words, layout, header.SENSORS[name], events, before)
+            part = _decode(words, layout, SENSORS[name], events, before)
             _check_places(path, part)
             events += len(part)
             before = int(part.t[-1]) if len(part) else before
             yield part
 
 
-def _sensor(path: Path, lines: list[str]) -> str | None:
-    try:
-        return header.sensor(lines)
-    except KeyError as error:
-        known = ", ".join(header.SENSORS)
-        raise Refused(f"{path}: the chip {error.args[0]!r} is unknown; known: {known}") from error
-
-
 def _check_places(path: Path, part: Events) -> None:
-    """Raise where a coordinate began beyond the sensor and, turned around, is less than 0."""
+    """Check the coordinates; one beyond the sensor has wrapped around below 0."""
     x, y = part.x.view(np.int16), part.y.view(np.int16)
     wrong = (x < 0) | (y < 0)
     if wrong.any():
         at = int(wrong.argmax())
-        raise Refused(
-            f"{path}: {part.where(at)}: x {x[at]}, y {y[at]} lies outside the sensor; "
-            f"{part.size} is allowed"
+        raise RecordingError(
+            f"{path}: {part.where(at)}: x {x[at]}, y {y[at]} lies outside the {part.size} sensor"
         )
 
 
 def _decode(
     words: NDArray[np.uint32], layout: Layout, size: Size, first: int, before: int | None
 ) -> Events:
-    """Return the events of ``words`` (n, 2): addresses and times; ``before``: the last time."""
+    """Decode addresses and times.
+
+    Args:
+        words: uint32 ``(n, 2)``, address and time of each event.
+        layout: of the addresses.
+        size: of the sensor.
+        first: index of the first event within the recording.
+        before: time of the last event of the previous block, in microseconds.
+    """
     address, time = words[(words[:, 0] & np.uint32(layout.other)) == 0].T
     x = (address >> layout.x_shift & layout.x_mask).astype(np.int64)
     y = (address >> layout.y_shift & layout.y_mask).astype(np.int64)
@@ -99,53 +173,49 @@ def _decode(
 
 
 def _unwrapped(clock: NDArray[np.int32], before: int | None) -> NDArray[np.int64]:
-    """Return times that go on where the clock of 32 bits starts anew, after some 72 minutes."""
+    """Return times that keep rising when the 32-bit clock wraps around, after about 72 minutes."""
     if not len(clock):
         return clock.astype(np.int64)
     last = int(clock[0]) if before is None else before
-    steps = np.diff(clock, prepend=np.int64(last).astype(np.int32))  # these start anew as well
+    steps = np.diff(clock, prepend=np.int64(last).astype(np.int32))  # these wrap around too
     return last + np.cumsum(steps, dtype=np.int64)
 
 
 def parts3(path: Path) -> Iterator[Events]:
-    """Yield the events of an AEDAT 3.1 file, a packet at a time; little-endian.
+    """Yield the events of a little-endian AEDAT 3.1 file, one packet at a time.
 
     Raises:
-        Refused: another format than RAW, no end of the header, or a packet that is cut off.
+        RecordingError: the format is not RAW, the header has no end, or a packet is truncated.
     """
     with path.open("rb") as file:
-        lines = header.read(file, path)
+        lines = read_header(file, path)
         if not any(line.startswith("#!END-HEADER") for line in lines):
-            raise Refused(f"{path}: the header of an AEDAT 3.1 file ends with #!END-HEADER")
+            raise RecordingError(f"{path}: an AEDAT 3.1 header must end with #!END-HEADER")
         for line in lines:
             if line.startswith("#Format:") and line.split(":")[1].strip() != "RAW":
-                raise Refused(f"{path}: {line[1:]!r}: the format RAW is allowed")
-        name = _known(lines)
-        size = header.SENSORS[name] if name else None
+                raise RecordingError(f"{path}: {line[1:]!r}: the format must be RAW")
+        try:
+            size = SENSORS.get(sensor(lines) or "")
+        except KeyError:  # an unknown device has the same layout
+            size = None
         events = 0
         while (found := _packet(file, path, size, events)) is not None:
             events += len(found)
             yield found
 
 
-def _known(lines: list[str]) -> str | None:
-    """Return the sensor; an unknown one does not matter here, since it changes no layout."""
-    try:
-        return header.sensor(lines)
-    except KeyError:
-        return None
-
-
 def _packet(file: BinaryIO, path: Path, size: Size | None, first: int) -> Events | None:
-    """Read up to the end of the next packet of pixel changes; ``None`` at the end of the file."""
+    """Return the next packet of pixel changes, ``None`` at the end of the file."""
     while head := file.read(PACKET.size):
         if len(head) < PACKET.size:
-            raise Refused(f"{path}: event {first}: the file is cut off")
+            raise RecordingError(f"{path}: event {first}: the file is truncated")
         kind, _, width, _, overflow, _, number, _ = PACKET.unpack(head)
         if width < 1 or number < 0 or (kind == POLARITY and (width < 8 or width % 4)):
-            raise Refused(f"{path}: event {first}: {number} events of {width} bytes are no packet")
+            raise RecordingError(
+                f"{path}: event {first}: a packet of {number} events of {width} bytes is not valid"
+            )
         if width * number > path.stat().st_size - file.tell():
-            raise Refused(f"{path}: event {first}: the file is cut off")
+            raise RecordingError(f"{path}: event {first}: the file is truncated")
         body = file.read(width * number)
         if kind == POLARITY and number:
             return _changes(body, width, overflow, size, first)

@@ -1,4 +1,4 @@
-"""AEDAT 4 (DV), through the package aedat, or dv-processing where that one is there."""
+"""AEDAT 4 (DV), read by the package aedat, or by dv-processing if only that one is installed."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from nasbench.errors import UserError
-from nasbench.events.events import Events, Refused, Size
+from nasbench.events.events import Events, RecordingError, Size
 from nasbench.optional import available, require
 
 
 def parts(path: Path) -> Iterator[Events]:
-    """Yield the events of an AEDAT 4 file's first stream of events, a packet at a time.
+    """Yield the events of an AEDAT 4 file's first event stream, one packet at a time.
 
     Raises:
-        Refused: neither package is there, the file is damaged, or it holds no events.
+        RecordingError: neither package is installed, the file is damaged, or it has no events.
     """
     with_dv = not available("aedat") and available("dv_processing")
     packets = _by_dv if with_dv else _by_aedat
@@ -28,16 +28,18 @@ def parts(path: Path) -> Iterator[Events]:
             yield Events(t.astype(np.int64), *pixels, p.astype(np.bool_), size, first)
             first += len(t)
     except UserError as error:
-        raise Refused(f"{path}: {error}") from error
+        raise RecordingError(f"{path}: {error}") from error
     except BaseException as error:
         if not (isinstance(error, RuntimeError | OSError) or _is_panic(error)):
             raise
-        reason = str(error).partition("\n")[0]  # the libraries' may have many lines
-        raise Refused(f"{path}: event {first}: no readable AEDAT 4 file ({reason})") from error
+        reason = str(error).partition("\n")[0]  # the packages' messages may have many lines
+        raise RecordingError(
+            f"{path}: event {first}: not a readable AEDAT 4 file ({reason})"
+        ) from error
 
 
 def _is_panic(error: BaseException) -> bool:
-    """Whether the library, which is written in Rust, met what it did not expect."""
+    """Return whether the package, which is written in Rust, panicked."""
     return type(error).__name__ == "PanicException"
 
 
@@ -46,7 +48,7 @@ def _by_aedat(path: Path) -> Iterator[tuple[Any, ...]]:
     streams = decoder.id_to_stream()
     ours = [key for key, stream in streams.items() if stream["type"] == "events"]
     if not ours:
-        raise UserError("it holds no stream of events")
+        raise UserError("it holds no event stream")
     size = Size(streams[ours[0]]["width"], streams[ours[0]]["height"])
     for packet in decoder:
         if packet["stream_id"] == ours[0]:
@@ -58,7 +60,7 @@ def _by_dv(path: Path) -> Iterator[tuple[Any, ...]]:
     library = require("dv_processing", "an AEDAT 4 file", "dv-processing")
     recording = library.io.MonoCameraRecording(str(path))
     if not recording.isEventStreamAvailable():
-        raise UserError("it holds no stream of events")
+        raise UserError("it holds no event stream")
     size = Size(*recording.getEventResolution())
     while (store := recording.getNextEventBatch()) is not None:
         events = store.numpy()

@@ -1,6 +1,7 @@
-"""The loops over single bytes and events, compiled to machine code at their first use.
+"""Loops over single bytes and single events, compiled by numba on first use.
 
-Numba keeps the machine code beside this file, or in the user's cache where that cannot be written.
+Numba caches the machine code beside this file, or in the user's cache folder if this one is
+read-only.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from nasbench.optional import require
 Loop = TypeVar("Loop", bound=Callable[..., object])
 
 SHORTEST = len("0 0 0 0\n")
-MOST_DIGITS = 18  # any number of so many fits in an int64
+MAX_DIGITS = 18  # any number of this length fits in an int64
 _BLANK, _NEWLINE, _MINUS, _ZERO = (ord(one) for one in " \n-0")
 
 
@@ -27,15 +28,15 @@ def _compiled(loop: Loop) -> Loop:
 
 @_compiled
 def read(block: NDArray[np.uint8], table: NDArray[np.int64]) -> int:  # pragma: no cover
-    """Read lines of four whole numbers with blanks between.
+    """Read lines of four integers separated by blanks.
 
     Args:
-        block: the bytes of whole lines, the last with its end as well.
-        table: where the numbers go, (4, lines).
+        block: uint8 ``(bytes,)``, complete lines; the last one ends with a newline too.
+        table: int64 ``(4, at least the number of lines)``, filled with the numbers.
 
     Returns:
-        how many lines there are, or -1 where one has another form: a comment, nothing, a decimal
-        point, more than 18 digits, or something wrong.
+        The number of lines, or -1 if a line has another form: a comment, an empty line, a decimal
+        point, more than 18 digits, or an error.
     """
     row = column = digits = 0
     sign, value = 1, np.int64(0)
@@ -46,7 +47,7 @@ def read(block: NDArray[np.uint8], table: NDArray[np.int64]) -> int:  # pragma: 
             digits += 1
         elif byte in (_BLANK, _NEWLINE):
             if digits:
-                if column == 4 or digits > MOST_DIGITS:
+                if column == 4 or digits > MAX_DIGITS:
                     return -1
                 table[column, row] = sign * value
                 column += 1
@@ -68,7 +69,7 @@ def read(block: NDArray[np.uint8], table: NDArray[np.int64]) -> int:  # pragma: 
 def _coordinate(
     block: NDArray[np.uint8], at: int
 ) -> tuple[np.int64, int, bool]:  # pragma: no cover
-    """Return a number of up to three digits, the place behind it, and whether a blank is there."""
+    """Return a number of up to three digits, its end, and whether a blank follows it."""
     first = np.uint8(block[at] - _ZERO)
     second = np.uint8(block[at + 1] - _ZERO)
     third = np.uint8(block[at + 2] - _ZERO)
@@ -89,20 +90,20 @@ def read_plain(
     y: NDArray[np.uint16],
     p: NDArray[np.bool_],
 ) -> int:  # pragma: no cover
-    """Read lines ``t x y p`` as recordings have them, with one blank between and no sign.
+    """Read lines ``t x y p`` as recordings have them: single blanks and no sign.
 
-    Lengths that differ from line to line mislead a processor, so the up to three digits of a
-    coordinate are read without a branch.
+    Numbers whose lengths vary from line to line defeat branch prediction, so the up to three
+    digits of a coordinate are read without a branch.
 
     Args:
-        block: as for :func:`read`.
-        t: where times go, (at least as many as lines,), as in the next three.
+        block: uint8 ``(bytes,)``, as for :func:`read`.
+        t: int64 ``(at least the number of lines,)``, filled with times, like the next three.
         x: columns.
         y: rows.
         p: whether the last number is 1.
 
     Returns:
-        how many lines there are, or -1 where one has another form.
+        The number of lines, or -1 if a line has another form.
     """
     at = row = 0
     while at + SHORTEST <= len(block):
@@ -112,8 +113,8 @@ def read_plain(
             time = 10 * time + np.int64(digit)
             at += 1
             digit = np.uint8(block[at] - _ZERO)
-        # Behind a first number there are seven bytes, else these lines are not whole.
-        good = (block[at] == _BLANK) & (0 < at - start <= MOST_DIGITS) & (at + 7 <= len(block))
+        # At least seven bytes follow the first number of a complete line.
+        good = (block[at] == _BLANK) & (0 < at - start <= MAX_DIGITS) & (at + 7 <= len(block))
         if not good:
             return -1
         x[row], at, good = _coordinate(block, at + 1)
@@ -140,15 +141,15 @@ def draw(
     counts: NDArray[np.int64],
     times: NDArray[np.int64],
 ) -> None:  # pragma: no cover
-    """Count events at their places, and keep the time of the last at each.
+    """Count the events of each pixel, and keep the time of its last one.
 
     Args:
-        t: times (events,), as of the next three.
-        x: columns.
-        y: rows.
-        p: whether they are positive.
-        counts: (2, height, width), the negative ones first; changed.
-        times: of the same shape; changed.
+        t: int64 ``(events,)``, times in ascending order.
+        x: uint16 ``(events,)``, columns.
+        y: uint16 ``(events,)``, rows.
+        p: bool ``(events,)``, whether an event is positive.
+        counts: int64 ``(2, height, width)``, negative events first; updated in place.
+        times: int64 of the same shape; updated in place.
     """
     for event in range(len(t)):
         place = int(p[event]), y[event], x[event]

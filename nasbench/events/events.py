@@ -1,4 +1,4 @@
-"""Events as arrays: what every reader gives."""
+"""Events as arrays: what every reader returns."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from nasbench.errors import UserError
 
-LARGEST = 65535  # of a coordinate
-MOST_PIXELS = 1 << 24  # of a sensor; to draw on so many takes some 2 GB
+MAX_COORDINATE = 65535
+MAX_PIXELS = 1 << 24  # of a sensor; the arrays of one image of this size take about 2 GB
 
 
-class Refused(UserError):
-    """A recording that cannot be taken; the message names the file and, inside it, the place."""
+class RecordingError(UserError):
+    """A recording cannot be used; the message names the file and the place in it."""
 
 
 class Size(NamedTuple):
-    """A sensor in pixels, each side 1 to 65536."""
+    """A sensor's size in pixels; each side is 1 to 65536."""
 
     width: int
     height: int
@@ -31,37 +31,37 @@ class Size(NamedTuple):
 
     @property
     def drawable(self) -> bool:
-        """Whether an image of it fits in the memory."""
-        return self.width * self.height <= MOST_PIXELS
+        """Whether an image of this size fits in memory."""
+        return self.width * self.height <= MAX_PIXELS
 
 
 def parse_size(text: str) -> Size:
-    """Return the sensor that a text such as ``346x260`` states, width first.
+    """Parse a sensor size such as ``346x260``, width first.
 
     Raises:
-        UserError: it states none.
+        UserError: the text has another form, or the sensor is too large.
     """
     found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text.strip())
     size = Size(int(found[1]), int(found[2])) if found else Size(0, 0)
-    if not all(1 <= side <= LARGEST + 1 for side in size):
-        raise UserError(f"sensor {text!r}: WIDTHxHEIGHT is allowed, such as 346x260")
+    if not all(1 <= side <= MAX_COORDINATE + 1 for side in size):
+        raise UserError(f"sensor {text!r}: must be WIDTHxHEIGHT, such as 346x260")
     if not size.drawable:
-        raise UserError(f"sensor {text!r}: at most {MOST_PIXELS} pixels are allowed")
+        raise UserError(f"sensor {text!r}: must have at most {MAX_PIXELS} pixels")
     return size
 
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Events in the order of their file: a recording, or a part of one.
+    """``n`` events in file order: a recording, or a part of one.
 
     Attributes:
-        t: times in microseconds (or in the file's own unit where it states none), int64.
-        x: columns, 0 at the left, uint16.
-        y: rows, 0 at the top, uint16.
-        p: whether the pixel became brighter, bool.
-        size: of the sensor; ``None`` where the file does not tell.
-        first: the place of the first of these events in the recording, from 0.
-        lines: the line of each event, from 1, where the file has lines.
+        t: int64 ``(n,)``, times in microseconds, or in the file's unit if it states none.
+        x: uint16 ``(n,)``, columns, 0 at the left.
+        y: uint16 ``(n,)``, rows, 0 at the top.
+        p: bool ``(n,)``, whether the pixel became brighter.
+        size: of the sensor; ``None`` if the file does not state it.
+        first: index of the first event within the recording.
+        lines: line number of each event, from 1, for files with lines.
     """
 
     t: NDArray[np.int64]
@@ -76,14 +76,14 @@ class Events:
         return len(self.t)
 
     def where(self, index: int) -> str:
-        """Return the name of the place of an event, such as ``line 17`` or ``event 16``."""
+        """Return where an event is in its file, such as ``line 17`` or ``event 16``."""
         if self.lines is not None:
             return f"line {self.lines[index]}"
         return f"event {self.first + index}"
 
 
 def join(parts: Iterable[Events]) -> Events:
-    """Return the events of all parts of one recording as one."""
+    """Concatenate the parts of one recording."""
     none = np.empty(0, np.uint16)
     found = list(parts) or [Events(np.empty(0, np.int64), none, none, np.empty(0, np.bool_))]
     lines = None

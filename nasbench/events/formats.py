@@ -1,4 +1,4 @@
-"""Which format a file has, by its first bytes, and its events."""
+"""Detects a file's format from its first bytes, and reads its events."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from nasbench.events import aedat, aedat4, npz, text
-from nasbench.events.events import Events, Refused, join
-from nasbench.events.header import MAGIC
+from nasbench.events.events import Events, RecordingError, join
 
 SUFFIXES = (".txt", ".aedat", ".aedat2", ".aedat3", ".aedat4", ".npz")
 GZIP = b"\x1f\x8b"
-_TEXT = re.compile(rb"[^\0-\x08\x0e-\x1f\x7f]*")  # a stray byte is for the reader to name
+_TEXT = re.compile(rb"[^\0-\x08\x0e-\x1f\x7f]*")  # other stray bytes are reported by the reader
 
 
 class Format(StrEnum):
@@ -34,49 +33,49 @@ READERS: dict[Format, Callable[[Path], Iterator[Events]]] = {
 }
 
 
-def recognise(path: Path) -> Format:
-    """Return a file's format, whatever its name ends with.
+def detect_format(path: Path) -> Format:
+    """Return a file's format, whatever its suffix.
 
     Raises:
-        Refused: it has none of them.
+        RecordingError: the file has none of the formats.
     """
     with path.open("rb") as file:
         start = file.read(1024)
-    if start.startswith(MAGIC):
-        version = start[len(MAGIC) :][:3]
+    if start.startswith(aedat.MAGIC):
+        version = start[len(aedat.MAGIC) :][:3]
         if version[:2] not in VERSIONS or version == b"3.0":  # 3.0 has its origin elsewhere
             shown = version.decode("ascii", "replace")
-            raise Refused(f"{path}: AEDAT {shown}; 2.0, 3.1 and 4.0 are allowed")
+            raise RecordingError(f"{path}: AEDAT {shown}: must be 2.0, 3.1 or 4.0")
         return VERSIONS[version[:2]]
     if start.startswith(b"PK\x03\x04"):
         return Format.NPZ
     if start.startswith(GZIP):
-        raise Refused(f"{path}: it is compressed by gzip; unpack it first")
+        raise RecordingError(f"{path}: is gzip-compressed; unpack it first")
     if _TEXT.fullmatch(start):
         return Format.TEXT
-    raise Refused(f"{path}: no recording of events; {', '.join(Format)} are allowed")
+    raise RecordingError(f"{path}: is not an event recording; formats: {', '.join(Format)}")
 
 
-def may_kill(path: Path) -> bool:
-    """Whether a damaged file may end the process that reads it, as the library aedat does."""
+def may_crash(path: Path) -> bool:
+    """Return whether reading a damaged file may end the process, as the package aedat does."""
     try:
-        return recognise(path) is Format.AEDAT4
-    except (Refused, OSError):
+        return detect_format(path) is Format.AEDAT4
+    except (RecordingError, OSError):
         return False
 
 
 def parts(path: Path, columns: str = text.COLUMNS, index: int | None = None) -> Iterator[Events]:
-    """Yield the events of a recording, some ten thousand at a time.
+    """Yield the events of a recording, about ten thousand at a time.
 
     Args:
         path: the file.
-        columns: the order of a text file's columns, a permutation of ``txyp``.
-        index: which recording of a packed ``.npz`` file.
+        columns: the column order of a text file, a permutation of ``txyp``.
+        index: number of the recording in a packed ``.npz`` file, from 0.
 
     Raises:
-        Refused: the file, or a place in it, cannot be read.
+        RecordingError: the file, or a place in it, cannot be read.
     """
-    form = recognise(path)
+    form = detect_format(path)
     if form is Format.TEXT:
         yield from text.parts(path, columns)
     elif form is Format.NPZ:
@@ -86,5 +85,5 @@ def parts(path: Path, columns: str = text.COLUMNS, index: int | None = None) -> 
 
 
 def read(path: Path, columns: str = text.COLUMNS, index: int | None = None) -> Events:
-    """Return all events of a recording; see ``parts``."""
+    """Return all events of a recording; the arguments are those of :func:`parts`."""
     return join(parts(path, columns, index))

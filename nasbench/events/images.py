@@ -1,25 +1,88 @@
-"""Event images: how often, and when last, each pixel became brighter and darker.
+"""Event images: how often, and when last, each pixel became brighter or darker.
 
-After EV-Gait (Wang et al., CVPR 2019), four channels. A time is (t - first)/(last - first) of the
-image's window, 0 where nothing happened or where all happened at once.
+The four channels are those of EV-Gait (Wang et al., CVPR 2019). A window decides which events make
+one image. A time is (t - first)/(last - first) of the window; it is 0 for pixels without events,
+and if all events of the window have the same time.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import UserError
 from nasbench.events.compiled import draw
-from nasbench.events.events import MOST_PIXELS, Events, Refused, Size
-from nasbench.events.window import Window
+from nasbench.events.events import MAX_PIXELS, Events, RecordingError, Size
 
 CHANNELS = ("pos-count", "neg-count", "pos-time", "neg-time")
 DEFAULT_SIZE = Size(128, 128)
-LONGEST = 2**63 - 1  # microseconds from the first event to the last: differences of times fit
+MAX_SPAN = 2**63 - 1  # microseconds from the first event to the last, so that it fits in int64
+US_PER_MS = 1000
+_WINDOW = re.compile(r"([1-9]\d{0,14})\s*(events|ms)")  # in microseconds it fits in int64
+
+
+class Kind(StrEnum):
+    """The unit of a window's length; ``FILE`` is the whole recording."""
+
+    FILE = "file"
+    EVENTS = "events"
+    MS = "ms"
+
+
+@dataclass(frozen=True)
+class Window:
+    """The events of one image: all of a file, or consecutive windows of events or milliseconds."""
+
+    kind: Kind = Kind.FILE
+    length: int = 1
+
+    def __str__(self) -> str:
+        separator = "" if self.kind is Kind.MS else " "
+        return "file" if self.kind is Kind.FILE else f"{self.length}{separator}{self.kind}"
+
+    def split(self, part: Events, start: int) -> Iterator[tuple[int, slice]]:
+        """Yield the index of each window, and the slice of ``part`` that belongs to it.
+
+        Args:
+            part: events in ascending order of time.
+            start: time of the recording's first event, in microseconds.
+        """
+        if self.kind is Kind.FILE:
+            yield 0, slice(0, len(part))
+            return
+        if self.kind is Kind.EVENTS:
+            numbers = (part.first + np.arange(len(part))) // self.length
+        else:
+            numbers = (part.t - start) // (self.length * US_PER_MS)
+        cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(part)]
+        for begin, end in pairwise(cuts):
+            yield int(numbers[begin]), slice(begin, end)
+
+    def complete_at_end(self, events: int) -> bool:
+        """Return whether a recording's last window is complete, given its number of events."""
+        return self.kind is Kind.FILE or (self.kind is Kind.EVENTS and events == self.length)
+
+
+def parse_window(text: str) -> Window:
+    """Parse ``file``, ``20000 events`` or ``50ms``.
+
+    Raises:
+        UserError: the text has another form.
+    """
+    if text.strip() == Kind.FILE:
+        return Window()
+    if found := _WINDOW.fullmatch(text.strip()):
+        return Window(Kind(found[2]), int(found[1]))
+    raise UserError(
+        f"window {text!r}: must be file, a number of events such as '20000 events', or 50ms, "
+        "of at most 15 digits"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +90,10 @@ class Image:
     """An event image.
 
     Attributes:
-        pixels: float32 of shape (4, height, width), the channels in the order of ``CHANNELS``.
-        events: how many it shows.
-        first: the time of the first, in microseconds.
-        last: the time of the last.
+        pixels: float32 ``(4, height, width)``, the channels in the order of ``CHANNELS``.
+        events: number of events.
+        first: time of the first event, in microseconds.
+        last: time of the last event, in microseconds.
     """
 
     pixels: NDArray[np.float32]
@@ -40,7 +103,7 @@ class Image:
 
 
 class _Canvas:
-    """Counts and last times of the events of one window, the negative ones first."""
+    """Counts and last times of the events of one window; negative events come first."""
 
     def __init__(self, size: Size) -> None:
         self.size = size
@@ -49,7 +112,7 @@ class _Canvas:
         self.events = self.first = self.last = 0
 
     def add(self, part: Events, where: slice) -> None:
-        """Add events that follow in time to those before them."""
+        """Add events that are not earlier than those before them."""
         t = part.t[where]
         if not self.events:
             self.first = int(t[0])
@@ -57,7 +120,7 @@ class _Canvas:
         self.events, self.last = self.events + len(t), int(t[-1])
 
     def take(self) -> Image:
-        """Return the image and begin the next one."""
+        """Return the image and start the next one."""
         seen = self.counts > 0
         times = np.where(seen, (self.times - self.first) / max(1, self.last - self.first), 0)
         both = [values[::-1] for values in (self.counts, times)]
@@ -72,16 +135,16 @@ def images(
 ) -> Iterator[Image]:
     """Yield the images of one recording.
 
-    A window that the recording's end cuts short gives none, and neither does one without events.
+    Windows without events, and a last window that is not complete, give no image.
 
     Args:
-        parts: the recording's events in the order of their times.
-        name: of the recording, for what is refused.
+        parts: the recording's events in ascending order of time.
+        name: of the recording, for error messages.
         window: which events make one image.
-        size: the sensor's; the recording's own by default, 128x128 where it tells none.
+        size: of the sensor; by default the recording's own, or 128x128 if it states none.
 
     Raises:
-        Refused: an event lies outside the sensor, time runs backwards, or there is no event.
+        RecordingError: there is no event, one lies outside the sensor, or time runs backwards.
     """
     canvas, current, start = None, 0, 0
     for part in _checked(parts, name, size):
@@ -93,13 +156,13 @@ def images(
             current = number
             canvas.add(part, where)
     if canvas is None:
-        raise Refused(f"{name}: the recording is empty; at least one event is needed")
-    if window.whole_at_end(canvas.events):
+        raise RecordingError(f"{name}: the recording is empty; it must have at least one event")
+    if window.complete_at_end(canvas.events):
         yield canvas.take()
 
 
 def _checked(parts: Iterable[Events], name: str, size: Size | None) -> Iterator[Events]:
-    """Yield the parts that have events, after a look at their places and times."""
+    """Yield the parts that have events, after checking their coordinates and times."""
     before = start = None
     for part in parts:
         if not len(part):
@@ -112,45 +175,45 @@ def _checked(parts: Iterable[Events], name: str, size: Size | None) -> Iterator[
         if len(backwards):
             raise _backwards(name, part, int(backwards[0]) + 1, int(part.t[backwards[0]]))
         before = int(part.t[-1])
-        if before - start > LONGEST:
+        if before - start > MAX_SPAN:
             raise _too_long(part, name, start)
         yield part
 
 
 def _check_places(part: Events, name: str, size: Size) -> None:
     if not size.drawable:
-        raise Refused(f"{name}: its sensor is {size}; at most {MOST_PIXELS} pixels are allowed")
+        raise RecordingError(
+            f"{name}: its sensor is {size}; must have at most {MAX_PIXELS} pixels"
+        )
     if part.x.max() < size.width and part.y.max() < size.height:
         return
     at = int(np.flatnonzero((part.x >= size.width) | (part.y >= size.height))[0])
-    raise Refused(
-        f"{name}: {part.where(at)}: x {part.x[at]}, y {part.y[at]} lies outside the sensor; "
-        f"{size} is allowed"
+    raise RecordingError(
+        f"{name}: {part.where(at)}: x {part.x[at]}, y {part.y[at]} lies outside the {size} sensor"
     )
 
 
-def _backwards(name: str, part: Events, at: int, before: int) -> Refused:
-    return Refused(
-        f"{name}: {part.where(at)}: time runs backwards to {part.t[at]}; "
-        f"{before} and more is allowed"
+def _backwards(name: str, part: Events, at: int, before: int) -> RecordingError:
+    return RecordingError(
+        f"{name}: {part.where(at)}: time runs backwards to {part.t[at]}; must be at least {before}"
     )
 
 
-def _too_long(part: Events, name: str, start: int) -> Refused:
-    at = int(np.searchsorted(part.t, start + LONGEST, "right"))  # fits, else nothing were too long
-    return Refused(
-        f"{name}: {part.where(at)}: time {part.t[at]} is more than {LONGEST} after the first, "
-        f"{start}; a recording as long as that is allowed"
+def _too_long(part: Events, name: str, start: int) -> RecordingError:
+    at = int(np.searchsorted(part.t, start + MAX_SPAN, "right"))  # the sum fits in int64
+    return RecordingError(
+        f"{name}: {part.where(at)}: time {part.t[at]} is more than {MAX_SPAN} after the first, "
+        f"{start}, the longest recording that is supported"
     )
 
 
 def channel_order(text: str) -> tuple[int, ...]:
-    """Return which of ``CHANNELS`` stands at each place, for names with commas between.
+    """Return the indices into ``CHANNELS`` of comma-separated channel names.
 
     Raises:
-        UserError: it is not a permutation of them.
+        UserError: the names are not a permutation of ``CHANNELS``.
     """
     names = [name.strip() for name in text.split(",")]
     if sorted(names) != sorted(CHANNELS):
-        raise UserError(f"channels {text!r}: an order of {','.join(CHANNELS)} is allowed")
+        raise UserError(f"channels {text!r}: must be a permutation of {','.join(CHANNELS)}")
     return tuple(CHANNELS.index(name) for name in names)

@@ -1,7 +1,7 @@
-"""Text, one event a line: DVS128-Gait's ``t x y p``, or the columns in another order.
+"""Text with one event per line: DVS128-Gait's ``t x y p``, or the columns in another order.
 
-A polarity of 1 is positive and any other negative. Empty lines and lines that begin with ``#`` are
-passed over. The file is read in blocks, so memory does not grow with it.
+A polarity of 1 is positive, any other is negative. Empty lines and lines that begin with ``#`` are
+skipped. The file is read in blocks, so memory use does not grow with its size.
 """
 
 from __future__ import annotations
@@ -15,58 +15,53 @@ from numpy.typing import NDArray
 
 from nasbench.errors import UserError
 from nasbench.events.compiled import SHORTEST, read, read_plain
-from nasbench.events.events import LARGEST, Events, Refused
+from nasbench.events.events import MAX_COORDINATE, Events, RecordingError
 
 COLUMNS = "txyp"
-BLOCK = 192 * 1024  # bytes: its tables stay in the second-level cache
+BLOCK = 192 * 1024  # bytes; the tables of a block fit in the second-level cache
 LONGEST_LINE = 1 << 16
 LIMIT = 2**63  # of an int64
 FLOAT_EXACT = 2**53
-MARK = b"\xef\xbb\xbf"  # of UTF-8, with which some editors begin a file
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors begin a UTF-8 file with it
 
 
 def parts(path: Path, columns: str = COLUMNS) -> Iterator[Events]:
     """Yield the events of a text file, a few thousand lines at a time.
 
-    Args:
-        path: the file.
-        columns: a permutation of ``txyp``.
-
     Raises:
-        Refused: a line is malformed; file, line and allowed form are named.
-        UserError: ``columns`` is no permutation.
+        RecordingError: a line is malformed; the message names file, line and expected form.
+        UserError: ``columns`` is not a permutation of ``txyp``.
     """
     check_columns(columns)
     events, line = 0, 1
     room = np.empty((4, (BLOCK + LONGEST_LINE) // SHORTEST), np.int64)
     for block in _blocks(path):
         if not block.endswith(b"\n"):
-            raise Refused(
-                f"{path}: line {line}: a line of more than {LONGEST_LINE} bytes is no event"
-            )
+            raise RecordingError(f"{path}: line {line}: is longer than {LONGEST_LINE} bytes")
         part = _part(path, block, columns, line, events, room)
         events += len(part)
-        consecutive = isinstance(part.lines, range)  # else there were other lines between
+        consecutive = isinstance(part.lines, range)  # else comments came between
         line += len(part) if consecutive else block.count(b"\n")
         yield part
 
 
 def check_columns(columns: str) -> str:
-    """Return an order of columns.
+    """Return ``columns`` unchanged.
 
     Raises:
-        UserError: it is no permutation of ``txyp``.
+        UserError: it is not a permutation of ``txyp``.
     """
     if sorted(columns) != sorted(COLUMNS):
-        raise UserError(f"columns {columns!r}: an order of the letters {COLUMNS} is allowed")
+        raise UserError(f"columns {columns!r}: must be a permutation of {COLUMNS}")
     return columns
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of whole lines, where tabs are blanks; only one too long has no end."""
+    """Yield blocks of complete lines, tabs as blanks; only a line that is too long is cut."""
     rest = b""
     with path.open("rb", buffering=0) as file:
-        file.seek(len(MARK) if file.read(len(MARK)) == MARK else 0)
+        start = file.read(len(BYTE_ORDER_MARK))
+        file.seek(len(start) if start == BYTE_ORDER_MARK else 0)
         while data := file.read(BLOCK):
             cut = data.rfind(b"\n") + 1
             if cut:
@@ -88,7 +83,7 @@ def _blanked(block: bytes) -> bytes:
 def _part(
     path: Path, block: bytes, columns: str, line: int, events: int, room: NDArray[np.int64]
 ) -> Events:
-    """Read a block in the quickest way that takes it; `room` is written over."""
+    """Parse a block with the fastest parser that accepts it, using ``room`` as scratch memory."""
     letters = np.frombuffer(block, np.uint8)
     if columns == COLUMNS and (plain := _plain(letters)) is not None:
         return Events(*plain, first=events, lines=range(line, line + len(plain[0])))
@@ -106,24 +101,24 @@ def _part(
 def _plain(
     letters: NDArray[np.uint8],
 ) -> tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_]] | None:
-    """Return the columns ``t x y p`` of lines as recordings have them, ``None`` for others."""
-    most = len(letters) // SHORTEST
-    t, p = np.empty(most, np.int64), np.empty(most, np.bool_)
-    x, y = np.empty(most, np.uint16), np.empty(most, np.uint16)
+    """Return the columns ``t, x, y, p``, or ``None`` if a line is not plain ``t x y p``."""
+    capacity = len(letters) // SHORTEST
+    t, p = np.empty(capacity, np.int64), np.empty(capacity, np.bool_)
+    x, y = np.empty(capacity, np.uint16), np.empty(capacity, np.uint16)
     rows = read_plain(letters, t, x, y, p)
     return None if rows < 0 else (t[:rows], x[:rows], y[:rows], p[:rows])
 
 
 def _check_range(path: Path, name: str, values: NDArray[np.int64], lines: Sequence[int]) -> None:
-    if len(values) and not 0 <= values.min() <= values.max() <= LARGEST:
-        at = int(np.flatnonzero((values < 0) | (values > LARGEST))[0])
-        raise Refused(
-            f"{path}: line {lines[at]}: {name} is {values[at]}; 0 to {LARGEST} is allowed"
+    if len(values) and not 0 <= values.min() <= values.max() <= MAX_COORDINATE:
+        at = int(np.flatnonzero((values < 0) | (values > MAX_COORDINATE))[0])
+        raise RecordingError(
+            f"{path}: line {lines[at]}: {name} is {values[at]}; must be 0 to {MAX_COORDINATE}"
         )
 
 
 def _slow(path: Path, block: bytes, line: int) -> tuple[NDArray[np.int64], Sequence[int]]:
-    """Read line by line: comments, decimal points, and whatever is wrong."""
+    """Parse line by line: comments, decimal points and malformed lines."""
     rows, lines = [], []
     for number, text in enumerate(block.splitlines(), line):
         if text.strip() and not text.lstrip().startswith(b"#"):
@@ -142,20 +137,19 @@ def _row(path: Path, text: bytes, number: int) -> list[int]:
         exact = [int(value) if abs(value) < FLOAT_EXACT else _large(word) for value, word in pairs]
     except (ValueError, OverflowError) as error:
         shown = text[:60].decode("ascii", "replace")
-        raise Refused(
-            f"{path}: line {number}: {shown!r}; four whole numbers are allowed"
+        raise RecordingError(
+            f"{path}: line {number}: {shown!r}; expected four integers"
         ) from error
     for value in exact:
         if not -LIMIT <= value < LIMIT:
-            raise Refused(
-                f"{path}: line {number}: {value} is out of range; "
-                f"{-LIMIT} to {LIMIT - 1} is allowed"
+            raise RecordingError(
+                f"{path}: line {number}: {value} is out of range; must be {-LIMIT} to {LIMIT - 1}"
             )
     return exact
 
 
 def _large(word: bytes) -> int:
-    """Return a whole number of which a float would lose the last digits."""
+    """Return an integer that a float cannot hold exactly."""
     value = Decimal(word.decode("ascii"))
     if value != int(value):
         raise ValueError

@@ -123,7 +123,7 @@ def _array(path: Path, name: str) -> NDArray[Any]:
         ) from error
     except _UNREADABLE as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
-        raise UserError(f"{path}: no readable .npz file ({reason})") from error
+        raise UserError(f"{path}: not a readable .npz file ({reason})") from error
     if isinstance(found, bytes):  # a member that is no .npy
         raise UserError(f"{path}: {name} is no array; images and label are needed")
     return found

@@ -39,5 +39,5 @@ def locate(task: str, names: Sequence[str], data_dir: Path | None) -> Path:
 def _archive(path: Path) -> Path:
     """Return ``path``, after a look at its kind: NumPy reads others, such as ``.npy``, too."""
     if not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: no readable .npz file (it is no ZIP archive)")
+        raise UserError(f"{path}: not a readable .npz file (not a ZIP archive)")
     return path

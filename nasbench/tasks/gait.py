@@ -19,7 +19,7 @@ from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
 from nasbench.data.split import stratified_split
 from nasbench.errors import UserError
-from nasbench.events.stored import Contents, Place, contents, pixels
+from nasbench.events.hdf5_reader import Contents, StoredImage, read_contents, read_pixels
 from nasbench.space.spec import DataSpec
 from nasbench.tasks.base import Task
 from nasbench.tasks.gait_files import locate
@@ -35,16 +35,16 @@ class Part:
     """The training or the test images: some of the images of a file."""
 
     file: Contents
-    places: tuple[Place, ...]
+    images: tuple[StoredImage, ...]
 
     def load(self) -> ImageSet:
         """Read them; a class is a person, a group a walk."""
         label = _labels(self.file)
         walks: dict[tuple[str, str], int] = {}
-        groups = [walks.setdefault((one.person, one.walk), len(walks)) for one in self.places]
+        groups = [walks.setdefault((one.person, one.walk), len(walks)) for one in self.images]
         return ImageSet(
-            torch.from_numpy(pixels(self.file, self.places)),
-            torch.tensor([label[one.person] for one in self.places]),
+            torch.from_numpy(read_pixels(self.file, self.images)),
+            torch.tensor([label[one.person] for one in self.images]),
             torch.tensor(groups),
         )
 
@@ -64,7 +64,7 @@ def load_gait(data_dir: Path | None = None, download: bool = True) -> Task:
             made-up walkers.
     """
     del download
-    files = [contents(path) for path in locate(data_dir)]
+    files = [read_contents(path) for path in locate(data_dir)]
     for file in files:
         if file.synthetic:
             raise UserError(
@@ -124,7 +124,7 @@ def _pair(train: Contents, test: Contents) -> tuple[Part, Part]:
                 f"{_short(theirs)}; the same is allowed"
             )
     _check_walks(train, 2)
-    return Part(train, train.places), Part(test, test.places)
+    return Part(train, train.images), Part(test, test.images)
 
 
 def _alone(file: Contents, other: Contents) -> list[str]:
@@ -149,8 +149,10 @@ def _labels(file: Contents) -> dict[str, int]:
     return {person: number for number, person in enumerate(file.persons)}
 
 
-def _of_walks(file: Contents, walks: set[tuple[str, str]], inside: bool) -> tuple[Place, ...]:
-    return tuple(one for one in file.places if ((one.person, one.walk) in walks) is inside)
+def _of_walks(
+    file: Contents, walks: set[tuple[str, str]], inside: bool
+) -> tuple[StoredImage, ...]:
+    return tuple(one for one in file.images if ((one.person, one.walk) in walks) is inside)
 
 
 def _check_walks(file: Contents, least: int) -> None:

@@ -11,12 +11,9 @@ from pathlib import Path
 
 from nasbench.data.locate import find, roots
 from nasbench.errors import UserError
-from nasbench.events import gait
-from nasbench.events.bar import bar
-from nasbench.events.convert import Options
-from nasbench.events.scratch import scratch
-from nasbench.events.stored import Contents, contents
-from nasbench.events.synthetic import dataset
+from nasbench.events import convert, synthetic
+from nasbench.events.hdf5_reader import Contents, read_contents
+from nasbench.events.processes import progress_bar, scratch_folder
 from nasbench.tasks.base import Task
 from nasbench.tasks.gait import gait_task
 from nasbench.tasks.gait_files import PAIR, WHOLE, beside
@@ -46,13 +43,13 @@ def load_gait_synthetic(data_dir: Path | None = None, download: bool = True) -> 
         files = [_made_up(path) for path in beside(data_dir.expanduser())]
     else:
         folder = _folder(data_dir, download)
-        files = [contents(folder / name) for name in PAIR]
+        files = [read_contents(folder / name) for name in PAIR]
     return gait_task("gait-synthetic", files, "synthetic walkers, no real recordings")
 
 
 def _made_up(path: Path) -> Contents:
     """Return what a file holds, after a look at its mark."""
-    file = contents(path)
+    file = read_contents(path)
     if not file.synthetic:
         raise UserError(
             f"gait-synthetic: {path} is not marked as synthetic: "
@@ -82,10 +79,10 @@ def make(folder: Path) -> Path:
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with scratch(folder.parent, MAKING) as temporary:
+        with scratch_folder(folder.parent, MAKING) as temporary:
             raw, made = temporary / "synthetic", temporary / "made"
-            dataset.write(raw, PERSONS, WALKS, SEED, 1, bar)
-            gait.make(raw, made / WHOLE, Options(), 1, True, bar)
+            synthetic.write(raw, PERSONS, WALKS, SEED, 1, progress_bar)
+            convert.convert(raw, made / WHOLE, convert.ImageOptions(), 1, True, progress_bar)
             if not _whole(folder):  # another process may have been faster
                 shutil.rmtree(folder, ignore_errors=True)
                 made.replace(folder)

@@ -13,8 +13,7 @@ from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
 from nasbench.errors import UserError
 from nasbench.events import npz
-from nasbench.events.images import images
-from nasbench.events.window import Window
+from nasbench.events.images import Window, images
 from nasbench.space.spec import DataSpec
 from nasbench.tasks.base import Task
 from nasbench.tasks.event_files import locate

@@ -10,9 +10,8 @@ import pytest
 from nasbench.cli import main
 from nasbench.events import convert
 from nasbench.events.formats import read
-from nasbench.events.images import images
-from nasbench.events.layout import find
-from nasbench.events.window import Window
+from nasbench.events.images import Window, images
+from nasbench.events.recordings import find
 
 h5py = pytest.importorskip("h5py")
 
@@ -48,7 +47,7 @@ def test_the_layout_of_dvs128_gait(raw, tmp_path, capsys):
     status, told, refused = _gait(capsys, raw, "--out", out / "gait.h5", "--jobs", 1)
     bad = raw / "test" / "2" / "2.txt"
     assert (status, told.splitlines()[0]) == (0, "17 recordings, 17 images, 1 refused")
-    assert refused == f"refused: {bad}: line 2: '5 3 4'; four whole numbers are allowed\n"
+    assert refused == f"refused: {bad}: line 2: '5 3 4'; expected four integers\n"
     assert _left(out) == ["gait-test.h5", "gait-train.h5"]
     with h5py.File(out / "gait-train.h5") as file:
         groups = {name: sorted(group) for name, group in file.items()}
@@ -110,8 +109,8 @@ def test_nothing_could_be_read(tmp_path, capsys):
     status, _, told = _gait(capsys, path, "--out", tmp_path / "out" / "a.h5", "--jobs", 1)
     assert status == 2
     assert told == (
-        f"error: {path}: nothing could be read; the first reason: "
-        f"{path}: line 1: 'nothing'; four whole numbers are allowed\n"
+        f"error: {path}: no recording can be used; the first reason: "
+        f"{path}: line 1: 'nothing'; expected four integers\n"
     )
     assert _left(tmp_path / "out") == []
 
@@ -122,7 +121,7 @@ def test_strict_stops_and_keeps_what_was_there(raw, tmp_path, capsys):
     (out / "gait-train.h5").write_bytes(BEFORE)
     status, _, told = _gait(capsys, raw, "--out", out / "gait.h5", "--strict", "--jobs", 1)
     assert (status, told.count("\n")) == (2, 1)
-    assert "2.txt: line 2: '5 3 4'; four whole numbers are allowed" in told
+    assert "2.txt: line 2: '5 3 4'; expected four integers" in told
     assert _left(out) == ["gait-train.h5"]
     assert (out / "gait-train.h5").read_bytes() == BEFORE
 
@@ -130,8 +129,8 @@ def test_strict_stops_and_keeps_what_was_there(raw, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["nowhere"], "nowhere: there is no such file or folder"),
-        (["."], "holds no recordings; names ending in .txt"),
+        (["nowhere"], "nowhere: no such file or folder"),
+        (["."], "holds no recordings: their names must end in .txt"),
         ([".", "--columns", "txy"], "columns 'txy'"),
         ([".", "--sensor", "5"], "sensor '5'"),
         ([".", "--window", "5"], "window '5'"),
@@ -175,7 +174,7 @@ def test_sizes_that_differ(tmp_path, capsys):
         np.savez(folder / f"{name}.npz", t=[1], x=[0], y=[0], p=[1], width=side, height=side)
     status, told, refused = _gait(capsys, folder, "--out", tmp_path / "a.h5", "--jobs", 1)
     assert (status, told.splitlines()[0]) == (0, "1 recordings, 1 images, 1 refused")
-    assert "2.npz: its sensor is 9x9; 8x8 is allowed, as before" in refused
+    assert "2.npz: its sensor is 9x9; must be 8x8, like the others" in refused
 
 
 def test_a_packed_file(tmp_path, capsys):
@@ -210,9 +209,9 @@ def test_windows_and_files_of_one_name(tmp_path, capsys):
 def test_a_recording_shorter_than_a_window(tmp_path):
     path = tmp_path / "one.txt"
     path.write_text(GOOD)
-    options = convert.Options(window=Window(convert.Kind.MS, 1))
-    made = convert.convert(options, tmp_path, (0, find(path)[0]))
-    assert made.refused == f"{path}: it is shorter than one window; 1 milliseconds are needed"
+    options = convert.ImageOptions(window=Window(convert.Kind.MS, 1))
+    made = convert.convert_recording(options, tmp_path, (0, find(path)[0]))
+    assert made.error == f"{path}: is shorter than one window of 1 milliseconds"
 
 
 def test_the_real_recordings_through_the_file(data_root, tmp_path, capsys):

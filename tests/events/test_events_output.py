@@ -10,9 +10,9 @@ import pytest
 
 from nasbench.cli import main
 from nasbench.errors import UserError
-from nasbench.events.convert import Options, convert
-from nasbench.events.hdf5 import files
-from nasbench.events.layout import Recording
+from nasbench.events.convert import ImageOptions, convert_recording
+from nasbench.events.hdf5_writer import image_writer
+from nasbench.events.recordings import Recording
 
 pytest.importorskip("h5py")
 
@@ -41,7 +41,7 @@ def _left(folder):
 
 
 def _write(path, images):
-    with files(path, {}) as out:
+    with image_writer(path, {}) as out:
         for walk, image in enumerate(images):
             out.add((None, "0", str(walk)), image, {"source": "one"})
         out.finish()
@@ -51,7 +51,7 @@ def _write(path, images):
 def test_a_full_disk_leaves_the_file_from_before(tmp_path, room):
     (tmp_path / "a.h5").write_bytes(BEFORE)
     noise = np.random.default_rng(0).random((4, 8, 8), np.float32)  # 1 kB
-    told = r"cannot write .*a\.h5: File too large; what was written before is kept$"
+    told = r"cannot write .*a\.h5: File too large; existing files are unchanged$"
     with pytest.raises(UserError, match=told), room_for(room):
         _write(tmp_path / "a.h5", [noise] * 12)
     assert _left(tmp_path) == {"a.h5": BEFORE}
@@ -66,15 +66,15 @@ def test_a_full_disk_is_no_fault_of_a_recording(tmp_path, capsys):
     with room_for(100_000):  # an image takes 262 kB
         status, _, told = _gait(capsys, raw, "--out", out / "a.h5")
     assert status == 2
-    said = "File too large; what was written before is kept"
+    said = "File too large; existing files are unchanged"
     assert told == f"error: cannot write {out / 'a.h5'}: {said}\n"
     assert _left(out) == {}
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path):
     missing = Recording(tmp_path / "1.txt", "0", "1")
-    made = convert(Options(), tmp_path, (0, missing))
-    assert made.refused == f"{missing}: No such file or directory"
+    made = convert_recording(ImageOptions(), tmp_path, (0, missing))
+    assert made.error == f"{missing}: No such file or directory"
 
 
 @pytest.mark.parametrize("name", ["thesis.docx", "mine.txt"])
@@ -84,7 +84,10 @@ def test_a_file_of_another_kind_is_not_overwritten(tmp_path, capsys, name):
     before, out = _left(tmp_path), tmp_path / name
     status, _, told = _gait(capsys, tmp_path / "mine.txt", "--out", out)
     assert status == 2
-    assert told == f"error: {out} is no HDF5 file and is left as it is: give another --out\n"
+    assert (
+        told
+        == f"error: {out} is not an HDF5 file and will not be overwritten: give another --out\n"
+    )
     assert _left(tmp_path) == before
 
 
@@ -95,7 +98,7 @@ def test_a_folder_is_no_destination(tmp_path, monkeypatch, capsys, out):
     (tmp_path / "walk.txt").write_text(GOOD)
     status, _, told = _gait(capsys, "walk.txt", "--out", out)
     assert (status, told.count("\n")) == (2, 1)
-    assert "is a folder: name a file, such as" in told
+    assert "is a folder: give a file, such as" in told
 
 
 def test_images_made_again_replace_those_from_before(tmp_path, capsys):

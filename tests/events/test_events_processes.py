@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from nasbench.cli import main
-from nasbench.events import gait, scratch
+from nasbench.events import convert
+from nasbench.events.processes import SCRATCH_PREFIX
 
 GOOD = "0 1 2 1\n5 3 4 0\n10 1 2 1\n"
 
@@ -29,13 +30,13 @@ def _left(folder):
 def test_a_terminated_conversion_leaves_nothing(tmp_path, monkeypatch):
     pytest.importorskip("h5py")
 
-    def convert_all(recordings, options, folder, jobs):
+    def convert_recordings(recordings, options, folder, jobs):
         (folder / "0").write_bytes(b"half an image")
         os.kill(os.getpid(), signal.SIGTERM)
         yield from ()
 
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr(gait, "convert_all", convert_all)
+    monkeypatch.setattr(convert, "convert_recordings", convert_recordings)
     with pytest.raises(SystemExit) as ended:
         _gait(tmp_path)
     assert ended.value.code == 128 + signal.SIGTERM
@@ -46,7 +47,7 @@ def test_a_terminated_conversion_leaves_nothing(tmp_path, monkeypatch):
 def test_what_killed_conversions_left_is_removed(tmp_path):
     pytest.importorskip("h5py")
     abandoned, at_work, other = (
-        tmp_path / name for name in (f"{scratch.PREFIX}a", f"{scratch.PREFIX}b", ".images-mine")
+        tmp_path / name for name in (f"{SCRATCH_PREFIX}a", f"{SCRATCH_PREFIX}b", ".images-mine")
     )
     for folder in (abandoned, at_work, other):
         folder.mkdir()
@@ -78,8 +79,8 @@ def _soon(condition):
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="it looks into /proc")
 def test_workers_end_with_a_parent_that_is_killed():
     code = (
-        "import time; from nasbench.events.processes import shared\n"
-        "list(shared(time.sleep, [300, 300], 2))"
+        "import time; from nasbench.events.processes import parallel_map\n"
+        "list(parallel_map(time.sleep, [300, 300], 2))"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         _soon(lambda: len(_children(parent.pid)) == 3)  # two, and what tracks their resources

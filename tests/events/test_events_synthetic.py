@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from nasbench.cli import main
-from nasbench.events import formats
+from nasbench.events import camera, formats, synthetic, walker
 from nasbench.events.events import join
-from nasbench.events.synthetic import dataset, scene, sensor, walker
-from nasbench.events.synthetic.dataset import Place
+from nasbench.events.synthetic import WalkFile
 
 
 def stream(seed=0):
@@ -17,7 +16,7 @@ def stream(seed=0):
 
 
 def quiet(monkeypatch):
-    monkeypatch.setattr(sensor, "NOISE_HZ", 0.0)
+    monkeypatch.setattr(camera, "NOISE_HZ", 0.0)
 
 
 def ramps(slopes, number=11):
@@ -30,20 +29,20 @@ def test_a_pixel_reports_every_step_of_its_brightness(monkeypatch):
     slopes = np.float32([[0.0, 2.0, -2.0], [4.1, -0.9, 0.3]])
     counts = []
     for seed in range(400):
-        found = sensor.events(ramps(slopes), stream(seed))
+        found = camera.events(ramps(slopes), stream(seed))
         net = np.zeros((2, 3))
         np.add.at(net, (found.y, found.x), np.where(found.p, 1, -1))
         # Where a pixel stands at the beginning decides whether there is one more or one less.
-        assert (np.abs(net - slopes / sensor.STEP) < 1.001).all()
+        assert (np.abs(net - slopes / camera.STEP) < 1.001).all()
         assert len(found) == np.abs(net).sum()  # a ramp gives events of one sign
         counts.append(net)
-    np.testing.assert_allclose(np.mean(counts, 0), slopes / sensor.STEP, atol=0.1)
+    np.testing.assert_allclose(np.mean(counts, 0), slopes / camera.STEP, atol=0.1)
 
 
 def test_events_come_when_the_level_is_crossed(monkeypatch):
     """On a straight line of 8 steps in 80 ms, 10 ms lie between two events."""
     quiet(monkeypatch)
-    found = sensor.events(ramps([[8 * sensor.STEP]]), stream())
+    found = camera.events(ramps([[8 * camera.STEP]]), stream())
     assert len(found) == 8
     assert np.abs(np.diff(found.t) - 10_000).max() <= 3  # a frame's times are whole numbers
     assert found.p.all()
@@ -52,7 +51,7 @@ def test_events_come_when_the_level_is_crossed(monkeypatch):
 def test_there_and_back_gives_as_many_events_of_each_sign(monkeypatch):
     quiet(monkeypatch)
     up = ramps(np.linspace(-5, 5, 50)[None])
-    found = sensor.events([*up, *up[::-1]], stream())
+    found = camera.events([*up, *up[::-1]], stream())
     net = np.zeros(50)
     np.add.at(net, found.x, np.where(found.p, 1, -1))
     assert np.abs(net).max() <= 1
@@ -61,8 +60,8 @@ def test_there_and_back_gives_as_many_events_of_each_sign(monkeypatch):
 
 def test_noise_has_its_rate():
     still = [np.zeros((128, 128), np.float32)] * 126  # a second
-    found = sensor.events(still, stream())
-    expected = 128 * 128 * sensor.NOISE_HZ
+    found = camera.events(still, stream())
+    expected = 128 * 128 * camera.NOISE_HZ
     assert abs(len(found) - expected) < 5 * expected**0.5
     assert 0.4 < found.p.mean() < 0.6
 
@@ -70,8 +69,8 @@ def test_noise_has_its_rate():
 def test_a_limb_covers_the_area_of_its_shape(monkeypatch):
     """A capsule of length l and radius r covers 2 r l + pi r^2 pixels."""
     ends = np.array([[[[40.3, 50.2], [70.3, 90.2]]]])  # 50 long
-    plain = scene.Scene(np.zeros((128, 128), np.float32), np.float32([1]))
-    (drawn,) = scene.frames(ends, np.array([6.0]), plain)
+    plain = camera.Scene(np.zeros((128, 128), np.float32), np.float32([1]))
+    (drawn,) = camera.frames(ends, np.array([6.0]), plain)
     assert abs(float(drawn.sum()) - (600 + 36 * np.pi)) < 3
 
 
@@ -99,9 +98,9 @@ def test_a_walk_repeats_after_a_cycle():
 
 
 def test_the_text_reads_back_as_the_events(tmp_path):
-    recorded = dataset.record(Place("test", 3, 2), 5)
+    recorded = synthetic.record(WalkFile("test", 3, 2), 5)
     path = tmp_path / "2.txt"
-    path.write_bytes(dataset.text(recorded))
+    path.write_bytes(synthetic.text(recorded))
     read = join(formats.parts(path))
     for name in "txyp":
         assert np.array_equal(getattr(read, name), getattr(recorded, name))
@@ -117,7 +116,7 @@ def made(tmp_path, name, *options):
 
 
 def test_the_seed_alone_decides(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(dataset, "FRAMES", 12)
+    monkeypatch.setattr(synthetic, "FRAMES", 12)
     files = made(tmp_path, "a", "--jobs", "1")
     assert list(files) == ["synthetic.json"] + [
         f"{split}/{person}/{walk}.txt"
@@ -136,13 +135,13 @@ def test_several_processes_write_the_same(tmp_path, capsys):
 
 
 def test_other_recordings_are_not_mixed_in(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(dataset, "FRAMES", 3)
+    monkeypatch.setattr(synthetic, "FRAMES", 3)
     made(tmp_path, "a", "--walks", "3", "--jobs", "1")
     assert (
         main(["data", "gait-synthetic", str(tmp_path / "a"), "--persons", "2", "--walks", "1"])
         == 2
     )
-    assert "a holds test/0/2.txt already: choose another folder" in capsys.readouterr().err
+    assert "a already holds test/0/2.txt: choose another folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["train/0/1.txt", "test/1/2.txt", "train/0/1.aedat"])
@@ -152,22 +151,22 @@ def test_real_recordings_are_neither_overwritten_nor_joined(tmp_path, capsys, na
     real.write_text("0 1 2 1\n")
     words = ["data", "gait-synthetic", str(tmp_path / "origin"), "--persons", "2", "--walks", "2"]
     assert main(words) == 2
-    assert f"origin holds {name} already: choose another folder" in capsys.readouterr().err
+    assert f"origin already holds {name}: choose another folder" in capsys.readouterr().err
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [real]
     assert real.read_text() == "0 1 2 1\n"
 
 
 def test_walks_of_another_seed_are_kept(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(dataset, "FRAMES", 3)
+    monkeypatch.setattr(synthetic, "FRAMES", 3)
     files = made(tmp_path, "a", "--jobs", "1")
     words = ["data", "gait-synthetic", str(tmp_path / "a"), "--persons", "2", "--walks", "2"]
     assert main([*words, "--seed", "1"]) == 2
-    assert "a holds test/0/1.txt already: choose another folder" in capsys.readouterr().err
+    assert "a already holds test/0/1.txt: choose another folder" in capsys.readouterr().err
     assert made(tmp_path, "a", "--jobs", "1") == files
 
 
 def test_a_killed_call_is_completed(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "FRAMES", 3)
+    monkeypatch.setattr(synthetic, "FRAMES", 3)
     files = made(tmp_path, "a", "--jobs", "1")
     (tmp_path / "a" / "test" / "0" / "1.txt").unlink()
     assert made(tmp_path, "a", "--jobs", "1") == files

@@ -11,8 +11,8 @@ import torch
 
 from nasbench.cli import main
 from nasbench.errors import UserError
-from nasbench.events import stored
-from nasbench.events.stored import contents
+from nasbench.events import hdf5_reader
+from nasbench.events.hdf5_reader import read_contents
 from nasbench.tasks import gait
 from nasbench.tasks.gait import load_gait
 
@@ -89,7 +89,7 @@ def test_other_axes_are_turned(pair) -> None:
     assert task.spec.shape == SHAPE
     assert torch.equal(task.train.images, expected)
     write(pair / "gait-train.h5", attributes={"axes": "y,x,channel"})
-    refused(pair, "axes 'y,x,channel': channel,y,x or channel,x,y is allowed")
+    refused(pair, "axes 'y,x,channel': must be channel,y,x or channel,x,y")
 
 
 def test_windows_of_a_walk_stay_together(tmp_path) -> None:
@@ -136,15 +136,15 @@ def test_one_file_is_split_by_walks(tmp_path) -> None:
 def test_many_walks_are_split_in_one_go(monkeypatch) -> None:
     """20 persons with 500 walks of 4 windows each: no step looks at all of them for each."""
     looked = []
-    persons = stored.Contents.persons.fget
+    persons = hdf5_reader.Contents.persons.fget
     counted = property(lambda file: looked.append(file) or persons(file))
-    monkeypatch.setattr(stored.Contents, "persons", counted)
+    monkeypatch.setattr(hdf5_reader.Contents, "persons", counted)
     places = tuple(
-        stored.Place(str(person), f"{walk}-{window}", str(walk))
+        hdf5_reader.StoredImage(str(person), f"{walk}-{window}", str(walk))
         for person in range(20) for walk in range(500) for window in range(4)
     )  # fmt: skip
-    file = stored.Contents(Path("gait.h5"), places, (1, 1, 1), "", False)
-    monkeypatch.setattr(gait, "pixels", lambda _, few: np.zeros((len(few), 1, 1, 1), "f4"))
+    file = hdf5_reader.Contents(Path("gait.h5"), places, (1, 1, 1), "", False)
+    monkeypatch.setattr(gait, "read_pixels", lambda _, few: np.zeros((len(few), 1, 1, 1), "f4"))
     task = gait.gait_task("gait", [file], "")
     assert (len(task.train), len(task.open_test(lambda: None))) == (32_000, 8_000)
     assert len(looked) < 9
@@ -174,9 +174,9 @@ def test_walks_with_a_dash_in_their_names_stay_apart(tmp_path, capsys) -> None:
     words = ["--window", "3 events", "--out", str(tmp_path / "gait.h5"), "--jobs", "1"]
     assert main(["data", "gait", str(tmp_path / "origin"), *words]) == 0
     capsys.readouterr()
-    file = contents(tmp_path / "gait.h5")
-    assert [one.name for one in file.places] == ["nm-01", "nm-02", "nm-03", "nm-04-0", "nm-04-1"]
-    assert [one.walk for one in file.places] == ["nm-01", "nm-02", "nm-03", "nm-04", "nm-04"]
+    file = read_contents(tmp_path / "gait.h5")
+    assert [one.name for one in file.images] == ["nm-01", "nm-02", "nm-03", "nm-04-0", "nm-04-1"]
+    assert [one.walk for one in file.images] == ["nm-01", "nm-02", "nm-03", "nm-04", "nm-04"]
     assert load_gait(tmp_path).spec.classes == 1
 
 
@@ -193,7 +193,7 @@ def test_missing_files_name_the_command(tmp_path) -> None:
 
 def test_no_hdf5_file(pair) -> None:
     (pair / "gait-train.h5").write_text("t x y p")
-    refused(pair, f"{pair / 'gait-train.h5'} is no readable HDF5 file")
+    refused(pair, f"{pair / 'gait-train.h5'} is not a readable HDF5 file")
 
 
 @pytest.mark.parametrize("part", [b"HEAP", b"SNOD", b"TREE", b"GCOL"])
@@ -202,7 +202,7 @@ def test_a_damaged_file(pair, part) -> None:
     good = path.read_bytes()
     assert part in good
     path.write_bytes(good.replace(part, b"none"))
-    refused(pair, f"{path} is no readable HDF5 file (")
+    refused(pair, f"{path} is not a readable HDF5 file (")
 
 
 def test_attributes_in_pieces_or_in_bytes(pair) -> None:
@@ -211,36 +211,36 @@ def test_attributes_in_pieces_or_in_bytes(pair) -> None:
             write(pair / f"gait-{name}.h5", attributes={"axes": axes})
         assert load_gait(pair).spec.shape == (4, 6, 5)
     write(pair / "gait-train.h5", attributes={"axes": h5py.Empty("f4")})
-    refused(pair, "channel,y,x or channel,x,y is allowed")
+    refused(pair, "must be channel,y,x or channel,x,y")
 
 
 def test_images_that_memory_cannot_hold(pair, monkeypatch) -> None:
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(stored, "image", fail)
+    monkeypatch.setattr(hdf5_reader, "_read_image", fail)
     refused(pair, f"{pair / 'gait-train.h5'}: 9 images of 4x5x6 do not fit into memory")
 
 
 def test_another_layout(pair) -> None:
     path = pair / "gait-train.h5"
     for name, values, words in (
-        ("images", np.zeros((3, 4, 5, 6)), "'images' is no group"),
-        ("0/1", np.zeros((5, 6)), "0/1 is no image"),
-        ("0/1", np.array([b"text"]), "0/1 is no image"),
+        ("images", np.zeros((3, 4, 5, 6)), "'images' is not a group"),
+        ("0/1", np.zeros((5, 6)), "0/1 is not an image"),
+        ("0/1", np.array([b"text"]), "0/1 is not an image"),
     ):
         with h5py.File(path, "w") as file:
             file[name] = values
-        refused(pair, f"{path}: {words}; a group for each person")
+        refused(pair, f"{path}: {words}; the file must hold a group for each person")
     for empty in (h5py.Empty("f4"), np.zeros((4, 0, 0)), np.zeros((0, 16, 16))):
         with h5py.File(path, "w") as file:
             file["0/1"] = empty
-        refused(pair, f"{path}: 0/1 is no image; a group for each person")
+        refused(pair, f"{path}: 0/1 is not an image; the file must hold a group for each person")
     h5py.File(path, "w").close()
     refused(pair, f"{path}: it is empty")
     with h5py.File(path, "w") as file:
         file["0"] = h5py.ExternalLink("elsewhere.h5", "/0")
-    refused(pair, "'0' is no group")
+    refused(pair, "'0' is not a group")
 
 
 def test_too_few_walks(pair) -> None:
@@ -253,7 +253,7 @@ def test_too_few_walks(pair) -> None:
 def test_images_of_unequal_size(pair) -> None:
     with h5py.File(pair / "gait-train.h5", "a") as file:
         file["2/11"] = np.zeros((4, 6, 6))
-    refused(pair, "image 2/11 is (4, 6, 6): (4, 5, 6) is allowed")
+    refused(pair, "image 2/11 is (4, 6, 6): must be (4, 5, 6)")
 
 
 def test_values_that_are_not_finite(pair) -> None:

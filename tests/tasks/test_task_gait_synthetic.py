@@ -7,8 +7,7 @@ import torch
 
 from nasbench.cli import main
 from nasbench.errors import UserError
-from nasbench.events import stored
-from nasbench.events.synthetic import dataset
+from nasbench.events import hdf5_reader, synthetic
 from nasbench.tasks import gait_synthetic
 from nasbench.tasks.gait import load_gait
 from nasbench.tasks.gait_synthetic import load_gait_synthetic
@@ -21,7 +20,7 @@ def small(monkeypatch):
     """Few short walks."""
     monkeypatch.setattr(gait_synthetic, "PERSONS", 3)
     monkeypatch.setattr(gait_synthetic, "WALKS", {"train": 4, "test": 2})
-    monkeypatch.setattr(dataset, "FRAMES", 8)
+    monkeypatch.setattr(synthetic, "FRAMES", 8)
 
 
 def test_it_is_made_once_and_says_what_it_is(small, tmp_path, monkeypatch) -> None:
@@ -31,7 +30,7 @@ def test_it_is_made_once_and_says_what_it_is(small, tmp_path, monkeypatch) -> No
     assert task.open_test(lambda: None).labels.tolist() == [0, 0, 1, 1, 2, 2]
     assert "synthetic" in task.note
     assert [path.name for path in tmp_path.iterdir()] == ["gait-synthetic"]  # nothing is left over
-    monkeypatch.setattr(dataset, "write", None)
+    monkeypatch.setattr(synthetic, "write", None)
     again = load_gait_synthetic(tmp_path)
     assert torch.equal(again.train.images, task.train.images)
 
@@ -47,7 +46,7 @@ def test_a_making_that_fails_leaves_nothing(small, tmp_path, monkeypatch) -> Non
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(gait_synthetic.gait, "make", fail)
+    monkeypatch.setattr(gait_synthetic.convert, "convert", fail)
     with pytest.raises(UserError, match=r"cannot write .* \(No space left on device\)"):
         load_gait_synthetic(tmp_path)
     assert list((tmp_path / "gait-synthetic").iterdir()) == []
@@ -83,7 +82,7 @@ def convert(raw, out) -> None:
 @pytest.fixture
 def own(tmp_path, monkeypatch, capsys):
     """Training and test file of walkers that the user made up, with all commands."""
-    monkeypatch.setattr(dataset, "FRAMES", 3)
+    monkeypatch.setattr(synthetic, "FRAMES", 3)
     words = ["data", "gait-synthetic", str(tmp_path / "oo"), "--persons", "2", "--walks", "2"]
     assert main([*words, "--seed", "5", "--jobs", "1"]) == 0
     convert(tmp_path / "oo", tmp_path / "gait.h5")
@@ -106,7 +105,7 @@ def test_a_part_of_made_up_recordings_is_marked_too(own) -> None:
     for part in ("test", "test/1", "test/1/2.txt"):
         out = own / "part.h5"
         convert(own / "oo" / part, out)
-        assert stored.contents(out).synthetic
+        assert hdf5_reader.read_contents(out).synthetic
 
 
 def test_real_recordings_are_no_synthetic_task(own) -> None:

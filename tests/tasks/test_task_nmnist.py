@@ -42,7 +42,7 @@ def test_images_are_made_of_events(tmp_path) -> None:
         ({"label": ["7", "7", "9"]}, "label"),
         ({"label": [7, 2, 9]}, "label 7 has 1 recording to train on: at least 2"),
         ({"split": [0, 0, 0]}, r"split 0 \(training\) and 1 \(test\) are needed"),
-        ({"x": [1, 1, 34, 5, 6]}, "recording 0: .* outside the sensor"),
+        ({"x": [1, 1, 34, 5, 6]}, "recording 0: .* outside the 34x34 sensor"),
     ],
 )
 def test_wrong_files(tmp_path, changes, words) -> None:
@@ -53,7 +53,7 @@ def test_wrong_files(tmp_path, changes, words) -> None:
 
 def test_a_file_of_one_array(tmp_path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((3, 3)))
-    with pytest.raises(UserError, match=r"x\.npy: no readable \.npz file"):
+    with pytest.raises(UserError, match=r"x\.npy: not a readable \.npz file"):
         load_nmnist(tmp_path / "x.npy")
 
 
@@ -61,7 +61,7 @@ def test_missing_and_unreadable_files(tmp_path) -> None:
     with pytest.raises(UserError, match=f"not found in .*: put it into {tmp_path}"):
         load_nmnist(tmp_path)
     (tmp_path / "nmnist.npz").write_bytes(b"t x y p")
-    with pytest.raises(UserError, match="no readable"):
+    with pytest.raises(UserError, match="not a readable"):
         load_nmnist(tmp_path)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from nasbench.cli import main
 from nasbench.errors import UserError
-from nasbench.events.layout import find
+from nasbench.events.recordings import find
 
 GOOD = "0 1 2 1\n5 3 4 0\n10 1 2 1\n"
 
@@ -63,7 +63,7 @@ def test_a_name_that_is_no_text_harms_no_other(tmp_path, capsys):
     told, refused = capsys.readouterr()
     assert told.startswith("1 recordings, 1 images, 1 refused\n")
     place = f"{tmp_path}/raw/M\\udcfcller/1.txt"
-    assert refused == f"refused: {place}: names in UTF-8 are allowed; rename the file or folder\n"
+    assert refused == f"refused: {place}: the name must be in UTF-8; rename the file or folder\n"
 
 
 def test_a_folder_whose_name_is_no_text(tmp_path, capsys):
@@ -77,7 +77,7 @@ def test_a_compressed_recording_is_refused(tmp_path, capsys):
     for name in ("1.txt.gz", "2.txt.gz"):
         (tmp_path / "raw" / name).write_bytes(b"\x1f\x8b\x08\0")
     assert _gait(tmp_path / "raw", tmp_path / "a.h5") == 0
-    told = f"refused: {tmp_path / 'raw' / '2.txt.gz'}: it is compressed by gzip; unpack it first\n"
+    told = f"refused: {tmp_path / 'raw' / '2.txt.gz'}: is gzip-compressed; unpack it first\n"
     assert capsys.readouterr().err == told
 
 

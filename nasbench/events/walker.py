@@ -1,9 +1,9 @@
-"""A walker on a treadmill seen from the side: limbs that swing as in human gait.
+"""A simulated walker on a treadmill, seen from the side: limbs that swing as in human gait.
 
 Angles are in radians from straight down, positive forwards; lengths are in pixels; x grows in the
 direction of walking, y downwards. Hip and shoulder swing as cosines of the phase, the knee bends
-once in the swing phase (Winter, Biomechanics and Motor Control of Human Movement, 2009, shows the
-measured curves). These are smooth stand-ins for them, not measurements.
+once in the swing phase. These are smooth approximations of the measured curves (Winter,
+Biomechanics and Motor Control of Human Movement, 2009).
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 KNEE_SHARPNESS = 2.5
-KNEE_PEAK = 1.45 * np.pi  # the phase of the most bent knee; 0 is the heel's contact
+KNEE_PEAK = 1.45 * np.pi  # phase at which the knee bends most; 0 is heel contact
 SIDES = (np.pi, 0.0)  # the phases of the far leg and the near one
 
 
 @dataclass(frozen=True)
 class Person:
-    """What a person keeps from walk to walk.
+    """What is the same in all walks of a person.
 
     Attributes:
-        height: from sole to crown.
-        leg: share of the height below the hip.
-        shank: share of the leg below the knee.
-        arm: share of the height.
+        height: from sole to crown, in pixels.
+        leg: length as a share of the height.
+        shank: length as a share of the leg.
+        arm: length as a share of the height.
         girth: radius of the trunk as a share of the height.
         stride: amplitude of the hip's angle.
-        knee: how far the knee bends.
+        knee: largest angle of the knee.
         swing: amplitude of the shoulder's angle.
-        elbow: how far the elbow is bent.
-        lean: of the trunk, forwards.
-        cadence: cycles of two steps in a second.
+        elbow: angle of the elbow.
+        lean: angle of the trunk, forwards.
+        cadence: cycles of two steps per second.
     """
 
     height: float
@@ -74,12 +74,12 @@ class Walk:
     """What differs from walk to walk.
 
     Attributes:
-        phase: at the beginning, 0 to 2 pi.
+        phase: at the start, 0 to 2 pi.
         speed: multiplies the cadence.
-        scale: multiplies all lengths: the distance to the camera.
-        drift: speed across the picture, as a share of the walking speed: the belt is not exact.
-        x: of the hip at the beginning.
-        ground: y of the ground.
+        scale: multiplies all lengths, as the distance to the camera does.
+        drift: speed across the image as a share of the walking speed, since the belt is not exact.
+        x: of the hip at the start, in pixels.
+        ground: y of the ground, in pixels.
     """
 
     phase: float
@@ -103,24 +103,25 @@ class Walk:
 
 
 def skeleton(person: Person, walk: Walk, times: Floats) -> tuple[Floats, Floats]:
-    """Return the limbs of a walk, those behind others first.
+    """Return the limbs of a walk, from back to front.
 
     Args:
         person: who walks.
-        walk: how, this time.
-        times: in seconds, of shape (f,).
+        walk: the parameters of this walk.
+        times: ``(f,)``, in seconds.
 
     Returns:
-        the two ends of every limb, (limbs, f, 2, 2) as limb, time, end, (x, y); and the radius of
-        each limb, (limbs,). The order: far arm, far leg, trunk, neck and head, near leg, near arm.
+        The ends of each limb ``(limbs, f, 2, 2)`` as limb, time, end, (x, y), and the radius of
+        each limb ``(limbs,)``, all in pixels. The order is far arm, far leg, trunk, neck, head,
+        near leg, near arm.
     """
     tall = person.height * walk.scale
     leg = person.leg * tall
     phase = walk.phase + 2 * np.pi * person.cadence * walk.speed * times
-    # Two steps a cycle, each as long as the spread legs reach.
+    # Two steps per cycle, each as long as the distance between the spread legs.
     cycle = 4 * leg * np.sin(person.stride)
     x = walk.x + walk.drift * cycle * person.cadence * walk.speed * times
-    high = leg * np.cos(person.stride * np.cos(phase))  # lower where the legs are spread
+    high = leg * np.cos(person.stride * np.cos(phase))  # lower while the legs are spread
     hip = np.stack([x, walk.ground - 0.02 * tall - high], -1)
     lean = np.full_like(x, np.pi - person.lean)  # straight up is pi
     shoulder = _end(hip, lean, 0.31 * tall)
@@ -157,5 +158,5 @@ def _arm(
 
 
 def _end(start: Floats, angle: Floats, length: float) -> Floats:
-    """Return the other end of a limb, (f, 2)."""
+    """Return the other end of a limb, ``(f, 2)``."""
     return start + length * np.stack([np.sin(angle), np.cos(angle)], -1)
