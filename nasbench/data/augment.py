@@ -1,4 +1,4 @@
-"""Augmentation of whole batches: one draw per image, no loop over images.
+"""Augmentation of whole batches, without a loop over images.
 
 Shapes: ``(n, c, h, w)`` is (images, channels, height, width); ``p`` is the crop's padding.
 """
@@ -12,24 +12,59 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nasbench.data.draws import Draws
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """The random numbers of one batch's augmentation; every tensor has the shape ``(n,)``.
+
+    Attributes:
+        dy: int64, first row of the crop in the padded image, 0 to twice the padding.
+        dx: int64, first column of the crop likewise.
+        flip: bool, whether the crop is mirrored left to right.
+        cy: int64, row of the cutout's centre in the crop.
+        cx: int64, column of the cutout's centre.
+    """
+
+    dy: Tensor
+    dx: Tensor
+    flip: Tensor
+    cy: Tensor
+    cx: Tensor
+
+    def __len__(self) -> int:
+        return len(self.dy)
+
+    def __getitem__(self, index: slice | Tensor) -> Draws:
+        """Return the draws of the images that ``index`` selects, such as those of one process."""
+        return Draws(
+            self.dy[index], self.dx[index], self.flip[index], self.cy[index], self.cx[index]
+        )
+
+    def to(self, device: torch.device | str) -> Draws:
+        """Return the draws on ``device``."""
+        if self.dy.device == torch.device(device):
+            return self
+        # Stacked, because five small transfers take five times as long as one.
+        rows = torch.stack([self.dy, self.dx, self.flip.long(), self.cy, self.cx]).to(device)
+        dy, dx, flip, cy, cx = rows.unbind()
+        return Draws(dy, dx, flip.bool(), cy, cx)
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random crop and mirror, normalisation, cutout.
+    """Random crop, flip, normalisation and cutout.
 
     Attributes:
-        mean: of each channel; of bytes with pixel values in [0, 1], of floats in their own units.
-        std: of each channel likewise, above 0.
-        crop_padding: pixels of value 0 added on every side before a crop of the original size.
-        flip: whether half of the images are mirrored left to right.
-        cutout: side in pixels of the square set to the mean (DeVries & Taylor 2017), 0 for none.
-            It reaches ``cutout // 2`` pixels from its centre, so an odd side counts as the even
+        mean: of each channel; uint8 images count as 0 to 1, floats in their own unit.
+        std: standard deviation of each channel likewise, above 0.
+        crop_padding: pixels of value 0 added to each side before a crop of the original size.
+        flip: whether each image is mirrored left to right with probability 1/2.
+        cutout: side in pixels of the square set to the mean (DeVries and Taylor, 2017), 0 for
+            none. It reaches ``cutout // 2`` pixels from its centre, so an odd side equals the even
             one below it.
 
     Raises:
-        ValueError: a value is out of its range or the channels differ in number.
+        ValueError: a value is out of range, or mean and std differ in length.
     """
 
     mean: tuple[float, ...]
@@ -52,10 +87,16 @@ class Augmentation:
         return replace(self, cutout=side)
 
     def draw(self, n: int, height: int, width: int, generator: torch.Generator) -> Draws:
-        """Draw for ``n`` images of ``height`` times ``width`` pixels, on the CPU.
+        """Draw the random numbers for a batch, on the CPU.
 
-        Everything is drawn whether it is used or not, so that switching one augmentation on
-        leaves the draws of the others as they were.
+        Everything is drawn whether it is used or not, so that enabling one augmentation does not
+        change the draws of the others.
+
+        Args:
+            n: number of images.
+            height: of an image, in pixels.
+            width: of an image, in pixels.
+            generator: on the CPU; the draws are a function of its state.
         """
 
         def uniform(count: int) -> Tensor:
@@ -81,7 +122,7 @@ class Augmentation:
             float32 of the shape and on the device of ``images``.
 
         Raises:
-            ValueError: there are not as many draws as images.
+            ValueError: the numbers of draws and images differ.
         """
         if len(draws) != len(images):
             raise ValueError(f"{len(draws)} draws for {len(images)} images")
@@ -94,22 +135,29 @@ class Augmentation:
         return batch
 
     def plain(self, images: Tensor) -> Tensor:
-        """Return uint8 or float32 ``images`` of shape ``(n, c, h, w)`` normalised, as float32."""
+        """Normalise uint8 or float32 ``images`` of shape ``(n, c, h, w)``; return float32."""
         if images.shape[1] != len(self.mean):
             raise ValueError(f"{images.shape[1]} channels, but {len(self.mean)} means")
         white = 1 if images.is_floating_point() else 255
         scale, shift = _affine(self.mean, self.std, white, images.device)
-        # One pass: every pixel is read once, from bytes as one byte, and written once.
+        # One pass: every pixel is read once, as a single byte from uint8, and written once.
         return torch.addcmul(shift, images, scale)
 
 
-@lru_cache(maxsize=32)  # else every batch would wait for two tiny transfers to the device
+@lru_cache(maxsize=32)  # otherwise each batch would wait for two tiny transfers
 def _affine(
     mean: tuple[float, ...], std: tuple[float, ...], white: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Return scale and shift, ``(c, 1, 1)`` each, that normalise a pixel in one step.
+    """Return a scale and a shift that normalise a pixel in one step.
 
-    ``white``: the pixel value that counts as 1.
+    Args:
+        mean: of each channel.
+        std: of each channel.
+        white: the pixel value that counts as 1.
+        device: of the result.
+
+    Returns:
+        Two float32 tensors of shape ``(c, 1, 1)``.
     """
     means = torch.tensor(mean, dtype=torch.float64).view(-1, 1, 1)
     stds = torch.tensor(std, dtype=torch.float64).view(-1, 1, 1)
@@ -118,7 +166,7 @@ def _affine(
 
 
 def _crop(images: Tensor, draws: Draws, padding: int, flip: bool) -> Tensor:
-    """Crop and mirror ``(n, c, h, w)`` images out of their padded copies."""
+    """Crop and flip images ``(n, c, h, w)`` after padding them."""
     n, c, h, w = images.shape
     padded = F.pad(images, (padding,) * 4) if padding else images
     rows = draws.dy[:, None] + torch.arange(h, device=images.device)
@@ -126,14 +174,14 @@ def _crop(images: Tensor, draws: Draws, padding: int, flip: bool) -> Tensor:
     if flip:
         cols = torch.where(draws.flip[:, None], w - 1 - cols, cols)
     cols = draws.dx[:, None] + cols
-    # The channels share one index by a stride of 0; gathering bytes moves a quarter of floats.
+    # All channels share one index (stride 0); bytes are a quarter of the data of floats.
     index = rows[:, :, None] * padded.shape[3] + cols[:, None, :]
     index = index.view(n, 1, h * w).expand(n, c, h * w)
     return padded.reshape(n, c, -1).gather(2, index).view(n, c, h, w)
 
 
 def _square(batch: Tensor, draws: Draws, half: int) -> Tensor:
-    """Return the bool mask ``(n, 1, h, w)`` of the squares, clipped at the borders."""
+    """Return the mask of the cutouts, bool ``(n, 1, h, w)``, clipped at the borders."""
     ys = torch.arange(batch.shape[2], device=batch.device) - draws.cy[:, None]
     xs = torch.arange(batch.shape[3], device=batch.device) - draws.cx[:, None]
     inside_y, inside_x = (ys >= -half) & (ys < half), (xs >= -half) & (xs < half)

@@ -1,4 +1,4 @@
-"""Batches from images that already lie on the device: no workers, no queues."""
+"""Batches of images that are already on the device: no workers, no queues."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from nasbench.seeding import generator
 
 
 class Batches:
-    """The batches of every epoch, each a pure function of (seed, epoch, step).
+    """The batches of an image set, each a pure function of seed, epoch and step.
 
-    No state is kept between batches, so a run resumed at any step sees what it would have seen.
-    With several processes, ``rank`` takes the rows ``rank::world`` of every global batch and the
-    draws that belong to them: together they see what one process alone would see.
+    No state is kept between batches, so a run resumed at any step sees the same batches.
+    With several processes, each takes the rows ``rank::world`` of every global batch and their
+    random draws: together they see what a single process would see.
 
     Args:
-        data: the images; batches come on its device.
-        batch_size: of the global batch, over all processes.
-        seed: of the order and of the augmentation.
-        augmentation: how a batch is made of bytes.
-        train: True shuffles, augments and drops the last incomplete batch; False keeps the
-            order and every image, and only normalises.
-        rank: this process, 0 to ``world - 1``.
-        world: the number of processes. In the last batch without ``train`` a process may get
-            fewer rows than another, or none.
+        data: the images; batches are on their device.
+        batch_size: images of a global batch, over all processes.
+        seed: of the order and the augmentation.
+        augmentation: of training batches; others are only normalised.
+        train: whether to shuffle, augment, and drop the last incomplete batch; otherwise the order
+            and all images are kept.
+        rank: of this process, 0 to ``world - 1``.
+        world: number of processes. Without ``train``, a process may get fewer rows of the last
+            batch than others, or none.
 
     Raises:
-        UserError: the batch size does not fit the data or the number of processes.
+        UserError: the batch size exceeds the data, or is no multiple of the number of processes.
         ValueError: ``rank`` is out of range.
     """
 
@@ -58,25 +58,25 @@ class Batches:
         self._shard = slice(rank, None, world)
 
     def __len__(self) -> int:
-        """Return the steps of an epoch."""
+        """Return the number of steps of an epoch."""
         whole, rest = divmod(len(self.data), self.batch_size)
         return whole if self.train or not rest else whole + 1
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield this process's part of every batch from step ``start`` on.
+        """Yield this process's part of each batch, from step ``start``.
 
         Yields:
             float32 images ``(b, channels, height, width)`` and int64 labels ``(b,)``.
 
         Raises:
-            ValueError: ``start`` is not a step of the epoch, nor its end.
+            ValueError: ``start`` is less than 0 or more than the number of steps.
         """
         if not 0 <= start <= len(self):
             raise ValueError(f"start={start}: must be 0 to {len(self)}")
         return self._train(epoch, start) if self.train else self._in_order(start)
 
     def _rows(self, step: int) -> slice:
-        """Return the global batch of ``step`` as a slice of the epoch's order."""
+        """Return the rows of a global batch as a slice of the epoch's order."""
         return slice(step * self.batch_size, (step + 1) * self.batch_size)
 
     def _train(self, epoch: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -93,7 +93,7 @@ class Batches:
             yield batch, labels.index_select(0, rows)
 
     def _in_order(self, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield normalised batches in the data's order."""
+        """Yield normalised batches in the order of the data."""
         for step in range(start, len(self)):
             rows = self._rows(step)
             images = self.data.images[rows][self._shard]
@@ -101,7 +101,7 @@ class Batches:
 
 
 def _check_batch_size(batch_size: int, images: int, train: bool, world: int) -> None:
-    """Raise the user's mistake, if there is one."""
+    """Check that batches of this size can be made."""
     if batch_size < 1:
         raise UserError(f"--batch-size {batch_size}: must be at least 1")
     if batch_size % world:

@@ -1,7 +1,7 @@
-"""The IDX format of the MNIST files.
+"""Reads IDX, the format of the MNIST files.
 
-Two zero bytes, one byte for the type (8: unsigned bytes), one for the number of dimensions, then
-each dimension as a big-endian 32-bit number, then the values, last dimension fastest.
+Two zero bytes, one byte for the dtype (8: unsigned bytes), one for the number of dimensions, then
+each dimension as a big-endian 32-bit integer, then the values in row-major order.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _UNSIGNED_BYTES = 8
 
 
 def read_idx(path: Path) -> Tensor:
-    """Read an IDX file of bytes, packed if its name ends in ``.gz``.
+    """Read an IDX file of bytes, compressed if its name ends in ``.gz``.
 
     Returns:
-        uint8, with the shape that the file states.
+        uint8 tensor of the shape that the file states.
 
     Raises:
-        UserError: the file cannot be read, is no IDX file of bytes, or is damaged.
+        UserError: the file cannot be read, is not an IDX file of bytes, or is damaged.
     """
     raw = _contents(path)
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] != _UNSIGNED_BYTES or raw[3] == 0:
@@ -40,13 +40,13 @@ def read_idx(path: Path) -> Tensor:
         raise UserError(f"{path} is truncated: {len(raw)} bytes, too few for its header")
     shape = np.frombuffer(raw[4:start], dtype=">u4").tolist()
     _check_length(path, len(raw) - start, shape)
-    # Copied, because a tensor must not look into memory that may not be written.
+    # Copied, because a tensor needs writable memory.
     values = np.frombuffer(raw, dtype=np.uint8, offset=start).copy()
     return torch.from_numpy(values).view(shape)
 
 
 def _check_length(path: Path, found: int, shape: list[int]) -> None:
-    """Raise the error of a file whose values do not fill its shape."""
+    """Check that the values fill the shape."""
     stated = math.prod(shape)
     if found == stated:
         return
@@ -58,7 +58,7 @@ def _check_length(path: Path, found: int, shape: list[int]) -> None:
 
 
 def _contents(path: Path) -> bytes:
-    """Return the file's bytes, unpacked."""
+    """Return the file's bytes, decompressed."""
     try:
         if path.suffix != ".gz":
             return path.read_bytes()

@@ -1,4 +1,4 @@
-"""A set of labelled images, held whole in one device's memory."""
+"""A set of labelled images in the memory of one device."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from nasbench.data.split import stratified_split
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Images as bytes, a quarter of the memory and of the traffic of floats; or as floats.
+    """Labelled images, as bytes, which need a quarter of the memory of floats, or as floats.
 
     Attributes:
         images: of shape ``(n, channels, height, width)``: uint8 with values 0 to 255, or float32
-            with finite values in units of their own.
+            with finite values in any unit.
         labels: int64 of shape ``(n,)``, on the same device.
-        groups: int64 of shape ``(n,)``, on the same device: images of one number belong
-            together, such as those cut out of one recording, and no split parts them. ``None``
-            where every image stands for itself.
+        groups: int64 of shape ``(n,)``, on the same device: images with the same number, such as
+            frames of one recording, are never separated by a split. ``None`` if the images are
+            independent.
 
     Raises:
-        ValueError: a shape, a type or a device does not fit.
+        ValueError: a shape, dtype or device does not match.
     """
 
     images: Tensor
@@ -43,7 +43,7 @@ class ImageSet:
             self._check("groups", self.groups)
 
     def _check(self, name: str, numbers: Tensor) -> None:
-        """Raise unless there is one number for each image."""
+        """Check that there is one number for each image."""
         images = self.images
         if numbers.dtype != torch.int64 or numbers.shape != images.shape[:1]:
             raise ValueError(
@@ -58,15 +58,15 @@ class ImageSet:
 
     @property
     def device(self) -> torch.device:
-        """Where all tensors lie."""
+        """The device of all tensors."""
         return self.images.device
 
     def to(self, device: torch.device | str) -> ImageSet:
-        """Return the set on ``device``; tensors already there are shared, not copied."""
+        """Return the set on ``device``; tensors that are already there are shared, not copied."""
         return self._each(lambda tensor: tensor.to(device))
 
     def subset(self, indices: Tensor) -> ImageSet:
-        """Return copies of the rows ``indices``, int64 of shape ``(k,)``, in that order."""
+        """Return a copy of the rows ``indices``, int64 of shape ``(k,)``, in that order."""
         rows = indices.to(self.device)
         return self._each(lambda tensor: tensor.index_select(0, rows))
 
@@ -80,7 +80,7 @@ class ImageSet:
         return self.subset(rest), self.subset(held_out)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> ImageSet:
-        """Return the set whose tensors are what ``change`` makes of these."""
+        """Return the set with ``change`` applied to each tensor."""
         groups = None if self.groups is None else change(self.groups)
         return ImageSet(change(self.images), change(self.labels), groups)
 
@@ -88,7 +88,8 @@ class ImageSet:
     def concat(first: ImageSet, second: ImageSet) -> ImageSet:
         """Return one set with the rows of ``first``, then those of ``second``.
 
-        Groups of one number are taken to be one group; they are lost where one set has none.
+        Equal group numbers in both sets mean the same group. If one set has no groups, the result
+        has none.
         """
         groups = None
         if first.groups is not None and second.groups is not None:
@@ -98,3 +99,18 @@ class ImageSet:
             torch.cat([first.labels, second.labels]),
             groups,
         )
+
+
+def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the mean and the standard deviation of each channel, for normalisation.
+
+    A constant channel has deviation 1.
+
+    Args:
+        images: ``(n, channels, height, width)``; uint8 counts as 0 to 1, floats in their own unit.
+    """
+    white = 1 if images.is_floating_point() else 255
+    pairs = [
+        torch.std_mean(channel.double() / white, correction=0) for channel in images.unbind(1)
+    ]
+    return tuple(float(mean) for _, mean in pairs), tuple(float(std) or 1.0 for std, _ in pairs)

@@ -1,4 +1,4 @@
-"""Where data sets are looked for."""
+"""The folders in which data sets are searched for."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from nasbench.errors import UserError
 
 
 def roots(data_dir: Path | None) -> list[Path]:
-    """Return the folders to look in, in order; the last one is where downloads go.
+    """Return the folders to look in, in order; downloads go to the last one.
 
-    An explicit ``data_dir`` stands alone. Otherwise they are ``$NASBENCH_DATA``, where it is set,
-    and ``~/.cache/nasbench``, which need not exist.
+    If given, ``data_dir`` is the only one. Otherwise they are ``$NASBENCH_DATA``, if set, and
+    ``~/.cache/nasbench``, which need not exist.
 
     Raises:
-        UserError: ``data_dir`` is given and is not a folder.
+        UserError: ``data_dir`` is not a folder.
     """
     if data_dir is not None:
         folder = data_dir.expanduser().resolve()
@@ -33,12 +33,12 @@ def find(
     data_dir: Path | None,
     accept: Callable[[Path], bool] = Path.exists,
 ) -> Path | None:
-    """Return the first path that ``accept`` takes, or None.
+    """Return the first path for which ``accept`` holds, or ``None``.
 
     Args:
-        relative_names: files or folders below a root, the preferred one first.
+        relative_names: files or folders below a root, in order of preference.
         data_dir: see :func:`roots`.
-        accept: decides on one path; by default, whether it exists.
+        accept: tests a path; by default, whether it exists.
     """
     paths = (root / name for root in roots(data_dir) for name in relative_names)
     return next((path for path in paths if accept(path)), None)

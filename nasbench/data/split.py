@@ -1,4 +1,4 @@
-"""Splitting a labelled set so that both parts hold every class in proportion."""
+"""Stratified splits: every part holds each class in proportion."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from nasbench.seeding import generator
 def stratified_split(
     labels: Tensor, fraction: float, seed: int, groups: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Split the rows of ``labels`` at random, class by class.
+    """Split the rows of ``labels`` at random, stratified by class.
 
     Args:
         labels: int64 of shape ``(n,)``, at least 0.
-        fraction: the share of every class to hold out, between 0 and 1.
-        seed: the split depends on nothing else.
-        groups: int64 of shape ``(n,)``; rows of one number have one label and stand on the same
-            side. What is said of rows below holds then for groups: their share is held out,
-            however many rows each has.
+        fraction: share of each class to hold out, between 0 and 1.
+        seed: of the split, which is a function of the arguments alone.
+        groups: int64 of shape ``(n,)``; rows with the same number must have the same label, and
+            are kept together. What is said of rows below then holds for groups: a share of the
+            groups is held out, however many rows each has.
 
     Returns:
         The sorted indices ``(rest, held_out)``, int64 on the CPU. ``held_out`` has
-        ``round(n * fraction)`` rows, those of each class right to within one, unless a small
-        class needs another: one with two rows or more stands in both parts, a single row in
-        ``rest``.
+        ``round(n * fraction)`` rows, and of each class the exact share to within one, except that
+        a class with at least two rows is in both parts, and a single row is in ``rest``.
 
     Raises:
         UserError: ``fraction`` is not between 0 and 1.
@@ -40,7 +39,7 @@ def stratified_split(
     counts = torch.bincount(labels)
     shuffled = torch.randperm(len(labels), generator=generator(seed, "split"))
     by_class = shuffled[labels[shuffled].argsort(stable=True)]
-    # The place of every row in its class's random order; the first ones are held out.
+    # The rank of each row in the random order of its class; the first ones are held out.
     place = torch.arange(len(labels)) - (counts.cumsum(0) - counts).repeat_interleave(counts)
     held = place < _held_counts(counts, fraction).repeat_interleave(counts)
     return by_class[~held].sort().values, by_class[held].sort().values
@@ -49,7 +48,7 @@ def stratified_split(
 def _split_groups(
     labels: Tensor, groups: Tensor, fraction: float, seed: int
 ) -> tuple[Tensor, Tensor]:
-    """Split the groups as if each were a row, and return the rows of both parts."""
+    """Split the groups as if each were a row; return the rows of both parts."""
     member, label = _grouped(labels, groups)
     held = torch.zeros(len(label), dtype=torch.bool)
     held[stratified_split(label, fraction, seed)[1]] = True
@@ -67,7 +66,7 @@ def _grouped(labels: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _held_counts(counts: Tensor, fraction: float) -> Tensor:
-    """Return how many of each class to hold out, by the largest remainders."""
+    """Return the number of each class to hold out, by the method of largest remainders."""
     quotas = counts.double() * fraction
     held = quotas.floor().long()
     missing = round(float(quotas.sum())) - int(held.sum())
@@ -78,20 +77,20 @@ def _held_counts(counts: Tensor, fraction: float) -> Tensor:
 def stratified_folds(
     labels: Tensor, folds: int, seed: int, groups: Tensor | None = None
 ) -> list[Tensor]:
-    """Deal the rows of ``labels`` out at random, class by class.
+    """Distribute the rows of ``labels`` at random over folds, stratified by class.
 
     Args:
         labels: int64 of shape ``(n,)``, at least 0.
-        folds: how many parts, from 2 to the size of the smallest class.
-        seed: the parts depend on nothing else.
-        groups: as for :func:`stratified_split`; the groups are dealt out then.
+        folds: number of folds, from 2 to the size of the smallest class.
+        seed: of the folds, which are a function of the arguments alone.
+        groups: as for :func:`stratified_split`; whole groups are distributed.
 
     Returns:
-        The sorted indices of each part, int64 on the CPU. Every row is in one part; the parts'
-        sizes, and those of each class in them, differ by one at most.
+        The sorted indices of each fold, int64 on the CPU. Each row is in one fold. The sizes of
+        the folds, and those of each class in them, differ by at most one.
 
     Raises:
-        UserError: ``folds`` is out of its range.
+        UserError: ``folds`` is out of range.
     """
     if groups is not None:
         member, label = _grouped(labels.cpu(), groups.cpu())
@@ -106,7 +105,7 @@ def stratified_folds(
         )
     shuffled = torch.randperm(len(labels), generator=generator(seed, "folds"))
     by_class = shuffled[labels[shuffled].argsort(stable=True)]
-    # Each class goes on dealing where the one before it ended, which keeps the parts even.
+    # Each class continues where the one before it ended, which keeps the folds even.
     return [by_class[first::folds].sort().values for first in range(folds)]
 
 

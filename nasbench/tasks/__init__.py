@@ -1,1 +1,1 @@
-"""Tasks: data, shapes, metric and a sealed test set."""
+"""Tasks: images, their shape and classes, and a sealed test set; one data set per file."""

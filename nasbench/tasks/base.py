@@ -1,13 +1,39 @@
-"""What a task is."""
+"""The task: labelled images, their augmentation, and a sealed test set."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from nasbench.data.augment import Augmentation
-from nasbench.data.images import ImageSet
+from nasbench.data.images import ImageSet, channel_statistics
 from nasbench.space.spec import DataSpec
+
+Array = NDArray[Any] | Tensor
+
+
+class SealedTest:
+    """A test set that can only be read by a counted opening.
+
+    A choice made with knowledge of the test set makes its accuracy worthless, so a run records
+    every opening, and :meth:`open` is the only way in.
+
+    Args:
+        load: reads the test set; called at each opening, never before.
+    """
+
+    def __init__(self, load: Callable[[], ImageSet]) -> None:
+        self._load = load
+
+    def open(self, on_open: Callable[[], None]) -> ImageSet:
+        """Return the test set after calling ``on_open``, which records the opening."""
+        on_open()
+        return self._load()
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,35 +41,94 @@ class Task:
     """Images to classify, and a sealed test set.
 
     Attributes:
-        name: as the user writes it.
-        spec: the shape of the data.
-        train: every training image, on the CPU.
-        augmentation: what training applies to them.
-        note: where the data comes from, for a listing.
+        name: name of the task.
+        spec: shape of an image, and number of classes.
+        train: all training images, on the CPU.
+        augmentation: normalisation and random augmentation of training batches.
+        test: the test set.
+        note: where the data comes from, in one line.
+
+    Raises:
+        ValueError: the images do not have the shape of the spec.
+
+    Example:
+        >>> def load_mine(data_dir=None, download=True):
+        ...     train, test = ImageSet(images, labels), SealedTest(read_my_test_set)
+        ...     return Task("mine", DataSpec(3, 32, 32, 10), train, Augmentation(MEAN, STD), test)
     """
 
     name: str
     spec: DataSpec
     train: ImageSet = field(repr=False)
     augmentation: Augmentation
-    _load_test: Callable[[], ImageSet] = field(repr=False)
+    test: SealedTest = field(repr=False)
     note: str = ""
 
     def __post_init__(self) -> None:
-        channels, height, width = self.spec.shape
-        if self.train.images.shape[1:] != (channels, height, width):
+        if self.train.images.shape[1:] != self.spec.shape:
             raise ValueError(
                 f"task {self.name}: images are {tuple(self.train.images.shape[1:])}, "
                 f"but its spec says {self.spec.shape}"
             )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        name: str,
+        train: tuple[Array, Array],
+        test: tuple[Array, Array] | Callable[[], tuple[Array, Array]],
+        *,
+        groups: Array | None = None,
+        classes: int | None = None,
+        augmentation: Augmentation | None = None,
+        note: str = "",
+    ) -> Task:
+        """Return a task made of arrays or tensors.
+
+        Args:
+            name: name of the task.
+            train: images ``(n, channels, height, width)``, uint8 or floats, and integer labels
+                ``(n,)`` from 0.
+            test: the same for the test set, or a function that reads them when it is opened.
+            groups: integers ``(n,)``; training images with the same number, such as frames of one
+                recording, are never separated by a split.
+            classes: number of classes; by default the largest training label plus 1.
+            augmentation: by default only the normalisation by mean and deviation of each channel
+                of the training images.
+            note: where the data comes from, in one line.
+
+        Raises:
+            ValueError: a shape or dtype does not match.
+
+        Example:
+            >>> def load_mine(data_dir=None, download=True):
+            ...     data = np.load("mine.npz")
+            ...     train, test = (data["x"], data["y"]), (data["x_test"], data["y_test"])
+            ...     return Task.from_arrays("mine", train, test)
+        """
+        data = _image_set(*train, groups)
+        channels, height, width = data.images.shape[1:]
+        return cls(
+            name=name,
+            spec=DataSpec(
+                channels,
+                height,
+                width,
+                int(data.labels.max()) + 1 if classes is None else classes,
+            ),
+            train=data,
+            augmentation=augmentation or Augmentation(*channel_statistics(data.images)),
+            test=SealedTest(lambda: _image_set(*(test() if callable(test) else test))),
+            note=note,
+        )
 
     def search_split(self, seed: int, val_fraction: float) -> tuple[ImageSet, ImageSet]:
         """Split the training images into those that a search trains on and validates on.
 
         Args:
             seed: of the split.
-            val_fraction: the share of every class to validate on, between 0 and 1; where images
-                belong together in groups, the share of its groups.
+            val_fraction: share of each class to validate on, between 0 and 1; of its groups if
+                the images have groups.
 
         Raises:
             UserError: ``val_fraction`` is out of range.
@@ -51,13 +136,26 @@ class Task:
         return self.train.split(val_fraction, seed)
 
     def open_test(self, on_open: Callable[[], None]) -> ImageSet:
-        """Break the seal: only the final evaluation of a retrained network may do it.
-
-        A choice that has seen the test set makes its accuracy worthless, so every opening is
-        counted, and this is the only door.
+        """Return the test set; only the final evaluation of a retrained network may call this.
 
         Args:
-            on_open: records the opening; called before anything is read or returned.
+            on_open: records the opening; called before anything is read.
         """
-        on_open()
-        return self._load_test()
+        return self.test.open(on_open)
+
+
+def _image_set(images: Array, labels: Array, groups: Array | None = None) -> ImageSet:
+    """Return an image set, converting floats to float32 and integers to int64."""
+    pixels = torch.as_tensor(images)
+    return ImageSet(
+        pixels.float() if pixels.is_floating_point() else pixels,
+        _integers("labels", labels),
+        None if groups is None else _integers("groups", groups),
+    )
+
+
+def _integers(name: str, values: Array) -> Tensor:
+    numbers = torch.as_tensor(values)
+    if numbers.is_floating_point() or numbers.is_complex() or numbers.dtype is torch.bool:
+        raise ValueError(f"{name} are {numbers.dtype}: must be integers")
+    return numbers.long()

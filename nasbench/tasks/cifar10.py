@@ -1,4 +1,4 @@
-"""CIFAR-10: 32x32 in colour, 50,000 to train and 10,000 to test."""
+"""CIFAR-10: 32x32 photographs in ten classes, 50,000 to train on and 10,000 to test on."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from nasbench.data.images import ImageSet
 from nasbench.errors import UserError
 from nasbench.optional import require
 from nasbench.space.spec import DataSpec
-from nasbench.tasks.base import Task
-from nasbench.tasks.source import Source
+from nasbench.tasks.base import SealedTest, Task
+from nasbench.tasks.downloads import DownloadableFiles
 
 _FOLDER = "cifar-10-batches-py"
 _FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
@@ -31,14 +31,14 @@ def _download(root: Path) -> None:
     _dataset()(root, download=True)
 
 
-_SOURCE = Source("CIFAR-10", _FOLDER, (f"cifar10/{_FOLDER}",), _FILES, _download)
+_SOURCE = DownloadableFiles("CIFAR-10", _FOLDER, (f"cifar10/{_FOLDER}",), _FILES, _download)
 
 
 def load_cifar10(data_dir: Path | None = None, download: bool = True) -> Task:
     """Return CIFAR-10, read from ``cifar-10-batches-py`` or from ``data_dir`` itself.
 
     Args:
-        data_dir: the only folder to look in; None for the usual ones.
+        data_dir: the only folder to look in; ``None`` for the usual ones.
         download: whether missing files may be downloaded (170 MB).
 
     Raises:
@@ -55,15 +55,15 @@ def load_cifar10(data_dir: Path | None = None, download: bool = True) -> Task:
             crop_padding=4,
             flip=True,
         ),
-        _load_test=partial(_read, folder, train=False),
+        test=SealedTest(partial(_read, folder, train=False)),
         note="CIFAR-10, official split",
     )
 
 
 def _read(folder: Path, train: bool) -> ImageSet:
-    """Read one part through torchvision, which checks md5s before it unpickles anything."""
+    """Read one part with torchvision, which checks the md5 of a file before unpickling it."""
     dataset = _dataset()
-    # torchvision would check both parts; without the other's list the test set stays unread.
+    # torchvision would check both parts; without the other part's list, that one stays unread.
     others: dict[str, object] = {"test_list": []} if train else {"train_list": []}
     part = type("CIFAR10Part", (dataset,), {"base_folder": folder.name, **others})
     try:
@@ -75,7 +75,7 @@ def _read(folder: Path, train: bool) -> ImageSet:
 
 
 def _damage(folder: Path, dataset: Any, train: bool) -> UserError | None:
-    """Return the error that names the first damaged file of the part."""
+    """Return an error that names the first damaged file of the part, ``None`` if all are whole."""
     part = dataset.train_list if train else dataset.test_list
     meta = (dataset.meta["filename"], dataset.meta["md5"])
     for name, expected in (*part, meta):

@@ -1,4 +1,4 @@
-"""The 1,797 scanned 8x8 digits that come with scikit-learn: a real task for a laptop's CPU."""
+"""The 1,797 handwritten 8x8 digits bundled with scikit-learn: a real task for a laptop's CPU."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nasbench.data.images import ImageSet
 from nasbench.data.split import stratified_split
 from nasbench.optional import require
 from nasbench.space.spec import DataSpec
-from nasbench.tasks.base import Task
+from nasbench.tasks.base import SealedTest, Task
 
-#: Of the split into training and test images. The set has no official one that scikit-learn
-#: kept, so this one is fixed for good: never a run's seed, or runs would not be comparable and
-#: one run's test images would be another's training images.
+#: Seed of the split into training and test images; scikit-learn did not keep the official split.
+#: It is fixed and independent of a run's seed: otherwise runs would not be comparable, and test
+#: images of one run would be training images of another.
 TEST_SEED = 1797
 TEST_IMAGES = 360
 
@@ -25,8 +25,8 @@ def load_digits(data_dir: Path | None = None, download: bool = True) -> Task:
     """Return the digits: 1,437 training and 360 test images, values 0 to 16 scaled to bytes.
 
     Args:
-        data_dir: not needed, the images come with scikit-learn.
-        download: not needed either.
+        data_dir: ignored, the images are bundled with scikit-learn.
+        download: ignored.
 
     Raises:
         UserError: scikit-learn is missing.
@@ -41,6 +41,6 @@ def load_digits(data_dir: Path | None = None, download: bool = True) -> Task:
         spec=DataSpec(1, 8, 8, 10),
         train=whole.subset(rest),
         augmentation=Augmentation(mean=(0.3044,), std=(0.3754,), crop_padding=1),
-        _load_test=partial(whole.subset, held_out),
+        test=SealedTest(partial(whole.subset, held_out)),
         note="scikit-learn's 8x8 digits, fixed split 1437/360",
     )

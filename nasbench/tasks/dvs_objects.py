@@ -1,9 +1,7 @@
-"""Objects before a DVS128: 9 classes of 300 event frames each, in the order of their times."""
+"""Objects seen by a DVS128: 9 classes of 300 event frames each, in order of time."""
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,53 +11,48 @@ import torch
 from numpy.typing import NDArray
 
 from nasbench.data.augment import Augmentation
-from nasbench.data.images import ImageSet
+from nasbench.data.images import ImageSet, channel_statistics
 from nasbench.errors import UserError
+from nasbench.events import npz
 from nasbench.space.spec import DataSpec
-from nasbench.tasks.base import Task
-from nasbench.tasks.event_files import locate
+from nasbench.tasks.base import SealedTest, Task
+from nasbench.tasks.event_files import locate_npz
 
 NAMES = ("dvs128_objects_frames_2700.npz", "dvs_objects.npz")
 TEST_SHARE = 0.2
-#: Frames that follow each other look alike, so validation holds out whole stretches of time. A
-#: stretch of 24 frames has two neighbours at its ends; a random frame has nothing else.
+#: Consecutive frames look alike, so validation holds out whole stretches of time: only the two
+#: ends of a stretch have neighbours among the training frames.
 STRETCH = 24
-#: Frames of a class: 25 to train and to validate on, which are two stretches, and 6 to test.
-LEAST = 31
-_UNREADABLE = (  # what a damaged, encrypted or oversized member raises
-    *(ValueError, OSError, EOFError, MemoryError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
-)
+#: Frames of a class: 25 to train and validate on, which are two stretches, and 6 to test on.
+MIN_FRAMES = 31
 
 
 def load_dvs_objects(data_dir: Path | None = None, download: bool = True) -> Task:
-    """Return the frames as bytes (1, height, width): 0 darker, 128 unchanged, 255 brighter.
+    """Return frames of uint8 ``(1, height, width)``: 0 darker, 128 unchanged, 255 brighter.
 
-    The last fifth of each class's frames are the test set. The others are grouped into stretches
-    of 24 frames, which no split parts.
+    The test set is the last fifth of each class's frames. The others form groups of 24 consecutive
+    frames, which are never separated by a split.
 
     Args:
-        data_dir: the only folder to look in, or the file; None for the usual folders.
-        download: not needed, nothing can be downloaded.
+        data_dir: the only folder to look in, or the file; ``None`` for the usual folders.
+        download: ignored, the file cannot be downloaded.
 
     Raises:
-        UserError: the file is missing or is no such file.
+        UserError: the file is missing or has another form.
     """
     del download
-    path = locate("dvs-objects", NAMES, data_dir)
+    path = locate_npz("dvs-objects", NAMES, data_dir)
     labels, classes = _labels(path)
-    # Each class's own clock: 0, 1, 2, ... in the order of the file.
     clock, counts = _clock(labels, classes)
     late = clock >= np.round(counts[labels] * (1 - TEST_SHARE))
     train = _read(path, labels, clock, np.flatnonzero(~late))
-    std, mean = torch.std_mean(train.images.double() / 255, correction=0)
     _, channels, height, width = train.images.shape
     return Task(
         name="dvs-objects",
         spec=DataSpec(channels, height, width, classes),
         train=train,
-        augmentation=Augmentation((float(mean),), (float(std) or 1.0,)),
-        _load_test=partial(_read, path, labels, clock, np.flatnonzero(late)),
+        augmentation=Augmentation(*channel_statistics(train.images)),
+        test=SealedTest(partial(_read, path, labels, clock, np.flatnonzero(late))),
         note="event frames of objects, the last fifth of each class in time as test",
     )
 
@@ -68,23 +61,24 @@ def _labels(path: Path) -> tuple[NDArray[np.int64], int]:
     """Return the label of every frame, and the number of classes."""
     labels = _array(path, "label")
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels) or labels.min() < 0:
-        raise UserError(f"{path}: label must hold a whole number from 0 on for each frame")
+        raise UserError(f"{path}: label must hold an integer of at least 0 for each frame")
     if labels.max() >= len(labels):
         raise UserError(
-            f"{path}: label {labels.max()}: 0 to {len(labels) - 1} is allowed for "
+            f"{path}: label {labels.max()}: must be 0 to {len(labels) - 1} for "
             f"{len(labels)} frames"
         )
     labels = labels.astype(np.int64)
     counts = np.bincount(labels)
-    if counts.min() < LEAST:
+    if counts.min() < MIN_FRAMES:
         raise UserError(
-            f"{path}: class {counts.argmin()} has {counts.min()} frames: at least {LEAST}"
+            f"{path}: class {counts.argmin()} has {counts.min()} frames: "
+            f"must have at least {MIN_FRAMES}"
         )
     return labels, len(counts)
 
 
 def _clock(labels: NDArray[np.int64], classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return each frame's number among those of its class, and the size of each class."""
+    """Return each frame's number 0, 1, ... within its class, and the size of each class."""
     counts = np.bincount(labels, minlength=classes)
     order = np.argsort(labels, kind="stable")
     clock = np.empty_like(labels)
@@ -95,13 +89,20 @@ def _clock(labels: NDArray[np.int64], classes: int) -> tuple[NDArray[np.int64], 
 def _read(
     path: Path, labels: NDArray[np.int64], clock: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> ImageSet:
-    """Return the frames at ``rows``; a group is a stretch of one class."""
+    """Return some frames; a group is a stretch of one class.
+
+    Args:
+        path: the file.
+        labels: int64 ``(n,)``, the class of each frame of the file.
+        clock: int64 ``(n,)``, the number of each frame within its class.
+        rows: int64 ``(k,)``, indices of the frames to return.
+    """
     images = _array(path, "images")
     fits = images.dtype == np.uint8 and images.ndim == 3 and len(images) == len(labels)
     if not fits or images.size == 0:
         raise UserError(
             f"{path}: images are {images.dtype} {images.shape}: "
-            f"uint8 ({len(labels)}, height, width) is allowed"
+            f"must be uint8 ({len(labels)}, height, width)"
         )
     stretch = clock // STRETCH
     groups = labels * (int(stretch.max()) + 1) + stretch
@@ -114,16 +115,9 @@ def _read(
 
 def _array(path: Path, name: str) -> NDArray[Any]:
     """Return one array of the file."""
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            found: NDArray[Any] | bytes = file[name]
-    except KeyError as error:
-        raise UserError(
-            f"{path}: there is no array {name}; images and label are needed"
-        ) from error
-    except _UNREADABLE as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise UserError(f"{path}: not a readable .npz file ({reason})") from error
-    if isinstance(found, bytes):  # a member that is no .npy
-        raise UserError(f"{path}: {name} is no array; images and label are needed")
+    found = npz.load(path, {name}).get(name)
+    if found is None:
+        raise UserError(f"{path}: lacks the array {name}; must hold images and label")
+    if found.dtype.kind == "S":  # a member that is not a .npy file comes as bytes
+        raise UserError(f"{path}: {name} is not an array; must hold images and label")
     return found

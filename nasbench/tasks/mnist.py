@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: 28x28 in grey, 60,000 to train and 10,000 to test."""
+"""MNIST and Fashion-MNIST: 28x28 grey images, 60,000 to train on and 10,000 to test on."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from nasbench.data.images import ImageSet
 from nasbench.errors import UserError
 from nasbench.optional import require
 from nasbench.space.spec import DataSpec
-from nasbench.tasks.base import Task
-from nasbench.tasks.source import Source
+from nasbench.tasks.base import SealedTest, Task
+from nasbench.tasks.downloads import DownloadableFiles
 
 _SPEC = DataSpec(1, 28, 28, 10)
 _FILES = tuple(
@@ -28,28 +28,30 @@ class _Variant:
     """One of the two sets.
 
     Attributes:
-        name: of the task.
-        source: of the files.
+        name: name of the task.
+        source: its files.
         augmentation: with the set's own mean and deviation.
-        class_counts: the training images of each class in the official set.
+        class_counts: number of training images of each class in the official set.
     """
 
     name: str
-    source: Source
+    source: DownloadableFiles
     augmentation: Augmentation
     class_counts: tuple[int, ...]
 
 
-def _source(title: str, dataset: str, alias: str) -> Source:
-    """Return the source of the set that torchvision calls ``dataset``."""
+def _source(title: str, dataset: str, alias: str) -> DownloadableFiles:
+    """Return the files of the set that torchvision calls ``dataset``."""
 
     def download(root: Path) -> None:
-        # Only the download is torchvision's: it checks the md5 of every archive.
+        # torchvision downloads the archives and checks the md5 of each.
         getattr(require("torchvision.datasets", f"the download of {title}"), dataset)(
             root, download=True
         )
 
-    return Source(title, f"{dataset}/raw", (alias,), _FILES, download, suffixes=("", ".gz"))
+    return DownloadableFiles(
+        title, f"{dataset}/raw", (alias,), _FILES, download, suffixes=("", ".gz")
+    )
 
 
 _MNIST = _Variant(
@@ -70,7 +72,7 @@ def load_mnist(data_dir: Path | None = None, download: bool = True) -> Task:
     """Return MNIST, read from ``MNIST/raw``, ``mnist`` or ``data_dir`` itself.
 
     Args:
-        data_dir: the only folder to look in; None for the usual ones.
+        data_dir: the only folder to look in; ``None`` for the usual ones.
         download: whether missing files may be downloaded.
 
     Raises:
@@ -82,16 +84,16 @@ def load_mnist(data_dir: Path | None = None, download: bool = True) -> Task:
 def load_fashion_mnist(data_dir: Path | None = None, download: bool = True) -> Task:
     """Return Fashion-MNIST, read from ``FashionMNIST/raw``, ``fashion-mnist`` or ``data_dir``.
 
-    Arguments and errors are those of :func:`load_mnist`.
+    The arguments and errors are those of :func:`load_mnist`.
     """
     return _load(_FASHION, _MNIST, data_dir, download)
 
 
 def _load(variant: _Variant, other: _Variant, data_dir: Path | None, download: bool) -> Task:
-    """Return one of the two sets, making sure that it is not the other."""
+    """Load one of the two sets, and check that it is not the other."""
     folder = variant.source.locate(data_dir, download)
     train = _read(variant.source, folder, "train")
-    # Both sets use the same file names; their class counts tell them apart.
+    # Both sets use the same file names, but differ in their class counts.
     if tuple(torch.bincount(train.labels).tolist()) == other.class_counts:
         raise UserError(
             f"{folder} holds {other.source.title}, not {variant.source.title}: "
@@ -102,13 +104,13 @@ def _load(variant: _Variant, other: _Variant, data_dir: Path | None, download: b
         spec=_SPEC,
         train=train,
         augmentation=variant.augmentation,
-        _load_test=partial(_read, variant.source, folder, "t10k"),
+        test=SealedTest(partial(_read, variant.source, folder, "t10k")),
         note=f"{variant.source.title}, official split",
     )
 
 
-def _read(source: Source, folder: Path, part: str) -> ImageSet:
-    """Read the images and labels of ``part``, ``"train"`` or ``"t10k"``."""
+def _read(source: DownloadableFiles, folder: Path, part: str) -> ImageSet:
+    """Read the images and labels of ``part``, which is ``"train"`` or ``"t10k"``."""
     names = [f"{part}-images-idx3-ubyte", f"{part}-labels-idx1-ubyte"]
     images, labels = (read_idx(source.path(folder, name) or folder / name) for name in names)
     if images.dim() != 3 or images.shape[1:] != (_SPEC.height, _SPEC.width):

@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 
-from nasbench.data.augment import Augmentation
-from nasbench.data.draws import Draws
+from nasbench.data.augment import Augmentation, Draws
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 

@@ -211,7 +211,7 @@ BAD_FILES = {
     "is not an event recording; formats: text, AEDAT 2.0": b"\x89HDF\r\n\x1a\n",
     "is gzip-compressed; unpack it first": b"\x1f\x8b\x08\0",
     "is not an event recording; formats: text, AEDAT": "1 2 3 1\n".encode("utf-16"),
-    r"not a readable \.npz file": b"PK\x03\x04 and so on",
+    "not a readable .npz file": b"PK\x03\x04 and so on",
     "the file is truncated": HEADER2 + b"\0" * 12,
     "unknown chip 'ch.Eye9'; known: dvs128": HEADER2 + b"# AEChip: ch.Eye9\r\n",
     "the header has no end": b"#!AER-DAT2.0",

@@ -13,7 +13,7 @@ from nasbench.space.spec import DataSpec
 from nasbench.study.file import Study
 from nasbench.study.plan import Plan, check_distinct
 from nasbench.study.scale import Scale
-from nasbench.tasks.base import Task
+from nasbench.tasks.base import SealedTest, Task
 
 FILES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
 SPECS = {
@@ -29,7 +29,7 @@ def task_like(name: str) -> Task:
     images = torch.zeros(spec.classes, *spec.shape, dtype=torch.uint8)
     every = ImageSet(images, torch.arange(spec.classes))
     one = (1.0,) * spec.channels
-    return Task(name, spec, every, Augmentation(one, one), lambda: every)
+    return Task(name, spec, every, Augmentation(one, one), SealedTest(lambda: every))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

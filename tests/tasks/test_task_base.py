@@ -7,7 +7,7 @@ from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
 from nasbench.errors import UserError
 from nasbench.space.spec import DataSpec
-from nasbench.tasks.base import Task
+from nasbench.tasks.base import SealedTest, Task
 
 
 def numbered(n: int) -> ImageSet:
@@ -22,7 +22,13 @@ def make(events: list[str]) -> Task:
         events.append("read")
         return numbered(5)
 
-    return Task("toy", DataSpec(1, 4, 4, 4), numbered(40), Augmentation((0.5,), (0.5,)), load_test)
+    return Task(
+        "toy",
+        DataSpec(1, 4, 4, 4),
+        numbered(40),
+        Augmentation((0.5,), (0.5,)),
+        SealedTest(load_test),
+    )
 
 
 def test_every_opening_is_counted_before_anything_is_read() -> None:
@@ -71,5 +77,5 @@ def test_images_must_fit_the_spec() -> None:
             DataSpec(3, 4, 4, 4),
             numbered(4),
             Augmentation((0.5,), (0.5,)),
-            lambda: numbered(1),
+            SealedTest(lambda: numbered(1)),
         )

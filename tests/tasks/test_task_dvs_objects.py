@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from nasbench.errors import UserError
-from nasbench.tasks.dvs_objects import LEAST, STRETCH, load_dvs_objects
+from nasbench.tasks.dvs_objects import MIN_FRAMES, STRETCH, load_dvs_objects
 
 FRAMES = 300
-FEW = np.zeros(LEAST, np.int64)  # labels of the shortest class
+FEW = np.zeros(MIN_FRAMES, np.int64)  # labels of the shortest class
 
 
 def write(folder, frames):
@@ -55,25 +55,33 @@ def test_validation_holds_out_whole_stretches(folder) -> None:
 
 
 def test_the_shortest_classes_have_all_three_parts(tmp_path) -> None:
-    task = load_dvs_objects(write(tmp_path, LEAST))
+    task = load_dvs_objects(write(tmp_path, MIN_FRAMES))
     rest, held = task.search_split(seed=1, val_fraction=0.1)
     for part in (rest, held, task.open_test(lambda: None)):
         assert set(part.labels.tolist()) == {0, 1}
-    with pytest.raises(UserError, match=f"class 0 has {LEAST - 1} frames: at least {LEAST}"):
-        load_dvs_objects(write(tmp_path, LEAST - 1))
+    with pytest.raises(
+        UserError, match=f"class 0 has {MIN_FRAMES - 1} frames: must have at least {MIN_FRAMES}"
+    ):
+        load_dvs_objects(write(tmp_path, MIN_FRAMES - 1))
 
 
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"label": FEW}, "there is no array images"),
-        ({"images": np.zeros((LEAST, 3, 3)), "label": FEW}, "images are float64"),
-        ({"images": np.zeros((9, 3, 3), np.uint8), "label": FEW}, rf"uint8 \({LEAST}, height"),
-        ({"images": np.zeros((LEAST, 0, 3), np.uint8), "label": FEW}, rf"\({LEAST}, 0, 3\)"),
+        ({"label": FEW}, "lacks the array images"),
+        ({"images": np.zeros((MIN_FRAMES, 3, 3)), "label": FEW}, "images are float64"),
+        (
+            {"images": np.zeros((9, 3, 3), np.uint8), "label": FEW},
+            rf"uint8 \({MIN_FRAMES}, height",
+        ),
+        (
+            {"images": np.zeros((MIN_FRAMES, 0, 3), np.uint8), "label": FEW},
+            rf"\({MIN_FRAMES}, 0, 3\)",
+        ),
         ({"label": [*FEW, 2]}, "class 1 has 0 frames"),
-        ({"label": [*FEW, 10**12]}, f"label 1000000000000: 0 to {LEAST} is allowed"),
-        ({"label": np.uint64([0, 2**64 - 1])}, "label 18446744073709551615: 0 to 1 is"),
-        ({"label": FEW / 2}, "a whole number"),
+        ({"label": [*FEW, 10**12]}, f"label 1000000000000: must be 0 to {MIN_FRAMES}"),
+        ({"label": np.uint64([0, 2**64 - 1])}, "label 18446744073709551615: must be 0 to 1 for"),
+        ({"label": FEW / 2}, "an integer of at least 0"),
     ],
 )
 def test_wrong_files(tmp_path, arrays, words) -> None:
@@ -103,13 +111,13 @@ HEAD = b"\x14\x00\x00\x00\x08\x00"  # of the member: version 2.0, no flags, the 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (HUGE, "no readable"),  # a bare array
-        (member("label.npy", HUGE), "no readable"),
-        (member("label", b"0 0 1"), "label is no array"),
-        (member("label.npy", b"0 0 1"), "label is no array"),
-        (PACKED.replace(HEAD, b"\x14\x00\x00\x00\x63\x00"), "no readable"),
-        (PACKED.replace(HEAD, b"\x14\x00\x01\x00\x08\x00"), "no readable"),
-        (PACKED[:39] + b"\xff" + PACKED[40:], "no readable"),  # the first byte behind the name
+        (HUGE, "not a readable"),  # a bare array
+        (member("label.npy", HUGE), "not a readable"),
+        (member("label", b"0 0 1"), "label is not an array"),
+        (member("label.npy", b"0 0 1"), "label is not an array"),
+        (PACKED.replace(HEAD, b"\x14\x00\x00\x00\x63\x00"), "not a readable"),
+        (PACKED.replace(HEAD, b"\x14\x00\x01\x00\x08\x00"), "not a readable"),
+        (PACKED[:39] + b"\xff" + PACKED[40:], "not a readable"),  # the first byte behind the name
     ],
     ids=["npy", "huge", "text", "text named npy", "method", "encrypted", "damaged"],
 )

@@ -76,7 +76,7 @@ def test_a_file_alone_names_its_sibling(pair) -> None:
     for name in ("gait-train.h5", "gait-test.h5"):
         assert torch.equal(load_gait(pair / name).train.images, load_gait(pair).train.images)
     (pair / "gait-test.h5").unlink()
-    refused(pair / "gait-train.h5", "gait-test.h5 must lie beside it")
+    refused(pair / "gait-train.h5", "gait-test.h5 is missing beside it")
 
 
 def test_other_axes_are_turned(pair) -> None:
@@ -182,7 +182,9 @@ def test_walks_with_a_dash_in_their_names_stay_apart(tmp_path, capsys) -> None:
 
 def test_an_older_pair_is_not_taken_for_a_new_file(pair) -> None:
     whole = write(pair / "gait" / "gait.h5", walks=("1", "2", "3", "4"))
-    refused(pair, f"gait: {pair / 'gait-train.h5'} and {whole} are both there: name one of them")
+    refused(
+        pair, f"gait: found both {pair / 'gait-train.h5'} and {whole}: choose one with --data-dir"
+    )
     assert len(load_gait(pair / "gait-train.h5").train) == 9
     assert "fixed split" in load_gait(whole).note
 
@@ -245,9 +247,9 @@ def test_another_layout(pair) -> None:
 
 def test_too_few_walks(pair) -> None:
     write(pair / "gait-train.h5", walks=("1-0", "1-1"))
-    refused(pair, "person 0 has too few walks, 1: at least 2")
+    refused(pair, "person 0 has 1 walks: must have at least 2")
     path = write(pair / "gait.h5", walks=("1", "2"))
-    refused(path, "person 0 has too few walks, 2: at least 3")
+    refused(path, "person 0 has 2 walks: must have at least 3")
 
 
 def test_images_of_unequal_size(pair) -> None:
@@ -267,9 +269,9 @@ def test_values_that_are_not_finite(pair) -> None:
 @pytest.mark.parametrize(
     ("words", "options"),
     [
-        ("only gait-train.h5 has person 10; the same persons", {"persons": (0, 2)}),
+        ("only gait-train.h5 has person 10; they must have the same persons", {"persons": (0, 2)}),
         (
-            "only gait-train.h5 has person 0,2; only gait-test.h5 has person 3; the same persons",
+            "only gait-train.h5 has person 0,2; only gait-test.h5 has person 3; they must have",
             {"persons": (3, 10)},
         ),
         ("images of shape 4,5,6 and 2,5,6", {"change": lambda one: one[:2]}),
@@ -284,4 +286,4 @@ def test_files_that_disagree(pair, words, options) -> None:
 def test_the_one_person_too_many_is_named_among_forty(tmp_path) -> None:
     write(tmp_path / "gait-train.h5", persons=range(40), walks=("1", "2"))
     write(tmp_path / "gait-test.h5", persons=range(41), walks=("3",))
-    refused(tmp_path, "disagree: only gait-test.h5 has person 40; the same persons are allowed")
+    refused(tmp_path, "disagree: only gait-test.h5 has person 40; they must have the same persons")

@@ -63,7 +63,7 @@ def test_what_a_killed_making_left_is_swept_away(small, tmp_path) -> None:
 
 
 def test_nothing_is_made_where_that_is_not_allowed(tmp_path) -> None:
-    with pytest.raises(UserError, match=r"gait-train\.h5 and gait-test\.h5 are not in"):
+    with pytest.raises(UserError, match=r"gait-train\.h5 and gait-test\.h5 not found in"):
         load_gait_synthetic(tmp_path, download=False)
 
 
@@ -95,7 +95,7 @@ def test_made_up_walkers_of_the_user_are_a_task_of_that_name_only(own) -> None:
     with pytest.raises(UserError) as error:
         load_gait(own)
     assert str(error.value) == (
-        f"gait: {path} holds made-up walkers: --task gait-synthetic --data-dir {path} is allowed"
+        f"gait: {path} holds synthetic walkers: use --task gait-synthetic --data-dir {path}"
     )
     task = load_gait_synthetic(path)
     assert (task.name, task.spec.classes, len(task.train)) == ("gait-synthetic", 2, 4)
@@ -113,6 +113,8 @@ def test_real_recordings_are_no_synthetic_task(own) -> None:
         with h5py.File(path, "a") as file:
             del file.attrs["synthetic"]
     path = own / "gait-test.h5"
-    with pytest.raises(UserError, match=r"gait-train\.h5 is not marked as synthetic: --task gait"):
+    with pytest.raises(
+        UserError, match=r"gait-train\.h5 is not marked as synthetic: use --task gait"
+    ):
         load_gait_synthetic(path)
     assert load_gait(path).name == "gait"

@@ -37,11 +37,11 @@ def test_images_are_made_of_events(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"label": [7, 7, 10]}, "label 10: 0 to 9 is allowed"),
+        ({"label": [7, 7, 10]}, "label 10: must be 0 to 9"),
         ({"label": [7.5, 7.5, 9]}, "label"),
         ({"label": ["7", "7", "9"]}, "label"),
-        ({"label": [7, 2, 9]}, "label 7 has 1 recording to train on: at least 2"),
-        ({"split": [0, 0, 0]}, r"split 0 \(training\) and 1 \(test\) are needed"),
+        ({"label": [7, 2, 9]}, "label 7 has 1 training recording: must have at least 2"),
+        ({"split": [0, 0, 0]}, r"must hold recordings of split 0 \(training\) and 1 \(test\)"),
         ({"x": [1, 1, 34, 5, 6]}, "recording 0: .* outside the 34x34 sensor"),
     ],
 )

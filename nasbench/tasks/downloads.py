@@ -1,4 +1,4 @@
-"""Finding a data set's files, or downloading them."""
+"""Finds the files of a data set, or downloads them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Source:
+class DownloadableFiles:
     """The files of one data set.
 
     Attributes:
-        title: the data set's name.
-        folder: below a root, where the files belong and the download puts them.
-        aliases: other folders below a root where they may lie.
-        files: the names that must all be there.
-        download: brings the files into ``folder`` below the root that it is given.
+        title: name of the data set.
+        folder: below a root, where the download puts the files.
+        aliases: other folders below a root that may hold them.
+        files: the names; all of them are needed.
+        download: downloads the files into ``folder`` below the given root.
         suffixes: what may follow a name, the preferred one first.
     """
 
@@ -38,7 +38,7 @@ class Source:
     suffixes: tuple[str, ...] = ("",)
 
     def path(self, folder: Path, name: str) -> Path | None:
-        """Return the file ``name`` in ``folder``, or None."""
+        """Return the path of the file ``name`` in ``folder``, or ``None`` if it is missing."""
         paths = (folder / f"{name}{suffix}" for suffix in self.suffixes)
         return next((path for path in paths if path.is_file()), None)
 
@@ -47,13 +47,13 @@ class Source:
         return [name for name in self.files if self.path(folder, name) is None]
 
     def locate(self, data_dir: Path | None, download: bool) -> Path:
-        """Return the folder with all files, downloading them if that is allowed.
+        """Return the folder with all files, downloading them if necessary and allowed.
 
-        The files of the test set must be there too, so that a long run does not fail at its
-        end; but they are not read.
+        The files of the test set must exist too, so that a long run does not fail at its end,
+        but they are not read.
 
         Raises:
-            UserError: they are nowhere and cannot be downloaded.
+            UserError: the files are missing and cannot be downloaded.
         """
         names = (self.folder, *self.aliases, *(["."] if data_dir else []))
         found = find(names, data_dir, accept=lambda folder: not self.missing(folder))
@@ -65,9 +65,9 @@ class Source:
         return self._fetch(looked[-1])
 
     def _fetch(self, root: Path) -> Path:
-        """Download into a temporary folder and move what is whole to its place.
+        """Download into a temporary folder, and move the complete files to their place.
 
-        So a killed download leaves nothing that a later run could take for the data.
+        A killed download thus leaves nothing that a later run could mistake for the data.
         """
         target = root / self.folder
         try:
@@ -84,7 +84,7 @@ class Source:
         return target
 
     def _absent(self, root: Path, reason: str) -> UserError:
-        """Return the error that says what to put where."""
+        """Return an error that names the missing files and their folder."""
         target = root / self.folder
         files = ", ".join(self.missing(target))
         kinds = " or ".join(f"*{suffix}" for suffix in self.suffixes if suffix)
@@ -94,7 +94,7 @@ class Source:
 
 @contextmanager
 def _network_timeout() -> Iterator[None]:
-    """Let a silent server fail instead of waiting for ever; torchvision sets no limit."""
+    """Make a silent server fail after a while; torchvision sets no limit."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_TIMEOUT_S)
     try:
