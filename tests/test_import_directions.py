@@ -82,7 +82,17 @@ ALLOWED: dict[str, set[str]] = {
         "space",
         "strategies",
     },
-    "testing": {"catalog", "hpo", "seeding", "space", "strategies", "supernet", "training"},
+    "testing": {
+        "catalog",
+        "data",
+        "hpo",
+        "seeding",
+        "space",
+        "strategies",
+        "supernet",
+        "tasks",
+        "training",
+    },
     "report": {"store"},
     # A run draws what it found (report.drawing), and asks the catalog for spaces by their names.
     "engine": {
