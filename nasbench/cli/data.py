@@ -14,30 +14,35 @@ CORES = os.cpu_count() or 1
 
 app = typer.Typer(help="Prepare data sets.", rich_markup_mode=None)
 
-Raw = Annotated[Path, typer.Argument(help="Folder of recordings, or one recording.")]
-Out = Annotated[Path, typer.Option("--out", help="HDF5 file; splits get a file each.")]
+Raw = Annotated[Path, typer.Argument(help="A folder of recordings, or a single recording.")]
+Out = Annotated[Path, typer.Option("--out", help="HDF5 file to write; one per split.")]
 WindowText = Annotated[
-    str, typer.Option("--window", help="Of one image: file, '20000 events' or 50ms.")
+    str, typer.Option("--window", help="Events of one image: file, '20000 events' or 50ms.")
 ]
 Sensor = Annotated[
     str | None,
-    typer.Option("--sensor", help="WIDTHxHEIGHT. [default: the recording's, or 128x128]"),
+    typer.Option("--sensor", help="WIDTHxHEIGHT. [default: the recording's own, or 128x128]"),
 ]
 Channels = Annotated[
     str | None,
     typer.Option(
-        "--channels", help="Their order. [default: pos-count,neg-count,pos-time,neg-time]"
+        "--channels",
+        help="Order of the channels. [default: pos-count,neg-count,pos-time,neg-time]",
     ),
 ]
-Columns = Annotated[str, typer.Option("--columns", help="Order of a text file's columns.")]
-Picture = Annotated[Path, typer.Option("--out", help="The picture: .png or .svg.")]
-First = Annotated[int, typer.Option("--first", min=1, max=12, help="How many images.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad recording.")]
-Folder = Annotated[Path, typer.Argument(metavar="OUT", help="Folder for the recordings.")]
-Persons = Annotated[int, typer.Option("--persons", min=1, help="How many walk.")]
-Walks = Annotated[int, typer.Option("--walks", min=1, help="Of each, in train and in test.")]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of all that is random.")]
+Columns = Annotated[str, typer.Option("--columns", help="Column order of text files.")]
+Picture = Annotated[Path, typer.Option("--out", help="Picture to write: .png or .svg.")]
+First = Annotated[int, typer.Option("--first", min=1, max=12, help="Number of images.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Number of processes.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first recording that cannot be used.")
+]
+Folder = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write the recordings to.")]
+Persons = Annotated[int, typer.Option("--persons", min=1, help="Number of persons.")]
+Walks = Annotated[
+    int, typer.Option("--walks", min=1, help="Walks per person, in train and in test.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed.")]
 
 
 @app.callback()
@@ -56,7 +61,7 @@ def gait(
     jobs: Jobs = CORES,
     strict: Strict = False,
 ) -> None:
-    """Turn recordings of an event camera into event images."""
+    """Convert event-camera recordings to event images."""
     from nasbench.events.convert import ImageOptions, convert
     from nasbench.events.events import parse_size
     from nasbench.events.images import CHANNELS, channel_order, parse_window
@@ -82,7 +87,7 @@ def gait(
 def gait_synthetic(
     out: Folder, persons: Persons = 21, walks: Walks = 20, seed: Seed = 0, jobs: Jobs = CORES
 ) -> None:
-    """Make up recordings of walking persons, as text in DVS128-Gait's layout."""
+    """Write synthetic recordings of walking persons, as text in DVS128-Gait's layout."""
     from nasbench.events.processes import progress_bar
     from nasbench.events.recordings import SPLITS
     from nasbench.events.synthetic import write
@@ -100,7 +105,7 @@ def draw_event_images(
     columns: Columns = "txyp",
     first: First = 6,
 ) -> None:
-    """Draw the first event images of a recording, or one each of several persons or classes."""
+    """Draw the first event images of a recording, or one for each person or class."""
     from itertools import islice
 
     from nasbench.events.events import parse_size
@@ -122,5 +127,5 @@ def draw_event_images(
         several = first if len(persons) == 1 else 1
         shown += [(f"{name}\n{i.events:,} events", i.pixels) for i in islice(made, several)]
     if not shown:
-        raise UserError(f"{raw}: no window of {window} is whole; take a shorter one")
+        raise UserError(f"{raw}: is shorter than one window of {window}; choose a shorter window")
     typer.echo(f"written: {draw_event_images(shown, out)}")
