@@ -1,4 +1,4 @@
-"""Race the sampled strategies on NAS-Bench-201; the report goes to results/strategies_*.
+"""Benchmark the sampled strategies on NAS-Bench-201; the report goes to results/strategies_*.
 
 python benchmarks/strategies.py [options of nasbench bench strategies]
 """
