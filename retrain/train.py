@@ -34,8 +34,7 @@ from nasbench.store.records import Record, write_record
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
 from nasbench.tasks.base import Task
-from nasbench.training.early_stopping import EarlyStopping
-from nasbench.training.loop import Callback, Loop, Progress
+from nasbench.training.loop import Callback, EarlyStopping, Loop, Progress
 from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised
 from retrain.final import Evaluation, evaluate

@@ -1,14 +1,15 @@
 """The one training loop: epochs of steps that can be stopped and continued anywhere.
 
-It drives anything :class:`Trainable`: a network under supervision, or a one-shot search. All that
-happens is a function of the seed and of the saved state, so a run that was killed ends bit for bit
-where the uninterrupted one ends.
+It drives anything :class:`Trainable`: a network under supervision, or a one-shot search. The
+result is a function of the seed and the saved state alone, so a run that was killed and continued
+ends with the same bits as an uninterrupted one.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,7 +19,6 @@ from torch import Tensor
 from nasbench.errors import UserError
 from nasbench.nn.processes import place
 from nasbench.seeding import global_state, restore_global_state
-from nasbench.training.denormals import flushed
 from nasbench.training.distributed import any_process, average
 from nasbench.training.stopping import Stopped, StopSignal
 
@@ -28,12 +28,12 @@ SAVE_EVERY_S = 300.0  # an epoch longer than this is saved on the way, too
 
 
 class Trainable(Protocol):
-    """What the loop drives."""
+    """What the loop trains."""
 
     device: torch.device
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
-        """Get ready for ``epoch``, counted from 0."""
+        """Prepare for ``epoch``, counted from 0."""
         ...
 
     def batches(self, epoch: int, start: int) -> Iterator[Any]:
@@ -45,19 +45,19 @@ class Trainable(Protocol):
         ...
 
     def train_step(self, batch: Any) -> dict[str, Tensor]:
-        """Take one step; return scalars on the device, ``"loss"`` among them."""
+        """Take one step; return scalars on the device, including ``"loss"``."""
         ...
 
     def end_epoch(self, means: Mapping[str, float]) -> dict[str, float]:
-        """Return what is measured between epochs, such as ``"val_accuracy"``.
+        """Return the metrics measured after an epoch, such as ``"val_accuracy"``.
 
         Args:
-            means: of what the epoch's steps returned, over the steps and the processes.
+            means: of the metrics of ``train_step``, over the steps and the processes.
         """
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that a continuation needs, as tensors and plain values."""
+        """Return the state needed to continue, as tensors and plain values."""
         ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -66,14 +66,14 @@ class Trainable(Protocol):
 
 
 class Store(Protocol):
-    """Where the loop's state is kept."""
+    """Storage of the loop's state."""
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keep ``state``; the one before it must survive a crash on the way."""
+        """Save ``state``; the previous one must survive a crash while saving."""
         ...
 
     def load(self) -> dict[str, Any] | None:
-        """Return what was kept last, or ``None``."""
+        """Return the last saved state, or ``None``."""
         ...
 
 
@@ -81,38 +81,64 @@ class Callback(Protocol):
     """Receives the events of a training."""
 
     def phase(self, text: str) -> None:
-        """A part of the run begins, such as the training of one candidate."""
+        """Handle the start of a part of the run, such as the training of one candidate."""
         ...
 
     def start(self, epoch: int, epochs: int, steps: int) -> None:
-        """The loop begins at ``epoch``."""
+        """Handle the start of the loop at ``epoch``."""
         ...
 
     def step(self, epoch: int, step: int, sums: dict[str, Tensor]) -> None:
-        """A step is done; ``sums`` over the epoch so far, on the device."""
+        """Handle the end of a step.
+
+        Args:
+            epoch: counted from 0.
+            step: steps done in this epoch.
+            sums: of the metrics over the epoch so far, on the device.
+        """
         ...
 
     def epoch(self, metrics: dict[str, float]) -> None:
-        """An epoch is done."""
+        """Handle the end of an epoch."""
         ...
 
 
-class Ending(Protocol):
-    """Who may end a training before its last epoch."""
+class StoppingRule(Protocol):
+    """Decides whether a training ends before its last epoch."""
 
     def exhausted(self, history: Sequence[dict[str, float]]) -> bool:
-        """Return whether to end, given the metrics of every epoch so far."""
+        """Return whether to stop, given the metrics of every epoch so far."""
         ...
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Stop after ``patience`` epochs without improvement of ``metric``.
+
+    The decision is a function of the history alone, so there is no state to save.
+
+    Attributes:
+        patience: epochs to wait, at least 1.
+        metric: a name in the history; larger is better.
+    """
+
+    patience: int
+    metric: str = "val_accuracy"
+
+    def exhausted(self, history: Sequence[dict[str, float]]) -> bool:
+        """Return whether the best value is at least ``patience`` epochs old."""
+        values = [epoch[self.metric] for epoch in history]
+        return bool(values) and len(values) - 1 - values.index(max(values)) >= self.patience
 
 
 @dataclass
 class Progress:
-    """Where a training stands.
+    """The progress of a training.
 
     Attributes:
-        epoch: epochs that are done.
-        step: steps done in the current epoch.
-        seconds: device-seconds spent, lost ones not counted.
+        epoch: completed epochs.
+        step: completed steps of the current epoch.
+        seconds: device-seconds spent, without those lost to a kill.
         history: the metrics of every epoch.
         sums: the current epoch's metrics, summed over its steps.
         bad_step: the first step of the epoch whose loss is not finite, or -1.
@@ -159,12 +185,12 @@ class Loop:
     """Runs a :class:`Trainable` for some epochs.
 
     Args:
-        unit: what is trained.
-        epochs: how long.
-        store: where the state is kept; an earlier one found there is continued.
-        callback: who is told.
-        stop: when to stop and save.
-        stopping: when to end early, or ``None``.
+        unit: what to train.
+        epochs: the number of epochs.
+        store: where the state is saved; training continues from a state found there.
+        callback: receives the events.
+        stop: requests a stop, before which the state is saved.
+        stopping: the rule for stopping early, or ``None``.
     """
 
     def __init__(
@@ -174,7 +200,7 @@ class Loop:
         store: Store,
         callback: Callback,
         stop: StopSignal,
-        stopping: Ending | None = None,
+        stopping: StoppingRule | None = None,
     ) -> None:
         self.unit = unit
         self.epochs = epochs
@@ -186,7 +212,7 @@ class Loop:
         self._since = time.perf_counter()
 
     def run(self) -> Progress:
-        """Train to the end and return how it went.
+        """Train to the end and return the progress.
 
         Raises:
             Stopped: a signal asked to stop; the state is saved.
@@ -196,7 +222,7 @@ class Loop:
         self._resume()
         p = self.progress
         self.callback.start(p.epoch, self.epochs, self.unit.steps_per_epoch())
-        with flushed():
+        with _denormals_flushed():
             while p.epoch < self.epochs and not self._ended_early():
                 self._epoch()
         return p
@@ -226,11 +252,11 @@ class Loop:
         return self.stopping is not None and self.stopping.exhausted(self.progress.history)
 
     def _between_steps(self, steps: int) -> None:
-        """Look at the loss now and then, save in long epochs, stop when asked."""
+        """Check the loss now and then, save in long epochs, stop on request."""
         p = self.progress
         if p.step % CHECK_EVERY == 0:
             self._check()
-        # What one process decides all do, or they would wait for each other in different places.
+        # All processes act together, or they would wait for each other in different places.
         overdue = p.step < steps and time.perf_counter() - self._since > SAVE_EVERY_S
         if any_process(self.stop.requested or overdue, self.unit.device):
             self._check()
@@ -258,7 +284,7 @@ class Loop:
         p.epoch, p.step, p.sums, p.bad_step = p.epoch + 1, 0, {}, None
         p.history.append({"epoch": p.epoch, **metrics})
         self._count_time()
-        # Told before it is saved: a crash in between tells an epoch twice, and loses none.
+        # Reported before saving: a crash in between repeats the report of an epoch but loses none.
         self.callback.epoch({**p.history[-1], "seconds": p.seconds})
         self._save()
 
@@ -288,7 +314,29 @@ class Loop:
 
 
 def _images(batch: Any) -> int:
-    """Return how many images this process has of a batch, which may stand beside another."""
+    """Return how many images of a batch, or of the first of several, this process has."""
     while not isinstance(batch, Tensor):
         batch = batch[0]
     return len(batch)
+
+
+@contextmanager
+def _denormals_flushed() -> Iterator[None]:
+    """Flush denormal numbers (below 1.2e-38 in float32) to zero on the CPU.
+
+    Adam's averages and the decayed weights of dead units shrink until they are denormal, and an
+    operation on a denormal number costs as much as some hundred others: a training would slow
+    down the longer it runs. The setting applies to this thread and to threads started inside the
+    block; processors that do not support it are unaffected.
+    """
+    before = _flushing()
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
+
+
+def _flushing() -> bool:
+    """Return whether this thread takes denormal numbers as zero already."""
+    return not torch.tensor(1e-39).mul(1.0).item()

@@ -15,8 +15,7 @@ from nasbench.data.batches import Batches
 from nasbench.data.images import ImageSet
 from nasbench.errors import UserError
 from nasbench.training import loop as loop_module
-from nasbench.training.early_stopping import EarlyStopping
-from nasbench.training.loop import Loop
+from nasbench.training.loop import EarlyStopping, Loop
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
 from nasbench.training.stopping import Stopped, StopSignal

@@ -12,8 +12,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
 
 from nasbench.errors import UserError
-from nasbench.training.optimization import Optimization, OptimizerConfig, factor
-from nasbench.training.plateau import Plateau
+from nasbench.training.optimization import Optimization, OptimizerConfig, Plateau, factor
 
 
 def rates(config, steps):
