@@ -1,4 +1,4 @@
-"""``-o key=value``: arguments of a strategy or of a space, checked against their signatures."""
+"""``-o key=value``: options of plug-ins, checked against their declarations and signatures."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Parameters = Mapping[str, Any]  # name to type
 
 
 def parse(assignments: Sequence[str]) -> dict[str, Any]:
-    """Return key to value; values are read as YAML, so numbers, lists and true are what they look.
+    """Return key to value; values are parsed as YAML, so that numbers, lists and booleans work.
 
     Raises:
-        UserError: an assignment has no ``=``, or its value is no YAML.
+        UserError: an assignment has no ``=``, or its value is not YAML.
     """
     found = {}
     for text in assignments:
@@ -42,7 +42,7 @@ def of_space(space: type) -> Parameters:
     """Return the keyword arguments of a space with their types."""
     try:
         hints = typing.get_type_hints(space.__init__)  # type: ignore[misc]
-    except NameError:  # a name that only type checkers import: nothing to check against
+    except NameError:  # imported for type checkers only: no types to check
         hints = {}
     named = [
         p
@@ -53,9 +53,9 @@ def of_space(space: type) -> Parameters:
 
 
 def complete(space: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the space's simple defaults under what was given.
+    """Return the given arguments, completed by the defaults of the space that are plain values.
 
-    A record then holds every argument, and what was left alone equals what was written out.
+    A record then holds every argument, and a default that was given equals one that was not.
     """
     parameters = list(inspect.signature(space).parameters.values())[1:]
     simple = (bool, int, float, str, type(None))
@@ -64,17 +64,17 @@ def complete(space: type, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def split(given: Mapping[str, Any], **owners: Parameters) -> list[dict[str, Any]]:
-    """Hand every argument to the one that knows it; ``strategy.x`` and ``space.x`` say whose.
+    """Assign every argument to its owner, or to the one that a prefix such as ``space.`` names.
 
     Args:
         given: the arguments by name.
-        owners: what each owner knows; the prefix of its arguments is its name.
+        owners: the parameters of each owner, by its name, which is also the prefix.
 
     Returns:
         Each owner's arguments, in the order of the owners.
 
     Raises:
-        UserError: nobody knows it, two do, or its value has the wrong type.
+        UserError: an argument has no owner or two, or its value has the wrong type.
     """
     found: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
     for key, value in given.items():
@@ -85,21 +85,21 @@ def split(given: Mapping[str, Any], **owners: Parameters) -> list[dict[str, Any]
             raise unknown("argument -o", key, [name for one in owners.values() for name in one])
         if len(knowing) > 1:
             several = " or ".join(f"{owner}.{key}" for owner in knowing)
-            raise UserError(f"-o {key}: both have it: write {several}")
+            raise UserError(f"-o {key}: ambiguous: write {several}")
         found[knowing[0]][name] = typed(key, value, owners[knowing[0]][name])
     return list(found.values())
 
 
 def typed(key: str, value: Any, kind: Any) -> Any:
-    """Return ``value`` where it is of the simple type ``kind``; other types are let through.
+    """Return ``value`` as the simple type ``kind``; values of other kinds are not checked.
 
     Raises:
-        UserError: it is of another type.
+        UserError: the value has another type.
     """
     if kind is float and type(value) is int:
         return float(value)
     if kind is float and isinstance(value, str):
-        # YAML 1.1 takes 1e-3 for a text.
+        # YAML 1.1 reads 1e-3 as a text.
         try:
             return float(value)
         except ValueError:

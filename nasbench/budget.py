@@ -1,4 +1,4 @@
-"""How much a search may spend: trials, epochs or device-seconds."""
+"""The budget of a search: trials, epochs or device-seconds."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Budget:
 
     @classmethod
     def parse(cls, text: str) -> Budget:
-        """Return what ``20``, ``20 trials``, ``40 epochs``, ``900s``, ``15min`` or ``2h`` means.
+        """Parse a budget such as ``20``, ``20 trials``, ``40 epochs``, ``900s`` or ``2h``.
 
         Raises:
-            UserError: the text is none of these, or the amount is not above 0; trials and epochs
-                must be whole.
+            UserError: the text has another form, the amount is not above 0, or a number of trials
+                or epochs is not an integer.
         """
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text)
         if match is None or match[2] not in _UNITS:
@@ -54,12 +54,12 @@ class Budget:
         return cls(amount, unit)
 
     def spent(self, trials: int, epochs: int, seconds: float) -> bool:
-        """Return whether no further trial may begin.
+        """Return whether the budget is used up, so that no further trial may start.
 
         Args:
-            trials: begun so far.
-            epochs: of the trials begun so far.
-            seconds: device-seconds of the trials that have ended.
+            trials: number of trials started.
+            epochs: total epochs of the trials started.
+            seconds: total device-seconds of the trials that have ended.
         """
         used = {"trials": trials, "epochs": epochs, "seconds": seconds}[self.unit]
         return used >= self.amount

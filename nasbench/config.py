@@ -29,76 +29,97 @@ ENGINES = ("local", "ray")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig(Config):
-    """What all runs have in common."""
+    """Options that all runs have."""
 
     preset: str = option("quick", "Recipe to start from.", allowed=("quick", "paper"))
     epochs: int = option(10, "Epochs of training.", low=1)
     batch_size: int = option(64, "Images in a (global) batch.", low=1)
-    seed: int = option(0, "Seed of everything random.", low=0, scope="identity")
-    device: str = option("auto", "auto, cpu, cuda or cuda:N.", scope="place")
-    precision: str = option("fp32", "Arithmetic of the network.", allowed=("fp32", "bf16"))
+    seed: int = option(0, "Seed of all random numbers.", low=0, scope="identity")
+    device: str = option("auto", "Device: auto, cpu, cuda or cuda:N.", scope="place")
+    precision: str = option(
+        "fp32", "Precision of the network's arithmetic.", allowed=("fp32", "bf16")
+    )
     optimizer: str = option("sgd", "Optimizer of the weights.", allowed=OPTIMIZERS)
-    lr: float = option(0.025, "Highest learning rate.", above=0.0)
-    final_lr: float = option(0.0, "Where the cosine schedule ends.", low=0.0)
-    momentum: float = option(0.9, "Momentum of sgd and rmsprop.", low=0.0, below=1.0)
+    lr: float = option(0.025, "Peak learning rate.", above=0.0)
+    final_lr: float = option(0.0, "Learning rate at the end of the cosine schedule.", low=0.0)
+    momentum: float = option(0.9, "Momentum, for sgd and rmsprop.", low=0.0, below=1.0)
     weight_decay: float = option(3e-4, "Weight decay.", low=0.0)
     schedule: str = option(
         "cosine",
-        "Course of the learning rate; plateau divides it by ten where training gets no further.",
+        "Learning rate schedule; plateau divides the rate by ten when the result stops improving.",
         allowed=("constant", "step", "cosine", "plateau"),
     )
     step_every: int = option(
         0,
-        "Epochs between two drops of the step schedule; 0 for a tenth of all.",
+        "Epochs between two steps of the step schedule; 0 for a tenth of all epochs.",
         low=0,
         later=True,
     )
     step_factor: float = option(
-        0.9, "What a drop of the step schedule multiplies by.", above=0.0, later=True
+        0.9,
+        "Factor of the learning rate at each step of the step schedule.",
+        above=0.0,
+        later=True,
     )
     plateau_patience: int = option(
-        2, "Epochs without a better result before a plateau's drop.", low=0, later=True
+        2,
+        "Epochs without improvement before the plateau schedule lowers the rate.",
+        low=0,
+        later=True,
     )
-    warmup: float = option(0.0, "Share of linear warm-up.", low=0.0, below=1.0)
-    grad_clip: float = option(5.0, "Largest gradient norm; 0 for none.", low=0.0)
+    warmup: float = option(0.0, "Share of the epochs with linear warm-up.", low=0.0, below=1.0)
+    grad_clip: float = option(5.0, "Largest norm of the gradient; 0 for no clipping.", low=0.0)
     grad_clip_value: float = option(
-        0.0, "Largest absolute value in a gradient; 0 for none.", low=0.0, later=True
+        0.0,
+        "Largest absolute value of a gradient's entries; 0 for no clipping.",
+        low=0.0,
+        later=True,
     )
     label_smoothing: float = option(0.0, "Label smoothing.", low=0.0, below=1.0)
-    limit_train: int | None = option(None, "Use only so many training images, stratified.", low=2)
-    data_dir: Path | None = option(None, "Where the data lies.", scope="place")
-    out: Path = option(Path("results"), "Where runs and records go.", scope="place")
+    limit_train: int | None = option(
+        None, "Use only N training images, stratified by class.", low=2
+    )
+    data_dir: Path | None = option(None, "Folder of the data.", scope="place")
+    out: Path = option(Path("results"), "Folder for runs and records.", scope="place")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig(TrainingConfig):
-    """What else shapes the training of a plain network."""
+    """Further options of the training of a plain network."""
 
-    cutout: int = option(0, "Side of the square that cutout blanks, in pixels.", low=0)
-    drop_path: float = option(0.0, "Drop-path, growing linearly to this.", low=0.0, below=1.0)
-    auxiliary_weight: float = option(0.4, "Weight of the auxiliary classifier.", low=0.0)
-    ema: float = option(0.0, "Decay of the weights' moving average.", low=0.0, below=1.0)
+    cutout: int = option(
+        0, "Side of the square that cutout erases, in pixels; 0 for no cutout.", low=0
+    )
+    drop_path: float = option(
+        0.0, "Final drop-path probability; it grows linearly.", low=0.0, below=1.0
+    )
+    auxiliary_weight: float = option(0.4, "Weight of the auxiliary classifier's loss.", low=0.0)
+    ema: float = option(
+        0.0, "Decay of the moving average of the weights; 0 for no average.", low=0.0, below=1.0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialsConfig(Config):
-    """How many trials there are, and where they run."""
+    """The budget of the trials, and where they run."""
 
     budget: str | None = option(
-        None, "Trials (20), '40 epochs', or device-time (900s, 15min, 2h)."
+        None, "Trials (20), epochs ('40 epochs') or device time (900s, 15min, 2h)."
     )
     engine: str | None = option(
-        None, "Where trials run; without it, in this process.", allowed=ENGINES, scope="place"
+        None, "Where trials run; in this process by default.", allowed=ENGINES, scope="place"
     )
-    concurrency: int = option(1, "Trials at once; above 1 in worker processes.", low=1)
+    concurrency: int = option(
+        1, "Trials that run at once; above 1, they run in worker processes.", low=1
+    )
     gpus_per_trial: float = option(
-        0.0, "GPUs of a trial; parts of one are possible.", low=0.0, scope="place"
+        0.0, "GPUs per trial; fractions are possible.", low=0.0, scope="place"
     )
     trial_timeout: float | None = option(
-        None, "Seconds after which a trial is ended.", above=0.0, scope="place"
+        None, "Seconds after which a trial is stopped.", above=0.0, scope="place"
     )
     address: str | None = option(
-        None, "The Ray cluster: auto or host:port; else one of its own.", scope="place"
+        None, "Ray cluster: auto or host:port; by default a new local one.", scope="place"
     )
 
     def __post_init__(self) -> None:
@@ -113,29 +134,35 @@ class TrialsConfig(Config):
 class SearchConfig(TrialsConfig, TrainingConfig):
     """Options of ``nasbench search``."""
 
-    strategy: str = option("darts", "How to search.")
-    task: str = option("digits", "What to classify.")
-    space: str = option("darts", "Name, file.py:Class or package.module:Class.")
+    strategy: str = option("darts", "Search strategy.")
+    task: str = option("digits", "Task: the data and what is predicted.")
+    space: str = option("darts", "Search space: a name, file.py:Class or package.module:Class.")
     val_fraction: float = option(
         0.5,
-        "Share of the training images that the architecture is chosen on.",
+        "Share of the training images held out to choose the architecture.",
         above=0.0,
         below=1.0,
     )
-    max_params: int | None = option(None, "Most parameters of an architecture.", low=1)
-    max_macs: int | None = option(None, "Most multiply-adds of an architecture.", low=1)
-    max_latency: float | None = option(
-        None, "Longest forward pass of one image, ms, measured on the device.", above=0.0
+    max_params: int | None = option(
+        None, "Largest number of parameters of an architecture.", low=1
     )
-    train_again: bool = option(False, "Train an architecture again when it is proposed again.")
+    max_macs: int | None = option(
+        None, "Largest number of multiply-adds of an architecture.", low=1
+    )
+    max_latency: float | None = option(
+        None, "Largest latency of one image in ms, measured on the device.", above=0.0
+    )
+    train_again: bool = option(False, "Train an architecture again if it is proposed again.")
     auto_batch: bool = option(
-        False, "One-shot: take smaller batches when memory runs out.", scope="place"
+        False, "One-shot strategies: halve the batch until a step fits in memory.", scope="place"
     )
     table: str | None = option(
-        None, "Look trainings up in this table; see: nasbench list tables.", scope="identity"
+        None,
+        "Look up results in this table instead of training; see: nasbench list tables.",
+        scope="identity",
     )
-    dataset: str | None = option(None, "The table's data set.", scope="identity")
-    strategy_options: dict[str, Any] = option({}, "Arguments of the strategy.")
+    dataset: str | None = option(None, "Data set of the table.", scope="identity")
+    strategy_options: dict[str, Any] = option({}, "Options of the strategy.")
     space_arguments: dict[str, Any] = option({}, "Arguments of the space.")
 
 
@@ -143,20 +170,24 @@ class SearchConfig(TrialsConfig, TrainingConfig):
 class HpoConfig(TrialsConfig, NetworkConfig):
     """Options of ``nasbench hpo``."""
 
-    model: str = option("small-cnn", "A baseline's name or a checkpoint.", scope="identity")
-    task: str = option("digits", "What to classify.")
-    tuner: str = option("tpe", "How to choose; see: nasbench list tuners.")
-    assessor: str | None = option(None, "When to end a trial early; see: nasbench list assessors.")
-    search_space: Path | None = option(None, "NNI's search_space.json.", scope="place")
+    model: str = option("small-cnn", "Name of a baseline, or a checkpoint.", scope="identity")
+    task: str = option("digits", "Task: the data and what is predicted.")
+    tuner: str = option("tpe", "Tuner; see: nasbench list tuners.")
+    assessor: str | None = option(
+        None, "Assessor, which stops trials early; see: nasbench list assessors."
+    )
+    search_space: Path | None = option(
+        None, "Search space file in NNI's format (search_space.json).", scope="place"
+    )
     val_fraction: float = option(
-        0.5, "Share of the training images that trials are judged on.", above=0.0, below=1.0
+        0.5, "Share of the training images held out to score trials.", above=0.0, below=1.0
     )
     refine: str | None = option(
-        None, "After the run, a second one in the range of the best N%, such as 20%."
+        None, "Run a second time within the range of the best N%, such as 20%."
     )
-    space_content: dict[str, Any] = option({}, "The search space itself.")
-    tuner_options: dict[str, Any] = option({}, "Arguments of the tuner.")
-    assessor_options: dict[str, Any] = option({}, "Arguments of the assessor.")
+    space_content: dict[str, Any] = option({}, "Content of the search space.")
+    tuner_options: dict[str, Any] = option({}, "Options of the tuner.")
+    assessor_options: dict[str, Any] = option({}, "Options of the assessor.")
     space_arguments: dict[str, Any] = option({}, "Arguments of the model.")
 
 
@@ -164,22 +195,22 @@ class HpoConfig(TrialsConfig, NetworkConfig):
 class RetrainConfig(NetworkConfig):
     """Options of ``nasbench retrain``."""
 
-    auto_batch: bool = option(False, "Take smaller batches when memory runs out.", scope="place")
+    auto_batch: bool = option(False, "Halve the batch until a step fits in memory.", scope="place")
     space: str | None = option(
-        None, "Where a user's own space is now: file.py:Class.", scope="identity"
+        None, "Present location of your own space: file.py:Class.", scope="identity"
     )
     task: str | None = option(
-        None, "Another task than the checkpoint's, of the same shape.", scope="identity"
+        None, "Task with data of the same shape; the checkpoint's by default.", scope="identity"
     )
     val_fraction: float = option(
-        0.0, "Share of the training images to pick the best epoch on.", low=0.0, below=1.0
+        0.0, "Share of the training images held out to choose the best epoch.", low=0.0, below=1.0
     )
     patience: int | None = option(
-        None, "Stop after so many epochs without a better validation.", low=1
+        None, "Stop after N epochs without improvement on the validation set.", low=1
     )
     folds: int | None = option(
         None,
-        "Cross-validate on so many parts of the training images; the test set stays sealed.",
+        "Cross-validate with N folds of the training images; the test set stays sealed.",
         low=2,
         later=True,
     )
@@ -189,7 +220,7 @@ class RetrainConfig(NetworkConfig):
         super().__post_init__()
         if self.folds is not None and self.val_fraction > 0:
             raise UserError(
-                f"--folds {self.folds}: each fold is held out already: leave out --val-fraction"
+                f"--folds {self.folds}: every fold is already held out: leave out --val-fraction"
             )
         if self.patience is not None and self.val_fraction == 0:
             raise UserError(f"--patience {self.patience} needs --val-fraction above 0")

@@ -92,7 +92,7 @@ def test_split_hands_everything_to_its_owner():
         ("ordr", 2, "unknown argument -o 'ordr': did you mean order? allowed: order, arch_lr, "),
         ("space.order", 2, "unknown argument -o 'space.order': "),
         ("task.order", 2, "unknown argument -o 'task.order': "),
-        ("both", "x", "-o both: both have it: write strategy.both or space.both"),
+        ("both", "x", "-o both: ambiguous: write strategy.both or space.both"),
         ("order", "two", "-o order=two: must be of type int"),
         ("order", 2.0, "-o order=2.0: must be of type int"),
         ("order", True, "-o order=True: must be of type int"),

@@ -9,7 +9,6 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import click
 from typer.core import TyperCommand
 
 from nasbench import arguments, catalog
@@ -36,12 +35,12 @@ class PluginCommand(TyperCommand):
     Only a named plug-in is imported; without a name, the help page imports nothing.
     """
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Keep the command line for the help page, which is printed before it is processed."""
         ctx.meta["given"] = self.make_parser(ctx).parse_args(args=list(args))[0]
         return super().parse_args(ctx, args)
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the command's flags, then one section for each plug-in that is named."""
         super().format_options(ctx, formatter)
         sections = list(_sections(str(self.name), ctx.meta.get("given", {})))

@@ -1,4 +1,4 @@
-"""Options of the command line, made from the configurations' own declarations."""
+"""Options of the command line, made from the declarations of the configurations."""
 
 from __future__ import annotations
 
@@ -14,25 +14,30 @@ import typer
 from nasbench.options import Config, flag
 
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="YAML file with options by name; flags win.")
+    Path | None,
+    typer.Option("--config", help="YAML file with options by name; flags take precedence."),
 ]
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("-o", metavar="KEY=VALUE", help="Argument of the strategy or the space."),
+    typer.Option(
+        "-o", metavar="KEY=VALUE", help="Option of a strategy, tuner or space; may be repeated."
+    ),
 ]
-Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Run so many seeds, one by one.")]
+Seeds = Annotated[
+    int, typer.Option("--seeds", min=1, help="Number of seeds to run, one after the other.")
+]
 Resume = Annotated[
     str | None, typer.Option("--resume", metavar="RUN", help="Continue a stopped run.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Given = Annotated[
     str,
     typer.Argument(
-        help="A run, checkpoint.json, a file of another format, FILE.py:NAME, zoo:NAME or a text."
+        help="A run, checkpoint.json, a file in another format, FILE.py:NAME, zoo:NAME or a text."
     ),
 ]
 Form = Annotated[
-    str | None, typer.Option("--from", help="The format it has. [default: recognised]")
+    str | None, typer.Option("--from", help="Format of the file. [default: detected]")
 ]
 Results = Annotated[Path, typer.Option("--results", "--out", help="Folder with runs and records.")]
 
@@ -52,11 +57,11 @@ def with_options(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one flag for each option of ``config``; its ``given`` receives them.
 
-    An option that the user left alone arrives as ``None``, so that presets and files can fill it.
+    An option that is not given arrives as ``None``, so that presets and files can fill it.
 
     Args:
         config: the options.
-        by_preset: names whose default the preset tells.
+        by_preset: names of options whose default the preset sets.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:

@@ -36,7 +36,7 @@ WITH_TABLE = (
 )
 
 Strategy = Annotated[
-    str | None, typer.Argument(help="How to search; see: nasbench list strategies.")
+    str | None, typer.Argument(help="Search strategy; see: nasbench list strategies.")
 ]
 
 

@@ -76,7 +76,7 @@ def test_help_without_a_name_imports_no_torch():
     assert "Options of the" not in done.stdout
 
 
-@pytest.mark.parametrize("kind", ["strategy"])
+@pytest.mark.parametrize("kind", ["strategy", "tuner", "assessor"])
 def test_every_option_has_help(kind):
     for name in catalog.TABLES[kind]:
         for entry in fields(catalog.resolve(kind, name).Options):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nasbench.catalog import STRATEGIES
 from nasbench.strategies.sampled.bananas import BananasOptions, BananasStrategy
 from nasbench.strategies.sampled.evolution import EvolutionStrategy
 from nasbench.strategies.sampled.grid import GridStrategy
@@ -70,13 +69,6 @@ class TestNsga2(SampledStrategySuite):
 class TestTrainingFree(SampledStrategySuite):
     strategy = TrainingFreeStrategy
     options = TrainingFreeOptions(candidates=20)
-
-
-def test_every_strategy_of_the_catalog_is_here():
-    sampled = {e.target for e in STRATEGIES.values() if ".strategies.sampled." in e.target}
-    here = [s for s in SampledStrategySuite.__subclasses__() if s.__module__ == __name__]
-    assert {f"{s.strategy.__module__}:{s.strategy.__name__}" for s in here} == sampled
-    assert len(here) == len(sampled) == 11
 
 
 def test_the_suites_problems_are_as_large_as_it_says():
