@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,8 +17,8 @@ from nasbench.engine.presets import RETRAIN_PRESETS
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
-    from nasbench.engine.experiment import Ran
     from nasbench.engine.hpo import Tuned
+    from nasbench.engine.nni_experiment import Ran
 
 # Each NNI experiment file has at least one of these fields; our options have none of them.
 OF_EXPERIMENTS = (
@@ -57,9 +56,9 @@ def _hpo(
 ) -> None:
     """Tune the hyperparameters of a network, or run an NNI experiment file."""
     from nasbench.cli import progress
-    from nasbench.engine.experiment import configure as configure_experiment
-    from nasbench.engine.experiment import run_experiment, with_flags
-    from nasbench.engine.hpo import configure, run_hpo
+    from nasbench.engine.hpo import Tuning, configure, run_hpo
+    from nasbench.engine.nni_experiment import configure as configure_experiment
+    from nasbench.engine.nni_experiment import run_experiment, with_flags
     from nasbench.hpo.nni_experiment.experiment import read
     from nasbench.training.stopping import StopSignal
 
@@ -78,7 +77,7 @@ def _hpo(
                 ran = run_experiment(experiment, options, callback.phase, stop, folder)
                 _print_experiment(ran, as_json)
             else:
-                _print_tuned(run_hpo(options, callback, stop, folder), options, as_json)
+                _print_tuned(run_hpo(Tuning.of(options), callback, stop, folder), options, as_json)
             return
         if trials is not None and given.get("budget") is not None:
             raise UserError(f"--trials {trials} and --budget {given['budget']}: give one of them")
@@ -95,13 +94,13 @@ def _hpo(
         named["model"] = model or named.get("model")
         if named["model"] is None:
             raise UserError("which MODEL? see: nasbench list baselines")
-        options = configure(named, assigned)
+        tuning = configure(named, assigned)
 
         def run(seed: int) -> None:
-            tuned = run_hpo(replace(options, seed=seed), callback, stop)
-            _print_tuned(tuned, options, as_json)
+            tuned = run_hpo(tuning.with_seed(seed), callback, stop)
+            _print_tuned(tuned, tuning.config, as_json)
 
-        running.each_seed(stop, options.seed, seeds, run)
+        running.each_seed(stop, tuning.config.seed, seeds, run)
 
 
 def _is_experiment(path: Path) -> bool:

@@ -6,7 +6,6 @@ import json
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,7 +55,7 @@ def _search(
 ) -> None:
     """Search an architecture and write it as checkpoint.json."""
     from nasbench.cli import progress
-    from nasbench.engine.search import configure, run_search
+    from nasbench.engine.search import Search, configure, run_search
     from nasbench.training.stopping import StopSignal
 
     stop = StopSignal()
@@ -65,7 +64,7 @@ def _search(
             extra = {"STRATEGY": strategy, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("search", resume, given, extra)
             options = running.continued(SearchConfig.from_layers(folder.info["config"]), folder)
-            _tell(run_search(options, callback, stop, folder), options, as_json)
+            _tell(run_search(Search.of(options), callback, stop, folder), options, as_json)
             return
         named, assigned = running.layers(given, config, o)
         named["strategy"] = strategy or named.get("strategy")
@@ -76,12 +75,12 @@ def _search(
             return
         if named.get("dataset") is not None:
             raise UserError(f"--dataset {named['dataset']}: is a table's: give --table, too")
-        options = configure(named, assigned)
+        search = configure(named, assigned)
 
         def run(seed: int) -> None:
-            _tell(run_search(replace(options, seed=seed), callback, stop), options, as_json)
+            _tell(run_search(search.with_seed(seed), callback, stop), search.config, as_json)
 
-        running.each_seed(stop, options.seed, seeds, run)
+        running.each_seed(stop, search.config.seed, seeds, run)
 
 
 def _on_table(named: dict[str, Any], assigned: dict[str, Any], seeds: int, as_json: bool) -> None:

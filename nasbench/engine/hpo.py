@@ -18,7 +18,7 @@ from nasbench.engine.problem import load_space, load_task
 from nasbench.engine.scheduler import TotalCost, Trial
 from nasbench.engine.session import Session, session
 from nasbench.engine.trial import Context, Measured, Request, TrialRunner, remove_states
-from nasbench.engine.tuning import Tuning
+from nasbench.engine.tuning import TunerTrials
 from nasbench.errors import UserError
 from nasbench.executors import Finished
 from nasbench.hpo.refine import refine
@@ -31,16 +31,50 @@ from nasbench.training.stopping import StopSignal
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """A tuning to run: its options, with the names among them resolved.
+
+    Attributes:
+        config: the options.
+        model: the network.
+        tuner: the tuner's class.
+        assessor: the assessor's class, or ``None``.
+    """
+
+    config: HpoConfig
+    model: Model
+    tuner: Any
+    assessor: Any = None
+
+    @classmethod
+    def of(cls, config: HpoConfig) -> Tuning:
+        """Resolve the model, the tuner and the assessor that the options name.
+
+        Raises:
+            UserError: one of them is unknown or not installed.
+        """
+        tuner = catalog.resolve("tuner", config.tuner)
+        assessor = None
+        if config.assessor is not None:
+            assessor = catalog.resolve("assessor", config.assessor)
+        return cls(config, Model.of(config.model, config.space_arguments), tuner, assessor)
+
+    def with_seed(self, seed: int) -> Tuning:
+        """Return the same tuning with another seed."""
+        return replace(self, config=replace(self.config, seed=seed))
+
+
+@dataclass(frozen=True)
 class Tuned:
     """A finished tuning.
 
     Attributes:
         folder: the run folder.
-        checkpoint: the path of ``checkpoint.json``.
-        parameters: of the best trial.
+        checkpoint: path of ``checkpoint.json``.
+        parameters: hyperparameters of the best trial.
         score: its validation accuracy.
-        trials: how many trials gave a result.
-        failed: how many did not.
+        trials: number of trials with a result.
+        failed: number of failed trials.
         seconds: device-seconds of all trials.
     """
 
@@ -53,11 +87,11 @@ class Tuned:
     seconds: float
 
 
-def configure(given: dict[str, Any], assignments: dict[str, Any]) -> HpoConfig:
-    """Return the whole configuration: defaults, then the recipe, then what the user gave.
+def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Tuning:
+    """Return the tuning with all its options: defaults, then the preset's, then the user's.
 
     Args:
-        given: options by name, ``None`` where the user left them alone.
+        given: options by name; ``None`` for the default.
         assignments: the ``-o key=value`` arguments.
 
     Raises:
@@ -65,10 +99,10 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> HpoConfig:
     """
     asked = HpoConfig.from_layers(given)
     catalog.check("task", asked.task)
-    owners = {"tuner": catalog.resolve("tuner", asked.tuner)}
-    if asked.assessor is not None:
-        owners["assessor"] = catalog.resolve("assessor", asked.assessor)
-    model = Model.of(asked.model, {})
+    tuning = Tuning.of(replace(asked, space_arguments={}))
+    model, owners = tuning.model, {"tuner": tuning.tuner}
+    if tuning.assessor is not None:
+        owners["assessor"] = tuning.assessor
     known = {name: arguments.of_dataclass(kind.Options) for name, kind in owners.items()}
     *own, network = arguments.split(
         assignments, **known, model=arguments.of_space(load_space(model.space))
@@ -79,62 +113,58 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> HpoConfig:
     }
     recipe = RETRAIN_PRESETS[asked.preset](asked.task)
     config = HpoConfig.from_layers(recipe, hpo_defaults(asked.preset, asked.task), given, options)
-    space = _space(config)
+    if config.search_space is not None:
+        space = ParameterSpace.read(config.search_space)
+    else:
+        space = ParameterSpace.of(config.space_content or DEFAULT_SPACE)
     hyperparameters.check(space.content, model.space)
     if config.refine is not None:
         share(config.refine)
     complete = {**model.arguments, **config.space_arguments, **network}
-    return replace(config, space_content=dict(space.content), space_arguments=complete)
-
-
-def _space(config: HpoConfig) -> ParameterSpace:
-    """Return the search space: of its file, or as it stands among the options, or the default."""
-    if config.search_space is not None:
-        return ParameterSpace.read(config.search_space)
-    return ParameterSpace.of(config.space_content or DEFAULT_SPACE)
+    config = replace(config, space_content=dict(space.content), space_arguments=complete)
+    return replace(tuning, config=config, model=replace(model, arguments=complete))
 
 
 def run_hpo(
-    config: HpoConfig,
+    tuning: Tuning,
     callback: Callback,
     stop: StopSignal,
     resumed: RunFolder | None = None,
     command: Sequence[str] | None = None,
 ) -> Tuned:
-    """Tune, and write ``checkpoint.json`` into the run folder.
+    """Tune, and write ``checkpoint.json`` to the run folder.
 
     Args:
-        config: the options.
-        callback: receives the events of the run.
+        tuning: the model, the tuner and the options.
+        callback: receives the progress.
         stop: set by Ctrl-C and SIGTERM.
-        resumed: the run folder to continue, or ``None`` for a new run.
+        resumed: the folder of the run to continue; ``None`` for a new run.
         command: the command line for the provenance; ``sys.argv`` by default.
 
     Raises:
         Stopped: a signal asked to stop; the run can be resumed.
-        UserError: something that the user can mend, or every trial failed.
+        UserError: the task, the model and the options do not fit together, or every trial failed.
     """
-    model, task = Model.of(config.model, config.space_arguments), load_task(config, config.task)
-    model.check(task)
+    config = tuning.config
+    task = load_task(config, config.task)
+    tuning.model.check(task)
     name, short = catalog.short(config.tuner), catalog.short(config.task)
     with session("hpo", name, short, config, stop, resumed, command) as running:
         context = Context.of(task, config, config.val_fraction, running.folder.path)
         space = ParameterSpace.of(config.space_content)
-        first = _round(config, model, space, context, running, callback)
-        rounds = [first]
+        rounds = [_round(tuning, space, context, running, callback)]
         if config.refine is not None:
-            narrowed = refine(first.space, first.trials, share(config.refine))
-            again = replace(config, space_content=dict(narrowed.content))
-            rounds.append(_round(again, model, narrowed, context, running, callback, first))
+            narrowed = refine(space, rounds[0].trials, share(config.refine))
+            rounds.append(_round(tuning, narrowed, context, running, callback, rounds[0]))
         remove_states(running)
-        return _finish(config, model, task, rounds, running)
+        return _finish(tuning, task, rounds, running)
 
 
 def share(text: str) -> float:
-    """Return what ``--refine 20%`` means, as a share.
+    """Return the share that ``--refine`` gives as a percentage, such as ``20%``.
 
     Raises:
-        UserError: it is no percentage above 0 and up to 100.
+        UserError: it is not a percentage above 0 and up to 100.
     """
     try:
         value = float(text.strip().removesuffix("%")) / 100
@@ -145,86 +175,107 @@ def share(text: str) -> float:
     return value
 
 
-@dataclass
+@dataclass(frozen=True)
 class Round:
-    """One round of trials, and the space they were drawn from."""
+    """A finished round of trials.
 
-    space: ParameterSpace
+    Attributes:
+        trials: hyperparameters and score of each trial with a result.
+        cost: of all trials.
+        next: the number of the next round's first trial.
+    """
+
     trials: list[tuple[Params, float]]
-    spent: TotalCost
-    last: int
+    cost: TotalCost
+    next: int
 
 
 def _round(
-    config: HpoConfig,
-    model: Model,
+    tuning: Tuning,
     space: ParameterSpace,
     context: Context,
     running: Session,
     callback: Callback,
     before: Round | None = None,
 ) -> Round:
-    """Run one round of trials until its budget is spent."""
-    tuner = load_tuner(config, space)
-    first = before.last if before is not None else 0
-    number = 2 if before is not None else 1
-    build = Build(config, model)
-    told = _told(build, running, callback)
-    tuning = Tuning(
+    """Run trials until the budget of the round is spent.
+
+    Args:
+        tuning: the model, the tuner and the options.
+        space: the hyperparameters of this round.
+        context: what the trials share.
+        running: the run.
+        callback: receives the progress.
+        before: the first round, if this is the second one.
+
+    Raises:
+        UserError: the tuner or the assessor does not fit, or every trial failed.
+    """
+    config = tuning.config
+    assessor = None
+    if tuning.assessor is not None:
+        options = tuning.assessor.Options(**config.assessor_options)
+        assessor = tuning.assessor(options, epochs=config.epochs)
+    tuner = tuning.tuner(space, tuning.tuner.Options(**config.tuner_options), config.seed)
+    trials = NetworkTrials(config, tuning.model)
+    epoch_callback: Callback = NullCallback()
+    if running.leads:
+        journal = JournalCallback(running.folder.journal, lambda: {"trial": trials.current})
+        epoch_callback = CallbackList([journal, callback])
+    source = TunerTrials(
         tuner,
-        load_assessor(config),
-        build,
-        build.read,
+        assessor,
+        trials,
         running,
-        told.phase,
-        first,
-        number,
+        epoch_callback.phase,
+        first=before.next if before is not None else 0,
+        round=2 if before is not None else 1,
     )
-    spent = tuning.replay()
+    total = source.replay()
     assert config.budget is not None
     with scheduler.open_trial_executor(
         config,
         running,
         "nasbench.engine.trial:setup",
         context,
-        tuning.keeps,
-        lambda: TrialRunner(context, told, running.stop),
+        source.keeps,
+        lambda: TrialRunner(context, epoch_callback, running.stop),
     ) as executor:
-        scheduler.run_trials(tuning, executor, Budget.parse(config.budget), spent, running)
-    if not tuning.trials:
+        scheduler.run_trials(source, executor, Budget.parse(config.budget), total, running)
+    if not source.results:
         raise scheduler.no_result()
-    return Round(space, tuning.trials, spent, first + spent.trials)
+    return Round(source.results, total, source.first + total.trials)
 
 
-def _told(build: Build, running: Session, callback: Callback) -> Callback:
-    """Return who is told of the epochs of trials in this process."""
-    if not running.leads:
-        return NullCallback()
-    journal = JournalCallback(running.folder.journal, lambda: {"trial": build.current})
-    return CallbackList([journal, callback])
+class NetworkTrials:
+    """Trials that train a network with given hyperparameters.
 
+    Args:
+        config: the options of the tuning.
+        model: the network.
 
-class Build:
-    """Makes trials of a network out of hyperparameters, and reads their results."""
+    Attributes:
+        current: the trial built last, which is under way if trials run in this process.
+    """
 
     def __init__(self, config: HpoConfig, model: Model) -> None:
         self.config = config
         self.model = model
         self.share = scheduler.device_share(config)
-        self.current = 0  # the trial that was built last: in this process, the one under way
+        self.current = 0
 
-    def __call__(self, number: int, parameters: Params, parent: int | None) -> Trial:
-        """Return trial ``number``."""
+    def trial(self, number: int, parameters: Params, parent: int | None) -> Trial:
+        """Return a trial; ``parent`` is the trial whose weights it starts from."""
         self.current = number
-        meant = hyperparameters.read(parameters, self.model.space)
-        model = self.model.named(meant.model)
-        epochs = int(meant.training.get("epochs", self.config.epochs))
+        found = hyperparameters.read(parameters, self.model.space)
+        model = self.model.named(found.model)
+        epochs = int(found.training.get("epochs", self.config.epochs))
         request = Request(
             str(number),
             model.space,
             dict(model.arch),
-            {**model.arguments, **meant.arguments},
-            meant.training,
+            {**model.arguments, **found.arguments},
+            found.training,
             epochs,
             watched=self.config.assessor is not None,
             parent=None if parent is None else str(parent),
@@ -232,51 +283,27 @@ class Build:
         )
         return Trial(number, request, epochs)
 
-    def read(self, finished: Finished) -> dict[str, Any]:
-        """Return what the journal holds of a finished trial."""
+    def result(self, finished: Finished) -> dict[str, Any]:
+        """Return the journal's fields of a finished trial."""
         measured: Measured = finished.value
         return {**asdict(measured), "seconds": measured.seconds * self.share}
 
 
-def load_tuner(config: HpoConfig, space: ParameterSpace) -> Any:
-    """Return the configured tuner.
-
-    Raises:
-        UserError: it is unknown or not installed, an option does not fit, or it cannot tune this
-            space.
-    """
-    kind = catalog.resolve("tuner", config.tuner)
-    return kind(space, kind.Options(**config.tuner_options), config.seed)
-
-
-def load_assessor(config: HpoConfig) -> Any:
-    """Return the configured assessor, or ``None``.
-
-    Raises:
-        UserError: it is unknown or not installed, or an option does not fit.
-    """
-    if config.assessor is None:
-        return None
-    kind = catalog.resolve("assessor", config.assessor)
-    return kind(kind.Options(**config.assessor_options), epochs=config.epochs)
-
-
-def _finish(
-    config: HpoConfig, model: Model, task: Task, rounds: list[Round], running: Session
-) -> Tuned:
-    """Write the best trial down as a checkpoint."""
+def _finish(tuning: Tuning, task: Task, rounds: list[Round], running: Session) -> Tuned:
+    """Write the checkpoint of the best trial."""
+    config, model = tuning.config, tuning.model
     every = [trial for one in rounds for trial in one.trials]
     parameters, score = max(every, key=lambda trial: trial[1])
-    meant = hyperparameters.read(parameters, model.space)
-    best = model.named(meant.model)
-    seconds = sum(one.spent.seconds for one in rounds)
+    found = hyperparameters.read(parameters, model.space)
+    best = model.named(found.model)
+    seconds = sum(one.cost.seconds for one in rounds)
     cost = {"device_seconds": seconds, "evaluations": len(every)}
     path = running.folder.path / "checkpoint.json"
     if running.leads:
         Checkpoint(
             space={
                 "name": best.space,
-                "arguments": {**best.arguments, **meant.arguments},
+                "arguments": {**best.arguments, **found.arguments},
                 "sha256": catalog.fingerprint(best.space),
             },
             arch=dict(best.arch),
@@ -288,21 +315,21 @@ def _finish(
             metrics={"val_accuracy": score},
             cost=cost,
             kind="hpo",
-            training=trained_with(config, meant.training),
-            hyperparameters={**meant.training, **meant.arguments},
+            training=trained_with(config, found.training),
+            hyperparameters={**found.training, **found.arguments},
             curve=scheduler.anytime_curve(running.folder.journal.events("trial")),
             run=running.folder.name,
             provenance=running.started,
         ).write(path)
         running.folder.update(cost=cost, metrics={"val_accuracy": score}, parameters=parameters)
-    failed = sum(one.spent.failed for one in rounds)
+    failed = sum(one.cost.failed for one in rounds)
     return Tuned(running.folder, path, parameters, score, len(every), failed, seconds)
 
 
 def trained_with(config: HpoConfig, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that a retraining takes over: those of the trials and what was found.
+    """Return the training options for a retraining: those of the trials, then the tuned ones.
 
-    The number of epochs is the retraining's own, unless it was tuned.
+    Of the number of epochs only a tuned one is kept.
     """
     plain = config.to_json()
     fixed = {name: plain[name] for name in hyperparameters.TRAINING if name != "epochs"}

@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from nasbench import arguments, catalog
-from nasbench.config import SearchConfig
-from nasbench.engine import oneshot, sampled, unused
+from nasbench.config import SearchConfig, TrialsConfig, flag
+from nasbench.engine import oneshot, sampled
 from nasbench.engine.auto_batch import run_with_auto_batch
+from nasbench.engine.limits import FLAGS, limits_of
 from nasbench.engine.presets import search_defaults
 from nasbench.engine.problem import Problem, load_space, load_task
 from nasbench.engine.session import Outcome, Session, session
 from nasbench.errors import UserError
+from nasbench.options import require_effect
 from nasbench.report.drawing import draw
+from nasbench.space import SearchSpace
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
+
+# Options that only a strategy with trials uses.
+OF_TRIALS = (*(entry.name for entry in fields(TrialsConfig)), "train_again")
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search to run: its options, with the names among them resolved.
+
+    Attributes:
+        config: the options.
+        strategy: the strategy's class.
+        space: the class of networks.
+    """
+
+    config: SearchConfig
+    strategy: type[OneShotStrategy] | type[SampledStrategy]
+    space: type[SearchSpace]
+
+    @classmethod
+    def of(cls, config: SearchConfig) -> Search:
+        """Resolve the strategy and the space that the options name.
+
+        Raises:
+            UserError: one of them is unknown, or is no strategy or space.
+        """
+        return cls(config, load_strategy(config.strategy), load_space(config.space))
+
+    def with_seed(self, seed: int) -> Search:
+        """Return the same search with another seed."""
+        return replace(self, config=replace(self.config, seed=seed))
 
 
 @dataclass(frozen=True)
@@ -30,12 +64,12 @@ class Found:
 
     Attributes:
         folder: the run folder.
-        checkpoint: the path of ``checkpoint.json``.
-        text: the architecture as people write it.
-        drawings: paths of its pictures.
+        checkpoint: path of ``checkpoint.json``.
+        text: the architecture in readable form.
+        drawings: paths of its drawings.
         note: one line about the drawing, or ``""``.
         outcome: architecture, metrics and cost.
-        front: the paths of further checkpoints, where the result is a Pareto front.
+        front: paths of one checkpoint per architecture of a Pareto front.
     """
 
     folder: RunFolder
@@ -47,18 +81,19 @@ class Found:
     front: tuple[Path, ...] = ()
 
 
-def configure(given: dict[str, Any], assignments: dict[str, Any]) -> SearchConfig:
-    """Return the whole configuration: defaults, then the preset, then what the user gave.
+def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Search:
+    """Return the search with all its options: defaults, then the preset's, then the user's.
 
     Args:
-        given: options by name, ``None`` where the user left them alone.
+        given: options by name; ``None`` for the default.
         assignments: the ``-o key=value`` arguments.
 
     Raises:
-        UserError: an option or argument is unknown, of the wrong type or out of range.
+        UserError: an option or argument is unknown, of the wrong type or out of range, or has no
+            effect on this search.
     """
-    asked = SearchConfig.from_layers(given)
-    strategy, space = load_strategy(asked.strategy), load_space(asked.space)
+    search = Search.of(SearchConfig.from_layers(given))
+    asked, strategy, space = search.config, search.strategy, search.space
     catalog.check("task", asked.task)
     own, network = arguments.split(
         assignments,
@@ -73,20 +108,46 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> SearchConfi
         **{**defaults.pop("strategy_options"), **asked.strategy_options, **own}
     )
     if not sampled:
-        unused.refuse(asked, options, own)
+        _refuse_without_effect(asked, options, own)
     by_preset = space.search_arguments.get(asked.preset, {})
-    network = {**by_preset, **asked.space_arguments, **network}
-    network = arguments.complete(space, network)
-    return SearchConfig.from_layers(
+    network = arguments.complete(space, {**by_preset, **asked.space_arguments, **network})
+    config = SearchConfig.from_layers(
         defaults, given, {"strategy_options": asdict(options), "space_arguments": network}
     )
+    return replace(search, config=config)
+
+
+def _refuse_without_effect(asked: SearchConfig, options: Any, given: Mapping[str, Any]) -> None:
+    """Raise if an option has no effect on a one-shot search.
+
+    Args:
+        asked: the options of the search, without the preset's.
+        options: the strategy's options.
+        given: those of them that the user gave.
+
+    Raises:
+        UserError: one line names the option and what it is for.
+    """
+    plain = SearchConfig()
+    for name in OF_TRIALS:
+        if getattr(asked, name) != getattr(plain, name):
+            raise UserError(
+                f"{flag(name)} {getattr(asked, name)}: {asked.strategy} trains one supernet and "
+                "has no trials: it is for sampled strategies"
+            )
+    require_effect(options, given)
+    if "penalty" in given and not limits_of(asked):
+        raise UserError(
+            f"-o penalty={given['penalty']}: is for a search with limits: "
+            f"give {', '.join(FLAGS.values())}, or leave it out"
+        )
 
 
 def load_strategy(name: str) -> type[OneShotStrategy] | type[SampledStrategy]:
     """Return the strategy of that name.
 
     Raises:
-        UserError: it is unknown, or follows neither protocol.
+        UserError: it is unknown, or neither a one-shot nor a sampled strategy.
     """
     found = catalog.resolve("strategy", name)
     if not (isinstance(found, type) and issubclass(found, OneShotStrategy | SampledStrategy)):
@@ -95,32 +156,41 @@ def load_strategy(name: str) -> type[OneShotStrategy] | type[SampledStrategy]:
 
 
 def run_search(
-    config: SearchConfig,
+    search: Search,
     callback: Callback,
     stop: StopSignal,
     resumed: RunFolder | None = None,
     command: Sequence[str] | None = None,
 ) -> Found:
-    """Search, and write ``checkpoint.json`` and its drawing into the run folder.
+    """Search, and write ``checkpoint.json`` and its drawing to the run folder.
 
     Args:
-        config: the options.
-        callback: receives the events of the run.
+        search: the strategy, the space and the options.
+        callback: receives the progress.
         stop: set by Ctrl-C and SIGTERM.
-        resumed: the run folder to continue, or ``None`` for a new run.
+        resumed: the folder of the run to continue; ``None`` for a new run.
         command: the command line for the provenance; ``sys.argv`` by default.
 
     Raises:
         Stopped: a signal asked to stop; the run can be resumed.
-        UserError: something that the user can mend.
+        UserError: the task, the space and the options do not fit together, or nothing was found.
     """
-    strategy, space = load_strategy(config.strategy), load_space(config.space)
+    config, strategy, space = search.config, search.strategy, search.space
     problem = Problem.of(load_task(config, config.task), space, config.space_arguments)
     if not problem.domains:
         raise UserError(f"space {config.space!r} has no choices: there is nothing to search")
     name, short = catalog.short(config.strategy), catalog.short(config.task)
     with session("search", name, short, config, stop, resumed, command) as running:
-        outcome, config = _drive(strategy, problem, config, running, callback)
+        if issubclass(strategy, OneShotStrategy):
+            outcome, config = run_with_auto_batch(
+                lambda wanted: oneshot.search(strategy, problem, wanted, running, callback),
+                lambda wanted: oneshot.try_step(strategy, problem, wanted, running),
+                config,
+                running,
+                callback,
+            )
+        else:
+            outcome = sampled.search(strategy, problem, config, running, callback)
         path, text = running.folder.path / "checkpoint.json", space.text(outcome.arch)
         if not running.leads:
             return Found(running.folder, path, text, (), "", outcome)
@@ -131,25 +201,6 @@ def run_search(
         drawing = draw(space.graphs(outcome.arch), path.with_name("architecture"))
         note = drawing.note or ""
         return Found(running.folder, path, text, drawing.paths, note, outcome, front)
-
-
-def _drive(
-    strategy: type[OneShotStrategy] | type[SampledStrategy],
-    problem: Problem,
-    config: SearchConfig,
-    running: Session,
-    callback: Callback,
-) -> tuple[Outcome, SearchConfig]:
-    """Hand the search to the driver of its protocol; return the options that were used, too."""
-    if issubclass(strategy, OneShotStrategy):
-        return run_with_auto_batch(
-            lambda wanted: oneshot.search(strategy, problem, wanted, running, callback),
-            lambda wanted: oneshot.try_step(strategy, problem, wanted, running),
-            config,
-            running,
-            callback,
-        )
-    return sampled.search(strategy, problem, config, running, callback), config
 
 
 def _checkpoint(

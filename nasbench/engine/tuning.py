@@ -1,11 +1,11 @@
-"""A tuner's suggestions as trials, and the trials' results for the tuner."""
+"""Trials with the hyperparameters that a tuner suggests."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from nasbench.engine.scheduler import TotalCost, Trial, TrialCost
 from nasbench.engine.session import Session
@@ -14,78 +14,84 @@ from nasbench.hpo.assessors.base import Assessor
 from nasbench.hpo.space import Params
 from nasbench.hpo.tuners.base import Tuner
 
-Build = Callable[[int, Params, int | None], Trial]
-Read = Callable[[Finished], dict[str, Any]]
+
+class TrialKind(Protocol):
+    """Builds trials of hyperparameters and reads their results."""
+
+    def trial(self, number: int, parameters: Params, parent: int | None) -> Trial:
+        """Return a trial; ``parent`` is the trial whose weights it starts from."""
+
+    def result(self, finished: Finished) -> dict[str, Any]:
+        """Return ``score``, ``seconds``, ``epochs`` and ``reports`` of a finished trial."""
 
 
 @dataclass
-class _Course:
-    """What a trial has reported, and how that was answered.
+class _History:
+    """The reports of a trial and their answers.
 
     Attributes:
         values: the reports.
-        answers: whether the trial was to go on after each.
-        heard: how many of them its present worker has told; a second worker tells all again.
+        answers: whether the trial continued after each.
+        received: number of reports of the present worker; a second worker repeats the first's.
     """
 
     values: list[float] = field(default_factory=list)
     answers: list[bool] = field(default_factory=list)
-    heard: int = 0
+    received: int = 0
 
 
-class Tuning:
-    """One round of tuning.
+class TunerTrials:
+    """A source of trials with a tuner's hyperparameters, in one round.
 
-    The journal holds every suggestion and every ending, in their order, and the tuner's state
-    follows from them; so a continued run makes the same calls again and then goes on. Reports of
-    trials side by side reach the assessor trial by trial then, not in turns.
+    The journal holds every suggestion and every result in order, and the tuner's state follows
+    from them; so a resumed run repeats the calls and then continues. It repeats the reports of
+    concurrent trials trial by trial, not interleaved.
 
     Args:
-        tuner: suggests and learns.
-        assessor: ends trials early, or ``None``.
-        build: makes a trial of a number, its parameters and the trial whose weights it goes on
-            from.
-        read: returns of a finished trial ``score``, ``seconds``, ``epochs`` and ``reports``.
-        running: the session, with the journal.
-        say: tells the user a line.
-        first: the number of the first trial.
-        name: of the round, in the journal.
-        share: of a device that a trial occupies, for the device-seconds of one that failed.
+        tuner: suggests hyperparameters and learns from their scores.
+        assessor: stops trials early, or ``None``.
+        kind: builds the trials and reads their results.
+        running: the run, with the journal.
+        say: receives one line per trial.
+        first: number of the first trial.
+        round: number of the round, in the journal.
+        share: of a device that a failed trial occupied.
+
+    Attributes:
+        results: hyperparameters and score of each trial with a result.
     """
 
     def __init__(
         self,
         tuner: Tuner,
         assessor: Assessor | None,
-        build: Build,
-        read: Read,
+        kind: TrialKind,
         running: Session,
         say: Callable[[str], None],
         first: int = 0,
-        name: int = 1,
+        round: int = 1,
         share: float = 1.0,
     ) -> None:
         self.tuner = tuner
         self.assessor = assessor
-        self.build = build
-        self.read = read
+        self.kind = kind
         self.running = running
         self.say = say
         self.first = first
-        self.name = name
+        self.round = round
         self.share = share
-        self.trials: list[tuple[Params, float]] = []
+        self.results: list[tuple[Params, float]] = []
         self._parameters: dict[int, Params] = {}
         self._again: list[int] = []
         self._next = 0
-        self._epochs: dict[int, int] = {}  # that the trials under way were asked for
-        self._courses: dict[int, _Course] = defaultdict(_Course)
+        self._epochs: dict[int, int] = {}  # requested for the trials under way
+        self._histories: dict[int, _History] = defaultdict(_History)
 
     def replay(self) -> TotalCost:
-        """Make the calls of the journal again, and return what their trials spent."""
-        spent = TotalCost()
+        """Repeat the calls in the journal, and return the cost of their trials."""
+        total = TotalCost()
         for event in self.running.folder.journal.events():
-            if event.get("round") != self.name:
+            if event.get("round") != self.round:
                 continue
             number = event["number"] - self.first
             if event["event"] == "suggested" and number == self._next:
@@ -93,12 +99,12 @@ class Tuning:
                 self._parameters[number] = event["parameters"]
                 self._next += 1
             elif event["event"] == "trial" and number in self._parameters:
-                self._repeat(number, event, spent)
+                self._repeat(number, event, total)
         self._again = sorted(self._parameters)
-        return spent
+        return total
 
     def ask(self) -> Trial | None:
-        """Return the next suggestion; first of all those whose trials a stop has cut off."""
+        """Return the next trial; interrupted trials of a resumed run come first."""
         if self._again:
             number = self._again.pop(0)
         else:
@@ -110,24 +116,24 @@ class Tuning:
             self._parameters[number] = suggested
             self._note("suggested", number, parameters=suggested)
         parent = self.tuner.parent(number)
-        asked = self.build(
+        trial = self.kind.trial(
             self.first + number,
             self._parameters[number],
             None if parent is None else self.first + parent,
         )
-        self._epochs[number] = asked.epochs
-        return asked
+        self._epochs[number] = trial.epochs
+        return trial
 
     def tell(self, finished: Finished) -> TrialCost:
-        """Learn how a trial ended, and write it down."""
+        """Update the tuner with a trial's result and write it to the journal."""
         number = finished.number - self.first
         parameters, epochs = self._parameters[number], self._epochs.pop(number)
         if finished.error is None:
-            ending = {"error": None, **self.read(finished)}
+            ending = {"error": None, **self.kind.result(finished)}
         else:
             ending = {"error": finished.error, "score": None, "epochs": epochs}
             ending["seconds"] = finished.seconds * self.share
-            ending["reports"] = self._courses[number].values
+            ending["reports"] = self._histories[number].values
         self._note("trial", number, parameters=parameters, **ending)
         self._learn(number, ending)
         self.say(f"trial {finished.number + 1}: {_words(ending)}")
@@ -136,41 +142,41 @@ class Tuning:
     def keeps(self, number: int, reported: Reported) -> bool:
         """Return the assessor's answer to a report: whether the trial continues."""
         number -= self.first
-        course = self._courses[number]
+        history = self._histories[number]
         if isinstance(reported, Restarted):
-            course.heard = 0
+            history.received = 0
             return True
-        course.heard += 1
-        if course.heard > len(course.values):
-            course.values.append(reported)
-            going = self.assessor is None or self.assessor.keep(number, list(course.values))
-            course.answers.append(going)
-        return course.answers[course.heard - 1]
+        history.received += 1
+        if history.received > len(history.values):
+            history.values.append(reported)
+            continues = self.assessor is None or self.assessor.keep(number, list(history.values))
+            history.answers.append(continues)
+        return history.answers[history.received - 1]
 
-    def _repeat(self, number: int, event: dict[str, Any], spent: TotalCost) -> None:
+    def _repeat(self, number: int, event: dict[str, Any], total: TotalCost) -> None:
         for value in event["reports"] if self.assessor is not None else ():
             self.keeps(event["number"], value)
         self._learn(number, event)
-        spent.trials, spent.epochs = spent.trials + 1, spent.epochs + event["epochs"]
-        spent.seconds += event["seconds"]
-        spent.failed += event["error"] is not None
+        total.trials, total.epochs = total.trials + 1, total.epochs + event["epochs"]
+        total.seconds += event["seconds"]
+        total.failed += event["error"] is not None
 
     def _learn(self, number: int, ending: dict[str, Any]) -> None:
         parameters = self._parameters.pop(number)
-        course = self._courses.pop(number, _Course())
+        history = self._histories.pop(number, _History())
         failed = ending["error"] is not None
         if failed:
             self.tuner.fail(number, parameters)
         else:
             self.tuner.learn(number, parameters, ending["score"])
-            self.trials.append((parameters, ending["score"]))
+            self.results.append((parameters, ending["score"]))
         if self.assessor is not None:
-            self.assessor.end(number, not failed and all(course.answers))
+            self.assessor.end(number, not failed and all(history.answers))
 
     def _note(self, event: str, number: int, **fields: Any) -> None:
         if self.running.leads:
             self.running.folder.journal.append(
-                event, round=self.name, number=self.first + number, **fields
+                event, round=self.round, number=self.first + number, **fields
             )
 
 

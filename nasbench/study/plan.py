@@ -125,11 +125,12 @@ class Plan:
         checkpoint = None
         if entry.verb == "search":
             given["strategy"] = target
-            config = search.configure(self._with_budget(given, target), dict(entry.arguments))
+            given = self._with_budget(given, target)
+            config = search.configure(given, dict(entry.arguments)).config
         elif entry.verb == "hpo":
             given["model"] = str(found / "checkpoint.json") if found else target
             given.setdefault("budget", self.study.budget or None)
-            config = hpo.configure(given, dict(entry.arguments))
+            config = hpo.configure(given, dict(entry.arguments)).config
         else:
             checkpoint = self._checkpoint(entry, step.seed, found)
             if entry.verb == "train" and ":" in target:

@@ -10,9 +10,9 @@ from typing import Any
 
 from nasbench.config import TrialsConfig
 from nasbench.engine.callbacks import NullCallback
-from nasbench.engine.hpo import run_hpo
+from nasbench.engine.hpo import Tuning, run_hpo
 from nasbench.engine.scheduler import executor_options
-from nasbench.engine.search import run_search
+from nasbench.engine.search import Search, run_search
 from nasbench.errors import UserError
 from nasbench.executors import (
     Executor,
@@ -220,9 +220,9 @@ def perform(
     interrupted = before is not None and before.status in ("stopped", "failed")
     resumed = before if interrupted else None
     if run.verb == "search":
-        return run_search(config, callback, stop, resumed, command).folder.path
+        return run_search(Search.of(config), callback, stop, resumed, command).folder.path
     if run.verb == "hpo":
-        return run_hpo(config, callback, stop, resumed, command).folder.path
+        return run_hpo(Tuning.of(config), callback, stop, resumed, command).folder.path
     assert run.checkpoint is not None
     job = Retraining.of(run.checkpoint, config)
     if config.folds is not None:

@@ -11,7 +11,7 @@ from engine_parts import TINY
 from nasbench.config import SearchConfig
 from nasbench.engine.auto_batch import is_out_of_memory, largest_that_fits
 from nasbench.engine.callbacks import NullCallback
-from nasbench.engine.search import configure, run_search
+from nasbench.engine.search import Search, configure, run_search
 from nasbench.errors import UserError
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
@@ -104,7 +104,10 @@ def test_after_the_last_step_the_batch_is_not_to_blame(memory, monkeypatch, tmp_
     monkeypatch.undo()
     (folder,) = (RunFolder(path) for path in (tmp_path / "runs").iterdir())
     options = SearchConfig.from_layers(folder.info["config"])
-    assert run_search(options, NullCallback(), StopSignal(), folder).folder.status == "done"
+    assert (
+        run_search(Search.of(options), NullCallback(), StopSignal(), folder).folder.status
+        == "done"
+    )
 
 
 def test_a_batch_too_small_for_bn_does_not_fit():

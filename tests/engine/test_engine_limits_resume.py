@@ -10,7 +10,7 @@ from engine_parts import TINY, Tiny, params, told
 
 from nasbench.config import SearchConfig
 from nasbench.engine.callbacks import NullCallback
-from nasbench.engine.search import configure, run_search
+from nasbench.engine.search import Search, configure, run_search
 from nasbench.space import DataSpec
 from nasbench.store.runs import RunFolder
 from nasbench.training.stopping import Stopped, StopSignal
@@ -63,6 +63,6 @@ def test_it_keeps_the_limit_and_ends_as_the_undisturbed_one(strategy, steps, tmp
         run_search(options(tmp_path / "parts", strategy), callback, callback.stop)
     folder = RunFolder(Path(stopped.value.run))
     config = SearchConfig.from_layers(folder.info["config"])
-    parts = run_search(config, NullCallback(), StopSignal(), folder)
+    parts = run_search(Search.of(config), NullCallback(), StopSignal(), folder)
     assert params(parts.outcome.arch) <= LIMIT
     assert story(parts) == story(whole)

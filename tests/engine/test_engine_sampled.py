@@ -195,12 +195,13 @@ def test_a_longer_training_is_charged_for_what_it_adds(out):
 
 
 def test_a_longer_training_equals_the_whole_one(out, tmp_path):
-    config = configure(options("engine_parts:Longer", out, epochs=4), {})
-    found = run_search(config, NullCallback(), StopSignal())
+    whole_search = configure(options("engine_parts:Longer", out, epochs=4), {})
+    found = run_search(whole_search, NullCallback(), StopSignal())
     long = found.folder.journal.events("trial")[-1]
     from nasbench.engine.problem import load_task
 
     (tmp_path / "whole").mkdir()
+    config = whole_search.config
     context = Context.of(load_task(config, "digits"), config, 0.5, tmp_path / "whole")
     whole = Request(long["arch_id"], TINY, dict(found.outcome.arch), {"width": 4}, {}, 4)
     measured = TrialRunner(context)(whole, lambda value: True)

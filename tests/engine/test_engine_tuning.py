@@ -11,7 +11,7 @@ import pytest
 from engine_parts import Scripted, ScriptOptions, StopOptions, StopsAt, heard
 
 from nasbench.engine.scheduler import Trial, TrialCost
-from nasbench.engine.tuning import Tuning
+from nasbench.engine.tuning import TunerTrials
 from nasbench.executors import Finished, Restarted
 from nasbench.hpo.space import ParameterSpace
 from nasbench.hpo.tuners.random import RandomTuner
@@ -19,6 +19,17 @@ from nasbench.store.journal import Journal
 
 SPACE = ParameterSpace.of({"lr": {"_type": "uniform", "_value": [0, 1]}})
 SCRIPT = [{"lr": value / 10} for value in range(1, 7)]
+
+
+class MadeUp:
+    """Trials without a training."""
+
+    def trial(self, number: int, parameters: Any, parent: int | None) -> Trial:
+        return Trial(number, (parameters, parent), 9)
+
+    def result(self, finished: Any) -> dict[str, Any]:
+        reports = getattr(finished, "payload", [])
+        return {"score": finished.value, "seconds": 2.0, "epochs": 4, "reports": reports}
 
 
 class Bench:
@@ -39,16 +50,10 @@ class Bench:
         if "after" in options:
             after = json.dumps(options.pop("after"))
             assessor = StopsAt(StopOptions(after, str(self.heard)))
-        self.tuning = Tuning(
+        self.tuning = TunerTrials(
             Scripted(SPACE, script, 0),
             assessor,
-            lambda number, parameters, parent: Trial(number, (parameters, parent), 9),
-            lambda finished: {
-                "score": finished.value,
-                "seconds": 2.0,
-                "epochs": 4,
-                "reports": getattr(finished, "payload", []),
-            },
+            MadeUp(),
             running,
             self.said.append,
             first,
@@ -80,7 +85,7 @@ def test_suggestions_become_trials_and_results_go_to_the_tuner(bench):
         ["learn", 1, SCRIPT[1], 0.75],
         ["learn", 0, SCRIPT[0], 0.5],
     ]
-    assert bench.tuning.trials == [(SCRIPT[1], 0.75), (SCRIPT[0], 0.5)]
+    assert bench.tuning.results == [(SCRIPT[1], 0.75), (SCRIPT[0], 0.5)]
     assert bench.said == ["trial 2: 0.7500 in 2.0 s", "trial 1: 0.5000 in 2.0 s"]
 
 
@@ -98,7 +103,7 @@ def test_a_failed_trial_is_told_and_charged(tmp_path):
     used = bench.tuning.tell(Finished(0, error="the loss is not finite", seconds=3.0))
     assert used == TrialCost(9, 1.5)
     assert heard(bench.heard)[-1] == ["fail", 0, SCRIPT[0]]
-    assert bench.tuning.trials == []
+    assert bench.tuning.results == []
     assert bench.said == ["trial 1: failed: the loss is not finite"]
     assert bench.events()[-1] == {
         "event": "trial",
@@ -214,7 +219,7 @@ def test_a_continued_round_makes_the_same_calls_again(tmp_path, stop):
     again = played(tmp_path / "cut")
     assert heard(again.heard) == heard(whole.heard)
     assert again.events() == whole.events()
-    assert again.tuning.trials == whole.tuning.trials
+    assert again.tuning.results == whole.tuning.results
     assert vars(again.spent) == vars(whole.spent)
     assert whole.spent.failed == 1
     assert whole.spent.epochs == 4 + 4 + 9 + 4
@@ -254,12 +259,12 @@ def test_rounds_stay_apart_in_one_journal(tmp_path):
     assert Bench(tmp_path / "run").tuning.replay().trials == 2
     again = Bench(tmp_path / "run", first=2, name=2)
     assert again.tuning.replay().trials == 1
-    assert again.tuning.trials == [(SCRIPT[0], 0.25)]
+    assert again.tuning.results == [(SCRIPT[0], 0.25)]
     assert again.tuning.ask().number == 3
 
 
 def test_a_tuner_of_the_house_goes_on_as_if_nothing_had_been(tmp_path):
-    def suggested(tuning: Tuning, count: int) -> list[Any]:
+    def suggested(tuning: TunerTrials, count: int) -> list[Any]:
         found = []
         for _ in range(count):
             asked = tuning.ask()
@@ -267,7 +272,7 @@ def test_a_tuner_of_the_house_goes_on_as_if_nothing_had_been(tmp_path):
             tuning.tell(Finished(asked.number, 0.5))
         return found
 
-    def made(folder: Path) -> Tuning:
+    def made(folder: Path) -> TunerTrials:
         bench = Bench(folder)
         bench.tuning.tuner = RandomTuner(SPACE, RandomTuner.Options(), 7)
         bench.tuning.replay()

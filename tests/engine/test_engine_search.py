@@ -47,6 +47,6 @@ def test_what_is_of_no_use_is_refused(strategy, given, own, line):
     ],
 )
 def test_what_is_of_use_is_taken(strategy, given, own):
-    options = configure({"strategy": strategy, **given}, own).strategy_options
+    options = configure({"strategy": strategy, **given}, own).config.strategy_options
     assert own.items() <= options.items()
     assert "only_with" not in options

@@ -1,4 +1,4 @@
-"""An NNI experiment file, its trial command run unchanged."""
+"""Runs the trial command of an NNI experiment file, unchanged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nasbench.config import HpoConfig
 from nasbench.engine import scheduler
 from nasbench.engine.scheduler import Trial
 from nasbench.engine.session import Session, session
-from nasbench.engine.tuning import Tuning
+from nasbench.engine.tuning import TunerTrials
 from nasbench.errors import UserError, unknown
 from nasbench.executors import Finished
 from nasbench.hpo import names
@@ -32,9 +32,9 @@ class Ran:
         folder: the run folder.
         best: parameters of the best trial.
         score: its final result.
-        trials: how many trials gave a result.
-        failed: how many did not.
-        seconds: wall time of all trials, summed.
+        trials: number of trials with a result.
+        failed: number of failed trials.
+        seconds: wall time of all trials; concurrent trials share it.
     """
 
     folder: RunFolder
@@ -46,10 +46,14 @@ class Ran:
 
 
 def configure(path: Path, given: dict[str, Any]) -> tuple[Experiment, HpoConfig]:
-    """Return the experiment, and the options of the run: the file's, then the user's.
+    """Return the experiment and the options of its run: the file's, then the user's.
+
+    Args:
+        path: the experiment file.
+        given: options by name, out of ``OPTIONS``.
 
     Raises:
-        UserError: the file cannot be used, or an option has no meaning for it.
+        UserError: the file cannot be used, or an option does not apply to it.
     """
     experiment = read(path)
     known_code.remember(f"{path}:trial")
@@ -71,7 +75,7 @@ def configure(path: Path, given: dict[str, Any]) -> tuple[Experiment, HpoConfig]
     return with_flags(experiment, config), config
 
 
-# What a user may say beside the file.
+# Options that a user may give with an experiment file.
 OPTIONS = (
     "budget",
     "concurrency",
@@ -91,11 +95,18 @@ def run_experiment(
     stop: StopSignal,
     resumed: RunFolder | None = None,
 ) -> Ran:
-    """Run the experiment's trials here or on a cluster.
+    """Run the experiment's trials, on this machine or on a Ray cluster.
+
+    Args:
+        experiment: the experiment file.
+        config: the options of the run.
+        say: receives one line per trial and per ignored field.
+        stop: set by Ctrl-C and SIGTERM.
+        resumed: the folder of the run to continue; ``None`` for a new run.
 
     Raises:
         Stopped: a signal asked to stop; the run can be resumed.
-        UserError: something that the user can mend, or every trial failed.
+        UserError: the experiment cannot run here, or every trial failed.
     """
     with session("hpo", config.tuner, experiment.name, config, stop, resumed) as running:
         for field in experiment.ignored:
@@ -122,46 +133,55 @@ def _run_trials(
     running: Session,
     say: Callable[[str], None],
 ) -> Ran:
-    """Run the trials, and return the best one."""
-    tuning = Tuning(
+    """Run the trials and return the best one."""
+    source = TunerTrials(
         _tuner(experiment, config),
         _assessor(experiment),
-        _build,
-        lambda finished: _read(finished, config.concurrency),
+        CommandTrials(config.concurrency),
         running,
         say,
     )
-    spent = tuning.replay()
+    total = source.replay()
     with scheduler.open_trial_executor(
         config,
         running,
         "nasbench.hpo.nni_experiment.command:setup",
         command,
-        tuning.keeps,
+        source.keeps,
         None,
     ) as executor:
-        scheduler.run_trials(tuning, executor, _End(experiment), spent, running)
+        scheduler.run_trials(source, executor, _Limits(experiment), total, running)
     better = max if experiment.optimize_mode == "maximize" else min
-    if not tuning.trials:
+    if not source.results:
         raise scheduler.no_result()
-    best, score = better(tuning.trials, key=lambda trial: trial[1])
-    return Ran(running.folder, best, score, len(tuning.trials), spent.failed, spent.seconds)
+    best, score = better(source.results, key=lambda trial: trial[1])
+    return Ran(running.folder, best, score, len(source.results), total.failed, total.seconds)
 
 
-def _build(number: int, parameters: Params, parent: int | None) -> Trial:
-    return Trial(number, {"number": number, "parameters": parameters}, 1)
+@dataclass(frozen=True)
+class CommandTrials:
+    """Trials that run the experiment's command.
 
+    Attributes:
+        concurrency: number of concurrent trials, which share the time of the experiment.
+    """
 
-def _read(finished: Finished, concurrency: int) -> dict[str, Any]:
-    """Return what the journal holds; trials side by side share the time of the experiment."""
-    outcome = finished.value
-    return {
-        "score": outcome["final"],
-        "seconds": finished.seconds / concurrency,
-        "epochs": len(outcome["intermediate"]),
-        "reports": outcome["intermediate"],
-        "stopped": outcome["stopped"],
-    }
+    concurrency: int
+
+    def trial(self, number: int, parameters: Params, parent: int | None) -> Trial:
+        """Return a trial; a command has no weights to start from."""
+        return Trial(number, {"number": number, "parameters": parameters}, 1)
+
+    def result(self, finished: Finished) -> dict[str, Any]:
+        """Return the journal's fields of a finished trial."""
+        outcome = finished.value
+        return {
+            "score": outcome["final"],
+            "seconds": finished.seconds / self.concurrency,
+            "epochs": len(outcome["intermediate"]),
+            "reports": outcome["intermediate"],
+            "stopped": outcome["stopped"],
+        }
 
 
 def _tuner(experiment: Experiment, config: HpoConfig) -> Any:
@@ -183,7 +203,7 @@ def _assessor(experiment: Experiment) -> Any:
 
 
 def _options(kind: Any, asked: names.Named, experiment: Experiment) -> Any:
-    """Return the algorithm's options out of its ``classArgs``."""
+    """Return the algorithm's options from its ``classArgs``."""
     known = arguments.of_dataclass(kind.Options)
     for name in asked.options:
         if name not in known:
@@ -192,8 +212,8 @@ def _options(kind: Any, asked: names.Named, experiment: Experiment) -> Any:
 
 
 @dataclass(frozen=True)
-class _End:
-    """The file's two limits, whichever comes first."""
+class _Limits:
+    """The file's limits on trials and seconds; the first one reached ends the experiment."""
 
     experiment: Experiment
 
@@ -206,7 +226,7 @@ class _End:
 
 
 def with_flags(experiment: Experiment, config: HpoConfig) -> Experiment:
-    """Return the experiment with what the user said in place of the file's."""
+    """Return the experiment with the user's options in place of the file's."""
     experiment = replace(experiment, concurrency=config.concurrency)
     if config.budget is None:
         return experiment
