@@ -112,7 +112,7 @@ class Expected:
 
 EXPECTED = (
     Expected(
-        r"(run|checkpoint)\.json: .*(config|search)\.port$|records/.*search_config\.port$",
+        r"\.(config|search|search_config)\.port$",
         "`nasbench hpo --port` left with `--engine nni`",
     ),
 )
