@@ -103,7 +103,7 @@ def test_a_study_at_a_scale_has_a_folder_of_its_own_and_says_so(place, run):
     took = json.loads((folder / "study.json").read_text())["entries"]["a"]["device_seconds"]
     told = run("study", "s.yaml", "--dry-run").out
     assert f"1 x 14.4 k passes, about {duration(14.37 * took)}\n" in told
-    assert f"in all about {duration(14.37 * took)} of computing" in told
+    assert f"total: about {duration(14.37 * took)} of computing" in told
 
 
 def test_only_some_entries_and_what_they_use(study, run):
@@ -242,5 +242,5 @@ def test_what_a_broken_run_left_stops_only_those_that_use_it(study, run):
     assert answer.status == 2
     assert "tested, seed 0 failed: entry 'tested'" in answer.err
     assert "by hand, seed 1: the record of" in answer.err
-    assert "is missing or cannot be read; to run it again, delete" in answer.err
+    assert "is missing or unreadable; delete that folder" in answer.err
     assert len(answer.err.splitlines()) == 3  # a line for each tuning, and the error
