@@ -19,7 +19,7 @@ from nasbench.errors import UserError
 if TYPE_CHECKING:
     from nasbench.engine.search import Found
 
-# Options that mean something where nothing is trained.
+# Options that apply to a search on a table.
 WITH_TABLE = (
     "strategy",
     "table",
@@ -53,7 +53,7 @@ def _search(
     resume: Resume = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search an architecture and write it as checkpoint.json."""
+    """Search for an architecture and write it to checkpoint.json."""
     from nasbench.cli import progress
     from nasbench.engine.search import Search, configure, run_search
     from nasbench.training.stopping import StopSignal
@@ -64,7 +64,7 @@ def _search(
             extra = {"STRATEGY": strategy, "--config": config, "-o": o, "--seeds": seeds > 1}
             folder = running.to_resume("search", resume, given, extra)
             options = running.continued(SearchConfig.from_layers(folder.info["config"]), folder)
-            _tell(run_search(Search.of(options), callback, stop, folder), options, as_json)
+            _print_found(run_search(Search.of(options), callback, stop, folder), options, as_json)
             return
         named, assigned = running.layers(given, config, o)
         named["strategy"] = strategy or named.get("strategy")
@@ -78,13 +78,15 @@ def _search(
         search = configure(named, assigned)
 
         def run(seed: int) -> None:
-            _tell(run_search(search.with_seed(seed), callback, stop), search.config, as_json)
+            _print_found(
+                run_search(search.with_seed(seed), callback, stop), search.config, as_json
+            )
 
         running.each_seed(stop, search.config.seed, seeds, run)
 
 
 def _on_table(named: dict[str, Any], assigned: dict[str, Any], seeds: int, as_json: bool) -> None:
-    """Search where every training is looked up in a table."""
+    """Search on a benchmark table, which holds every training."""
     from nasbench.engine.limits import limits_of
     from nasbench.tabular.search import run_table_search
 
@@ -108,8 +110,8 @@ def _on_table(named: dict[str, Any], assigned: dict[str, Any], seeds: int, as_js
     running.tell(json.dumps(report.to_json()) if as_json else report.text())
 
 
-def _tell(found: Found, options: SearchConfig, as_json: bool) -> None:
-    """Print what was found, where it is, and what to type next."""
+def _print_found(found: Found, options: SearchConfig, as_json: bool) -> None:
+    """Print the architecture, its files and the next command."""
     from nasbench.cli.progress import words
 
     if as_json:

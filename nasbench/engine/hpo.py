@@ -17,7 +17,7 @@ from nasbench.engine.presets import DEFAULT_SPACE, RETRAIN_PRESETS, hpo_defaults
 from nasbench.engine.problem import load_space, load_task
 from nasbench.engine.scheduler import TotalCost, Trial
 from nasbench.engine.session import Session, session
-from nasbench.engine.trial import Context, Measured, Request, TrialRunner, remove_states
+from nasbench.engine.trial import Context, Request, TrialResult, TrialRunner, remove_states
 from nasbench.engine.tuning import TunerTrials
 from nasbench.errors import UserError
 from nasbench.executors import Finished
@@ -285,7 +285,7 @@ class NetworkTrials:
 
     def result(self, finished: Finished) -> dict[str, Any]:
         """Return the journal's fields of a finished trial."""
-        measured: Measured = finished.value
+        measured: TrialResult = finished.value
         return {**asdict(measured), "seconds": measured.seconds * self.share}
 
 

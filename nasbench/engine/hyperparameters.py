@@ -1,4 +1,4 @@
-"""Which option of training, or which argument of a network, a hyperparameter's name means."""
+"""Maps hyperparameters to the training options and network arguments that they name."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ ALIASES = {
     "batchsize": "batch_size",
 }
 MODEL = "model"
-PROBES = (0.1, 0.3, 0.5, 0.7, 0.9)  # places of a range, from 0 to 1, that are tried beforehand
+PROBES = (0.1, 0.3, 0.5, 0.7, 0.9)  # points of a range, from 0 to 1, checked before the run
 _NOT_TUNED = {"preset", "seed", "device", "precision", "limit_train", "data_dir", "out"}
 TRAINING = tuple(e.name for e in fields(NetworkConfig) if e.name not in _NOT_TUNED)
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """A trial's hyperparameters, handed to the ones who take them.
+    """A trial's hyperparameters, sorted by their receivers.
 
     Attributes:
         model: the network's name.
-        training: options of training.
-        arguments: of the network.
+        training: training options.
+        arguments: arguments of the network.
     """
 
     model: str
@@ -45,7 +45,7 @@ class Meaning:
 
 
 def flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return nested choices as plain ones.
+    """Return the hyperparameters with nested choices flattened.
 
     Example:
         >>> flat({"optimizer": {"_name": "sgd", "momentum": 0.9}})
@@ -62,9 +62,9 @@ def flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(parameters: Mapping[str, Any], model: str) -> Meaning:
-    """Return what the ``parameters`` of a trial mean for ``model``, or for the one they name.
+    """Return the hyperparameters of a trial as options of ``model``, or of the model they name.
 
-    An argument that another model has and this one lacks is left out.
+    An argument that only other models have is left out.
 
     Raises:
         UserError: a value has the wrong type.
@@ -84,11 +84,11 @@ def read(parameters: Mapping[str, Any], model: str) -> Meaning:
 
 
 def check(content: Mapping[str, Any], model: str) -> None:
-    """Raise where a search space names what nobody takes, or holds what is not allowed.
+    """Raise if a search space names an unknown parameter or holds a value that is not allowed.
 
     Args:
         content: NNI's search space.
-        model: the network that is tuned, where the space does not choose among several.
+        model: the network, unless the space chooses among several.
 
     Raises:
         UserError: a parameter is unknown, two mean the same, or one has values that do not fit.
@@ -117,7 +117,7 @@ def _models(parameters: Iterable[tuple[str, Parameter]]) -> Iterable[Any]:
 
 
 def _check_values(name: str, parameter: Parameter, models: Iterable[str]) -> None:
-    """Raise where a parameter's options, or values from all over its range, do not fit."""
+    """Raise if one of a parameter's options, or of several values in its range, does not fit."""
     one_of = parameter.options if isinstance(parameter, Choice) else map(parameter.at, PROBES)
     for value in one_of:
         for model in models:
@@ -128,5 +128,5 @@ def _check_values(name: str, parameter: Parameter, models: Iterable[str]) -> Non
 
 
 def _whole(value: Any, kind: Any) -> Any:
-    """Return ``32.0`` as ``32`` where a whole number is wanted: quantised ranges give floats."""
+    """Return ``32.0`` as ``32`` for an integer option: quantised ranges give floats."""
     return int(value) if kind is int and isinstance(value, float) and value.is_integer() else value

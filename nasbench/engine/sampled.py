@@ -13,7 +13,7 @@ from nasbench.engine.problem import Problem, halves
 from nasbench.engine.proxies import Scorer
 from nasbench.engine.scheduler import TotalCost, Trial, TrialCost
 from nasbench.engine.session import Outcome, Session
-from nasbench.engine.trial import Context, Measured, Request, TrialRunner, remove_states
+from nasbench.engine.trial import Context, Request, TrialResult, TrialRunner, remove_states
 from nasbench.errors import UserError
 from nasbench.executors import Finished, Reported
 from nasbench.space import Arch
@@ -188,7 +188,7 @@ class ArchitectureTrials:
             )
             self.callback.phase(f"trial {number + 1} failed: {finished.error}")
             return cost
-        measured: Measured = finished.value
+        measured: TrialResult = finished.value
         key = self._key(arch, number)
         cost = TrialCost(
             measured.epochs - trained, measured.seconds * self.share - self._seconds.get(key, 0.0)

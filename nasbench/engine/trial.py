@@ -1,4 +1,4 @@
-"""One trial: a network trained for some epochs and measured, here or in a worker process."""
+"""One trial: trains a network for some epochs and evaluates it, here or in a worker process."""
 
 from __future__ import annotations
 
@@ -44,16 +44,15 @@ _Split = tuple[npt.NDArray[np.uint8 | np.float32], npt.NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Context:
-    """What all trials of a search share; plain values, so that it can travel.
+    """What all trials of a search share; picklable, for worker processes.
 
     Attributes:
-        config: the options of training.
+        config: the training options.
         spec: the shape of the data.
         augmentation: of the task.
-        train: images and labels to train on, ``(n, c, h, w)`` as in ``ImageSet`` and int64
-            ``(n,)``.
-        val: those to measure on.
-        folder: of the run, where states of trials under way lie.
+        train: training images and labels, ``(n, c, h, w)`` as in ``ImageSet`` and int64 ``(n,)``.
+        val: validation images and labels.
+        folder: the run folder, which holds the states of trials under way.
     """
 
     config: dict[str, Any]
@@ -65,7 +64,16 @@ class Context:
 
     @classmethod
     def of(cls, task: Task, config: TrainingConfig, val_fraction: float, folder: Path) -> Context:
-        """Split the task's training images by the seed; the test set does not come along."""
+        """Return the context of a task whose training images are split by the seed.
+
+        The test set is not part of it.
+
+        Args:
+            task: the task.
+            config: the options of the search.
+            val_fraction: share of the validation images, in (0, 1).
+            folder: the run folder.
+        """
         train, val = halves(task, config.seed, val_fraction)
         known = NetworkConfig().to_json()
         shared = {name: value for name, value in config.to_json().items() if name in known}
@@ -81,16 +89,16 @@ class Context:
 
 @dataclass(frozen=True)
 class Request:
-    """One trial to run; plain values, so that it can travel.
+    """One trial to run; picklable, for worker processes.
 
     Attributes:
         key: names its random streams and its state; the same key continues the same training.
         space: the space's or baseline's name.
         arch: label to what was chosen.
         arguments: of the space.
-        training: options that this trial has of its own.
-        epochs: after how many epochs it is measured.
-        watched: whether it is measured after every epoch, and may be ended early.
+        training: the trial's options, over those of the context.
+        epochs: number of epochs before it is evaluated.
+        watched: whether it is evaluated after every epoch, and may be stopped early.
         parent: key of the finished trial whose weights it starts from, or ``None``.
         kept: whether its state is kept after its last epoch.
     """
@@ -107,15 +115,15 @@ class Request:
 
 
 @dataclass
-class Measured:
-    """What a trial found out.
+class TrialResult:
+    """The result of a trial.
 
     Attributes:
         score: validation accuracy in [0, 1].
-        seconds: device-seconds of the whole training, what an earlier part took included, and of
-            measuring the network in the end.
-        epochs: how long it was trained; shorter than asked where it was ended early.
-        measuring: the part of ``seconds`` that measuring took.
+        seconds: device-seconds of the whole training, earlier parts included, and of the final
+            evaluation.
+        epochs: number of epochs trained; fewer than requested if the trial was stopped early.
+        measuring: the part of ``seconds`` that the evaluation took.
         reports: validation accuracy after each epoch of a watched trial.
     """
 
@@ -132,11 +140,11 @@ def setup(context: Context) -> TrialRunner:
 
 
 class TrialRunner:
-    """Runs trials one after the other, with the images on the device once and for all.
+    """Runs one trial after another; the images stay on the device.
 
     Args:
         context: what the trials share.
-        callback: who is told of every epoch.
+        callback: receives every epoch.
         stop: when to stop and save, or ``None`` for never.
     """
 
@@ -152,15 +160,15 @@ class TrialRunner:
         self.stop = stop or StopSignal()
         self._spaces: dict[str, type[SearchSpace]] = {}
 
-    def __call__(self, request: Request, report: Report) -> Measured:
-        """Train and measure.
+    def __call__(self, request: Request, report: Report) -> TrialResult:
+        """Train and evaluate.
 
         Raises:
             UserError: an option is out of range, or the loss is not finite.
             Stopped: a signal asked to stop; the state is saved.
 
-        Its state is removed unless it is to be kept. A kill before the result is written down
-        then costs the training again, with the same result.
+        The trial's state is removed unless ``kept``. If the run is killed before the result is
+        written, the training is repeated with the same result.
         """
         config = NetworkConfig.from_layers(self.context.config, request.training)
         unit = self._unit(request, config)
@@ -178,7 +186,7 @@ class TrialRunner:
             state.clear()
         reports = [epoch["val_accuracy"] for epoch in progress.history] if stopping else []
         measuring, trained = agree(spent, self.device), agree(progress.seconds, self.device)
-        return Measured(score, trained + measuring, progress.epoch, measuring, reports)
+        return TrialResult(score, trained + measuring, progress.epoch, measuring, reports)
 
     def _unit(self, request: Request, config: NetworkConfig) -> Supervised:
         seed_process(config.seed, "trial", request.key)
@@ -202,7 +210,7 @@ class TrialRunner:
     def _score(
         self, unit: Supervised, history: Sequence[Mapping[str, float]], config: NetworkConfig
     ) -> float:
-        """Return the accuracy after the last epoch; some trials have measured it already."""
+        """Return the accuracy after the last epoch, evaluated now unless the loop has done so."""
         if history and "val_accuracy" in history[-1]:
             return history[-1]["val_accuracy"]
         plain = evaluation_batches(self.val, self.context.augmentation, self)
@@ -217,14 +225,14 @@ class TrialRunner:
         state = self._state(parent).load()
         if state is None:
             raise UserError(
-                f"the weights of trial {int(parent) + 1}, to go on from, are not in "
+                f"the weights of trial {int(parent) + 1}, to continue from, are not in "
                 f"{self.context.folder}: every node must see this folder"
             )
         try:
             unit.network.load_state_dict(state["unit"]["network"])
         except RuntimeError as error:
             raise UserError(
-                f"cannot go on from the weights of trial {int(parent) + 1}: its network has "
+                f"cannot continue from the weights of trial {int(parent) + 1}: its network has "
                 "another shape; tune options of training alone"
             ) from error
 
