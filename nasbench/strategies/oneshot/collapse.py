@@ -1,9 +1,9 @@
-"""CollapseSigns of a search that has collapsed, and what is said of them.
+"""Signs that a search has collapsed, and the warnings they give.
 
 Zela et al., "Understanding and Robustifying Differentiable Architecture Search", ICLR 2020: skip
 connections take over, and the loss becomes sharp in the architecture parameters. Wang et al.,
-"Rethinking Architecture Selection in Differentiable NAS", ICLR 2021: the network that is read off
-has little of the supernet's accuracy.
+"Rethinking Architecture Selection in Differentiable NAS", ICLR 2021: the supernet's accuracy is
+lost by discretization.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from nasbench.strategies.oneshot.skip_regularization import limited_skips
 
 TOO_MANY_SKIPS = 1 / 2  # of the edges
 UNDECIDED = 0.9999  # entropy, as a share of the largest possible; parameters that differ by 0.03
-TOO_WIDE = 0.5  # share of the supernet's accuracy that is lost by reading the architecture off
+TOO_WIDE = 0.5  # share of the supernet's accuracy that discretization loses
 
 
 @dataclass(frozen=True)
 class CollapseSigns:
-    """What is looked at.
+    """What is measured.
 
     Attributes:
         skips: edges of the architecture whose operation is a skip connection.
@@ -32,10 +32,10 @@ class CollapseSigns:
             are such.
         entropy: the mean over decisions of the weights' entropy, as a share of the largest
             possible; 1 is uniform. ``None`` where no weights are learned.
-        supernet_accuracy: of the whole supernet on the validation half, in [0, 1]; ``None`` where
-            it has none of its own.
-        derived_accuracy: of the architecture with the supernet's weights and BN statistics of its
-            own, in [0, 1]; ``None`` where it was not measured.
+        supernet_accuracy: accuracy of the whole supernet on the validation half, in [0, 1];
+            ``None`` if it has none.
+        derived_accuracy: accuracy of the architecture with the supernet's weights and recalibrated
+            BN statistics, in [0, 1]; ``None`` if it was not measured.
         eigenvalues: the largest eigenvalue of the validation loss's Hessian after each epoch.
     """
 
@@ -53,7 +53,7 @@ class CollapseSigns:
 
     @property
     def gap(self) -> float | None:
-        """What the reading-off lost of the supernet's accuracy."""
+        """Accuracy that the supernet loses by discretization."""
         if self.supernet_accuracy is None or self.derived_accuracy is None:
             return None
         return self.supernet_accuracy - self.derived_accuracy
@@ -87,12 +87,12 @@ def _share(weights: Sequence[float]) -> float:
 
 
 def verdict(signs: CollapseSigns, strategy: str, robust: bool | None) -> tuple[str, ...]:
-    """Return one line for each sign of trouble; none where there is no such sign.
+    """Return one line for each sign of collapse.
 
     Args:
-        signs: what was seen.
-        strategy: the search's strategy, which is not proposed again.
-        robust: whether the early stop was on; ``None`` where the strategy has none.
+        signs: what was measured.
+        strategy: the strategy of the search, which is not suggested again.
+        robust: whether early stopping was on; ``None`` if the strategy has none.
     """
     lines = []
     if signs.collapsed:
@@ -102,14 +102,15 @@ def verdict(signs: CollapseSigns, strategy: str, robust: bool | None) -> tuple[s
         )
     if signs.entropy is not None and signs.entropy >= UNDECIDED:
         lines.append(
-            "the architecture's weights have hardly moved "
+            "the architecture parameters have hardly moved "
             f"(entropy {signs.entropy:.5f} of 1): the choice is close to a random one; "
             "try more `--epochs` or a higher `-o arch_lr`"
         )
     if signs.gap is not None and signs.gap > TOO_WIDE * (signs.supernet_accuracy or 0):
         lines.append(
             f"the architecture has {signs.derived_accuracy:.1%} with the supernet's weights, the "
-            f"supernet {signs.supernet_accuracy:.1%}: the reading-off lost much; "
+            f"supernet {signs.supernet_accuracy:.1%}: accuracy dropped sharply after "
+            "discretization; "
             f"try {'`spos`' if strategy == 'darts-pt' else '`darts-pt`'}"
         )
     if jumped(list(signs.eigenvalues)) and robust is False:

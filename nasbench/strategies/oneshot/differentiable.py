@@ -154,11 +154,11 @@ class DifferentiableStrategy(OneShotStrategy):
         return {"loss": loss.detach(), "accuracy": correct_share(logits, train[1])}
 
     def derive(self) -> Arch:
-        """Return the strongest architecture, ``none`` left out (DARTS, section 2.4)."""
+        """Return the discretized architecture, without ``none`` (DARTS, section 2.4)."""
         return self.mixture.discretize()
 
     def select(self, data: SearchData) -> Arch:
-        """Return the strongest architecture, after a last look at its loss's sharpness."""
+        """Return the discretized architecture, after a last measurement of the sharpness."""
         if self.early_stop is not None:
             self.early_stop.look(self.mixture)
         return self.derive()

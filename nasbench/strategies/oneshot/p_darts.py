@@ -125,7 +125,7 @@ class PDartsStrategy(DifferentiableStrategy):
         return self.options.skip_dropout * DROPOUT_SHARES[self.stage]
 
     def _advance(self) -> None:
-        """Begin the next stage: a deeper network of the strongest candidates, all untrained."""
+        """Begin the next stage: a deeper network of the strongest candidates, with new weights."""
         if self.early_stop is not None:
             self.early_stop.look(self.mixture)  # at the last epoch of the stage that is over
         weights, kept = self.mixing_weights(), self.mixture.kept
@@ -141,7 +141,7 @@ class PDartsStrategy(DifferentiableStrategy):
         self.install(self.relax().to(device).train(self.training))
 
     def derive(self) -> Arch:
-        """Return the strongest architecture of few skip connections."""
+        """Return the discretized architecture, with at most ``max_skips`` skip connections."""
 
         def read(weights: Weights) -> Arch:
             return discretize(self.domains, self.mixture.by_label, weights)
