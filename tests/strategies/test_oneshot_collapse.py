@@ -1,4 +1,4 @@
-"""CollapseSigns of a collapse, counted by hand, and what is said of them."""
+"""Signs of a collapse, counted by hand, and the warnings they give."""
 
 from __future__ import annotations
 
