@@ -211,7 +211,9 @@ def test_another_study_of_the_same_name_does_not_take_the_folder(place, run):
     page = (FOLDER / "README.md").read_text()
     answer = run("study", "q/mine.yaml", "--device", "cpu")
     assert answer.status == 2
-    assert "holds another study, of digits with a: give this one a 'name:'" in answer.err
+    assert (
+        "holds another study, on digits with a: give this study a different 'name:'" in answer.err
+    )
     assert (FOLDER / "README.md").read_text() == page
 
 
@@ -229,7 +231,7 @@ def test_openings_by_runs_that_no_entry_names_any_more_are_counted(place, run):
         Path("mine.yaml").write_text(text.replace("epochs: 1", f"epochs: {epochs}"))
         assert run("study", "mine.yaml", "--device", "cpu").status == 0
     page = (FOLDER / "README.md").read_text()
-    assert "opened 1 times, once for each of those, and 1 times more by runs of the" in page
+    assert "opened 1 times, once for each final evaluation, and 1 more times by runs of" in page
 
 
 def test_what_a_broken_run_left_stops_only_those_that_use_it(study, run):
