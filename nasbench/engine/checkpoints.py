@@ -41,7 +41,7 @@ class Architecture:
     Attributes:
         checkpoint: where it was read from.
         space: the class of networks.
-        arguments: keyword arguments of the space.
+        space_arguments: keyword arguments of the space.
         domains: the decisions of the space.
         arch: what was chosen; empty for a baseline.
         spec: the shape of the network's data.
@@ -50,7 +50,7 @@ class Architecture:
 
     checkpoint: Checkpoint
     space: type[SearchSpace]
-    arguments: Mapping[str, Any]
+    space_arguments: Mapping[str, Any]
     domains: Domains
     arch: Arch
     spec: DataSpec
@@ -81,12 +81,22 @@ class Architecture:
             (space_arguments,) = arguments.split(given, space=arguments.of_space(kind))
         spec = spec or DataSpec(*(checkpoint.data[side] for side in SHAPE))
         domains = describe(kind, spec, space_arguments)
+        if domains and not checkpoint.arch:
+            raise UserError(
+                f"{checkpoint.space['name']!r} has open choices: search it with nasbench search, "
+                "then give its checkpoint.json"
+            )
         arch = domains.arch(checkpoint.arch)
         return cls(checkpoint, kind, space_arguments, domains, arch, spec)
 
+    @property
+    def name(self) -> str:
+        """The name of the space or baseline, as the checkpoint has it."""
+        return str(self.checkpoint.space["name"])
+
     def build(self) -> SearchSpace:
         """Return the plain network, freshly initialised from torch's global generator."""
-        return self.space.freeze(self.arch, self.spec, **self.arguments)
+        return self.space.freeze(self.arch, self.spec, **self.space_arguments)
 
     def network(self) -> SearchSpace:
         """Return the plain network in evaluation mode, with trained weights if there are any.
@@ -118,7 +128,7 @@ class Architecture:
         """A few lines that describe the network."""
         weights = "untrained" if self.weights is None else "trained"
         name = self.checkpoint.strategy.get("name", IMPORTED)
-        head = f"A network of the space {self.checkpoint.space['name']}, {weights}; {name}."
+        head = f"A network of the space {self.name}, {weights}; {name}."
         return f"{head}\n\n{self.space.text(self.arch)}\n\nInput: {self.spec}."
 
 
@@ -229,6 +239,25 @@ def _retrained(given: Path) -> tuple[RetrainConfig | None, Path | None]:
     if info.get("verb") != "retrain" or weights is None:
         return None, None
     return RetrainConfig.from_layers(info["config"]), weights
+
+
+def open_model(name: str) -> Checkpoint:
+    """Return the network that a tuning trains, as a checkpoint.
+
+    Args:
+        name: of a baseline, ``file.py:Class``, or a path of a checkpoint or its run folder.
+
+    Raises:
+        UserError: it is unknown, or the checkpoint's code may not run here.
+    """
+    named = name in catalog.TABLES["space"]  # even if a folder here has the same name
+    if not named and (Path(name).exists() or name.endswith(".json")):
+        found = Checkpoint.read(Path(name))
+        space_of(found)
+        return found
+    catalog.check("space", name)
+    space = {"name": name, "arguments": {}}
+    return Checkpoint(space, arch={}, data={}, strategy={}, task="", seed=0, kind="plain")
 
 
 def open_checkpoint(

@@ -12,7 +12,7 @@ from nasbench.budget import Budget
 from nasbench.config import HpoConfig
 from nasbench.engine import hyperparameters, scheduler
 from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
-from nasbench.engine.model import Model
+from nasbench.engine.checkpoints import Architecture, open_model
 from nasbench.engine.presets import DEFAULT_SPACE, RETRAIN_PRESETS, hpo_defaults
 from nasbench.engine.problem import load_space, load_task
 from nasbench.engine.scheduler import TotalCost, Trial
@@ -36,13 +36,13 @@ class Tuning:
 
     Attributes:
         config: the options.
-        model: the network.
+        model: the network, as a checkpoint.
         tuner: the tuner's class.
         assessor: the assessor's class, or ``None``.
     """
 
     config: HpoConfig
-    model: Model
+    model: Checkpoint
     tuner: Any
     assessor: Any = None
 
@@ -57,7 +57,12 @@ class Tuning:
         assessor = None
         if config.assessor is not None:
             assessor = catalog.resolve("assessor", config.assessor)
-        return cls(config, Model.of(config.model, config.space_arguments), tuner, assessor)
+        return cls(config, open_model(config.model), tuner, assessor)
+
+    @property
+    def space_arguments(self) -> dict[str, Any]:
+        """The model's arguments: its checkpoint's, then those of the options."""
+        return {**self.model.space.get("arguments", {}), **self.config.space_arguments}
 
     def with_seed(self, seed: int) -> Tuning:
         """Return the same tuning with another seed."""
@@ -99,13 +104,13 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Tuning:
     """
     asked = HpoConfig.from_layers(given)
     catalog.check("task", asked.task)
-    tuning = Tuning.of(replace(asked, space_arguments={}))
-    model, owners = tuning.model, {"tuner": tuning.tuner}
+    tuning = Tuning.of(asked)
+    model, owners = tuning.model.space["name"], {"tuner": tuning.tuner}
     if tuning.assessor is not None:
         owners["assessor"] = tuning.assessor
     known = {name: arguments.of_dataclass(kind.Options) for name, kind in owners.items()}
     *own, network = arguments.split(
-        assignments, **known, model=arguments.of_space(load_space(model.space))
+        assignments, **known, model=arguments.of_space(load_space(model))
     )
     options = {
         f"{name}_options": asdict(kind.Options(**mine))
@@ -117,12 +122,12 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Tuning:
         space = ParameterSpace.read(config.search_space)
     else:
         space = ParameterSpace.of(config.space_content or DEFAULT_SPACE)
-    hyperparameters.check(space.content, model.space)
+    hyperparameters.check(space.content, model)
     if config.refine is not None:
         share(config.refine)
-    complete = {**model.arguments, **config.space_arguments, **network}
+    complete = {**replace(tuning, config=config).space_arguments, **network}
     config = replace(config, space_content=dict(space.content), space_arguments=complete)
-    return replace(tuning, config=config, model=replace(model, arguments=complete))
+    return replace(tuning, config=config)
 
 
 def run_hpo(
@@ -147,17 +152,17 @@ def run_hpo(
     """
     config = tuning.config
     task = load_task(config, config.task)
-    tuning.model.check(task)
+    model = Architecture.of(tuning.model, spec=task.spec, space_arguments=tuning.space_arguments)
     name, short = catalog.short(config.tuner), catalog.short(config.task)
     with session("hpo", name, short, config, stop, resumed, command) as running:
         context = Context.of(task, config, config.val_fraction, running.folder.path)
         space = ParameterSpace.of(config.space_content)
-        rounds = [_round(tuning, space, context, running, callback)]
+        rounds = [_round(tuning, model, space, context, running, callback)]
         if config.refine is not None:
             narrowed = refine(space, rounds[0].trials, share(config.refine))
-            rounds.append(_round(tuning, narrowed, context, running, callback, rounds[0]))
+            rounds.append(_round(tuning, model, narrowed, context, running, callback, rounds[0]))
         remove_states(running)
-        return _finish(tuning, task, rounds, running)
+        return _finish(tuning, model, task, rounds, running)
 
 
 def share(text: str) -> float:
@@ -192,6 +197,7 @@ class Round:
 
 def _round(
     tuning: Tuning,
+    model: Architecture,
     space: ParameterSpace,
     context: Context,
     running: Session,
@@ -201,7 +207,8 @@ def _round(
     """Run trials until the budget of the round is spent.
 
     Args:
-        tuning: the model, the tuner and the options.
+        tuning: the tuner and the options.
+        model: the network.
         space: the hyperparameters of this round.
         context: what the trials share.
         running: the run.
@@ -217,7 +224,7 @@ def _round(
         options = tuning.assessor.Options(**config.assessor_options)
         assessor = tuning.assessor(options, epochs=config.epochs)
     tuner = tuning.tuner(space, tuning.tuner.Options(**config.tuner_options), config.seed)
-    trials = NetworkTrials(config, tuning.model)
+    trials = NetworkTrials(config, model)
     epoch_callback: Callback = NullCallback()
     if running.leads:
         journal = JournalCallback(running.folder.journal, lambda: {"trial": trials.current})
@@ -258,7 +265,7 @@ class NetworkTrials:
         current: the trial built last, which is under way if trials run in this process.
     """
 
-    def __init__(self, config: HpoConfig, model: Model) -> None:
+    def __init__(self, config: HpoConfig, model: Architecture) -> None:
         self.config = config
         self.model = model
         self.share = scheduler.device_share(config)
@@ -267,14 +274,14 @@ class NetworkTrials:
     def trial(self, number: int, parameters: Params, parent: int | None) -> Trial:
         """Return a trial; ``parent`` is the trial whose weights it starts from."""
         self.current = number
-        found = hyperparameters.read(parameters, self.model.space)
-        model = self.model.named(found.model)
+        found = hyperparameters.read(parameters, self.model.name)
+        own, arch = _built_with(self.model, found.model)
         epochs = int(found.training.get("epochs", self.config.epochs))
         request = Request(
             str(number),
-            model.space,
-            dict(model.arch),
-            {**model.arguments, **found.arguments},
+            found.model,
+            arch,
+            {**own, **found.arguments},
             found.training,
             epochs,
             watched=self.config.assessor is not None,
@@ -289,24 +296,31 @@ class NetworkTrials:
         return {**asdict(measured), "seconds": measured.seconds * self.share}
 
 
-def _finish(tuning: Tuning, task: Task, rounds: list[Round], running: Session) -> Tuned:
+def _built_with(model: Architecture, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return arguments and arch of the model ``name``: the tuned one, or another baseline."""
+    return (dict(model.space_arguments), dict(model.arch)) if name == model.name else ({}, {})
+
+
+def _finish(
+    tuning: Tuning, model: Architecture, task: Task, rounds: list[Round], running: Session
+) -> Tuned:
     """Write the checkpoint of the best trial."""
-    config, model = tuning.config, tuning.model
+    config = tuning.config
     every = [trial for one in rounds for trial in one.trials]
     parameters, score = max(every, key=lambda trial: trial[1])
-    found = hyperparameters.read(parameters, model.space)
-    best = model.named(found.model)
+    found = hyperparameters.read(parameters, model.name)
+    own, arch = _built_with(model, found.model)
     seconds = sum(one.cost.seconds for one in rounds)
     cost = {"device_seconds": seconds, "evaluations": len(every)}
     path = running.folder.path / "checkpoint.json"
     if running.leads:
         Checkpoint(
             space={
-                "name": best.space,
-                "arguments": {**best.arguments, **found.arguments},
-                "sha256": catalog.fingerprint(best.space),
+                "name": found.model,
+                "arguments": {**own, **found.arguments},
+                "sha256": catalog.fingerprint(found.model),
             },
-            arch=dict(best.arch),
+            arch=arch,
             data=asdict(task.spec),
             strategy={"name": config.tuner, "options": config.tuner_options},
             task=config.task,

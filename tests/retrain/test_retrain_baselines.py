@@ -12,7 +12,7 @@ from nasbench import catalog
 from nasbench.config import HpoConfig
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import parameter_count
-from nasbench.engine.model import Model
+from nasbench.engine.checkpoints import Architecture, open_model
 from nasbench.engine.problem import Problem, load_task
 from nasbench.errors import UserError
 from nasbench.space import Arch, DataSpec
@@ -345,7 +345,8 @@ def test_its_dropout_can_be_tuned(name):
 def test_it_is_complete(name):
     task = load_task(HpoConfig(), "digits")
     assert len(Problem.of(task, catalog.resolve("space", name), {}).domains) == 0
-    Model.of(name, {}).check(task)
+    found = Architecture.of(open_model(name), spec=task.spec, space_arguments={})
+    assert dict(found.arch) == {}
 
 
 @pytest.mark.parametrize("rate", [1.0, -0.25, float("nan")])
@@ -378,7 +379,7 @@ def test_a_rate_that_is_none(name, rate):
 def test_arguments_that_do_not_fit(name, arguments, line):
     task = load_task(HpoConfig(), "digits")
     with pytest.raises(UserError) as error:
-        Model.of(name, arguments).check(task)
+        Architecture.of(open_model(name), spec=task.spec, space_arguments=arguments)
     assert str(error.value).startswith(line)
     assert "\n" not in str(error.value)
 

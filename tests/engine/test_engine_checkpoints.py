@@ -1,4 +1,4 @@
-"""The network that is tuned."""
+"""Architectures from a baseline's name, a checkpoint, or a published cell."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from engine_parts import TINY
 
 from nasbench.config import HpoConfig
-from nasbench.engine.model import Model
+from nasbench.engine.checkpoints import Architecture, open_model, open_network
 from nasbench.engine.problem import load_task
 from nasbench.errors import UserError
+from nasbench.export.plain import trial
 from nasbench.store.checkpoint import Checkpoint
 
 ARCH = {"first": "conv3", "second": "skip", "join": [1]}
@@ -31,18 +33,25 @@ def checkpoint(tmp_path) -> Path:
     return path
 
 
+def check(name, digits, arguments=None) -> Architecture:
+    model = open_model(name)
+    own = {**model.space["arguments"], **(arguments or {})}
+    return Architecture.of(model, spec=digits.spec, space_arguments=own)
+
+
 def test_a_baseline_by_its_name(digits):
-    model = Model.of("small-cnn", {"hidden_size": 8})
-    assert model == Model("small-cnn", {"hidden_size": 8}, {})
-    model.check(digits)
-    assert model.named("small-cnn") is model
-    assert model.named("resnet18") == Model("resnet18", {}, {})
+    found = check("small-cnn", digits, {"hidden_size": 8})
+    assert (found.name, found.space_arguments, dict(found.arch)) == (
+        "small-cnn",
+        {"hidden_size": 8},
+        {},
+    )
 
 
 def test_a_folder_of_the_same_name_is_no_checkpoint(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("small-cnn").mkdir()
-    assert Model.of("small-cnn", {}).space == "small-cnn"
+    assert open_model("small-cnn").space == {"name": "small-cnn", "arguments": {}}
 
 
 def test_a_found_network_by_its_checkpoint_or_run_folder(checkpoint, digits):
@@ -50,16 +59,16 @@ def test_a_found_network_by_its_checkpoint_or_run_folder(checkpoint, digits):
 
     catalog.resolve("space", TINY)  # named once by the user, it may run
     for name in (checkpoint, checkpoint.parent):
-        model = Model.of(str(name), {})
-        assert model == Model(TINY, {"width": 6}, {**ARCH, "join": (1,)})
-        model.check(digits)
-    assert Model.of(str(checkpoint), {"width": 8}).arguments == {"width": 8}
+        found = check(str(name), digits)
+        assert (found.name, found.space_arguments) == (TINY, {"width": 6})
+        assert dict(found.arch) == {**ARCH, "join": (1,)}
+    assert check(str(checkpoint), digits, {"width": 8}).space_arguments == {"width": 8}
 
 
 def test_code_that_a_checkpoint_names_must_be_known_here(checkpoint, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
     with pytest.raises(UserError, match=f"the space {TINY!r} is named by a file, and its code"):
-        Model.of(str(checkpoint), {})
+        open_model(str(checkpoint))
 
 
 @pytest.mark.parametrize(
@@ -71,22 +80,38 @@ def test_code_that_a_checkpoint_names_must_be_known_here(checkpoint, monkeypatch
 )
 def test_there_is_no_such_network(name, line):
     with pytest.raises(UserError) as error:
-        Model.of(name, {})
+        open_model(name)
     assert str(error.value).startswith(line)
 
 
 def test_networks_that_cannot_be_tuned(checkpoint, digits, tmp_path):
     with pytest.raises(UserError) as error:
-        Model.of("mobilenet-skip", {}).check(digits)
+        check("mobilenet-skip", digits)
     assert str(error.value) == (
-        "model 'mobilenet-skip': it has open choices: search it with nasbench search, "
+        "'mobilenet-skip' has open choices: search it with nasbench search, "
         "then give its checkpoint.json"
     )
     with pytest.raises(UserError, match=r"^space SmallCnn: width=0, hidden_size=128: must be at"):
-        Model.of("small-cnn", {"width": 0}).check(digits)
+        check("small-cnn", digits, {"width": 0})
     content = json.loads(checkpoint.read_text())
     content["arch"]["first"] = "conv9"
     edited = tmp_path / "edited.json"
     edited.write_text(json.dumps(content))
     with pytest.raises(UserError, match="the label 'first' has the value 'conv9': allowed: conv3"):
-        Model.of(str(edited), {}).check(digits)
+        check(str(edited), digits)
+
+
+@pytest.mark.parametrize("given", ["zoo:DARTS_V2", "zoo:GDAS_V1"])
+def test_the_outputs_of_an_untrained_network_depend_on_the_image(given):
+    """At the papers' depth; with BN as it begins they would differ by 1e-6."""
+    network = open_network(given, preset="paper", assignments={"channels": 8}).network()
+    outputs = trial(network, torch.randn(3, 3, 32, 32))
+    apart = outputs.max(0).values - outputs.min(0).values
+    assert apart.max() > 0.05
+    assert not network.training
+
+
+def test_an_untrained_network_is_the_same_each_time():
+    one, other = (open_network("zoo:DARTS_V2").network().state_dict() for _ in range(2))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
