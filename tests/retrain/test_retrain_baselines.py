@@ -21,10 +21,6 @@ from retrain.baselines.shufflenet import Shuffled
 
 CIFAR = DataSpec(3, 32, 32, 10)
 SPECS = [CIFAR, DataSpec(1, 28, 28, 10), DataSpec(1, 8, 8, 10)]
-LARGE = (
-    *("resnet50", "resnext50_32x4d", "densenet121", "vgg16", "vgg16_bn", "vgg"),
-    *("googlenet", "dpn92", "senet18", "mnist-vgg"),
-)
 
 # torchvision's own numbers of parameters, of its networks for 1,000 classes.
 PUBLISHED = {
@@ -301,28 +297,6 @@ def test_small_images_are_not_halved_to_nothing(name, last, side):
         layer.register_forward_hook(lambda module, given, out: sizes.append(out.shape[-2:]))
         network(torch.empty(1, *CIFAR.shape))
     assert sizes == [(side, side)]
-
-
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: "x".join(map(str, spec.shape)))
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n in LARGE)) for n in catalog.BASELINES],
-)
-def test_it_trains_on_small_images_of_any_kind(name, spec):
-    arguments = {"width": 0.25} if name.startswith("mobilenet") and name != "mobilenet_v2" else {}
-    network = build(name, spec, **arguments)
-    if network.channels_last:
-        network = network.to(memory_format=torch.channels_last)
-    images = torch.randn(4, *spec.shape, generator=torch.Generator().manual_seed(1))
-    logits = network(images)
-    assert logits.shape == (4, spec.classes)
-    nn.functional.cross_entropy(logits, torch.arange(4)).backward()
-    for label, parameter in network.named_parameters():
-        assert parameter.grad is not None, label
-        assert parameter.grad.isfinite().all(), label
-    assert any(parameter.grad.abs().sum() > 0 for parameter in network.parameters())
-    with torch.no_grad():
-        assert network.eval()(images[:1]).isfinite().all()
 
 
 def test_the_logits_of_squeezenet_may_be_negative():
