@@ -1,4 +1,4 @@
-"""How deep a network is."""
+"""The depth of a network."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LAYERS = ("Convolution", "Addmm", "Mm", "Bmm", "Baddbmm")
 
 
 def depth(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
-    """Return the most convolutions and matrix products on a path from an image to the output.
+    """Return the largest number of convolutions and matrix products on a path to the output.
 
-    Paths through what only makes zeros (``is_zero``) do not count. The module is left as it was.
+    Paths through modules that output zeros (``is_zero``) do not count. The module is unchanged.
 
     Args:
         module: the network.
@@ -25,7 +25,7 @@ def depth(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
     """
     image = example(module, input_shape, batch=1).requires_grad_()
     cuts = [
-        part.register_forward_hook(_cut)
+        part.register_forward_hook(lambda module, inputs, output: output.detach())
         for part in module.modules()
         if getattr(part, "is_zero", False)
     ]
@@ -38,12 +38,8 @@ def depth(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
     return _longest(output.grad_fn, lambda node: node.name().startswith(LAYERS))
 
 
-def _cut(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
-    return output.detach()
-
-
 def _longest(root: Any, counts: Callable[[Any], bool]) -> int:
-    """Return the most counted nodes on a path from ``root`` down."""
+    """Return the largest number of counted nodes on a path down from ``root``."""
     known: dict[Any, int] = {}
     waiting = [root] if root is not None else []
     while waiting:

@@ -1,4 +1,4 @@
-"""How long a forward pass takes, measured."""
+"""Measured latency of a forward pass."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Latency:
         p10_ms: tenth percentile.
         p90_ms: ninetieth percentile.
         runs: timed passes.
-        device: what it ran on, for example ``"NVIDIA H200"``; a CPU with its thread count.
+        device: the device, for example ``"NVIDIA H200"``; a CPU with its thread count.
     """
 
     median_ms: float
@@ -39,9 +39,9 @@ def measure_latency(
     runs: int = 30,
     warmup: int = 5,
 ) -> Latency:
-    """Time forward passes in evaluation mode, on the device where the module lives.
+    """Time forward passes in evaluation mode on the module's device.
 
-    The module is left as it was.
+    The module is unchanged.
 
     Args:
         module: the network.
@@ -57,13 +57,20 @@ def measure_latency(
         raise ValueError(f"batch {batch} and runs {runs} must be at least 1")
     images = example(module, input_shape, batch)
     with evaluating(module):
-        times = [_seconds(module, images) for _ in range(warmup + runs)][warmup:]
-    p10, median, p90 = (float(value) for value in 1e3 * np.percentile(times, [10, 50, 90]))
+        times = []
+        for _ in range(warmup + runs):
+            synchronize(images.device)
+            start = time.perf_counter()
+            module(images)
+            synchronize(images.device)  # a GPU returns before it is done
+            times.append(time.perf_counter() - start)
+    percentiles = 1e3 * np.percentile(times[warmup:], [10, 50, 90])
+    p10, median, p90 = (float(value) for value in percentiles)
     return Latency(median, p10, p90, runs, device_name(images.device))
 
 
 def device_name(device: torch.device) -> str:
-    """Return what a latency's reader wants to know of a device."""
+    """Return a device's name for reports; for a CPU, its model and the number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":
@@ -72,15 +79,7 @@ def device_name(device: torch.device) -> str:
     return str(device)
 
 
-def _seconds(module: nn.Module, images: torch.Tensor) -> float:
-    synchronize(images.device)
-    start = time.perf_counter()
-    module(images)
-    synchronize(images.device)  # a GPU returns before it is done
-    return time.perf_counter() - start
-
-
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,4 +1,4 @@
-"""How many multiply-adds a forward pass takes."""
+"""Multiply-adds of a forward pass."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nasbench.cost.probe import evaluating, example
 def multiply_adds(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
     """Return the multiply-adds of one forward pass of one example, in evaluation mode.
 
-    Counted are convolutions, matrix products and attention, as papers do; normalisation,
-    activations and pooling are not. The module is left as it was.
+    Convolutions, matrix products and attention are counted, as is usual in papers;
+    normalisation, activations and pooling are not. The module is unchanged.
 
     Args:
         module: the network.

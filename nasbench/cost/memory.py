@@ -1,4 +1,4 @@
-"""How much memory a forward pass needs at its peak."""
+"""Peak memory of a forward pass."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nasbench.cost.probe import evaluating, example
 
 
 def peak_memory(module: nn.Module, input_shape: tuple[int, int, int], batch: int = 1) -> int:
-    """Return the bytes of weights and of the features alive at once, in evaluation mode.
+    """Return the peak bytes of weights and live features, in evaluation mode.
 
-    On every device the tensors' storages are counted as they come and go; an allocator's rounding
-    and a kernel's own workspace are not in it. The module is left as it was.
+    Tensor storages are counted as they are allocated and freed, on every device; the allocator's
+    rounding and the kernels' workspaces are not included. The module is unchanged.
 
     Args:
         module: the network.
@@ -35,7 +35,7 @@ def peak_memory(module: nn.Module, input_shape: tuple[int, int, int], batch: int
 
 
 class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of storages that operations make, until their last tensor is gone."""
+    """Counts the bytes of storages that operations allocate, until their last tensor is freed."""
 
     def __init__(self, known: set[int]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -51,22 +51,20 @@ class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run an operation and count what it made."""
+        """Run an operation and count the storages that it allocates."""
         made = func(*args, **(kwargs or {}))
         given = {t.data_ptr() for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
         for tensor in tree_leaves(made):
-            if isinstance(tensor, Tensor):
-                self._count(tensor, given)
+            if not isinstance(tensor, Tensor):
+                continue
+            place = tensor.untyped_storage().data_ptr()
+            if place in self.known or (place in given and place not in self.sizes):
+                continue
+            self.tensors[place] += 1
+            self.sizes[place] = tensor.untyped_storage().nbytes()
+            weakref.finalize(tensor, self._gone, place)
         self.peak = max(self.peak, sum(self.sizes.values()))
         return made
-
-    def _count(self, tensor: Tensor, given: set[int]) -> None:
-        place = tensor.untyped_storage().data_ptr()
-        if place in self.known or (place in given and place not in self.sizes):
-            return
-        self.tensors[place] += 1
-        self.sizes[place] = tensor.untyped_storage().nbytes()
-        weakref.finalize(tensor, self._gone, place)
 
     def _gone(self, place: int) -> None:
         self.tensors[place] -= 1

@@ -1,4 +1,4 @@
-"""How many parameters a network has."""
+"""Parameter counts of a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network as a measurement needs it: quiet, and on the device where it lives."""
+"""Evaluation mode and example inputs for measurements of a network."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import nn
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put the module in evaluation mode without gradients, then every part back as it was.
+    """Put the module in evaluation mode without gradients, then restore each part's mode.
 
-    Parts differ where some layers were frozen by hand, so one flag for all would not do.
+    The parts' modes differ if some layers were frozen by hand, so one flag is not enough.
     """
     modes = {part: part.training for part in module.modules()}
     module.eval()

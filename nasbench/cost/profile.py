@@ -1,11 +1,12 @@
-"""What each part of a network costs."""
+"""The cost of each part of a network."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,15 +21,15 @@ from nasbench.cost.probe import evaluating, example
 
 @dataclass(frozen=True)
 class Part:
-    """A cell, or whatever else stands directly in a network.
+    """A cell or any other direct child of a network.
 
     Attributes:
-        name: its attribute, with its place where it stands in a list.
+        name: its attribute, with its index if it is in a list.
         kind: its class.
         params: its parameters.
         macs: multiply-adds for one image.
         median_ms: wall time of one pass of the batch, the median over the runs.
-        share: of the time of all parts.
+        share: of the time of all parts, in [0, 1].
     """
 
     name: str
@@ -42,34 +43,31 @@ class Part:
 def parts(
     network: nn.Module, input_shape: tuple[int, int, int], batch: int = 1, runs: int = 30
 ) -> list[Part]:
-    """Return the parts that a forward pass uses, in their order. The network is left as it was.
+    """Return the parts that a forward pass uses, in order. The network is unchanged.
 
     Args:
-        network: it.
+        network: the network to profile.
         input_shape: ``(channels, height, width)``.
         batch: images in a pass.
-        runs: timed passes, behind two that are not.
+        runs: timed passes, after two warm-up passes.
     """
     named = dict(_standing(network))
     macs = _macs(network, named, input_shape)
     times: dict[str, list[float]] = defaultdict(list)
     begun: dict[str, float] = {}
     images = example(network, input_shape, batch)
-    handles = [
-        handle
-        for name, part in named.items()
-        for handle in (
-            part.register_forward_pre_hook(partial(_begin, begun, name)),
-            part.register_forward_hook(partial(_end, begun, times, name)),
-        )
-    ]
-    try:
-        with evaluating(network):
-            for _ in range(2 + runs):
-                network(images)
-    finally:
-        for handle in handles:
-            handle.remove()
+
+    def begin(name: str, module: nn.Module, inputs: tuple[Tensor]) -> None:
+        synchronize(inputs[0].device)
+        begun[name] = time.perf_counter()
+
+    def end(name: str, module: nn.Module, inputs: tuple[Tensor], output: Any) -> None:
+        synchronize(inputs[0].device)
+        times[name].append(time.perf_counter() - begun[name])
+
+    with _hooked(named, begin, end), evaluating(network):
+        for _ in range(2 + runs):
+            network(images)
     medians = {name: 1e3 * statistics.median(found[2:]) for name, found in times.items()}
     whole = sum(medians.values())
     return [
@@ -109,29 +107,20 @@ def _macs(
     def end(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
         counted[name] += (counter.get_total_flops() - before[name]) // 2
 
-    handles = [part.register_forward_pre_hook(partial(begin, n)) for n, part in named.items()]
-    handles += [part.register_forward_hook(partial(end, n)) for n, part in named.items()]
-    try:
-        with evaluating(network), counter:
-            network(example(network, shape, 1))
-    finally:
-        for handle in handles:
-            handle.remove()
+    with _hooked(named, begin, end), evaluating(network), counter:
+        network(example(network, shape, 1))
     return counted
 
 
-def _begin(begun: dict[str, float], name: str, module: nn.Module, inputs: tuple[Tensor]) -> None:
-    synchronize(inputs[0].device)
-    begun[name] = time.perf_counter()
-
-
-def _end(
-    begun: dict[str, float],
-    times: dict[str, list[float]],
-    name: str,
-    module: nn.Module,
-    inputs: tuple[Tensor],
-    output: Any,
-) -> None:
-    synchronize(inputs[0].device)
-    times[name].append(time.perf_counter() - begun[name])
+@contextmanager
+def _hooked(
+    named: dict[str, nn.Module], begin: Callable[..., None], end: Callable[..., None]
+) -> Iterator[None]:
+    """Call ``begin`` and ``end``, with the part's name first, around each part's forward pass."""
+    handles = [part.register_forward_pre_hook(partial(begin, n)) for n, part in named.items()]
+    handles += [part.register_forward_hook(partial(end, n)) for n, part in named.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -23,13 +23,14 @@ _OURS = ("nasbench", "search_spaces", "retrain")
 
 @dataclass(frozen=True)
 class Truth:
-    """What a network makes of a batch, and how exactly float32 can tell it.
+    """A network's outputs for a batch, and their rounding error in float32.
 
     Attributes:
         images: the batch ``(B, C, H, W)``.
         expected: the outputs in float32.
-        rounding: how far they are from those in float64, as a share of the largest above 1; an
-            untrained network of many cells magnifies the rounding of its first ones.
+        rounding: their largest difference from the outputs in float64, relative to the largest
+            output if that is above 1; an untrained network of many cells amplifies the rounding
+            errors of its first ones.
     """
 
     images: Tensor
@@ -38,27 +39,27 @@ class Truth:
 
     @classmethod
     def of(cls, network: nn.Module, images: Tensor) -> Self:
-        """Ask a network in evaluation mode."""
+        """Return the outputs of a network in evaluation mode for a batch ``(B, C, H, W)``."""
         expected = trial(network, images)
         try:
             exact = trial(copy.deepcopy(network).double(), images.double())
-        except RuntimeError:  # it makes tensors of float32 itself
+        except RuntimeError:  # its forward creates float32 tensors
             exact = expected.double()
         return cls(images, expected, _apart(exact, expected))
 
     @property
     def allowed(self) -> float:
-        """By how much an export may differ."""
+        """The largest difference that an export may have."""
         return max(TOLERANCE, _ROUNDINGS * self.rounding)
 
 
 def agreement(code: str, folder: Path, truth: Truth) -> float:
-    """Return the largest difference of an export's outputs, as a share of the largest above 1.
+    """Return the largest difference of an export's outputs, relative if the largest is above 1.
 
     Args:
-        code: loads the export in ``folder``, and makes ``outputs`` of ``images``.
+        code: loads the export in ``folder`` and computes ``outputs`` from ``images``.
         folder: of the export.
-        truth: what the network makes of a batch.
+        truth: the network's outputs for a batch.
 
     Raises:
         UserError: the export cannot be loaded, or differs by more than is allowed.
@@ -96,22 +97,19 @@ def agreement(code: str, folder: Path, truth: Truth) -> float:
 
 
 def _apart(ours: Tensor, theirs: Tensor) -> float:
-    """Return the largest difference, as a share of the largest value above 1."""
+    """Return the largest difference, relative to the largest value if that is above 1."""
     return float((ours - theirs).abs().max()) / max(1.0, float(theirs.abs().max()))
 
 
 def _program(code: str) -> str:
     hidden = "".join(f"sys.modules[{name!r}] = None\n" for name in _OURS)
+    indented = "".join(f"    {line}\n" for line in code.strip().splitlines())
     return (
         f"import sys\n{hidden}"
         "from safetensors.torch import load_file, save_file\n"
         "import torch\n"
         "folder, given, answer = sys.argv[1:]\n"
         "images = load_file(given)['images']\n"
-        f"with torch.no_grad():\n{_indented(code)}"
+        f"with torch.no_grad():\n{indented}"
         "save_file({'outputs': outputs.detach().contiguous()}, answer)\n"
     )
-
-
-def _indented(code: str) -> str:
-    return "".join(f"    {line}\n" for line in code.strip().splitlines())

@@ -1,4 +1,4 @@
-"""From units to the classes of a file: units that differ in numbers alone share a class."""
+"""Turns units into classes; units that differ only in numbers share a class."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from nasbench.export.expressions import NUMBER, Layer, Unit
+from nasbench.export.expressions import NUMBER, Unit
 
 Key = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A unit's layers with holes for the numbers.
+    """A unit's layers as templates with ``{}`` in place of numbers.
 
     Attributes:
-        templates: by attribute.
-        numbers: what fills the holes, in order.
-        hints: a name for each.
+        templates: attributes and expressions.
+        numbers: the numbers of all templates, in order.
+        hints: a name for each number.
     """
 
     templates: tuple[tuple[str, str], ...]
@@ -27,7 +27,7 @@ class Filled:
 
 
 def classes(root: Unit) -> list[str]:
-    """Return the classes of a network as text, each behind those that it uses; the last is it."""
+    """Return the classes of a network as text, each after those that it uses, the root last."""
     written: list[str] = []
     names: Counter[str] = Counter()
     every = list(_units(root))
@@ -53,71 +53,55 @@ def _units(root: Unit) -> Iterable[Unit]:
 
 
 def _filled(unit: Unit) -> Filled:
-    templates, numbers, hints = [], [], []
+    templates: list[tuple[str, str]] = []
+    numbers: list[int] = []
+    hints: list[str] = []
     for attribute, layer in unit.layers.items():
-        text, found, names = _holes(layer)
+        text, names = "", iter(layer.hints)
+        for part in layer.parts:
+            if isinstance(part, Unit):
+                name, values, called = part.made_by
+                text += f"{name}({', '.join('{}' for _ in values)})"
+                numbers += values
+                hints += called
+            else:
+                found = NUMBER.findall(part)
+                text += NUMBER.sub("{}", part.replace("{", "{{").replace("}", "}}"))
+                numbers += [int(one) for one in found]
+                hints += [next(names) for _ in found]
         templates.append((attribute, text))
-        numbers += found
-        hints += names
     return Filled(tuple(templates), tuple(numbers), tuple(hints))
 
 
-def _holes(layer: Layer) -> tuple[str, list[int], list[str]]:
-    """Return a layer's expression with ``{}`` for every number, the numbers, and their names."""
-    text, names = "", iter(layer.hints)
-    numbers: list[int] = []
-    hints: list[str] = []
-    for part in layer.parts:
-        if isinstance(part, Unit):
-            name, values, called = part.made_by
-            text += f"{name}({', '.join('{}' for _ in values)})"
-            numbers += values
-            hints += called
-        else:
-            found = NUMBER.findall(part)
-            text += NUMBER.sub("{}", part.replace("{", "{{").replace("}", "}}"))
-            numbers += [int(one) for one in found]
-            hints += [next(names) for _ in found]
-    return text, numbers, hints
-
-
-def _class(name: str, members: Sequence[tuple[Unit, Filled]]) -> str:
-    """Return the text of a class, and tell its units how they are made."""
+def _class(class_name: str, members: Sequence[tuple[Unit, Filled]]) -> str:
+    """Return the text of a class, and set the call that creates each of its units."""
     columns = list(zip(*(filled.numbers for _, filled in members), strict=True))
     hints = members[0][1].hints
     parameters: dict[tuple[int, ...], str] = {}
     for column, hint in zip(columns, hints, strict=True):
         if len(set(column)) > 1 and column not in parameters:
             same = {h for c, h in zip(columns, hints, strict=True) if c == column}
-            parameters[column] = _free("c" if {"c_in", "c_out"} <= same else hint, parameters)
-    for number, (unit, _) in enumerate(members):
-        values = tuple(column[number] for column in parameters)
-        unit.made_by = (name, values, tuple(parameters.values()))
-    fills = [parameters.get(column, str(column[0])) for column in columns]
-    return _text(name, members[0][0], members[0][1], fills, list(parameters.values()))
-
-
-def _free(hint: str, parameters: dict[tuple[int, ...], str]) -> str:
-    taken, number = set(parameters.values()), 2
-    name = hint
-    while name in taken:
-        name, number = f"{hint}{number}", number + 1
-    return name
-
-
-def _text(name: str, unit: Unit, filled: Filled, fills: list[str], parameters: list[str]) -> str:
-    expressions, at = [], 0
+            hint = "c" if {"c_in", "c_out"} <= same else hint
+            taken, name, number = set(parameters.values()), hint, 2
+            while name in taken:
+                name, number = f"{hint}{number}", number + 1
+            parameters[column] = name
+    for place, (unit, _) in enumerate(members):
+        values = tuple(column[place] for column in parameters)
+        unit.made_by = (class_name, values, tuple(parameters.values()))
+    first, filled = members[0]
+    fills = iter(parameters.get(column, str(column[0])) for column in columns)
+    expressions = []
     for _, template in filled.templates:
         holes = template.replace("{{", "").count("{}")
-        expressions.append(template.format(*fills[at : at + holes]))
-        at += holes
-    signature = ", ".join(["self", *(f"{one}: int" for one in parameters)])
-    base = "Module" if unit.forward else "Sequential"
-    lines = [f"class {name}(nn.{base}):", f"    def __init__({signature}) -> None:"]
-    if not unit.forward:
+        expressions.append(template.format(*(next(fills) for _ in range(holes))))
+    signature = ", ".join(["self", *(f"{one}: int" for one in parameters.values())])
+    base = "Module" if first.forward else "Sequential"
+    lines = [f"class {class_name}(nn.{base}):", f"    def __init__({signature}) -> None:"]
+    if not first.forward:
         inner = [f"            {expression}," for expression in expressions]
         return "\n".join([*lines, "        super().__init__(", *inner, "        )"])
     lines.append("        super().__init__()")
     for (attribute, _), expression in zip(filled.templates, expressions, strict=True):
         lines.append(f"        self.{attribute} = {expression}")
-    return "\n".join([*lines, "", *(f"    {line}" for line in unit.forward.splitlines())])
+    return "\n".join([*lines, "", *(f"    {line}" for line in first.forward.splitlines())])

@@ -1,4 +1,4 @@
-"""Layers of torch as the expressions that make them, and our modules as classes to be written."""
+"""PyTorch layers as the expressions that create them, and other modules as classes to write."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import nn
 
 from nasbench.nn.drop_path import DropPath
 
-# What a number in a layer's arguments is called where it becomes an argument of a class.
+# Names of numbers in a layer's arguments when they become arguments of a class.
 HINTS = {
     "in_channels": "c_in",
     "out_channels": "c_out",
@@ -26,14 +25,15 @@ NUMBER = re.compile(r"(?<![\w.])(?<!e-)\d+(?![\w.])")
 
 @dataclass
 class Unit:
-    """A module of ours, of which a class will be written.
+    """A module that is not PyTorch's own, for which a class will be written.
 
     Attributes:
         name: of its class.
-        module: it.
+        module: the module itself.
         forward: the lines of its ``forward``, ``""`` for a plain sequence.
-        layers: what it holds, by attribute; see :class:`Layer`.
-        made_by: the call that makes it, once its class is known: name, numbers, and their names.
+        layers: its layers by attribute; see :class:`Layer`.
+        made_by: the call that creates it, once its class is known: class name, numbers, and
+            their names.
     """
 
     name: str
@@ -44,19 +44,19 @@ class Unit:
 
     @property
     def height(self) -> int:
-        """How many units stand inside one another below it."""
+        """The depth of the units nested in it, 0 if there are none."""
         inside = [unit.height for layer in self.layers.values() for unit in layer.units]
         return 1 + max(inside, default=-1)
 
 
 @dataclass
 class Layer:
-    """An expression: texts and units in turn, and what the numbers in the texts are called.
+    """An expression of texts and units, with names for the numbers in the texts.
 
     Attributes:
         parts: texts, and units that will be calls.
         hints: a name for each number of the texts, in order.
-        state: where its tensors are now, by where they will be below the attribute.
+        state: new name below the attribute to present name of each tensor.
     """
 
     parts: list[str | Unit]
@@ -64,7 +64,7 @@ class Layer:
     state: dict[str, str] = field(default_factory=dict)
 
     def below(self, old: str) -> Layer:
-        """Return the same, of a module that stands at ``old`` in the one around it."""
+        """Return the same layer for a module that is at ``old`` in its parent."""
         state = {new: f"{old}.{where}" for new, where in self.state.items()}
         return Layer(self.parts, self.hints, state)
 
@@ -75,48 +75,41 @@ class Layer:
 
 
 def is_torchs(module: nn.Module) -> bool:
-    """Whether a layer comes with torch."""
+    """Return whether a layer is one of PyTorch's own."""
     return type(module).__module__.startswith("torch.nn")
 
 
 def is_sequence(module: nn.Module) -> bool:
-    """Whether a module's ``forward`` is that of ``nn.Sequential``."""
+    """Return whether a module's ``forward`` is that of ``nn.Sequential``."""
     return isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward
 
 
 def inside(sequence: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the layers of a sequence by name, but for those that do nothing in use."""
+    """Yield the layers of a sequence by name, except those that do nothing at inference."""
     for name, child in sequence.named_children():
         if not isinstance(child, DropPath | nn.Identity):
             yield name, child
 
 
 def leaf(module: nn.Module) -> Layer:
-    """Return the expression of a layer of torch: the arguments that are not the defaults."""
-    words, hints = [], []
-    for name, value, positional in _arguments(module):
-        text = repr(value)
-        hints += [HINTS.get(name, name)] * len(NUMBER.findall(text))
-        words.append(text if positional else f"{name}={text}")
-    state = {name: name for name in module.state_dict()}
-    return Layer([f"nn.{type(module).__name__}({', '.join(words)})"], hints, state)
-
-
-def _arguments(module: nn.Module) -> Iterator[tuple[str, Any, bool]]:
-    """Yield name, value and whether it stands by its place, of what a constructor must be told."""
+    """Return the expression of a PyTorch layer, with the arguments that are not defaults."""
+    words: list[str] = []
+    hints: list[str] = []
     skipped = False
     for name, parameter in inspect.signature(type(module).__init__).parameters.items():
         if name in ("self", "device", "dtype", "args", "kwargs"):
             continue
         value = getattr(module, name, parameter.default)
-        value = value is not None if name == "bias" else _short(value)
+        if name == "bias":
+            value = value is not None
+        elif isinstance(value, tuple) and len(set(value)) == 1:
+            value = value[0]  # 3 for (3, 3)
         if value == parameter.default:
             skipped = True
             continue
-        yield name, value, not skipped and parameter.default is inspect.Parameter.empty
-
-
-def _short(value: Any) -> Any:
-    """Return ``3`` for ``(3, 3)``."""
-    same = isinstance(value, tuple) and len(set(value)) == 1
-    return value[0] if same else value
+        positional = not skipped and parameter.default is inspect.Parameter.empty
+        text = repr(value)
+        hints += [HINTS.get(name, name)] * len(NUMBER.findall(text))
+        words.append(text if positional else f"{name}={text}")
+    state = {name: name for name in module.state_dict()}
+    return Layer([f"nn.{type(module).__name__}({', '.join(words)})"], hints, state)

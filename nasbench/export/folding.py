@@ -1,4 +1,4 @@
-"""BN folded into the convolutions in front of it, which computes the same in fewer steps."""
+"""Folds batch normalization into the preceding convolutions."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from nasbench.export.expressions import is_sequence
 
 
 def folded(network: nn.Module) -> nn.Module:
-    """Return a copy in which no BN stands directly behind a convolution in a sequence.
+    """Return a copy in which no batch normalization directly follows a convolution in a sequence.
 
     Args:
-        network: in evaluation mode; it stays as it is.
+        network: in evaluation mode; it is unchanged.
     """
     network = copy.deepcopy(network)
     for module in list(network.modules()):

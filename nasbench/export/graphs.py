@@ -1,4 +1,4 @@
-"""A network as a graph that other programs run: ONNX, TorchScript, torch.export."""
+"""Exports a network as a graph: ONNX, TorchScript, torch.export."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def write_onnx(network: nn.Module, example: Tensor, folder: Path, words: str) ->
 
 
 def write_script(network: nn.Module, example: Tensor, folder: Path, words: str) -> Path:
-    """Write TorchScript, which C++ reads, too."""
+    """Write TorchScript, which libtorch in C++ reads too."""
     path = folder / SCRIPT
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch would rather have torch.export
+        warnings.simplefilter("ignore")  # torch recommends torch.export instead
         trace: Any = torch.jit.trace
         made = trace(network, example, check_trace=False)
         made.save(str(path), _extra_files={"about.txt": words})
@@ -52,7 +52,7 @@ def write_script(network: nn.Module, example: Tensor, folder: Path, words: str) 
 
 
 def write_pt2(network: nn.Module, example: Tensor, folder: Path, words: str) -> Path:
-    """Write what ``torch.export.load`` reads, for batches of any size."""
+    """Write a program for ``torch.export.load``, for batches of any size."""
     path = folder / PT2
     shapes = ({0: torch.export.Dim("batch")},)
     program = torch.export.export(network, (example,), dynamic_shapes=shapes)

@@ -1,4 +1,4 @@
-"""A network as one file of plain torch, beside its weights and an example."""
+"""Exports a network as one file of plain PyTorch, with its weights and an example."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _IMPORTS = "import torch\nimport torch.nn.functional as F\nfrom torch import Ten
 
 
 def source(network: nn.Module, words: str) -> tuple[str, str, dict[str, str]]:
-    """Return the file's text, the name of the network's class, and where its tensors are now.
+    """Return the file's text, the name of the network's class, and each tensor's present name.
 
     Args:
         network: in evaluation mode.
         words: for the file's docstring.
 
     Raises:
-        UserError: a part of it cannot be written as plain torch; it is named.
+        UserError: a part of it cannot be written as plain PyTorch; it is named.
     """
     layer = layer_of(network)
     (root,) = layer.parts
@@ -40,11 +40,11 @@ def source(network: nn.Module, words: str) -> tuple[str, str, dict[str, str]]:
 
 
 def write(network: nn.Module, example: Tensor, folder: Path, words: str) -> Path:
-    """Write the three files; return that of the code.
+    """Write the three files and return the path of the code.
 
     Args:
         network: in evaluation mode.
-        example: a batch of images.
+        example: a batch of images, shape ``(B, C, H, W)``.
         folder: an empty one.
         words: for the file's docstring.
 
@@ -75,7 +75,7 @@ with torch.no_grad():
     print(network(torch.randn({shape})).softmax(1))
 '''
 
-# What a fresh process runs: it reads the images and writes what the network makes of them.
+# Run in a fresh process, which supplies ``images`` and saves ``outputs``.
 CHECK = f"""
 import importlib.util, torch
 from safetensors.torch import load_file
@@ -89,7 +89,7 @@ outputs = network.eval()(images)
 
 
 def trial(network: nn.Module, images: Tensor) -> Tensor:
-    """Return what the network makes of images, in evaluation mode."""
+    """Return the network's outputs for a batch of images, in evaluation mode."""
     with torch.no_grad():
         outputs: Tensor = network.eval()(images)
     return outputs

@@ -1,4 +1,4 @@
-"""Every kind of export: how it is written, and how a process without us loads it."""
+"""The export formats: how each is written, and how a process without nasbench loads it."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ TARGETS: dict[str, tuple[Write, str]] = {
 def export(
     target: str, module: nn.Module, folder: Path, words: str, truth: Truth
 ) -> tuple[Path, float]:
-    """Write a network, load it without us, and return its path and by how much it differs.
+    """Write a network, load it without nasbench, and return its path and largest difference.
 
     Args:
         target: one of ``TARGETS``.
         module: the network, in evaluation mode.
         folder: an empty one.
-        words: what it is.
-        truth: what it must make of a batch; it is traced with one image less.
+        words: a description for the file.
+        truth: the expected outputs for a batch; the network is traced with one image less.
 
     Raises:
-        UserError: it cannot be written or loaded, or computes something else.
+        UserError: it cannot be written or loaded, or its outputs differ.
     """
     write, code = TARGETS[target]
     path = write(module, truth.images[:-1], folder, words)

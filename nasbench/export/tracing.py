@@ -1,4 +1,4 @@
-"""From a network to the units of which classes will be written: each is traced by itself."""
+"""Traces a network, module by module, into units for which classes will be written."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from nasbench.export.expressions import Layer, Unit, inside, is_sequence, is_tor
 from nasbench.nn.drop_path import DropPath
 from nasbench.space import Choice, LayerChoice
 
-_CONTAINERS = {"candidates", "edges"}  # of choices: names that tell nothing
+_CONTAINERS = {"candidates", "edges"}  # of choices: attribute names without information
 _DELETED = re.compile(r";  [\w =]+ = None$")
 _SLICE = re.compile(r"slice\((\w+), (\w+), (\w+)\)")
 
 
 class _Tracer(fx.Tracer):
-    """Looks into choices, and takes every other module as a whole."""
+    """Traces into choices and records every other module as one call."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Whether a module is one call."""
+        """Return whether a module is recorded as one call."""
         return not isinstance(m, Choice)
 
 
 def unit_of(module: nn.Module) -> Unit:
-    """Return a module of ours with all that it holds.
+    """Return the unit of a module that is not PyTorch's own, with all its layers.
 
     Raises:
-        UserError: its ``forward`` cannot be followed, or it has tensors of its own.
+        UserError: its ``forward`` cannot be traced, or uses a tensor outside of layers.
     """
     name = type(module).__name__
     if is_sequence(module):
@@ -64,7 +64,7 @@ def unit_of(module: nn.Module) -> Unit:
 
 
 def _attribute(path: str, unit: Unit) -> str:
-    """Return a name for the layer at ``path`` that is free."""
+    """Return an unused attribute name for the layer at ``path``."""
     words = [word for word in path.split(".") if word not in _CONTAINERS]
     name = re.sub(r"\W", "_", "_".join(words))
     while name in unit.layers or not name.isidentifier():
@@ -75,7 +75,18 @@ def _attribute(path: str, unit: Unit) -> str:
 def layer_of(module: nn.Module) -> Layer:
     """Return the expression of any module."""
     if type(module) is nn.Sequential:
-        return _sequence(module)
+        children = [layer_of(child).below(name) for name, child in inside(module)]
+        if len(children) == 1:
+            return children[0]
+        if not children:
+            return Layer(["nn.Identity()"])
+        whole = Layer(["nn.Sequential("])
+        for number, child in enumerate(children):
+            whole.parts += [*([", "] if number else []), *child.parts]
+            whole.hints += child.hints
+            whole.state |= {f"{number}.{new}": old for new, old in child.state.items()}
+        whole.parts.append(")")
+        return whole
     if is_torchs(module):
         return leaf(module)
     if isinstance(module, LayerChoice):
@@ -90,35 +101,20 @@ def layer_of(module: nn.Module) -> Layer:
     return Layer([unit], [], state)
 
 
-def _sequence(module: nn.Sequential) -> Layer:
-    """Return ``nn.Sequential(...)``, or what stands alone in it."""
-    children = [layer_of(child).below(name) for name, child in inside(module)]
-    if len(children) == 1:
-        return children[0]
-    if not children:
-        return Layer(["nn.Identity()"])
-    whole = Layer(["nn.Sequential("])
-    for number, child in enumerate(children):
-        whole.parts += [*([", "] if number else []), *child.parts]
-        whole.hints += child.hints
-        whole.state |= {f"{number}.{new}": old for new, old in child.state.items()}
-    whole.parts.append(")")
-    return whole
-
-
 def _code(graph: fx.Graph) -> str:
     """Return the lines of ``forward`` as a person would write them."""
     first, *lines = graph.python_code("self").src.strip().splitlines()
     inputs = [word.split()[0] for word in first[: first.rindex(")")].split(",")[1:]]
     head = f"def forward(self, {', '.join(f'{name}: Tensor' for name in inputs)}) -> Tensor:"
-    return "\n".join([head, *(f"    {_line(line.strip())}" for line in lines if line.strip())])
-
-
-def _line(line: str) -> str:
-    line = _DELETED.sub("", line).replace("torch.nn.functional.", "F.")
-    line = re.sub(r"\[\(([^()]*)\)\]", r"[\1]", _SLICE.sub(_slice, line))
-    name, assigned, value = line.partition(" = ")
-    return f"{name} = {value.replace(' = ', '=')}" if assigned and "(" not in name else line
+    written = [head]
+    for line in filter(None, map(str.strip, lines)):
+        text = _DELETED.sub("", line).replace("torch.nn.functional.", "F.")
+        text = re.sub(r"\[\(([^()]*)\)\]", r"[\1]", _SLICE.sub(_slice, text))
+        name, assigned, value = text.partition(" = ")
+        if assigned and "(" not in name:
+            text = f"{name} = {value.replace(' = ', '=')}"
+        written.append(f"    {text}")
+    return "\n".join(written)
 
 
 def _slice(found: re.Match[str]) -> str:

@@ -35,15 +35,12 @@ def read_content(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{where}: cannot be read: {reason}") from error
-    if path.suffix not in (".yml", ".yaml"):
-        return _json(text, where)
-    try:
-        return plain_yaml.parse(text)
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from error
+    if path.suffix in (".yml", ".yaml"):
+        try:
+            return plain_yaml.parse(text)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from error
 
-
-def _json(text: str, where: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, value in pairs:
@@ -86,7 +83,14 @@ def _parameter(entry: Any, where: str) -> Parameter:
         raise UserError(f"{where}: _value must be a list, not {values!r:.80}")
     if kind == "choice":
         return _choice(values, where)
-    return _randint(values, where) if kind == "randint" else _real(kind, values, where)
+    if kind != "randint":
+        return _real(kind, values, where)
+    if len(values) != 2 or any(type(value) is not int for value in values):
+        raise UserError(f"{where}: {list(values)!r:.80} must be two integers, [low, high)")
+    low, high = values
+    if low >= high:
+        raise UserError(f"{where}: [{low}, {high}) is empty: low must be below high")
+    return Randint(low, high)
 
 
 def _choice(values: Sequence[Any], where: str) -> Choice:
@@ -101,13 +105,11 @@ def _choice(values: Sequence[Any], where: str) -> Choice:
                 "nested choice"
             )
     names = _distinct([value["_name"] for value in values], where)
-    return Choice(names, tuple(_nested(value, where) for value in values))
-
-
-def _nested(option: Mapping[str, Any], where: str) -> dict[str, Parameter]:
-    """Return the parameters of a nested choice's option; there may be none."""
-    inner = {key: entry for key, entry in option.items() if key != "_name"}
-    return parse(inner, f"{where}: {option['_name']}") if inner else {}
+    nested: list[dict[str, Parameter]] = []
+    for value in values:
+        inner = {key: entry for key, entry in value.items() if key != "_name"}
+        nested.append(parse(inner, f"{where}: {value['_name']}") if inner else {})
+    return Choice(names, tuple(nested))
 
 
 def _distinct(options: Sequence[Any], where: str) -> tuple[Any, ...]:
@@ -123,15 +125,6 @@ def _distinct(options: Sequence[Any], where: str) -> tuple[Any, ...]:
     return tuple(copy.deepcopy(list(options)))
 
 
-def _randint(values: Sequence[Any], where: str) -> Randint:
-    if len(values) != 2 or any(type(value) is not int for value in values):
-        raise UserError(f"{where}: {list(values)!r:.80} must be two integers, [low, high)")
-    low, high = values
-    if low >= high:
-        raise UserError(f"{where}: [{low}, {high}) is empty: low must be below high")
-    return Randint(low, high)
-
-
 def _real(kind: str, values: Sequence[Any], where: str) -> Real:
     numbers = [_number(value, where) for value in values]
     wanted = 2 + kind.startswith("q")
@@ -144,9 +137,20 @@ def _real(kind: str, values: Sequence[Any], where: str) -> Real:
         raise UserError(f"{where}: q={q:g} must be above 0")
     log = "log" in kind
     if kind.endswith("uniform"):
-        _check_bounds(a, b, log, where)
+        if a >= b:
+            raise UserError(
+                f"{where}: low={a:g} must be below high={b:g}; a fixed value is a choice of one"
+            )
+        if log and a <= 0:
+            raise UserError(f"{where}: low={a:g} must be above 0 on a logarithmic scale")
         return Uniform(a, b, log, q)
-    _check_spread(a, b, log, where)
+    if b <= 0:
+        raise UserError(f"{where}: sigma={b:g} must be above 0")
+    if log and a + 6 * b > _LARGEST_EXPONENT:
+        raise UserError(
+            f"{where}: mu={a:g} and sigma={b:g} are those of the logarithm, and "
+            f"mu + 6 sigma must be at most {_LARGEST_EXPONENT:g}"
+        )
     return Normal(a, b, log, q)
 
 
@@ -159,22 +163,3 @@ def _number(value: Any, where: str) -> float:
     if not math.isfinite(number):
         raise UserError(f"{where}: {value!r:.80} must be a finite number")
     return number
-
-
-def _check_bounds(low: float, high: float, log: bool, where: str) -> None:
-    if low >= high:
-        raise UserError(
-            f"{where}: low={low:g} must be below high={high:g}; a fixed value is a choice of one"
-        )
-    if log and low <= 0:
-        raise UserError(f"{where}: low={low:g} must be above 0 on a logarithmic scale")
-
-
-def _check_spread(mu: float, sigma: float, log: bool, where: str) -> None:
-    if sigma <= 0:
-        raise UserError(f"{where}: sigma={sigma:g} must be above 0")
-    if log and mu + 6 * sigma > _LARGEST_EXPONENT:
-        raise UserError(
-            f"{where}: mu={mu:g} and sigma={sigma:g} are those of the logarithm, and "
-            f"mu + 6 sigma must be at most {_LARGEST_EXPONENT:g}"
-        )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nasbench.errors import UserError
-from nasbench.hpo.parameters import Choice, Numeric, Parameter, Randint, Real, Uniform
+from nasbench.hpo.parameters import Choice, Parameter, Randint, Real, Uniform
 from nasbench.hpo.space import ParameterSpace, Params
 
 
@@ -55,25 +55,22 @@ def _narrowed(
     parameters: Mapping[str, Parameter], best: Sequence[Mapping[str, Any]]
 ) -> dict[str, Parameter]:
     """Return the parameters narrowed to the values in ``best``, which is not empty."""
-    return {
-        name: _parameter(parameter, [params[name] for params in best])
-        for name, parameter in parameters.items()
-    }
-
-
-def _parameter(parameter: Parameter, values: Sequence[Any]) -> Parameter:
-    if isinstance(parameter, Choice):
-        return _choice(parameter, values)
-    low, high = min(values), max(values)
-    return Choice((low,)) if low == high else _range(parameter, low, high)
-
-
-def _range(parameter: Numeric, low: float, high: float) -> Numeric:
-    if isinstance(parameter, Randint):
-        return Randint(int(low), int(high) + 1)
-    assert isinstance(parameter, Real)
-    # A rounded value may be 0, where a logarithmic scale ends.
-    return Uniform(low, high, parameter.log and low > 0, parameter.q)
+    narrowed: dict[str, Parameter] = {}
+    for name, parameter in parameters.items():
+        values = [params[name] for params in best]
+        if isinstance(parameter, Choice):
+            narrowed[name] = _choice(parameter, values)
+            continue
+        low, high = min(values), max(values)
+        if low == high:
+            narrowed[name] = Choice((low,))
+        elif isinstance(parameter, Randint):
+            narrowed[name] = Randint(int(low), int(high) + 1)
+        else:
+            assert isinstance(parameter, Real)
+            # A rounded value may be 0, where a logarithmic scale ends.
+            narrowed[name] = Uniform(low, high, parameter.log and low > 0, parameter.q)
+    return narrowed
 
 
 def _choice(choice: Choice, values: Sequence[Any]) -> Choice:

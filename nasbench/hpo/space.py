@@ -139,24 +139,22 @@ def _check(parameters: Mapping[str, Parameter], params: Any, prefix: str) -> Non
     for name, parameter in parameters.items():
         if name not in params:
             raise UserError(f"parameter {prefix}{name}: is missing")
-        _check_value(parameter, params[name], prefix + name)
-
-
-def _check_value(parameter: Parameter, value: Any, name: str) -> None:
-    if not isinstance(parameter, Choice):
-        if not parameter.holds(value):
-            entry = parameter.to_json()
-            raise UserError(
-                f"parameter {name}={value!r:.80}: not in {entry['_type']} {entry['_value']}"
-            )
-        return
-    nested = parameter.inner is not None
-    if nested and not (isinstance(value, Mapping) and "_name" in value):
-        raise UserError(f"parameter {name}={value!r:.80}: must be an object with a _name")
-    option = value["_name"] if nested else value
-    index = parameter.index(option)
-    if index is None:
-        raise unknown(f"option of parameter {name}", option, parameter.options)
-    if parameter.inner is not None:
-        inner = {key: entry for key, entry in value.items() if key != "_name"}
-        _check(parameter.inner[index], inner, f"{name}.")
+        value, full = params[name], prefix + name
+        if not isinstance(parameter, Choice):
+            if not parameter.holds(value):
+                allowed = parameter.to_json()
+                raise UserError(
+                    f"parameter {full}={value!r:.80}: "
+                    f"not in {allowed['_type']} {allowed['_value']}"
+                )
+            continue
+        nested = parameter.inner is not None
+        if nested and not (isinstance(value, Mapping) and "_name" in value):
+            raise UserError(f"parameter {full}={value!r:.80}: must be an object with a _name")
+        option = value["_name"] if nested else value
+        index = parameter.index(option)
+        if index is None:
+            raise unknown(f"option of parameter {full}", option, parameter.options)
+        if parameter.inner is not None:
+            inner = {key: entry for key, entry in value.items() if key != "_name"}
+            _check(parameter.inner[index], inner, f"{full}.")

@@ -1,4 +1,4 @@
-"""What other programs write of an architecture: recognised by itself, read as data."""
+"""Reads architectures that other programs wrote; the format is detected."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ NODES = 4  # of its cells by default
 
 @dataclass(frozen=True)
 class Foreign:
-    """An architecture of somebody else's.
+    """An architecture from another program.
 
     Attributes:
-        format: one of ``FORMATS``; ``""`` where labels and values are read as they stand.
-        space: the name of its space; ``""`` where the user must name it.
+        format: one of ``FORMATS``; ``""`` if labels and values are taken as they are.
+        space: the name of its space; ``""`` if the user must name it.
         arch: label to value.
         arguments: of the space.
     """
@@ -40,7 +40,13 @@ class Foreign:
 
 
 def of_genotype(found: Genotype, format: str, arguments: Mapping[str, Any]) -> Foreign:
-    """Return a genotype in the DARTS space, or as given cells where that cannot hold it."""
+    """Return a genotype in the DARTS space, or as fixed cells if that space cannot hold it.
+
+    Args:
+        found: the genotype.
+        format: one of ``FORMATS``.
+        arguments: of the space, from the file.
+    """
     ops = {op for op, _ in found.normal.pairs + found.reduce.pairs}
     if not (fits_darts(found) and ops <= SEARCHED):
         text = str(found)
@@ -51,14 +57,14 @@ def of_genotype(found: Genotype, format: str, arguments: Mapping[str, Any]) -> F
 
 
 def read(text: str, form: str | None = None) -> Foreign:
-    """Return what a text holds: a genotype, a cell, digits, or JSON of any of the known forms.
+    """Return the architecture in a text: a genotype, a cell, digits, or JSON of a known format.
 
     Args:
-        text: as it stands in a file or on the command line.
-        form: one of ``FORMATS``; by default the only one that fits.
+        text: from a file or the command line.
+        form: one of ``FORMATS``; detected by default.
 
     Raises:
-        UserError: no format fits, several do, or something inside has no meaning.
+        UserError: no format fits, several do, or a value is invalid.
     """
     if form is not None and form not in FORMATS:
         raise unknown("format", form, FORMATS)
@@ -75,7 +81,7 @@ def read(text: str, form: str | None = None) -> Foreign:
 
 
 def _json(text: str) -> Any:
-    """Return JSON's content or ``None``; NNI's ``{"_value": ..., "_idx": ...}`` is its value."""
+    """Return a JSON object or list, else ``None``; NNI's ``{"_value": v, ...}`` becomes ``v``."""
     try:
         content = json.loads(text)
     except ValueError:
@@ -89,7 +95,7 @@ def _json(text: str) -> Any:
 
 
 def _indices(text: str) -> list[Any]:
-    """Return the numbers of ``[0, 1, ...]`` or ``(0, 1, ...)``, of nothing else."""
+    """Return the numbers in ``[0, 1, ...]`` or ``(0, 1, ...)``."""
     if not re.fullmatch(r"[\[(][\d\s,]+[\])]", text):
         raise UserError(f"{text[:60]!r}: six numbers in brackets are expected")
     return list(ast.literal_eval(text))

@@ -1,4 +1,4 @@
-"""A normal and a reduction cell: what DARTS and its descendants call a genotype.
+"""A normal and a reduction cell, called a genotype in DARTS and its successors.
 
 Inputs 0 and 1 are the two cells before, node 2 is the first of the cell's own. In the DARTS space
 a node is one decision for its two inputs and one for the operation of each.
@@ -18,7 +18,7 @@ INPUTS = 2
 
 
 def switch_label(kind: str, node: int) -> str:
-    """Return the label of the decision which two states feed ``node`` (2 is the first)."""
+    """Return the label of the choice of the two inputs of ``node``; 2 is the first node."""
     return f"{kind}/n{node}/switch"
 
 
@@ -28,7 +28,7 @@ def edge_label(kind: str, node: int, source: int) -> str:
 
 
 class Cell(NamedTuple):
-    """What feeds each node, and which states make the output."""
+    """The inputs of each node, and the states that form the output."""
 
     nodes: tuple[tuple[Pair, ...], ...]
     concat: tuple[int, ...]
@@ -39,10 +39,10 @@ class Cell(NamedTuple):
 
         Args:
             pairs: two for each node.
-            concat: the states that are concatenated; every node by default.
+            concat: the concatenated states; every node by default.
 
         Raises:
-            UserError: the number of pairs is odd, or a state is read that is not there.
+            UserError: the number of pairs is odd, or a state that does not exist is read.
         """
         flat = tuple(pairs)
         if len(flat) % 2:
@@ -55,7 +55,7 @@ class Cell(NamedTuple):
         """Return the cell.
 
         Raises:
-            UserError: it is empty, or reads a state that is not there or that nothing feeds.
+            UserError: it is empty, or reads a state that does not exist or has no input.
         """
         known = set(range(INPUTS))
         for number, node in enumerate(self.nodes, INPUTS):
@@ -122,13 +122,16 @@ def from_choices(choices: Mapping[str, object]) -> Genotype:
             pairs += [(str(choices[edge_label(kind, node, i)]), i) for i in inputs]
             node += 1
         nodes = tuple(tuple(pairs[at : at + 2]) for at in range(0, len(pairs), 2))
-        # A network of few cells may have but one kind, and none of the other's decisions.
+        # A network of few cells may have only one kind, and no choices of the other.
         cells.append(Cell(nodes, tuple(range(INPUTS, INPUTS + len(nodes)))))
     return Genotype(*cells)
 
 
 def fits_darts(genotype: Genotype) -> bool:
-    """Whether the DARTS space holds it: two different inputs a node, all nodes in the output."""
+    """Return whether the DARTS space holds it.
+
+    Every node must have two different inputs and be part of the output.
+    """
     cells = [genotype.cell(kind) for kind in KINDS]
     return len(cells[0].nodes) == len(cells[1].nodes) and all(
         cell.even

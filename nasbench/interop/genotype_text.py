@@ -2,7 +2,7 @@
 
 Three forms are read: pairs ``(op, input)``, two for each node (DARTS); those pairs nested, node by
 node (GDAS); and triples ``(op, node, input)``, any number for each node (FairDARTS). The text is
-taken apart by ``ast``; nothing in it is run.
+parsed with ``ast``; nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def parse(text: str) -> Genotype:
     """Read ``Genotype(normal=..., ...)``, with or without ``NAME =`` before it.
 
     Raises:
-        UserError: the text is something else, or a cell reads what is not there.
+        UserError: the text is not a genotype, or a cell reads a state that does not exist.
     """
     try:
         (statement,) = ast.parse(text.strip()).body
@@ -35,10 +35,10 @@ def parse_file(text: str, name: str | None) -> Genotype:
 
     Args:
         text: the file's content.
-        name: of the one wanted; needed where there are several.
+        name: the variable to read; required if there are several.
 
     Raises:
-        UserError: the file has none, none of that name, or several and no name is given.
+        UserError: the file has no genotype, none of that name, or several and no name is given.
     """
     try:
         statements = ast.parse(text).body
@@ -78,24 +78,24 @@ def _genotype(node: ast.AST | None, text: str) -> Genotype:
     if not _is_call(node):
         raise _no_genotype(text)
     assert isinstance(node, ast.Call)
+    fields: dict[str, Any] = {}
     try:
-        fields = {str(k.arg): _literal(k.value) for k in node.keywords}
+        for keyword in node.keywords:
+            value = keyword.value
+            if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "range":
+                content = list(range(*(ast.literal_eval(argument) for argument in value.args)))
+            else:
+                content = ast.literal_eval(value)
+            fields[str(keyword.arg)] = content
         cells = [_cell(fields[kind], fields.get(f"{kind}_concat")) for kind in KINDS]
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise _no_genotype(text) from error
-    for field, value in fields.items():
+    for field, content in fields.items():
         if field not in _FIELDS:
             raise unknown("field of a genotype", field, sorted(_FIELDS))
-        if field.startswith("connect") and value is not None:
-            raise UserError(f"genotype: {field}={value!r}: only None can be built")
+        if field.startswith("connect") and content is not None:
+            raise UserError(f"genotype: {field}={content!r}: only None can be built")
     return Genotype(*cells)
-
-
-def _literal(node: ast.expr) -> Any:
-    """Return the value of a literal or of ``range(2, 6)``."""
-    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "range":
-        return list(range(*(ast.literal_eval(argument) for argument in node.args)))
-    return ast.literal_eval(node)
 
 
 def _cell(edges: Sequence[Any], concat: Sequence[int] | None) -> Cell:
@@ -103,7 +103,7 @@ def _cell(edges: Sequence[Any], concat: Sequence[int] | None) -> Cell:
 
     Raises:
         ValueError, TypeError, IndexError: it has another form.
-        UserError: it reads what is not there.
+        UserError: it reads a state that does not exist.
     """
     nodes: list[tuple[Pair, ...]]
     if edges and isinstance(edges[0][0], tuple | list):

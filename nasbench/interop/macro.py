@@ -13,7 +13,7 @@ LAYERS = sum(STAGES)
 
 
 def recognises(text: str) -> bool:
-    """Whether the text is eight of the digits 0, 1 and 2."""
+    """Return whether the text is eight of the digits 0, 1 and 2."""
     return re.fullmatch(f"[012]{{{LAYERS}}}", text) is not None
 
 
@@ -21,7 +21,7 @@ def arch_of(digits: str) -> dict[str, str]:
     """Return label to value.
 
     Raises:
-        UserError: the text is no such digits.
+        UserError: the text has another form.
     """
     if not recognises(digits):
         raise UserError(
@@ -38,9 +38,9 @@ def digits_of(choices: Mapping[str, object]) -> str:
 
 
 def canonical(digits: str) -> str:
-    """Return the digits by which to tell networks apart: 3,969 of the 6,561 remain.
+    """Return the same digits for equal networks: 3,969 of the 6,561 are different.
 
-    An identity of stride 1 does nothing, wherever it stands; here it moves to its stage's end.
+    An identity of stride 1 does nothing at any place; here it moves to the end of its stage.
 
     Raises:
         UserError: the text is no architecture of NAS-Bench-Macro.

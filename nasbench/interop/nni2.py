@@ -27,7 +27,7 @@ _KEY = re.compile(r"(normal|reduce)_n(\d+)_(p\d+|switch)")
 
 
 def recognises(content: Mapping[str, Any]) -> bool:
-    """Whether all keys are those of such a file."""
+    """Return whether all keys are those of such a file."""
     return bool(content) and all(_KEY.fullmatch(key) for key in content)
 
 
@@ -35,7 +35,7 @@ def read(content: Mapping[str, Any]) -> Genotype:
     """Return the two cells.
 
     Raises:
-        UserError: a key is missing, or a value has no meaning; the key is named.
+        UserError: a key is missing, or a value is invalid; the key is named.
     """
     return Genotype(*(_cell(content, kind) for kind in KINDS))
 
@@ -44,7 +44,7 @@ def write(genotype: Genotype) -> dict[str, Any]:
     """Return the object with indices, the form that all of those versions read.
 
     Raises:
-        UserError: a node has other than two different inputs, or an operation is not NNI's.
+        UserError: a node does not have two different inputs, or an operation is not NNI's.
     """
     content: dict[str, Any] = {}
     names = list(OPERATIONS.values())
@@ -108,5 +108,5 @@ def _operation(key: str, value: Any) -> str:
 
 
 def _is_hot(value: Sequence[Any]) -> bool:
-    """Whether it is a multi-hot list, and none of indices."""
+    """Return whether this is a multi-hot list rather than a list of indices."""
     return all(isinstance(one, bool | float) and float(one) in (0.0, 1.0) for one in value)

@@ -18,7 +18,7 @@ _KEY = re.compile(r"(normal|reduce)/(op|input)_(\d+)_([01])")
 
 
 def recognises(content: Mapping[str, Any]) -> bool:
-    """Whether all keys are those of such a dictionary."""
+    """Return whether all keys are those of such a dictionary."""
     cells = [key for key in content if _KEY.fullmatch(key)]
     return bool(cells) and all(key in NETWORK or key in cells for key in content)
 
@@ -27,7 +27,7 @@ def read(content: Mapping[str, Any]) -> tuple[Genotype, dict[str, int]]:
     """Return the two cells, and arguments of the network.
 
     Raises:
-        UserError: a key is missing or a value has no meaning; the key is named.
+        UserError: a key is missing or a value is invalid; the key is named.
     """
     arguments = {}
     for key, name in NETWORK.items():
@@ -37,10 +37,10 @@ def read(content: Mapping[str, Any]) -> tuple[Genotype, dict[str, int]]:
 
 
 def write(genotype: Genotype, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the dictionary, with ``width`` and ``depth`` where ``arguments`` tell them.
+    """Return the dictionary, with ``width`` and ``depth`` if ``arguments`` has them.
 
     Raises:
-        UserError: a node has other than two inputs, or a node is left out of the output.
+        UserError: a node does not have two inputs, or is not in the output.
     """
     content: dict[str, Any] = {}
     for kind in KINDS:

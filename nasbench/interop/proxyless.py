@@ -1,6 +1,6 @@
 """NNI's dictionaries of the ProxylessNAS space: ``{"s2_depth": 2, "s2_i0": "k3e6", ...}``.
 
-A stage of depth 2 has blocks 0 and 1; here the blocks behind them are ``skip``.
+A stage of depth 2 has blocks 0 and 1; here the remaining blocks are ``skip``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _KEY = re.compile(r"s(\d)_(?:i(\d)|depth)")
 
 
 def recognises(content: Mapping[str, Any]) -> bool:
-    """Whether all keys are blocks or depths of stages."""
+    """Return whether all keys are blocks or depths of stages."""
     return bool(content) and all(_KEY.fullmatch(key) for key in content)
 
 
@@ -25,7 +25,7 @@ def read(content: Mapping[str, Any]) -> dict[str, str]:
     """Return label to value of the space ``proxyless``.
 
     Raises:
-        UserError: a block is missing or too many, or a depth is out of range.
+        UserError: a block is missing or unknown, or a depth is out of range.
     """
     arch: dict[str, str] = {}
     for stage, blocks in BLOCKS.items():

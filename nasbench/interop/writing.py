@@ -1,4 +1,4 @@
-"""Architectures of ours in the formats of others."""
+"""Writes architectures in the formats of other programs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Arch = Mapping[str, Any]
 
 
 def write(form: str, space: str, arch: Arch, arguments: Arch) -> str:
-    """Return an architecture as text, with a line end.
+    """Return an architecture as text that ends in a newline.
 
     Args:
         form: one of ``WRITERS``.
-        space: the catalog's name of its space.
+        space: the name of its space in the catalog.
         arch: label to value.
         arguments: of the space.
 
     Raises:
-        UserError: the format is unknown, or cannot hold it; the part that it cannot is named.
+        UserError: the format is unknown or cannot hold the architecture; the line says why.
     """
     if form not in WRITERS:
         raise unknown("format", form, sorted(WRITERS))

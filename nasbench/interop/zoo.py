@@ -1,4 +1,4 @@
-"""Published cells by their names: facts of their papers, with the sources.
+"""Published cells by name, with the figures and sources of their papers.
 
 The errors are those of CIFAR-10 with cutout, in percent, as published; the parameters, in
 millions, are those of 20 cells of 36 channels without the auxiliary classifier.
@@ -19,9 +19,9 @@ class Published(NamedTuple):
     Attributes:
         genotype: its text.
         error: on CIFAR-10, in percent.
-        spread: the standard deviation of that, where one is given.
+        spread: its standard deviation, if published.
         params_m: parameters in millions, as published.
-        source: where the genotype and the figures stand.
+        source: of the genotype and the figures.
     """
 
     genotype: str
@@ -87,7 +87,7 @@ def published(name: str) -> Published:
     """Return a cell by its name, with or without ``zoo:``.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: the name is unknown.
     """
     name = name.removeprefix(PREFIX)
     if name not in ZOO:

@@ -27,7 +27,7 @@ _STEPS = 200  # points of the common grid: finer than a picture's pixels need
 
 
 def with_curves(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows of which at least one search seed has a curve that cost something."""
+    """Return the rows with at least one search seed whose curve has a cost above zero."""
     return [row for row in rows if _curves(row)]
 
 
@@ -72,7 +72,7 @@ def standings(rows: Sequence[Row]) -> list[tuple[Row, Curve]]:
 
 
 def anytime_notes(task: str, rows: Sequence[Row]) -> list[str]:
-    """Return what a reader of one task's mean_curves must know; nothing where there are none."""
+    """Return the caveats of one task's anytime curves, none if it has no curve."""
     if not with_curves(rows):
         return []
     found = [
@@ -88,25 +88,22 @@ def anytime_notes(task: str, rows: Sequence[Row]) -> list[str]:
 
 
 def _curves(row: Row) -> list[Points]:
-    """Return the search seeds' mean_curves that cost something."""
+    """Return the search seeds' curves with a cost above zero."""
     return [curve for curve in row.curves if curve and curve[-1][0] > 0]
 
 
 def _on(times: NDArray[np.float64], row: Row, name: str) -> Curve:
     """Return the row's mean curve in percent at these device-seconds."""
     found = _curves(row)
-    values = 100 * np.array([_best_so_far(curve, times) for curve in found])
+    accuracies = []
+    for curve in found:
+        spent, results = np.array(curve).T
+        steps = np.concatenate(([np.nan], np.maximum.accumulate(results)))  # NaN: no result yet
+        accuracies.append(steps[np.searchsorted(spent, times, side="right")])
+    values = 100 * np.array(accuracies)
     values[:, times > max(curve[-1][0] for curve in found)] = np.nan
     low, high = bootstrap_band(values)
     return Curve(name, times, values.mean(axis=0), low, high)
-
-
-def _best_so_far(curve: Points, times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the curve as a step function; NaN before its first result."""
-    spent, results = np.array(curve).T
-    best = np.concatenate(([np.nan], np.maximum.accumulate(results)))
-    found: NDArray[np.float64] = best[np.searchsorted(spent, times, side="right")]
-    return found
 
 
 _XLABEL = "device-seconds of the search"

@@ -42,7 +42,9 @@ def sentence(ours: Row, theirs: Row, found: Difference) -> str:
     """Return in words what ``found``, the difference of the two rows, shows."""
     against = f"{ours.title} against {theirs.title}: {signed(found.points)} points"
     if found.interval is None:
-        return f"{against}; {_single(ours, theirs)}: no interval, no difference shown"
+        singles = [row for row in (ours, theirs) if is_single(row.accuracies)]
+        few = "one run each" if len(singles) == 2 else f"a single run of {singles[0].name}"
+        return f"{against}; {few}: no interval, no difference shown"
     if not found.shown:
         ends = ", ".join(map(signed, found.interval))
         return f"{against} [{ends}], {_how(found)}: no difference shown"
@@ -70,11 +72,6 @@ def few_seeds(rows: Iterable[Row]) -> list[str]:
 def _of(row: Row, seeds: Iterable[int]) -> Groups:
     accuracies = dict(zip(row.seed_numbers, row.accuracies, strict=True))
     return [accuracies[seed] for seed in seeds]
-
-
-def _single(ours: Row, theirs: Row) -> str:
-    singles = [row for row in (ours, theirs) if is_single(row.accuracies)]
-    return "one run each" if len(singles) == 2 else f"a single run of {singles[0].name}"
 
 
 def _how(found: Difference) -> str:
@@ -150,9 +147,16 @@ def random_notes(task: str, rows: Sequence[Row]) -> list[str]:
     found = _missing(task, rows)
     for row in rows:
         other = rival(row, rows)
-        if other is not None and row.versus_random is not None:
-            said = (sentence(row, other, row.versus_random), *_strange(row, other))
-            found += [f"task {task}: {note}" for note in (*said, *caveats(row, other))]
+        if other is None or row.versus_random is None:
+            continue
+        said = [sentence(row, other, row.versus_random)]
+        if row.kind != other.kind or row.space != other.space:
+            lacking = RANDOM if row.kind == "nas" else f"HPO {RANDOM}"
+            said.append(
+                f"{row.name} on {row.space} is compared with {other.name} on {other.space}: "
+                f"no {lacking} row on {row.space}"
+            )
+        found += [f"task {task}: {note}" for note in (*said, *caveats(row, other))]
     return found
 
 
@@ -169,17 +173,6 @@ def _missing(task: str, rows: Sequence[Row]) -> list[str]:
             command = f"nasbench hpo {of_kind[0].space} --task {task} --tuner random"
         found.append(f"no {what} row for task {task}: run `{command}` and retrain its checkpoint")
     return found
-
-
-def _strange(row: Row, other: Row) -> list[str]:
-    """Return a line if random search ran on another space or kind than the row."""
-    if row.kind == other.kind and row.space == other.space:
-        return []
-    lacking = RANDOM if row.kind == "nas" else f"HPO {RANDOM}"
-    return [
-        f"{row.name} on {row.space} is compared with {other.name} on {other.space}: "
-        f"no {lacking} row on {row.space}"
-    ]
 
 
 def _log_cost(row: Row) -> float:
@@ -206,20 +199,16 @@ def nas_against_hpo_notes(task: str, rows: Sequence[Row]) -> list[str]:
     pair = contest(rows)
     if pair is None:
         return []
-    lines = [sentence(*pair, difference(*pair)), *caveats(*pair), *_selection(rows)]
+    lines = [sentence(*pair, difference(*pair)), *caveats(*pair)]
+    nas, hpo = (len(_entrants(rows, kind)) for kind in ("nas", "hpo"))
+    if max(nas, hpo) > 1:
+        lines.append(
+            f"the best of {nas} NAS and the best of {hpo} HPO, chosen by test accuracy: this "
+            "selection favours the kind with more rows"
+        )
     return [f"task {task}, NAS against HPO: {line}" for line in lines]
 
 
 def _entrants(rows: Sequence[Row], kind: str) -> list[Row]:
     of_kind = [row for row in rows if row.kind == kind]
     return [row for row in of_kind if row.method != RANDOM and row.searched] or of_kind
-
-
-def _selection(rows: Sequence[Row]) -> list[str]:
-    nas, hpo = (len(_entrants(rows, kind)) for kind in ("nas", "hpo"))
-    if max(nas, hpo) == 1:
-        return []
-    return [
-        f"the best of {nas} NAS and the best of {hpo} HPO, chosen by test accuracy: this "
-        "selection favours the kind with more rows"
-    ]

@@ -28,9 +28,9 @@ FAMILIES: dict[str, Family] = {
     "none": Family("#FFFFFF", "#555555", "no connection"),
     "other": Family("#CC79A7", "#000000", "other"),
 }
-"""Okabe and Ito's palette, which stays apart under the common kinds of colour blindness."""
+"""Okabe and Ito's palette, which is safe for the common kinds of colour blindness."""
 
-# The first match counts: "dil_sep_conv" is dilated, and every name here may hold "conv".
+# The first match counts: "dil_sep_conv" is dilated, and any of these names may contain "conv".
 _SIGNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("dilated", ("dil",)),
     ("separable", ("sep", "depthwise", "dw_", "mbconv", "mobile", "inverted")),
@@ -46,7 +46,7 @@ def kind_of(op_name: str) -> str:
     """Return the family of an operation's name: a key of :data:`FAMILIES`.
 
     ``"sep_conv_3x3"`` is separable, ``"dil_conv_5x5"`` dilated, ``"max_pool_3x3"`` pool,
-    ``"skip_connect"`` and ``"identity"`` skip, ``"conv3"`` conv; a stranger is ``"other"``.
+    ``"skip_connect"`` and ``"identity"`` skip, ``"conv3"`` conv; an unknown name is ``"other"``.
     """
     name = op_name.lower()
     if _INVERTED.match(name):
@@ -57,7 +57,7 @@ def kind_of(op_name: str) -> str:
     return "other"
 
 
-_ROW = 6  # operations per line of a long chain, so that a deep network still fits a page
+_ROW = 6  # operations per line of a long chain, so that a deep network fits on a page
 _SUBSCRIPT = re.compile(r"^(\w+)_\{([^{}]+)\}$")  # c_{k-2}
 
 _HEADER = """digraph architecture {
@@ -70,7 +70,7 @@ _HEADER = """digraph architecture {
 def dot_source(graphs: Sequence[Graph]) -> str:
     """Return DOT text: one titled cluster per graph, left to right, and a legend.
 
-    Operations are boxes on their edges, coloured by family; the legend holds just the
+    Operations are boxes on their edges, coloured by family; the legend lists only the
     families that occur.
     """
     lines = [_HEADER]
@@ -95,100 +95,76 @@ def _cluster(number: int, graph: Graph) -> Iterator[str]:
         yield f"    {{ rank=same; {' '.join(identity[name] + ';' for name in graph.inputs)} }}"
     for name in reversed(graph.nodes):
         yield f"    {identity[name]} [{_node_style(name, graph)}];"
-    lines = _line_starts(graph)
+    # A long chain continues in a new line every _ROW edges, as text does.
+    lines = list(range(_ROW, len(graph.edges) - 1, _ROW)) if graph.is_chain else []
     for place, edge in reversed(list(enumerate(graph.edges))):
         source = f"g{number}_line{place}" if place in lines else identity[edge.source]
         yield from _edge(f"g{number}_e{place}", (source, identity[edge.target]), edge)
-    if lines:
-        yield from _lines(number, graph, lines, identity[graph.edges[0].source])
+    # The next line begins with the last node of the one above; the starts are a column.
+    starts = [f"g{number}_line{place}" for place in lines]
+    for start, place in zip(starts, lines, strict=True):
+        yield f"    {start} [{_node_style(graph.edges[place].source, graph)}];"
+    if starts:
+        column = " -> ".join((*reversed(starts), identity[graph.edges[0].source]))
+        yield f"    {{ rank=same; {column} [style=invis]; }}"
     yield "  }"
 
 
-def _line_starts(graph: Graph) -> list[int]:
-    """Return the edges at which a long chain goes on in a new line, as text does."""
-    if not graph.is_chain:
-        return []
-    return list(range(_ROW, len(graph.edges) - 1, _ROW))
-
-
-def _lines(number: int, graph: Graph, places: Sequence[int], first: str) -> Iterator[str]:
-    """Yield a repeat of a line's last node to begin the next one, all below one another."""
-    starts = [f"g{number}_line{place}" for place in places]
-    for start, place in zip(starts, places, strict=True):
-        yield f"    {start} [{_node_style(graph.edges[place].source, graph)}];"
-    column = " -> ".join((*reversed(starts), first))
-    yield f"    {{ rank=same; {column} [style=invis]; }}"
-
-
 def _node_style(name: str, graph: Graph) -> str:
-    """Return a node's attributes: ends of the graph are dark, states between are pale."""
+    """Return a node's attributes: dark for inputs and output, pale for intermediate states."""
     ends = name in graph.inputs or name == graph.output
     colours = ("#333333", "#FFFFFF") if ends else ("#EEEEEE", "#000000")
+    subscript = _SUBSCRIPT.match(name)
+    label = (
+        f"<{escape(subscript[1])}<SUB>{escape(subscript[2])}</SUB>>" if subscript else quoted(name)
+    )
     return (
-        f'label={_label(name)}, shape=box, style="rounded,filled", height=0.35, width=0.4, '
+        f'label={label}, shape=box, style="rounded,filled", height=0.35, width=0.4, '
         f'margin="0.1,0.05", color="#333333", fillcolor="{colours[0]}", fontcolor="{colours[1]}"'
     )
 
 
 def _edge(box: str, ends: tuple[str, str], edge: Edge) -> Iterator[str]:
-    """Yield an edge, in two halves around the box of its operation where it has one."""
+    """Yield an edge, in two halves around the box of its operation if it has one."""
     source, target = ends
-    width = f"penwidth={_width(edge.weight):.2f}"
+    width = f"penwidth={min(max(1.4 * edge.weight, 0.4), 6.0):.2f}"
     if not edge.label:
         yield f'    {source} -> {target} [{width}, color="#AAAAAA"];'
         return
     if edge.ghost:
         width += ', style=dashed, color="#BBBBBB"'
-    look = _GHOST if edge.ghost else _box_style(FAMILIES[_kind(edge)])
-    yield f"    {box} [label={quoted(edge.label)}, {look}];"
+        look = 'style="filled,dashed", fillcolor="#FFFFFF", fontcolor="#888888", color="#BBBBBB"'
+    else:
+        family = FAMILIES[_kind(edge)]
+        look = f'style=filled, fillcolor="{family.fill}", fontcolor="{family.text}", '
+        look += 'color="#333333"'
+    yield f"    {box} [label={quoted(edge.label)}, shape=box, {look}, {_BOX}];"
     yield f"    {source} -> {box} [{width}, arrowhead=none];"
     yield f"    {box} -> {target} [{width}];"
 
 
-_GHOST = (
-    'shape=box, style="filled,dashed", fillcolor="#FFFFFF", fontcolor="#888888", '
-    'color="#BBBBBB", penwidth=0.6, height=0.28, width=0.3, margin="0.09,0.04", fontsize=11'
-)
+_BOX = 'penwidth=0.6, height=0.28, width=0.3, margin="0.09,0.04", fontsize=11'
 
 
 def _kind(edge: Edge) -> str:
     return edge.kind or kind_of(edge.label)
 
 
-def _box_style(family: Family) -> str:
-    return (
-        f'shape=box, style=filled, fillcolor="{family.fill}", fontcolor="{family.text}", '
-        'color="#333333", penwidth=0.6, height=0.28, width=0.3, margin="0.09,0.04", fontsize=11'
-    )
-
-
-def _width(weight: float) -> float:
-    return min(max(1.4 * weight, 0.4), 6.0)
-
-
-def _label(name: str) -> str:
-    """Return a node's label; ``c_{k-2}`` becomes c with a subscript."""
-    match = _SUBSCRIPT.match(name)
-    if match is None:
-        return quoted(name)
-    return f"<{escape(match[1])}<SUB>{escape(match[2])}</SUB>>"
-
-
 def _legend(graphs: Iterable[Graph]) -> list[str]:
-    """Return a row of samples as the drawing's caption, nothing where no operation is drawn.
+    """Return a row of samples as the drawing's caption, nothing if no operation is drawn.
 
     A caption takes no part in the layout, as sample nodes would.
     """
     present = {
         _kind(edge) for graph in graphs for edge in graph.edges if edge.label and not edge.ghost
     }
-    samples = "".join(_sample(look) for kind, look in FAMILIES.items() if kind in present)
+    samples = "".join(
+        f'<TD BORDER="1" COLOR="#333333" BGCOLOR="{look.fill}">'
+        f'<FONT COLOR="{look.text}">{escape(look.words)}</FONT></TD>'
+        for kind, look in FAMILIES.items()
+        if kind in present
+    )
     if not samples:
         return []
     table = f'<TABLE BORDER="0" CELLSPACING="8" CELLPADDING="5"><TR>{samples}</TR></TABLE>'
     return [f"  label=<{table}>; labelloc=b; fontsize=12;"]
-
-
-def _sample(look: Family) -> str:
-    words = f'<FONT COLOR="{look.text}">{escape(look.words)}</FONT>'
-    return f'<TD BORDER="1" COLOR="#333333" BGCOLOR="{look.fill}">{words}</TD>'

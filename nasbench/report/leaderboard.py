@@ -92,29 +92,23 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
         found += nas_against_hpo_notes(name, of_task)
         found += random_notes(name, of_task)
         found += anytime_notes(name, of_task)
-        found += [f"task {name}: {note}" for row in of_task for note in _warnings(row)]
-    return [*found, *few_seeds(rows), *_devices(rows)]
-
-
-def _devices(rows: Sequence[Row]) -> list[str]:
-    """Return what the latencies were measured on, row by row where they differ."""
+        for row in of_task:
+            if row.reopened:
+                found.append(
+                    f"task {name}: {row.name} opened the test set more than once in one run "
+                    "(marked !): its accuracy may flatter it"
+                )
+            if row.repeats:
+                runs = "1 run repeats" if row.repeats == 1 else f"{row.repeats} runs repeat"
+                found.append(
+                    f"task {name}: {row.name}: {runs} the seeds of another, averaged with it"
+                )
+    found += few_seeds(rows)
     devices = sorted({row.device for row in rows if row.device})
     if len(devices) == 1:
-        return [f"latency of one example on {devices[0]}"]
+        return [*found, f"latency of one example on {devices[0]}"]
     named = {device: [r.name for r in rows if r.device == device] for device in devices}
-    return [f"latency of one example of {', '.join(n)}: on {d}" for d, n in named.items()]
-
-
-def _warnings(row: Row) -> list[str]:
-    found = []
-    if row.reopened:
-        found.append(
-            f"{row.name} opened the test set more than once in one run (marked !): "
-            "its accuracy may flatter it"
-        )
-    if row.repeats:
-        runs = "1 run repeats" if row.repeats == 1 else f"{row.repeats} runs repeat"
-        found.append(f"{row.name}: {runs} the seeds of another, averaged with it")
+    found += [f"latency of one example of {', '.join(n)}: on {d}" for d, n in named.items()]
     return found
 
 

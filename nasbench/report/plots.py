@@ -22,7 +22,7 @@ METADATA: dict[str, dict[str, None]] = {
 }
 STYLE = {
     "svg.hashsalt": "nasbench",  # ids that do not change from one drawing to the next
-    "svg.fonttype": "none",  # text stays text: to be searched, copied and read aloud
+    "svg.fonttype": "none",  # text stays text that can be searched, copied and read aloud
     "font.family": ["sans-serif"],
     "font.size": 10.0,
     "text.parse_math": False,  # a dollar in a name is a dollar
@@ -72,10 +72,10 @@ def rendered(
 
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette without the yellow, which is lost on white."""
+"""Okabe and Ito's palette without yellow, which is hard to see on white."""
 
-_DASHES = ("-", "--", "-.", ":")  # for what comes after the last colour
-_LEGEND = 30  # characters of a legend's line
+_DASHES = ("-", "--", "-.", ":")  # for the curves after the last colour
+_LEGEND = 30  # characters in a line of the legend
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,7 @@ def draw_curves(
         path: the file to write; its suffix, ``.svg`` or ``.png``, is its format.
         xlabel: what ``x`` is, with its unit.
         ylabel: what the curves show, with its unit.
-        title: stands above the render_curves.
+        title: of the picture.
         log_x: whether ``x`` is on a logarithmic axis.
 
     Raises:
@@ -153,14 +153,28 @@ def render_curves(
     """
     check_format(format)
     if not curves:
-        raise ValueError("no curve to draw_curves")
+        raise ValueError("no curve to draw")
 
     def fill(figure: Any) -> None:
         axes = figure.subplots()
-        _lines(axes, curves)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(color="#E5E5E5", linewidth=0.6)
+        axes.set_axisbelow(True)
+        for number, curve in enumerate(curves):
+            colour = _COLOURS[number % len(_COLOURS)]
+            dash = _DASHES[number // len(_COLOURS) % len(_DASHES)]
+            marker = "o" if np.isfinite(curve.mean).sum() == 1 else ""  # a line needs two points
+            axes.fill_between(
+                curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0
+            )
+            axes.plot(curve.x, curve.mean, color=colour, linestyle=dash, marker=marker)
         axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
         if log_x:
-            _logarithmic(axes, curves)
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:,.10g}")
+            first, last = min(c.x[0] for c in curves), max(c.x[-1] for c in curves)
+            # Numbers between the powers of ten only on a short axis.
+            axes.xaxis.set_minor_formatter("{x:,.10g}" if last < 10 * first else "")
         elif all((curve.x == curve.x.round()).all() for curve in curves):
             # Epochs are whole numbers, even if there is only one.
             axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
@@ -169,30 +183,10 @@ def render_curves(
     return rendered(fill, format, (8.0, 4.2), "drawing curves", dpi=150)
 
 
-def _lines(axes: Any, curves: Sequence[Curve]) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#E5E5E5", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for number, curve in enumerate(curves):
-        colour = _COLOURS[number % len(_COLOURS)]
-        dash = _DASHES[number // len(_COLOURS) % len(_DASHES)]
-        marker = "o" if np.isfinite(curve.mean).sum() == 1 else ""  # a line needs two points
-        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0)
-        axes.plot(curve.x, curve.mean, color=colour, linestyle=dash, marker=marker)
-
-
-def _logarithmic(axes: Any, curves: Sequence[Curve]) -> None:
-    """Scale the axis, with numbers written out; between the powers of ten only on a short one."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:,.10g}")
-    first = min(curve.x[0] for curve in curves)
-    last = max(curve.x[-1] for curve in curves)
-    axes.xaxis.set_minor_formatter("{x:,.10g}" if last < 10 * first else "")
-
-
 def _legend(figure: Any, axes: Any, curves: Sequence[Curve]) -> None:
     """Name the lines in the order in which they end, and make room for all of them."""
-    ends = [_end(curve) for curve in curves]
+    finite = [curve.mean[np.isfinite(curve.mean)] for curve in curves]
+    ends = [float(means[-1]) if len(means) else -np.inf for means in finite]
     order = sorted(range(len(curves)), key=lambda number: -ends[number])
     names = [fill(curves[number].name, _LEGEND) for number in order]
     shown = figure.legend(
@@ -205,11 +199,6 @@ def _legend(figure: Any, axes: Any, curves: Sequence[Curve]) -> None:
         text.set_text(name)
     rows = sum(name.count("\n") + 1 for name in names)
     figure.set_figheight(max(figure.get_figheight(), 0.5 + 0.23 * rows))
-
-
-def _end(curve: Curve) -> float:
-    finite = curve.mean[np.isfinite(curve.mean)]
-    return float(finite[-1]) if len(finite) else -np.inf
 
 
 _SAMPLE, _MARKED = "#0072B2", "#D55E00"

@@ -6,10 +6,12 @@ _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def count(number: float) -> str:
-    """Return a large count with three digits or so: ``"3.35 M"``, ``"650 k"``, ``"12"``."""
+    """Return a large count with about three digits: ``"3.35 M"``, ``"650 k"``, ``"12"``."""
     for size, letter in _STEPS:
         if abs(number) >= 0.9995 * size:  # 999,600 is one million, not "1000 k"
-            return f"{_three_digits(number / size)} {letter}"
+            value = number / size
+            decimals = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+            return f"{value:.{decimals}f} {letter}"
     return f"{number:.0f}" if float(number).is_integer() else f"{number:.1f}"
 
 
@@ -25,8 +27,3 @@ def duration(seconds: float) -> str:
 def signed(points: float) -> str:
     """Return a difference with its sign and two decimals; the minus is typographic."""
     return f"{points:+.2f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _three_digits(value: float) -> str:
-    decimals = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
-    return f"{value:.{decimals}f}"

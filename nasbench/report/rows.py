@@ -23,8 +23,8 @@ class Difference:
     """How a row's mean accuracy differs from another row's.
 
     Attributes:
-        points: difference of the means, in percentage points; positive where the first row is
-            the better one. Where it is paired, over the search seeds that both have.
+        points: difference of the means, in percentage points; positive if the first row is
+            better. If paired, it is taken over the search seeds that both rows have.
         interval: its 95 % bootstrap interval, or ``None`` if one of the rows is a single run.
         paired: whether the rows' common search seeds were redrawn jointly.
         seeds: search seeds that the interval was drawn from, of the row with fewer.
@@ -142,6 +142,7 @@ def _row(records: Sequence[Record]) -> Row:
     seeds = _grouped(records, lambda record: record.search_seed)
     numbers = tuple(sorted(seeds))
     accuracies = tuple(_accuracies(seeds[number]) for number in numbers)
+    devices = {str(record.provenance.get("device") or "") for record in records}
     return Row(
         task=first.task,
         kind=first.kind,
@@ -158,7 +159,7 @@ def _row(records: Sequence[Record]) -> Row:
         params=round(median(record.params for record in records)),
         macs=round(median(record.macs for record in records)),
         latency_ms=median(record.latency_ms for record in records),
-        device=_devices(records),
+        device=" + ".join(sorted(devices - {""})),
         search_seconds=_per_seed(seeds.values(), lambda record: record.search_seconds),
         search_evaluations=_per_seed(seeds.values(), lambda record: record.search_evaluations),
         retrain_seconds=fmean(record.retrain_seconds for record in records),
@@ -180,11 +181,6 @@ def _accuracies(records: Sequence[Record]) -> tuple[float, ...]:
 
 def _per_seed(seeds: Iterable[Sequence[Record]], quantity: Callable[[Record], float]) -> float:
     return fmean(fmean(map(quantity, records)) for records in seeds)
-
-
-def _devices(records: Sequence[Record]) -> str:
-    names = {str(record.provenance.get("device") or "") for record in records}
-    return " + ".join(sorted(names - {""}))
 
 
 def _curve(records: Sequence[Record]) -> Points:
@@ -229,8 +225,23 @@ _UNSET = "unset"
 
 
 def with_variants(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows, described wherever one task holds several of a method and space."""
-    return [replace(row, variant=_variant(row, _siblings(row, rows))) for row in rows]
+    """Return the rows, with a variant if a task has several rows of one method and space.
+
+    A variant is for example ``"epochs=20, retrain lr=0.1"``; the stage is named only if it is
+    unclear.
+    """
+    described = []
+    for row in rows:
+        siblings = [one for one in rows if one is not row and _identity(one) == _identity(row)]
+        search = _departures(row.search_config, [one.search_config for one in siblings])
+        retrain = _departures(row.retrain_config, [one.retrain_config for one in siblings])
+        variant = ", ".join(
+            f"{stage if key in search and key in retrain else ''}{key}={value}"
+            for stage, departures in (("search ", search), ("retrain ", retrain))
+            for key, value in departures.items()
+        )
+        described.append(replace(row, variant=variant))
+    return described
 
 
 def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -241,24 +252,8 @@ def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
     )
 
 
-def _siblings(row: Row, rows: Sequence[Row]) -> list[Row]:
-    return [other for other in rows if other is not row and _identity(other) == _identity(row)]
-
-
 def _identity(row: Row) -> tuple[str, ...]:
     return (row.task, row.kind, row.method, row.space)
-
-
-def _variant(row: Row, siblings: Sequence[Row]) -> str:
-    """Return for example ``"epochs=20, retrain lr=0.1"``; the stage only where it is unclear."""
-    search = _departures(row.search_config, [other.search_config for other in siblings])
-    retrain = _departures(row.retrain_config, [other.retrain_config for other in siblings])
-    stages = (("search ", search), ("retrain ", retrain))
-    return ", ".join(
-        f"{stage if key in search and key in retrain else ''}{key}={value}"
-        for stage, departures in stages
-        for key, value in departures.items()
-    )
 
 
 def _departures(config: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> dict[str, str]:

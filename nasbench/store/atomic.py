@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic writes: a file is either complete or absent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ def telling_what_failed(path: Path) -> Iterator[None]:
 
 
 def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
-    """Write ``path`` through ``fill``: to a temporary name, flushed to the disk, then renamed.
+    """Write ``path`` atomically: to a temporary file, flushed to the disk, then renamed.
+
+    Args:
+        path: the file; missing parent folders are created.
+        fill: writes the content into the open file.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written.
@@ -44,20 +48,20 @@ def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8, whole or not at all."""
+    """Write ``text`` as UTF-8, atomically."""
     write(path, lambda file: file.write(text.encode()))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write ``content`` as indented JSON, whole or not at all."""
+    """Write ``content`` as indented JSON, atomically."""
     write_text(path, json.dumps(content, indent=2, default=str) + "\n")
 
 
 def check_empty(folder: Path) -> None:
-    """Raise unless a folder is empty, or not there yet.
+    """Raise unless a folder is empty or does not exist.
 
     Raises:
-        UserError: it holds something, or is no folder.
+        UserError: it is not empty, or not a folder.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is not an empty folder: name another one")

@@ -1,4 +1,4 @@
-"""``checkpoint.json``, format ``nasbench/1``: all that rebuilds a found network."""
+"""``checkpoint.json``, format ``nasbench/1``: everything needed to rebuild a found network."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SHAPE = ("channels", "height", "width", "classes")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A found architecture and where it comes from.
+    """A found architecture and its origin.
 
     Attributes:
-        space: ``name`` and ``arguments`` of the search space; ``sha256`` of its file where it is
-            a user's own.
-        arch: label to what was chosen.
+        space: ``name`` and ``arguments`` of the search space; ``sha256`` of its file if it is
+            the user's own.
+        arch: label to chosen value.
         data: ``channels``, ``height``, ``width`` and ``classes``.
         strategy: ``name`` and ``options``.
         task: the task's name.
@@ -32,13 +32,13 @@ class Checkpoint:
         search: the configuration of the search, seeds left out.
         metrics: what the search measured, such as ``val_accuracy``.
         cost: ``device_seconds`` and ``evaluations`` of the search.
-        watch: what a one-shot search saw of a collapse, its ``verdict`` in words; see
+        watch: signs of a collapse that a one-shot search saw, with a ``verdict`` in words; see
             :mod:`nasbench.strategies.oneshot.collapse`.
-        kind: ``nas`` where the architecture was searched, ``hpo`` where the training was tuned,
-            ``plain`` where somebody chose both.
-        training: options of the tuned training; a retraining takes them over.
-        hyperparameters: those of them, and of the network's arguments, that were tuned.
-        curve: ``[device-seconds, best validation accuracy so far]`` wherever the best grew.
+        kind: ``nas`` if the architecture was searched, ``hpo`` if the training was tuned,
+            ``plain`` if both were chosen by hand.
+        training: options of the tuned training, which a retraining uses.
+        hyperparameters: the tuned ones among these options and the network's arguments.
+        curve: ``[device-seconds, best validation accuracy so far]`` at each improvement.
         run: the name of the search's run folder.
         provenance: version, commit, command, hardware, versions of libraries, times.
     """
@@ -61,7 +61,7 @@ class Checkpoint:
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """Write the file, whole or not at all.
+        """Write the file atomically.
 
         Raises:
             UserError: it cannot be written.
@@ -69,19 +69,34 @@ class Checkpoint:
         write_json(path, self.to_json())
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the file holds."""
+        """Return the file's content."""
         return {"format": FORMAT, **asdict(self)}
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
-        """Read the file; a run folder stands for the ``checkpoint.json`` inside it.
+        """Read the file, or the ``checkpoint.json`` in a run folder.
 
         Raises:
-            UserError: it is missing, no JSON, of another or a newer format, or incomplete.
+            UserError: it is missing, not JSON, of another or a newer format, or incomplete.
         """
         path = path / "checkpoint.json" if path.is_dir() else path
-        content = _json(path)
-        _check_format(path, content)
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UserError(f"cannot read the checkpoint {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise UserError(f"{path} is not JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise UserError(f"{path} is not a checkpoint: expected a JSON object")
+        found = content.get("format")
+        version = re.fullmatch(r"nasbench/(\d+)", str(found))
+        if version and int(version[1]) > VERSION:
+            raise UserError(
+                f"{path} has the newer format {found}: this version reads {FORMAT}; "
+                "upgrade nasbench"
+            )
+        if found != FORMAT:
+            raise UserError(f"{path} has the format {found!r}: allowed: {FORMAT}")
         known = {f.name: content[f.name] for f in fields(cls) if f.name in content}
         for name, kind in _TYPES.items():
             if (name in known or name in _REQUIRED) and not isinstance(known.get(name), kind):
@@ -112,29 +127,6 @@ _TYPES: dict[str, type] = {
     "provenance": dict,
 }
 _REQUIRED = ("space", "arch", "data", "strategy", "task", "seed")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read the checkpoint {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} is not a checkpoint: expected a JSON object")
-    return content
-
-
-def _check_format(path: Path, content: dict[str, Any]) -> None:
-    found = content.get("format")
-    match = re.fullmatch(r"nasbench/(\d+)", str(found))
-    if match and int(match[1]) > VERSION:
-        raise UserError(
-            f"{path} has the newer format {found}: this version reads {FORMAT}; upgrade nasbench"
-        )
-    if found != FORMAT:
-        raise UserError(f"{path} has the format {found!r}: allowed: {FORMAT}")
 
 
 def _check_inside(path: Path, known: dict[str, Any]) -> None:

@@ -31,17 +31,13 @@ class Journal:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"event": event, "time": now, **finite(fields)}, default=str)
         with telling_what_failed(self.path), self.path.open("ab+") as file:
-            if file.tell() and self._torn():
-                line = "\n" + line
+            if file.tell():
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # the last line is torn
+                    line = "\n" + line
             file.write(line.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-
-    def _torn(self) -> bool:
-        """Return whether the last line lacks its end."""
-        with self.path.open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) != b"\n"
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Return the events in order, all or those of one ``kind``; torn lines are skipped."""

@@ -139,7 +139,7 @@ def parse_record(text: bytes) -> Record:
 
 
 def _record(content: dict[str, Any]) -> Record:
-    """Return the record with these fields; what a later version added is left out."""
+    """Return the record with these fields; fields of later versions are ignored."""
     hints = _hints()
     known = {f.name: content[f.name] for f in fields(Record) if f.name in content}
     for name, value in known.items():
@@ -150,19 +150,14 @@ def _record(content: dict[str, Any]) -> Record:
     record = Record(**older.record(known))
     if record.kind not in KINDS:
         raise ValueError(f"unknown kind {record.kind!r}: allowed: {', '.join(KINDS)}")
-    _check_numbers(record)
-    _check_curve(record.curve)
-    return record
-
-
-def _check_numbers(record: Record) -> None:
-    """Raise if a number would spoil the means of other records."""
     for name in _COUNTED:
         value = getattr(record, name)
-        if not 0 <= value < _MOST:
+        if not 0 <= value < _MOST:  # it would spoil the means of other records
             raise ValueError(f"the field {name!r} has the value {value!r}")
     if not record.test_accuracy <= 1:
         raise ValueError(f"the field 'test_accuracy' has the value {record.test_accuracy!r}")
+    _check_curve(record.curve)
+    return record
 
 
 @cache

@@ -26,7 +26,7 @@ STATUSES = ("running", "done", "stopped", "failed")
 
 
 class RunFolder:
-    """One run on the disk: ``run.json``, ``journal.jsonl`` and what the run makes.
+    """One run on the disk: ``run.json``, ``journal.jsonl`` and the run's outputs.
 
     Args:
         path: an existing run folder.
@@ -95,7 +95,7 @@ class RunFolder:
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, which is made, while a process works there; a kill frees it.
+    """Create a folder and hold its lock while a process works in it; a kill releases the lock.
 
     Raises:
         UserError: another process holds it, or the folder cannot be written.
@@ -104,7 +104,12 @@ def hold(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / LOCK).open("w")
     with file:
-        if not _lock_soon(file):
+        # Processes that only check whether the lock is held take it for an instant.
+        for _ in range(_TRIES):
+            if _lock(file):
+                break
+            time.sleep(_BETWEEN)
+        else:
             raise UserError(f"another process is working in {folder}")
         yield
 
@@ -135,7 +140,7 @@ def find(results: Path, run: str) -> RunFolder:
 
 
 def is_held(lock: Path) -> bool:
-    """Return whether a process holds this lock, and so works in its folder."""
+    """Return whether a process holds this lock, that is, works in its folder."""
     try:
         with lock.open("r") as file:
             return not _lock(file, shared=True)
@@ -143,19 +148,10 @@ def is_held(lock: Path) -> bool:
         return False
 
 
-def _lock_soon(file: IO[str]) -> bool:
-    """Take the file's lock; whoever only looks whether it is held has it for an instant."""
-    for _ in range(_TRIES):
-        if _lock(file):
-            return True
-        time.sleep(_BETWEEN)
-    return False
-
-
 def _lock(file: IO[str], shared: bool = False) -> bool:
-    """Take the file's lock, which ends with the open file, and return whether it was free.
+    """Take the file's lock, which is released with the open file, and return whether it was free.
 
-    Where the system has no such locks, nobody is ever seen working in a folder.
+    On systems without such locks every folder counts as free.
     """
     try:
         import fcntl

@@ -1,4 +1,4 @@
-"""The state of a run, so that a killed one goes on where it was."""
+"""The state of a run, from which a killed run continues."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class StateFile:
         self.previous = path.with_name(f"{path.stem}.prev{path.suffix}")
 
     def save(self, state: dict[str, Any]) -> None:
-        """Keep ``state`` and the one before it.
+        """Write ``state`` and keep the previous one.
 
         Raises:
-            UserError: it cannot be written; the one before is still there.
+            UserError: it cannot be written; the previous one is kept.
         """
         fresh = self.path.with_name(f"{self.path.stem}.new{self.path.suffix}")
         # Packed in memory first: torch's writer hides the disk's own error behind one of its own.
@@ -54,10 +54,10 @@ class StateFile:
             fresh.replace(self.path)
 
     def load(self) -> dict[str, Any] | None:
-        """Return the newest readable state, or ``None`` where none was saved.
+        """Return the newest readable state, or ``None`` if none was saved.
 
         Raises:
-            UserError: there are files, and none can be read.
+            UserError: states were saved, but none can be read.
         """
         found = [path for path in (self.path, self.previous) if path.exists()]
         reasons = []

@@ -43,8 +43,12 @@ class CurvefittingAssessor(Assessor):
             raise UserError(
                 "the assessor curvefitting extrapolates accuracies: it cannot minimize"
             )
+        # NNI's model of a curve, with private random draws and fitted parameters.
+        model = private_module(f"{_PACKAGE}.model_factory", 0)
+        fitted = private_module(f"{_PACKAGE}.curvefunctions", 0).model_para
+        vars(model).update(model_para=fitted)
         module = private_module(f"{_PACKAGE}.curvefitting_assessor", 0)
-        vars(module).update(CurveModel=_curve_model())
+        vars(module).update(CurveModel=model.CurveModel)
         self._assessor = module.CurvefittingAssessor(
             epochs, options.start_step, options.threshold, options.gap
         )
@@ -64,11 +68,3 @@ class CurvefittingAssessor(Assessor):
             # NNI takes the last score of the trial that was assessed last.
             self._assessor.trial_history = history
             self._assessor.trial_end(number, completed)
-
-
-def _curve_model() -> Any:
-    """Return NNI's model of a curve, with private random draws and fitted parameters."""
-    module = private_module(f"{_PACKAGE}.model_factory", 0)
-    fitted = private_module(f"{_PACKAGE}.curvefunctions", 0).model_para
-    vars(module).update(model_para=fitted)
-    return module.CurveModel

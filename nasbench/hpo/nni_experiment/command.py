@@ -78,7 +78,9 @@ def _run_trial(
     if status is None:
         outcome.stop()
     elif status:
-        raise TrialFailed(f"{_exit(status)}: {_last_line(folder / 'stderr')}")
+        by_signal = status > 128 and status - 128 in set(signal.Signals)
+        name = f" ({signal.Signals(status - 128).name})" if by_signal else ""
+        raise TrialFailed(f"exit status {status}{name}: {_last_line(folder / 'stderr')}")
     elif outcome.final is None:
         raise TrialFailed("reported nothing: it ended without nni.report_final_result()")
     return asdict(outcome)
@@ -106,12 +108,6 @@ def _follow(
             group.stop()
             raise TrialFailed(f"did not end within {timeout:g} s")
         time.sleep(_POLL)
-
-
-def _exit(status: int) -> str:
-    if status > 128 and status - 128 in set(signal.Signals):
-        return f"exit status {status} ({signal.Signals(status - 128).name})"
-    return f"exit status {status}"
 
 
 def _last_line(path: Path, longest: int = 200) -> str:
@@ -144,7 +140,7 @@ exit $status
 class ProcessGroup:
     """A shell command in its own process group, which ends with its owner.
 
-    As a context manager it kills the processes that are left at the end. The command runs in
+    As a context manager it kills the remaining processes on exit. The command runs in
     bash, as in NNI.
     """
 

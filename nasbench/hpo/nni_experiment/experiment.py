@@ -168,12 +168,18 @@ def _read_v2(content: dict[str, Any], file: Path) -> Experiment:
         raise top.error("experimentType", "hpo")
     top.refuse("useAnnotation")
     command, code_dir, gpus = (service if service.has(field) else top for field in _TRIAL)
+    if not top.has("searchSpace"):
+        space = ParameterSpace.read(top.file("searchSpaceFile"))
+    elif top.has("searchSpaceFile"):
+        raise top.error("searchSpaceFile", "left out beside a searchSpace")
+    else:
+        space = ParameterSpace(parse(top.raw("searchSpace"), top.where("searchSpace")))
     tuner, assessor = _algorithms(top, version=2)
     return Experiment(
         source=file,
         version=2,
         name=top.text("experimentName", file.stem),
-        search_space=_search_space_v2(top),
+        search_space=space.content,
         command=command.text("trialCommand"),
         code_dir=code_dir.folder("trialCodeDirectory"),
         gpus=gpus.maybe_whole("trialGpuNumber", 0),
@@ -185,15 +191,6 @@ def _read_v2(content: dict[str, Any], file: Path) -> Experiment:
         assessor=assessor,
         ignored=(*top.ignored, *service.ignored),
     )
-
-
-def _search_space_v2(top: Section) -> dict[str, Any]:
-    if top.has("searchSpace") and top.has("searchSpaceFile"):
-        raise top.error("searchSpaceFile", "left out beside a searchSpace")
-    if top.has("searchSpace"):
-        where = top.where("searchSpace")
-        return ParameterSpace(parse(top.raw("searchSpace"), where)).content
-    return ParameterSpace.read(top.file("searchSpaceFile")).content
 
 
 _ALLOWED = {

@@ -114,15 +114,13 @@ class Metrics:
             data = file.read()
         found = []
         while len(data) >= _HEAD and len(data) >= (size := _HEAD + int(data[2:_HEAD])):
-            found.append(self._metric(json.loads(data[_HEAD:size])))
+            record = json.loads(data[_HEAD:size])
+            if (other := record["parameter_id"]) != self._number:
+                raise TrialFailed(f"reported for parameterId {other}; it was given {self._number}")
+            found.append(Metric(record["type"] == "FINAL", json.loads(record["value"])))
             data = data[size:]
             self._read += size
         return found
-
-    def _metric(self, record: Mapping[str, Any]) -> Metric:
-        if (other := record["parameter_id"]) != self._number:
-            raise TrialFailed(f"reported for parameterId {other}; it was given {self._number}")
-        return Metric(record["type"] == "FINAL", json.loads(record["value"]))
 
 
 def open_folder(folder: Path, number: int, parameters: Mapping[str, Any]) -> Metrics:

@@ -110,24 +110,20 @@ class _FormattedTuner(NniTuner):
     def __init__(
         self, space: ParameterSpace, options: Any, seed: int, maximize: bool = True
     ) -> None:
+        from nni.common.hpo_utils import ParameterSpec
+
         super().__init__(space, options, seed, maximize)
-        _mend(self._tuner.space)
 
+        # NNI's own method looks up the option of the outer choice, and fails on choices that are
+        # nested twice if the outer one is itself not active.
+        class Spec(ParameterSpec):  # type: ignore[misc]
+            def is_activated_in(self, partial_parameters: Mapping[Any, Any]) -> bool:
+                outer, chosen = self.key[:-2], self.key[-2:-1]
+                return not self.is_nested() or (partial_parameters.get(outer),) == chosen
 
-def _mend(formatted: dict[Any, Any]) -> None:
-    """Let NNI take choices that are nested twice.
-
-    It looks up the option of the outer choice, and fails if that choice is itself not active.
-    """
-    from nni.common.hpo_utils import ParameterSpec
-
-    class Spec(ParameterSpec):  # type: ignore[misc]
-        def is_activated_in(self, partial_parameters: Mapping[Any, Any]) -> bool:
-            outer, chosen = self.key[:-2], self.key[-2:-1]
-            return not self.is_nested() or (partial_parameters.get(outer),) == chosen
-
-    for key, spec in formatted.items():
-        formatted[key] = Spec(*spec)
+        formatted = self._tuner.space
+        for key, spec in formatted.items():
+            formatted[key] = Spec(*spec)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from nasbench.report import anytime
 from nasbench.report.leaderboard import Leaderboard, Row
-from nasbench.report.plots import Curve
 from nasbench.report.quantities import count, duration, signed
 
 
@@ -46,7 +45,7 @@ def interval(row: Row) -> str:
 
 
 def versus_random(row: Row) -> str:
-    """Return the difference from random in points with its interval; blank where unknown."""
+    """Return the difference from random in points with its interval, ``""`` if unknown."""
     found = row.versus_random
     if found is None:
         return ""
@@ -63,7 +62,7 @@ def search_cost(row: Row) -> str:
 
 
 def openings(row: Row) -> str:
-    """Return how often the test set was opened, marked where one run did so repeatedly."""
+    """Return how often the test set was opened, marked if one run did so repeatedly."""
     return f"{row.test_openings}{' !' if row.reopened else ''}"
 
 
@@ -105,21 +104,20 @@ def standings(rows: Sequence[Row]) -> Listing | None:
         return None
     times = [duration(time) for time in found[0][1].x]
     marks = [f"{share:.0%} ({time})" for share, time in zip(anytime.SHARES, times, strict=True)]
+    lines = []
+    for row, curve in found:
+        cells = []
+        for mean, low, high in zip(curve.mean, curve.low, curve.high, strict=True):
+            if math.isnan(mean):
+                cells.append("no result yet")
+            elif math.isnan(low):
+                cells.append(f"{mean:.2f}, single run")
+            else:
+                cells.append(f"{mean:.2f} [{low:.2f}, {high:.2f}]")
+        lines.append((row.name, row.space, *cells))
     return Listing(
         f"Best validation accuracy, %, after a share of the smallest search cost, {times[-1]}",
         ("method", "space", *(mark.replace("%", " %") for mark in marks)),
         (False, False, *(True for _ in marks)),
-        tuple((row.name, row.space, *_points(curve)) for row, curve in found),
+        tuple(lines),
     )
-
-
-def _points(curve: Curve) -> list[str]:
-    return [_point(*values) for values in zip(curve.mean, curve.low, curve.high, strict=True)]
-
-
-def _point(mean: float, low: float, high: float) -> str:
-    if math.isnan(mean):
-        return "no result yet"
-    if math.isnan(low):
-        return f"{mean:.2f}, single run"
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"

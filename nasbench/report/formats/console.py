@@ -17,7 +17,7 @@ _EXPENDABLE = (
     *("retrain cost", "latency", "MACs", "evaluations", "parameters"),
     *("space", "search cost"),
 )
-"""Columns that a narrow console goes without, the first first."""
+"""Columns that a narrow console omits, in this order."""
 
 _WHOLE = 12  # cells up to this long are never broken over lines
 _WIDE = 240  # columns of the text form, which no terminal cuts
@@ -34,7 +34,7 @@ def table(board: Leaderboard) -> str:
 def print_table(board: Leaderboard, console: Console) -> None:
     """Print one table per task, its anytime results, the unfinished runs and the notes.
 
-    A console too narrow for every column goes without some, and says which.
+    A console too narrow for every column omits some and names them.
     """
     for task in board.tasks:
         rows = board.of(task)
@@ -71,18 +71,20 @@ def _spare(columns: Sequence[Column], rows: Sequence[Row], space: int) -> int:
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Row], space: int) -> Sequence[int | None]:
-    """Return each column's width, what is spare given out from the left.
+    """Return each column's width; spare characters are handed out from the left.
 
-    Rich narrows all columns alike, the short numbers too; hence widths of our own.
+    Rich itself narrows all columns alike, including those of short numbers.
     """
     spare = _spare(columns, rows, space)
     if spare < 0:
-        return [None] * len(columns)  # a name longer than the console: let it be folded
+        return [None] * len(columns)  # a name is longer than the console: rich folds it
     widths = []
     for column in columns:
-        extra = min(spare, _wished(column, rows) - _needed(column, rows))
+        needed = _needed(column, rows)
+        wished = max(map(cell_len, [column.heading, *map(column.text, rows)]))
+        extra = min(spare, wished - needed)
         spare -= extra
-        widths.append(_needed(column, rows) + extra)
+        widths.append(needed + extra)
     return widths
 
 
@@ -92,10 +94,6 @@ def _needed(column: Column, rows: Sequence[Row]) -> int:
     for text in map(column.text, rows):
         words += [text] if cell_len(text) <= _WHOLE else text.split()
     return max(map(cell_len, words))
-
-
-def _wished(column: Column, rows: Sequence[Row]) -> int:
-    return max(map(cell_len, [column.heading, *map(column.text, rows)]))
 
 
 def listed(listing: Listing) -> Table:

@@ -35,34 +35,36 @@ ul {; padding-left: 1.2rem; }
 def html(board: Leaderboard) -> str:
     """Return a standalone page, light or dark as the reader's system prefers.
 
-    Where a task has anytime curves and matplotlib is there, they are drawn in the page.
+    The anytime curves are drawn in the page if matplotlib is installed.
     """
-    sections = [section for task in board.tasks for section in _task(board, task)]
+    sections = []
+    headings = [column.heading for column in COLUMNS]
+    for number, task in enumerate(board.tasks):
+        rows = [[column.text(row) for column in COLUMNS] for row in board.of(task)]
+        table = _table(headings, rows, [column.numeric for column in COLUMNS])
+        sections += [f"<h2>{escape(task)}</h2>", table]
+        if course := standings(board.of(task)):
+            sections += _listed(course, "h3")
+            if available("matplotlib"):
+                drawn = inline_svg(task, board.of(task), f"curves{number}")
+                sections.append(f"<figure>{drawn}</figure>")
+            else:
+                sections.append(
+                    '<p class="missing">The curves are not drawn: matplotlib is missing; '
+                    "install it with: pip install matplotlib</p>"
+                )
     if runs := unfinished(board):
         sections += _listed(runs, "h2")
     if board.notes:
         items = "\n".join(f"<li>{escape(note)}</li>" for note in board.notes)
         sections += ["<h2>Notes</h2>", f"<ul>\n{items}\n</ul>"]
-    return _page("\n".join(sections))
-
-
-def _task(board: Leaderboard, task: str) -> list[str]:
-    headings = [column.heading for column in COLUMNS]
-    rows = [[column.text(row) for column in COLUMNS] for row in board.of(task)]
-    table = _table(headings, rows, [column.numeric for column in COLUMNS])
-    course = standings(board.of(task))
-    listed = [*_listed(course, "h3"), _figure(board, task)] if course else []
-    return [f"<h2>{escape(task)}</h2>", table, *listed]
-
-
-def _figure(board: Leaderboard, task: str) -> str:
-    if not available("matplotlib"):
-        return (
-            '<p class="missing">The curves are not drawn: matplotlib is missing; '
-            "install it with: pip install matplotlib</p>"
-        )
-    drawn = inline_svg(task, board.of(task), f"curves{board.tasks.index(task)}")
-    return f"<figure>{drawn}</figure>"
+    body = "\n".join(sections)
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>nasbench leaderboard</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n<h1>Leaderboard</h1>\n{body}\n</body>\n</html>\n"
+    )
 
 
 def _listed(listing: Listing, level: str) -> list[str]:
@@ -85,12 +87,3 @@ def _line(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
     marks = [' class="number"' if right else "" for right in numeric]
     filled = zip(marks, cells, strict=True)
     return f"<tr>{''.join(f'<{tag}{mark}>{escape(cell)}</{tag}>' for mark, cell in filled)}</tr>"
-
-
-def _page(body: str) -> str:
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>nasbench leaderboard</title>\n<style>{_STYLE}</style>\n</head>\n"
-        f"<body>\n<h1>Leaderboard</h1>\n{body}\n</body>\n</html>\n"
-    )

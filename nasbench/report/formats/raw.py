@@ -8,7 +8,7 @@ import json
 import math
 from typing import Any
 
-from nasbench.report.leaderboard import Leaderboard, Row, Unfinished
+from nasbench.report.leaderboard import Leaderboard, Row
 
 _FIELDS = (
     *("task", "kind", "method", "variant", "space", "status", "search_seeds", "runs"),
@@ -31,10 +31,17 @@ def as_csv(board: Leaderboard) -> str:
 
 def as_json(board: Leaderboard) -> str:
     """Return the whole board, with configurations and every accuracy, as indented JSON."""
+    rows = []
+    for row in board.rows:
+        fields = vars(row) | {"versus_random": _versus(row), "seeds": row.seeds}
+        for name, value in fields.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                fields[name] = None  # JSON has no NaN
+        rows.append(fields)
     content = {
         "task": board.task,
-        "rows": [_nested(row) for row in board.rows],
-        "unfinished": [_unfinished(run) for run in board.unfinished],
+        "rows": rows,
+        "unfinished": [vars(run) for run in board.unfinished],
         "notes": list(board.notes),
     }
     return json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
@@ -59,24 +66,10 @@ def _flat(row: Row) -> dict[str, Any]:
 
 
 def _versus(row: Row) -> dict[str, Any] | None:
-    """Return the comparison with random; its ends are ``None`` where a row is a single run."""
+    """Return the comparison with random; its ends are ``None`` if a row is a single run."""
     found = row.versus_random
     if found is None:
         return None
     low, high = found.interval or (None, None)
     ends = {"points": found.points, "low": low, "high": high}
     return {**ends, "paired": found.paired, "seeds": found.seeds}
-
-
-def _nested(row: Row) -> dict[str, Any]:
-    """Return a row for JSON; what is not finite becomes null, which JSON can hold."""
-    content = vars(row) | {"versus_random": _versus(row), "seeds": row.seeds}
-    return {name: _finite(value) for name, value in content.items()}
-
-
-def _unfinished(run: Unfinished) -> dict[str, Any]:
-    return dict(vars(run))
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
