@@ -1,9 +1,9 @@
-"""``nasbench``: the commands and the form of their errors."""
+"""``nasbench``: its commands, and how their errors are printed."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -61,7 +61,7 @@ def _top(
 
 
 def _register(name: str, command: Callable[..., Any], example: str) -> None:
-    # The help of a command that takes plug-ins lists the options of those that are named.
+    # These commands take plug-ins, and their help lists the options of those that are named.
     kind = PluginCommand if name in ("search", "hpo", "retrain", "proxies") else None
     epilog = f"Example: {example}"
     app.command(name, cls=kind, epilog=epilog, no_args_is_help=False)(command)
@@ -93,8 +93,8 @@ _register("doctor", doctor.command, "nasbench doctor")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    A user's mistake gives one line on the standard error and the status 2; a run stopped by a
-    signal gives 128 plus the signal's number.
+    A user error prints one line on the standard error and returns 2; a run that a signal stopped
+    returns 128 plus the signal's number.
 
     Args:
         arguments: the command line after the program's name; ``sys.argv`` by default.
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debug:
             raise
         return _complain(str(error))
-    except OSError as error:  # above all a full disk, met by a library that writes by itself
+    except OSError as error:  # mostly a full disk, in a library that writes files itself
         if debug:
             raise
         return _complain(f"{error.filename or 'reading or writing'}: {error.strerror or error}")
@@ -123,24 +123,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _usage(error: Any, words: Sequence[str]) -> str:
-    """Return a mistake in the command line itself in one line."""
+    """Return the one-line message of an error in the command line itself."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "nasbench"
     message = " ".join(error.format_message().split())
-    value = _value(getattr(getattr(error, "param", None), "opts", ()), words)
-    if value is not None and repr(value) not in message:
-        message += f", not {value!r}"
-    return f"{message} (see {path} --help)"
-
-
-def _value(spellings: Collection[str], words: Sequence[str]) -> str | None:
-    """Return what the user wrote last for an option, ``None`` if it is absent."""
-    found = None
+    spellings = getattr(getattr(error, "param", None), "opts", ())
+    given = None  # the last value of the option
     for word, following in zip(words, [*words[1:], None], strict=True):
         name, equals, value = word.partition("=")
         if name in spellings:
-            found = value if equals else following
-    return found
+            given = value if equals else following
+    if given is not None and repr(given) not in message:
+        message += f", not {given!r}"
+    return f"{message} (see {path} --help)"
 
 
 def _complain(text: str) -> int:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from nasbench.tabular.benchmark import Benchmark
 
 CORES = os.cpu_count() or 1
 
@@ -25,7 +22,7 @@ Strategies = Annotated[
 ]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Searches of each strategy.")]
 BudgetText = Annotated[
-    str, typer.Option("--budget", help="Of a search: 300, '40 epochs', 900s, 15min or 2h.")
+    str, typer.Option("--budget", help="Budget of a search: 300, '40 epochs', 900s, 15min or 2h.")
 ]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the table.")]
@@ -49,8 +46,11 @@ def strategies(
     out: Out = Path("results"),
 ) -> None:
     """Compare the sampled strategies on a table of finished trainings."""
+    from nasbench.optional import available
+    from nasbench.report.plots import draw_curves
+    from nasbench.store.atomic import write_json, write_text
     from nasbench.tabular.benchmark import run_benchmark
-    from nasbench.tabular.benchmark_report import tables
+    from nasbench.tabular.benchmark_report import curves, markdown, tables, to_json
 
     def progress(line: str) -> None:
         typer.echo(line, err=True)
@@ -58,32 +58,24 @@ def strategies(
     names = [name.strip() for name in strategies.split(",")] if strategies else []
     benchmark = run_benchmark(names, table, dataset, seeds, budget, data_dir, jobs, progress)
     typer.echo("\n\n".join(tables(benchmark)))
-    for path in _write(benchmark, out):
-        typer.echo(f"written: {path}")
-
-
-def _write(benchmark: Benchmark, out: Path) -> list[Path]:
-    """Write the report and its picture, and return their paths."""
-    from nasbench.optional import available
-    from nasbench.report.plots import draw_curves
-    from nasbench.store.atomic import write_json, write_text
-    from nasbench.tabular.benchmark_report import curves, markdown, to_json
-
-    table, unit = benchmark.table, benchmark.budget.unit
-    first = benchmark.dataset == table.datasets[0]
-    name = f"strategies_{table.name}" + ("" if first else f"_{benchmark.dataset}")
+    tested, unit = benchmark.table, benchmark.budget.unit
+    first = benchmark.dataset == tested.datasets[0]
+    name = f"strategies_{tested.name}" + ("" if first else f"_{benchmark.dataset}")
     plain, report, picture = (out / f"{name}.{suffix}" for suffix in ("json", "md", "svg"))
+    written = [plain, report]
     write_json(plain, to_json(benchmark))
-    if not available("matplotlib"):
+    if available("matplotlib"):
+        draw_curves(
+            curves(benchmark),
+            picture,
+            xlabel="simulated device-seconds" if unit == "seconds" else unit,
+            ylabel="test accuracy of the incumbent, %",
+            title=f"{tested.name}, {benchmark.dataset}: mean over {len(benchmark.seeds)} seeds",
+        )
+        write_text(report, markdown(benchmark, picture.name))
+        written.append(picture)
+    else:
         write_text(report, markdown(benchmark))
         typer.echo("no curves: they need the package matplotlib", err=True)
-        return [plain, report]
-    draw_curves(
-        curves(benchmark),
-        picture,
-        xlabel="simulated device-seconds" if unit == "seconds" else unit,
-        ylabel="test accuracy of the incumbent, %",
-        title=f"{table.name}, {benchmark.dataset}: mean over {len(benchmark.seeds)} seeds",
-    )
-    write_text(report, markdown(benchmark, picture.name))
-    return [plain, report, picture]
+    for path in written:
+        typer.echo(f"written: {path}")

@@ -29,7 +29,7 @@ def command(
     host: Host = "127.0.0.1",
     export: Export = None,
 ) -> None:
-    """Look at the runs, live, in a browser on this machine."""
+    """Show the runs, live, in a browser on this machine."""
     if not results.is_dir():
         raise UserError(f"{results}: no such folder; the first run makes one")
     if export is not None:
@@ -60,10 +60,10 @@ def command(
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
+    """Return a listening socket.
 
     Raises:
-        UserError: the port is taken, or the address is not of this machine.
+        UserError: the port is in use, or the address does not belong to this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

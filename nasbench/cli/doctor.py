@@ -32,16 +32,34 @@ PACKAGES = {
     "starlette": "nasbench board",
     "uvicorn": "nasbench board",
 }
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the data lies.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the data.")]
 
 
 def command(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Report what this machine has: Python, torch, devices, data sets, programs."""
+    from nasbench import catalog
+    from nasbench.errors import UserError
+
+    try:
+        import torch
+    except ImportError:
+        devices = {"none": "torch is missing"}
+    else:
+        devices = {"cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads"}
+        for i in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+            devices[f"cuda:{i}"] = torch.cuda.get_device_name(i)
+    data = {}
+    for name in catalog.TASKS:
+        try:
+            task = catalog.resolve("task", name)(data_dir=data_dir, download=False)
+            data[name] = f"found, {len(task.train):,} training images"
+        except (UserError, ImportError) as error:
+            data[name] = str(error)
     report: dict[str, str | dict[str, str]] = {
         "python": sys.version.split()[0],
         "packages": {name: _package(name, use) for name, use in PACKAGES.items()},
-        "devices": _devices(),
-        "data": _data(data_dir),
+        "devices": devices,
+        "data": data,
         "programs": {name: shutil.which(name) or "not found" for name in ("dot", "git")},
     }
     if as_json:
@@ -57,6 +75,7 @@ def command(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 
 def _package(name: str, use: str) -> str:
+    """Return the version of an optional package, or why it cannot be used."""
     from importlib import metadata
 
     from nasbench.errors import UserError
@@ -66,34 +85,10 @@ def _package(name: str, use: str) -> str:
     distribution = {"sklearn": "scikit-learn"}.get(top, top)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what others deprecate inside is not reported here
+            warnings.simplefilter("ignore")  # other packages' deprecations do not matter here
             require(name, use, distribution)
         return metadata.version(distribution)
     except UserError as error:
         return str(error)
     except metadata.PackageNotFoundError:
         return "found, version unknown"
-
-
-def _devices() -> dict[str, str]:
-    try:
-        import torch
-    except ImportError:
-        return {"none": "torch is missing"}
-    gpus = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
-    found = {f"cuda:{i}": torch.cuda.get_device_name(i) for i in gpus}
-    return {"cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads", **found}
-
-
-def _data(data_dir: Path | None) -> dict[str, str]:
-    from nasbench import catalog
-    from nasbench.errors import UserError
-
-    found = {}
-    for name in catalog.TASKS:
-        try:
-            task = catalog.resolve("task", name)(data_dir=data_dir, download=False)
-            found[name] = f"found, {len(task.train):,} training images"
-        except (UserError, ImportError) as error:
-            found[name] = str(error)
-    return found

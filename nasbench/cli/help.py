@@ -63,7 +63,10 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
         plugin = catalog.resolve(kind, name)
         preset = str(given.get("preset") or "quick")
         if kind == "space":
-            rows = _space_rows(plugin, _of_preset(command, plugin, preset), preset)
+            by_preset: Mapping[str, Mapping[str, Any]] = {}
+            if command in ("search", "retrain"):
+                by_preset = getattr(plugin, f"{command}_arguments", {})
+            rows = _space_rows(plugin, by_preset.get(preset, {}), preset)
         else:
             task = str(given.get("task") or "digits")
             defaults = search_defaults(preset, name, task, sampled=False)
@@ -75,13 +78,6 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
 def _names_code(name: str) -> bool:
     """Return whether a positional argument names a space or baseline, and not a checkpoint."""
     return name in catalog.TABLES["space"] or ".py:" in name
-
-
-def _of_preset(command: str, space: Any, preset: str) -> Mapping[str, Any]:
-    by_preset: Mapping[str, Mapping[str, Any]] = {}
-    if command in ("search", "retrain"):
-        by_preset = getattr(space, f"{command}_arguments", {})
-    return by_preset.get(preset, {})
 
 
 def option_rows(options: type, chosen: Mapping[str, Any], preset: str) -> Rows:

@@ -39,7 +39,7 @@ def shown(quiet: bool) -> Iterator[Callback]:
 
 
 def words(metrics: dict[str, float]) -> str:
-    """Return metrics in one line, accuracies in percent."""
+    """Return metrics on one line, accuracies in percent."""
     parts = []
     for name, value in metrics.items():
         if name in ("epoch", "seconds"):

@@ -72,9 +72,14 @@ def _lines(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
     heads = ["architecture", *names, *(["mean rank"] if ranked else [])]
     lines = [heads]
     for row in rows:
-        cells = [_cell(row["scores"][name], row.get("ranks", {}).get(name)) for name in names]
-        mean = [f"{row['mean rank']:.1f}"] if ranked else []
-        lines.append([row["name"], *cells, *mean])
+        cells = [row["name"]]
+        for name in names:
+            score, rank = row["scores"][name], row.get("ranks", {}).get(name)
+            text = "-" if score is None else f"{score:.5g}"
+            cells.append(text if rank is None else f"{text} ({rank:g})")
+        if ranked:
+            cells.append(f"{row['mean rank']:.1f}")
+        lines.append(cells)
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     return [
         "  ".join(
@@ -83,8 +88,3 @@ def _lines(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:
         )
         for line in lines
     ]
-
-
-def _cell(score: float | None, rank: float | None) -> str:
-    text = "-" if score is None else f"{score:.5g}"
-    return text if rank is None else f"{text} ({rank:g})"

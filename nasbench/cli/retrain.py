@@ -146,11 +146,26 @@ def _at_once(
 
 
 def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
-    """Print the result and its files."""
+    """Print the result of a retraining or of a cross-validation, and its files."""
     if done.record is None:
         return
     if options.folds is not None:
-        _report_folds(done, as_json)
+        folds: CrossValidation = done.record
+        if as_json:
+            running.tell(json.dumps({**asdict(folds), "record": str(done.record_path)}))
+            return
+        running.tell("")
+        for fold in folds.folds:
+            running.tell(
+                f"fold {fold.fold}: validation accuracy {fold.val_accuracy:.2%} "
+                f"on {fold.val_examples} images"
+            )
+        low, high = folds.interval
+        running.tell(
+            f"mean of {len(folds.folds)} folds {folds.mean:.2%}, "
+            f"95 % t-interval {low:.2%} to {high:.2%} (the test set stays sealed)"
+        )
+        running.tell(f"record:  {done.record_path}")
         return
     record: Record = done.record
     if as_json:
@@ -165,23 +180,3 @@ def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
     running.tell(f"record:  {done.record_path}")
     results = running.out_flag(options.out, "--results")
     running.tell(f"next:    nasbench leaderboard --task {record.task}{results}")
-
-
-def _report_folds(done: Any, as_json: bool) -> None:
-    """Print the result of a cross-validation and its file."""
-    record: CrossValidation = done.record
-    if as_json:
-        running.tell(json.dumps({**asdict(record), "record": str(done.record_path)}))
-        return
-    running.tell("")
-    for fold in record.folds:
-        running.tell(
-            f"fold {fold.fold}: validation accuracy {fold.val_accuracy:.2%} "
-            f"on {fold.val_examples} images"
-        )
-    low, high = record.interval
-    running.tell(
-        f"mean of {len(record.folds)} folds {record.mean:.2%}, "
-        f"95 % t-interval {low:.2%} to {high:.2%} (the test set stays sealed)"
-    )
-    running.tell(f"record:  {done.record_path}")

@@ -1,4 +1,4 @@
-"""What ``search``, ``hpo`` and ``retrain`` share: layers of options, resuming, stopping."""
+"""Shared by ``search``, ``hpo`` and ``retrain``: layers of options, resuming, stopping."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ _WITH_RESUME = ("out",)
 def layers(
     given: Mapping[str, Any], file: Path | None, assignments: list[str] | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the options by name and the ``-o`` arguments; flags win over the file.
+    """Return the options by name and the ``-o`` arguments; flags take precedence over the file.
+
+    Args:
+        given: the values of the flags by option, ``None`` for a flag that was not given.
+        file: the YAML file of ``--config``.
+        assignments: the ``KEY=VALUE`` texts of ``-o``.
 
     Raises:
         UserError: the file or an assignment cannot be read.
@@ -74,7 +79,7 @@ def to_resume(verb: str, run: str, given: Mapping[str, Any], more: Mapping[str, 
 
 
 def _check_known(config: Mapping[str, Any]) -> None:
-    """Raise where a run folder names code that this user never named."""
+    """Raise if a run folder names code that this user never named."""
     model = str(config.get("model", ""))
     if model.endswith((".yml", ".yaml")):
         if not known_code.known(f"{model}:trial"):
@@ -99,7 +104,14 @@ def continued(options: Options, folder: RunFolder) -> Options:
 
 
 def each_seed(stop: StopSignal, first: int, count: int, run: Callable[[int], None]) -> None:
-    """Run ``count`` seeds from ``first`` on; after a signal, name the seeds that did not run."""
+    """Run consecutive seeds; after a signal, print the seeds that did not run.
+
+    Args:
+        stop: set by a signal.
+        first: the first seed.
+        count: the number of seeds.
+        run: runs one seed.
+    """
     last = first + count - 1
     for seed in range(first, last + 1):
         try:

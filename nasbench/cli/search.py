@@ -115,7 +115,18 @@ def _print_found(found: Found, options: SearchConfig, as_json: bool) -> None:
     from nasbench.cli.progress import words
 
     if as_json:
-        running.tell(json.dumps(_plain(found)))
+        plain = {
+            "run": found.folder.name,
+            "checkpoint": str(found.checkpoint),
+            "drawings": [str(path) for path in found.drawings],
+            "arch": dict(found.outcome.arch),
+            "arch_id": found.outcome.arch.id,
+            "metrics": found.outcome.metrics,
+            "watch": dict(found.outcome.watch),
+            "front": [str(path) for path in found.front],
+            "device_seconds": found.outcome.seconds,
+        }
+        running.tell(json.dumps(plain))
         return
     running.tell(f"\narchitecture {found.outcome.arch.id}:\n{found.text}\n")
     running.tell(f"checkpoint: {found.checkpoint}")
@@ -129,17 +140,3 @@ def _print_found(found: Found, options: SearchConfig, as_json: bool) -> None:
         running.tell(f"warning:    {line}")
     out = running.out_flag(options.out)
     running.tell(f"next:       nasbench retrain {shlex.quote(str(found.checkpoint))}{out}")
-
-
-def _plain(found: Found) -> dict[str, Any]:
-    return {
-        "run": found.folder.name,
-        "checkpoint": str(found.checkpoint),
-        "drawings": [str(path) for path in found.drawings],
-        "arch": dict(found.outcome.arch),
-        "arch_id": found.outcome.arch.id,
-        "metrics": found.outcome.metrics,
-        "watch": dict(found.outcome.watch),
-        "front": [str(path) for path in found.front],
-        "device_seconds": found.outcome.seconds,
-    }

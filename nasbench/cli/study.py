@@ -14,7 +14,6 @@ from nasbench.errors import UserError
 
 if TYPE_CHECKING:
     from nasbench.study.plan import Plan
-    from nasbench.study.results import EntryResult
 
 File = Annotated[
     Path | None, typer.Argument(help="The YAML file of the study, or `new` to write an example.")
@@ -80,7 +79,14 @@ def command(
     if file is None:
         raise UserError("missing FILE; `nasbench study new` writes an example")
     if str(file) == "new":
-        _write_example(target or Path("study.yaml"))
+        from nasbench.store.atomic import write_text
+        from nasbench.study.file import EXAMPLE
+
+        path = target or Path("study.yaml")
+        if path.exists():
+            raise UserError(f"{path} already exists; choose another file")
+        write_text(path, EXAMPLE)
+        typer.echo(f"written: {path}\nnext:    nasbench study {shlex.quote(str(path))} --dry-run")
         return
     if target is not None:
         raise UserError(f"{target}: a second file is only allowed after `new`")
@@ -94,19 +100,13 @@ def command(
     _run(plan, folder, where, dry_run, _command(file, out, task, plan, where))
 
 
-def _write_example(path: Path) -> None:
-    from nasbench.store.atomic import write_text
-    from nasbench.study.file import EXAMPLE
-
-    if path.exists():
-        raise UserError(f"{path} already exists; choose another file")
-    write_text(path, EXAMPLE)
-    typer.echo(f"written: {path}\nnext:    nasbench study {shlex.quote(str(path))} --dry-run")
-
-
 def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: str) -> None:
+    """Print the estimated cost, run what is missing, and print the table of results."""
+    from rich.console import Console
+
     from nasbench.cli import progress
     from nasbench.devices import pick
+    from nasbench.report.formats.console import listed
     from nasbench.store.runs import hold
     from nasbench.study import cost_estimate, report, results, runner
     from nasbench.training.stopping import Stopped, StopSignal
@@ -119,16 +119,27 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: 
     if where.engine != "ray":
         pick(str(plan.given["device"]))
     stop = StopSignal()
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
     with hold(folder):
         try:
             with progress.shown(quiet=False) as callback:
-                runner.run_study(plan, done, where, callback, stop, _say)
+                runner.run_study(plan, done, where, callback, stop, say)
         except Stopped as stopped:
             typer.echo(f"{stopped}; continue with: {command}", err=True)
             raise typer.Exit(128 + stopped.signal) from stopped
         found = results.entry_results(plan, done, folder)
         written = report.write(plan, done, found, folder, command)
-    _print(plan, found, written)
+    if plan.scale.words:
+        typer.echo(f"\n{plan.scale.words}")
+    Console().print(listed(report.listing(found)))
+    for path in written:
+        typer.echo(f"written: {path}")
+    failed = [f"{one.entry.name}, {reason}" for one in found for reason in one.failed]
+    if failed:
+        raise UserError(f"no result: {'; '.join(failed)}")
 
 
 def _command(file: Path, out: Path, task: str | None, plan: Plan, where: TrialsConfig) -> str:
@@ -147,24 +158,3 @@ def _command(file: Path, out: Path, task: str | None, plan: Plan, where: TrialsC
     for flag, value in [*(("--only", entry) for entry in plan.only), *given.items()]:
         words += [] if value is None else [flag, str(value)]
     return shlex.join(words) + running.out_flag(out)
-
-
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
-
-
-def _print(plan: Plan, results: list[EntryResult], written: list[Path]) -> None:
-    """Print the table of results and the paths of the files."""
-    from rich.console import Console
-
-    from nasbench.report.formats.console import listed
-    from nasbench.study.report import listing
-
-    if plan.scale.words:
-        typer.echo(f"\n{plan.scale.words}")
-    Console().print(listed(listing(results)))
-    for path in written:
-        typer.echo(f"written: {path}")
-    failed = [f"{one.entry.name}, {reason}" for one in results for reason in one.failed]
-    if failed:
-        raise UserError(f"no result: {'; '.join(failed)}")

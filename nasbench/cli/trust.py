@@ -90,7 +90,7 @@ def _draw(report: Mapping[str, Any], path: Path) -> Path | None:
 
 
 def _lines(report: Mapping[str, Any]) -> list[str]:
-    """Return the report as text."""
+    """Return the report as text, with a row for each score and its 95 % intervals."""
     count = len(report["architectures"])
     lines = [
         f"search:   {report['strategy']} on {report['space']}, {report['task']}, "
@@ -101,7 +101,15 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
     ]
     if report["failed"]:
         lines.append(f"failed:   {report['failed']} trainings, which are left out")
-    lines += ["", *_table(report["agreement"]), ""]
+    rows = [["score", *COLUMNS.values()]]
+    for name, numbers in report["agreement"].items():
+        rows.append([NAMES[name], *(_numbers(numbers[column]) for column in COLUMNS)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    table = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    lines += ["", *table, ""]
     if found := report["found"]:
         lines.append(
             f"found by the search: {found['accuracy']:.2%}, rank {found['rank']} among "
@@ -109,18 +117,6 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
             f"the best has {found['best']:.2%})"
         )
     return [*lines, f"verdict: {report['verdict']}"]
-
-
-def _table(agreement: Mapping[str, Mapping[str, Sequence[float | None]]]) -> list[str]:
-    """Return a line for each score with its correlations and their 95 % intervals."""
-    rows = [["score", *COLUMNS.values()]]
-    for name, numbers in agreement.items():
-        rows.append([NAMES[name], *(_numbers(numbers[column]) for column in COLUMNS)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
 
 
 def _numbers(estimate: Sequence[float | None]) -> str:
