@@ -1,1 +1,1 @@
-"""Zero-cost proxies: what an untrained network tells of its accuracy, one proxy per file."""
+"""Zero-cost proxies: scores of untrained networks that predict their accuracy, one per file."""

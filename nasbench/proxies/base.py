@@ -1,7 +1,7 @@
-"""What a proxy is, and what the proxies share.
+"""The type of a proxy, and functions that several proxies use.
 
-A proxy takes an untrained network and one batch, and returns a number: the larger, the better the
-network should be once it is trained. It works on a copy, so the network stays as it was.
+A proxy takes an untrained network and one batch, and returns a number: the larger it is, the
+higher the predicted accuracy after training. It works on a copy and does not change the network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 Proxy = Callable[[nn.Module, Tensor, Tensor], float]
-"""Network, images ``(B, C, H, W)`` and labels ``(B,)`` to a score; -inf where there is none."""
+"""Network, images ``(B, C, H, W)`` and labels ``(B,)`` to a score; -inf if it is undefined."""
 
 WORST = -math.inf
 LAYERS = (_ConvNd, nn.Linear)  # those with weights in the sense of Abdelfattah et al.
@@ -25,10 +25,10 @@ LAYERS = (_ConvNd, nn.Linear)  # those with weights in the sense of Abdelfattah 
 
 @contextmanager
 def scratch(network: nn.Module) -> Iterator[nn.Module]:
-    """Yield a copy of ``network`` in training mode, without gradients, to do anything with.
+    """Yield a copy of ``network`` in training mode, without gradients, that may be changed.
 
-    Random layers such as dropout draw from a stream of their own: a score is a function of its
-    arguments, and torch's global streams are left where they were.
+    Random layers such as dropout use a fixed seed: a score is a function of its arguments, and
+    torch's global random state does not change.
     """
     devices = {p.device for p in network.parameters() if p.device.type == "cuda"}
     with torch.random.fork_rng(devices=list(devices)), torch.enable_grad():
@@ -58,7 +58,7 @@ def weight_gradients(
     Layers that the loss does not depend on are left out.
 
     Args:
-        network: is left without gradients of its own.
+        network: its ``grad`` fields are not written.
         images: shape ``(B, C, H, W)``.
         labels: shape ``(B,)``.
         create_graph: whether the gradients can be differentiated again.
@@ -72,7 +72,7 @@ def weight_gradients(
 
 
 def input_gradients(network: nn.Module, images: Tensor) -> tuple[Tensor, int]:
-    """Return the gradients of the summed logits by each image, and how many logits there are.
+    """Return the gradients of the summed logits by each image, and the number of logits.
 
     The gradients are float64 of shape ``(B, C * H * W)``.
     """
@@ -83,11 +83,11 @@ def input_gradients(network: nn.Module, images: Tensor) -> tuple[Tensor, int]:
 
 
 def total(terms: Iterable[Tensor]) -> float:
-    """Return the sum of all tensors' sums, -inf where it is no finite number."""
+    """Return the sum of all tensors' sums, -inf if it is not finite."""
     return finite(sum(float(term.detach().sum()) for term in terms))
 
 
 def finite(value: Tensor | float) -> float:
-    """Return ``value``, or -inf where it is no finite number, so that it ranks last."""
+    """Return ``value``, or -inf if it is not finite, so that it ranks last."""
     number = float(value)
     return number if math.isfinite(number) else WORST

@@ -20,17 +20,16 @@ MANY = 100
 
 
 def score(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Return how little the Jacobians correlate inside the classes."""
+    """Return the EPE-NAS score."""
     with scratch(network) as made:
         jacobian, classes = input_gradients(made, images)
-    rows = [jacobian[labels == c] for c in sorted(set(labels.tolist()))]
-    terms = torch.stack([_term(r) / (len(r) if classes > MANY else 1) for r in rows])
+    every = []  # e_c of each class
+    for c in sorted(set(labels.tolist())):
+        rows = jacobian[labels == c]
+        correlations = torch.corrcoef(rows).reshape(len(rows), len(rows))
+        term = (correlations.abs() + K).log().sum()
+        every.append(term / (len(rows) if classes > MANY else 1))
+    terms = torch.stack(every)
     if classes <= MANY:
         return finite(terms.abs().sum())
     return finite((terms[:, None] - terms).abs().sum() / len(terms))
-
-
-def _term(rows: Tensor) -> Tensor:
-    """Return ``e_c`` of one class's gradients, shape ``(images, pixels)``."""
-    correlations = torch.corrcoef(rows).reshape(len(rows), len(rows))
-    return (correlations.abs() + K).log().sum()

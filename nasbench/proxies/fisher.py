@@ -2,8 +2,8 @@
 
 Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021, equation 2. A channel z of
 a convolution's or linear layer's output has ``d = 1/2 * mean over images of (sum over pixels of
-z * dL/dz)^2``. Score: the sum of d over channels, each as often as it has weights, as that paper's
-authors count it. Needs images and labels. Larger is better.
+z * dL/dz)^2``. Score: the sum of d over channels, each times its number of weights, as in the
+authors' code. Needs images and labels. Larger is better.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021, section 3.3 (jacob_cov).
 Score: ``-sum over i of log(v_i + k) + 1 / (v_i + k)`` with ``k = 1e-5`` and v the eigenvalues of
 the correlations, between images, of the gradients of the summed logits by the image. Needs images;
-no labels. Larger is better: images that a network tells apart have uncorrelated gradients.
+no labels. Larger is better: a network that separates images has uncorrelated gradients.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ K = 1e-5
 
 
 def score(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Return how little the images' Jacobians correlate; -inf where one is constant."""
+    """Return the score; -inf if the gradient of an image is constant."""
     with scratch(network) as made:
         jacobian, _ = input_gradients(made, images)
     correlations = torch.corrcoef(jacobian)

@@ -1,11 +1,11 @@
 """Overlap of activation patterns (Mellor et al., "NAS without Training", ICML 2021).
 
-Equations 1 and 2. Every image has a binary code: which ReLUs pass it. Score: ``log |det K|``,
+Equations 1 and 2. Each image has a binary code: the ReLUs that are active. Score: ``log |det K|``,
 ``K_ij = N - d(c_i, c_j)`` with N the number of ReLUs and d the Hamming distance of two codes.
-Needs images; no labels. Larger is better: images with codes of their own are easy to separate.
+Needs images; no labels. Larger is better: images with different codes are easy to separate.
 -inf for a network without ReLU, and for equal codes.
 
-ReLUs are seen where they are computed, whether they are modules or calls in a ``forward``.
+ReLUs are intercepted in the dispatcher, whether they are modules or calls in a ``forward``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def score(network: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 class _Codes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sums up the kernel of all ReLUs that run under it.
+    """Sums the kernel over all ReLUs that are computed in its context.
 
     Attributes:
         kernel: float64, shape ``(B, B)``.
@@ -55,10 +55,7 @@ class _Codes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         out = func(*args, **(kwargs or {}))
         if func.overloadpacket in _RELUS:
-            self._add(out)
+            code = (out > 0).flatten(1).to(torch.float32) * 2 - 1
+            # A product of codes of -1 and 1 is N - 2 d, an integer that float32 holds exactly.
+            self.kernel += (code.shape[1] + (code @ code.T).double()) / 2
         return out
-
-    def _add(self, out: Tensor) -> None:
-        code = (out > 0).flatten(1).to(torch.float32) * 2 - 1
-        # A product of codes of -1 and 1 is N - 2 d; whole numbers this small are exact in float32.
-        self.kernel += (code.shape[1] + (code @ code.T).double()) / 2

@@ -3,8 +3,8 @@
 Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021, equation 1. Score:
 ``log of the sum over weights of |w| * dR/d|w|``, R the sum of the logits of one image of ones in
 a network of the parameters' absolute values and without BN. The sum grows exponentially with the
-depth, so it is made in float64; the logarithm changes no rank. Needs the images' shape alone.
-Larger is better; -inf where nothing flows.
+depth, so it is computed in float64; the logarithm changes no rank. Needs only the images' shape.
+Larger is better; -inf if the sum is 0.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from nasbench.proxies.base import WORST, layer_weights, logits, scratch, total
 def score(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Return the logarithm of the synaptic flow."""
     with scratch(network) as made:
-        _linearize(made)
+        # All parameters positive, in float64; BN and dropout do nothing.
+        made.double().eval()
+        for parameter in made.parameters():
+            parameter.data.abs_()
+        for module in made.modules():
+            if isinstance(module, _BatchNorm):
+                module.forward = lambda x: x  # type: ignore[method-assign]
         weights = layer_weights(made)
         if not weights:
             return WORST
@@ -31,17 +37,3 @@ def score(network: nn.Module, images: Tensor, labels: Tensor) -> float:
         pairs = zip(weights, found, strict=True)
         flow = total(w * g for w, g in pairs if g is not None)
         return math.log(flow) if flow > 0 else WORST
-
-
-def _same(x: Tensor) -> Tensor:
-    return x
-
-
-def _linearize(network: nn.Module) -> None:
-    """Make all parameters positive, in float64, and switch BN and dropout off."""
-    network.double().eval()
-    for parameter in network.parameters():
-        parameter.data.abs_()
-    for module in network.modules():
-        if isinstance(module, _BatchNorm):
-            module.forward = _same  # type: ignore[method-assign,assignment]

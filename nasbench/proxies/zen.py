@@ -5,11 +5,11 @@ log sqrt(mean over channels of the running variance after both passes)``, with x
 N(0, 1), ``a = 0.01``, and f the last feature map before the global pooling. Needs the batch's
 shape; neither its images nor labels. Larger is better: more complex functions.
 
-That is what the authors' code computes, and published tables with it. The paper has the Euclidean
-norm, and the variance that BN normalises by; running variances begin at 1 and have gone a fifth of
-the way to it, so that every BN layer costs a network something.
+This is what the authors' code computes, and so do published tables. The paper has the Euclidean
+norm, and the variance that BN normalises by; running variances start at 1 and have moved a fifth
+of the way to it, so every BN layer lowers the score.
 
-The paper takes shortcuts out of its own networks first. Cells have nothing else, so they stay.
+The paper removes the shortcuts of its networks first. Cells consist of them, so they stay.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ def score(network: nn.Module, images: Tensor, labels: Tensor) -> float:
         x, e = torch.randn((2, *images.shape), generator=stream).to(images)
         last = _LastMap(made)
         change = (last.of(x) - last.of(x + STEP * e)).flatten(1).abs().sum(1).mean()
-        return finite(change.log() + _log_scale(made))
+        norms = [module for module in made.modules() if isinstance(module, _BatchNorm)]
+        variances = [norm.running_var for norm in norms if norm.running_var is not None]
+        scale = sum(0.5 * float(variance.mean().log()) for variance in variances)
+        return finite(change.log() + scale)
 
 
 class _LastMap:
@@ -49,7 +52,7 @@ class _LastMap:
                 module.register_forward_hook(self._keep)
 
     def of(self, x: Tensor) -> Tensor:
-        """Return the last feature map ``(B, C, H, W)``, the logits where there is none."""
+        """Return the last feature map ``(B, C, H, W)``, or the logits if there is none."""
         self._last = None
         out = logits(self._network, x)
         return out if self._last is None else self._last
@@ -60,15 +63,8 @@ class _LastMap:
             self._last = out
 
 
-def _log_scale(network: nn.Module) -> float:
-    """Return the sum over BN layers."""
-    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    variances = [norm.running_var for norm in norms if norm.running_var is not None]
-    return sum(0.5 * float(variance.mean().log()) for variance in variances)
-
-
 def _redraw(network: nn.Module) -> None:
-    """Draw all weights from N(0, 1); biases are 0, and BN begins anew and scales nothing."""
+    """Draw all weights from N(0, 1), set biases to 0, and reset BN."""
     for module in network.modules():
         if isinstance(module, LAYERS):
             module.weight.normal_()

@@ -1,6 +1,6 @@
 """Inverse coefficient of variation of the gradients (Li et al., "ZiCo", ICLR 2023).
 
-Equation 12. The batch is split into parts, and every part gives a gradient. Score: ``sum over
+Equation 12. The batch is split into parts, with one gradient each. Score: ``sum over
 layers of log(sum over weights of mean|g| / std|g|)``, g the gradient of the mean cross-entropy by
 a weight, mean and standard deviation over the parts. Weights whose gradient does not vary are left
 out. Needs images and labels. Larger is better.
@@ -22,7 +22,7 @@ def score(network: nn.Module, images: Tensor, labels: Tensor, parts: int = 2) ->
         network: untrained.
         images: shape ``(B, C, H, W)``.
         labels: shape ``(B,)``.
-        parts: into how many the batch is split; at least 2.
+        parts: number of parts of the batch, at least 2.
 
     Raises:
         UserError: the batch has fewer images than parts.
@@ -39,7 +39,7 @@ def score(network: nn.Module, images: Tensor, labels: Tensor, parts: int = 2) ->
 def _layer(sizes: Tensor) -> float:
     """Return one layer's term; ``sizes`` are absolute gradients, one row for each part."""
     mean, std = sizes.mean(0), sizes.std(0, correction=0)
-    varies = std != 0  # true for NaN, which is to be seen
+    varies = std != 0  # true for NaN, which must not be hidden
     if not varies.any():
         return 0.0
     return float((mean[varies] / std[varies]).sum().log())

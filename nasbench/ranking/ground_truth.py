@@ -1,4 +1,4 @@
-"""Ground truth of architectures: the accuracy of stand-alone trainings, looked up or made here."""
+"""Ground truth of architectures: accuracies of stand-alone trainings, looked up or trained."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Protocol
 
 from nasbench import catalog
 from nasbench.engine.presets import TRIAL_EPOCHS, TRIAL_EPOCHS_ELSEWHERE
-from nasbench.engine.problem import Problem
 from nasbench.engine.trial import Context, Request, TrialRunner
 from nasbench.errors import UserError
 from nasbench.ranking.supernet import SearchedSupernet
@@ -55,7 +54,15 @@ class TableTruth:
         self, table: Table, name: str, dataset: str | None, searched: SearchedSupernet
     ) -> None:
         config = searched.config
-        if not _same_space(table, searched.problem):
+        # Spaces are compared by name: each load of a user's file makes a new class.
+        theirs, ours = (
+            (
+                (one.space.__module__, one.space.__qualname__),
+                {label: domain.candidates for label, domain in one.domains.items()},
+            )
+            for one in (table, searched.problem)
+        )
+        if theirs != ours:
             raise UserError(
                 f"--table {name}: holds the architectures of {table.space.__name__}, but the run "
                 f"searched {config.space}: allowed: a table of that space, or --train"
@@ -75,19 +82,8 @@ class TableTruth:
         return [self.table.trainings(arch, self.dataset) for arch in archs]
 
 
-def _same_space(table: Table, problem: Problem) -> bool:
-    """Return whether both hold the same architectures.
-
-    The classes are compared by name: each load of a user's file makes a new class.
-    """
-    theirs = {label: domain.candidates for label, domain in table.domains.items()}
-    ours = {label: domain.candidates for label, domain in problem.domains.items()}
-    first, second = ((s.__module__, s.__qualname__) for s in (table.space, problem.space))
-    return first == second and theirs == ours
-
-
 class TrainedTruth:
-    """Trainings made here as in a sampled search; a journal in the run folder keeps the results.
+    """Trainings as in a sampled search; a journal in the run folder stores their results.
 
     Args:
         searched: the run; the trainings use its options and its halves of the training images.

@@ -41,7 +41,7 @@ def run_ranking(
         run: folder of a one-shot search.
         options: ground truth and samples.
         callback: notified of the phases and of each training.
-        stop: set by Ctrl-C and SIGTERM, which are listened to here.
+        stop: set by Ctrl-C and SIGTERM while this function runs.
 
     Raises:
         Stopped: a signal asked to stop; finished trainings are kept.
@@ -50,23 +50,20 @@ def run_ranking(
     searched = SearchedSupernet.load(run, options.device, options.data_dir)
     started = provenance.collect()
     with searched.folder.held(), stop.listening():
-        truth = _ground_truth(options, searched, callback, stop)
+        truth: GroundTruth
+        if options.table is not None:
+            table = load_table(options.table, options.data_dir)
+            truth = TableTruth(table, options.table, options.dataset, searched)
+        else:
+            size, space = searched.problem.domains.size, searched.config.space
+            if options.train is not None and options.train > size:
+                raise UserError(
+                    f"--train {options.train}: the space {space} has {size:,} architectures"
+                )
+            truth = TrainedTruth(searched, options.epochs, options.repeats, callback, stop)
         report = _measure(options, searched, truth, callback, stop)
         write_json(run / "trust.json", {**report, "provenance": started})
     return report
-
-
-def _ground_truth(
-    options: RankingOptions, searched: SearchedSupernet, callback: Callback, stop: StopSignal
-) -> GroundTruth:
-    if options.table is not None:
-        table = load_table(options.table, options.data_dir)
-        return TableTruth(table, options.table, options.dataset, searched)
-    size = searched.problem.domains.size
-    if options.train is not None and options.train > size:
-        space = searched.config.space
-        raise UserError(f"--train {options.train}: the space {space} has {size:,} architectures")
-    return TrainedTruth(searched, options.epochs, options.repeats, callback, stop)
 
 
 def _measure(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -65,7 +63,7 @@ class SearchedSupernet:
 
         Raises:
             UserError: the folder is not a run of a one-shot search, the run is still running or
-                saved no state, or its supernet lost candidates.
+                saved no state, or the search removed candidates from its supernet.
         """
         folder = RunFolder(path)
         config = _config(folder, device or "cpu", data_dir)
@@ -84,7 +82,19 @@ class SearchedSupernet:
         train, _ = halves(task, config.seed, config.val_fraction)
         steps = max(1, len(train) // config.batch_size)
         strategy = build(kind, problem, config, steps, place)
-        _restore(strategy, state, path)
+        try:
+            strategy.load_state_dict(state["unit"]["strategy"])
+        except (RuntimeError, KeyError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{path}: state.pt does not fit the run's options: {reason}"
+            ) from error
+        label = _pruned(strategy)
+        if label is not None:
+            raise UserError(
+                f"{path}: the search removed candidates of {label!r} from its supernet, so their "
+                "weights rank nothing: allowed: a supernet that keeps all candidates to the end"
+            )
         return cls(folder, config, problem, strategy, state["progress"]["epoch"], place)
 
     def result(self) -> Arch | None:
@@ -99,7 +109,7 @@ class SearchedSupernet:
 
 
 def _config(folder: RunFolder, device: str, data_dir: Path | None) -> SearchConfig:
-    """Return the search's options; code that they name must be known to this user."""
+    """Return the options of the search, after checking that this user knows the code they name."""
     found = folder.info.get("config")
     if folder.info.get("verb") != "search" or not isinstance(found, dict):
         verb = folder.info.get("verb")
@@ -110,25 +120,6 @@ def _config(folder: RunFolder, device: str, data_dir: Path | None) -> SearchConf
     for kind in ("strategy", "space", "task"):
         catalog.check_known(kind, getattr(config, kind))
     return replace(config, device=device, data_dir=data_dir or config.data_dir)
-
-
-def _restore(strategy: OneShotStrategy, state: Mapping[str, Any], path: Path) -> None:
-    """Load the run's weights.
-
-    Raises:
-        UserError: they do not fit, or some candidates were not trained to the end.
-    """
-    try:
-        strategy.load_state_dict(state["unit"]["strategy"])
-    except (RuntimeError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: state.pt does not fit the run's options: {reason}") from error
-    label = _pruned(strategy)
-    if label is not None:
-        raise UserError(
-            f"{path}: the search removed candidates of {label!r} from its supernet, so their "
-            "weights rank nothing: allowed: a supernet that keeps all candidates to the end"
-        )
 
 
 def _pruned(strategy: OneShotStrategy) -> str | None:

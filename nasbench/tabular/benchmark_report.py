@@ -10,7 +10,7 @@ import numpy as np
 from nasbench import provenance
 from nasbench.report.plots import Curve
 from nasbench.report.quantities import duration, signed
-from nasbench.tabular.benchmark import BASELINE, SHARES, Benchmark, Entry, Scores
+from nasbench.tabular.benchmark import BASELINE, SHARES, Benchmark, Scores
 from nasbench.tabular.search import with_interval
 from nasbench.tabular.simulate import Floats, amounts_at
 
@@ -192,24 +192,22 @@ def to_json(benchmark: Benchmark) -> dict[str, Any]:
         "note": benchmark.table.note,
         f"at_{unit}": benchmark.amounts().tolist(),
         "at_device_seconds": times.tolist(),
-        "strategies": [_entry(one) for one in benchmark.entries],
+        "strategies": [
+            {
+                "name": one.name,
+                "options": dict(one.search.options),
+                "wall_seconds": round(one.wall_seconds, 2),
+                "trials": float(np.mean([len(trace.archs) for trace in one.traces])),
+                "device_seconds": float(np.mean([trace.seconds[-1] for trace in one.traces])),
+                "test": [round(float(trace.test[-1]), 6) for trace in one.traces],
+                "validation": [round(float(trace.validation[-1]), 6) for trace in one.traces],
+            }
+            for one in benchmark.entries
+        ],
         f"after_{unit}": {one.entry.name: _plain(one) for one in by_budget},
         "after_device_seconds": {one.entry.name: _plain(one) for one in by_time},
         "refused": dict(benchmark.refused),
         "provenance": provenance.collect(),
-    }
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    traces = entry.traces
-    return {
-        "name": entry.name,
-        "options": dict(entry.search.options),
-        "wall_seconds": round(entry.wall_seconds, 2),
-        "trials": float(np.mean([len(trace.archs) for trace in traces])),
-        "device_seconds": float(np.mean([trace.seconds[-1] for trace in traces])),
-        "test": [round(float(trace.test[-1]), 6) for trace in traces],
-        "validation": [round(float(trace.validation[-1]), 6) for trace in traces],
     }
 
 

@@ -41,7 +41,12 @@ class MacroTable(Table):
 
     def __init__(self, path: Path) -> None:
         super().__init__(NAME, SPEC)
-        found = _read(path)
+        try:
+            found = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise UserError(f"{path}: cannot be read as JSON: {error}") from error
+        if not isinstance(found, dict):
+            raise UserError(f"{path}: must be an object with an entry for each architecture")
         every = (self.space.text(arch) for arch in self.domains.enumerate())
         entries = {text: found.get(text, found.get(canonical(text))) for text in every}
         self._entries = {text: _checked(path, text, e) for text, e in entries.items() if e}
@@ -84,16 +89,6 @@ def load(path: Path | None = None, data_dir: Path | None = None) -> Table:
         UserError: the file does not exist or cannot be used.
     """
     return MacroTable(locate(NAME, FILES, path, data_dir))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise UserError(f"{path}: must be an object with an entry for each architecture")
-    return found
 
 
 def _checked(path: Path, text: str, entry: Any) -> dict[str, Any]:

@@ -65,7 +65,8 @@ class TableSearch:
             limits: cost to its largest allowed value.
 
         Raises:
-            UserError: an option does not fit the strategy or the table.
+            UserError: an option does not fit the strategy or the table, or no architecture is
+                within the limits.
         """
         dataset = dataset or table.datasets[0]
         table.check(dataset)
@@ -80,8 +81,15 @@ class TableSearch:
                 f"{FLAGS['latency_ms']} {limits['latency_ms']:g}: needs --device: "
                 f"allowed: {', '.join(DEVICES)}"
             )
-        if limits:
-            _check_possible(table, dataset, limits)
+        if limits:  # a table knows the costs of all architectures
+            costs = [table.costs(arch, dataset) for arch in table.domains.enumerate()]
+            for name, limit in limits.items():
+                smallest = min(one[name] for one in costs)
+                if smallest > limit:
+                    raise too_small(name, limit, smallest, table.name, sure=True)
+            if not any(all(one[name] <= limit for name, limit in limits.items()) for one in costs):
+                given = ", ".join(f"{FLAGS[name]} {limit:g}" for name, limit in limits.items())
+                raise UserError(f"{given}: no architecture of {table.name} is within all limits")
         return cls(dataset, strategy, asdict(kind.Options(**own)), budget, limits)
 
     def run(self, table: Table, seed: int) -> Trace:
@@ -104,18 +112,6 @@ class TableSearch:
                 self.budget,
                 limits.violation if self.limits else None,
             )
-
-
-def _check_possible(table: Table, dataset: str, limits: Mapping[str, float]) -> None:
-    """Raise unless some architecture is within the limits; a table knows the costs of all."""
-    costs = [table.costs(arch, dataset) for arch in table.domains.enumerate()]
-    for name, limit in limits.items():
-        smallest = min(one[name] for one in costs)
-        if smallest > limit:
-            raise too_small(name, limit, smallest, table.name, sure=True)
-    if not any(all(one[name] <= limit for name, limit in limits.items()) for one in costs):
-        given = ", ".join(f"{FLAGS[name]} {limit:g}" for name, limit in limits.items())
-        raise UserError(f"{given}: no architecture of {table.name} is within all limits")
 
 
 def sampled_strategy(name: str) -> type[SampledStrategy]:

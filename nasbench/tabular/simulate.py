@@ -132,7 +132,15 @@ class _Search(Proposals):
         self.seconds += self.table.seconds(arch, self.dataset, epochs)
         if shorter:
             self.seconds -= self.table.seconds(arch, self.dataset, shorter.epochs)
-        self._longest[arch] = Result(arch, score, epochs, self._measures(arch))
+        wanted = self.strategy.measures
+        costs = self.table.costs(arch, self.dataset) if wanted else {}
+        for name in wanted:
+            if name not in costs:
+                raise UserError(
+                    f"{type(self.strategy).__name__} asks for {name}: {self.table.name} has only "
+                    f"{', '.join(costs)}"
+                )
+        self._longest[arch] = Result(arch, score, epochs, {name: costs[name] for name in wanted})
         return self._longest[arch]
 
     def tell(self, done: Evaluated) -> None:
@@ -164,17 +172,6 @@ class _Search(Proposals):
             np.array(epochs),
             np.array(seconds),
         )
-
-    def _measures(self, arch: Arch) -> dict[str, float]:
-        wanted = self.strategy.measures
-        costs = self.table.costs(arch, self.dataset) if wanted else {}
-        for name in wanted:
-            if name not in costs:
-                raise UserError(
-                    f"{type(self.strategy).__name__} asks for {name}: {self.table.name} has only "
-                    f"{', '.join(costs)}"
-                )
-        return {name: costs[name] for name in wanted}
 
 
 def amounts_at(budget: Budget, shares: Sequence[float] | Floats) -> Floats:
