@@ -227,7 +227,8 @@ def check_gradients(network: nn.Module, spec: DataSpec) -> None:
     labels = torch.arange(BATCH) % spec.classes
     logits = out if isinstance(out, tuple) else (out,)
     assert all(one.shape == (BATCH, spec.classes) for one in logits)
-    torch.stack([nn.functional.cross_entropy(one, labels) for one in logits]).sum().backward()
+    loss = torch.stack([nn.functional.cross_entropy(one, labels) for one in logits]).sum()
+    torch.autograd.backward(loss)
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, f"{name} is not used"
         assert parameter.grad.isfinite().all(), f"the gradient of {name} is not finite"
