@@ -74,7 +74,16 @@ class Vgg16(TorchvisionNet):
 
 
 class Vgg16Bn(Vgg16):
-    """VGG-16 with BN."""
+    """VGG-16 with BN and one hidden layer after the convolutions.
+
+    Args:
+        spec: the data's shape.
+        hidden_size: units of that layer, at least 1.
+        dropout_rate: dropout rate after it, in [0, 1).
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
 
     batch_norm = True
 
