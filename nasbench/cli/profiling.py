@@ -35,9 +35,8 @@ def command(
     """Measure parameters, multiply-adds, memory and latency of a network and its parts."""
     from nasbench.cost.latency import measure_latency
     from nasbench.cost.macs import multiply_adds
-    from nasbench.cost.memory import peak_memory
     from nasbench.cost.params import inference_parameter_count
-    from nasbench.cost.profile import parts
+    from nasbench.cost.profile import parts, peak_memory
     from nasbench.devices import pick
     from nasbench.engine.checkpoints import open_network
 

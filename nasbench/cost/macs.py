@@ -1,18 +1,24 @@
-"""Multiply-adds of a forward pass."""
+"""Multiply-adds and depth of a network: how much a forward pass computes, and in sequence."""
 
 from __future__ import annotations
 
-from torch import nn
+from typing import Any
+
+import torch
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nasbench.cost.probe import evaluating, example
+
+# The nodes of autograd's graph that are layers: those that FLOP counts include as well.
+LAYERS = ("Convolution", "Addmm", "Mm", "Bmm", "Baddbmm")
 
 
 def multiply_adds(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
     """Return the multiply-adds of one forward pass of one example, in evaluation mode.
 
-    Convolutions, matrix products and attention are counted, as is usual in papers;
-    normalisation, activations and pooling are not. The module is unchanged.
+    Convolutions, matrix products and attention are counted, as papers do; normalization,
+    activations and pooling are not. The module is left as it was.
 
     Args:
         module: the network.
@@ -23,3 +29,48 @@ def multiply_adds(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
     with evaluating(module), counter:
         module(image)
     return int(counter.get_total_flops()) // 2  # it counts a multiply-add as two operations
+
+
+def depth(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
+    """Return the largest number of layers on a path from an image to the output.
+
+    Layers are convolutions and matrix products. Paths through modules that only produce zeros
+    (``is_zero``) do not count. The module is left as it was.
+
+    Args:
+        module: the network.
+        input_shape: ``(channels, height, width)``.
+    """
+
+    def cut(part: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        return output.detach()
+
+    image = example(module, input_shape, batch=1).requires_grad_()
+    cuts = [
+        part.register_forward_hook(cut)
+        for part in module.modules()
+        if getattr(part, "is_zero", False)
+    ]
+    try:
+        with evaluating(module), torch.enable_grad():
+            output: Tensor = module(image)
+    finally:
+        for handle in cuts:
+            handle.remove()
+    return _longest(output.grad_fn)
+
+
+def _longest(root: Any) -> int:
+    """Return the largest number of layers on a path of autograd's graph from ``root`` down."""
+    known: dict[Any, int] = {}
+    waiting = [root] if root is not None else []
+    while waiting:
+        node = waiting[-1]
+        below = [after for after, _ in node.next_functions if after is not None]
+        missing = [after for after in below if after not in known]
+        if missing:
+            waiting.extend(missing)
+            continue
+        waiting.pop()
+        known[node] = node.name().startswith(LAYERS) + max((known[b] for b in below), default=0)
+    return known.get(root, 0)

@@ -1,34 +1,38 @@
-"""The cost of each part of a network."""
+"""The cost of each part of a network, and the memory of a forward pass."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import weakref
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from nasbench.cost.latency import synchronize
 from nasbench.cost.params import parameter_count
 from nasbench.cost.probe import evaluating, example
 
+_WARMUP = 2  # passes that are not timed
+
 
 @dataclass(frozen=True)
 class Part:
-    """A cell or any other direct child of a network.
+    """A direct part of a network, such as a cell.
 
     Attributes:
-        name: its attribute, with its index if it is in a list.
-        kind: its class.
-        params: its parameters.
+        name: the name of the attribute, followed by the index if the part is in a list.
+        kind: the name of its class.
+        params: the number of its parameters.
         macs: multiply-adds for one image.
-        median_ms: wall time of one pass of the batch, the median over the runs.
+        median_ms: median wall time of one pass of the batch, milliseconds.
         share: of the time of all parts, in [0, 1].
     """
 
@@ -43,32 +47,45 @@ class Part:
 def parts(
     network: nn.Module, input_shape: tuple[int, int, int], batch: int = 1, runs: int = 30
 ) -> list[Part]:
-    """Return the parts that a forward pass uses, in order. The network is unchanged.
+    """Return the parts that a forward pass uses, in the order of the network's attributes.
+
+    The network is left as it was.
 
     Args:
-        network: the network to profile.
+        network: the network.
         input_shape: ``(channels, height, width)``.
-        batch: images in a pass.
-        runs: timed passes, after two warm-up passes.
+        batch: images per pass, at least 1.
+        runs: timed passes, at least 1; two untimed passes precede them.
     """
-    named = dict(_standing(network))
+    named: dict[str, nn.Module] = {}
+    for name, child in network.named_children():
+        if type(child) in (nn.ModuleList, nn.Sequential, nn.ModuleDict):
+            named |= {f"{name}.{place}": inner for place, inner in child.named_children()}
+        else:
+            named[name] = child
     macs = _macs(network, named, input_shape)
     times: dict[str, list[float]] = defaultdict(list)
-    begun: dict[str, float] = {}
-    images = example(network, input_shape, batch)
+    started: dict[str, float] = {}
 
-    def begin(name: str, module: nn.Module, inputs: tuple[Tensor]) -> None:
+    def start(name: str, module: nn.Module, inputs: tuple[Tensor]) -> None:
         synchronize(inputs[0].device)
-        begun[name] = time.perf_counter()
+        started[name] = time.perf_counter()
 
     def end(name: str, module: nn.Module, inputs: tuple[Tensor], output: Any) -> None:
         synchronize(inputs[0].device)
-        times[name].append(time.perf_counter() - begun[name])
+        times[name].append(time.perf_counter() - started[name])
 
-    with _hooked(named, begin, end), evaluating(network):
-        for _ in range(2 + runs):
-            network(images)
-    medians = {name: 1e3 * statistics.median(found[2:]) for name, found in times.items()}
+    images = example(network, input_shape, batch)
+    handles = [part.register_forward_pre_hook(partial(start, n)) for n, part in named.items()]
+    handles += [part.register_forward_hook(partial(end, n)) for n, part in named.items()]
+    try:
+        with evaluating(network):
+            for _ in range(_WARMUP + runs):
+                network(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    medians = {name: 1e3 * statistics.median(found[_WARMUP:]) for name, found in times.items()}
     whole = sum(medians.values())
     return [
         Part(
@@ -84,43 +101,85 @@ def parts(
     ]
 
 
-def _standing(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield the modules directly in a network, and those directly in its lists."""
-    for name, child in network.named_children():
-        if type(child) in (nn.ModuleList, nn.Sequential, nn.ModuleDict):
-            yield from ((f"{name}.{place}", inner) for place, inner in child.named_children())
-        else:
-            yield name, child
-
-
 def _macs(
-    network: nn.Module, named: dict[str, nn.Module], shape: tuple[int, int, int]
+    network: nn.Module, named: Mapping[str, nn.Module], shape: tuple[int, int, int]
 ) -> dict[str, int]:
     """Return the multiply-adds of each part for one image."""
     counted: dict[str, int] = dict.fromkeys(named, 0)
     counter = FlopCounterMode(display=False)
     before: dict[str, int] = {}
 
-    def begin(name: str, module: nn.Module, inputs: Any) -> None:
+    def start(name: str, module: nn.Module, inputs: Any) -> None:
         before[name] = counter.get_total_flops()
 
     def end(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
         counted[name] += (counter.get_total_flops() - before[name]) // 2
 
-    with _hooked(named, begin, end), evaluating(network), counter:
-        network(example(network, shape, 1))
-    return counted
-
-
-@contextmanager
-def _hooked(
-    named: dict[str, nn.Module], begin: Callable[..., None], end: Callable[..., None]
-) -> Iterator[None]:
-    """Call ``begin`` and ``end``, with the part's name first, around each part's forward pass."""
-    handles = [part.register_forward_pre_hook(partial(begin, n)) for n, part in named.items()]
+    handles = [part.register_forward_pre_hook(partial(start, n)) for n, part in named.items()]
     handles += [part.register_forward_hook(partial(end, n)) for n, part in named.items()]
     try:
-        yield
+        with evaluating(network), counter:
+            network(example(network, shape, 1))
     finally:
         for handle in handles:
             handle.remove()
+    return counted
+
+
+def peak_memory(module: nn.Module, input_shape: tuple[int, int, int], batch: int = 1) -> int:
+    """Return the bytes of the weights and of the features alive at once, in evaluation mode.
+
+    The storages of tensors are counted as they are created and freed, on any device; the
+    allocator's rounding and the workspaces of kernels are not included. The module is left as it
+    was.
+
+    Args:
+        module: the network.
+        input_shape: ``(channels, height, width)``.
+        batch: images per pass, at least 1.
+    """
+    images = example(module, input_shape, batch)
+    tensors = {t.data_ptr(): t for t in (*module.parameters(), *module.buffers())}
+    weights = sum(t.untyped_storage().nbytes() for t in tensors.values())
+    counted = _Alive(known=set(tensors))
+    with evaluating(module), counted:
+        module(images)
+    return weights + images.untyped_storage().nbytes() + counted.peak
+
+
+class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of storages that operations create, until their last tensor is freed."""
+
+    def __init__(self, known: set[int]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.known = known
+        self.tensors: Counter[int] = Counter()
+        self.sizes: dict[int, int] = {}
+        self.peak = 0
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Run an operation and count the storages that it created."""
+        made = func(*args, **(kwargs or {}))
+        given = {t.data_ptr() for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)}
+        for tensor in tree_leaves(made):
+            if not isinstance(tensor, Tensor):
+                continue
+            place = tensor.untyped_storage().data_ptr()
+            if place in self.known or (place in given and place not in self.sizes):
+                continue
+            self.tensors[place] += 1
+            self.sizes[place] = tensor.untyped_storage().nbytes()
+            weakref.finalize(tensor, self._freed, place)
+        self.peak = max(self.peak, sum(self.sizes.values()))
+        return made
+
+    def _freed(self, place: int) -> None:
+        self.tensors[place] -= 1
+        if not self.tensors[place]:
+            del self.sizes[place], self.tensors[place]

@@ -13,8 +13,7 @@ import numpy as np
 import torch
 
 from nasbench import provenance
-from nasbench.cost.depth import depth
-from nasbench.cost.macs import multiply_adds
+from nasbench.cost.macs import depth, multiply_adds
 from nasbench.cost.params import inference_parameter_count
 from nasbench.engine.problem import Problem
 from nasbench.errors import UserError

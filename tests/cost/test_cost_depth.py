@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from nasbench.cost.depth import depth
+from nasbench.cost.macs import depth
 from nasbench.interop.nasbench201 import parse
 from nasbench.space import DataSpec
 from search_spaces.nasbench201 import NasBench201

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nasbench.cost.memory import peak_memory
-from nasbench.cost.profile import parts
+from nasbench.cost.profile import parts, peak_memory
 
 
 class Chain(nn.Module):
