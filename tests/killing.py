@@ -123,7 +123,7 @@ def _watch(out: Path, happens: Callable[[str, str], None]) -> None:
         path = args[0]
         if isinstance(path, bytes | int) or path is None or (event == "open" and _reads(args)):
             return
-        place = os.path.realpath(os.fspath(path))  # type: ignore[call-overload]
+        place = os.path.realpath(os.fspath(path))
         if not place.startswith(below) or f"{os.sep}tb" in place[len(below) :]:
             return
         if event == "os.mkdir" and Path(place).is_dir():
@@ -140,4 +140,4 @@ def _watch(out: Path, happens: Callable[[str, str], None]) -> None:
 def _reads(args: tuple[object, ...]) -> bool:
     _, mode, flags = args
     writes = os.O_WRONLY | os.O_RDWR
-    return not (set(mode) & set("wax+") if isinstance(mode, str) else int(flags) & writes)  # type: ignore[call-overload]
+    return not (set(mode) & set("wax+") if isinstance(mode, str) else int(flags) & writes)
