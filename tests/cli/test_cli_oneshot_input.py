@@ -14,8 +14,8 @@ NB201 = "--space nas-bench-201 -o channels=4 -o cells=1"
     ("words", "line"),
     [
         ("gdas -o tau_max=-1", "-o tau_max=-1.0: must be above 0"),
-        ("gdas -o tau_max=.inf", "-o tau_max=inf: must be above 0"),
-        ("snas -o tau_min=5", "-o tau_min=5.0: must be above 0 and at most tau_max=1.0"),
+        ("gdas -o tau_max=.inf", "-o tau_max=inf: must be a finite number"),
+        ("snas -o tau_min=5", "-o tau_min=5.0: must be in (0, tau_max=1.0]"),
         ("enas -o temperature=0", "-o temperature=0.0: must be above 0"),
         ("darts -o arch_lr=0", "-o arch_lr=0.0: must be above 0"),
         ("darts --lr inf", "--lr inf: must be a finite number"),

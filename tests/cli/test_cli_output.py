@@ -243,7 +243,7 @@ def test_the_list_tells_which_tuners_of_nni_are_not_to_be_had(run):
     lines = [line for line in run("list", "tuners").out.splitlines() if "not available" in line]
     told = {line.split()[1]: line for line in lines}
     assert {"GP", "Metis", "Anneal", "DNGO", "PPO", "SMAC"} <= set(told)
-    assert all("; take " in line for line in lines)
+    assert all("; use " in line for line in lines)
 
 
 @pytest.mark.usefixtures("place")
