@@ -30,6 +30,11 @@ def example(module: nn.Module, input_shape: tuple[int, int, int], batch: int) ->
     """Return a batch of noise, shape ``(batch, channels, height, width)``, the same each time.
 
     It has the device and the floating-point type of the module's first parameter or buffer.
+
+    Args:
+        module: the network.
+        input_shape: ``(channels, height, width)``.
+        batch: number of examples, at least 1.
     """
     shape = (batch, *input_shape)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))

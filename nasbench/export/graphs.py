@@ -17,6 +17,12 @@ ONNX, SCRIPT, PT2 = "network.onnx", "network.torchscript", "network.pt2"
 def write_onnx(network: nn.Module, example: Tensor, folder: Path, words: str) -> Path:
     """Write ONNX, for batches of any size; its input is ``images``, its output ``logits``.
 
+    Args:
+        network: in evaluation mode.
+        example: a batch of images, shape ``(B, C, H, W)``.
+        folder: an empty one.
+        words: a description for the file.
+
     Raises:
         UserError: onnx or onnxscript is not installed.
     """
@@ -24,7 +30,7 @@ def write_onnx(network: nn.Module, example: Tensor, folder: Path, words: str) ->
         require(module, "an export to ONNX")
     path = folder / ONNX
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch's own exporter, about itself
+        warnings.simplefilter("ignore")  # torch's exporter warns about itself
         made = torch.onnx.export(
             network,
             (example,),
@@ -41,7 +47,14 @@ def write_onnx(network: nn.Module, example: Tensor, folder: Path, words: str) ->
 
 
 def write_script(network: nn.Module, example: Tensor, folder: Path, words: str) -> Path:
-    """Write TorchScript, which libtorch in C++ reads too."""
+    """Write TorchScript, which libtorch in C++ reads too.
+
+    Args:
+        network: in evaluation mode.
+        example: a batch of images, shape ``(B, C, H, W)``.
+        folder: an empty one.
+        words: a description for the file.
+    """
     path = folder / SCRIPT
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch recommends torch.export instead
@@ -52,7 +65,14 @@ def write_script(network: nn.Module, example: Tensor, folder: Path, words: str) 
 
 
 def write_pt2(network: nn.Module, example: Tensor, folder: Path, words: str) -> Path:
-    """Write a program for ``torch.export.load``, for batches of any size."""
+    """Write a program for ``torch.export.load``, for batches of any size.
+
+    Args:
+        network: in evaluation mode.
+        example: a batch of images, shape ``(B, C, H, W)``.
+        folder: an empty one.
+        words: a description for the file.
+    """
     path = folder / PT2
     shapes = ({0: torch.export.Dim("batch")},)
     program = torch.export.export(network, (example,), dynamic_shapes=shapes)

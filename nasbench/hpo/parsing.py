@@ -69,22 +69,29 @@ def parse(content: Any, where: str) -> dict[str, Parameter]:
         raise UserError(f"{where}: must be an object of parameters, not {content!r:.80}")
     if not content:
         raise UserError(f"{where}: has no parameter")
-    return {str(name): _parameter(entry, f"{where}: {name}") for name, entry in content.items()}
+    parameters: dict[str, Parameter] = {}
+    for name, entry in content.items():
+        inside = f"{where}: {name}"
+        if not isinstance(entry, Mapping) or set(entry) != {"_type", "_value"}:
+            raise UserError(
+                f"{inside}: must be an object with _type and _value, not {entry!r:.80}"
+            )
+        kind, values = entry["_type"], entry["_value"]
+        if kind not in TYPES:
+            raise unknown(f"_type in {inside}", kind, TYPES)
+        inside = f"{inside} ({kind})"
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise UserError(f"{inside}: _value must be a list, not {values!r:.80}")
+        if kind == "choice":
+            parameters[str(name)] = _choice(values, inside)
+        elif kind == "randint":
+            parameters[str(name)] = _randint(values, inside)
+        else:
+            parameters[str(name)] = _real(kind, values, inside)
+    return parameters
 
 
-def _parameter(entry: Any, where: str) -> Parameter:
-    if not isinstance(entry, Mapping) or set(entry) != {"_type", "_value"}:
-        raise UserError(f"{where}: must be an object with _type and _value, not {entry!r:.80}")
-    kind, values = entry["_type"], entry["_value"]
-    if kind not in TYPES:
-        raise unknown(f"_type in {where}", kind, TYPES)
-    where = f"{where} ({kind})"
-    if isinstance(values, str) or not isinstance(values, Sequence):
-        raise UserError(f"{where}: _value must be a list, not {values!r:.80}")
-    if kind == "choice":
-        return _choice(values, where)
-    if kind != "randint":
-        return _real(kind, values, where)
+def _randint(values: Sequence[Any], where: str) -> Randint:
     if len(values) != 2 or any(type(value) is not int for value in values):
         raise UserError(f"{where}: {list(values)!r:.80} must be two integers, [low, high)")
     low, high = values
@@ -126,7 +133,15 @@ def _distinct(options: Sequence[Any], where: str) -> tuple[Any, ...]:
 
 
 def _real(kind: str, values: Sequence[Any], where: str) -> Real:
-    numbers = [_number(value, where) for value in values]
+    numbers = []
+    for value in values:
+        try:  # a text like 1e-3 is accepted, since YAML 1.1 reads it as a text
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise UserError(f"{where}: {value!r:.80} must be a finite number")
+        numbers.append(number)
     wanted = 2 + kind.startswith("q")
     if len(numbers) != wanted:
         raise UserError(f"{where}: {list(values)!r:.80} must be {wanted} numbers")
@@ -152,14 +167,3 @@ def _real(kind: str, values: Sequence[Any], where: str) -> Real:
             f"mu + 6 sigma must be at most {_LARGEST_EXPONENT:g}"
         )
     return Normal(a, b, log, q)
-
-
-def _number(value: Any, where: str) -> float:
-    """Return a number; a text like 1e-3 is accepted, since YAML 1.1 reads it as a text."""
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise UserError(f"{where}: {value!r:.80} must be a finite number")
-    return number

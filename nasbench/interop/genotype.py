@@ -23,7 +23,13 @@ def switch_label(kind: str, node: int) -> str:
 
 
 def edge_label(kind: str, node: int, source: int) -> str:
-    """Return the label of the operation on the edge from ``source`` to ``node``."""
+    """Return the label of the operation on an edge.
+
+    Args:
+        kind: ``"normal"`` or ``"reduce"``.
+        node: the edge's end, from 2.
+        source: its start, a state below ``node``.
+    """
     return f"{kind}/n{node}/p{source}"
 
 

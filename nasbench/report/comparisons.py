@@ -1,4 +1,4 @@
-"""Rows compared: their difference with its interval, and what it shows in words."""
+"""Comparisons of rows: differences with intervals, and notes in words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def difference(ours: Row, theirs: Row) -> Difference:
     """Return how the mean of ``ours`` differs from that of ``theirs``.
 
     Rows of the same search seed share a data split. Rows with at least two search seeds in
-    common are therefore compared pair by pair, others as independent samples.
+    common are therefore compared in pairs, others as independent samples.
     """
     common = sorted(set(ours.seed_numbers) & set(theirs.seed_numbers))
     if len(common) < 2:
@@ -39,7 +39,13 @@ def difference(ours: Row, theirs: Row) -> Difference:
 
 
 def sentence(ours: Row, theirs: Row, found: Difference) -> str:
-    """Return in words what ``found``, the difference of the two rows, shows."""
+    """Return a sentence that says what the difference between two rows shows.
+
+    Args:
+        ours: the first row.
+        theirs: the row it is compared with.
+        found: their difference, positive if the first row is better.
+    """
     against = f"{ours.title} against {theirs.title}: {signed(found.points)} points"
     if found.interval is None:
         singles = [row for row in (ours, theirs) if is_single(row.accuracies)]
@@ -84,7 +90,7 @@ _FAIR = (0.8, 1.25)  # the other's search cost as a share of the row's
 
 
 def equal_budget(row: Row, other: Row) -> bool:
-    """Return whether the searches cost about the same; a row that searched nothing fits any."""
+    """Return whether the searches cost about the same; always true if one row has no search."""
     if not (row.searched and other.searched):
         return True
     low, high = (share * row.search_seconds for share in _FAIR)
@@ -143,8 +149,20 @@ def rival(row: Row, rows: Sequence[Row]) -> Row | None:
 
 
 def random_notes(task: str, rows: Sequence[Row]) -> list[str]:
-    """Return notes that compare one task's rows with random search."""
-    found = _missing(task, rows)
+    """Return notes that compare one task's rows with random search.
+
+    The first ones say how to produce random-search rows that are missing.
+    """
+    found = []
+    for kind in sorted({row.kind for row in rows} - {"plain"}, reverse=True):
+        of_kind = [row for row in rows if row.kind == kind]
+        if any(row.method == RANDOM for row in of_kind):
+            continue
+        what, command = ("random-search", f"nasbench search random --task {task}")
+        if kind == "hpo":
+            what = "random HPO"
+            command = f"nasbench hpo {of_kind[0].space} --task {task} --tuner random"
+        found.append(f"no {what} row for task {task}: run `{command}` and retrain its checkpoint")
     for row in rows:
         other = rival(row, rows)
         if other is None or row.versus_random is None:
@@ -157,21 +175,6 @@ def random_notes(task: str, rows: Sequence[Row]) -> list[str]:
                 f"no {lacking} row on {row.space}"
             )
         found += [f"task {task}: {note}" for note in (*said, *caveats(row, other))]
-    return found
-
-
-def _missing(task: str, rows: Sequence[Row]) -> list[str]:
-    """Return how to produce missing random-search rows, one line per kind."""
-    found = []
-    for kind in sorted({row.kind for row in rows} - {"plain"}, reverse=True):
-        of_kind = [row for row in rows if row.kind == kind]
-        if any(row.method == RANDOM for row in of_kind):
-            continue
-        what, command = ("random-search", f"nasbench search random --task {task}")
-        if kind == "hpo":
-            what = "random HPO"
-            command = f"nasbench hpo {of_kind[0].space} --task {task} --tuner random"
-        found.append(f"no {what} row for task {task}: run `{command}` and retrain its checkpoint")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Draws architectures with the Graphviz of this machine: the program dot, or pygraphviz."""
+"""Draws architectures with Graphviz: the program ``dot``, or else pygraphviz."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _with_program(source: str, path: Path, format: str) -> bool:
         return False
     try:
         path.write_bytes(graphviz.Source(source).pipe(format=format))
-    except graphviz.CalledProcessError:  # a dot built without the format; the library may do
+    except graphviz.CalledProcessError:  # this dot lacks the format; the library may have it
         return False
     return True
 
@@ -121,12 +121,12 @@ def _with_program(source: str, path: Path, format: str) -> bool:
 def _with_library(source: str, path: Path, format: str) -> str | None:
     try:
         import pygraphviz
-    except ImportError:  # also where its wheel's libraries do not load
+    except ImportError:  # also if its wheel's libraries do not load
         return _LACKING
     try:
         with _without_chatter():
             pygraphviz.AGraph(string=source).draw(str(path), format=format, prog="dot")
-    except ValueError as error:  # this build has no such layout engine or format
+    except ValueError as error:  # this build lacks the layout engine or the format
         path.unlink(missing_ok=True)
         return f"pygraphviz: {' '.join(str(error).split())}"
     return None
@@ -134,9 +134,9 @@ def _with_library(source: str, path: Path, format: str) -> str | None:
 
 @contextmanager
 def _without_chatter() -> Iterator[None]:
-    """Keep what the C libraries write to the standard error off the user's screen.
+    """Suppress what the C libraries write to standard error.
 
-    The wheel's fontconfig complains of every newer element in the system's font settings.
+    The wheel's fontconfig warns about every newer element in the system's font settings.
     """
     sys.stderr.flush()
     kept = os.dup(2)

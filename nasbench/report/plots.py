@@ -49,13 +49,13 @@ def rendered(
 ) -> bytes:
     """Return a picture; the same drawing gives the same bytes with one version of matplotlib.
 
-    Matplotlib's settings are left as they are.
+    Matplotlib's settings are unchanged.
 
     Args:
         fill: draws into the empty figure.
         format: ``svg`` or ``png``.
         size: width and height in inches.
-        what: is being rendered, for the error.
+        what: the purpose of the picture, for the error.
         dpi: dots per inch, matplotlib's own by default.
 
     Raises:
@@ -106,7 +106,7 @@ def draw_curves(
     title: str = "",
     log_x: bool = True,
 ) -> Path:
-    """Draw the curves over one another into a file and return its path.
+    """Draw the curves in one plot, write it to a file, and return its path.
 
     Args:
         curves: at least one.
@@ -142,10 +142,18 @@ def render_curves(
     title: str = "",
     log_x: bool = True,
 ) -> bytes:
-    """Return what :func:`draw_curves` writes.
+    """Return a picture of the curves; :func:`draw_curves` writes it to a file.
 
-    The legend lists the curves in the order in which they end. The same curves give
-    the same bytes with one version of matplotlib, whose settings are left as they are.
+    The legend lists the curves by their last value, the highest first. The same curves give the
+    same bytes with one version of matplotlib, whose settings are unchanged.
+
+    Args:
+        curves: at least one.
+        format: ``svg`` or ``png``.
+        xlabel: what ``x`` is, with its unit.
+        ylabel: what the curves show, with its unit.
+        title: of the picture.
+        log_x: whether ``x`` is on a logarithmic axis.
 
     Raises:
         UserError: the format is neither ``svg`` nor ``png``, or matplotlib is missing.
@@ -214,13 +222,13 @@ def draw_scatter(
     marked: tuple[float, float] | None = None,
     mark: str = "",
 ) -> Path:
-    """Draw points into an SVG file and return its path.
+    """Draw a scatter plot, write it to an SVG file, and return its path.
 
     Args:
-        points: horizontal and vertical place of each.
+        points: ``x`` and ``y`` of each point.
         path: the file to write.
-        xlabel: what is shown from left to right, with its unit.
-        ylabel: what is shown upwards.
+        xlabel: what ``x`` is, with its unit.
+        ylabel: what ``y`` is, with its unit.
         title: of the picture.
         marked: one more point, highlighted.
         mark: its name in the legend.
@@ -251,14 +259,15 @@ Pixels = NDArray[np.float32]
 
 
 def draw_event_images(shown: Sequence[tuple[str, Pixels]], path: Path) -> Path:
-    """Draw event images side by side into a file and return its path.
+    """Draw event images side by side, write them to a file, and return its path.
 
-    Above, where events were: positive ones orange, negative ones blue, both dark, more for more.
-    Below, when the last one was: from white, early, to black, late.
+    The upper row shows event counts: positive ones are orange, negative ones blue, both together
+    dark, and higher counts have stronger colours. The lower row shows the time of each pixel's
+    last event, from white (early) to black (late).
 
     Args:
-        shown: words, and the image (4, height, width) with positive and negative counts and times
-            in this order; at least one.
+        shown: titles and images, at least one; an image has the shape ``(4, height, width)``,
+            with the counts of positive and negative events and the times of the last ones.
         path: the file; ``.svg`` or ``.png``.
 
     Raises:
@@ -283,9 +292,9 @@ def draw_event_images(shown: Sequence[tuple[str, Pixels]], path: Path) -> Path:
 
 
 def count_colours(pixels: Pixels) -> NDArray[np.float64]:
-    """Return the colours (height, width, 3) of an image's counts, in [0, 1].
+    """Return the colours of an image's counts, shape ``(height, width, 3)``, in [0, 1].
 
-    A colour has its full strength at the count that 99 of 100 pixels with events stay below.
+    A colour has its full strength at the 99th percentile of the counts above zero.
     """
     seen = pixels[:2][pixels[:2] > 0]
     full = max(1.0, float(np.quantile(seen, 0.99))) if seen.size else 1.0

@@ -37,7 +37,7 @@ class Difference:
 
     @property
     def shown(self) -> bool:
-        """Whether there is an interval, and it excludes zero."""
+        """Whether the interval excludes zero."""
         if self.interval is None:
             return False
         low, high = self.interval
@@ -53,11 +53,11 @@ class Row:
         kind: what was searched: ``"nas"``, ``"hpo"`` or, where nothing was, ``"plain"``.
         method: the strategy, tuner or baseline.
         space: the search space, or the baseline that was tuned.
-        search_config: what shaped the search.
-        retrain_config: what shaped the retraining, without what a tuner chose.
+        search_config: configuration of the search.
+        retrain_config: configuration of the retraining, without values that a tuner chose.
         seed_numbers: the search seeds, ascending.
         accuracies: test accuracy in percent, one inner tuple per search seed.
-        curves: each search seed's anytime curve, empty if its records have none.
+        curves: the anytime curve of each search seed, empty if its records have none.
         runs: records in the row.
         mean: mean of the search seeds' mean accuracies, percent.
         interval: 95 % bootstrap interval of the mean, or ``None`` for a single run.
@@ -120,7 +120,7 @@ class Row:
 
     @property
     def searched(self) -> bool:
-        """Whether a search made the row: a baseline or an imported network has none."""
+        """Whether the row has a search; a baseline or an imported network has none."""
         return self.search_seconds > 0 or self.search_evaluations > 0
 
     @property
@@ -141,7 +141,13 @@ def _row(records: Sequence[Record]) -> Row:
     first = records[0]
     seeds = _grouped(records, lambda record: record.search_seed)
     numbers = tuple(sorted(seeds))
-    accuracies = tuple(_accuracies(seeds[number]) for number in numbers)
+    accuracies = []
+    for number in numbers:
+        # A retraining run twice with one seed is no second draw, which would narrow the interval:
+        # repeated runs of a seed are averaged.
+        cells = _grouped(seeds[number], lambda record: (record.retrain_seed, record.arch_id))
+        means = (fmean(record.test_accuracy for record in cells[key]) for key in sorted(cells))
+        accuracies.append(tuple(100 * mean for mean in means))
     devices = {str(record.provenance.get("device") or "") for record in records}
     return Row(
         task=first.task,
@@ -151,7 +157,7 @@ def _row(records: Sequence[Record]) -> Row:
         search_config=first.search_config,
         retrain_config=_retrain_recipe(first),
         seed_numbers=numbers,
-        accuracies=accuracies,
+        accuracies=tuple(accuracies),
         curves=tuple(_curve(seeds[number]) for number in numbers),
         runs=len(records),
         mean=mean_of_means(accuracies),
@@ -165,17 +171,6 @@ def _row(records: Sequence[Record]) -> Row:
         retrain_seconds=fmean(record.retrain_seconds for record in records),
         test_openings=sum(record.test_openings for record in records),
         reopened=any(record.test_openings > 1 for record in records),
-    )
-
-
-def _accuracies(records: Sequence[Record]) -> tuple[float, ...]:
-    """Return one search seed's accuracies in percent, repeated runs of a seed averaged.
-
-    A retraining run twice with one seed is no second draw: it would narrow the interval.
-    """
-    cells = _grouped(records, lambda record: (record.retrain_seed, record.arch_id))
-    return tuple(
-        100 * fmean(record.test_accuracy for record in cells[key]) for key in sorted(cells)
     )
 
 
@@ -194,7 +189,7 @@ def _curve(records: Sequence[Record]) -> Points:
 
 
 def _retrain_recipe(record: Record) -> Mapping[str, Any]:
-    """Return what shaped the retraining; what a tuner chose is its result, not the recipe."""
+    """Return the configuration of the retraining; values that a tuner chose are its result."""
     if record.kind != "hpo":
         return record.retrain_config
     return _without(record.retrain_config, record.arch)

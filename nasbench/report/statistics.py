@@ -60,8 +60,18 @@ def difference_interval(
 ) -> tuple[float, float] | None:
     """Return the interval of ``mean(ours) - mean(theirs)`` from two independent bootstraps.
 
-    Arguments, result and errors are those of :func:`bootstrap_interval`; the result is
-    ``None`` when either side holds a single value.
+    Args:
+        ours: values per search seed.
+        theirs: values per search seed; the seeds need not be the same.
+        level: the interval's coverage, in (0, 1).
+        resamples: bootstrap draws, at least 1.
+        seed: the same seed gives the same interval.
+
+    Returns:
+        Lower and upper end, or ``None`` if either side holds a single value.
+
+    Raises:
+        ValueError: as in :func:`bootstrap_interval`.
     """
     _check(ours)
     _check(theirs)
@@ -79,7 +89,7 @@ def paired_interval(
 
     Each resample draws as many pairs of groups as there are, with replacement and the same for
     both sides, and then, within each drawn pair, the values of either side on their own. So
-    what both sides owe to a search seed, such as the data split, cancels out.
+    the effect of a search seed on both sides, such as its data split, cancels out.
 
     Args:
         ours: values per search seed.
@@ -132,7 +142,7 @@ def bootstrap_band(
         nothing = np.full(points, np.nan)
         return nothing, nothing
     counts = _counts(rows, resamples, seed)
-    # Courses are steps: most points repeat another one, and have its ends.
+    # Anytime curves are step functions: most columns repeat another one and share its ends.
     different, places = np.unique(values, axis=1, return_inverse=True)
     low, high = _quantiles(counts @ different / rows, level)
     return low[places.ravel()], high[places.ravel()]
@@ -198,10 +208,10 @@ def _check(groups: Groups) -> None:
 
 
 def t_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
-    """Return the interval of the mean of values that vary by chance, as from a normal law.
+    """Return the t-interval of the mean of normally distributed values.
 
-    Accuracies of folds share their training images, so their mean varies somewhat more than it
-    tells (Bengio and Grandvalet, JMLR 2004).
+    The folds of a cross-validation share training images, so the variance of their mean is
+    underestimated somewhat (Bengio and Grandvalet, JMLR 2004).
 
     Args:
         values: at least two.

@@ -29,8 +29,8 @@ class Checkpoint:
         strategy: ``name`` and ``options``.
         task: the task's name.
         seed: the search's seed.
-        search: the configuration of the search, seeds left out.
-        metrics: what the search measured, such as ``val_accuracy``.
+        search: the configuration of the search, without seeds.
+        metrics: results of the search, such as ``val_accuracy``.
         cost: ``device_seconds`` and ``evaluations`` of the search.
         watch: signs of a collapse that a one-shot search saw, with a ``verdict`` in words; see
             :mod:`nasbench.strategies.oneshot.collapse`.

@@ -1,4 +1,4 @@
-"""A finished cross-validation; it saw no test set and is no record of the leaderboard."""
+"""Results of cross-validations, which use no test set and are not on the leaderboard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FORMAT = "nasbench-folds/1"
 
 @dataclass(frozen=True)
 class Fold:
-    """One training on all folds but one, measured on that one.
+    """One training on all folds but one, evaluated on that one.
 
     Attributes:
         fold: its number, from 1.
@@ -46,11 +46,11 @@ class CrossValidation:
         search_run: name of the search run that found it, or ``""``.
         search_seed: the seed of that search.
         seed: of the split, and of the seeds of the folds.
-        retrain_config: the options that shaped the training.
+        retrain_config: options of the training.
         folds: every fold's result, in order.
         mean: of the folds' accuracies, in [0, 1].
         interval: the 95 % t-interval of the mean; its ends may lie outside of [0, 1].
-        params: parameters of the network, without those used in training only.
+        params: parameters of the network, without those used only in training.
         provenance: version, commit, command, hardware, libraries, times.
     """
 
@@ -72,7 +72,7 @@ class CrossValidation:
 
 
 def read_folds(path: Path) -> CrossValidation:
-    """Return what :func:`write_folds` wrote.
+    """Return the cross-validation in a file of :func:`write_folds`.
 
     Raises:
         UserError: it cannot be read, or has another format.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import typing
 from dataclasses import asdict, dataclass, field, fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +36,18 @@ class Record:
         search_run: name of the search run that found it, or ``""``.
         search_seed: the seed of that search.
         retrain_seed: the seed of this retraining.
-        search_config: what shaped the search (options, epochs, preset), seeds left out.
-        retrain_config: what shaped the retraining, seeds left out.
+        search_config: configuration of the search (options, epochs, preset), without seeds.
+        retrain_config: configuration of the retraining, without seeds.
         test_accuracy: accuracy on the sealed test set, in [0, 1].
         val_accuracy: the search's last validation accuracy, of the architecture as the search
             trained it or, one-shot, of the supernet; ``None`` if it has none.
-        params: parameters of the retrained network, without those used in training only.
+        params: parameters of the retrained network, without those used only in training.
         macs: multiply-adds of one forward pass of one example.
         latency_ms: median latency of one forward pass, batch 1, on ``device``.
         search_seconds: device-seconds of the search.
         search_evaluations: architectures evaluated by the search.
         retrain_seconds: device-seconds of the retraining.
-        test_openings: how often the test set was opened for this record.
+        test_openings: times that the test set was opened for this record.
         test_examples: size of the test set.
         search_provenance: of the search: version, commit, command, hardware, times.
         provenance: of the retraining: version, commit, command, hardware, libraries, times.
@@ -82,6 +81,9 @@ class Record:
     arch: dict[str, Any] = field(default_factory=dict)
     kind: str = "nas"
     curve: list[list[float]] = field(default_factory=list)
+
+
+_HINTS = typing.get_type_hints(Record)
 
 
 def folder(results: Path) -> Path:
@@ -140,10 +142,9 @@ def parse_record(text: bytes) -> Record:
 
 def _record(content: dict[str, Any]) -> Record:
     """Return the record with these fields; fields of later versions are ignored."""
-    hints = _hints()
     known = {f.name: content[f.name] for f in fields(Record) if f.name in content}
     for name, value in known.items():
-        kinds = typing.get_args(hints[name]) if name == "val_accuracy" else (hints[name],)
+        kinds = typing.get_args(_HINTS[name]) if name == "val_accuracy" else (_HINTS[name],)
         plain = tuple(typing.get_origin(kind) or kind for kind in kinds)
         if not isinstance(value, (*plain, int) if float in plain else plain):
             raise ValueError(f"the field {name!r} has the value {value!r}")
@@ -156,19 +157,8 @@ def _record(content: dict[str, Any]) -> Record:
             raise ValueError(f"the field {name!r} has the value {value!r}")
     if not record.test_accuracy <= 1:
         raise ValueError(f"the field 'test_accuracy' has the value {record.test_accuracy!r}")
-    _check_curve(record.curve)
-    return record
-
-
-@cache
-def _hints() -> dict[str, Any]:
-    return typing.get_type_hints(Record)
-
-
-def _check_curve(curve: list[Any]) -> None:
-    """Raise unless it is a curve of ascending seconds and accuracies in [0, 1]."""
     spent = 0.0
-    for point in curve:
+    for point in record.curve:  # ascending device-seconds, accuracies in [0, 1]
         pair = isinstance(point, list) and len(point) == 2
         if not (pair and all(isinstance(number, int | float) for number in point)):
             raise ValueError(f"the field 'curve' has the point {point!r}")
@@ -177,3 +167,4 @@ def _check_curve(curve: list[Any]) -> None:
                 f"the field 'curve' has the point {point!r} after {spent:g} device-seconds"
             )
         spent = point[0]
+    return record

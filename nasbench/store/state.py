@@ -44,7 +44,7 @@ class StateFile:
             UserError: it cannot be written; the previous one is kept.
         """
         fresh = self.path.with_name(f"{self.path.stem}.new{self.path.suffix}")
-        # Packed in memory first: torch's writer hides the disk's own error behind one of its own.
+        # Packed in memory first: torch's writer would hide an error of the disk.
         packed = io.BytesIO()
         torch.save(state, packed)
         write(fresh, lambda file: file.write(packed.getbuffer()))

@@ -43,7 +43,7 @@ def find_weights(folder: Path) -> Path | None:
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Return what :func:`save_weights` wrote, by parameter name, on the CPU."""
+    """Return the weights in a file of :func:`save_weights`, by parameter name, on the CPU."""
     if path.suffix == ".pt":
         tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
         return tensors

@@ -20,7 +20,7 @@ _HEAD = 8  # "ME" and six digits
 
 
 class TrialFailed(UserError):
-    """A trial gave no result; the message is the reason in one line."""
+    """A trial returned no result; the message is the reason in one line."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,10 @@ class Metrics:
 
 
 def open_folder(folder: Path, number: int, parameters: Mapping[str, Any]) -> Metrics:
-    """Make the trial's folder anew, and write its parameters for the trial and for people.
+    """Create an empty folder for a trial and write its parameters, also in a readable form.
 
     Args:
-        folder: the trial's own; files of an earlier attempt are removed.
+        folder: of the trial; files of an earlier attempt are removed.
         number: NNI's ``parameterId``, which joins results and parameters.
         parameters: name to value.
     """

@@ -41,7 +41,7 @@ class Section:
             ignored: names of further fields that are allowed.
 
         Raises:
-            UserError: ``content`` is no mapping, or has an unknown field.
+            UserError: ``content`` is not a mapping, or has an unknown field.
         """
         self._file, self._name = file, name
         if not isinstance(content, dict):
@@ -68,7 +68,13 @@ class Section:
         return UserError(f"{self.where(field)} {value}; it must be {must}")
 
     def unknown(self, field: str, value: object, allowed: Iterable[str]) -> UserError:
-        """Return the error for an unknown name under ``field``."""
+        """Return the error for an unknown name under ``field``.
+
+        Args:
+            field: the field's name.
+            value: the unknown name.
+            allowed: the known names.
+        """
         return unknown(f"{self._inside(field)} in {self._file}", value, allowed)
 
     def refuse(self, *fields: str) -> None:
@@ -90,7 +96,16 @@ class Section:
         return self._fields.get(field)
 
     def section(self, field: str, known: str, ignored: str = "") -> Section:
-        """Return the mapping under ``field``, empty if it is missing."""
+        """Return the mapping under ``field``, empty if it is missing.
+
+        Args:
+            field: the field's name.
+            known: names of the fields that are read, separated by spaces.
+            ignored: names of further fields that are allowed.
+
+        Raises:
+            UserError: it is not a mapping, or has an unknown field.
+        """
         name = f"{self._name}.{field}" if self._name else field
         return Section(self._fields.get(field, {}), self._file, name, known, ignored)
 

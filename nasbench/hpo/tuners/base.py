@@ -67,7 +67,13 @@ class Tuner(ABC):
         """
 
     def learn(self, number: int, params: Params, score: float) -> None:  # noqa: B027 - not every tuner learns
-        """Learn the score of a finished trial, a finite number."""
+        """Learn the score of a finished trial.
+
+        Args:
+            number: the trial's number.
+            params: the parameters that were suggested for it.
+            score: a finite number.
+        """
 
     def fail(self, number: int, params: Params) -> None:  # noqa: B027
         """Learn that a trial crashed, took too long, or has no finite score."""

@@ -57,8 +57,17 @@ def _fitting(task: str, rows: Sequence[Row], space: int) -> Table:
         dropped.append(heading)
     caption = f"too narrow for: {', '.join(dropped)}" if dropped else None
     drawn = Table(title=Text(task), caption=caption, title_justify="left")
-    for column, width in zip(columns, _widths(columns, rows, space), strict=True):
+    # Rich itself narrows all columns alike, including those of short numbers. Here spare
+    # characters are handed out from the left.
+    spare = _spare(columns, rows, space)
+    folded = spare < 0  # a name is longer than the console: rich folds it
+    for column in columns:
+        needed = _needed(column, rows)
+        wished = max(map(cell_len, [column.heading, *map(column.text, rows)]))
+        extra = min(spare, wished - needed)
+        spare -= extra
         justify: JustifyMethod = "right" if column.numeric else "left"
+        width = None if folded else needed + extra
         drawn.add_column(column.heading, justify=justify, width=width, overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(column.text(row)) for column in columns))
@@ -70,26 +79,8 @@ def _spare(columns: Sequence[Column], rows: Sequence[Row], space: int) -> int:
     return space - 1 - sum(_needed(column, rows) + 3 for column in columns)  # 3: the frame
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Row], space: int) -> Sequence[int | None]:
-    """Return each column's width; spare characters are handed out from the left.
-
-    Rich itself narrows all columns alike, including those of short numbers.
-    """
-    spare = _spare(columns, rows, space)
-    if spare < 0:
-        return [None] * len(columns)  # a name is longer than the console: rich folds it
-    widths = []
-    for column in columns:
-        needed = _needed(column, rows)
-        wished = max(map(cell_len, [column.heading, *map(column.text, rows)]))
-        extra = min(spare, wished - needed)
-        spare -= extra
-        widths.append(needed + extra)
-    return widths
-
-
 def _needed(column: Column, rows: Sequence[Row]) -> int:
-    """Return the width that breaks no word, and no cell that is short."""
+    """Return the smallest width at which no word and no short cell is broken."""
     words = column.heading.split()
     for text in map(column.text, rows):
         words += [text] if cell_len(text) <= _WHOLE else text.split()

@@ -1,4 +1,4 @@
-"""The leaderboard as one HTML page that needs nothing from the network."""
+"""The leaderboard as one HTML page without external resources."""
 
 from __future__ import annotations
 

@@ -29,7 +29,13 @@ def _listed(listing: Listing, level: str) -> list[str]:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], numeric: Sequence[bool]) -> str:
-    """Return a table; numbers are right-aligned."""
+    """Return a Markdown table.
+
+    Args:
+        headings: one per column.
+        rows: cells per row, escaped here.
+        numeric: whether each column holds numbers, which are right-aligned.
+    """
     rules = ["---:" if right else "---" for right in numeric]
     lines = [_line(headings), _line(rules, raw=True), *(_line(row) for row in rows)]
     return "\n".join(lines)

@@ -24,7 +24,22 @@ def as_csv(board: Leaderboard) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, _FIELDS, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_flat(row) for row in board.rows)
+    for row in board.rows:
+        low, high = row.interval or ("", "")
+        versus = _versus(row) or dict.fromkeys(("points", "low", "high", "paired"))
+        plain = {name: value for name, value in vars(row).items() if name in _FIELDS}
+        numbers = {
+            "status": "finished",
+            "search_seeds": len(row.accuracies),
+            "accuracy_percent": row.mean,
+            "interval_low": low,
+            "interval_high": high,
+            "versus_random": versus["points"],
+            "versus_random_low": versus["low"],
+            "versus_random_high": versus["high"],
+            "versus_random_paired": versus["paired"],
+        }
+        writer.writerow(plain | numbers)
     writer.writerows(vars(run) for run in board.unfinished)
     return text.getvalue()
 
@@ -45,24 +60,6 @@ def as_json(board: Leaderboard) -> str:
         "notes": list(board.notes),
     }
     return json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
-
-
-def _flat(row: Row) -> dict[str, Any]:
-    low, high = row.interval or ("", "")
-    versus = _versus(row) or dict.fromkeys(("points", "low", "high", "paired"))
-    numbers = {
-        "status": "finished",
-        "search_seeds": len(row.accuracies),
-        "accuracy_percent": row.mean,
-        "interval_low": low,
-        "interval_high": high,
-        "versus_random": versus["points"],
-        "versus_random_low": versus["low"],
-        "versus_random_high": versus["high"],
-        "versus_random_paired": versus["paired"],
-    }
-    plain = {name: value for name, value in vars(row).items() if name in _FIELDS}
-    return plain | numbers
 
 
 def _versus(row: Row) -> dict[str, Any] | None:
