@@ -1,0 +1,51 @@
+"""The documentation names files that exist, and describes every package."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [
+    *sorted((ROOT / "docs").glob("*.md")),
+    *(ROOT / f"{n}.md" for n in ("README", "CONTRIBUTING")),
+]
+FILES = [
+    path.relative_to(ROOT).as_posix()
+    for folder in ("nasbench", "search_spaces", "retrain", "tests", "benchmarks", "examples")
+    for path in (ROOT / folder).rglob("*.py")
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_of_ours_exists(page):
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<![\w.~-])((?:[a-z_0-9]+/)+[a-z_0-9]+\.py)\b", text))
+    missing = [
+        name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in FILES)
+    ]
+    users = {"my/space.py", "path/to/file.py"}
+    assert sorted(set(missing) - users) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_architecture_page_describes_every_package():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    packages = {path.parent.name for path in (ROOT / "nasbench").glob("*/__init__.py")}
+    modules = {path.name for path in (ROOT / "nasbench").glob("[a-z]*.py")}
+    assert [name for name in sorted(packages) if f"`nasbench/{name}`" not in text] == []
+    assert [name for name in sorted(modules) if name not in text] == []
+
+
+def test_the_architecture_page_names_the_rooms_of_the_engine():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {path.name for path in (ROOT / "nasbench" / "engine").glob("[a-z]*.py")}
+    assert [name for name in sorted(rooms) if f"{name}" not in text] == []
