@@ -90,6 +90,7 @@ ALLOWED: dict[str, set[str]] = {
         "space",
         "strategies",
         "supernet",
+        "tabular",
         "tasks",
         "training",
     },
