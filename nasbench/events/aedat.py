@@ -57,6 +57,8 @@ DAVIS = Layout(12, 0x3FF, 22, 0x1FF, 11, positive=1, other=1 << 31 | 1 << 10)
 def read_header(file: BinaryIO, path: Path) -> list[str]:
     """Return the header's lines, leaving ``file`` at the first byte after them.
 
+    A header line begins with ``#``, holds only text, and ends as the first one does.
+
     Raises:
         RecordingError: the header has no end.
     """
@@ -66,24 +68,18 @@ def read_header(file: BinaryIO, path: Path) -> list[str]:
         place = file.tell()
         line = file.readline(1 << 16)
         first = first or line
-        if not _is_header_line(line, first):
+        body, ended = line.rstrip(b"\r\n"), line.endswith(b"\n")
+        same_end = line.endswith(b"\r\n") == first.endswith(b"\r\n")
+        if not body.startswith(b"#") or _CONTROL.search(body) or (ended and not same_end):
             file.seek(place)
             return lines
-        if not line.endswith(b"\n"):
+        if not ended:
             raise RecordingError(
                 f"{path}: the header has no end: the file is truncated, or not an AEDAT file"
             )
         lines.append(line.decode("latin-1").strip())
         if line.startswith(HEADER_ENDS):
             return lines
-
-
-def _is_header_line(line: bytes, first: bytes) -> bool:
-    """Return whether a line begins with ``#``, holds only text, and ends as the first one does."""
-    body = line.rstrip(b"\r\n")
-    if not body.startswith(b"#") or _CONTROL.search(body):
-        return False
-    return not line.endswith(b"\n") or line.endswith(b"\r\n") == first.endswith(b"\r\n")
 
 
 def sensor(lines: list[str]) -> str | None:
@@ -129,27 +125,26 @@ def parts2(path: Path) -> Iterator[Events]:
                 )
             words = np.frombuffer(block, ">u4").reshape(-1, 2).astype(np.uint32)
             part = _decode(words, layout, SENSORS[name], events, before)
-            _check_places(path, part)
+            # A coordinate beyond the sensor has wrapped around below 0.
+            x, y = part.x.view(np.int16), part.y.view(np.int16)
+            wrong = (x < 0) | (y < 0)
+            if wrong.any():
+                at = int(wrong.argmax())
+                raise RecordingError(
+                    f"{path}: {part.where(at)}: x {x[at]}, y {y[at]} lies outside the "
+                    f"{part.size} sensor"
+                )
             events += len(part)
             before = int(part.t[-1]) if len(part) else before
             yield part
 
 
-def _check_places(path: Path, part: Events) -> None:
-    """Check the coordinates; one beyond the sensor has wrapped around below 0."""
-    x, y = part.x.view(np.int16), part.y.view(np.int16)
-    wrong = (x < 0) | (y < 0)
-    if wrong.any():
-        at = int(wrong.argmax())
-        raise RecordingError(
-            f"{path}: {part.where(at)}: x {x[at]}, y {y[at]} lies outside the {part.size} sensor"
-        )
-
-
 def _decode(
     words: NDArray[np.uint32], layout: Layout, size: Size, first: int, before: int | None
 ) -> Events:
-    """Decode addresses and times.
+    """Decode a block of an AEDAT 2.0 file.
+
+    The 32-bit clock wraps around after about 72 minutes; the returned times keep rising.
 
     Args:
         words: uint32 ``(n, 2)``, address and time of each event.
@@ -162,8 +157,12 @@ def _decode(
     x = (address >> layout.x_shift & layout.x_mask).astype(np.int64)
     y = (address >> layout.y_shift & layout.y_mask).astype(np.int64)
     p = (address >> layout.p_shift & 1) == layout.positive
+    clock = np.ascontiguousarray(time).view(np.int32)
+    if before is None:
+        before = int(clock[0]) if len(clock) else 0
+    steps = np.diff(clock, prepend=np.int64(before).astype(np.int32))  # these wrap around too
     return Events(
-        _unwrapped(np.ascontiguousarray(time).view(np.int32), before),
+        before + np.cumsum(steps, dtype=np.int64),
         (size.width - 1 - x).astype(np.uint16),
         (size.height - 1 - y).astype(np.uint16),
         p,
@@ -172,17 +171,11 @@ def _decode(
     )
 
 
-def _unwrapped(clock: NDArray[np.int32], before: int | None) -> NDArray[np.int64]:
-    """Return times that keep rising when the 32-bit clock wraps around, after about 72 minutes."""
-    if not len(clock):
-        return clock.astype(np.int64)
-    last = int(clock[0]) if before is None else before
-    steps = np.diff(clock, prepend=np.int64(last).astype(np.int32))  # these wrap around too
-    return last + np.cumsum(steps, dtype=np.int64)
-
-
 def parts3(path: Path) -> Iterator[Events]:
     """Yield the events of a little-endian AEDAT 3.1 file, one packet at a time.
+
+    An event of a polarity packet is bit 0 valid, bit 1 polarity, 15 bits y, 15 bits x, then 32
+    bits time.
 
     Raises:
         RecordingError: the format is not RAW, the header has no end, or a packet is truncated.
@@ -199,38 +192,29 @@ def parts3(path: Path) -> Iterator[Events]:
         except KeyError:  # an unknown device has the same layout
             size = None
         events = 0
-        while (found := _packet(file, path, size, events)) is not None:
-            events += len(found)
-            yield found
-
-
-def _packet(file: BinaryIO, path: Path, size: Size | None, first: int) -> Events | None:
-    """Return the next packet of pixel changes, ``None`` at the end of the file."""
-    while head := file.read(PACKET.size):
-        if len(head) < PACKET.size:
-            raise RecordingError(f"{path}: event {first}: the file is truncated")
-        kind, _, width, _, overflow, _, number, _ = PACKET.unpack(head)
-        if width < 1 or number < 0 or (kind == POLARITY and (width < 8 or width % 4)):
-            raise RecordingError(
-                f"{path}: event {first}: a packet of {number} events of {width} bytes is not valid"
+        while head := file.read(PACKET.size):
+            if len(head) < PACKET.size:
+                raise RecordingError(f"{path}: event {events}: the file is truncated")
+            kind, _, width, _, overflow, _, number, _ = PACKET.unpack(head)
+            if width < 1 or number < 0 or (kind == POLARITY and (width < 8 or width % 4)):
+                raise RecordingError(
+                    f"{path}: event {events}: a packet of {number} events of {width} bytes is "
+                    "not valid"
+                )
+            if width * number > path.stat().st_size - file.tell():
+                raise RecordingError(f"{path}: event {events}: the file is truncated")
+            body = file.read(width * number)
+            if kind != POLARITY or not number:
+                continue
+            words = np.frombuffer(body, "<u4").reshape(-1, width // 4)
+            data, time = words[words[:, 0] & 1 == 1, :2].T
+            part = Events(
+                time.astype(np.int64) + (overflow << 31),
+                (data >> 17 & 0x7FFF).astype(np.uint16),
+                (data >> 2 & 0x7FFF).astype(np.uint16),
+                (data >> 1 & 1) == 1,
+                size,
+                events,
             )
-        if width * number > path.stat().st_size - file.tell():
-            raise RecordingError(f"{path}: event {first}: the file is truncated")
-        body = file.read(width * number)
-        if kind == POLARITY and number:
-            return _changes(body, width, overflow, size, first)
-    return None
-
-
-def _changes(body: bytes, width: int, overflow: int, size: Size | None, first: int) -> Events:
-    """Decode a packet: bit 0 valid, bit 1 polarity, 15 bits y, 15 bits x, then 32 bits time."""
-    words = np.frombuffer(body, "<u4").reshape(-1, width // 4)
-    data, time = words[words[:, 0] & 1 == 1, :2].T
-    return Events(
-        time.astype(np.int64) + (overflow << 31),
-        (data >> 17 & 0x7FFF).astype(np.uint16),
-        (data >> 2 & 0x7FFF).astype(np.uint16),
-        (data >> 1 & 1) == 1,
-        size,
-        first,
-    )
+            events += len(part)
+            yield part

@@ -30,17 +30,13 @@ def parts(path: Path) -> Iterator[Events]:
     except UserError as error:
         raise RecordingError(f"{path}: {error}") from error
     except BaseException as error:
-        if not (isinstance(error, RuntimeError | OSError) or _is_panic(error)):
+        panic = type(error).__name__ == "PanicException"  # of aedat, which is written in Rust
+        if not (panic or isinstance(error, RuntimeError | OSError)):
             raise
         reason = str(error).partition("\n")[0]  # the packages' messages may have many lines
         raise RecordingError(
             f"{path}: event {first}: not a readable AEDAT 4 file ({reason})"
         ) from error
-
-
-def _is_panic(error: BaseException) -> bool:
-    """Return whether the package, which is written in Rust, panicked."""
-    return type(error).__name__ == "PanicException"
 
 
 def _by_aedat(path: Path) -> Iterator[tuple[Any, ...]]:

@@ -43,7 +43,11 @@ class Scene:
     def drawn(cls, stream: np.random.Generator, limbs: int) -> Scene:
         """Return a random scene: coarse blotches as background, and darker clothes."""
         coarse = stream.normal(0, 0.22, (SIDE // 8 + 1, SIDE // 8 + 1))
-        background = _enlarged(coarse)
+        places = np.arange(SIDE) / SIDE * (len(coarse) - 1)
+        low = places.astype(np.int64)
+        part = places - low
+        rows = coarse[low] * (1 - part)[:, None] + coarse[low + 1] * part[:, None]
+        background = rows[:, low] * (1 - part) + rows[:, low + 1] * part  # bilinear
         shades = stream.normal(-0.75, 0.1) + stream.normal(0, 0.1, limbs)
         return cls(background.astype(np.float32), shades.astype(np.float32))
 
@@ -59,24 +63,18 @@ def frames(
         scene: background and shades.
     """
     for start in range(0, limbs.shape[1], BLOCK):
-        yield from _block(limbs[:, start : start + BLOCK], radii, scene)
-
-
-def _block(limbs: NDArray[np.float64], radii: NDArray[np.float64], scene: Scene) -> Floats:
-    """Return frames ``(f, h, w)``; only the pixels of a limb's bounding box are drawn."""
-    drawn = np.tile(scene.background, (limbs.shape[1], 1, 1))
-    for ends, radius, shade in zip(limbs.astype(np.float32), radii, scene.shades, strict=True):
-        columns, rows = _box(ends, float(radius))
-        part = drawn[:, rows, columns]
-        part += _capsule(rows, columns, ends, float(radius)) * (shade - part)
-    return drawn
-
-
-def _box(ends: Floats, radius: float) -> tuple[slice, ...]:
-    """Return the columns and rows that a limb touches in any of the frames."""
-    low = np.floor(ends.min(axis=(0, 1)) - radius - 1).clip(0, SIDE).astype(np.int64)
-    high = np.ceil(ends.max(axis=(0, 1)) + radius + 2).clip(0, SIDE).astype(np.int64)
-    return tuple(slice(*pair) for pair in zip(low.tolist(), high.tolist(), strict=True))
+        block = limbs[:, start : start + BLOCK].astype(np.float32)
+        drawn = np.tile(scene.background, (block.shape[1], 1, 1))
+        for ends, radius, shade in zip(block, radii.tolist(), scene.shades, strict=True):
+            # Only the columns and rows that the limb touches in any of the frames are drawn.
+            low = np.floor(ends.min(axis=(0, 1)) - radius - 1).clip(0, SIDE).astype(np.int64)
+            high = np.ceil(ends.max(axis=(0, 1)) + radius + 2).clip(0, SIDE).astype(np.int64)
+            columns, rows = (
+                slice(*pair) for pair in zip(low.tolist(), high.tolist(), strict=True)
+            )
+            part = drawn[:, rows, columns]
+            part += _capsule(rows, columns, ends, radius) * (shade - part)
+        yield from drawn
 
 
 def _capsule(rows: slice, columns: slice, ends: Floats, radius: float) -> Floats:
@@ -101,15 +99,6 @@ def _capsule(rows: slice, columns: slice, ends: Floats, radius: float) -> Floats
     return cover
 
 
-def _enlarged(coarse: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Interpolate a coarse grid bilinearly to ``(h, w)``."""
-    places = np.arange(SIDE) / SIDE * (len(coarse) - 1)
-    low = places.astype(np.int64)
-    part = places - low
-    rows = coarse[low] * (1 - part)[:, None] + coarse[low + 1] * part[:, None]
-    return rows[:, low] * (1 - part) + rows[:, low + 1] * part
-
-
 def events(frames: Iterable[Floats], stream: np.random.Generator) -> Events:
     """Return the events of frames that are ``FRAME_US`` apart, in ascending order of time.
 
@@ -125,7 +114,10 @@ def events(frames: Iterable[Floats], stream: np.random.Generator) -> Events:
     for frame in coming:
         found.append(_between(before, frame, reported, len(found) * FRAME_US))
         before = frame
-    found.append(_noise(shape, len(found) * FRAME_US, stream))
+    pixels, length = int(np.prod(shape)), len(found) * FRAME_US
+    number = int(stream.poisson(NOISE_HZ * pixels * length / 1e6))
+    noise = stream.integers(0, pixels, number), stream.random(number) < 0.5
+    found.append((stream.integers(0, length, number), *noise))
     t, pixel, positive = (np.concatenate(columns) for columns in zip(*found, strict=True))
     order = np.argsort(t, kind="stable")
     y, x = np.divmod(pixel[order], shape[1])
@@ -156,11 +148,3 @@ def _between(before: Floats, after: Floats, reported: Floats, start: int) -> Col
     part = np.clip((level - first) / np.where(last == first, 1, last - first), 0, 1)
     reported += steps.astype(np.float32) * np.float32(STEP)
     return start + (part * (FRAME_US - 1)).astype(np.int64), place, up
-
-
-def _noise(shape: tuple[int, ...], length: int, stream: np.random.Generator) -> Columns:
-    """Return events of random pixel, time and polarity."""
-    pixels = int(np.prod(shape))
-    number = int(stream.poisson(NOISE_HZ * pixels * length / 1e6))
-    where = stream.integers(0, pixels, number), stream.random(number) < 0.5
-    return stream.integers(0, length, number), *where

@@ -83,8 +83,13 @@ def convert_recording(
     """
     number, recording = numbered
     spool, shape, stated = folder / str(number), (), []
+    try:  # HDF5 stores names in UTF-8 only
+        "".join((recording.person, recording.walk, recording.path.name)).encode()
+    except UnicodeEncodeError:
+        shown = str(recording).encode(errors="backslashreplace").decode()
+        reason = f"{shown}: the name must be in UTF-8; rename the file or folder"
+        return Converted(recording, spool, error=reason)
     try:
-        _check_name(recording)
         with spool.open("wb") as file:
             for image in _images(recording, options):
                 pixels = image.pixels[list(options.channels)]
@@ -99,17 +104,6 @@ def convert_recording(
         reason = f"{recording}: is shorter than one window of {window.length} {unit}"
         return Converted(recording, spool, error=reason)
     return Converted(recording, spool, shape, stated)
-
-
-def _check_name(recording: Recording) -> None:
-    """Check that HDF5, which takes UTF-8 only, can store the recording's name."""
-    try:
-        "".join((recording.person, recording.walk, recording.path.name)).encode()
-    except UnicodeEncodeError as error:
-        shown = str(recording).encode(errors="backslashreplace").decode()
-        raise RecordingError(
-            f"{shown}: the name must be in UTF-8; rename the file or folder"
-        ) from error
 
 
 def _images(recording: Recording, options: ImageOptions) -> Iterator[Image]:
@@ -135,16 +129,19 @@ def convert_recordings(
     Raises:
         OSError: temporary files cannot be written.
     """
-    numbered = list(enumerate(recordings))
+
+    def killed(numbered: tuple[int, Recording]) -> Converted:
+        number, recording = numbered
+        reason = "reading it killed the process: it is damaged, or needs too much memory"
+        return Converted(recording, folder / str(number), error=f"{recording}: {reason}")
+
     apart = min(jobs, len(recordings)) > 1 or any(may_crash(one.path) for one in recordings)
-    killed = partial(_killed, folder) if apart else None
-    yield from parallel_map(partial(convert_recording, options, folder), numbered, jobs, killed)
-
-
-def _killed(folder: Path, numbered: tuple[int, Recording]) -> Converted:
-    number, recording = numbered
-    reason = "reading it killed the process: it is damaged, or needs too much memory"
-    return Converted(recording, folder / str(number), error=f"{recording}: {reason}")
+    yield from parallel_map(
+        partial(convert_recording, options, folder),
+        list(enumerate(recordings)),
+        jobs,
+        killed if apart else None,
+    )
 
 
 @dataclass

@@ -166,31 +166,22 @@ def _images(path: Path, file: Any) -> Iterator[StoredImage]:
             raise _wrong_layout(path, f"{person!r} is not a group")
         for name in sorted(group, key=natural):
             data = group.get(name)
-            if not _is_image(data):
+            shape: Any = getattr(data, "shape", None)  # also None for a dataset without any space
+            numeric = shape is not None and data.dtype.kind in "fiu"
+            if not numeric or len(shape) != 3 or min(shape) < 1:
                 raise _wrong_layout(path, f"{person}/{name} is not an image")
-            yield StoredImage(person, name, _text(data, "walk") or _walk(name, windows))
+            walk = _text(data, "walk")
+            if not walk:
+                # Too few walks are better than too many: a split that cuts a walk flatters every
+                # choice.
+                pattern = _PLAIN_WINDOW if windows is None else _WINDOW
+                found = None if windows == "file" else pattern.fullmatch(name)
+                walk = found[1] if found else name
+            yield StoredImage(person, name, walk)
         if not len(group):
             raise _wrong_layout(path, f"the group {person!r} is empty")
     if not len(file):
         raise _wrong_layout(path, "it is empty")
-
-
-def _is_image(data: Any) -> bool:
-    """Return whether an object of a file holds numbers in three dimensions, none of them empty."""
-    shape = getattr(data, "shape", None)  # also None for a dataset without any space
-    return shape is not None and len(shape) == 3 and min(shape) > 0 and data.dtype.kind in "fiu"
-
-
-def _walk(name: str, windows: str | None) -> str:
-    """Return the walk of the image ``name`` if no attribute states it.
-
-    Too few walks are better than too many: a split that cuts a walk flatters every choice.
-    ``windows`` is the file's attribute of that name.
-    """
-    if windows == "file":
-        return name
-    found = (_PLAIN_WINDOW if windows is None else _WINDOW).fullmatch(name)
-    return found[1] if found else name
 
 
 def _wrong_layout(path: Path, what: str) -> UserError:

@@ -41,18 +41,16 @@ def check_output(out: Path, splits: Iterable[str | None]) -> None:
     if not out.name or out.is_dir():
         raise UserError(f"--out {out} is a folder: give a file, such as {out / 'gait.h5'}")
     for path in sorted({split_path(out, split) for split in splits}):
-        if path.exists() and not _replaceable(path):
+        if not path.exists():
+            continue
+        start = None
+        if path.is_file():
+            with path.open("rb") as file:
+                start = file.read(len(SIGNATURE))
+        if start not in (b"", SIGNATURE):
             raise UserError(
                 f"{path} is not an HDF5 file and will not be overwritten: give another --out"
             )
-
-
-def _replaceable(path: Path) -> bool:
-    """Return whether ``path`` is empty or begins as an HDF5 file does."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(SIGNATURE)) in (b"", SIGNATURE)
 
 
 class Sink(io.FileIO):
@@ -127,7 +125,13 @@ class ImageWriter:
             OSError: it could not be written.
         """
         split, person, name = place
-        file, sink = self._file(split)
+        path = split_path(self._out, split)
+        if path not in self._open:
+            sink = Sink(_temporary(path), "w+")
+            file = self._h5py.File(sink, "w")
+            self._open[path] = file, sink
+            file.attrs.update({"format": FORMAT, **self._attributes, "split": split or "none"})
+        file, sink = self._open[path]
         group = file.require_group(person)
         if name in group:
             raise UserError(f"two images of person {person} have the name {name}; rename a file")
@@ -137,15 +141,6 @@ class ImageWriter:
             group.create_dataset(name, data=pixels, **kept).attrs.update(attributes)
         finally:
             sink.check()
-
-    def _file(self, split: str | None) -> tuple[Any, Sink]:
-        path = split_path(self._out, split)
-        if path not in self._open:
-            sink = Sink(_temporary(path), "w+")
-            file = self._h5py.File(sink, "w")
-            self._open[path] = file, sink
-            file.attrs.update({"format": FORMAT, **self._attributes, "split": split or "none"})
-        return self._open[path]
 
     def finish(self) -> list[Path]:
         """Move all files to their final names once all are complete, and return their paths.

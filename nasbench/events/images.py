@@ -168,7 +168,17 @@ def _checked(parts: Iterable[Events], name: str, size: Size | None) -> Iterator[
         if not len(part):
             continue
         start = int(part.t[0]) if start is None else start
-        _check_places(part, name, size or part.size or DEFAULT_SIZE)
+        sensor = size or part.size or DEFAULT_SIZE
+        if not sensor.drawable:
+            raise RecordingError(
+                f"{name}: its sensor is {sensor}; must have at most {MAX_PIXELS} pixels"
+            )
+        if part.x.max() >= sensor.width or part.y.max() >= sensor.height:
+            at = int(np.flatnonzero((part.x >= sensor.width) | (part.y >= sensor.height))[0])
+            raise RecordingError(
+                f"{name}: {part.where(at)}: x {part.x[at]}, y {part.y[at]} lies outside the "
+                f"{sensor} sensor"
+            )
         backwards = np.flatnonzero(part.t[1:] < part.t[:-1])
         if before is not None and part.t[0] < before:
             raise _backwards(name, part, 0, before)
@@ -176,34 +186,17 @@ def _checked(parts: Iterable[Events], name: str, size: Size | None) -> Iterator[
             raise _backwards(name, part, int(backwards[0]) + 1, int(part.t[backwards[0]]))
         before = int(part.t[-1])
         if before - start > MAX_SPAN:
-            raise _too_long(part, name, start)
+            at = int(np.searchsorted(part.t, start + MAX_SPAN, "right"))  # the sum fits in int64
+            raise RecordingError(
+                f"{name}: {part.where(at)}: time {part.t[at]} is more than {MAX_SPAN} after the "
+                f"first, {start}, the longest recording that is supported"
+            )
         yield part
-
-
-def _check_places(part: Events, name: str, size: Size) -> None:
-    if not size.drawable:
-        raise RecordingError(
-            f"{name}: its sensor is {size}; must have at most {MAX_PIXELS} pixels"
-        )
-    if part.x.max() < size.width and part.y.max() < size.height:
-        return
-    at = int(np.flatnonzero((part.x >= size.width) | (part.y >= size.height))[0])
-    raise RecordingError(
-        f"{name}: {part.where(at)}: x {part.x[at]}, y {part.y[at]} lies outside the {size} sensor"
-    )
 
 
 def _backwards(name: str, part: Events, at: int, before: int) -> RecordingError:
     return RecordingError(
         f"{name}: {part.where(at)}: time runs backwards to {part.t[at]}; must be at least {before}"
-    )
-
-
-def _too_long(part: Events, name: str, start: int) -> RecordingError:
-    at = int(np.searchsorted(part.t, start + MAX_SPAN, "right"))  # the sum fits in int64
-    return RecordingError(
-        f"{name}: {part.where(at)}: time {part.t[at]} is more than {MAX_SPAN} after the first, "
-        f"{start}, the longest recording that is supported"
     )
 
 

@@ -105,30 +105,25 @@ def _arrays(path: Path) -> Arrays:
         names = f"{', '.join(ONE)} or {', '.join(PACKED)}"
         raise RecordingError(f"{path}: lacks {', '.join(missing)}; must hold the arrays {names}")
     for name in form:
-        _check_numbers(path, name, found[name])
+        values = found[name]
+        if values.ndim != 1 or values.dtype.kind not in KINDS.get(name, "iuf"):
+            kind = "integers" if name in KINDS else "numbers"
+            actual = f"{values.dtype} of shape {values.shape}"
+            raise RecordingError(f"{path}: {name} is {actual}; must be a list of {kind}")
     if len({len(found[name]) for name in form[:4]}) != 1:
         raise RecordingError(f"{path}: {', '.join(form[:4])} have different lengths")
     if form is PACKED:
-        _check_recordings(path, found)
+        # Each event belongs to one recording, and each recording to one split.
+        offsets, events = found["offsets"].astype(np.int64), len(found["x"])
+        if not len(offsets) - 1 == len(found["label"]) == len(found["split"]):
+            raise RecordingError(f"{path}: offsets must have one more entry than label and split")
+        if offsets[0] != 0 or offsets[-1] != events or (offsets[1:] < offsets[:-1]).any():
+            raise RecordingError(
+                f"{path}: offsets must rise from 0 to {events}, the number of events"
+            )
+        if not np.isin(found["split"], (0, 1)).all():
+            raise RecordingError(f"{path}: split must hold only 0 (training) and 1 (test)")
     return {name: found[name] for name in (*form, *SIDES) if name in found}
-
-
-def _check_numbers(path: Path, name: str, values: NDArray[Any]) -> None:
-    if values.ndim != 1 or values.dtype.kind not in KINDS.get(name, "iuf"):
-        kind = "integers" if name in KINDS else "numbers"
-        found = f"{values.dtype} of shape {values.shape}"
-        raise RecordingError(f"{path}: {name} is {found}; must be a list of {kind}")
-
-
-def _check_recordings(path: Path, arrays: Arrays) -> None:
-    """Check that each event belongs to one recording, and each recording to one split."""
-    offsets, events = arrays["offsets"].astype(np.int64), len(arrays["x"])
-    if not len(offsets) - 1 == len(arrays["label"]) == len(arrays["split"]):
-        raise RecordingError(f"{path}: offsets must have one more entry than label and split")
-    if offsets[0] != 0 or offsets[-1] != events or (offsets[1:] < offsets[:-1]).any():
-        raise RecordingError(f"{path}: offsets must rise from 0 to {events}, the number of events")
-    if not np.isin(arrays["split"], (0, 1)).all():
-        raise RecordingError(f"{path}: split must hold only 0 (training) and 1 (test)")
 
 
 def _events(name: str, arrays: Arrays, times: NDArray[np.int64], where: slice) -> Events:
@@ -137,8 +132,17 @@ def _events(name: str, arrays: Arrays, times: NDArray[np.int64], where: slice) -
     for side, values in (("x", x), ("y", y)):
         wrong = (values < 0) | (values > MAX_COORDINATE)
         _check(name, side, values, wrong, f"0 to {MAX_COORDINATE}")
-    pixels = x.astype(np.uint16), y.astype(np.uint16)
-    return Events(times, *pixels, p == 1, _size(name, arrays))
+    size = N_MNIST if "offsets" in arrays else None
+    if set(SIDES) <= set(arrays):
+        for side in SIDES:
+            value = arrays[side]
+            if value.shape or value.dtype.kind not in "iu" or not 1 <= value <= MAX_COORDINATE + 1:
+                shown = str(value.tolist())[:40]
+                raise RecordingError(
+                    f"{name}: {side} is {shown}; must be 1 to {MAX_COORDINATE + 1}"
+                )
+        size = Size(int(arrays["width"]), int(arrays["height"]))
+    return Events(times, x.astype(np.uint16), y.astype(np.uint16), p == 1, size)
 
 
 def _whole(name: str, column: str, values: NDArray[Any]) -> NDArray[np.int64]:
@@ -158,14 +162,3 @@ def _check(
     if wrong.any():
         at = int(wrong.argmax())
         raise RecordingError(f"{name}: event {at}: {column} is {values[at]}; must be {expected}")
-
-
-def _size(name: str, arrays: Arrays) -> Size | None:
-    if not set(SIDES) <= set(arrays):
-        return N_MNIST if "offsets" in arrays else None
-    for side in SIDES:
-        value = arrays[side]
-        if value.shape or value.dtype.kind not in "iu" or not 1 <= value <= MAX_COORDINATE + 1:
-            shown = str(value.tolist())[:40]
-            raise RecordingError(f"{name}: {side} is {shown}; must be 1 to {MAX_COORDINATE + 1}")
-    return Size(int(arrays["width"]), int(arrays["height"]))

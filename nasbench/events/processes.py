@@ -63,7 +63,11 @@ def parallel_map(
                     f"try fewer --jobs than {jobs}"
                 ) from error
             # Any item in progress may be the cause. The first is tried by itself, then the others.
-            yield _alone(work, items[done], killed)
+            try:
+                (alone,) = _pooled(work, items[done : done + 1], 1, quiet=True)
+            except BrokenProcessPool:
+                alone = killed(items[done])
+            yield alone
             done += 1
 
 
@@ -76,14 +80,6 @@ def _pooled(
         yield from pool.map(work, items)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _alone(work: Callable[[Item], Result], item: Item, killed: Callable[[Item], Result]) -> Result:
-    try:
-        (result,) = _pooled(work, [item], 1, quiet=True)
-        return result
-    except BrokenProcessPool:
-        return killed(item)
 
 
 def _begin(quiet: bool) -> None:

@@ -55,21 +55,41 @@ def find(raw: Path) -> list[Recording]:
     if raw.is_file():
         found = [Recording(raw, DEFAULT_PERSON, raw.name.partition(".")[0])]
     elif raw.is_dir():
-        found = [_placed(path, raw) for path in _files(raw) if _is_recording(path)]
+        found = []
+        for path in _recording_files(raw):
+            *folders, name = path.relative_to(raw).parts
+            split = folders.pop(0) if folders and folders[0] in SPLITS else None
+            person = "-".join(folders) or DEFAULT_PERSON
+            found.append(Recording(path, person, name.partition(".")[0], split))
     else:
         raise UserError(f"{raw}: no such file or folder")
     if not found:
         raise UserError(
             f"{raw} holds no recordings: their names must end in {', '.join(SUFFIXES)}"
         )
-    several = len(found) > 1
-    unpacked = [one for recording in _distinct(found) for one in _unpacked(recording, several)]
-    _check_distinct(unpacked)
-    return sorted(unpacked, key=_order)
+    used = Counter((one.split, one.person, one.walk) for one in found)
+    first: dict[tuple[str | None, str, str], Recording] = {}
+    for one in found:
+        if used[one.split, one.person, one.walk] > 1:
+            one = replace(one, walk=one.path.name)  # the part before the dot is ambiguous
+        for unpacked in _unpacked(one, several=len(found) > 1):
+            # Different folders may give the same person, as a/b-c and a-b/c do.
+            place = unpacked.split, unpacked.person, unpacked.walk
+            other = first.setdefault(place, unpacked)
+            if other is not unpacked:
+                raise UserError(
+                    f"{other} and {unpacked} would both be walk {unpacked.walk} of person "
+                    f"{unpacked.person}: rename a folder or a file"
+                )
+    return sorted(first.values(), key=_order)
 
 
-def _files(raw: Path) -> Iterator[Path]:
-    """Yield the visible files below a folder; links are followed, and each folder visited once."""
+def _recording_files(raw: Path) -> Iterator[Path]:
+    """Yield the visible files below a folder that are named like a recording.
+
+    Links are followed, and each folder is visited once. A compressed recording is included unless
+    it has been unpacked beside it: reading it raises an error that says so.
+    """
     seen, starts = set(), [raw]
     for start in starts:  # grows by the links found, so that a folder comes before links to it
         for folder, inner, names in os.walk(start):
@@ -81,43 +101,12 @@ def _files(raw: Path) -> Iterator[Path]:
                 continue
             seen.add((about.st_dev, about.st_ino))
             starts += [here / one for one in inner if (here / one).is_symlink()]
-            yield from (here / name for name in names if not name.startswith("."))
-
-
-def _is_recording(path: Path) -> bool:
-    """Return whether a file is named like a recording, or a compressed one: an error later."""
-    name = path
-    if path.suffix.lower() == ".gz" and not path.with_suffix("").exists():
-        name = path.with_suffix("")
-    return name.suffix.lower() in SUFFIXES and path.is_file()
-
-
-def _placed(path: Path, raw: Path) -> Recording:
-    """Name a recording after its folders."""
-    *folders, name = path.relative_to(raw).parts
-    split = folders.pop(0) if folders and folders[0] in SPLITS else None
-    return Recording(path, "-".join(folders) or DEFAULT_PERSON, name.partition(".")[0], split)
-
-
-def _distinct(found: list[Recording]) -> list[Recording]:
-    """Use the full file name as a recording's name if the part before the dot is ambiguous."""
-    used = Counter((one.split, one.person, one.walk) for one in found)
-    return [
-        replace(one, walk=one.path.name) if used[one.split, one.person, one.walk] > 1 else one
-        for one in found
-    ]
-
-
-def _check_distinct(found: list[Recording]) -> None:
-    """Check that different folders give different persons, unlike ``a/b-c`` and ``a-b/c``."""
-    first: dict[tuple[str | None, str, str], Recording] = {}
-    for one in found:
-        other = first.setdefault((one.split, one.person, one.walk), one)
-        if other is not one:
-            raise UserError(
-                f"{other} and {one} would both be walk {one.walk} of person {one.person}: "
-                "rename a folder or a file"
-            )
+            for path in (here / name for name in names if not name.startswith(".")):
+                plain = path
+                if path.suffix.lower() == ".gz" and not path.with_suffix("").exists():
+                    plain = path.with_suffix("")
+                if plain.suffix.lower() in SUFFIXES and path.is_file():
+                    yield path
 
 
 def _unpacked(recording: Recording, several: bool) -> list[Recording]:

@@ -74,7 +74,13 @@ def write(
         for person in range(persons)
         for walk in range(1, walks[split] + 1)
     ]
-    _check_others(out, {one.below(out) for one in files}, seed)
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is not a folder")
+    replaced = {one.below(out) for one in files} if is_synthetic(out, seed) else set()
+    for path in sorted(out.rglob("*")):
+        recording = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        if recording and path not in replaced:  # never overwritten, nor mixed with these
+            raise UserError(f"{out} already holds {path.relative_to(out)}: choose another folder")
     try:
         mark_synthetic(out, seed)  # first, so that a call that was killed can be repeated
         with progress(len(files)) as advance:
@@ -97,14 +103,3 @@ def _write_one(out: Path, seed: int, one: WalkFile) -> None:
     temporary = path.with_name(f".{path.name}")
     temporary.write_bytes(text(record(one, seed)))
     temporary.replace(path)
-
-
-def _check_others(out: Path, ours: set[Path], seed: int) -> None:
-    """Check that no other recordings would be overwritten, or mixed with these."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out} is not a folder")
-    replaced = ours if is_synthetic(out, seed) else set()
-    for path in sorted(out.rglob("*")):
-        recording = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-        if recording and path not in replaced:
-            raise UserError(f"{out} already holds {path.relative_to(out)}: choose another folder")

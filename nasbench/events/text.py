@@ -85,67 +85,60 @@ def _part(
 ) -> Events:
     """Parse a block with the fastest parser that accepts it, using ``room`` as scratch memory."""
     letters = np.frombuffer(block, np.uint8)
-    if columns == COLUMNS and (plain := _plain(letters)) is not None:
-        return Events(*plain, first=events, lines=range(line, line + len(plain[0])))
+    if columns == COLUMNS:
+        capacity = len(letters) // SHORTEST
+        t, p = np.empty(capacity, np.int64), np.empty(capacity, np.bool_)
+        x, y = np.empty(capacity, np.uint16), np.empty(capacity, np.uint16)
+        rows = read_plain(letters, t, x, y, p)
+        if rows >= 0:
+            span = range(line, line + rows)
+            return Events(t[:rows], x[:rows], y[:rows], p[:rows], first=events, lines=span)
     rows = read(letters, room)
     table, lines = (
         (room[:, :rows], range(line, line + rows)) if rows >= 0 else _slow(path, block, line)
     )
     times, xs, ys, signs = (table[columns.index(name)] for name in COLUMNS)
     for name, values in (("x", xs), ("y", ys)):
-        _check_range(path, name, values, lines)
+        wrong = (values < 0) | (values > MAX_COORDINATE)
+        if wrong.any():
+            at = int(wrong.argmax())
+            raise RecordingError(
+                f"{path}: line {lines[at]}: {name} is {values[at]}; must be 0 to {MAX_COORDINATE}"
+            )
     narrow = xs.astype(np.uint16), ys.astype(np.uint16)
     return Events(times.copy(), *narrow, signs == 1, first=events, lines=lines)
-
-
-def _plain(
-    letters: NDArray[np.uint8],
-) -> tuple[NDArray[np.int64], NDArray[np.uint16], NDArray[np.uint16], NDArray[np.bool_]] | None:
-    """Return the columns ``t, x, y, p``, or ``None`` if a line is not plain ``t x y p``."""
-    capacity = len(letters) // SHORTEST
-    t, p = np.empty(capacity, np.int64), np.empty(capacity, np.bool_)
-    x, y = np.empty(capacity, np.uint16), np.empty(capacity, np.uint16)
-    rows = read_plain(letters, t, x, y, p)
-    return None if rows < 0 else (t[:rows], x[:rows], y[:rows], p[:rows])
-
-
-def _check_range(path: Path, name: str, values: NDArray[np.int64], lines: Sequence[int]) -> None:
-    if len(values) and not 0 <= values.min() <= values.max() <= MAX_COORDINATE:
-        at = int(np.flatnonzero((values < 0) | (values > MAX_COORDINATE))[0])
-        raise RecordingError(
-            f"{path}: line {lines[at]}: {name} is {values[at]}; must be 0 to {MAX_COORDINATE}"
-        )
 
 
 def _slow(path: Path, block: bytes, line: int) -> tuple[NDArray[np.int64], Sequence[int]]:
     """Parse line by line: comments, decimal points and malformed lines."""
     rows, lines = [], []
     for number, text in enumerate(block.splitlines(), line):
-        if text.strip() and not text.lstrip().startswith(b"#"):
-            rows.append(_row(path, text, number))
-            lines.append(number)
-    return np.array(rows, np.int64).reshape(-1, 4).T, lines
-
-
-def _row(path: Path, text: bytes, number: int) -> list[int]:
-    words = text.split()
-    try:
-        values = [float(word) for word in words]
-        if len(values) != 4 or b"_" in text or not all(value == int(value) for value in values):
-            raise ValueError
-        pairs = zip(values, words, strict=True)
-        exact = [int(value) if abs(value) < FLOAT_EXACT else _large(word) for value, word in pairs]
-    except (ValueError, OverflowError) as error:
-        shown = text[:60].decode("ascii", "replace")
-        raise RecordingError(
-            f"{path}: line {number}: {shown!r}; expected four integers"
-        ) from error
-    for value in exact:
-        if not -LIMIT <= value < LIMIT:
+        if not text.strip() or text.lstrip().startswith(b"#"):
+            continue
+        words = text.split()
+        try:
+            floats = [float(word) for word in words]
+            integral = all(value == int(value) for value in floats)
+            if len(words) != 4 or b"_" in text or not integral:
+                raise ValueError
+            row = [
+                int(value) if abs(value) < FLOAT_EXACT else _large(word)
+                for value, word in zip(floats, words, strict=True)
+            ]
+        except (ValueError, OverflowError) as error:
+            shown = text[:60].decode("ascii", "replace")
             raise RecordingError(
-                f"{path}: line {number}: {value} is out of range; must be {-LIMIT} to {LIMIT - 1}"
-            )
-    return exact
+                f"{path}: line {number}: {shown!r}; expected four integers"
+            ) from error
+        for value in row:
+            if not -LIMIT <= value < LIMIT:
+                raise RecordingError(
+                    f"{path}: line {number}: {value} is out of range; must be {-LIMIT} to "
+                    f"{LIMIT - 1}"
+                )
+        rows.append(row)
+        lines.append(number)
+    return np.array(rows, np.int64).reshape(-1, 4).T, lines
 
 
 def _large(word: bytes) -> int:
