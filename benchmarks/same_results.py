@@ -115,6 +115,10 @@ EXPECTED = (
         r"\.(config|search|search_config)\.port$",
         "`nasbench hpo --port` left with `--engine nni`",
     ),
+    Expected(
+        r"\.(watch\.verdict|notes)\[\d+\]$",
+        "sentences for people, in a search's verdict and the leaderboard's notes, are reworded",
+    ),
 )
 RENAMED = "the tuner tpe is optuna's; NNI's is nni-tpe (each command names its own)"
 
