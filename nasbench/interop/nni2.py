@@ -37,7 +37,22 @@ def read(content: Mapping[str, Any]) -> Genotype:
     Raises:
         UserError: a key is missing, or a value is invalid; the key is named.
     """
-    return Genotype(*(_cell(content, kind) for kind in KINDS))
+    cells: list[Cell] = []
+    for kind in KINDS:
+        found = (match for match in map(_KEY.fullmatch, content) if match)
+        nodes = sorted({int(match[2]) for match in found if match[1] == kind})
+        if nodes != list(range(INPUTS, INPUTS + len(nodes))) or not nodes:
+            raise UserError(f"{kind}: has the nodes {nodes}; those from 2 on are expected")
+        pairs: list[Pair] = []
+        for node in nodes:
+            key = f"{kind}_n{node}_switch"
+            if key not in content:
+                raise UserError(f"{key} is missing")
+            for source in _sources(key, content[key], f"{kind}_n{node}_p", node):
+                edge = f"{kind}_n{node}_p{source}"
+                pairs.append((_operation(edge, content.get(edge, [])), source))
+        cells.append(Cell.of(pairs))
+    return Genotype(*cells)
 
 
 def write(genotype: Genotype) -> dict[str, Any]:
@@ -59,21 +74,6 @@ def write(genotype: Genotype) -> dict[str, Any]:
                 content[f"{kind}_n{number}_p{source}"] = chosen
             content[f"{kind}_n{number}_switch"] = sorted(ops)
     return content
-
-
-def _cell(content: Mapping[str, Any], kind: str) -> Cell:
-    nodes = sorted({int(m[2]) for key in content if (m := _KEY.fullmatch(key)) and m[1] == kind})
-    if nodes != list(range(INPUTS, INPUTS + len(nodes))) or not nodes:
-        raise UserError(f"{kind}: has the nodes {nodes}; those from 2 on are expected")
-    pairs: list[Pair] = []
-    for node in nodes:
-        key = f"{kind}_n{node}_switch"
-        if key not in content:
-            raise UserError(f"{key} is missing")
-        for source in _sources(key, content[key], f"{kind}_n{node}_p", node):
-            edge = f"{kind}_n{node}_p{source}"
-            pairs.append((_operation(edge, content.get(edge, [])), source))
-    return Cell.of(pairs)
 
 
 def _sources(key: str, value: Any, prefix: str, node: int) -> list[int]:

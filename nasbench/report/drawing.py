@@ -101,7 +101,17 @@ def _write(source: str, path: Path, format: str) -> str | None:
         return None
     if _with_program(source, path, format):
         return None
-    return _with_library(source, path, format)
+    try:
+        import pygraphviz
+    except ImportError:  # also if its wheel's libraries do not load
+        return _LACKING
+    try:
+        with _without_chatter():
+            pygraphviz.AGraph(string=source).draw(str(path), format=format, prog="dot")
+    except ValueError as error:  # this build lacks the layout engine or the format
+        path.unlink(missing_ok=True)
+        return f"pygraphviz: {' '.join(str(error).split())}"
+    return None
 
 
 def _with_program(source: str, path: Path, format: str) -> bool:
@@ -116,20 +126,6 @@ def _with_program(source: str, path: Path, format: str) -> bool:
     except graphviz.CalledProcessError:  # this dot lacks the format; the library may have it
         return False
     return True
-
-
-def _with_library(source: str, path: Path, format: str) -> str | None:
-    try:
-        import pygraphviz
-    except ImportError:  # also if its wheel's libraries do not load
-        return _LACKING
-    try:
-        with _without_chatter():
-            pygraphviz.AGraph(string=source).draw(str(path), format=format, prog="dot")
-    except ValueError as error:  # this build lacks the layout engine or the format
-        path.unlink(missing_ok=True)
-        return f"pygraphviz: {' '.join(str(error).split())}"
-    return None
 
 
 @contextmanager

@@ -58,9 +58,16 @@ class NniTuner(Tuner):
 
     def decoded(self, found: Mapping[str, Any]) -> Params:
         """Return the point that NNI's suggestion describes."""
-        if self.flattens:
-            return self.space.build(lambda place, _: found[_text(place)])
-        return self.space.build(lambda place, _: _inside(found, place))
+
+        def number(place: Place, parameter: Parameter) -> float:
+            if self.flattens:
+                return float(found[_text(place)])
+            inside: Any = found
+            for name in place[::2]:  # every other part of a place is an option
+                inside = inside[name]
+            return float(inside["_name"] if isinstance(inside, dict) else inside)
+
+        return self.space.build(number)
 
     def learn(self, number: int, params: Params, score: float) -> None:
         """Pass the score to NNI."""
@@ -94,14 +101,6 @@ def _entry(parameter: Parameter) -> dict[str, Any]:
     if isinstance(parameter, Choice):
         return {"_type": "choice", "_value": list(range(len(parameter.options)))}
     return parameter.to_json()
-
-
-def _inside(found: Any, place: Place) -> float:
-    """Return the number of the parameter at ``place`` in NNI's nested suggestion."""
-    for name in place[::2]:  # every other part of a place is an option
-        found = found[name]
-    number: float = found["_name"] if isinstance(found, dict) else found
-    return number
 
 
 class _FormattedTuner(NniTuner):
