@@ -1,56 +1,83 @@
-"""All that is known of one run."""
+"""Everything that the page of one run shows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nasbench.board import drawings, trials, weights
-from nasbench.board.files import read_json, text
-from nasbench.board.folder import candidates, checkpoint_of, events_of, of_kind
-from nasbench.board.runs import Seen, row
+from nasbench.board import drawings
+from nasbench.board.files import checkpoint_of, read_json, text, whole
+from nasbench.board.history import candidates, events_of, mixing_weights, of_kind
+from nasbench.board.runs import Run, row
 from nasbench.store.journal import number, table
 from nasbench.store.records import Record
 
 _NO_CURVE = ("epoch", "seconds", "trial", "fold")
 _MEASURED = ("test_accuracy", "params", "macs", "latency_ms", "test_openings")
+_DECADES = 100  # the ratio of largest to smallest value from which an axis is logarithmic
 
 
-def content(run: Seen, root: Path, bound: Path, record: Record | None) -> dict[str, Any]:
-    """Return what the page of a run shows, ready for JSON.
+def content(run: Run, root: Path, bound: Path, record: Record | None) -> dict[str, Any]:
+    """Return the content of a run's page, ready for JSON.
 
     Args:
-        run: a readable one.
-        root: the results folder that it lies in.
+        run: a readable run.
+        root: its results folder.
         bound: the folder that no file may lead out of.
-        record: of the run, where it has one.
+        record: the run's record, if it has one.
     """
     events = events_of(run.path, bound)
-    epochs = of_kind(events, "epoch")
-    own = [event for event in epochs if event.get("trial") is None]
+    epochs = [event for event in of_kind(events, "epoch") if event.get("trial") is None]
     info, provenance = run.info, table(run.info.get("provenance"))
     checkpoint = checkpoint_of(run.path, bound)
+    gpus = provenance.get("gpus")
+    hardware = ", ".join(map(text, gpus)) if isinstance(gpus, list) else ""
+    metrics = {n: number(v) for n, v in table(info.get("metrics")).items() if n != "epoch"}
     return {
         **row(run, None if record is None else record.test_accuracy),
         "command": text(provenance.get("command")),
-        "hardware": _hardware(provenance),
-        "versions": _listed(provenance.get("versions")),
-        "config": {name: _words(value) for name, value in run.config.items()},
-        "metrics": {n: v for n, v in _numbers(info.get("metrics")).items() if n != "epoch"},
+        "hardware": hardware or text(provenance.get("cpu")),
+        "versions": _one_line(provenance.get("versions")),
+        "config": {
+            name: _one_line(value) if isinstance(value, dict) else text(value)
+            for name, value in run.config.items()
+        },
+        "metrics": {name: value for name, value in metrics.items() if value is not None},
         "arch": _texts(checkpoint.get("arch")),
         "parameters": _texts(info.get("parameters")),
         "record": None if record is None else {n: getattr(record, n) for n in _MEASURED},
         "folds": _folds(root / "folds" / f"{run.path.name}.json", bound),
-        "curves": _curves(own),
-        "weights": weights.shares(own, candidates(events)),
-        "trials": trials.columns(of_kind(events, "trial")),
-        "drawings": drawings.listed(run.key, own, checkpoint),
+        "curves": _curves(epochs),
+        "weights": mixing_weights(epochs, candidates(events)),
+        "trials": _trials(of_kind(events, "trial")),
+        "drawings": drawings.listed(run.key, epochs, checkpoint),
     }
 
 
-def _curves(epochs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return each measure over the epochs, of every fold by itself."""
+def _one_line(value: Any) -> str:
+    """Return the entries of a table in one line."""
+    pairs = {name: one for name, one in table(value).items() if one is not None}
+    return ", ".join(f"{name} {text(one)}" for name, one in pairs.items())
+
+
+def _texts(value: Any) -> dict[str, str] | None:
+    return {name: text(one) for name, one in table(value).items()} or None
+
+
+def _folds(path: Path, bound: Path) -> list[dict[str, Any]] | None:
+    """Return the accuracy of every fold of a cross-validation."""
+    try:
+        found = read_json(path, bound).get("folds")
+    except ValueError:
+        return None
+    folds = [table(fold) for fold in found] if isinstance(found, list) else []
+    shown = ("fold", "val_accuracy")
+    return [{name: number(fold.get(name)) for name in shown} for fold in folds] or None
+
+
+def _curves(epochs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the values of each metric over the epochs, separately for each fold."""
     found: dict[str, dict[str, Any]] = {}
     for event in epochs:
         fold = f", fold {text(event['fold'])}" if event.get("fold") is not None else ""
@@ -64,37 +91,39 @@ def _curves(epochs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _folds(path: Path, bound: Path) -> list[dict[str, Any]] | None:
-    """Return the accuracy of every fold of a cross-validation."""
-    try:
-        told = read_json(path, bound).get("folds")
-    except ValueError:
+def _trials(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the trials as columns, ``None`` if there are none; the last report of each counts."""
+    last = {place: event for event in events if (place := whole(event.get("number"))) is not None}
+    if not last:
         return None
-    listed = [table(fold) for fold in told] if isinstance(told, list) else []
-    shown = ("fold", "val_accuracy")
-    return [{name: number(one.get(name)) for name in shown} for one in listed] or None
+    trials = [last[place] for place in sorted(last)]
+    choices = [
+        next((trial[n] for n in ("parameters", "arch") if isinstance(trial.get(n), dict)), {})
+        for trial in trials
+    ]
+    names = dict.fromkeys(name for one in choices for name in one)
+    reports = []
+    for trial in trials:
+        values = trial.get("reports")
+        listed = values if isinstance(values, list) else []
+        reports.append([found for value in listed if (found := number(value)) is not None])
+    return {
+        "number": sorted(last),
+        "score": [number(trial.get("score")) for trial in trials],
+        "error": [text(trial.get("error")) for trial in trials],
+        "seconds": [number(trial.get("seconds")) for trial in trials],
+        "epochs": [number(trial.get("epochs")) for trial in trials],
+        "columns": [_column(name, [one.get(name) for one in choices]) for name in names],
+        "reports": reports if any(reports) else None,
+    }
 
 
-def _hardware(provenance: Mapping[str, Any]) -> str:
-    gpus = provenance.get("gpus")
-    named = ", ".join(map(text, gpus)) if isinstance(gpus, list) and gpus else ""
-    return named or text(provenance.get("cpu"))
-
-
-def _words(value: Any) -> str:
-    """Return an option's value; a table inside it in one line."""
-    return _listed(value) if isinstance(value, dict) else text(value)
-
-
-def _listed(value: Any) -> str:
-    pairs = {name: one for name, one in table(value).items() if one is not None}
-    return ", ".join(f"{name} {text(one)}" for name, one in pairs.items())
-
-
-def _texts(value: Any) -> dict[str, str] | None:
-    return {name: text(one) for name, one in table(value).items()} or None
-
-
-def _numbers(value: Any) -> dict[str, float]:
-    found = {name: number(one) for name, one in table(value).items()}
-    return {name: one for name, one in found.items() if one is not None}
+def _column(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    """Return one hyperparameter or decision over the trials, as numbers if all values are."""
+    present = [value for value in values if value is not None]
+    numbers = [found for value in present if (found := number(value)) is not None]
+    if not numbers or len(numbers) < len(present):
+        words = [None if value is None else text(value) for value in values]
+        return {"name": name, "kind": "category", "log": False, "values": words}
+    log = min(numbers) > 0 and max(numbers) >= _DECADES * min(numbers)
+    return {"name": name, "kind": "number", "log": log, "values": [number(v) for v in values]}

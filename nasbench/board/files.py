@@ -1,4 +1,4 @@
-"""Reading files of a results folder that somebody else may have made."""
+"""Reads files of a results folder that may come from somebody else."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from typing import Any, BinaryIO
 from nasbench.store.journal import finite
 
 MOST_JSON = 8 * 2**20
-"""Bytes of the largest JSON file that is read; a checkpoint has some thousands."""
+"""Bytes of the largest JSON file that is read; a checkpoint has a few thousand."""
 
 MOST_JOURNAL = 256 * 2**20
-"""Bytes of a journal whose sum is taken, from its end."""
+"""Bytes of a journal, from its end, that count for the progress of a run."""
 
 MOST_EVENTS = 32 * 2**20
 """Bytes of a journal that is shown event by event."""
 
-_PRECISE = 2**53  # up to here a browser tells whole numbers apart
+_PRECISE = 2**53  # the limit of exact integers in a browser
 
 Signature = tuple[int, ...]
-"""Tells whether a file has changed: its size and its time of change."""
+"""A file's size and its time of change, which differ once the file has changed."""
 
 
 def inside(path: Path, root: Path) -> bool:
-    """Return whether a path, its links followed, is there and lies in ``root``."""
+    """Return whether a path exists and lies in ``root`` after its links are followed."""
     try:
         real = os.path.realpath(path, strict=True)  # three times as fast as Path.resolve
     except OSError:  # nothing there, or a circle of links
@@ -41,7 +41,7 @@ def _resolved(root: Path) -> str:
 
 
 def signature(path: Path) -> Signature:
-    """Return what differs once a file has changed; ``()`` where there is none."""
+    """Return the signature of a file; ``()`` if there is none."""
     try:
         facts = path.stat()
     except OSError:
@@ -50,14 +50,14 @@ def signature(path: Path) -> Signature:
 
 
 def opened(path: Path, bound: Path) -> BinaryIO:
-    """Open a file to read bytes.
+    """Return a file that is open to read bytes.
 
     Args:
         path: the file.
         bound: the folder that it must not lead out of.
 
     Raises:
-        ValueError: it is not there, leads out, or is no plain file, which might never end.
+        ValueError: it is missing, leads out, or is not a plain file: a pipe might never end.
     """
     if not inside(path, bound):
         raise ValueError(f"{path.name}: missing, or outside of the results")
@@ -72,10 +72,15 @@ def opened(path: Path, bound: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path, bound: Path, most: int) -> bytes:
-    """Return what a file holds.
+    """Return the content of a file.
+
+    Args:
+        path: the file.
+        bound: the folder that it must not lead out of.
+        most: the largest size that is read, bytes.
 
     Raises:
-        ValueError: as :func:`opened` says, or it holds more than ``most`` bytes.
+        ValueError: see :func:`opened`; or the file has more than ``most`` bytes.
     """
     try:
         with opened(path, bound) as file:
@@ -91,7 +96,7 @@ def read_json(path: Path, bound: Path) -> dict[str, Any]:
     """Return the object in a JSON file.
 
     Raises:
-        ValueError: it is no such file, or cannot be read; the reason in one line.
+        ValueError: it is not such a file, or cannot be read; the reason in one line.
     """
     text = read_bytes(path, bound, MOST_JSON)
     try:
@@ -105,17 +110,25 @@ def read_json(path: Path, bound: Path) -> dict[str, Any]:
     return content
 
 
+def checkpoint_of(path: Path, bound: Path) -> dict[str, Any]:
+    """Return the content of a run folder's ``checkpoint.json``; nothing if there is none."""
+    try:
+        return read_json(path / "checkpoint.json", bound)
+    except ValueError:
+        return {}
+
+
 def whole(value: Any) -> int | None:
-    """Return a whole number that is not negative or too large, ``None`` for anything else."""
+    """Return a whole number in [0, 2**53), ``None`` for anything else."""
     if isinstance(value, bool) or not isinstance(value, int):
         return None
     return value if 0 <= value < _PRECISE else None
 
 
 def text(value: Any) -> str:
-    """Return a value in words: a text as it is, anything else as JSON writes it.
+    """Return a text as it is, and any other value as JSON.
 
-    Halves of characters, which a JSON file may hold and a browser's address may not, are replaced.
+    Lone surrogates, which JSON allows and an address does not, are replaced.
     """
     if value is None:
         return ""
@@ -124,8 +137,8 @@ def text(value: Any) -> str:
 
 
 def packed(content: dict[str, Any]) -> str:
-    """Return JSON in ASCII; null for the numbers that JSON lacks."""
+    """Return JSON in ASCII, with null for NaN and infinity."""
     try:
         return json.dumps(content, allow_nan=False)
-    except ValueError:  # seldom, and it takes as long again
+    except ValueError:  # rare, and it takes as long again
         return json.dumps(finite(content), allow_nan=False)

@@ -1,9 +1,10 @@
-"""What the page can ask for, by name: the same for the server and for static files."""
+"""The data that the page requests, by key: the same for the server and for static files."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -11,14 +12,142 @@ from typing import Any
 
 import nasbench
 from nasbench.board import detail, drawings
-from nasbench.board.files import inside, signature
-from nasbench.board.overview import Overview
-from nasbench.board.runs import Seen
+from nasbench.board.files import (
+    MOST_JSON,
+    Signature,
+    inside,
+    read_bytes,
+    read_json,
+    signature,
+    text,
+)
+from nasbench.board.runs import Run, Runs, row
+from nasbench.report import anytime
+from nasbench.report.formats.cells import COLUMNS
+from nasbench.report.leaderboard import Leaderboard, Row, build
+from nasbench.store import studies
+from nasbench.store.journal import finite
+from nasbench.store.records import Record, folder, parse_record
 
 PLACES = "places"
 _PLACE = re.compile(r"place-([0-9]{1,6})")
-_KEPT = 4  # runs whose page is looked at
 _RUN = re.compile(r"run-([0-9a-f]{12})")
+_KEPT = 4  # runs whose page is kept in memory
+
+_SORT: dict[str, Callable[[Row], Any]] = {
+    "search cost": lambda row: row.search_seconds,
+    "test accuracy, %": lambda row: row.mean,
+    "95 % interval": lambda row: None if row.interval is None else row.interval[0],
+    "vs random, points": lambda row: row.versus_random and row.versus_random.points,
+    "evaluations": lambda row: row.search_evaluations,
+    "parameters": lambda row: row.params,
+    "MACs": lambda row: row.macs,
+    "latency": lambda row: row.latency_ms,
+    "retrain cost": lambda row: row.retrain_seconds,
+    "test openings": lambda row: row.test_openings,
+}
+"""The sort keys of columns that are not sorted by their text."""
+
+_CUT = "runs/{}: journal.jsonl is too large, and only its end is counted"
+
+
+class Overview:
+    """The leaderboard and the runs of one results folder, read again only after a change.
+
+    Args:
+        root: the folder.
+        name: its name on the page.
+        bound: the folder that no file may lead out of.
+    """
+
+    def __init__(self, root: Path, name: str, bound: Path) -> None:
+        self.root = root
+        self.name = name
+        self.bound = bound
+        self.runs = Runs(root, name, bound)
+        self.records: dict[str, Record] = {}
+        self._problems: list[str] = []
+        self._signature: tuple[Signature, ...] | None = None
+        self._tables: dict[str, Any] = {}
+
+    def content(self) -> dict[str, Any]:
+        """Return all that the page shows of the folder, ready for JSON."""
+        runs = self.runs.read()
+        self.read_records()
+        problems = [run.problem for run in runs if run.problem]
+        shown = [run for run in runs if not run.problem]
+        problems += [_CUT.format(text(run.path.name)) for run in shown if run.history.cut]
+        path, note = self.root / studies.FILE, ""
+        try:
+            note = text(read_json(path, self.bound).get("note"))
+        except ValueError as error:
+            if signature(path):  # only a study's folder has the file
+                problems.insert(0, str(error))
+        records = self.records
+        tested = {name: record.test_accuracy for name, record in records.items()}
+        return {
+            "path": text(self.name),
+            "note": note,
+            "problems": [*problems, *self._problems],
+            **self._tables,
+            "runs": [row(run, tested.get(run.path.name)) for run in reversed(shown)],
+        }
+
+    def record_paths(self) -> list[Path]:
+        """Return the files of records, sorted by name."""
+        place = folder(self.root)
+        return sorted(place.glob("*.json")) if inside(place, self.bound) else []
+
+    def read_records(self) -> None:
+        """Read the records and build the leaderboard, if a record has changed."""
+        paths = self.record_paths()
+        now = tuple(signature(path) for path in paths)
+        if now == self._signature:
+            return
+        self._signature, self.records, self._problems = now, {}, []
+        for path in paths:
+            try:
+                record = parse_record(read_bytes(path, self.bound, MOST_JSON))
+                self.records[record.run] = record
+            except ValueError as error:
+                self._problems.append(f"records/{text(path.name)} left out: {error}")
+        board = build(list(self.records.values()), [], None)
+        tasks = [_task(board, task) for task in board.tasks]
+        self._tables = {"tasks": tasks, "notes": list(map(text, board.notes))}
+
+
+def _task(board: Leaderboard, task: str) -> dict[str, Any]:
+    """Return the table of one task."""
+    rows = board.of(task)
+    curves: dict[int, dict[str, list[float | None]]] = {}
+    for raced, curve in zip(anytime.with_curves(rows), anytime.mean_curves(rows), strict=True):
+        kept = [place for place, mean in enumerate(curve.mean) if math.isfinite(mean)]
+        ends = {name: getattr(curve, name)[kept].tolist() for name in ("x", "mean", "low", "high")}
+        curves[id(raced)] = finite(ends)
+    return {
+        "task": text(task),
+        "columns": [{"heading": one.heading, "numeric": one.numeric} for one in COLUMNS],
+        "rows": [{**_row(one), "curve": curves.get(id(one))} for one in rows],
+    }
+
+
+def _row(one: Row) -> dict[str, Any]:
+    return {
+        "cells": [text(column.text(one)) for column in COLUMNS],
+        "sort": [
+            finite(_SORT[column.heading](one))
+            if column.heading in _SORT
+            else text(column.text(one))
+            for column in COLUMNS
+        ],
+        "kind": one.kind,
+        "method": text(one.method),
+        "name": text(one.name),
+        "mean": one.mean,
+        "interval": one.interval,
+        "accuracies": [value for group in one.accuracies for value in group],
+        "seconds": one.search_seconds + one.retrain_seconds,
+    }
 
 
 class Library:
@@ -32,26 +161,27 @@ class Library:
         self.root = root
         self._overviews: dict[Path, Overview] = {}
         self._made = datetime.now(UTC).isoformat(timespec="seconds")
-        self._runs: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._pages: dict[str, tuple[Any, dict[str, Any]]] = {}
         self._lock = Lock()  # the server answers from several threads
 
     def data(self, key: str) -> dict[str, Any] | None:
-        """Return what is known under ``places``, ``place-ID`` or ``run-KEY``, ready for JSON.
+        """Return the data of ``places``, ``place-ID`` or ``run-KEY``, ready for JSON.
 
         Returns:
-            ``None`` where there is no such thing.
+            the data, or ``None`` if the key is unknown.
         """
         with self._lock:
             if key == PLACES:
                 return self._places()
             if match := _PLACE.fullmatch(key):
-                return self._place(int(match[1]))
+                overviews, number = self._read(), int(match[1])
+                return overviews[number].content() if number < len(overviews) else None
             if match := _RUN.fullmatch(key):
                 return self._run(match[1])
             return None
 
     def drawing(self, name: str) -> bytes | None:
-        """Return a drawing as SVG, ``None`` where there is none of that name."""
+        """Return a drawing as SVG, ``None`` if there is none of that name."""
         with self._lock:
             found = self._find(name.partition("-")[0])
         return None if found is None else drawings.draw(found[1], self.root, name)
@@ -59,15 +189,15 @@ class Library:
     def known(self) -> Iterator[str]:
         """Yield every key that :meth:`data` knows now."""
         yield PLACES
-        for number, overview in enumerate(self._look()):
+        for number, overview in enumerate(self._read()):
             yield f"place-{number}"
-            yield from (f"run-{run.key}" for run in overview.runs.look() if not run.problem)
+            yield from (f"run-{run.key}" for run in overview.runs.read() if not run.problem)
 
-    def _look(self) -> list[Overview]:
-        """Return the places; one that was seen keeps its number."""
+    def _read(self) -> list[Overview]:
+        """Return the places; a place keeps its number once it was seen."""
         folder = self.root / "studies"
-        studies = sorted(folder.iterdir()) if folder.is_dir() else []
-        inner = [path for path in studies if path.is_dir() and inside(path, self.root)]
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        inner = [path for path in found if path.is_dir() and inside(path, self.root)]
         for path in (self.root, *inner):
             if path not in self._overviews:
                 below = path.relative_to(self.root).as_posix()
@@ -81,17 +211,14 @@ class Library:
                 "id": number,
                 "path": overview.name,
                 "runs": len(overview.runs.paths()),
-                "records": overview.count(),
+                "records": len(overview.record_paths()),
             }
-            for number, overview in enumerate(self._look())
+            for number, overview in enumerate(self._read())
         ]
         return {"version": nasbench.__version__, "made": self._made, "places": places}
 
-    def _place(self, number: int) -> dict[str, Any] | None:
-        overviews = self._look()
-        return overviews[number].content() if number < len(overviews) else None
-
     def _run(self, key: str) -> dict[str, Any] | None:
+        """Return the page of a run, which is kept until one of the run's files changes."""
         found = self._find(key)
         if found is None:
             return None
@@ -101,18 +228,19 @@ class Library:
         folds = overview.root / "folds" / f"{run.path.name}.json"
         files = map(signature, (run.path / "checkpoint.json", folds))
         now = (run.signatures, run.status, *files, record)
-        if key not in self._runs or self._runs[key][0] != now:
-            self._runs.pop(key, None)
-            self._runs[key] = (now, detail.content(run, overview.root, self.root, record))
-        while len(self._runs) > _KEPT:
-            del self._runs[next(iter(self._runs))]
-        return self._runs[key][1]
+        if key not in self._pages or self._pages[key][0] != now:
+            self._pages.pop(key, None)
+            self._pages[key] = (now, detail.content(run, overview.root, self.root, record))
+        while len(self._pages) > _KEPT:
+            del self._pages[next(iter(self._pages))]
+        return self._pages[key][1]
 
-    def _find(self, key: str) -> tuple[Overview, Seen] | None:
+    def _find(self, key: str) -> tuple[Overview, Run] | None:
+        """Return a run; the folders are listed again only if the key is not known yet."""
         for fresh in (False, True):
-            for overview in self._look():
+            for overview in self._read():
                 if fresh:
-                    overview.runs.look()
+                    overview.runs.read()
                 if run := overview.runs.find(key):
                     return overview, run
         return None

@@ -1,4 +1,4 @@
-"""The run folders of one results folder, read anew only where they have changed."""
+"""The run folders of one results folder; each is read again only once it has changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nasbench.board.course import Course
 from nasbench.board.files import (
     Signature,
     inside,
@@ -16,6 +15,7 @@ from nasbench.board.files import (
     text,
     whole,
 )
+from nasbench.board.history import History
 from nasbench.budget import Budget
 from nasbench.errors import UserError
 from nasbench.store import older
@@ -24,23 +24,23 @@ from nasbench.store.runs import FORMAT, LOCK, STATUSES, is_held
 
 
 @dataclass
-class Seen:
-    """A run folder as it was at the last look.
+class Run:
+    """A run folder as it was when it was last read.
 
     Attributes:
         path: the folder.
-        key: names the run in addresses: twelve hexadecimal digits, whatever its folder is called.
-        info: what ``run.json`` holds.
+        key: the run's name in addresses: twelve hexadecimal digits.
+        info: the content of ``run.json``.
         status: see :attr:`nasbench.store.runs.RunFolder.status`.
-        course: how far it has come.
-        problem: why it cannot be shown, ``""`` where it can.
+        history: its progress.
+        problem: why it cannot be shown, ``""`` if it can.
     """
 
     path: Path
     key: str
     info: dict[str, Any] = field(default_factory=dict)
     status: str = ""
-    course: Course = field(default_factory=Course)
+    history: History = field(default_factory=History)
     problem: str = ""
     signatures: tuple[Signature, ...] = ()
 
@@ -55,7 +55,7 @@ class Runs:
 
     Args:
         root: a results folder.
-        name: what sets it apart from others on the same page.
+        name: its name, unique among the folders on the page.
         bound: the folder that no file may lead out of.
     """
 
@@ -63,74 +63,68 @@ class Runs:
         self.root = root
         self.name = name
         self.bound = bound
-        self._seen: dict[Path, Seen] = {}
+        self._runs: dict[Path, Run] = {}
 
     def paths(self) -> list[Path]:
-        """Return the run folders in the order of their names."""
+        """Return the run folders, sorted by name."""
         folder = self.root / "runs"
         found = sorted(folder.glob("*/run.json")) if inside(folder, self.bound) else []
         return [path.parent for path in found]
 
-    def look(self) -> list[Seen]:
-        """Return the runs in the order of their names, those with a problem among them."""
-        self._seen = {path: self._refreshed(path) for path in self.paths()}
-        return list(self._seen.values())
+    def read(self) -> list[Run]:
+        """Return the runs, sorted by name, including those with a problem."""
+        self._runs = {path: self._refreshed(path) for path in self.paths()}
+        return list(self._runs.values())
 
-    def find(self, key: str) -> Seen | None:
-        """Return the readable run with this key, as it is now."""
-        path = next((path for path, run in self._seen.items() if run.key == key), None)
+    def find(self, key: str) -> Run | None:
+        """Return the readable run with this key, up to date."""
+        path = next((path for path, run in self._runs.items() if run.key == key), None)
         if path is None:
             return None
         run = self._refreshed(path)
         return None if run.problem else run
 
-    def _refreshed(self, path: Path) -> Seen:
-        run = self._seen.get(path) or Seen(path, _key(f"{self.name}/{path.name}"))
-        now = signature(path / "run.json"), signature(path / "journal.jsonl")
+    def _refreshed(self, path: Path) -> Run:
+        run = self._runs.get(path)
+        if run is None:
+            name = f"{self.name}/{path.name}".encode(errors="surrogateescape")
+            run = Run(path, hashlib.sha256(name).hexdigest()[:12])
+        journal = path / "journal.jsonl"
+        now = signature(path / "run.json"), signature(journal)
         if now != run.signatures:
-            run.signatures = now
-            self._read(run)
-        if not run.problem:
-            run.status = self._status(run)
+            run.signatures, run.problem = now, ""
+            try:
+                run.info = older.run_info(read_json(path / "run.json", self.bound))
+                if run.info.get("format") != FORMAT:
+                    raise ValueError(f"run.json: not of the format {FORMAT}")
+                run.history = run.history if run.history.fits(journal) else History()
+                run.history.update(journal, self.bound)
+            except (ValueError, OSError) as error:
+                run.problem = f"runs/{text(path.name)} left out: {error}"
+        if run.problem:
+            return run
+        recorded = text(run.info.get("status"))
+        run.status = recorded if recorded in STATUSES else "stopped"
+        if recorded == "running":
+            lock = path / LOCK
+            held = inside(lock, self.bound) and lock.is_file() and is_held(lock)
+            run.status = "running" if held else "stopped"
         return run
 
-    def _read(self, run: Seen) -> None:
-        run.problem = ""
-        try:
-            run.info = older.run_info(read_json(run.path / "run.json", self.bound))
-            if run.info.get("format") != FORMAT:
-                raise ValueError(f"run.json: not of the format {FORMAT}")
-            journal = run.path / "journal.jsonl"
-            run.course = run.course if run.course.fits(journal) else Course()
-            run.course.update(journal, self.bound)
-        except (ValueError, OSError) as error:
-            run.problem = f"runs/{text(run.path.name)} left out: {error}"
 
-    def _status(self, run: Seen) -> str:
-        told = text(run.info.get("status"))
-        if told != "running":
-            return told if told in STATUSES else "stopped"
-        lock = run.path / LOCK
-        worked_in = inside(lock, self.bound) and lock.is_file() and is_held(lock)
-        return "running" if worked_in else "stopped"
-
-
-def _key(name: str) -> str:
-    return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:12]
-
-
-def row(run: Seen, test: float | None) -> dict[str, Any]:
+def row(run: Run, test: float | None) -> dict[str, Any]:
     """Return the run's line in the list of runs.
 
     Args:
-        run: a readable one.
-        test: its accuracy on the test set, where it has one.
+        run: a readable run.
+        test: its accuracy on the test set, if it has one.
     """
-    info, course, config = run.info, run.course, run.config
-    by_trials = _by_trials(run)
+    info, history, config = run.info, run.history, run.config
+    tries = history.scores or config.get("budget") or info.get("verb") == "hpo"
+    by_trials = bool(tries) and not history.epoch
     epochs = None if by_trials else whole(config.get("epochs"))
     total = _trials(config) if by_trials else None
-    left = course.seconds_left(epochs, total, whole(config.get("concurrency")) or 1)
+    left = history.seconds_left(epochs, total, whole(config.get("concurrency")) or 1)
     return {
         "key": run.key,
         "name": text(run.path.name),
@@ -142,26 +136,20 @@ def row(run: Seen, test: float | None) -> dict[str, Any]:
         "status": run.status,
         "error": text(info.get("error")),
         "started": text(table(info.get("provenance")).get("started")),
-        "epoch": course.epoch if epochs is not None else None,
+        "epoch": history.epoch if epochs is not None else None,
         "epochs": epochs,
-        "trials_done": len(course.scores) if by_trials else None,
+        "trials_done": len(history.scores) if by_trials else None,
         "trials_total": total,
-        "seconds": number(table(info.get("cost")).get("device_seconds")) or course.device_seconds,
+        "seconds": number(table(info.get("cost")).get("device_seconds")) or history.device_seconds,
         "seconds_left": left if run.status == "running" and not config.get("folds") else None,
-        "val": course.val,
-        "best": course.best,
+        "val": history.val,
+        "best": history.best,
         "test": test,
     }
 
 
-def _by_trials(run: Seen) -> bool:
-    """Return whether the run is counted in trials, and not in epochs of its own."""
-    tells = run.course.scores or run.config.get("budget") or run.info.get("verb") == "hpo"
-    return bool(tells) and not run.course.epoch
-
-
 def _trials(config: dict[str, Any]) -> int | None:
-    """Return how many trials the budget allows, ``None`` where it counts something else."""
+    """Return the number of trials of the budget, ``None`` if it is in another unit."""
     try:
         budget = Budget.parse(text(config.get("budget")))
     except UserError:

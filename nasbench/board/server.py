@@ -1,4 +1,4 @@
-"""The page, live, from a server on this machine that answers questions and takes no orders."""
+"""A read-only web server of the page, for this machine."""
 
 from __future__ import annotations
 
@@ -30,18 +30,20 @@ _HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "referrer-policy": "no-referrer",
 }
-_OWN = (None, "same-origin", "none")  # of Sec-Fetch-Site: this page, or an address typed in
+# Values of Sec-Fetch-Site for requests of the page itself and for addresses that are typed in.
+_OWN = (None, "same-origin", "none")
+_FRESH = {"cache-control": "no-cache"}
 
 
 class Guard:
-    """Sends every answer with headers that keep others out, and refuses other sites' requests.
+    """Refuses requests of other sites and adds security headers to every response.
 
-    A link from elsewhere may open the page; nothing else of another origin is answered. A name
-    that somebody else has made to lead here is no origin of ours.
+    Another site may link to the page, but its scripts get no response. Requests under a host name
+    that is not in ``hosts`` are refused, which prevents DNS rebinding.
 
     Args:
-        app: what answers the others.
-        hosts: this machine's names.
+        app: handles the requests that are not refused.
+        hosts: the names of this machine.
     """
 
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
@@ -49,7 +51,7 @@ class Guard:
         self.hosts = frozenset(name.lower() for name in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -63,15 +65,15 @@ class Guard:
         headers = Request(scope).headers
         app: ASGIApp = self.app
         if not self.answers_to(headers.get("host", "")):
-            app = PlainTextResponse("this machine has another name", 400)
+            app = PlainTextResponse("this machine has a different name", 400)
         elif scope["path"] != "/" and headers.get("sec-fetch-site") not in _OWN:
-            app = PlainTextResponse("this page answers itself alone", 403)
+            app = PlainTextResponse("requests of other sites are refused", 403)
         await app(scope, receive, guarded)
 
     def answers_to(self, host: str) -> bool:
-        """Return whether this is a name of ours, with a port or without.
+        """Return whether ``host``, with or without a port, is a name or an IP address of ours.
 
-        A number is: no foreign name can be made to stand for it.
+        Every IP address is allowed, since only names can be rebound.
         """
         name = re.sub(r":\d*$", "", host).lower()
         try:
@@ -82,14 +84,14 @@ class Guard:
 
 
 def application(root: Path, hosts: Collection[str]) -> Starlette:
-    """Return the server of a results folder, which reads only and only in there.
+    """Return the server of a results folder, which reads nothing outside of it.
 
     Args:
         root: the results folder.
-        hosts: names under which it may be asked, beside its numbers.
+        hosts: the names under which it responds, besides IP addresses.
     """
     library, assets, title = Library(root), page.assets(), text(root.resolve().name)
-    # What the page asks for first is read while the browser starts.
+    # The page requests this first: it is read while the browser starts.
     Thread(target=library.data, args=("place-0",), daemon=True).start()
 
     def start(request: Request) -> Response:
@@ -103,8 +105,7 @@ def application(root: Path, hosts: Collection[str]) -> Starlette:
         content = library.data(request.path_params["key"])
         if content is None:
             return _missing()
-        body = packed(content).encode()
-        return _unless_known(request, body, "application/json")
+        return _unless_known(request, packed(content).encode(), "application/json")
 
     def drawing(request: Request) -> Response:
         drawn = library.drawing(request.path_params["name"])
@@ -119,15 +120,12 @@ def application(root: Path, hosts: Collection[str]) -> Starlette:
     return Starlette(routes=routes, middleware=[Middleware(Guard, hosts=hosts)])
 
 
-_FRESH = {"cache-control": "no-cache"}
-
-
 def _missing() -> Response:
-    return PlainTextResponse("there is no such thing here", 404)
+    return PlainTextResponse("not found", 404)
 
 
 def _unless_known(request: Request, body: bytes, kind: str) -> Response:
-    """Answer with the body, or that the browser has it already."""
+    """Return the body, or status 304 if the browser has it already."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
     headers = {"etag": tag, **_FRESH}
     if request.headers.get("if-none-match") == tag:

@@ -33,9 +33,9 @@ def command(
     if not results.is_dir():
         raise UserError(f"{results}: no such folder; the first run makes one")
     if export is not None:
-        from nasbench.board import static
+        from nasbench.board import page
 
-        static.export(results, export, lambda note: typer.echo(f"note: {note}", err=True))
+        page.export(results, export, lambda note: typer.echo(f"note: {note}", err=True))
         typer.echo(f"written: {export / 'index.html'}")
         return
     uvicorn = require("uvicorn", "nasbench board")

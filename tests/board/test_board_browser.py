@@ -20,7 +20,7 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from nasbench.board import static
+from nasbench.board import page as board_page
 from nasbench.board.server import application
 from nasbench.cli import main
 from nasbench.cli.board import LOOPBACK, _listening
@@ -366,7 +366,7 @@ def test_an_unknown_address_says_so(page, address):
 
 def test_the_static_page_opens_from_the_disk(browser, real, tmp_path):
     target = tmp_path / "page"
-    static.export(real, target, print)
+    board_page.export(real, target, print)
     pages = watched(browser, "file:")
     page = next(pages)
     page.goto(f"file://{target}/index.html")

@@ -259,7 +259,7 @@ def test_a_run_that_somebody_works_in_is_running_and_looking_does_not_disturb(re
 
 
 def test_a_journal_without_measure_is_named(results, make_run, monkeypatch):
-    monkeypatch.setattr("nasbench.board.course.MOST_JOURNAL", 200)
+    monkeypatch.setattr("nasbench.board.history.MOST_JOURNAL", 200)
     make_run("long", [epoch(number) for number in range(1, 9)])
     found = place(Library(results))
     assert found["problems"] == [

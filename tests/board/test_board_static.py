@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nasbench.board import static
+from nasbench.board import page
 from nasbench.board.library import Library
 from nasbench.errors import UserError
 from tests.board.conftest import epoch, trial
@@ -25,7 +25,7 @@ def data(path: Path) -> tuple[str, Any]:
 def export(results: Path) -> tuple[Path, list[str]]:
     said: list[str] = []
     target = results.parent / "out"
-    static.export(results, target, said.append)
+    page.export(results, target, said.append)
     return target, said
 
 
@@ -82,7 +82,7 @@ def test_a_cell_that_grows(results, make_run):
     mixed = [frame["epoch"] for frame in frames if frame["supernet"]]
     assert mixed[0] == 1
     assert mixed[-1] == 40
-    assert len(mixed) <= static.MOST_FRAMES + 1
+    assert len(mixed) <= page.MOST_FRAMES + 1
 
 
 def test_a_space_of_somebody_is_never_run(results, make_run, tmp_path):
@@ -104,7 +104,7 @@ def test_a_folder_whose_name_is_no_text(tmp_path):
         results.mkdir()
     except OSError:
         pytest.skip("the system's file names are text")
-    static.export(results, tmp_path / "out", print)
+    page.export(results, tmp_path / "out", print)
     assert "x?" in (tmp_path / "out" / "index.html").read_text()
 
 
@@ -120,5 +120,5 @@ def test_a_folder_with_files_is_left_alone(results, tmp_path):
     target.mkdir()
     (target / "mine").write_text("keep")
     with pytest.raises(UserError, match="is not an empty folder"):
-        static.export(results, target, print)
+        page.export(results, target, print)
     assert [path.name for path in target.iterdir()] == ["mine"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nasbench.board.course import Course
+from nasbench.board.history import History
 from tests.board.conftest import epoch, trial, write_lines
 
 
@@ -16,23 +16,23 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path / "journal.jsonl"
 
 
-def read(journal: Path) -> Course:
-    course = Course()
-    course.update(journal, journal.parent)
-    return course
+def read(journal: Path) -> History:
+    history = History()
+    history.update(journal, journal.parent)
+    return history
 
 
-def test_no_journal_is_no_course(journal):
-    course = read(journal)
-    assert (course.epoch, course.val, course.best, course.scores) == (0, None, None, {})
-    assert course.seconds_left(10, None, 1) is None
+def test_no_journal_is_no_history(journal):
+    history = read(journal)
+    assert (history.epoch, history.val, history.best, history.scores) == (0, None, None, {})
+    assert history.seconds_left(10, None, 1) is None
 
 
 def test_epochs_are_counted_as_told_last(journal):
     told = [epoch(1, val_accuracy=0.5), epoch(2, val_accuracy=0.9), epoch(3, val_accuracy=0.7)]
     write_lines(journal, told)
-    course = read(journal)
-    assert (course.epoch, course.val, course.best) == (3, 0.7, 0.9)
+    history = read(journal)
+    assert (history.epoch, history.val, history.best) == (3, 0.7, 0.9)
 
 
 def test_a_journal_read_in_pieces_says_the_same_as_at_once(journal):
@@ -49,22 +49,22 @@ def test_a_journal_read_in_pieces_says_the_same_as_at_once(journal):
     journal.write_bytes(whole)
     expected = vars(read(journal))
     for size in (1, 7, 100, len(whole)):
-        course = Course()
+        history = History()
         for end in range(size, len(whole) + size, size):
             journal.write_bytes(whole[:end])
-            course.update(journal, journal.parent)
-        assert vars(course) == expected, size
+            history.update(journal, journal.parent)
+        assert vars(history) == expected, size
 
 
 def test_a_torn_last_line_waits_for_its_end(journal):
     write_lines(journal, [epoch(1)])
     torn = json.dumps(epoch(2)).encode()
     journal.write_bytes(journal.read_bytes() + torn[:30])
-    course = read(journal)
-    assert course.epoch == 1
+    history = read(journal)
+    assert history.epoch == 1
     journal.write_bytes(journal.read_bytes() + torn[30:] + b"\n")
-    course.update(journal, journal.parent)
-    assert course.epoch == 2
+    history.update(journal, journal.parent)
+    assert history.epoch == 2
 
 
 def test_lines_of_others_are_passed_by(journal):
@@ -82,8 +82,8 @@ def test_lines_of_others_are_passed_by(journal):
 def test_weights_do_not_change_what_is_read(journal):
     weights = {"weights": {'a, "weights": {': [0.5, 0.5]}, "arch": {"a": "b"}}
     write_lines(journal, [epoch(1), epoch(2, val_accuracy=0.25, **weights)])
-    course = read(journal)
-    assert (course.epoch, course.val) == (2, 0.25)
+    history = read(journal)
+    assert (history.epoch, history.val) == (2, 0.25)
 
 
 def test_the_time_left_is_the_median_epochs(journal):
@@ -100,9 +100,9 @@ def test_the_time_left_of_trials_is_shared_by_those_at_once(journal):
 
 def test_trials_of_unknown_time_tell_no_time_left(journal):
     write_lines(journal, [trial(0, 0.1, seconds=None)])
-    course = read(journal)
-    assert course.seconds_left(None, 9, 1) is None
-    assert course.device_seconds is None
+    history = read(journal)
+    assert history.seconds_left(None, 9, 1) is None
+    assert history.device_seconds is None
 
 
 def test_a_clock_that_was_set_back_tells_no_negative_time(journal):
@@ -112,25 +112,25 @@ def test_a_clock_that_was_set_back_tells_no_negative_time(journal):
 
 def test_a_line_that_is_completed_while_it_is_read_is_not_lost(journal, monkeypatch):
     """The torn part has been read when the writer adds its end."""
-    monkeypatch.setattr("nasbench.board.course._AT_ONCE", 1)
+    monkeypatch.setattr("nasbench.board.history._AT_ONCE", 1)
     line = json.dumps(epoch(2)).encode() + b"\n"
     write_lines(journal, [epoch(1)])
     journal.write_bytes(journal.read_bytes() + line[:40])
-    course = Course()
-    real = Course._take
+    history = History()
+    real = History._take
 
-    def take(self: Course, event: object) -> None:
+    def take(self: History, event: object) -> None:
         real(self, event)
-        if course.epoch == 1 and not journal.read_bytes().endswith(b"\n"):
+        if history.epoch == 1 and not journal.read_bytes().endswith(b"\n"):
             journal.write_bytes(journal.read_bytes() + line[40:])
 
-    monkeypatch.setattr(Course, "_take", take)
-    course.update(journal, journal.parent)
-    course.update(journal, journal.parent)
-    assert course.epoch == 2
+    monkeypatch.setattr(History, "_take", take)
+    history.update(journal, journal.parent)
+    history.update(journal, journal.parent)
+    assert history.epoch == 2
 
 
 def test_epochs_of_trials_are_no_epochs_of_the_run(journal):
     write_lines(journal, [epoch(7, trial=0), trial(0, 0.4)])
-    course = read(journal)
-    assert (course.epoch, course.best, course.scores) == (0, 0.4, {0: 0.4})
+    history = read(journal)
+    assert (history.epoch, history.best, history.scores) == (0, 0.4, {0: 0.4})
