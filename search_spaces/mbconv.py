@@ -64,9 +64,13 @@ class MacroSpace(SearchSpace):
         self.stem = conv_bn_relu(spec.channels, c, 3)
         self.layers = nn.Sequential()
         for channels, layers in MACRO_STAGES:
+            c_out = scaled(channels, width)
             for stride in (2, *[1] * (layers - 1)):
-                c_out = scaled(channels, width)
-                self.layers.append(_macro_layer(len(self.layers), c, c_out, stride))
+                identity: Factory = nn.Identity
+                if stride == 2:
+                    identity = partial(conv_bn_relu, c, c_out, 1, stride, relu=False)
+                candidates = {"identity": identity, **inverted(MACRO, c, c_out, stride)}
+                self.layers.append(LayerChoice(candidates, label=f"layer{len(self.layers)}"))
                 c = c_out
         self.head = conv_bn_relu(c, last, 1)
         self.classifier = classifier(last, spec.classes)
@@ -80,15 +84,6 @@ class MacroSpace(SearchSpace):
     def text(cls, arch: Arch) -> str:
         """Return the architecture as in the benchmark's table, eight digits."""
         return macro.digits_of(arch)
-
-
-def _macro_layer(number: int, c_in: int, c_out: int, stride: int) -> LayerChoice:
-    """Return the choice of layer ``number``."""
-    identity: Factory = nn.Identity
-    if stride == 2:
-        identity = partial(conv_bn_relu, c_in, c_out, 1, stride, relu=False)
-    candidates = {"identity": identity, **inverted(MACRO, c_in, c_out, stride)}
-    return LayerChoice(candidates, label=f"layer{number}")
 
 
 class Proxyless(SearchSpace):
@@ -128,8 +123,10 @@ class Proxyless(SearchSpace):
         for stage, (channels, stride, blocks) in enumerate(PROXYLESS_STAGES, 2):
             c_out = scaled(channels, width)
             for index in range(blocks):
-                step = stride if index == 0 else 1
-                self.blocks.append(_proxyless_block(stage, index, c, c_out, step))
+                candidates = inverted(PROXYLESS, c, c_out, stride if index == 0 else 1)
+                if index > 0:
+                    candidates["skip"] = nn.Identity
+                self.blocks.append(LayerChoice(candidates, label=f"s{stage}_i{index}"))
                 c = c_out
         self.head = conv_bn_relu(c, last, 1)
         self.classifier = classifier(last, spec.classes, dropout_rate)
@@ -138,11 +135,3 @@ class Proxyless(SearchSpace):
         """Map ``(B, C, H, W)`` to logits ``(B, classes)``."""
         logits: Tensor = self.classifier(self.head(self.blocks(self.stem(x))))
         return logits
-
-
-def _proxyless_block(stage: int, index: int, c_in: int, c_out: int, stride: int) -> LayerChoice:
-    """Return the choice of block ``index`` of a stage."""
-    candidates = inverted(PROXYLESS, c_in, c_out, stride)
-    if index > 0:
-        candidates["skip"] = nn.Identity
-    return LayerChoice(candidates, label=f"s{stage}_i{index}")

@@ -82,7 +82,17 @@ class Domains(Mapping[str, Domain]):
         Raises:
             UserError: a label is unknown, missing or not active, or a value is not allowed.
         """
-        values = {label: self._value(label, value) for label, value in choices.items()}
+        values = {}
+        for label, value in choices.items():
+            if label not in self:
+                raise unknown("label", label, self)
+            domain = self[label]
+            found = domain.normalize(value)
+            if found is None:
+                raise UserError(
+                    f"the label {label!r} has the value {value!r}: allowed: {domain.allowed()}"
+                )
+            values[label] = found
         active = next(iter(ArchEnumerator(self._ordered, values)))
         for label in active:
             if label not in values:
@@ -96,17 +106,6 @@ class Domains(Mapping[str, Domain]):
                     "its other choices make this decision inactive"
                 )
         return Arch({label: values[label] for label in active})
-
-    def _value(self, label: str, value: object) -> Value:
-        if label not in self:
-            raise unknown("label", label, self)
-        domain = self[label]
-        found = domain.normalize(value)
-        if found is None:
-            raise UserError(
-                f"the label {label!r} has the value {value!r}: allowed: {domain.allowed()}"
-            )
-        return found
 
     def active(self, choices: Mapping[str, Value]) -> dict[str, Value]:
         """Return ``choices`` without the labels that the other choices make inactive."""
@@ -224,14 +223,13 @@ class Domains(Mapping[str, Domain]):
         Each decision has one entry per selectable candidate, in the order of the labels; the
         entries of an inactive decision are 0.
         """
-        parts = (self._code(label, arch.get(label)) for label in self)
-        return np.array([number for part in parts for number in part], dtype=np.float32)
-
-    def _code(self, label: str, value: Value | None) -> list[float]:
-        key = label, value
-        if key not in self._code_cache:
-            self._code_cache[key] = self[label].encode(value)
-        return self._code_cache[key]
+        numbers: list[float] = []
+        for label, domain in self.items():
+            key = label, arch.get(label)
+            if key not in self._code_cache:
+                self._code_cache[key] = domain.encode(key[1])
+            numbers += self._code_cache[key]
+        return np.array(numbers, dtype=np.float32)
 
     def _steps(self, label: str, value: Value) -> list[Value]:
         key = label, value

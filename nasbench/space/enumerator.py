@@ -40,30 +40,21 @@ class ArchEnumerator:
         self._move_cache: dict[tuple[int, State], tuple[Move, ...]] = {}
         self._cumulative_cache: dict[tuple[int, State], list[float]] = {}
 
-    def _options(self, position: int, state: State) -> tuple[Value, ...] | None:
-        """Return the allowed values at ``position``, or ``None`` if the decision is inactive."""
-        domain = self.domains[position]
-        if not any(all(condition in state for condition in site) for site in domain.sites):
-            return None
-        fixed = self.fixed.get(domain.label)
-        return domain.options if fixed is None else (fixed,)
-
-    def _after(self, position: int, state: State, value: Value) -> State:
-        """Return the state after choosing ``value`` at ``position``."""
-        label = self.domains[position].label
-        asked = self._asked[position + 1]
-        held = {c for c in asked if c.label == label and value in c.values}
-        return (state & asked) | held
-
     def _moves(self, position: int, state: State) -> tuple[Move, ...]:
+        """Return the moves at ``position``, one for each allowed value."""
         key = position, state
-        if key not in self._move_cache:
-            options = self._options(position, state)
-            self._move_cache[key] = (
-                ((None, state & self._asked[position + 1]),)
-                if options is None
-                else tuple((value, self._after(position, state, value)) for value in options)
-            )
+        if key in self._move_cache:
+            return self._move_cache[key]
+        domain, asked = self.domains[position], self._asked[position + 1]
+        moves: list[Move] = []
+        if any(all(condition in state for condition in site) for site in domain.sites):
+            fixed = self.fixed.get(domain.label)
+            for value in domain.options if fixed is None else (fixed,):
+                held = {c for c in asked if c.label == domain.label and value in c.values}
+                moves.append((value, (state & asked) | held))
+        else:
+            moves.append((None, state & asked))
+        self._move_cache[key] = tuple(moves)
         return self._move_cache[key]
 
     def _cumulative(self, position: int, state: State) -> list[float]:

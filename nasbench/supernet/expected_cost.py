@@ -7,7 +7,6 @@ weighted by probability.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -95,37 +94,26 @@ class ExpectedCost:
             return torch.full_like(self.table[label], 1 / len(domain.options))
         w = weights[label]
         if domain.n_chosen == 1:
-            return w[[domain.candidates.index(_only(option)) for option in domain.options]]
-        products = torch.stack([w[list(_inputs(option))].prod() for option in domain.options])
+            singles = [o[0] if isinstance(o, tuple) else o for o in domain.options]
+            return w[[domain.candidates.index(single) for single in singles]]
+        joint = [list(option) for option in domain.options if isinstance(option, tuple)]
+        products = torch.stack([w[inputs].prod() for inputs in joint])
         return products / products.sum().clamp_min(torch.finfo(products.dtype).tiny)
 
     def _active_probability(self, domain: Domain, weights: Weights) -> Tensor | float:
         """Return the probability that a decision is active, at its likeliest site."""
         if () in domain.sites:
             return 1.0
-        sites = [
-            math.prod(
-                (self._holds(c.label, c.values, weights) for c in site), start=torch.ones(())
-            )
-            for site in domain.sites
-        ]
+        sites = []
+        for site in domain.sites:
+            probability = torch.ones(())
+            for condition in site:
+                options = self.domains[condition.label].options
+                places = [i for i, option in enumerate(options) if option in condition.values]
+                shares = self._probabilities(condition.label, weights)
+                probability = probability * shares[places].sum()
+            sites.append(probability)
         return torch.stack(sites).amax()
-
-    def _holds(self, label: str, values: frozenset[Value], weights: Weights) -> Tensor:
-        """Return the probability that a decision has one of ``values``."""
-        options = self.domains[label].options
-        places = [place for place, option in enumerate(options) if option in values]
-        return self._probabilities(label, weights)[places].sum()
-
-
-def _only(option: Value) -> str | int | float | bool:
-    """Return the single candidate of an option."""
-    return option[0] if isinstance(option, tuple) else option
-
-
-def _inputs(option: Value) -> tuple[int, ...]:
-    assert isinstance(option, tuple)
-    return option
 
 
 def _activating(domains: Domains, label: str) -> dict[str, Value]:

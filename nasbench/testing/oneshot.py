@@ -41,7 +41,7 @@ class OneShotStrategySuite:
         strategy: what is under test.
         options: of the strategy, where its defaults would not show in a few steps.
         refuses: space to what the refusal's line must match; all others must be taken.
-        steps: in so many steps every parameter must have had a gradient.
+        steps: the number of steps within which every parameter must receive a gradient.
         paths: whether it trains one architecture at a time in ``self.paths``.
     """
 
@@ -66,9 +66,9 @@ class OneShotStrategySuite:
     def test_it_refuses_with_one_line(self) -> None:
         """A space that it cannot relax is named, with the choice and what can be done."""
         for space, line in self.refuses.items():
-            with pytest.raises(UserError, match=line) as told:
+            with pytest.raises(UserError, match=line) as raised:
                 self.make(space)
-            assert "\n" not in str(told.value)
+            assert "\n" not in str(raised.value)
         values = "mobilenet-full"
         with pytest.raises(UserError, match="ValueChoice"):
             make(self.strategy, PlainSupernets.named(values, width=0.125), self.options)

@@ -34,8 +34,8 @@ class Supernets(Protocol):
         """Return a supernet with every choice open.
 
         Args:
-            partial: its candidates have one of so many channels, where the space allows it.
-            arguments: of the space, in place of the search's own.
+            partial: candidates compute one in ``partial`` channels, if the space supports it.
+            arguments: arguments of the space that replace those of the search.
         """
         ...
 
@@ -48,14 +48,14 @@ class SearchData(Protocol):
         ...
 
     def training(self, name: str, steps: int) -> Iterator[tuple[Batch, Batch]]:
-        """Yield so many augmented batches of both halves, the same for the same ``name``."""
+        """Yield ``steps`` augmented batches of both halves, the same for the same ``name``."""
         ...
 
     def tick(self, done: int, total: int) -> None:
-        """Tell how far the work is.
+        """Report the progress of the selection.
 
         Raises:
-            Stopped: a signal asked to stop; a continued search begins this work anew.
+            Stopped: a signal asked to stop; a continued search starts the selection over.
         """
         ...
 
@@ -66,18 +66,18 @@ def _free(arch: Arch) -> float:
 
 @dataclass(frozen=True)
 class OneShotContext:
-    """What every one-shot strategy is given besides its own options.
+    """What every one-shot strategy receives besides its own options.
 
     Attributes:
         weights: optimizer and schedule of the supernet's weights.
         objective: the loss.
         total_steps: steps of the whole search.
-        seed: of the strategy's own draws.
+        seed: seed of the strategy's own draws.
         epochs: epochs of the whole search.
-        violation: by how much an architecture is over its limits; 0 where it fits, else the sum
-            over the limits of ``value / limit - 1``.
-        penalty: maps label to expected weights, tensors ``(candidates,)``, to what the mixture
-            they stand for is over the limits, a scalar with a gradient; ``None`` without limits.
+        violation: returns the excess of an architecture over its limits: 0 if it keeps them,
+            otherwise the sum over the exceeded limits of ``value / limit - 1``.
+        penalty: maps label to expected weights, tensors ``(candidates,)``, to the expected excess
+            of the mixture over the limits, a scalar with a gradient; ``None`` without limits.
     """
 
     weights: OptimizerConfig
@@ -89,16 +89,16 @@ class OneShotContext:
     penalty: Callable[[Mapping[str, Tensor]], Tensor] | None = None
 
     def stream(self, *names: object) -> np.random.Generator:
-        """Return a random stream of that name, for draws that must survive a continuation."""
+        """Return the random stream of a name, for draws that a continued search repeats."""
         return np.random.default_rng(derive(self.seed, *names))
 
 
 class OneShotStrategy(nn.Module, ABC):
-    """A supernet and how it is trained and read.
+    """A supernet, how it is trained, and how an architecture is derived from it.
 
     The architecture parameters are registered parameters of the supernet, so ``state_dict`` holds
-    them; :meth:`optimizer_state` adds the optimizers'. A strategy does no file I/O, prints
-    nothing and knows neither task nor run. Its random numbers come from torch's global
+    them; :meth:`optimizer_state` adds the state of the optimizers. A strategy does no file I/O,
+    prints nothing and knows neither task nor run. Its random numbers come from torch's global
     generators, which are saved with the state, or from :meth:`OneShotContext.stream` under a name
     that includes the step.
 
@@ -106,12 +106,12 @@ class OneShotStrategy(nn.Module, ABC):
         supernets: makes the supernet.
         domains: the space's decisions.
         options: the strategy's own options.
-        context: what else it is told.
+        context: the search's seed, schedule, loss and limits.
 
     Attributes:
         Options: the dataclass of the strategy's own options.
-        learns_architecture: whether its mixing weights are learned; else they are uniform, and
-            the supernet as a whole has no accuracy.
+        learns_architecture: whether its mixing weights are learned; otherwise they are uniform,
+            and the supernet as a whole has no accuracy.
 
     Raises:
         UserError: the strategy cannot relax this space, or not with these options.
@@ -132,15 +132,15 @@ class OneShotStrategy(nn.Module, ABC):
 
     @property
     def relaxed(self) -> Supernet:
-        """The supernet, the first one where there are several."""
+        """The supernet, or the first of several."""
         return next(module for module in self.modules() if isinstance(module, Supernet))
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
-        """Get ready for ``epoch``, counted from 0."""
+        """Prepare for ``epoch``, counted from 0."""
         return
 
     def end_epoch(self, means: Mapping[str, float]) -> None:
-        """See how an epoch went: the means of what its steps returned."""
+        """Receive the means over the epoch of what its steps returned."""
         return
 
     @abstractmethod
@@ -149,12 +149,13 @@ class OneShotStrategy(nn.Module, ABC):
 
     @abstractmethod
     def derive(self) -> Arch:
-        """Return the architecture that the supernet stands for now."""
+        """Return the architecture of the supernet's present state."""
 
     def select(self, data: SearchData) -> Arch:
         """Return the search's architecture, after the last step.
 
-        Most read it off the supernet; others look for it among many with the shared weights.
+        Most strategies derive it from the supernet; others search among many architectures with
+        the shared weights.
         """
         return self.derive()
 

@@ -24,12 +24,12 @@ TOO_WIDE = 0.5  # share of the supernet's accuracy that discretization loses
 
 @dataclass(frozen=True)
 class CollapseSigns:
-    """What is measured.
+    """Measurements of a one-shot search that show a collapse.
 
     Attributes:
         skips: edges of the architecture whose operation is a skip connection.
-        edges: edges of the architecture that could have had one; normal cells only, where there
-            are such.
+        edges: edges of the architecture with a skip connection among their candidates; in a space
+            of normal and reduction cells, those of the normal cell.
         entropy: the mean over decisions of the weights' entropy, as a share of the largest
             possible; 1 is uniform. ``None`` where no weights are learned.
         supernet_accuracy: accuracy of the whole supernet on the validation half, in [0, 1];
@@ -59,12 +59,12 @@ class CollapseSigns:
         return self.supernet_accuracy - self.derived_accuracy
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it, for ``checkpoint.json``."""
+        """Return the signs and what follows from them, for ``checkpoint.json``."""
         return {**asdict(self), "gap": self.gap, "collapsed": self.collapsed}
 
 
 def skip_edges(sites: Iterable[Choice], arch: Arch) -> tuple[int, int]:
-    """Return how many edges of ``arch`` are skip connections, and of how many that could be."""
+    """Return the numbers of edges of ``arch`` that are, and that could be, skip connections."""
     could = {label: names for label, names in limited_skips(sites).items() if names}
     taken = [arch[label] in names for label, names in could.items() if label in arch]
     return sum(taken), len(taken)
@@ -76,14 +76,13 @@ def entropy(weights: Mapping[str, Sequence[float]]) -> float | None:
     Args:
         weights: label to weights of at least 0; they need not sum to 1.
     """
-    shares = [_share(ws) for ws in weights.values() if len(ws) > 1 and sum(ws) > 0]
+    shares = []
+    for values in weights.values():
+        if len(values) > 1 and sum(values) > 0:
+            total = math.fsum(values)
+            p = [w / total for w in values if w > 0]
+            shares.append(-math.fsum(q * math.log(q) for q in p) / math.log(len(values)))
     return math.fsum(shares) / len(shares) if shares else None
-
-
-def _share(weights: Sequence[float]) -> float:
-    total = math.fsum(weights)
-    p = [w / total for w in weights if w > 0]
-    return -math.fsum(q * math.log(q) for q in p) / math.log(len(weights))
 
 
 def verdict(signs: CollapseSigns, strategy: str, robust: bool | None) -> tuple[str, ...]:
@@ -96,9 +95,11 @@ def verdict(signs: CollapseSigns, strategy: str, robust: bool | None) -> tuple[s
     """
     lines = []
     if signs.collapsed:
+        other = "`pc-darts`" if strategy != "pc-darts" else "`p-darts`"
+        instead = f"{other} or `-o robust=true`" if robust is False else other
         lines.append(
             f"{signs.skips} of {signs.edges} edges are skip connections: likely collapsed; "
-            f"try {_instead(strategy, robust)}"
+            f"try {instead}"
         )
     if signs.entropy is not None and signs.entropy >= UNDECIDED:
         lines.append(
@@ -119,9 +120,3 @@ def verdict(signs: CollapseSigns, strategy: str, robust: bool | None) -> tuple[s
             "loss is sharp in the architecture; try `-o robust=true`"
         )
     return tuple(lines)
-
-
-def _instead(strategy: str, robust: bool | None) -> str:
-    """Return what to try against skip connections."""
-    other = "`pc-darts`" if strategy != "pc-darts" else "`p-darts`"
-    return f"{other} or `-o robust=true`" if robust is False else other

@@ -1,8 +1,8 @@
 """DARTS-PT: Rethinking Architecture Selection in Differentiable NAS.
 
-Wang, Cheng, Chen, Tang, Hsieh; ICLR 2021. The supernet is trained as in DARTS, but the largest
-weight tells little about an operation. Algorithm 1: decision by decision, the candidate stays
-whose removal hurts the supernet's validation accuracy most, and the rest is tuned to that.
+Wang, Cheng, Chen, Tang, Hsieh; ICLR 2021. The supernet is trained as in DARTS, but a large weight
+is no evidence of a strong operation. Algorithm 1: decision by decision, the candidate is kept
+whose removal lowers the supernet's validation accuracy most, and the supernet is tuned in between.
 """
 
 from __future__ import annotations
@@ -44,10 +44,15 @@ class DartsPtStrategy(DartsStrategy):
     options: DartsPtOptions
 
     def select(self, data: SearchData) -> Arch:
-        """Decide one by one by what hurts most; operations first, then the nodes' inputs."""
+        """Decide the operations one by one, then the nodes' inputs, by what hurts most."""
         super().select(data)
         images = list(limited(data.validation(), self.options.samples))
-        operations, nodes = list(self.mixture.labels), self._nodes()
+        operations = list(self.mixture.labels)
+        nodes = [  # whose edges decide and that leave inputs out
+            label
+            for label, choice in self.mixture.by_label.items()
+            if edges_decide(choice) and choice.domain.n_chosen < len(choice.domain.candidates)
+        ]
         draw = self.context.stream("decisions")
         draw.shuffle(operations)
         draw.shuffle(nodes)
@@ -60,16 +65,8 @@ class DartsPtStrategy(DartsStrategy):
                 self.step(train, validation)
         return self.derive()
 
-    def _nodes(self) -> list[str]:
-        """Return the labels of nodes whose edges decide and that leave inputs out."""
-        return [
-            label
-            for label, choice in self.mixture.by_label.items()
-            if edges_decide(choice) and choice.domain.n_chosen < len(choice.domain.candidates)
-        ]
-
     def _ready_to_tune(self, decisions: int) -> None:
-        """Train the weights by a schedule of their own: the search's has come to its end."""
+        """Give the weights a new schedule: that of the search has ended."""
         before = self.context.weights
         lr = TUNING_LR * before.lr
         config = replace(before, lr=lr, final_lr=min(lr, before.final_lr), warmup=0.0)

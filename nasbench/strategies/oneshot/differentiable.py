@@ -1,4 +1,4 @@
-"""What all strategies share that weigh candidates and learn the weights by gradients.
+"""The family of strategies that weight all candidates and learn the weights by gradients.
 
 Liu et al., "DARTS: Differentiable Architecture Search", ICLR 2019, algorithm 1: each step first
 moves the architecture parameters down the validation loss, then the weights down the training
@@ -52,7 +52,7 @@ class DifferentiableOptions(PluginOptions):
 
 
 def past_warmup(share: float, epoch: int, epochs: int) -> bool:
-    """Return whether a share of the epochs is over; the last one always counts as such."""
+    """Return whether ``epoch`` is after the first ``share`` of the epochs, or the last one."""
     return epoch >= min(share * epochs, epochs - 1)
 
 
@@ -82,7 +82,7 @@ class DifferentiableStrategy(OneShotStrategy):
         return MixingRule()
 
     def install(self, mixture: Mixture) -> None:
-        """Train ``mixture`` from here on, with optimizers of its own."""
+        """Train ``mixture`` from here on, with new optimizers."""
         steps = self.context.total_steps
         self.mixture = mixture
         self.weights = Optimization(mixture.weight_parameters, self.context.weights, steps)
@@ -105,7 +105,7 @@ class DifferentiableStrategy(OneShotStrategy):
         )
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
-        """Judge the architecture of the epoch before, where that was asked for."""
+        """Measure the sharpness after the previous epoch, if an option asks for it."""
         if self.early_stop is not None:
             self.early_stop.begin_epoch(epoch, self.mixture)
 
@@ -115,7 +115,7 @@ class DifferentiableStrategy(OneShotStrategy):
         return {**self.weight_step(train), **metrics, **self.watch(validation)}
 
     def end_epoch(self, means: Mapping[str, float]) -> None:
-        """Let the schedule of the weights see how the epoch went."""
+        """Pass the epoch's means to the schedule of the weights."""
         self.weights.end_epoch(means)
 
     @property
@@ -124,7 +124,7 @@ class DifferentiableStrategy(OneShotStrategy):
         return self.arch_moves and not (self.early_stop is not None and self.early_stop.stopped)
 
     def watch(self, validation: Batch) -> dict[str, Tensor]:
-        """Keep a step's batch to measure sharpness on; return what was measured last."""
+        """Keep a step's batch to measure the sharpness on; return the last measurement."""
         if self.early_stop is None:
             return {}
         if self.learns:
@@ -140,7 +140,7 @@ class DifferentiableStrategy(OneShotStrategy):
         return {"val_loss": loss.detach(), "val_accuracy": accuracy}
 
     def regularizer(self) -> Tensor | float:
-        """Return what the architecture's loss has beside the validation loss."""
+        """Return the term that is added to the validation loss in the architecture's loss."""
         penalty = self.context.penalty
         if penalty is None:
             return 0.0

@@ -1,9 +1,9 @@
 """DrNAS: Dirichlet Neural Architecture Search (Chen, Wang, Cheng, Tang, Hsieh; ICLR 2021).
 
 The weights of a decision are a draw from Dirichlet(beta), beta = elu(alpha) + 1, whose gradient is
-pathwise (section 3.1). An anchor holds beta near 1, the uniform distribution on the simplex. What
-is read is the mean. With partial channels (section 3.3), the second half of the epochs goes on
-without each decision's weaker half, and with more channels.
+pathwise (section 3.1). An anchor holds beta near 1, the uniform distribution on the simplex. The
+architecture is derived from the mean. With partial channels (section 3.3), the second half of the
+epochs continues without each decision's weaker half, and with more channels.
 """
 
 from __future__ import annotations
@@ -104,23 +104,22 @@ class DrnasStrategy(DifferentiableStrategy):
         return super().regularizer() + self.options.anchor * distance
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
-        """Prune and widen, once, where half of the epochs are over."""
-        if self.stage == 0 and self.options.widen and 2 * epoch >= epochs > 1:
-            self._advance()
-        super().begin_epoch(epoch, epochs)
+        """Prune and widen the supernet once, after half of the epochs.
 
-    def _advance(self) -> None:
-        """Go on with the stronger candidates in a wider supernet, with all that was learned."""
-        before, weights, rates = self.mixture, self.mixing_weights(), self.optimizer_state()
-        lr = self.weights.lr
-        self._build(1)
-        self.mixture.load_state_dict(net2wider(before.state_dict(), self.mixture.state_dict()))
-        for label, kept in before.kept.items():
-            self.mixture.keep(label, survivors(self.domains[label], weights[label], kept, 0.5))
-        self.arch.load_state_dict(rates["arch"])
-        fresh = self.weights.state_dict()["optimizer"]
-        fresh["param_groups"][0]["lr"] = lr
-        self.weights.load_state_dict({**rates["weights"], "optimizer": fresh})
+        The wider supernet inherits the weights, the architecture parameters and the schedule.
+        """
+        if self.stage == 0 and self.options.widen and 2 * epoch >= epochs > 1:
+            before, weights, rates = self.mixture, self.mixing_weights(), self.optimizer_state()
+            lr = self.weights.lr
+            self._build(1)
+            self.mixture.load_state_dict(net2wider(before.state_dict(), self.mixture.state_dict()))
+            for label, kept in before.kept.items():
+                self.mixture.keep(label, survivors(self.domains[label], weights[label], kept, 0.5))
+            self.arch.load_state_dict(rates["arch"])
+            fresh = self.weights.state_dict()["optimizer"]
+            fresh["param_groups"][0]["lr"] = lr
+            self.weights.load_state_dict({**rates["weights"], "optimizer": fresh})
+        super().begin_epoch(epoch, epochs)
 
     def _build(self, stage: int) -> None:
         """Replace the supernet by that of another stage."""

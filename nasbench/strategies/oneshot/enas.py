@@ -29,13 +29,14 @@ INITIAL_RANGE = 0.1  # parameters begin uniform in [-0.1, 0.1], as in the paper
 
 
 class Decided(NamedTuple):
-    """An architecture and what the controller thought of it.
+    """An architecture and its probability under the controller.
 
     Attributes:
         arch: the architecture.
-        log_probability: of it, a scalar.
-        entropy: summed over its decisions, in nats, a scalar.
-        probabilities: label to those of its options, shape ``(options,)``; active decisions only.
+        log_probability: its log-probability, a scalar.
+        entropy: the sum of the entropies of its decisions, in nats, a scalar.
+        probabilities: label of each active decision to the probabilities of its options, shape
+            ``(options,)``.
     """
 
     arch: Arch
@@ -86,14 +87,14 @@ class Controller(nn.Module):
         return self.decide(lambda _, p: int(p.argmax()))
 
     def read(self, arch: Arch) -> Decided:
-        """Return what the controller thinks of a given architecture."""
+        """Return the probability of a given architecture under the controller."""
         return self.decide(lambda domain, _: domain.options.index(arch[domain.label]))
 
     def decide(self, pick: Callable[[Domain, Tensor], int]) -> Decided:
-        """Return the architecture that ``pick`` makes of every decision's probabilities.
+        """Make every decision with ``pick`` and return the architecture.
 
         Args:
-            pick: returns the place of one of the decision's options.
+            pick: maps a decision and the probabilities of its options to the index of one.
         """
         state: tuple[Tensor, Tensor] | None = None
         row, found, logs = self.embedding.num_embeddings - 1, {}, []
@@ -101,23 +102,19 @@ class Controller(nn.Module):
         def choose(domain: Domain) -> Value:
             nonlocal state, row
             state = self.lstm(self.embedding.weight[row].unsqueeze(0), state)
-            log = self._log_probabilities(domain, state[0][0])
+            first = self._first[domain.label]
+            weight = self.logits.weight[first : first + len(domain.options)]
+            logits = self.tanh_constant * torch.tanh(weight @ state[0][0] / self.temperature)
+            log = logits.log_softmax(dim=0)
             found[domain.label] = log.exp()
             place = pick(domain, found[domain.label])
-            row = self._first[domain.label] + place
+            row = first + place
             logs.append((log[place], -(log.exp() * log).sum()))
             return domain.options[place]
 
         arch = self.domains.decide(choose)
         chosen, entropies = zip(*logs, strict=True)
         return Decided(arch, torch.stack(chosen).sum(), torch.stack(entropies).sum(), found)
-
-    def _log_probabilities(self, domain: Domain, hidden: Tensor) -> Tensor:
-        """Return the log-probabilities of the decision's options, shape ``(options,)``."""
-        first = self._first[domain.label]
-        weight = self.logits.weight[first : first + len(domain.options)]
-        bounded = self.tanh_constant * torch.tanh(weight @ hidden / self.temperature)
-        return bounded.log_softmax(dim=0)
 
 
 HIDDEN = 100  # units of the controller's LSTM, as in the paper
@@ -167,7 +164,7 @@ class EnasStrategy(SinglePathStrategy):
         self.baseline: float | None = None
 
     def next_paths(self) -> Sequence[Arch]:
-        """Return one draw of the controller that keeps the limits, or is little over them."""
+        """Return a draw of the controller that keeps the limits, or is the least over them."""
         return [self._draw("path", self.number)]
 
     @torch.no_grad()
@@ -229,20 +226,24 @@ class EnasStrategy(SinglePathStrategy):
         return max(scores, key=lambda arch: scores[arch]) if scores else self.derive()
 
     def mixing_weights(self) -> dict[str, list[float]]:
-        """Return every decision's probabilities after the likeliest decisions before it.
+        """Return every decision's probabilities, given the likeliest decisions before it.
 
-        A candidate of several that are chosen together has its share of all that hold it. What
-        the likeliest architecture leaves nothing to decide about counts as uniform.
+        Where several inputs are chosen together, a candidate has the summed probability of the
+        options that include it, divided by their number of inputs. Decisions that are inactive in
+        the likeliest architecture count as uniform.
         """
         with torch.no_grad():
             seen = self.controller.likeliest().probabilities
         found = super().mixing_weights()
         for label, p in seen.items():
             domain = self.domains[label]
-            pairs = list(zip(domain.options, p.tolist(), strict=True))
+            # An option of several inputs is a tuple of them.
+            pairs = [
+                (option if isinstance(option, tuple) else (option,), q)
+                for option, q in zip(domain.options, p.tolist(), strict=True)
+            ]
             found[label] = [
-                sum(q for option, q in pairs if candidate == option or _holds(option, candidate))
-                / domain.n_chosen
+                sum(q for chosen, q in pairs if candidate in chosen) / domain.n_chosen
                 for candidate in domain.candidates
             ]
         return found
@@ -252,7 +253,7 @@ class EnasStrategy(SinglePathStrategy):
         return {**super().get_extra_state(), "baseline": self.baseline}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Continue with them."""
+        """Restore the number of steps and the baseline."""
         super().set_extra_state(state)
         self.baseline = state["baseline"]
 
@@ -264,8 +265,3 @@ class EnasStrategy(SinglePathStrategy):
         """Continue from :meth:`optimizer_state`."""
         super().load_optimizer_state(state)
         self.arch.load_state_dict(state["arch"])
-
-
-def _holds(option: object, candidate: object) -> bool:
-    """Return whether several inputs chosen together hold this one."""
-    return isinstance(option, tuple) and candidate in option

@@ -1,8 +1,8 @@
 """Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search.
 
-Chu, Zhou, Zhang, Li; ECCV 2020. Each candidate has a sigmoid of its own instead of a share of a
+Chu, Zhou, Zhang, Li; ECCV 2020. Each candidate has an independent sigmoid instead of a share of a
 softmax, so that none gains by another's loss (section 4.1). The zero-one loss, equation (4),
-drives the sigmoids apart, and a threshold reads them (section 4.3): what is above it is taken.
+drives the sigmoids apart, and operations above a threshold are chosen (section 4.3).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class FairDartsOptions(DifferentiableOptions):
 
 
 class FairDartsStrategy(DifferentiableStrategy):
-    """A mixture by sigmoids, from which ``none`` is taken out: weak operations say the same.
+    """A mixture by sigmoids without ``none``, which weak operations already express.
 
     Raises:
         UserError: a choice of the space has no mixture.
@@ -91,13 +91,13 @@ class FairDartsStrategy(DifferentiableStrategy):
         return loss + self.options.penalty * self.context.penalty(shares)
 
     def derive(self) -> Arch:
-        """Return what is above the threshold; the strongest where there must be something."""
+        """Return the operations above the threshold, or the strongest where one is required."""
         weights = above(self.mixture, self.mixing_weights(), self.options.threshold)
         return discretize(self.domains, self.mixture.by_label, weights)
 
 
 def zero_places(mixture: Mixture, label: str) -> set[int]:
-    """Return the places of the candidates that are ``none``."""
+    """Return the indices of the candidates that are ``none``."""
     choice = mixture.by_label[label]
     if not isinstance(choice, LayerChoice):
         return set()

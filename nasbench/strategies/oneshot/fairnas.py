@@ -38,8 +38,8 @@ class FairNasStrategy(SharedSearchStrategy):
 def fair_paths(domains: Domains, stream: np.random.Generator) -> list[Arch]:
     """Return as many paths as the largest decision has options.
 
-    Each decision goes through its options in a random order and, where it has fewer, through all
-    of them again in another. A decision that is not always there goes on where it was left.
+    Each decision goes through its options in a random order; one with fewer options goes through
+    them again in a new order. A decision that is inactive on a path continues on the next one.
     """
     orders = {label: _rounds(domain, stream) for label, domain in domains.items()}
     largest = max(len(domain.options) for domain in domains.values())
@@ -47,7 +47,7 @@ def fair_paths(domains: Domains, stream: np.random.Generator) -> list[Arch]:
 
 
 def _rounds(domain: Domain, stream: np.random.Generator) -> Iterator[Value]:
-    """Yield the options in rounds without end, each in an order of its own."""
+    """Yield the options in endless rounds, each in a new random order."""
     while True:
         for place in stream.permutation(len(domain.options)):
             yield domain.options[place]

@@ -105,15 +105,24 @@ class PDartsStrategy(DifferentiableStrategy):
         return mixture
 
     def install(self, mixture: Mixture) -> None:
-        """Train ``mixture`` through one stage, which has a schedule of its own."""
+        """Train ``mixture`` for one stage, with a new schedule."""
         super().install(mixture)
         steps = math.ceil(self.context.total_steps / STAGES)
         self.weights = Optimization(mixture.weight_parameters, self.context.weights, steps)
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
-        """Begin the epoch's stage; within it, set the rate of dropout and who learns."""
+        """Enter the epoch's stage, and set the dropout rate and whether the architecture learns.
+
+        A new stage has a deeper supernet of the strongest candidates, with new weights.
+        """
         while self.stage < epoch * STAGES // epochs:
-            self._advance()
+            if self.early_stop is not None:
+                self.early_stop.look(self.mixture)  # at the last epoch of the stage that is over
+            weights, kept = self.mixing_weights(), self.mixture.kept
+            self._build(self.stage + 1)
+            for label, places in kept.items():
+                domain, share = self.domains[label], self.options.keep
+                self.mixture.keep(label, survivors(domain, weights[label], places, share))
         first, end = (math.ceil(epochs * s / STAGES) for s in (self.stage, self.stage + 1))
         done, length = epoch - first, end - first
         self.arch_moves = past_warmup(self.options.warmup, done, length)
@@ -121,18 +130,8 @@ class PDartsStrategy(DifferentiableStrategy):
         super().begin_epoch(epoch, epochs)
 
     def _first_rate(self) -> float:
-        """Return the rate of dropout at the beginning of the stage."""
+        """Return the dropout rate at the beginning of the stage."""
         return self.options.skip_dropout * DROPOUT_SHARES[self.stage]
-
-    def _advance(self) -> None:
-        """Begin the next stage: a deeper network of the strongest candidates, with new weights."""
-        if self.early_stop is not None:
-            self.early_stop.look(self.mixture)  # at the last epoch of the stage that is over
-        weights, kept = self.mixing_weights(), self.mixture.kept
-        self._build(self.stage + 1)
-        for label, places in kept.items():
-            domain, share = self.domains[label], self.options.keep
-            self.mixture.keep(label, survivors(domain, weights[label], places, share))
 
     def _build(self, stage: int) -> None:
         """Replace the supernet by that of another stage."""
@@ -146,11 +145,11 @@ class PDartsStrategy(DifferentiableStrategy):
         def read(weights: Weights) -> Arch:
             return discretize(self.domains, self.mixture.by_label, weights)
 
-        skips, most = limited_skips(self.mixture.sites), self.options.max_skips
-        return with_few_skips(read, self.mixing_weights(), skips, most, self._place)
+        def place(label: str, candidate: str) -> int:
+            return self.domains[label].candidates.index(candidate)
 
-    def _place(self, label: str, candidate: str) -> int:
-        return self.domains[label].candidates.index(candidate)
+        skips, most = limited_skips(self.mixture.sites), self.options.max_skips
+        return with_few_skips(read, self.mixing_weights(), skips, most, place)
 
     def get_extra_state(self) -> int:
         """Return the stage, for the ``state_dict``."""
@@ -191,13 +190,14 @@ def deeper(
 def survivors(
     domain: Domain, weights: Sequence[float], kept: Sequence[int], share: float
 ) -> list[int]:
-    """Return the places of the strongest candidates; one of them can be chosen.
+    """Return the indices of the strongest candidates, of which one at least can be chosen.
 
     Args:
         domain: the decision.
-        weights: of all its candidates.
-        kept: the places of those that are left.
-        share: how many of these stay, rounded; at least as many as the decision chooses.
+        weights: the weights of all its candidates.
+        kept: the indices of the remaining candidates.
+        share: the share of these that survives, in (0, 1], rounded to a number of candidates; at
+            least as many survive as the decision chooses.
     """
     ranked = sorted(kept, key=lambda place: -weights[place])
     count = max(domain.n_chosen, round(share * len(ranked)))

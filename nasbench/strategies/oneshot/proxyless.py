@@ -26,8 +26,8 @@ class BinaryGates(MixingRule):
     """One open gate, drawn by the softmax; in an architecture step among two drawn candidates.
 
     Attributes:
-        pairs: whether two are drawn, both are computed, and the gates have a gradient.
-        drawn: label to what took part in the last pass, by its place.
+        pairs: whether two candidates are drawn, both are computed, and the gates have a gradient.
+        drawn: label to the indices of the candidates drawn in the last pass.
     """
 
     def __init__(self) -> None:
@@ -125,11 +125,9 @@ class ProxylessStrategy(DifferentiableStrategy):
             self.gates.pairs = False
         with torch.no_grad():
             for label, old in zip(self.mixture.labels, before, strict=True):
+                # Draws number the remaining candidates; ``alpha`` has an entry for every one.
+                kept = self.mixture.kept[label]
+                places = tuple(kept[place] for place in self.gates.drawn[label])
                 alpha = self.mixture.alpha(label)
-                alpha.copy_(rescaled(old, alpha, self._places(label)))
+                alpha.copy_(rescaled(old, alpha, places))
         return metrics
-
-    def _places(self, label: str) -> tuple[int, ...]:
-        """Return what was drawn last, by its place among all candidates."""
-        kept = self.mixture.kept[label]
-        return tuple(kept[place] for place in self.gates.drawn[label])

@@ -66,8 +66,8 @@ def largest_eigenvalue(
 
     Args:
         product: maps a unit vector ``(n,)`` to the matrix's product with it.
-        start: shape ``(n,)``, not 0; a random one has a part in every direction.
-        steps: products at most.
+        start: shape ``(n,)``, not 0; a random one has a component in every direction.
+        steps: the largest number of products.
         tolerance: the iteration ends where the residual is below this share of the eigenvalue.
     """
     basis = start[None] / start.norm()
@@ -77,10 +77,14 @@ def largest_eigenvalue(
         with torch.enable_grad():
             image = product(basis[-1])
         diagonal.append(float(image @ basis[-1]))
-        for _ in range(2):  # the second time takes what rounding left
+        for _ in range(2):  # the second pass removes what rounding left
             image = image - basis.T @ (basis @ image)
         norm = float(image.norm())
-        eigenvalue, last = _top(diagonal, beside)
+        # The basis turns the matrix into a tridiagonal one; eigh reads its lower half only.
+        tridiagonal = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
+        tridiagonal += torch.diag(torch.tensor(beside, dtype=torch.float64), -1)
+        values, vectors = torch.linalg.eigh(tridiagonal)
+        eigenvalue, last = float(values[-1]), float(vectors[-1, -1])
         enough = norm * abs(last) <= tolerance * abs(eigenvalue)
         if enough or len(diagonal) == min(steps, len(start)):
             return eigenvalue
@@ -88,30 +92,21 @@ def largest_eigenvalue(
         basis = torch.cat([basis, image[None] / norm])
 
 
-def _top(diagonal: Sequence[float], beside: Sequence[float]) -> tuple[float, float]:
-    """Return a tridiagonal matrix's largest eigenvalue, and the last entry of its vector."""
-    matrix = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
-    # Of a symmetric matrix, only the lower half is read.
-    matrix += torch.diag(torch.tensor(beside, dtype=torch.float64), -1)
-    values, vectors = torch.linalg.eigh(matrix)
-    return float(values[-1]), float(vectors[-1, -1])
-
-
 WINDOW = 5  # epochs: of the mean, and between the two that are compared
 RATIO = 4 / 3
 
 
 class EarlyStop(nn.Module):
-    """Watches the eigenvalue from epoch to epoch, and takes the architecture back.
+    """Measures the eigenvalue after each epoch; on a jump, restores an earlier architecture.
 
     Args:
         objective: the loss; always computed in full precision.
-        stream: makes the random stream of a name.
-        acts: whether the architecture is taken back; else the eigenvalue is measured, no more.
+        stream: returns the random stream of a name.
+        acts: whether the architecture is restored; otherwise the eigenvalue is only measured.
 
     Attributes:
         stopped: whether the architecture is final.
-        eigenvalue: what was measured at the beginning of this epoch, or ``None``.
+        eigenvalue: the one measured at the beginning of this epoch, or ``None``.
         eigenvalues: those of all epochs in which the architecture moved.
     """
 
@@ -137,13 +132,13 @@ class EarlyStop(nn.Module):
         self._batch = list(batch)
 
     def begin_epoch(self, epoch: int, mixture: Mixture) -> None:
-        """Judge the epoch before; nothing happens where this epoch was begun already."""
+        """Judge the previous epoch, unless this epoch has begun before."""
         if epoch > self._epoch:
             self._epoch, self.eigenvalue = epoch, None
             self.look(mixture)
 
     def look(self, mixture: Mixture) -> None:
-        """Measure where the architecture has moved since; on a jump, take back an earlier one."""
+        """Measure an architecture that has moved since; on a jump, restore an earlier one."""
         if self._batch is None or self.stopped:
             return
         self.eigenvalue = self.measure(mixture)
@@ -157,7 +152,7 @@ class EarlyStop(nn.Module):
                 torch._foreach_copy_(list[Tensor](mixture.arch_parameters), self._alphas[0])
 
     def measure(self, mixture: Mixture) -> float:
-        """Return the largest eigenvalue on the batch that was kept, that of all processes."""
+        """Return the largest eigenvalue on the kept batches of all processes."""
         alphas = mixture.arch_parameters
         assert self._batch is not None
         device = alphas[0].device
@@ -182,7 +177,7 @@ class EarlyStop(nn.Module):
         return {"hessian_eigenvalue": torch.tensor(self.eigenvalue, device=device)}
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Return all of it for the ``state_dict``."""
+        """Return the measurements so far, for the ``state_dict``."""
         return {
             "epoch": self._epoch,
             "batch": self._batch,
@@ -201,10 +196,10 @@ class EarlyStop(nn.Module):
 
 
 def jumped(eigenvalues: list[float]) -> bool:
-    """Return whether the smoothed eigenvalue has grown by more than 4/3 in 5 epochs.
+    """Return whether the smoothed eigenvalue has grown by more than a factor of 4/3 in 5 epochs.
 
-    Each of the two is the mean of 5 epochs, so that 10 are needed. From one that is not above 0
-    there is no ratio.
+    Both values are means over 5 epochs, so that 10 epochs are needed, and the earlier one must be
+    above 0.
     """
     before, now = eigenvalues[-2 * WINDOW : -WINDOW], eigenvalues[-WINDOW:]
     if len(before) < WINDOW:

@@ -7,8 +7,7 @@ so that the loss stays flat around the architecture, which is trained as in DART
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -87,7 +86,7 @@ class SdartsStrategy(DifferentiableStrategy):
     perturbed: Perturbed
 
     def rule(self) -> MixingRule:
-        """Return the softmax with a perturbation that comes and goes."""
+        """Return the softmax, perturbed during weight steps."""
         self.perturbed = Perturbed()
         self.epsilon = self.options.epsilon_min
         return self.perturbed
@@ -100,16 +99,12 @@ class SdartsStrategy(DifferentiableStrategy):
 
     def weight_step(self, train: Batch) -> dict[str, Tensor]:
         """Move the weights under the perturbed architecture."""
-        with self._shifted(self.random_shifts()) as shifts:
+        shifts = self.random_shifts()
+        self.perturbed.shifts = shifts
+        try:
             if self.options.perturbation == "adversarial":
                 self.attack(shifts, train)
             return super().weight_step(train)
-
-    @contextmanager
-    def _shifted(self, shifts: Mapping[str, Tensor]) -> Iterator[Mapping[str, Tensor]]:
-        self.perturbed.shifts = shifts
-        try:
-            yield shifts
         finally:
             self.perturbed.shifts = {}
 

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nasbench.errors import UserError
 from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domains
 from nasbench.strategies.oneshot.base import (
@@ -50,11 +49,11 @@ def inherited_accuracy(
 
     Args:
         supernet: mixtures or paths; BN's statistics in it are replaced.
-        arch: what is judged.
-        calibration: images, batches ``(B, C, H, W)``, that BN's statistics are taken from.
-        batches: what is counted.
-        objective: says in which precision is computed.
-        device: where the supernet is.
+        arch: the architecture to evaluate.
+        calibration: batches of images ``(B, C, H, W)`` from which BN's statistics are computed.
+        batches: the batches on which the accuracy is computed.
+        objective: names the precision.
+        device: the device of the supernet.
 
     Raises:
         UserError: the space has a ``ValueChoice``, whose candidates share no weights.
@@ -65,19 +64,19 @@ def inherited_accuracy(
         return right_share(paths, batches, objective, device)
 
 
-TRIES = 10  # draws that may be over the limits before the least costly of them is taken
+TRIES = 10  # draws over the limits, after which the least costly of them is taken
 
 
 class SinglePathStrategy(OneShotStrategy):
     """Paths of one supernet, and an optimizer of its weights.
 
-    What is not on a step's paths has no gradient, and the optimizer leaves it as it is: neither
-    decay nor momentum moves it.
+    Weights off a step's paths have no gradient, and the optimizer leaves them unchanged: neither
+    decay nor momentum moves them.
 
     Attributes:
         paths: the supernet.
         weights: the optimization of its weights.
-        number: the steps that were taken.
+        number: the number of steps taken.
     """
 
     learns_architecture = False
@@ -93,7 +92,7 @@ class SinglePathStrategy(OneShotStrategy):
 
     @abstractmethod
     def next_paths(self) -> Sequence[Arch]:
-        """Return the architectures that this step trains, in their order."""
+        """Return the architectures that this step trains, in order."""
 
     def step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
         """Move the weights along the summed gradients of this step's paths."""
@@ -102,7 +101,7 @@ class SinglePathStrategy(OneShotStrategy):
         return metrics
 
     def end_epoch(self, means: Mapping[str, float]) -> None:
-        """Let the schedule of the weights see how the epoch went."""
+        """Pass the epoch's means to the schedule of the weights."""
         self.weights.end_epoch(means)
 
     def train_paths(self, archs: Sequence[Arch], train: Batch) -> dict[str, Tensor]:
@@ -122,7 +121,7 @@ class SinglePathStrategy(OneShotStrategy):
     def uniform(self, *names: object) -> Arch:
         """Return a uniform draw that keeps the limits, the same for the same names.
 
-        Where none does within ``TRIES`` draws, the one that is least over them.
+        If none of ``TRIES`` draws does, it is the one that exceeds them least.
         """
         stream = self.context.stream(*names)
         best, least = self.domains.sample(stream), float("inf")
@@ -140,20 +139,20 @@ class SinglePathStrategy(OneShotStrategy):
         """Return the accuracy of ``arch`` in [0, 1] with the shared weights, over all processes.
 
         Args:
-            arch: what is judged.
-            calibration: images, batches ``(B, C, H, W)``, that BN's statistics are taken from;
-                the supernet's own are replaced.
-            batches: what is counted.
+            arch: the architecture to evaluate.
+            calibration: batches of images ``(B, C, H, W)`` from which BN's statistics are
+                computed; those of the supernet are replaced.
+            batches: the batches on which the accuracy is computed.
         """
         device = self.weights.params[0].device
         return inherited_accuracy(self.paths, arch, calibration, batches, self.objective, device)
 
     def calibration(self, data: SearchData, steps: int) -> list[Tensor]:
-        """Return training images to take BN's statistics from, so many batches."""
+        """Return ``steps`` batches of training images, to compute BN's statistics from."""
         return [images for (images, _), _ in data.training("calibration", steps)]
 
     def derive(self) -> Arch:
-        """Return one path, always the same: which is best is known after the training only."""
+        """Return one path, always the same: the best is known only after the training."""
         return self.uniform("derived")
 
     @abstractmethod
@@ -167,7 +166,7 @@ class SinglePathStrategy(OneShotStrategy):
         return logits
 
     def mixing_weights(self) -> dict[str, list[float]]:
-        """Return how often every candidate is drawn where its decision is made: all alike."""
+        """Return the probabilities of the draws: a decision's candidates are equally likely."""
         found = {}
         for label, domain in self.domains.items():
             share = 1 / len(domain.selectable)
@@ -179,7 +178,7 @@ class SinglePathStrategy(OneShotStrategy):
         return {"number": self.number}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Continue after so many steps."""
+        """Restore the number of steps."""
         self.number = state["number"]
 
     def optimizer_state(self) -> dict[str, Any]:
@@ -192,7 +191,7 @@ class SinglePathStrategy(OneShotStrategy):
 
 
 def _sum(first: Tensor | None, second: Tensor | None) -> Tensor | None:
-    """Return the sum of what is there."""
+    """Return the sum of two gradients, either of which may be missing."""
     if first is None or second is None:
         return second if first is None else first
     return first + second
@@ -226,33 +225,23 @@ class SharedSearchOptions(EvaluationOptions):
     )
 
 
-def at_least(least: int, name: str, value: int) -> None:
-    """Raise unless an option is at least so large.
-
-    Raises:
-        UserError: it is smaller.
-    """
-    if value < least:
-        raise UserError(f"-o {name}={value}: must be at least {least}")
-
-
 def searcher(
     options: SharedSearchOptions, domains: Domains, context: OneShotContext
 ) -> SampledStrategy:
-    """Return the search that the options ask for; it proposes only what keeps the limits."""
+    """Return the search that the options name; it proposes only what keeps the limits."""
     if options.search == "random":
         return uniform_search(domains, context)
     sample = max(1, options.population // 2)
     evolution = EvolutionOptions(population=options.population, sample=sample)
-    return EvolutionStrategy(domains, evolution, _told(context))
+    return EvolutionStrategy(domains, evolution, _sampled(context))
 
 
 def uniform_search(domains: Domains, context: OneShotContext) -> RandomStrategy:
-    """Return uniform draws that keep the limits, none twice."""
-    return RandomStrategy(domains, RandomOptions(), _told(context))
+    """Return a search by distinct uniform draws that keep the limits."""
+    return RandomStrategy(domains, RandomOptions(), _sampled(context))
 
 
-def _told(context: OneShotContext) -> SampledContext:
+def _sampled(context: OneShotContext) -> SampledContext:
     return SampledContext(context.seed, violation=context.violation)
 
 
@@ -262,16 +251,16 @@ def run(
     candidates: int,
     tick: Callable[[int, int], None],
 ) -> list[Result]:
-    """Let ``search`` see so many architectures judged; fewer where the space has no more.
+    """Evaluate ``candidates`` proposals of ``search``, or fewer if the space has no more.
 
     Args:
-        search: proposes and learns.
+        search: proposes architectures and learns from their accuracies.
         judge: returns the accuracy of an architecture in [0, 1].
-        candidates: how many to judge.
-        tick: told before each judgement how many are done, and how many there are.
+        candidates: the number of architectures to evaluate.
+        tick: called before each evaluation with the number of finished ones and ``candidates``.
 
     Returns:
-        The results in their order; none where nothing keeps the limits.
+        The results in the order of their evaluation; none if nothing keeps the limits.
     """
 
     def may_begin() -> bool:
@@ -292,7 +281,7 @@ class SharedSearchStrategy(SinglePathStrategy):
     options: SharedSearchOptions
 
     def select(self, data: SearchData) -> Arch:
-        """Return the best on the validation half, BN calibrated; the earlier one at a tie."""
+        """Return the most accurate on the validation half, or the first of several such."""
         images = self.calibration(data, self.options.calibration)
         search = searcher(self.options, self.domains, self.context)
         results = run(

@@ -1,4 +1,4 @@
-"""Skip connections in P-DARTS: dropout behind them, and at most so many of them.
+"""Skip connections in P-DARTS: dropout behind them, and a limit on their number.
 
 Chen, Xie, Wu, Tian, "Progressive Differentiable Architecture Search", ICCV 2019, section 3.3.
 """
@@ -42,17 +42,17 @@ def drop_skips(sites: Iterable[Choice]) -> None:
 
 
 def set_rate(network: nn.Module, rate: float) -> None:
-    """Let the dropouts behind skip connections drop that share of the numbers."""
+    """Set the rate of the dropouts behind skip connections, in [0, 1)."""
     for module in network.modules():
         if isinstance(module, DroppedSkip):
             module.dropout.p = rate
 
 
 def limited_skips(sites: Iterable[Choice]) -> dict[str, set[str]]:
-    """Return label to its skip connections, for the decisions that share a limit.
+    """Return label to its skip connections, for the decisions to which the limit applies.
 
-    In a space of normal and reduction cells these are the normal cell's, as in the paper; in any
-    other space all of them.
+    In a space of normal and reduction cells these are the decisions of the normal cell, as in the
+    paper; in any other space all of them.
     """
     found: dict[str, set[str]] = {}
     for choice in sites:
@@ -72,15 +72,15 @@ def with_few_skips(
 ) -> Arch:
     """Return an architecture with at most ``most`` of the skip connections.
 
-    While there are too many, the weakest gives way to the next candidate, or its input to another.
-    One that has neither stays.
+    While there are too many, the weakest is replaced by the next candidate, or its input by
+    another one. A skip connection without an alternative stays.
 
     Args:
         read: maps weights to an architecture.
         weights: label to the weights of all candidates.
-        skips: label to those of its candidates that are skips.
-        most: how many there may be.
-        place: maps a label and a candidate to its place among the weights.
+        skips: label to its candidates that are skip connections.
+        most: the largest number of skip connections, at least 0.
+        place: maps a label and a candidate to its index among the weights.
     """
     changed = {label: list(found) for label, found in weights.items()}
     demoted: set[tuple[str, str]] = set()

@@ -24,7 +24,7 @@ from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, S
 from nasbench.strategies.sampled.proxy_scores import ProxyFeatures, ProxyScores
 
 _EDGE = re.compile(r"edge_(\d+)_(\d+)")  # to, from
-NOTHING = "none"  # an edge that is not there
+NOTHING = "none"  # the operation of an absent edge
 
 
 class PathEncoding:
@@ -34,7 +34,7 @@ class PathEncoding:
         domains: decisions with labels ``edge_TO_FROM``, nodes counted from 0.
 
     Raises:
-        UserError: a label looks otherwise.
+        UserError: a label has another form.
     """
 
     def __init__(self, domains: Domains) -> None:
@@ -49,10 +49,14 @@ class PathEncoding:
         }
         last = max(to for _, to in self._labels)
         self._paths = list(self._walk(0, last, (0,)))
+        operations = {
+            label: [option for option in domain.options if option != NOTHING]
+            for label, domain in domains.items()
+        }
         sequences = (
-            (path, operations)
+            (path, along)
             for path in self._paths
-            for operations in product(*(self._operations(domains, edge) for edge in path))
+            for along in product(*(operations[edge] for edge in path))
         )
         self._index = {key: number for number, key in enumerate(sequences)}
 
@@ -74,10 +78,6 @@ class PathEncoding:
             if source == node:
                 yield from self._walk(to, last, (*nodes, to))
 
-    @staticmethod
-    def _operations(domains: Domains, label: str) -> list[object]:
-        return [option for option in domains[label].options if option != NOTHING]
-
 
 Floats = npt.NDArray[np.float32]
 
@@ -88,9 +88,9 @@ class Ensemble:
     """Feed-forward networks with two hidden layers of ReLU, trained side by side.
 
     Args:
-        members: how many networks, ``m``.
-        features: ``d``.
-        stream: of the initial weights and of the batches, by which the members differ.
+        members: the number of networks, ``m``.
+        features: the number of features, ``d``.
+        stream: draws the initial weights and the batches, in which the members differ.
         hidden: width of the hidden layers.
     """
 
@@ -116,8 +116,8 @@ class Ensemble:
         Args:
             x_nd: encoded architectures.
             y_n: their accuracies.
-            steps: of Adam, each on another batch for each member.
-            lr: its learning rate, falling to 0 along a cosine.
+            steps: steps of Adam, each on another batch for each member.
+            lr: its learning rate, above 0; it falls to 0 along a cosine.
             batch: architectures in a batch, drawn with replacement.
         """
         self._mean, self._std = float(y_n.mean()), max(float(y_n.std()), 1e-6)
@@ -165,7 +165,7 @@ class Ensemble:
 
 
 def _views(flat: Floats, shapes: Sequence[tuple[int, ...]]) -> list[Floats]:
-    """Return consecutive parts of ``flat`` in these shapes; to write to them writes to it."""
+    """Return views of consecutive parts of ``flat`` in the given shapes."""
     ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
     return [part.reshape(shape) for part, shape in zip(np.split(flat, ends), shapes, strict=True)]
 
@@ -200,7 +200,7 @@ class BananasStrategy(SequentialStrategy):
     standard deviation, independently of the others (independent Thompson sampling).
 
     Raises:
-        UserError: the space has no path encoding, and it is asked for.
+        UserError: ``encoding`` is ``path``, and the space has no such encoding.
     """
 
     Options = BananasOptions
@@ -220,14 +220,14 @@ class BananasStrategy(SequentialStrategy):
         super().load_state_dict(state)
 
     def candidate(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
-        """Return a random architecture at first, then what the sampled predictions favour."""
+        """Return a random architecture at first, then that of the best sampled prediction."""
         good = [result for result in self.results if not result.failed]
         if len(good) < self.options.initial or self.domains.size == 1:
             return self.domains.sample(stream)
         candidates = self._candidates(good, stream, self.known(pending))
         if not candidates:
             return self.domains.sample(stream)
-        ensemble = self._ensemble(good)  # first, for it tells how scores are standardised
+        ensemble = self._ensemble(good)  # first, since it fits the standardisation of the scores
         predicted = ensemble.predict(self._encoded(candidates))
         drawn = stream.normal(predicted.mean(axis=0), predicted.std(axis=0))
         return candidates[int(drawn.argmax())]
@@ -235,7 +235,7 @@ class BananasStrategy(SequentialStrategy):
     def _candidates(
         self, good: Sequence[Result], stream: np.random.Generator, known: set[Arch]
     ) -> list[Arch]:
-        """Return mutations of the best, and draws, that are new and fit, in a fixed order."""
+        """Return new mutations and draws that keep the limits, in a fixed order."""
         options, domains = self.options, self.domains
         best = sorted(good, key=lambda result: -result.score)[: options.parents]
         parents = (best[number % len(best)].arch for number in range(options.candidates))
@@ -244,7 +244,7 @@ class BananasStrategy(SequentialStrategy):
         return [arch for arch in dict.fromkeys(drawn) if arch not in known and self.fits(arch)]
 
     def _ensemble(self, good: Sequence[Result]) -> Ensemble:
-        """Return the ensemble, trained on as many results as a multiple of ``refit`` allows."""
+        """Return the ensemble, which is trained again after every ``refit`` results."""
         options = self.options
         count = len(good) - (len(good) - options.initial) % options.refit
         if self._fitted is None or self._fitted[0] != count:
@@ -253,7 +253,7 @@ class BananasStrategy(SequentialStrategy):
             if self._features is not None:
                 self._features.fit(archs)
             x = self._encoded(archs)
-            # Its stream depends on the count alone, so that a continued search has the same one.
+            # The stream depends only on the count, so a continued search trains the same ensemble.
             stream = np.random.default_rng(derive(self.context.seed, "ensemble", count))
             ensemble = Ensemble(options.ensemble, x.shape[1], stream)
             ensemble.fit(x, np.array([result.score for result in part]))

@@ -13,7 +13,7 @@ import numpy as np
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
 
-TRIES = 100  # uniform draws that may be known or too costly before a walk takes over
+TRIES = 100  # uniform draws, known or too costly, after which a walk starts
 STEPS = 400  # steps of that walk
 
 
@@ -23,7 +23,7 @@ class Proposal:
 
     Attributes:
         arch: the architecture.
-        epochs: how long to train it; a longer training continues a shorter one.
+        epochs: the epochs of its training; a longer training continues a shorter one.
     """
 
     arch: Arch
@@ -35,11 +35,11 @@ class Result:
     """One architecture's evaluation.
 
     Attributes:
-        arch: what was evaluated.
-        score: validation accuracy in [0, 1]; larger is better; 0 where the trial failed.
-        epochs: how long it was trained.
-        costs: what the strategy's ``measures`` asked for: ``params``, ``macs``, ``latency_ms``.
-        failed: whether the trial gave no result.
+        arch: the evaluated architecture.
+        score: validation accuracy in [0, 1]; 0 if the trial failed.
+        epochs: the epochs of its training.
+        costs: the costs that the strategy ``measures``, of ``params``, ``macs``, ``latency_ms``.
+        failed: whether the trial ended without a score.
     """
 
     arch: Arch
@@ -55,17 +55,17 @@ def _fits(arch: Arch) -> float:
 
 @dataclass(frozen=True)
 class SampledContext:
-    """What a strategy is told of the search.
+    """What every sampled strategy receives besides its own options.
 
     Attributes:
         seed: the search's seed.
         epochs: the full length of a training.
-        lengths: the only lengths that can be had, ascending, the last being ``epochs``; empty
-            where any is possible. A table of finished trainings knows few.
-        violation: by how much an architecture is over its limits: 0 where it fits, else the sum
-            over the limits of ``value / limit - 1``.
-        proxy: the score of a zero-cost proxy, by its name, for an architecture; larger is better.
-            ``None`` where there are no networks to look at, as in a table.
+        lengths: the only available lengths, ascending, the last being ``epochs``; empty if any
+            length is possible. A table of finished trainings has few.
+        violation: returns the excess of an architecture over its limits: 0 if it keeps them,
+            otherwise the sum over the exceeded limits of ``value / limit - 1``.
+        proxy: returns the score of a zero-cost proxy, by its name, for an architecture; larger is
+            better. ``None`` if there are no networks to score, as in a table.
     """
 
     seed: int = 0
@@ -76,7 +76,7 @@ class SampledContext:
 
 
 class SampledStrategy(ABC):
-    """Proposes architectures; its state is a function of the seed and of the updates alone.
+    """Proposes architectures; its state depends only on the seed and the updates.
 
     Example:
         After ``suggest(2)`` and ``update([a, b])`` the strategy holds the results of a and b;
@@ -86,11 +86,11 @@ class SampledStrategy(ABC):
     Args:
         domains: the space's decisions.
         options: the strategy's own options.
-        context: what it is told of the search.
+        context: the search's seed, lengths of training and limits.
 
     Attributes:
         Options: the dataclass of the strategy's own options.
-        measures: the costs that a result must bring, out of ``params``, ``macs``, ``latency_ms``.
+        measures: the costs that a result must contain, of ``params``, ``macs``, ``latency_ms``.
 
     Raises:
         UserError: the strategy cannot search this space, or not in this context.
@@ -107,15 +107,15 @@ class SampledStrategy(ABC):
 
     @abstractmethod
     def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
-        """Return up to ``n`` proposals; fewer where no more are wanted, or none for now.
+        """Return up to ``n`` proposals; fewer if there are no more, or none for now.
 
         Args:
-            n: how many places are free.
-            pending: proposals whose results are still to come.
+            n: the number of free slots, at least 1.
+            pending: proposals without a result yet.
         """
 
     def update(self, results: Sequence[Result]) -> None:
-        """Learn the results of evaluated architectures, in the order in which they came."""
+        """Learn from results, in the order in which they arrived."""
         self.results += results
 
     def best(self) -> Result:
@@ -130,7 +130,7 @@ class SampledStrategy(ABC):
         return max(good, key=lambda result: (result.epochs, result.score))
 
     def front(self) -> list[Result]:
-        """Return what is worth exporting: the best one, or a Pareto front."""
+        """Return the results worth exporting: the best one, or a Pareto front."""
         return [self.best()]
 
     def state_dict(self) -> dict[str, Any]:
@@ -170,9 +170,9 @@ class SampledStrategy(ABC):
         return Proposal(arch, self.context.epochs)
 
     def draw(self, stream: np.random.Generator, known: AbstractSet[Arch]) -> Arch | None:
-        """Return a new architecture that keeps the limits, uniformly where they leave room.
+        """Return a new architecture that keeps the limits, uniformly drawn if enough of them do.
 
-        Where next to nothing fits, a walk from the least costly draw looks for one.
+        If almost none does, a walk from the least costly draw searches for one.
 
         Returns:
             ``None`` if none was found: the space counts as exhausted.
@@ -188,7 +188,7 @@ class SampledStrategy(ABC):
     def _walk(
         self, arch: Arch, stream: np.random.Generator, known: AbstractSet[Arch]
     ) -> Arch | None:
-        """Step from ``arch`` downhill to what fits, and on to what is new."""
+        """Walk from ``arch`` down to the limits, then among what keeps them to what is new."""
         if self.domains.size == 1:
             return None
         for _ in range(STEPS):
@@ -201,10 +201,10 @@ class SampledStrategy(ABC):
 
 
 class SequentialStrategy(SampledStrategy):
-    """Asks for one candidate after the other; each counts as pending for the next.
+    """Proposes one candidate after another; each counts as pending for the next.
 
     Attributes:
-        tries: candidates that may be known or too costly before a walk from the last takes over.
+        tries: known or too costly candidates after which a walk starts from the last one.
     """
 
     tries: ClassVar[int] = 20

@@ -1,7 +1,7 @@
 """Regularized evolution: the oldest dies, not the worst (Real et al., AAAI 2019).
 
-The population is what was evaluated last. A few of it are drawn, and the best of these has a child
-that differs from it by one mutation.
+The population consists of the latest results. A few of them are drawn, and the best of these is
+the parent of a child that differs from it by one mutation.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from nasbench.errors import UserError
 from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domains
-from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, SequentialStrategy
+from nasbench.strategies.sampled.base import Proposal, SampledContext, SequentialStrategy
 from nasbench.strategies.sampled.proxy_scores import ProxyScores
 
 
@@ -58,7 +58,7 @@ class EvolutionStrategy(SequentialStrategy):
         self._proxies = ProxyScores("filter_proxy", names, context) if names else None
 
     def candidate(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
-        """Return the most promising of some draws; known ones and those too costly come last."""
+        """Return the draw that the proxies rank first, of new ones that keep the limits."""
         drawn = [self._draw(pending, stream) for _ in range(self.options.filter_draws)]
         if self._proxies is None:
             return drawn[0]
@@ -67,17 +67,15 @@ class EvolutionStrategy(SequentialStrategy):
         return self._proxies.ranked(new)[0] if new else drawn[0]
 
     def _draw(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
-        """Return a random architecture while the population grows, then a child."""
-        alive = self._alive()
-        if not alive or len(alive) + len(pending) < self.options.population:
+        """Return a random architecture while the population grows, then a mutated parent."""
+        good = [result for result in self.results if not result.failed]
+        size = self.options.population
+        if self.options.ageing:
+            alive = good[-size:]
+        else:
+            alive = heapq.nlargest(size, good, key=lambda result: result.score)
+        if not alive or len(alive) + len(pending) < size:
             return self.domains.sample(stream)
         drawn = stream.integers(len(alive), size=self.options.sample)
         parent = max((alive[i] for i in drawn), key=lambda result: result.score)
         return self.domains.mutate(parent.arch, stream)
-
-    def _alive(self) -> list[Result]:
-        good = [result for result in self.results if not result.failed]
-        size = self.options.population
-        if self.options.ageing:
-            return good[-size:]
-        return heapq.nlargest(size, good, key=lambda result: result.score)

@@ -1,9 +1,9 @@
-"""Grid search: the whole space once, in a fixed order that spreads any beginning over it.
+"""Grid search: the whole space once, in a fixed order whose every prefix is spread over it.
 
 The architectures are numbered by counting through the decisions. The order walks these numbers in
-steps of the golden section of the space's size, round and round, which leaves no large gap at any
-time (Knuth, The Art of Computer Programming 3, section 6.4). Nothing is listed beforehand, so the
-space may be as large as it likes.
+steps of the golden section of the space's size, modulo that size, which leaves no large gap at any
+time (Knuth, The Art of Computer Programming 3, section 6.4). Nothing is enumerated in advance, so
+the space may have any size.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nasbench.options import PluginOptions
 from nasbench.space import Arch, Domains
 from nasbench.strategies.sampled.base import Proposal, SampledContext, SampledStrategy
 
-GIVE_UP = 10_000  # places in a row that are over a limit before the rest counts as such, too
+GIVE_UP = 10_000  # places in a row over a limit, after which the rest counts as over it
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def golden_step(size: int) -> int:
 
 
 class GridStrategy(SampledStrategy):
-    """Goes through the space; the seed has no say."""
+    """Goes through the space in an order that does not depend on the seed."""
 
     Options = GridOptions
 
@@ -44,8 +44,8 @@ class GridStrategy(SampledStrategy):
         self._begin()
 
     def _begin(self) -> None:
-        self._done = 0  # so many places of the order need not be looked at again
-        self._misfits = 0  # the last of these in a row that are over a limit
+        self._done = 0  # the first places of the order, which need no second look
+        self._misfits = 0  # how many of them, at their end, are over a limit in a row
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""

@@ -25,9 +25,9 @@ class HyperbandStrategy(Halving):
     With ``R`` the full length and ``s_max = floor(log_eta R)``, the brackets ``s = s_max..0``
     begin with ``n = floor((s_max + 1) / (s + 1)) * eta**s`` architectures at ``R / eta**s``
     epochs, rounded down. That is the ``n`` of the paper's table of brackets; its pseudo-code
-    lacks the inner rounding and would have 34, 15 and 8 there in place of 27, 9 and 6. Where
-    only some lengths can be had, the next longer ones stand for those above, and there is one
-    bracket for each that is left. After the last bracket the first one follows again.
+    lacks the inner rounding and would have 34, 15 and 8 there in place of 27, 9 and 6. An
+    unavailable length is replaced by the next longer one, and each of the remaining lengths has a
+    bracket. After the last bracket the first one follows again.
     """
 
     Options = HyperbandOptions

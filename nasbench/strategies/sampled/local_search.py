@@ -1,8 +1,8 @@
 """Local search: "Local search is state of the art for NAS benchmarks" (White et al., UAI 2021).
 
 The best of a few random architectures is the start. Its neighbours, which differ in one decision,
-are evaluated until one is better (or all are, and the best counts); the climb goes on from there.
-Where no neighbour is better it starts anew.
+are evaluated until one is better, or all of them to take the best; the climb continues from there.
+If no neighbour is better, a new climb starts.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class LocalSearchOptions(PluginOptions):
 class LocalSearchStrategy(RandomStrategy):
     """Climbs from random starts; a failed trial is worse than any other.
 
-    A neighbour has one other option at one decision. What this makes active is drawn once, so
-    that a place has few neighbours even where a network's depth is such a decision. Neighbours
-    have a fixed order, so the climb does not depend on which result comes first.
+    A neighbour has another option at one decision. Decisions that become active are drawn once, so
+    that a place has few neighbours even if the decision is a network's depth. Neighbours have a
+    fixed order, so the climb does not depend on which result arrives first.
 
     Attributes:
-        place: where the climb stands; ``None`` while a start is looked for.
+        place: the architecture that the climb has reached; ``None`` during the search for a start.
     """
 
     Options = LocalSearchOptions
@@ -70,30 +70,24 @@ class LocalSearchStrategy(RandomStrategy):
         return [self.full(arch) for arch in new[:n]]
 
     def update(self, results: Sequence[Result]) -> None:
-        """Move as far as the new results lead."""
+        """Climb as far as the new results allow."""
         super().update(results)
         for result in results:
             self._scores[result.arch] = -math.inf if result.failed else result.score
             if self.place is None and not result.failed:
-                self._start(result.arch)
-            self._climb()
-
-    def _start(self, arch: Arch) -> None:
-        self._starts.append(arch)
-        if len(self._starts) >= self.options.starts:
-            self._move(max(self._starts, key=self._scores.__getitem__))
-            self._starts = []
-
-    def _climb(self) -> None:
-        while self.place is not None and not self._open(self.place):
-            here = self._scores[self.place]
-            better = [a for a in self._neighbours if self._scores.get(a, here) > here]
-            if not better:
-                self.place = None
-            elif self.options.first:
-                self._move(better[0])
-            else:
-                self._move(max(better, key=self._scores.__getitem__))
+                self._starts.append(result.arch)
+                if len(self._starts) >= self.options.starts:
+                    self._move(max(self._starts, key=self._scores.__getitem__))
+                    self._starts = []
+            while self.place is not None and not self._open(self.place):
+                here = self._scores[self.place]
+                better = [a for a in self._neighbours if self._scores.get(a, here) > here]
+                if not better:
+                    self.place = None
+                elif self.options.first:
+                    self._move(better[0])
+                else:
+                    self._move(max(better, key=self._scores.__getitem__))
 
     def _open(self, place: Arch) -> list[Arch]:
         """Return the neighbours to evaluate before the next move from ``place``."""

@@ -1,9 +1,9 @@
 """NSGA-II: accuracy against a cost (Deb, Pratap, Agarwal and Meyarivan, IEEE TEC 6(2), 2002).
 
-It is written here on numpy because optuna's sampler does not fit the protocol. Its crossover
-takes only the decisions that every earlier trial made, so it draws whatever depends on another
-decision anew for each child, and nothing below a choice is inherited. It also knows limits as
-penalties only, and proposes what it has proposed before.
+It is implemented in numpy because optuna's sampler does not fit the protocol. Its crossover covers
+only the decisions that every earlier trial made, so it redraws conditional decisions for each
+child, and nothing below a choice is inherited. It also handles limits only as penalties, and
+repeats earlier proposals.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Points = npt.NDArray[np.float64]
 def ranks(points: Points) -> npt.NDArray[np.intp]:
     """Return the number of each point's front, 0 for those that no other one dominates.
 
-    A point dominates another one that is nowhere better and somewhere worse.
+    A point dominates another if it is no worse in any objective and better in one.
 
     Args:
         points: shape ``(points, objectives)``.
@@ -51,10 +51,10 @@ def ranks(points: Points) -> npt.NDArray[np.intp]:
 
 
 def crowding(points: Points) -> Points:
-    """Return how much room each point of one front has, shape ``(points,)``.
+    """Return the crowding distance of each point of a front, shape ``(points,)``.
 
     It is the sum over the objectives of the gap between the two neighbours, as a share of the
-    front's extent; without limit for the ends.
+    front's extent; infinite for the ends.
     """
     room = np.zeros(len(points))
     for values in points.T:
@@ -91,10 +91,10 @@ class Nsga2Options(PluginOptions):
 
 
 def cross(domains: Domains, one: Arch, other: Arch, stream: np.random.Generator) -> Arch:
-    """Return a child that has each shared decision from either parent, with equal chances.
+    """Return a child that takes each shared decision from either parent with equal probability.
 
-    A decision that only one parent makes comes from there, where it is active in the child; one
-    that neither makes is drawn.
+    A decision of one parent only comes from that parent if it is active in the child; a decision
+    of neither is drawn.
     """
 
     def choose(domain: Domain) -> Value:
@@ -109,9 +109,9 @@ class Nsga2Strategy(SampledStrategy):
     """Breeds a population towards the Pareto front of accuracy and one cost.
 
     The first generation is drawn uniformly. Of the parents and their children, the best by front
-    and then by crowding are the next parents. A generation is counted in results, in the order in
-    which they came: nobody waits for the last child, and one that comes late counts for the next
-    generation. Failed trials are left out. A child that is known or over a limit is bred anew.
+    and then by crowding are the next parents. A generation is a number of results, in the order of
+    their arrival: no slot waits for the last child, and a late one belongs to the next generation.
+    Failed trials are left out. A child that is known or over a limit is bred again.
     """
 
     Options = Nsga2Options
@@ -166,37 +166,33 @@ class Nsga2Strategy(SampledStrategy):
     def _cost(self, result: Result) -> float:
         return result.costs[self.options.objective]
 
-    def _points(self, results: Sequence[Result]) -> Points:
-        return np.array([(-one.score, self._cost(one)) for one in results])
-
     def _parents(self) -> list[Result]:
-        """Return the parents of the generation under way, best first; none in the first."""
+        """Return the parents of the present generation, best first; none for the first one."""
         good, size = self._good(), self.options.population
         while (start := size * len(self._generations)) + size <= len(good):
             before = self._generations[-1] if self._generations else []
             pool = before + good[start : start + size]
-            best = crowded_order(self._points(pool))[:size]
+            points = np.array([(-one.score, self._cost(one)) for one in pool])
+            best = crowded_order(points)[:size]
             self._generations.append([pool[i] for i in best])
         return self._generations[-1] if self._generations else []
 
     def _new(
         self, parents: Sequence[Result], stream: np.random.Generator, known: AbstractSet[Arch]
     ) -> Arch | None:
-        """Return a new child that keeps the limits, or a draw where there is none."""
+        """Return a new child that keeps the limits, or a draw if none was bred.
+
+        A child has one or two parents, and one mutation on average.
+        """
         for _ in range(TRIES if parents else 0):
-            child = self._child(parents, stream)
+            # A parent is the better of two draws, since the parents are sorted.
+            one, other = (
+                parents[min(stream.integers(len(parents), size=2))].arch for _ in range(2)
+            )
+            crossed = stream.random() < self.options.crossover
+            child = cross(self.domains, one, other, stream) if crossed else one
+            for _ in range(stream.binomial(len(child), 1 / len(child))):
+                child = self.domains.mutate(child, stream)
             if child not in known and self.fits(child):
                 return child
         return self.draw(stream, known)
-
-    def _child(self, parents: Sequence[Result], stream: np.random.Generator) -> Arch:
-        """Return a child of one or two parents; each decision changes in one case of their number.
-
-        A parent is the better one of two drawn; they stand in their order.
-        """
-        one, other = (parents[min(stream.integers(len(parents), size=2))].arch for _ in range(2))
-        crossed = stream.random() < self.options.crossover
-        child = cross(self.domains, one, other, stream) if crossed else one
-        for _ in range(stream.binomial(len(child), 1 / len(child))):
-            child = self.domains.mutate(child, stream)
-        return child

@@ -1,4 +1,4 @@
-"""What zero-cost proxies say of architectures, for strategies that listen to them."""
+"""Scores of zero-cost proxies, for the strategies that use them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class ProxyScores:
     """The scores of one or several proxies.
 
     Args:
-        option: the strategy's option that names them, for errors.
-        names: proxies, a comma between two.
-        context: of the search.
+        option: the name of the strategy's option, for errors.
+        names: the proxies, separated by commas.
+        context: the context of the search, which computes the scores.
 
     Raises:
-        UserError: none is named, or the search has no networks to look at.
+        UserError: no proxy is named, or the search has no networks to score.
     """
 
     def __init__(self, option: str, names: str, context: SampledContext) -> None:
@@ -49,7 +49,7 @@ class ProxyScores:
 
 
 class ProxyFeatures:
-    """Standardised scores, for predictors; what lies far out counts as ``LIMIT`` deviations.
+    """Standardised scores, for predictors, clipped to ``LIMIT`` standard deviations.
 
     Args:
         promise: the proxies.
@@ -91,13 +91,10 @@ def mean_ranks(scores: Scores) -> Scores:
     Args:
         scores: shape ``(architectures, proxies)``, at least one proxy, no NaN.
     """
-    ranks = [_ranks(column) for column in scores.T]
+    ranks = []
+    for column in scores.T:
+        _, group, sizes = np.unique(column, return_inverse=True, return_counts=True)
+        above = sizes[::-1].cumsum()[::-1] - sizes
+        ranks.append((above + (sizes + 1) / 2)[group])
     mean: Scores = np.mean(ranks, axis=0)
     return mean
-
-
-def _ranks(values: Scores) -> Scores:
-    _, group, sizes = np.unique(values, return_inverse=True, return_counts=True)
-    above = sizes[::-1].cumsum()[::-1] - sizes
-    ranks: Scores = (above + (sizes + 1) / 2)[group]
-    return ranks

@@ -33,10 +33,10 @@ class ReinforceOptions(PluginOptions):
 
 
 class Policy:
-    """Independent softmaxes over the options of each decision; an inactive one has no say.
+    """Independent softmaxes over the options of each decision; inactive ones have no effect.
 
     Attributes:
-        logits: all 0 at first, so every option of an active decision is as likely.
+        logits: all 0 at first, so that the options of a decision are equally likely.
     """
 
     def __init__(self, domains: Domains) -> None:
@@ -59,7 +59,7 @@ class Policy:
         return self.domains.decide(draw)
 
     def log_gradient(self, arch: Arch) -> Logits:
-        """Return the gradient of ``log p(arch)`` with respect to the logits of what is active."""
+        """Return the gradient of ``log p(arch)`` with respect to the active decisions' logits."""
         found = {}
         for label, value in arch.items():
             found[label] = -self.probabilities(label)
@@ -67,7 +67,7 @@ class Policy:
         return found
 
     def entropy_gradient(self, arch: Arch) -> Logits:
-        """Return the gradient of the summed entropies, in nats, of the decisions active there."""
+        """Return the gradient of the summed entropies, in nats, of the decisions of ``arch``."""
         found = {}
         for label in arch:
             p = self.probabilities(label)
@@ -77,13 +77,13 @@ class Policy:
 
 
 class ReinforceStrategy(SequentialStrategy):
-    """Draws from a policy and moves it towards what scored above the average.
+    """Draws from a policy and moves it towards architectures that scored above the average.
 
-    A draw that is known or too costly is drawn anew. A failed trial teaches nothing.
+    A known or too costly draw is repeated. Failed trials are ignored.
 
     Attributes:
-        policy: what is drawn from.
-        baseline: the moving average; the first score begins it.
+        policy: the policy from which architectures are drawn.
+        baseline: the moving average of the scores, initialized with the first one.
     """
 
     Options = ReinforceOptions
@@ -108,18 +108,16 @@ class ReinforceStrategy(SequentialStrategy):
         return self.policy.sample(stream)
 
     def update(self, results: Sequence[Result]) -> None:
-        """Take one step for each result, in their order."""
+        """Take one step for each result, in order."""
         super().update(results)
+        lr, decay, entropy = self.options.lr, self.options.decay, self.options.entropy
         for result in results:
-            if not result.failed:
-                self._learn(result)
-
-    def _learn(self, result: Result) -> None:
-        options, policy = self.options, self.policy
-        baseline = result.score if self.baseline is None else self.baseline
-        of_log = policy.log_gradient(result.arch)
-        of_entropy = policy.entropy_gradient(result.arch)
-        for label in result.arch:
-            step = (result.score - baseline) * of_log[label] + options.entropy * of_entropy[label]
-            policy.logits[label] += options.lr * step
-        self.baseline = options.decay * baseline + (1 - options.decay) * result.score
+            if result.failed:
+                continue
+            baseline = result.score if self.baseline is None else self.baseline
+            of_log = self.policy.log_gradient(result.arch)
+            of_entropy = self.policy.entropy_gradient(result.arch)
+            for label in result.arch:
+                step = (result.score - baseline) * of_log[label] + entropy * of_entropy[label]
+                self.policy.logits[label] += lr * step
+            self.baseline = decay * baseline + (1 - decay) * result.score

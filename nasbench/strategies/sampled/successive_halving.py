@@ -20,8 +20,8 @@ class Rung:
     """One round of a bracket.
 
     Attributes:
-        size: how many architectures reach it.
-        epochs: how long they have been trained when it is over.
+        size: the number of architectures that reach it.
+        epochs: the total epochs of their training at its end.
     """
 
     size: int
@@ -32,25 +32,28 @@ Bracket = tuple[Rung, ...]
 
 
 def bracket(size: int, eta: int, lengths: Sequence[int]) -> Bracket:
-    """Return one rung for each of ``lengths``: ``size`` enter, and each keeps one in ``eta``.
+    """Return one rung for each of ``lengths``; at least one architecture reaches the last rung.
 
-    At least one architecture reaches the last rung.
+    Args:
+        size: the architectures of the first rung, at least 1.
+        eta: each rung keeps one architecture in ``eta``, at least 2.
+        lengths: the epochs of each rung, ascending.
     """
     return tuple(Rung(max(1, size // eta**i), epochs) for i, epochs in enumerate(lengths))
 
 
 def ladder(wanted: Iterable[int], context: SampledContext, needs: str) -> tuple[int, ...]:
-    """Return the lengths of training that can be had for those wanted, ascending.
+    """Return the available lengths of training for those wanted, ascending.
 
-    Where only some can be had, the next longer one stands for each that is not there.
+    An unavailable length is replaced by the next longer one.
 
     Args:
         wanted: epochs, none above the full length.
-        context: names the lengths that can be had.
-        needs: what the strategy needs, for the error.
+        context: gives the available lengths.
+        needs: the strategy's requirement, for the error.
 
     Raises:
-        UserError: fewer than two lengths are left.
+        UserError: fewer than two lengths remain.
     """
     found = {next((had for had in context.lengths if had >= one), one) for one in wanted}
     if len(found) < 2:
@@ -60,33 +63,23 @@ def ladder(wanted: Iterable[int], context: SampledContext, needs: str) -> tuple[
     return tuple(sorted(found))
 
 
-def check_eta(eta: int) -> None:
-    """Raise unless a rung can keep one architecture in ``eta``.
-
-    Raises:
-        UserError: ``eta`` is below 2.
-    """
-    if eta < 2:
-        raise UserError(f"-o eta={eta}: must be at least 2")
-
-
 class Halving(SampledStrategy):
-    """Runs brackets one after the other, each with new architectures, and begins again.
+    """Runs brackets one after another in rounds, each with new architectures.
 
-    A rung is synchronous: the next one begins when all its results are there. Then the best of
-    those that did not fail go on, the earlier one at a tie. Where the space has too few new
-    architectures, a bracket makes do with fewer.
+    A rung is synchronous: the next one begins when all its results have arrived. The best of those
+    that did not fail are promoted, the earlier one at a tie. If the space has too few new
+    architectures, a bracket has fewer.
 
     Attributes:
-        brackets: the brackets of one round, in their order.
+        brackets: the brackets of one round, in order.
     """
 
     brackets: tuple[Bracket, ...]
 
     def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
         """Return up to ``n`` trials of the rung under way; none while it waits for results."""
-        # A bracket begins when the one before has ended, so that the order in which architectures
-        # came up tells which bracket each belongs to.
+        # A bracket begins when the one before has ended, so the order in which architectures were
+        # proposed determines the bracket of each.
         seen = [result.arch for result in self.results] + [one.arch for one in pending]
         begun = list(dict.fromkeys(seen))
         brackets = cycle(self.brackets)
@@ -96,23 +89,20 @@ class Halving(SampledStrategy):
             members, begun = begun[:size], begun[size:]
             if begun:
                 continue
-            if new := self._enter(min(n, size - len(members)), rungs[0].epochs, pending):
+            stream, known = self.stream(pending), self.known(pending)
+            new: list[Proposal] = []
+            wanted = min(n, size - len(members))
+            while len(new) < wanted and (arch := self.draw(stream, known)) is not None:
+                known.add(arch)
+                new.append(Proposal(arch, rungs[0].epochs))
+            if new:
                 return new
             lacking = self._lacking(rungs, members)
             if lacking or len(members) < size:
                 return [one for one in lacking if one not in pending][:n]
 
-    def _enter(self, n: int, epochs: int, pending: Sequence[Proposal]) -> list[Proposal]:
-        """Return up to ``n`` new architectures for a first rung; fewer at the space's end."""
-        stream, known = self.stream(pending), self.known(pending)
-        new: list[Proposal] = []
-        while len(new) < n and (arch := self.draw(stream, known)) is not None:
-            known.add(arch)
-            new.append(Proposal(arch, epochs))
-        return new
-
     def _lacking(self, rungs: Bracket, members: Sequence[Arch]) -> list[Proposal]:
-        """Return the trials without a result in the rung under way; none at the bracket's end."""
+        """Return the trials of the present rung without a result; none at the bracket's end."""
         results = {(result.arch, result.epochs): result for result in self.results}
         for rung in rungs:
             trials = [Proposal(arch, rung.epochs) for arch in members[: rung.size]]
@@ -150,9 +140,9 @@ class SuccessiveHalvingOptions(PluginOptions):
 class SuccessiveHalvingStrategy(Halving):
     """Trains many architectures briefly and the best of them longer and longer.
 
-    The rungs are ``min_epochs * eta**k`` epochs, the last one the full length; where only some
-    lengths can be had, the next longer ones of these. After a bracket follows another one with
-    new architectures.
+    The rungs are ``min_epochs * eta**k`` epochs, the last one the full length; an unavailable
+    length is replaced by the next longer one. After a bracket another one follows with new
+    architectures.
 
     Example:
         With ``epochs=9``, nine architectures are trained for 1 epoch, the best three of them to

@@ -1,7 +1,7 @@
-"""Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011), as optuna has it.
+"""Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011), by optuna.
 
-Decisions that every architecture makes are drawn together (the multivariate estimator of Falkner
-et al., ICML 2018), those that depend on others one by one from the trials that made them.
+Unconditional decisions are drawn jointly (the multivariate estimator of Falkner et al., ICML
+2018), conditional ones independently from the trials in which they were active.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class TpeOptions(PluginOptions):
 
 
 class TpeStrategy(SequentialStrategy):
-    """Draws what is likelier under the good trials than under the others.
+    """Draws architectures that are likelier under the good trials than under the others.
 
-    What is pending counts as a trial with the worst score so far, so that parallel proposals
+    A pending proposal counts as a trial with the worst score so far, so that parallel proposals
     spread out. Failed trials are left out.
 
     Raises:
@@ -72,25 +72,21 @@ class TpeStrategy(SequentialStrategy):
         self._study.add_trials(new)
 
     def candidate(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
-        """Return a random architecture at the start, then a draw of optuna's sampler."""
+        """Return a random architecture at first, then a draw of optuna's sampler."""
         if len(self._trials) + len(pending) < self.options.startup:
             return self.domains.sample(stream)
-        return self._draw(self._seen(pending), int(stream.integers(2**32)))
-
-    def _seen(self, pending: Sequence[Proposal]) -> Any:
-        """Return a study of what is known; a new one, for a study rereads its trials at times."""
-        if not pending:
-            name = self._study.study_name
-            return self._optuna.load_study(study_name=name, storage=self._storage)
-        lie = min((trial.value for trial in self._trials), default=0.0)
-        study = self._optuna.create_study(direction="maximize")
-        study.add_trials(self._trials)
-        study.add_trials([self._trial(proposal.arch, lie) for proposal in pending])
-        return study
-
-    def _draw(self, study: Any, seed: int) -> Arch:
-        trial = self._optuna.trial.create_trial(state=self._optuna.trial.TrialState.RUNNING)
-        sampler = self._sampler(seed)
+        study, create_trial = self._seen(pending), self._optuna.trial.create_trial
+        seed = int(stream.integers(2**32))
+        trial = create_trial(state=self._optuna.trial.TrialState.RUNNING)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
+            sampler = self._optuna.samplers.TPESampler(
+                n_startup_trials=0,
+                n_ei_candidates=self.options.candidates,
+                seed=seed,
+                multivariate=True,
+                constant_liar=False,  # ``_seen`` lies as a function of what is pending
+            )
         found = sampler.sample_relative(study, trial, self._together)
 
         def choose(domain: Domain) -> Value:
@@ -102,19 +98,22 @@ class TpeStrategy(SequentialStrategy):
 
         return self.domains.decide(choose)
 
-    def _sampler(self, seed: int) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
-            return self._optuna.samplers.TPESampler(
-                n_startup_trials=0,
-                n_ei_candidates=self.options.candidates,
-                seed=seed,
-                multivariate=True,
-                constant_liar=False,  # the lies above are a function of what is pending
-            )
+    def _seen(self, pending: Sequence[Proposal]) -> Any:
+        """Return a new study of the results, and of a lie for each pending proposal.
+
+        It is new for every draw, since a study may reread its trials at any time.
+        """
+        if not pending:
+            name = self._study.study_name
+            return self._optuna.load_study(study_name=name, storage=self._storage)
+        lie = min((trial.value for trial in self._trials), default=0.0)
+        study = self._optuna.create_study(direction="maximize")
+        study.add_trials(self._trials)
+        study.add_trials([self._trial(proposal.arch, lie) for proposal in pending])
+        return study
 
     def _trial(self, arch: Arch, score: float) -> Any:
-        """Return a finished trial; every decision stands as the number of its option."""
+        """Return a finished trial, with decisions as the indices of their options."""
         active = {label: kind for label, kind in self._open.items() if label in arch}
         params = {label: self.domains[label].options.index(arch[label]) for label in active}
         return self._optuna.trial.create_trial(params=params, distributions=active, value=score)

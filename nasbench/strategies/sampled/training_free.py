@@ -39,7 +39,7 @@ class TrainingFreeStrategy(SampledStrategy):
     When all of them are trained, as many new ones are drawn and ranked.
 
     Raises:
-        UserError: the search has no networks to look at, or a proxy is unknown.
+        UserError: the search has no networks to score, or a proxy is unknown.
     """
 
     Options = TrainingFreeOptions
@@ -49,7 +49,7 @@ class TrainingFreeStrategy(SampledStrategy):
     ) -> None:
         super().__init__(domains, options, context)
         self._proxies = ProxyScores("proxy", options.proxy, context)
-        self._ranked: list[Arch] = []  # a function of the seed, made as far as it is needed
+        self._ranked: list[Arch] = []  # a function of the seed, extended on demand
         self._more = self._pools()
 
     def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
@@ -73,16 +73,12 @@ class TrainingFreeStrategy(SampledStrategy):
         """Yield pools of candidates, ranked, until the space is exhausted."""
         drawn: set[Arch] = set()
         stream = np.random.default_rng(derive(self.context.seed, "candidates"))
-        while pool := self._pool(stream, drawn):
+        count = self.options.candidates
+        while True:
+            pool: list[Arch] = []
+            while len(pool) < count and (arch := self.draw(stream, drawn)) is not None:
+                drawn.add(arch)
+                pool.append(arch)
+            if not pool:
+                return
             yield self._proxies.ranked(pool)
-
-    def _pool(self, stream: np.random.Generator, drawn: set[Arch]) -> list[Arch]:
-        """Return new candidates that fit, in the order of their draws; adds them to ``drawn``."""
-        pool: list[Arch] = []
-        while len(pool) < self.options.candidates:
-            arch = self.draw(stream, drawn)
-            if arch is None:
-                break
-            drawn.add(arch)
-            pool.append(arch)
-        return pool

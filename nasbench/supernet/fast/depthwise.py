@@ -54,13 +54,8 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, dilation: int) -> T
     if dilation == 2 and x.shape[2] % 2 == x.shape[3] % 2 == 0:
         twice = weight_gradient(_phases(grad), _phases(x), weight.repeat(2, 1, 1, 1), 1)
         return twice[: len(weight)] + twice[len(weight) :]
-    if dilation == 1 and weight.shape[3] == 2 * WIDE - 1:
-        return _in_two(grad, x, weight)
-    return _native(grad, x, weight, _padding(weight, dilation), dilation)
-
-
-def _in_two(grad: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-    """Return the gradient of a kernel 5 wide from its left and its right three columns."""
+    if dilation != 1 or weight.shape[3] != 2 * WIDE - 1:
+        return _native(grad, x, weight, _padding(weight, dilation), dilation)
     rows, part = weight.shape[2] // 2, weight[:, :, :, :WIDE]
     padding, around = (rows, 0), (0, 0)
     if x.shape[2] < weight.shape[2]:  # slow in oneDNN unless the padding is explicit

@@ -46,25 +46,26 @@ class FastSums:
         Args:
             parts: scalar weight, candidate and state ``(B, C, H, W)``.
         """
-        known = [(w, self._candidate(module), self.features(x)) for w, module, x in parts]
+        for _, module, _ in parts:
+            if module not in self._candidates:
+                self._candidates[module] = Candidate(module)
+        known = [(w, self._candidates[module], self.features(x)) for w, module, x in parts]
         plain = [(w, one.image(x)) for w, one, x in known if not one.branch]
         if len(plain) == len(known) and any(image.dim() != 4 for _, image in plain):
-            return _plain_sum(plain)  # candidates of a head, whose outputs are no images
+            terms = [w * output for w, output in plain]
+            return sum(terms[1:], terms[0])  # candidates of a head, whose outputs are no images
         groups: dict[object, list[Part]] = {}
         for w, one, x in known:
             if one.branch:
+                last = one.branch[-1]  # its shape and eps must agree within a sum
+                key = (last.pointwise.weight.shape, last.norm.eps)
                 image = x.branch_input(one.branch[0])
-                groups.setdefault(_group_key(one.branch), []).append(Part(w, one.branch, image))
+                groups.setdefault(key, []).append(Part(w, one.branch, image))
         first, *others = list(groups.values()) or [[]]
         total = _sum(first, plain)
         for group in others:
             total = total + _sum(group, [])
         return total
-
-    def _candidate(self, module: nn.Module) -> Candidate:
-        if module not in self._candidates:
-            self._candidates[module] = Candidate(module)
-        return self._candidates[module]
 
 
 class Part(NamedTuple):
@@ -73,16 +74,6 @@ class Part(NamedTuple):
     weight: Tensor
     branch: Branch
     image: Tensor
-
-
-def _group_key(branch: Branch) -> object:
-    """Return the key that is equal for branches that can be summed together."""
-    return [(unit.pointwise.weight.shape, unit.norm.eps) for unit in branch][-1]
-
-
-def _plain_sum(plain: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    terms = [weight * output for weight, output in plain]
-    return sum(terms[1:], terms[0])
 
 
 def _sum(parts: Sequence[Part], plain: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
@@ -220,18 +211,15 @@ def _layers(module: nn.Module) -> list[nn.Module]:
 
 
 def _layer_kind(layer: nn.Module) -> str:
-    """Return the name of a layer in the patterns, ``""`` if unknown."""
+    """Return the name of a layer in the patterns, ``""`` if it is unknown or unsupported."""
     if type(layer) is nn.ReLU:
         return "relu"
     if type(layer) is nn.BatchNorm2d:
         return "norm" if not layer.affine and layer.track_running_stats else ""
     if type(layer) in (nn.MaxPool2d, nn.AvgPool2d):
         return "pool"
-    return _convolution(layer) if type(layer) is nn.Conv2d else ""
-
-
-def _convolution(layer: nn.Conv2d) -> str:
-    """Return ``depthwise`` or ``pointwise`` if supported, otherwise ``""``."""
+    if type(layer) is not nn.Conv2d:
+        return ""
     kernel, dilation = layer.kernel_size, layer.dilation
     padding = tuple(d * (k // 2) for d, k in zip(dilation, kernel, strict=True))
     odd = kernel[0] == kernel[1] and kernel[0] % 2 == 1 and dilation[0] == dilation[1]
