@@ -23,7 +23,15 @@ SEARCH_LAYERS = 8
 
 
 def edge(kind: CellKind, node: int, source: int, c: int, r: Rendition) -> LayerChoice:
-    """Return the choice of operation between state ``source`` and ``node``."""
+    """Return the choice of operation between state ``source`` and ``node``.
+
+    Args:
+        kind: ``"normal"``, or ``"reduce"`` with stride 2 on the edges from the inputs.
+        node: the state at which the edge ends, counted from the first input.
+        source: the state at which it begins.
+        c: channels of both.
+        r: the variant of the operations.
+    """
     stride = 2 if kind == "reduce" and source < 2 else 1
     return LayerChoice(
         {name: partial(with_drop_path, name, stride, r) for name in OPERATIONS},

@@ -34,7 +34,13 @@ RENDITIONS: dict[str, Rendition] = {
 
 
 def skip_connect(c: int, stride: int, r: Rendition) -> nn.Module:
-    """Return the identity, or a factorized reduction at stride 2."""
+    """Return the identity, or a factorized reduction at stride 2.
+
+    Args:
+        c: channels.
+        stride: 1 or 2.
+        r: the variant of the operations.
+    """
     return nn.Identity() if stride == 1 else FactorizedReduce(c, c, r.affine)
 
 

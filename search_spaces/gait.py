@@ -34,6 +34,12 @@ def conv_relu(c_in: int, c_out: int, kernel: int, stride: int = 1) -> nn.Sequent
     """Return a convolution that keeps the size at stride 1, and ReLU.
 
     Maps ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H / stride), ceil(W / stride))``.
+
+    Args:
+        c_in: input channels.
+        c_out: output channels.
+        kernel: an odd size.
+        stride: at least 1.
     """
     return nn.Sequential(nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2), nn.ReLU())
 
@@ -121,7 +127,13 @@ class EvGait(SearchSpace):
         return size
 
     def stage(self, number: int, c_in: int, c_out: int) -> nn.Module:
-        """Return the layer that halves the size."""
+        """Return the layer that halves the size.
+
+        Args:
+            number: of the stage, counted from 0.
+            c_in: input channels.
+            c_out: output channels.
+        """
         return conv_relu(c_in, c_out, 3 if number else STEM_KERNEL, stride=2)
 
     def residuals(self, c: int) -> nn.Module:

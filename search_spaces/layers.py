@@ -30,9 +30,17 @@ def scaled(channels: int, width: float) -> int:
 def conv_bn_relu(
     c_in: int, c_out: int, kernel: int, stride: int = 1, *, groups: int = 1, relu: bool = True
 ) -> nn.Sequential:
-    """Return a convolution that keeps the size at stride 1, BN, and ReLU unless ``relu`` is off.
+    """Return a convolution that keeps the size at stride 1, BN and ReLU.
 
     Maps ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H / stride), ceil(W / stride))``.
+
+    Args:
+        c_in: input channels.
+        c_out: output channels.
+        kernel: an odd size.
+        stride: at least 1.
+        groups: groups of the convolution; must divide both numbers of channels.
+        relu: whether to add the ReLU.
     """
     conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(c_out), *([nn.ReLU()] if relu else []))
@@ -43,8 +51,15 @@ def separable(
 ) -> nn.Sequential:
     """Return a depthwise convolution of ``expansion * c_in`` channels and a 1x1 convolution.
 
-    An expansion above 1 adds a 1x1 convolution in front. Each convolution is followed by BN and
-    ReLU; ``relu=False`` omits the last ReLU.
+    Each convolution is followed by BN and ReLU.
+
+    Args:
+        c_in: input channels.
+        c_out: output channels.
+        kernel: an odd size.
+        stride: of the depthwise convolution, at least 1.
+        expansion: at least 1; above 1 it adds a 1x1 convolution in front.
+        relu: whether to add the last ReLU.
     """
     c = expansion * c_in
     return nn.Sequential(
@@ -72,7 +87,13 @@ class InvertedResidual(nn.Module):
 
 
 def classifier(c: int, classes: int, dropout_rate: float = 0.0) -> nn.Sequential:
-    """Return global average pooling, dropout and a linear layer: ``(B, C, H, W)`` to logits."""
+    """Return global average pooling, dropout and a linear layer: ``(B, C, H, W)`` to logits.
+
+    Args:
+        c: input channels.
+        classes: number of logits.
+        dropout_rate: in [0, 1).
+    """
     return nn.Sequential(
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout_rate), nn.Linear(c, classes)
     )

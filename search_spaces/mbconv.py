@@ -30,7 +30,14 @@ PROXYLESS_STAGES = (  # channels, stride, blocks; at 32x32 images:
 
 
 def inverted(shapes: Shapes, c_in: int, c_out: int, stride: int) -> dict[str, Factory]:
-    """Return the inverted residuals of the given kernels and expansions, by name."""
+    """Return the inverted residuals of the given kernels and expansions, by name.
+
+    Args:
+        shapes: the name of each candidate to its kernel and expansion.
+        c_in: input channels.
+        c_out: output channels.
+        stride: 1 or 2.
+    """
     return {
         name: partial(InvertedResidual, c_in, c_out, kernel, stride, expansion)
         for name, (kernel, expansion) in shapes.items()

@@ -119,7 +119,13 @@ class MobileNetV1(SearchSpace):
         return self.layers(place, kernel=3, expansion=1)
 
     def layers(self, place: Place, kernel: int, expansion: int) -> nn.Module:
-        """Return the layers of a block."""
+        """Return the layers of a block.
+
+        Args:
+            place: the position of the block, with its channels and stride.
+            kernel: an odd size.
+            expansion: at least 1.
+        """
         return separable(place.c_in, place.c_out, kernel, place.stride, expansion)
 
     def forward(self, x: Tensor) -> Tensor:

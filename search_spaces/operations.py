@@ -20,7 +20,17 @@ def conv_bn(
     groups: int = 1,
     affine: bool = True,
 ) -> list[nn.Module]:
-    """Return ReLU, a convolution that keeps the size at stride 1, and BN."""
+    """Return ReLU, a convolution that keeps the size at stride 1, and BN.
+
+    Args:
+        c_in: input channels.
+        c_out: output channels.
+        kernel: an odd size.
+        stride: at least 1.
+        dilation: at least 1.
+        groups: groups of the convolution; must divide both numbers of channels.
+        affine: whether BN has a learned scale and shift.
+    """
     padding = dilation * (kernel - 1) // 2
     return [
         nn.ReLU(),

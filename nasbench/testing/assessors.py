@@ -139,7 +139,13 @@ class AssessorSuite:
 
 
 def follow(assessor: Assessor, number: int, curve: Sequence[float]) -> int:
-    """Report a curve; return the number of reports after which the trial ended."""
+    """Report a trial's curve; return the number of reports after which the trial ended.
+
+    Args:
+        assessor: the assessor under test.
+        number: the trial's number.
+        curve: the metric after each epoch.
+    """
     for step in range(1, len(curve) + 1):
         if not assessor.keep(number, list(curve[:step])):
             assessor.end(number, False)

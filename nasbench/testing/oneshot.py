@@ -164,7 +164,13 @@ class OneShotStrategySuite:
 
 
 def frozen(space: type[SearchSpace], arguments: dict[str, Any], arch: Any) -> SearchSpace:
-    """Return an architecture's network, built as inside the supernet."""
+    """Return an architecture's network, built as inside the supernet.
+
+    Args:
+        space: the search space.
+        arguments: those of the supernet; changed in place.
+        arch: the architecture.
+    """
     if space.__name__ == "Darts":
         arguments["rendition"] = "supernet"
     return space.freeze(arch, SPEC, **arguments)

@@ -66,7 +66,7 @@ def flat(decisions: int = 6, candidates: int = 4) -> Domains:
 
 
 def places(domains: Domains, arch: Arch) -> list[float]:
-    """Return for each decision where its value stands among its options, from 0 to 1."""
+    """Return the relative position of each decision's value among its options, in [0, 1]."""
 
     def place(label: str, value: Value) -> float:
         options = domains[label].options
@@ -76,15 +76,15 @@ def places(domains: Domains, arch: Arch) -> list[float]:
 
 
 def costs(domains: Domains, arch: Arch) -> dict[str, float]:
-    """Return every cost a strategy may ask for; the later its values stand, the higher."""
+    """Return every cost that a strategy may measure; later values cost more."""
     params = 1 + sum(places(domains, arch))
     return {"params": params, "macs": 2 * params, "latency_ms": params / 10}
 
 
 def evaluate(strategy: SampledStrategy, proposal: Proposal) -> Result:
-    """Return a result: the later its values stand and the longer it trains, the better.
+    """Return a result that improves with the positions of the values and the training's length.
 
-    It brings the costs that the strategy declares, and no other.
+    It contains only the costs that the strategy measures.
     """
     arch, domains = proposal.arch, strategy.domains
     learnt = 1 - 0.5 ** (3 * proposal.epochs / strategy.context.epochs)
@@ -99,12 +99,12 @@ def fail(strategy: SampledStrategy, proposal: Proposal) -> Result:
 
 
 def below(domains: Domains, limit: float) -> Callable[[Arch], float]:
-    """Return the violation of a limit on the parameters that :func:`costs` makes up."""
+    """Return the violation of a limit on the parameters that :func:`costs` returns."""
     return lambda arch: max(0.0, costs(domains, arch)["params"] / limit - 1)
 
 
 def promise(name: str, arch: Arch) -> float:
-    """Return a made-up score by a proxy: without structure, and the same in every process."""
+    """Return the score of an invented proxy: random, but the same in every process."""
     return derive(0, name, arch.canonical) / 2**63
 
 
@@ -115,12 +115,12 @@ def play(
     order: np.random.Generator | None = None,
     outcome: Outcome = evaluate,
 ) -> list[Proposal]:
-    """Search with made-up results, as the engine searches with trials.
+    """Search with invented results, as the engine searches with trials.
 
     Args:
         strategy: the strategy under test.
         evaluations: number of trials; fewer if the strategy has no more proposals.
-        slots: trials under way at once.
+        slots: number of concurrent trials, at least 1.
         order: picks the trial that ends next; ``None`` for the one that began first.
         outcome: returns the result of a proposal.
 
@@ -165,9 +165,15 @@ class _Evaluator:
 def course(
     kind: type[SampledStrategy], options: Any, setting: SampledContext, evaluations: int
 ) -> list[tuple[str, int]]:
-    """Return the texts and lengths that a search of :func:`nested` proposes.
+    """Return the architectures and lengths that a search of :func:`nested` proposes.
 
-    Here, so that a fresh process can import it.
+    It is at the top level so that a fresh process can import it.
+
+    Args:
+        kind: the strategy.
+        options: its options.
+        setting: the context of the search.
+        evaluations: the number of trials.
     """
     strategy = kind(nested(), options, setting)
     return [(one.arch.canonical, one.epochs) for one in play(strategy, evaluations, slots=2)]

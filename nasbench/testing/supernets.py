@@ -31,7 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 class Small(SearchSpace):
-    """A space as a user writes it: two layers and a shortcut to decide."""
+    """A space as a user writes it, with a choice of two layers and a shortcut."""
 
     channels_last = True
 
@@ -87,7 +87,15 @@ def make(
     seed: int = 0,
     **setting: Any,
 ) -> OneShotStrategy:
-    """Return a strategy that is ready for its first step."""
+    """Return a strategy that is ready for its first step.
+
+    Args:
+        kind: the strategy.
+        supernets: makes its supernets.
+        options: its options.
+        seed: of torch and of the context.
+        **setting: attributes of the context that replace the defaults.
+    """
     torch.manual_seed(seed)
     # Clipped at 5, the gradients of the small MobileNets, whose norm is 10,000, would be lost in
     # the rounding of some parameters.
@@ -103,20 +111,32 @@ def make(
 
 
 def batch(number: int, spec: DataSpec = SPEC, size: int = BATCH) -> Batch:
-    """Return random images and labels, the same for the same number."""
+    """Return random images and labels, the same for the same number.
+
+    Args:
+        number: the seed of the draws.
+        spec: the shape of an image and the number of classes.
+        size: the number of images.
+    """
     stream = torch.Generator().manual_seed(number)
     images = torch.randn(size, *spec.shape, generator=stream)
     return images, torch.randint(0, spec.classes, (size,), generator=stream)
 
 
 def advance(strategy: OneShotStrategy, start: int, steps: int) -> None:
-    """Take steps ``start`` to ``start + steps``."""
+    """Take ``steps`` steps of a search.
+
+    Args:
+        strategy: the strategy under test.
+        start: the number of the first step, which determines its batches.
+        steps: the number of steps.
+    """
     for number in range(start, start + steps):
         strategy.step(batch(2 * number), batch(2 * number + 1))
 
 
 class RandomData:
-    """The two halves of a search's images, made up."""
+    """The two halves of a search's images, drawn at random."""
 
     def __init__(self, spec: DataSpec = SPEC) -> None:
         self.spec = spec

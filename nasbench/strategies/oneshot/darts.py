@@ -1,7 +1,7 @@
 """DARTS: Differentiable Architecture Search (Liu, Simonyan, Yang; ICLR 2019).
 
-In first order the architecture's gradient takes the weights as they are; in second order it looks
-through one step of the weights.
+The first-order gradient of the architecture treats the weights as constant; the second-order one
+unrolls one step of the weights.
 """
 
 from __future__ import annotations
@@ -32,7 +32,16 @@ def stepped(
     momentum: float,
     weight_decay: float,
 ) -> list[Tensor]:
-    """Return w' = w - lr (momentum * buffer + gradient + weight_decay * w)."""
+    """Return w' = w - lr (momentum * buffer + gradient + weight_decay * w).
+
+    Args:
+        weights: w.
+        gradients: the gradient of each weight; ``None`` counts as 0.
+        buffers: the momentum buffer of each weight.
+        lr: learning rate, above 0.
+        momentum: in [0, 1).
+        weight_decay: at least 0.
+    """
     return [
         w - lr * (momentum * b + weight_decay * w + (0.0 if g is None else g))
         for w, g, b in zip(weights, gradients, buffers, strict=True)

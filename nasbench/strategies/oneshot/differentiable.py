@@ -52,7 +52,13 @@ class DifferentiableOptions(PluginOptions):
 
 
 def past_warmup(share: float, epoch: int, epochs: int) -> bool:
-    """Return whether ``epoch`` is after the first ``share`` of the epochs, or the last one."""
+    """Return whether ``epoch`` is after the warm-up; the last epoch always is.
+
+    Args:
+        share: the warm-up's share of the epochs, in [0, 1).
+        epoch: counted from 0.
+        epochs: their number.
+    """
     return epoch >= min(share * epochs, epochs - 1)
 
 

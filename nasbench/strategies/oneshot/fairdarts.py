@@ -109,7 +109,12 @@ def above(
 ) -> dict[str, list[float]]:
     """Return the weights with those of ``none`` at the threshold, which the others must exceed.
 
-    They are 0 as long as the threshold is above everything.
+    They are 0 as long as no weight exceeds the threshold.
+
+    Args:
+        mixture: the supernet.
+        weights: label to the weights of its candidates, in (0, 1).
+        threshold: in (0, 1).
     """
     bar = threshold if max(map(max, weights.values())) > threshold else 0.0
     return {

@@ -52,8 +52,14 @@ class BinaryGates(MixingRule):
 def pair_gates(alpha: Tensor, places: tuple[int, ...], open_: int) -> Tensor:
     """Return gates whose gradient reaches ``alpha`` by equation (4), among ``places`` only.
 
-    The value is 1 at ``places[open_]`` and 0 elsewhere, and the gradient is that of the softmax
-    over the places.
+    Args:
+        alpha: architecture parameters, shape ``(n,)``.
+        places: the indices of the drawn candidates.
+        open_: the position of the open gate in ``places``.
+
+    Returns:
+        Gates, shape ``(n,)``: 1 at ``places[open_]`` and 0 elsewhere, with the gradient of the
+        softmax over ``places``.
     """
     index = _index(places, alpha)
     soft = alpha[index].softmax(dim=0)
@@ -69,8 +75,8 @@ def rescaled(before: Tensor, after: Tensor, places: tuple[int, ...]) -> Tensor:
 
     Args:
         before: the architecture parameters before the step, shape ``(n,)``.
-        after: those after it.
-        places: the candidates that took part in it.
+        after: the architecture parameters after it, shape ``(n,)``.
+        places: the indices of the candidates that the step moved.
     """
     index = _index(places, before)
     shift = before[index].logsumexp(dim=0) - after[index].logsumexp(dim=0)

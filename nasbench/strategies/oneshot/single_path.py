@@ -228,7 +228,13 @@ class SharedSearchOptions(EvaluationOptions):
 def searcher(
     options: SharedSearchOptions, domains: Domains, context: OneShotContext
 ) -> SampledStrategy:
-    """Return the search that the options name; it proposes only what keeps the limits."""
+    """Return the search that the options name; it proposes only what keeps the limits.
+
+    Args:
+        options: its kind and, for an evolution, the size of the population.
+        domains: the space's decisions.
+        context: the seed and the limits of the search.
+    """
     if options.search == "random":
         return uniform_search(domains, context)
     sample = max(1, options.population // 2)

@@ -95,6 +95,12 @@ def cross(domains: Domains, one: Arch, other: Arch, stream: np.random.Generator)
 
     A decision of one parent only comes from that parent if it is active in the child; a decision
     of neither is drawn.
+
+    Args:
+        domains: the space's decisions.
+        one: a parent.
+        other: the other parent.
+        stream: the source of the draws.
     """
 
     def choose(domain: Domain) -> Value:

@@ -55,7 +55,14 @@ class Unit:
     def apart_gradients(
         self, grad: Tensor, x: Tensor, weights: Sequence[Tensor], learns: bool
     ) -> tuple[Tensor, list[Tensor | None]]:
-        """Return the gradients of the depthwise convolution's input and of its weights."""
+        """Return the gradients of the depthwise convolution's input and of its weights.
+
+        Args:
+            grad: the gradient of its output, shape ``(B, C, H', W')``.
+            x: its input, shape ``(B, C, H, W)``.
+            weights: the weights of the unit, depthwise first.
+            learns: whether the weights need a gradient; otherwise it is ``None``.
+        """
         if self.spatial is None:
             return grad, []
         dx, dw = depthwise.backward(grad, x, weights[0], *self.steps, learns)

@@ -20,9 +20,13 @@ WIDE = 3  # the widest kernel with a fast weight gradient
 
 
 def forward(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
-    """Map ``(B, C, H, W)`` and weights ``(C, 1, k, k)`` to ``(B, C, H', W')``.
+    """Return the convolution, shape ``(B, C, H', W')``; the padding keeps the size at stride 1.
 
-    The padding keeps the size at stride 1; all images are channels-last.
+    Args:
+        x: channels-last images ``(B, C, H, W)``.
+        weight: shape ``(C, 1, k, k)``, k odd.
+        stride: at least 1.
+        dilation: at least 1.
     """
     return F.conv2d(x, weight, None, stride, _padding(weight, dilation), dilation, len(weight))
 
@@ -33,7 +37,7 @@ def backward(
     """Return the gradients of the input and, if ``learns``, of the weights.
 
     Args:
-        grad: of the output, shape ``(B, C, H', W')``.
+        grad: the gradient of the output, shape ``(B, C, H', W')``.
         x: the input ``(B, C, H, W)``.
         weight: shape ``(C, 1, k, k)``.
         stride: at least 1.
@@ -50,7 +54,14 @@ def backward(
 
 
 def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, dilation: int) -> Tensor:
-    """Return the gradient of the weights ``(C, 1, k, k)`` at stride 1."""
+    """Return the gradient of the weights ``(C, 1, k, k)`` at stride 1.
+
+    Args:
+        grad: the gradient of the output, shape ``(B, C, H, W)``.
+        x: the input, shape ``(B, C, H, W)``.
+        weight: shape ``(C, 1, k, k)``, k odd.
+        dilation: at least 1.
+    """
     if dilation == 2 and x.shape[2] % 2 == x.shape[3] % 2 == 0:
         twice = weight_gradient(_phases(grad), _phases(x), weight.repeat(2, 1, 1, 1), 1)
         return twice[: len(weight)] + twice[len(weight) :]

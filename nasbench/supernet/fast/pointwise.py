@@ -97,7 +97,14 @@ class Fitted:
         return Small(d_weights, d_matrices, d_covariance.mul_(2 / self.n), row)
 
     def pixel_gradient(self, index: int, pixels: Tensor, grad: Tensor, small: Small) -> Tensor:
-        """Return the gradient of one D, shape ``(n, K)``."""
+        """Return the gradient of one D, shape ``(n, K)``.
+
+        Args:
+            index: of the product, in ``[0, M)``.
+            pixels: D, shape ``(n, K)``.
+            grad: the gradient of the output, shape ``(n, C)``.
+            small: the small gradients of all products.
+        """
         found = torch.addmm(small.row[index], grad, self.scaled[index].t())
         return found.addmm_(pixels, small.spread[index])
 
@@ -140,7 +147,13 @@ def _ones(n: int, dtype: torch.dtype) -> Tensor:
 
 
 def move(norms: Sequence[nn.BatchNorm2d], means: Tensor, variances: Tensor) -> None:
-    """Update running statistics with means and unbiased variances of shape ``(M, C)``."""
+    """Update running statistics as a forward pass of BN does.
+
+    Args:
+        norms: ``M`` layers of ``C`` channels with the same momentum.
+        means: shape ``(M, C)``.
+        variances: the unbiased variances, shape ``(M, C)``.
+    """
     counts = [_tracked(norm.num_batches_tracked) for norm in norms]
     torch._foreach_add_(counts, 1)
     momentum = norms[0].momentum
