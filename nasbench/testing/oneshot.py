@@ -1,4 +1,4 @@
-"""The conformance suite of one-shot strategies: what every one of them owes the engine."""
+"""The conformance suite of one-shot strategies: what the engine expects of each of them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class OneShotStrategySuite:
 
     @pytest.fixture(params=SMALL)
     def space(self, request: pytest.FixtureRequest) -> str:
-        """A space that the strategy takes."""
+        """A space that the strategy accepts."""
         name = str(request.param)
         if name in self.refuses:
             pytest.skip(f"{self.strategy.__name__} refuses {name}, which another test checks")
@@ -64,7 +64,7 @@ class OneShotStrategySuite:
         return make(self.strategy, PlainSupernets.named(space), self.options, **given)
 
     def test_it_refuses_with_one_line(self) -> None:
-        """A space that it cannot relax is named, with the choice and what can be done."""
+        """For a space that it cannot relax, the error names the choice and an alternative."""
         for space, line in self.refuses.items():
             with pytest.raises(UserError, match=line) as raised:
                 self.make(space)
@@ -74,7 +74,7 @@ class OneShotStrategySuite:
             make(self.strategy, PlainSupernets.named(values, width=0.125), self.options)
 
     def test_every_parameter_gets_a_finite_gradient(self, space: str) -> None:
-        """All weights and architecture parameters move; without decay only gradients do that."""
+        """All weights and architecture parameters change; without decay, only by gradients."""
         strategy = self.make(space)
         names = {name: p.detach().clone() for name, p in strategy.named_parameters()}
         for number in range(self.steps):
@@ -89,7 +89,7 @@ class OneShotStrategySuite:
         assert all(torch.isfinite(p).all() for p in strategy.parameters())
 
     def test_the_architecture_goes_through_json(self, space: str) -> None:
-        """What is derived and what is selected belongs to the space, and survives its text."""
+        """Derived and selected architectures belong to the space and survive serialization."""
         strategy = self.make(space)
         strategy.begin_epoch(1, 2)
         advance(strategy, 0, 2)
@@ -99,7 +99,7 @@ class OneShotStrategySuite:
             assert again.id == arch.id
 
     def test_it_continues_bit_for_bit(self, space: str) -> None:
-        """Saved in the middle, loaded elsewhere: the same weights and the same architecture."""
+        """A search saved midway and continued gives the same weights and architecture."""
         whole, half, other = self.make(space), self.make(space), self.make(space, seed=0)
         self._play(whole, 0, 2)
         random = self._play(half, 0, 1)
@@ -107,7 +107,7 @@ class OneShotStrategySuite:
         torch.save({"s": half.state_dict(), "o": half.optimizer_state(), "r": random}, file)
         file.seek(0)
         state = torch.load(file, weights_only=True)
-        advance(other, 50, 1)  # a strategy that has been elsewhere
+        advance(other, 50, 1)  # a strategy in another state
         other.load_state_dict(state["s"])
         other.load_optimizer_state(state["o"])
         self._play(other, 1, 1, state["r"])
@@ -121,7 +121,7 @@ class OneShotStrategySuite:
         steps: int,
         random: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Take steps with the global stream as the engine keeps it; return its state."""
+        """Take steps with the global stream in the engine's state; return the state after them."""
         if random is None:
             torch.manual_seed(9)
         else:
@@ -131,7 +131,7 @@ class OneShotStrategySuite:
         return torch.get_rng_state()
 
     def test_a_fresh_process_ends_the_same(self) -> None:
-        """The seed decides everything."""
+        """The search is a function of the seed."""
         here = [self._fate(seed) for seed in (3, 3, 4)]
         assert here[0] == here[1] != here[2]
         assert in_fresh_process(self._fate, 3) == here[0]
@@ -144,7 +144,7 @@ class OneShotStrategySuite:
         return f"{digest(strategy)} {strategy.select(RandomData()).id}"
 
     def test_a_path_is_the_frozen_network(self, space: str) -> None:
-        """In evaluation mode an architecture computes the same inside the supernet and alone."""
+        """In evaluation mode a path computes the same as its network alone."""
         if not self.paths:
             pytest.skip(f"{self.strategy.__name__} trains mixtures")
         strategy = self.make(space)

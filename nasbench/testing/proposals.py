@@ -1,4 +1,4 @@
-"""Conformance of sampled strategies, first half: what they propose."""
+"""The first half of the conformance suite of sampled strategies: what they propose."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FULL = 9  # epochs of a full training, enough for three rungs of halving
 
 
 def repeated(proposals: Sequence[Proposal]) -> list[Proposal]:
-    """Return the proposals whose architecture was proposed before for as long or longer."""
+    """Return the proposals of architectures proposed before for as long or longer."""
     longest: dict[str, int] = {}
     found = []
     for one in proposals:
@@ -31,7 +31,7 @@ def repeated(proposals: Sequence[Proposal]) -> list[Proposal]:
 
 
 def seed_global_streams(seed: int) -> None:
-    """Seed what a strategy must not touch."""
+    """Seed the global streams, which a strategy must not use."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
     torch.manual_seed(seed)
@@ -74,14 +74,14 @@ class ProposalSuite:
         )
 
     def test_proposals_lie_in_a_conditional_space(self) -> None:
-        """Choices below choices, depths, pairs of inputs and values: all complete and allowed."""
+        """Architectures with nested choices, depths, pairs of inputs and values are complete."""
         domains = nested()
         done = play(self.make(domains), 40, slots=2)
         assert len(done) == 40
         assert [domains.arch(dict(one.arch)) for one in done] == [one.arch for one in done]
 
     def test_no_more_proposals_than_places(self) -> None:
-        """``suggest(n)`` fills ``n`` places at most, each with another architecture."""
+        """``suggest(n)`` returns ``n`` different architectures at most."""
         strategy = self.make(flat())
         for n in (1, 3, 8):
             proposals = strategy.suggest(n)
@@ -89,13 +89,13 @@ class ProposalSuite:
             assert len({one.arch for one in proposals}) == len(proposals)
 
     def test_nothing_is_proposed_twice(self) -> None:
-        """While there is something new, an architecture comes back only for a longer training."""
+        """An architecture is proposed again only for a longer training, while others are new."""
         done = play(self.make(flat()), 60, slots=3)
         assert len(done) == 60
         assert not repeated(done)
 
     def test_pending_is_not_proposed(self) -> None:
-        """What is under way is not proposed again, not even where only nine are to be had."""
+        """Pending architectures are not proposed again, not even in a space of nine."""
         strategy = self.make(flat(2, 3))
         pending: list[Proposal] = []
         while len(pending) < 12 and (more := strategy.suggest(2, pending)):
@@ -104,7 +104,7 @@ class ProposalSuite:
         assert not repeated(pending)
 
     def test_suggest_leaves_no_trace(self) -> None:
-        """A suggestion is a function of the results and of what is pending."""
+        """A suggestion is a function of the results and the pending proposals."""
         strategy, other = self.make(nested()), self.make(nested())
         play(strategy, 25)
         play(other, 25)
@@ -114,7 +114,7 @@ class ProposalSuite:
         assert strategy.suggest(3, first) == other.suggest(3, first)
 
     def test_same_seed_same_proposals_in_a_fresh_process(self) -> None:
-        """Neither the process nor the order of a set has a say."""
+        """Proposals do not depend on the process or the order of a set."""
         case = (
             self.strategy,
             self.chosen(),
@@ -124,13 +124,13 @@ class ProposalSuite:
         assert in_fresh_process(course, *case) == course(*case)
 
     def test_seeds_differ(self) -> None:
-        """Another seed is another search, unless the strategy says that it has no chance in it."""
+        """Another seed is another search, unless the strategy is declared deterministic."""
         settings = [SampledContext(seed, FULL, proxy=promise) for seed in (0, 1)]
         one, other = (course(self.strategy, self.chosen(), s, 12) for s in settings)
         assert (one != other) == self.seeded
 
     def test_global_random_streams_are_left_alone(self) -> None:
-        """Global streams are neither read nor moved."""
+        """The global random streams are neither read nor advanced."""
         seed_global_streams(5)
         expected = draw_from_global_streams()
         seed_global_streams(5)
@@ -147,7 +147,7 @@ class ProposalSuite:
         assert all(violation(one.arch) == 0 for one in done)
 
     def test_a_limit_that_nothing_keeps(self) -> None:
-        """It says so by proposing nothing, in a bounded time."""
+        """If nothing keeps the limits, it proposes nothing, in a bounded time."""
         assert self.make(flat(), violation=lambda arch: 1.0).suggest(2) == []
 
     def test_lengths_are_from_1_to_the_full_one(self) -> None:
@@ -157,7 +157,7 @@ class ProposalSuite:
         assert max(one.epochs for one in done) == FULL
 
     def test_only_lengths_that_can_be_had(self) -> None:
-        """A table of finished trainings knows few lengths."""
+        """Only available lengths are proposed; a table of finished trainings has few."""
         done = play(self.make(flat(), epochs=200, lengths=(12, 200)), 60)
         assert {one.epochs for one in done} <= {12, 200}
         assert max(one.epochs for one in done) == 200

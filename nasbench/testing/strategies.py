@@ -1,4 +1,4 @@
-"""The conformance suite of sampled strategies: what every one of them owes the engine."""
+"""The conformance suite of sampled strategies: what the engine expects of each of them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class SampledStrategySuite(ProposalSuite):
     learns: ClassVar[bool] = False
 
     def test_measures_are_known_costs(self) -> None:
-        """Results bring what ``measures`` names; everywhere here they bring nothing else."""
+        """``measures`` names costs of the engine; the results in this suite have no others."""
         measures = self.make(flat()).measures
         assert isinstance(measures, tuple)
         assert set(measures) <= {"params", "macs", "latency_ms"}
 
     @pytest.mark.parametrize("slots", [1, 4])
     def test_a_small_space_ends(self, slots: int) -> None:
-        """Every architecture comes up, none at the same length again, and then no more."""
+        """Every architecture is proposed, none twice at the same length, and then nothing."""
         strategy = self.make(flat(2, 3))
         done = play(strategy, 100, slots)
         assert not repeated(done)
@@ -46,13 +46,13 @@ class SampledStrategySuite(ProposalSuite):
         assert strategy.suggest(4) == []
 
     def test_a_space_without_a_choice_ends(self) -> None:
-        """One architecture is proposed, and no more."""
+        """The only architecture is proposed, and then nothing."""
         done = play(self.make(flat(1, 1)), 20)
         assert len({one.arch for one in done}) == 1
         assert not repeated(done)
 
     def test_state_goes_through_json(self) -> None:
-        """A strategy that loads the state goes on as the one that saved it, used or not."""
+        """A strategy that loads a state continues as the one that saved it, new or used."""
         strategy, loaded = self.make(nested()), self.make(nested())
         play(strategy, 25, slots=2)
         play(loaded, 12)
@@ -61,7 +61,7 @@ class SampledStrategySuite(ProposalSuite):
         assert play(loaded, 10) == play(strategy, 10)
 
     def test_some_trials_fail(self) -> None:
-        """A failed trial is never the best one, and the search goes on."""
+        """A failed trial is never the best one, and the search continues."""
         strategy = self.make(flat())
 
         def every_third_fails(strategy: SampledStrategy, proposal: Proposal) -> Result:
@@ -83,13 +83,13 @@ class SampledStrategySuite(ProposalSuite):
                 ask()
 
     def test_results_out_of_order(self) -> None:
-        """Four places are kept busy in whatever order the trials end."""
+        """Four slots are kept busy, in whichever order the trials end."""
         done = play(self.make(nested()), 40, slots=4, order=np.random.default_rng(7))
         assert len(done) == 40
         assert not repeated(done)
 
     def test_a_result_that_comes_twice(self) -> None:
-        """The engine answers from memory what it knows; new proposals follow all the same."""
+        """New proposals follow those whose results the engine already has."""
         strategy = self.make(flat())
         proposals: list[Proposal] = []
         for _ in range(20):
@@ -99,7 +99,7 @@ class SampledStrategySuite(ProposalSuite):
         assert not repeated(proposals)
 
     def test_the_best_and_the_front(self) -> None:
-        """The best has the highest score of the longest trainings, and is in the front."""
+        """The best result has the highest score of the longest trainings and is in the front."""
         strategy = self.make(flat())
         play(strategy, 60)
         longest = [one for one in strategy.results if one.epochs == FULL]
@@ -108,7 +108,7 @@ class SampledStrategySuite(ProposalSuite):
         assert all(one in strategy.results for one in strategy.front())
 
     def test_it_learns(self) -> None:
-        """After 60 trials of an easy problem it is at least where random search mostly is."""
+        """After 60 trials of an easy problem it is at least as good as most random searches."""
         if not self.learns:
             pytest.skip(f"{self.strategy.__name__} does not promise to beat random search")
 

@@ -26,7 +26,7 @@ from nasbench.supernet.mixture import Mixture
 
 
 class SigmoidRule(MixingRule):
-    """Every weight in (0, 1), whatever the others are."""
+    """Weights in (0, 1), each independent of the others."""
 
     def expected(self, label: str, alpha: Tensor) -> Tensor:
         """Return sigmoid(alpha), shape ``(n,)``."""

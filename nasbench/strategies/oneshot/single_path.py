@@ -1,7 +1,7 @@
 """Strategies that train single paths of a supernet, then search with the shared weights.
 
 Guo et al., "Single Path One-Shot Neural Architecture Search with Uniform Sampling", ECCV 2020:
-the weights are trained on paths that are drawn anew for every step, equation (4); then
+the weights are trained on new paths in every step, equation (4); then
 architectures are evaluated with the weights they inherit, equation (5), after their BN statistics
 have been recalibrated (section 3.4).
 """

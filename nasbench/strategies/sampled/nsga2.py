@@ -163,7 +163,7 @@ class Nsga2Strategy(SampledStrategy):
         for one in sorted(self._good(), key=lambda one: (self._cost(one), -one.score)):
             if not found or one.score > found[-1].score:
                 found.append(one)
-        return found or super().front()  # which raises where there is nothing
+        return found or super().front()  # which raises if there is no result
 
     def _good(self) -> list[Result]:
         """Return each architecture's result once, without those that failed."""

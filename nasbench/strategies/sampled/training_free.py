@@ -1,7 +1,7 @@
 """Search by zero-cost proxies: many candidates are ranked untrained, the best are trained.
 
 The warm-up of Abdelfattah et al., "Zero-Cost Proxies for Lightweight NAS", ICLR 2021, section 5,
-taken as a search of its own; Mellor et al., "Neural Architecture Search without Training", ICML
+as a search by itself; Mellor et al., "Neural Architecture Search without Training", ICML
 2021, algorithm 1, is the case of one training.
 """
 
