@@ -15,7 +15,7 @@ Parameters = Mapping[str, Any]  # name to type
 
 
 def parse(assignments: Sequence[str]) -> dict[str, Any]:
-    """Return key to value; values are parsed as YAML, so that numbers, lists and booleans work.
+    """Return the values by key; they are parsed as YAML, so that numbers, lists and booleans work.
 
     Raises:
         UserError: an assignment has no ``=``, or its value is not YAML.
@@ -55,7 +55,7 @@ def of_space(space: type) -> Parameters:
 def complete(space: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the given arguments, completed by the defaults of the space that are plain values.
 
-    A record then holds every argument, and a default that was given equals one that was not.
+    A record then holds every argument, and a default given explicitly equals an omitted one.
     """
     parameters = list(inspect.signature(space).parameters.values())[1:]
     simple = (bool, int, float, str, type(None))
@@ -93,13 +93,18 @@ def split(given: Mapping[str, Any], **owners: Parameters) -> list[dict[str, Any]
 def typed(key: str, value: Any, kind: Any) -> Any:
     """Return ``value`` as the simple type ``kind``; values of other kinds are not checked.
 
+    Args:
+        key: name of the argument, for the error.
+        value: the value, parsed as YAML.
+        kind: the annotated type of the argument.
+
     Raises:
         UserError: the value has another type.
     """
     if kind is float and type(value) is int:
         return float(value)
     if kind is float and isinstance(value, str):
-        # YAML 1.1 reads 1e-3 as a text.
+        # YAML 1.1 parses 1e-3 as a string.
         try:
             return float(value)
         except ValueError:

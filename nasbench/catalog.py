@@ -351,9 +351,27 @@ def resolve(kind: str, name: str) -> Any:
     check(kind, name)
     table = TABLES[kind]
     if name not in table:
-        return _from_module(kind, name)
-    module, _, attribute = table[name].target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+        where, _, attribute = name.rpartition(":")
+        if where.endswith(".py"):
+            module = _load_file(kind, Path(where))
+        else:
+            try:
+                module = importlib.import_module(where)
+            except Exception as error:
+                raise UserError(
+                    f"{kind} {where!r} cannot be imported: {_reason(error)}"
+                ) from error
+        if not hasattr(module, attribute):
+            own = [
+                key
+                for key, value in vars(module).items()
+                if isinstance(value, type) and value.__module__ == module.__name__
+            ]
+            raise unknown(f"{kind} in {where}", attribute, own)
+        known_code.remember(name)
+        return getattr(module, attribute)
+    where, _, attribute = table[name].target.partition(":")
+    return getattr(importlib.import_module(where), attribute)
 
 
 def check(kind: str, name: str) -> None:
@@ -380,28 +398,10 @@ def check_known(kind: str, name: str) -> None:
         )
 
 
-def _from_module(kind: str, name: str) -> Any:
-    where, _, attribute = name.rpartition(":")
-    module = _load_file(kind, Path(where)) if where.endswith(".py") else _load_module(kind, where)
-    if not hasattr(module, attribute):
-        raise unknown(f"{kind} in {where}", attribute, _classes(module))
-    known_code.remember(name)
-    return getattr(module, attribute)
-
-
-def _classes(module: ModuleType) -> list[str]:
-    """Return the classes that ``module`` itself defines."""
-    return [
-        key
-        for key, value in vars(module).items()
-        if isinstance(value, type) and value.__module__ == module.__name__
-    ]
-
-
 def _load_file(kind: str, path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"{kind} {str(path)!r}: there is no such file")
-    # The name depends on the path, so that two files called my_space.py stay apart.
+    # The name depends on the path, so that two files called my_space.py do not collide.
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     name = f"{path.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -415,13 +415,6 @@ def _load_file(kind: str, path: Path) -> ModuleType:
         sys.modules.pop(name, None)
         raise UserError(f"{kind} {str(path)!r} cannot be imported: {_reason(error)}") from error
     return module
-
-
-def _load_module(kind: str, name: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        raise UserError(f"{kind} {name!r} cannot be imported: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -21,13 +21,13 @@ import nasbench
 
 _LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn")
 _SOURCE = Path(nasbench.__file__).resolve().parent.parent
-_START = r"(?<![\w.~-])"  # a path begins here: "/x/root" lies in no home called "/root"
+_START = r"(?<![\w.~-])"  # start of a path: "/x/root" is not inside the home "/root"
 _HOMES = _START + r"/(?:home|Users)/[^/\s=:,'\"]+"
 _GIT_SECONDS = 10.0
 
 
 def collect(command: Sequence[str] | None = None) -> dict[str, Any]:
-    """Return the provenance of a run that starts now, as JSON can hold it.
+    """Return the provenance of a run that starts now, as JSON values.
 
     Threads and GPUs are reported only if torch has been imported already.
 
@@ -41,16 +41,20 @@ def collect(command: Sequence[str] | None = None) -> dict[str, Any]:
         missing) and ``started`` (UTC, ISO 8601).
     """
     commit = git_commit(_SOURCE)
+    changes = _git(_SOURCE, "status", "--porcelain", "--untracked-files=no") if commit else None
+    torch = sys.modules.get("torch")
+    gpus = range(torch.cuda.device_count() if torch and torch.cuda.is_available() else 0)
     return {
         "nasbench": nasbench.__version__,
         "commit": commit,
-        "dirty": _is_dirty(_SOURCE) if commit else None,
+        "dirty": None if changes is None else bool(changes),
         "command": public_command(sys.argv if command is None else command),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
-        **_torch_facts(),
+        "threads": torch.get_num_threads() if torch else None,
+        "gpus": [torch.cuda.get_device_name(device) for device in gpus] if torch else [],
         "versions": {name: _version(name) for name in _LIBRARIES},
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -61,7 +65,7 @@ def public_command(command: Sequence[str]) -> str:
     if not command:
         return ""
     home = str(Path.home())
-    # A home of "/" is no secret, and would turn every path around.
+    # A home of "/" is no secret, and every path would match it.
     homes = _HOMES if home == "/" else rf"{_START}{re.escape(home)}(?![^/\s=:,'\"])|{_HOMES}"
     program = Path(command[0]).name
     start = ("python", "-m", "nasbench") if program == "__main__.py" else (program,)
@@ -70,7 +74,7 @@ def public_command(command: Sequence[str]) -> str:
 
 
 def cpu_model() -> str:
-    """Return the processor's name as the system gives it, or else the architecture."""
+    """Return the processor's name from the system, or the architecture if it is unknown."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -80,20 +84,14 @@ def cpu_model() -> str:
 
 
 def git_commit(folder: Path) -> str | None:
-    """Return the commit checked out in ``folder``, or ``None`` if it is no checkout's root.
+    """Return the commit checked out in ``folder``, or ``None`` if it is not a checkout's root.
 
-    An installed copy may lie somewhere inside a stranger's checkout, whose commit says nothing.
+    An installed copy may be inside the checkout of another project, whose commit is unrelated.
     """
     root = _git(folder, "rev-parse", "--show-toplevel")
     if root is None or Path(root).resolve() != folder.resolve():
         return None
     return _git(folder, "rev-parse", "--verify", "HEAD")
-
-
-def _is_dirty(folder: Path) -> bool | None:
-    """Return whether tracked files differ from the commit, or ``None`` if git cannot tell."""
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return None if changes is None else bool(changes)
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
@@ -109,15 +107,6 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
-
-
-def _torch_facts() -> dict[str, Any]:
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return {"threads": None, "gpus": []}
-    devices = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
-    names = [torch.cuda.get_device_name(device) for device in devices]
-    return {"threads": torch.get_num_threads(), "gpus": names}
 
 
 def _version(name: str) -> str | None:

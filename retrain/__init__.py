@@ -1,1 +1,1 @@
-"""Rebuild and train what a search found."""
+"""Rebuilds and trains the architecture that a search found."""

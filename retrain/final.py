@@ -1,4 +1,4 @@
-"""The final evaluation: the one place that opens the test set."""
+"""The final evaluation, the only code that opens the test set."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Evaluation:
 
     Attributes:
         accuracy: share of right answers, in [0, 1].
-        openings: how often this run opened the test set.
+        openings: number of times that this run opened the test set.
         examples: the size of the test set.
-        network: the network as read back from its file.
+        network: the network with the weights read back from their file.
         model: the weights' file.
     """
 
@@ -45,13 +45,13 @@ def evaluate(
 
     Args:
         network: the trained network.
-        task: whose test set is opened.
-        found: builds the network anew.
+        task: its test set is opened.
+        found: the architecture, which is built a second time.
         config: of the retraining.
         running: the session; its journal counts the opening.
 
     Raises:
-        UserError: the network read back answers otherwise than the one that was written.
+        UserError: the network read back has another accuracy than the one that was written.
     """
     folder = running.folder
     if running.leads:
@@ -60,7 +60,12 @@ def evaluate(
     model = find_weights(folder.path)
     assert model is not None
     loss = objective(config, config.auxiliary_weight)
-    images = task.open_test(lambda: _note_opening(running))
+
+    def record_opening() -> None:
+        if running.leads:
+            folder.journal.append("test opened")
+
+    images = task.open_test(record_opening)
     batches = evaluation_batches(images, task.augmentation, running)
     measured = accuracy(network, batches, loss)
     rebuilt = on_device(found.build(), running.device)
@@ -73,8 +78,3 @@ def evaluate(
         )
     openings = len(folder.journal.events("test opened"))
     return Evaluation(measured, openings, len(images), rebuilt, model)
-
-
-def _note_opening(running: Session) -> None:
-    if running.leads:
-        running.folder.journal.append("test opened")

@@ -36,8 +36,8 @@ class CrossValidated:
 
     Attributes:
         folder: the run folder.
-        record: what it found; ``None`` in processes other than the first.
-        record_path: where it was written.
+        record: the result; ``None`` in processes other than the first.
+        record_path: path of the record.
     """
 
     folder: RunFolder
@@ -57,7 +57,7 @@ def run_folds(
     A finished fold is in the journal and is not trained again when the run is continued.
 
     Args:
-        job: what is trained, and how.
+        job: the network and how it is trained.
         callback: receives the events of the trainings.
         stop: set by Ctrl-C and SIGTERM.
         resumed: the run folder to continue, or ``None`` for a new run.
@@ -65,7 +65,7 @@ def run_folds(
 
     Raises:
         Stopped: a signal asked to stop; the run can be resumed.
-        UserError: something that the user can mend.
+        UserError: the options, the data or the run folder do not fit.
     """
     config = job.config
     assert config.folds is not None
@@ -75,7 +75,12 @@ def run_folds(
     with session("retrain", job.method, job.task, config, stop, resumed, command) as running:
         if running.leads:
             job.checkpoint.write(running.folder.path / "checkpoint.json")
-        done = _finished(running)
+        fields = Fold.__dataclass_fields__
+        done = {
+            event["fold"]: Fold(**{name: event[name] for name in fields})
+            for event in running.folder.journal.events("fold")
+        }
+        wait()  # before the first process writes more
         for number, held_out in enumerate(parts, start=1):
             if number not in done:
                 callback.phase(f"fold {number} of {config.folds}")
@@ -90,23 +95,15 @@ def run_folds(
         return CrossValidated(running.folder, record, path)
 
 
-def _finished(running: Session) -> dict[int, Fold]:
-    """Return the folds that the run has finished, by their numbers."""
-    names = Fold.__dataclass_fields__
-    events = running.folder.journal.events("fold")
-    wait()  # before the first process writes more
-    return {event["fold"]: Fold(**{k: event[k] for k in names}) for event in events}
-
-
 @dataclass(frozen=True)
 class FoldTraining:
     """One fold: a training on all others, measured on this one.
 
     Attributes:
-        number: of the fold, from 1.
+        number: number of the fold, from 1.
         held_out: indices of its images, ``(n,)``.
-        task: whose training images are split.
-        found: what is trained.
+        task: its training images are split.
+        found: the architecture.
         running: the session.
         callback: receives the events of the training.
     """
@@ -119,7 +116,7 @@ class FoldTraining:
     callback: Callback
 
     def run(self, config: RetrainConfig) -> tuple[Fold, RetrainConfig]:
-        """Train and measure; return the options, too, with the batch size that was used."""
+        """Return the measured fold, and the options with the batch size that was used."""
         running = self.running
         # All folds have the batches of the first.
         first = not running.folder.journal.events("fold")

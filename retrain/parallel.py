@@ -22,12 +22,12 @@ from retrain.train import Retraining, run_retrain
 
 @dataclass(frozen=True)
 class Done:
-    """How one seed ended.
+    """The result of one seed.
 
     Attributes:
-        seed: of the retraining.
-        record: what the leaderboard will read, or ``None`` after an error.
-        record_path: where it was written.
+        seed: seed of the retraining.
+        record: the record for the leaderboard, or ``None`` after an error.
+        record_path: path of the record.
         model: the weights' file.
         error: why there is no record, in one line.
     """
@@ -40,7 +40,7 @@ class Done:
 
 
 def setup(context: tuple[Checkpoint, RetrainConfig]) -> Work:
-    """Return what retrains one seed in a worker process, in the run folder made for it."""
+    """Return a worker process's function, which retrains one seed in its run folder."""
     checkpoint, config = context
 
     def work(payload: tuple[int, Path], report: Callable[[float], bool]) -> Done:
@@ -61,14 +61,14 @@ def run_seeds(
 ) -> list[Done]:
     """Retrain every seed, several at once.
 
-    A seed that fails, or is cut off by a stop, harms no other; its run folder says how far it
-    came, and ``--resume`` continues it. So does a second worker where the first one died.
+    A seed that fails, or is interrupted by a stop, does not affect the others; ``--resume``
+    continues it from its run folder, and so does a second worker if the first one died.
 
     Args:
-        job: what is retrained, and how; its seed is not used.
-        seeds: of the retrainings.
+        job: the network and how it is trained; its seed is not used.
+        seeds: seeds of the retrainings.
         where: engine and concurrency.
-        stop: set by Ctrl-C and SIGTERM, which are listened to in here.
+        stop: set by Ctrl-C and SIGTERM while this function runs.
         report: called with each seed as it ends.
 
     Raises:
@@ -100,6 +100,6 @@ def run_seeds(
 
 
 def new_folder(job: Retraining) -> RunFolder:
-    """Make the run folder of one seed; its worker counts as one that continues the run."""
+    """Make the run folder of one seed; its worker then resumes that run."""
     info = run_info(job.task, job.config, provenance.collect())
     return RunFolder.create(job.config.out, "retrain", job.method, info)

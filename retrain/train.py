@@ -46,8 +46,8 @@ class Retrained:
 
     Attributes:
         folder: the run folder.
-        record: what the leaderboard will read; ``None`` in processes other than the first.
-        record_path: where it was written.
+        record: the record for the leaderboard; ``None`` in processes other than the first.
+        record_path: path of the record.
         model: the weights' file.
     """
 
@@ -59,11 +59,11 @@ class Retrained:
 
 @dataclass(frozen=True)
 class Retraining:
-    """A checkpoint and how its network is trained, its names resolved.
+    """A checkpoint and the configuration of its retraining, with names resolved.
 
     Attributes:
-        checkpoint: whose network is rebuilt.
-        config: how it is trained.
+        checkpoint: its network is rebuilt.
+        config: the options of the training.
         space: the class of the network.
         task_name: the task to train on.
     """
@@ -75,7 +75,7 @@ class Retraining:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, config: RetrainConfig) -> Retraining:
-        """Resolve the names in a checkpoint and a whole configuration.
+        """Resolve the names in a checkpoint and a complete configuration.
 
         Raises:
             UserError: a name is unknown, or the code behind it is not known here.
@@ -117,10 +117,10 @@ class Retraining:
 def configure(
     checkpoint: Checkpoint, given: dict[str, Any], assignments: dict[str, Any]
 ) -> Retraining:
-    """Return the whole retraining: preset, then what tuning found, then what the user gave.
+    """Return the retraining with all options: preset, then the tuned ones, then the user's.
 
     Args:
-        checkpoint: whose network is rebuilt.
+        checkpoint: its network is rebuilt.
         given: options by name, ``None`` for those that the user did not set.
         assignments: the ``-o key=value`` arguments of the space.
 
@@ -147,7 +147,7 @@ def run_retrain(
     """Train the checkpoint's network, open the test set once, and write the record.
 
     Args:
-        job: what is trained, and how.
+        job: the network and how it is trained.
         callback: receives the events of the training.
         stop: set by Ctrl-C and SIGTERM.
         resumed: the run folder to continue, or ``None`` for a new run.
@@ -155,7 +155,8 @@ def run_retrain(
 
     Raises:
         Stopped: a signal asked to stop; the run can be resumed.
-        UserError: something that the user can mend, or weights that changed on the disk.
+        UserError: the options, the data or the run folder do not fit, or the weights changed on
+            the disk.
     """
     task, found = job.open()
     with session("retrain", job.method, job.task, job.config, stop, resumed, command) as running:
@@ -182,28 +183,21 @@ def run_retrain(
 def _train(
     task: Task, found: Architecture, config: RetrainConfig, running: Session, callback: Callback
 ) -> tuple[Supervised, Progress]:
-    """Train from the run's state, or from the beginning; return the network and how it went."""
+    """Train from the run's state, or from the beginning; return the network and the progress."""
     unit = _unit(task, found, config, running)
     callbacks: Callback = NullCallback()
     if running.leads:  # of several processes the first alone writes
-        board = _tensorboard(unit, task, found, running)
-        callbacks = CallbackList([JournalCallback(running.folder.journal), callback, *board])
+        listeners: list[Callback] = [JournalCallback(running.folder.journal), callback]
+        if available("torch.utils.tensorboard"):
+            board = TensorBoardCallback(running.folder.path / "tb")
+            if note := board.graph(unit.network, task.spec.shape):
+                running.folder.journal.append("note", text=note)
+            board.drawing(found.space.graphs(found.arch))
+            listeners.append(board)
+        callbacks = CallbackList(listeners)
     state = StateFile(running.folder.path / "state.pt")
     patience = EarlyStopping(config.patience) if config.patience else None
     return unit, Loop(unit, config.epochs, state, callbacks, running.stop, patience).run()
-
-
-def _tensorboard(
-    unit: Supervised, task: Task, found: Architecture, running: Session
-) -> list[Callback]:
-    """Return TensorBoard's callback with the network's graph and drawing, if it is installed."""
-    if not available("torch.utils.tensorboard"):
-        return []
-    board = TensorBoardCallback(running.folder.path / "tb")
-    if note := board.graph(unit.network, task.spec.shape):
-        running.folder.journal.append("note", text=note)
-    board.drawing(found.space.graphs(found.arch))
-    return [board]
 
 
 def _try_step(task: Task, found: Architecture, config: RetrainConfig, running: Session) -> None:
@@ -231,11 +225,11 @@ def make_unit(
     """Return the training of a fresh network.
 
     Args:
-        found: what is trained; its weights are drawn by ``config.seed``.
-        train: the images to train on.
-        held_out: those to measure on after every epoch, or ``None``.
-        augmentation: of the task.
-        config: how to train.
+        found: the architecture; its weights are drawn with ``config.seed``.
+        train: the training images.
+        held_out: images to validate on after every epoch, or ``None``.
+        augmentation: augmentation of the task.
+        config: the options of the training.
         running: device and processes.
     """
     seed_process(config.seed, "retrain")
@@ -245,7 +239,7 @@ def make_unit(
 
 
 def identity(job: Retraining, found: Architecture, running: Session) -> dict[str, Any]:
-    """Return the fields of a record that say what was trained, and how."""
+    """Return the fields of a record that identify the network and its training."""
     checkpoint = job.checkpoint
     return {
         "run": running.folder.name,

@@ -131,7 +131,12 @@ class Augmentation:
             images = _crop(images, draws, self.crop_padding, self.flip)
         batch = self.plain(images)
         if self.cutout:
-            batch.masked_fill_(_square(batch, draws, self.cutout // 2), 0.0)
+            half = self.cutout // 2
+            ys = torch.arange(batch.shape[2], device=batch.device) - draws.cy[:, None]
+            xs = torch.arange(batch.shape[3], device=batch.device) - draws.cx[:, None]
+            inside_y, inside_x = (ys >= -half) & (ys < half), (xs >= -half) & (xs < half)
+            square = (inside_y[:, :, None] & inside_x[:, None, :]).unsqueeze(1)  # (n, 1, h, w)
+            batch.masked_fill_(square, 0.0)
         return batch
 
     def plain(self, images: Tensor) -> Tensor:
@@ -166,7 +171,14 @@ def _affine(
 
 
 def _crop(images: Tensor, draws: Draws, padding: int, flip: bool) -> Tensor:
-    """Crop and flip images ``(n, c, h, w)`` after padding them."""
+    """Return the cropped and flipped images.
+
+    Args:
+        images: shape ``(n, c, h, w)``.
+        draws: of the ``n`` images, on their device.
+        padding: pixels of value 0 added to each side before the crop.
+        flip: whether the images whose draw says so are mirrored.
+    """
     n, c, h, w = images.shape
     padded = F.pad(images, (padding,) * 4) if padding else images
     rows = draws.dy[:, None] + torch.arange(h, device=images.device)
@@ -178,11 +190,3 @@ def _crop(images: Tensor, draws: Draws, padding: int, flip: bool) -> Tensor:
     index = rows[:, :, None] * padded.shape[3] + cols[:, None, :]
     index = index.view(n, 1, h * w).expand(n, c, h * w)
     return padded.reshape(n, c, -1).gather(2, index).view(n, c, h, w)
-
-
-def _square(batch: Tensor, draws: Draws, half: int) -> Tensor:
-    """Return the mask of the cutouts, bool ``(n, 1, h, w)``, clipped at the borders."""
-    ys = torch.arange(batch.shape[2], device=batch.device) - draws.cy[:, None]
-    xs = torch.arange(batch.shape[3], device=batch.device) - draws.cx[:, None]
-    inside_y, inside_x = (ys >= -half) & (ys < half), (xs >= -half) & (xs < half)
-    return (inside_y[:, :, None] & inside_x[:, None, :]).unsqueeze(1)

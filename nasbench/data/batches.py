@@ -49,7 +49,23 @@ class Batches:
     ) -> None:
         if not 0 <= rank < world:
             raise ValueError(f"rank={rank}: must be 0 to {world - 1}")
-        _check_batch_size(batch_size, len(data), train, world)
+        if batch_size < 1:
+            raise UserError(f"--batch-size {batch_size}: must be at least 1")
+        if batch_size % world:
+            raise UserError(
+                f"--batch-size {batch_size} cannot be shared by {world} processes: "
+                f"choose a multiple of {world}"
+            )
+        if train and len(data) == 0:
+            raise UserError(
+                "no images are left for the batches: choose a larger --limit-train or another "
+                "--val-fraction"
+            )
+        if train and batch_size > len(data):
+            raise UserError(
+                f"--batch-size {batch_size} is larger than the {len(data)} training images: "
+                f"choose at most {len(data)}"
+            )
         self.data = data
         self.batch_size = batch_size
         self.seed = seed
@@ -98,24 +114,3 @@ class Batches:
             rows = self._rows(step)
             images = self.data.images[rows][self._shard]
             yield self.augmentation.plain(images), self.data.labels[rows][self._shard]
-
-
-def _check_batch_size(batch_size: int, images: int, train: bool, world: int) -> None:
-    """Check that batches of this size can be made."""
-    if batch_size < 1:
-        raise UserError(f"--batch-size {batch_size}: must be at least 1")
-    if batch_size % world:
-        raise UserError(
-            f"--batch-size {batch_size} cannot be shared by {world} processes: "
-            f"choose a multiple of {world}"
-        )
-    if train and images == 0:
-        raise UserError(
-            "no images are left for the batches: choose a larger --limit-train or another "
-            "--val-fraction"
-        )
-    if train and batch_size > images:
-        raise UserError(
-            f"--batch-size {batch_size} is larger than the {images} training images: "
-            f"choose at most {images}"
-        )

@@ -39,22 +39,16 @@ def read_idx(path: Path) -> Tensor:
     if len(raw) < start:
         raise UserError(f"{path} is truncated: {len(raw)} bytes, too few for its header")
     shape = np.frombuffer(raw[4:start], dtype=">u4").tolist()
-    _check_length(path, len(raw) - start, shape)
+    stated, found = math.prod(shape), len(raw) - start
+    if found != stated:
+        what = "is truncated" if found < stated else "is too long"
+        size = "x".join(map(str, shape))
+        raise UserError(
+            f"{path} {what}: {found} bytes of values, but its header states {size} = {stated}"
+        )
     # Copied, because a tensor needs writable memory.
     values = np.frombuffer(raw, dtype=np.uint8, offset=start).copy()
     return torch.from_numpy(values).view(shape)
-
-
-def _check_length(path: Path, found: int, shape: list[int]) -> None:
-    """Check that the values fill the shape."""
-    stated = math.prod(shape)
-    if found == stated:
-        return
-    what = "is truncated" if found < stated else "is too long"
-    size = "x".join(map(str, shape))
-    raise UserError(
-        f"{path} {what}: {found} bytes of values, but its header states {size} = {stated}"
-    )
 
 
 def _contents(path: Path) -> bytes:

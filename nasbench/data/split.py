@@ -19,8 +19,8 @@ def stratified_split(
         fraction: share of each class to hold out, between 0 and 1.
         seed: of the split, which is a function of the arguments alone.
         groups: int64 of shape ``(n,)``; rows with the same number must have the same label, and
-            are kept together. What is said of rows below then holds for groups: a share of the
-            groups is held out, however many rows each has.
+            are kept together. The counts below then apply to groups instead of rows, whatever
+            their sizes.
 
     Returns:
         The sorted indices ``(rest, held_out)``, int64 on the CPU. ``held_out`` has
@@ -32,7 +32,11 @@ def stratified_split(
         ValueError: rows of one group have different labels.
     """
     if groups is not None:
-        return _split_groups(labels.cpu(), groups.cpu(), fraction, seed)
+        # Split as if each group were a row, and return the rows of both parts.
+        member, label = _grouped(labels.cpu(), groups.cpu())
+        chosen = torch.zeros(len(label), dtype=torch.bool)
+        chosen[stratified_split(label, fraction, seed)[1]] = True
+        return (~chosen[member]).nonzero().flatten(), chosen[member].nonzero().flatten()
     if not 0 < fraction < 1:
         raise UserError(f"--val-fraction {fraction}: must lie between 0 and 1, both excluded")
     labels = labels.cpu()
@@ -43,16 +47,6 @@ def stratified_split(
     place = torch.arange(len(labels)) - (counts.cumsum(0) - counts).repeat_interleave(counts)
     held = place < _held_counts(counts, fraction).repeat_interleave(counts)
     return by_class[~held].sort().values, by_class[held].sort().values
-
-
-def _split_groups(
-    labels: Tensor, groups: Tensor, fraction: float, seed: int
-) -> tuple[Tensor, Tensor]:
-    """Split the groups as if each were a row; return the rows of both parts."""
-    member, label = _grouped(labels, groups)
-    held = torch.zeros(len(label), dtype=torch.bool)
-    held[stratified_split(label, fraction, seed)[1]] = True
-    return (~held[member]).nonzero().flatten(), held[member].nonzero().flatten()
 
 
 def _grouped(labels: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:

@@ -26,12 +26,13 @@ def _dataset() -> Any:
     return require("torchvision.datasets", "the task cifar10").CIFAR10
 
 
-def _download(root: Path) -> None:
-    """Download and unpack the archive, whose md5 torchvision checks."""
-    _dataset()(root, download=True)
-
-
-_SOURCE = DownloadableFiles("CIFAR-10", _FOLDER, (f"cifar10/{_FOLDER}",), _FILES, _download)
+_SOURCE = DownloadableFiles(
+    "CIFAR-10",
+    _FOLDER,
+    (f"cifar10/{_FOLDER}",),
+    _FILES,
+    lambda root: _dataset()(root, download=True),  # torchvision checks the archive's md5
+)
 
 
 def load_cifar10(data_dir: Path | None = None, download: bool = True) -> Task:
@@ -75,7 +76,7 @@ def _read(folder: Path, train: bool) -> ImageSet:
 
 
 def _damage(folder: Path, dataset: Any, train: bool) -> UserError | None:
-    """Return an error that names the first damaged file of the part, ``None`` if all are whole."""
+    """Return an error that names the first damaged file, or ``None`` if all are intact."""
     part = dataset.train_list if train else dataset.test_list
     meta = (dataset.meta["filename"], dataset.meta["md5"])
     for name, expected in (*part, meta):

@@ -52,6 +52,10 @@ class DownloadableFiles:
         The files of the test set must exist too, so that a long run does not fail at its end,
         but they are not read.
 
+        Args:
+            data_dir: the only folder to look in; ``None`` for the usual ones.
+            download: whether missing files may be downloaded.
+
         Raises:
             UserError: the files are missing and cannot be downloaded.
         """
@@ -62,14 +66,10 @@ class DownloadableFiles:
         looked = roots(data_dir)
         if not download:
             raise self._absent(looked[-1], f"not found in {', '.join(map(str, looked))}")
-        return self._fetch(looked[-1])
-
-    def _fetch(self, root: Path) -> Path:
-        """Download into a temporary folder, and move the complete files to their place.
-
-        A killed download thus leaves nothing that a later run could mistake for the data.
-        """
+        root = looked[-1]
         target = root / self.folder
+        # Complete files are moved out of a temporary folder, so a killed download leaves nothing
+        # that a later run could mistake for the data.
         try:
             root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as temporary:

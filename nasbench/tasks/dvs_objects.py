@@ -43,7 +43,11 @@ def load_dvs_objects(data_dir: Path | None = None, download: bool = True) -> Tas
     del download
     path = locate_npz("dvs-objects", NAMES, data_dir)
     labels, classes = _labels(path)
-    clock, counts = _clock(labels, classes)
+    # Each frame's number 0, 1, ... within its class.
+    counts = np.bincount(labels, minlength=classes)
+    order = np.argsort(labels, kind="stable")
+    clock = np.empty_like(labels)
+    clock[order] = np.arange(len(labels)) - np.repeat(counts.cumsum() - counts, counts)
     late = clock >= np.round(counts[labels] * (1 - TEST_SHARE))
     train = _read(path, labels, clock, np.flatnonzero(~late))
     _, channels, height, width = train.images.shape
@@ -75,15 +79,6 @@ def _labels(path: Path) -> tuple[NDArray[np.int64], int]:
             f"must have at least {MIN_FRAMES}"
         )
     return labels, len(counts)
-
-
-def _clock(labels: NDArray[np.int64], classes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return each frame's number 0, 1, ... within its class, and the size of each class."""
-    counts = np.bincount(labels, minlength=classes)
-    order = np.argsort(labels, kind="stable")
-    clock = np.empty_like(labels)
-    clock[order] = np.arange(len(labels)) - np.repeat(counts.cumsum() - counts, counts)
-    return clock, counts
 
 
 def _read(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -130,19 +129,16 @@ def _cut(file: Contents) -> tuple[Part, Part]:
     walks, label = file.walks, _labels(file)
     labels = torch.tensor([label[person] for person, _ in walks])
     held = {walks[at] for at in stratified_split(labels, TEST_SHARE, TEST_SEED)[1].tolist()}
-    chosen = partial(_of_walks, file, held)
-    return Part(file, chosen(False)), Part(file, chosen(True))
+    train, test = (
+        tuple(one for one in file.images if ((one.person, one.walk) in held) is inside)
+        for inside in (False, True)
+    )
+    return Part(file, train), Part(file, test)
 
 
 def _labels(file: Contents) -> dict[str, int]:
     """Return the class of each person."""
     return {person: number for number, person in enumerate(file.persons)}
-
-
-def _of_walks(
-    file: Contents, walks: set[tuple[str, str]], inside: bool
-) -> tuple[StoredImage, ...]:
-    return tuple(one for one in file.images if ((one.person, one.walk) in walks) is inside)
 
 
 def _check_walks(file: Contents, least: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from nasbench.data.locate import find, roots
 from nasbench.errors import UserError
 from nasbench.events import convert, synthetic
-from nasbench.events.hdf5_reader import Contents, read_contents
+from nasbench.events.hdf5_reader import read_contents
 from nasbench.events.processes import progress_bar, scratch_folder
 from nasbench.tasks.base import Task
 from nasbench.tasks.event_files import GAIT_PAIR, GAIT_WHOLE, has_pair, with_sibling
@@ -40,39 +40,29 @@ def load_gait_synthetic(data_dir: Path | None = None, download: bool = True) -> 
         UserError: the files cannot be made, are damaged, or hold real recordings.
     """
     if data_dir is not None and data_dir.expanduser().is_file():
-        files = [_synthetic(path) for path in with_sibling(data_dir.expanduser())]
+        files = [read_contents(path) for path in with_sibling(data_dir.expanduser())]
+        for file in files:
+            if not file.synthetic:
+                raise UserError(
+                    f"gait-synthetic: {file.path} is not marked as synthetic: "
+                    f"use --task gait --data-dir {file.path}"
+                )
     else:
-        folder = _folder(data_dir, download)
+        folder = find([FOLDER], data_dir, accept=has_pair)
+        if folder is None:
+            target = roots(data_dir)[-1] / FOLDER
+            if not download:
+                raise UserError(f"gait-synthetic: {' and '.join(GAIT_PAIR)} not found in {target}")
+            folder = make(target)
         files = [read_contents(folder / name) for name in GAIT_PAIR]
     return gait_task("gait-synthetic", files, "synthetic walkers, no real recordings")
-
-
-def _synthetic(path: Path) -> Contents:
-    """Return what a file holds, after checking that it is marked as synthetic."""
-    file = read_contents(path)
-    if not file.synthetic:
-        raise UserError(
-            f"gait-synthetic: {path} is not marked as synthetic: use --task gait --data-dir {path}"
-        )
-    return file
-
-
-def _folder(data_dir: Path | None, download: bool) -> Path:
-    """Return the folder of the two files, making them if they are missing."""
-    folder = find([FOLDER], data_dir, accept=has_pair)
-    if folder is not None:
-        return folder
-    root = roots(data_dir)[-1]
-    if not download:
-        raise UserError(f"gait-synthetic: {' and '.join(GAIT_PAIR)} not found in {root / FOLDER}")
-    return make(root / FOLDER)
 
 
 def make(folder: Path) -> Path:
     """Make the recordings and from them the two files in ``folder``; return the folder.
 
-    The folder is either complete or not there. Only this process works on it, so that a program
-    that loads the task needs no ``if __name__ == "__main__"``.
+    A folder that exists is complete. No other processes are started, so that a program that loads
+    the task needs no ``if __name__ == "__main__"``.
 
     Raises:
         UserError: the folder cannot be written.

@@ -50,7 +50,11 @@ def load_nmnist(data_dir: Path | None = None, download: bool = True) -> Task:
     if not (parts[_TRAIN] and parts[_TEST]):
         raise UserError(f"{path}: must hold recordings of split 0 (training) and 1 (test)")
     labels = [int(label) for label, _ in samples]
-    _check_train(path, [labels[i] for i in parts[_TRAIN]])
+    for label, count in Counter(labels[i] for i in parts[_TRAIN]).items():
+        if count < 2:  # one to train on and one to validate on
+            raise UserError(
+                f"{path}: label {label} has {count} training recording: must have at least 2"
+            )
     train = _read(path, labels, parts[_TRAIN])
     _, channels, height, width = train.images.shape
     return Task(
@@ -61,15 +65,6 @@ def load_nmnist(data_dir: Path | None = None, download: bool = True) -> Task:
         test=SealedTest(partial(_read, path, labels, parts[_TEST])),
         note=f"N-MNIST, {len(samples):,} recordings of {path.name}, the file's own split",
     )
-
-
-def _check_train(path: Path, labels: list[int]) -> None:
-    """Check that each digit has recordings to train on and to validate on."""
-    for label, count in Counter(labels).items():
-        if count < 2:
-            raise UserError(
-                f"{path}: label {label} has {count} training recording: must have at least 2"
-            )
 
 
 def _read(path: Path, labels: list[int], indices: list[int]) -> ImageSet:
