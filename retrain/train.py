@@ -239,7 +239,13 @@ def make_unit(
 
 
 def identity(job: Retraining, found: Architecture, running: Session) -> dict[str, Any]:
-    """Return the fields of a record that identify the network and its training."""
+    """Return the fields of a record that identify the network and its training.
+
+    Args:
+        job: the retraining.
+        found: its architecture.
+        running: the session; the record has the name of its run folder.
+    """
     checkpoint = job.checkpoint
     return {
         "run": running.folder.name,

@@ -43,7 +43,7 @@ def command(
     found = open_network(given, form, space, task, preset, arguments.parse(argument or []))
     network, spec = found.network().to(pick(device)), found.spec
     shape = spec.channels, spec.height, spec.width
-    whole: dict[str, Any] = {
+    report: dict[str, Any] = {
         "space": found.checkpoint.space["name"],
         "input": list(shape),
         "params": inference_parameter_count(network, network.training_only),
@@ -54,23 +54,23 @@ def command(
     for size in batch or [1]:
         latency = measure_latency(network, shape, size, runs)
         peak = peak_memory(network, shape, size)
-        whole["batches"].append({"batch": size, "peak_bytes": peak, **asdict(latency)})
-    whole["parts"] = [asdict(part) for part in parts(network, shape, (batch or [1])[0], runs)]
+        report["batches"].append({"batch": size, "peak_bytes": peak, **asdict(latency)})
+    report["parts"] = [asdict(part) for part in parts(network, shape, (batch or [1])[0], runs)]
     if as_json:
-        typer.echo(json.dumps(whole))
+        typer.echo(json.dumps(report))
         return
-    _print(whole)
+    _print_report(report)
 
 
-def _print(whole: dict[str, Any]) -> None:
-    """Print the tables."""
+def _print_report(report: dict[str, Any]) -> None:
+    """Print a table of the batch sizes and one of the network's parts."""
     from rich.console import Console
 
     from nasbench.report.formats.cells import Listing
     from nasbench.report.formats.console import listed
     from nasbench.report.quantities import count
 
-    typer.echo(f"{count(whole['params'])} parameters, {count(whole['macs'])} multiply-adds")
+    typer.echo(f"{count(report['params'])} parameters, {count(report['macs'])} multiply-adds")
     passes = Listing(
         "Passes",
         ("batch", "median, ms", "10 to 90 %", "images a second", "peak memory, MB"),
@@ -83,7 +83,7 @@ def _print(whole: dict[str, Any]) -> None:
                 f"{1000 * one['batch'] / one['median_ms']:.0f}",
                 f"{one['peak_bytes'] / 1e6:.1f}",
             )
-            for one in whole["batches"]
+            for one in report["batches"]
         ),
     )
     cells = Listing(
@@ -99,10 +99,10 @@ def _print(whole: dict[str, Any]) -> None:
                 f"{part['median_ms']:.2f}",
                 f"{100 * part['share']:.1f}",
             )
-            for part in whole["parts"]
+            for part in report["parts"]
         ),
     )
     console = Console()
     console.print(listed(passes))
     console.print(listed(cells))
-    typer.echo(f"on {whole['batches'][0]['device']}")
+    typer.echo(f"on {report['batches'][0]['device']}")

@@ -20,10 +20,12 @@ Formats = Annotated[
 ]
 Drawing = Annotated[
     Path | None,
-    typer.Option("--drawing", help="Where to draw, without suffix. [default: by the checkpoint]"),
+    typer.Option(
+        "--drawing", help="Path of the drawings, without suffix. [default: beside the checkpoint]"
+    ),
 ]
 Space = Annotated[
-    str | None, typer.Option("--space", help="Where a user's own space is now: file.py:Class.")
+    str | None, typer.Option("--space", help="Current location of a custom space: file.py:Class.")
 ]
 
 Supernet = Annotated[
@@ -106,7 +108,7 @@ def _shares(run: Path, domains: Domains, epoch: int | None) -> dict[str, dict[st
 
 
 def _beside(given: str) -> Path:
-    """Return the folder for drawings: the run's or the file's, the current one for a text."""
+    """Return the folder for drawings: that of the run or file, or the current one for a text."""
     path = Path(given.rpartition(":")[0] if ".py:" in given else given)
     try:
         return path if path.is_dir() else path.parent if path.is_file() else Path()

@@ -59,7 +59,13 @@ class Table(ABC):
 
     @abstractmethod
     def seconds(self, arch: Arch, dataset: str, epochs: int) -> float:
-        """Return the device-seconds of one training; 0 if no times are known."""
+        """Return the device-seconds of one training; 0 if no times are known.
+
+        Args:
+            arch: the architecture.
+            dataset: one of ``datasets``.
+            epochs: one of ``lengths``.
+        """
 
     @abstractmethod
     def test(self, arch: Arch, dataset: str) -> float:

@@ -339,7 +339,13 @@ def run_table_search(
 
 
 def with_interval(mean: float, low: float = np.nan, high: float = np.nan) -> str:
-    """Return an accuracy in percent with its interval, if known; ``-`` for NaN."""
+    """Return an accuracy in percent with its interval, if known; ``-`` for NaN.
+
+    Args:
+        mean: the accuracy in [0, 1].
+        low: lower end of its interval; NaN if there is none.
+        high: upper end.
+    """
     if np.isnan(mean):
         return "-"
     interval = "" if np.isnan(low) else f" [{100 * low:.2f}, {100 * high:.2f}]"
