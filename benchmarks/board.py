@@ -1,11 +1,10 @@
-"""How soon the page shows 1,000 runs and 10,000 trials, and a new value.
+"""Measures how fast the page shows 1,000 runs with 10,000 trials, and a new value.
 
 python benchmarks/board.py [--repeats N]
 
-Makes a results folder of 989 retrainings of 20 epochs, ten tunings of 500 trials and one of 5,000,
-and 1,000 records. Each repeat starts the server anew, so that it has read nothing before, and
-takes the times in Chromium from the navigation to the first content, and to the table.
-Prints JSON.
+Creates a results folder with 989 retrainings of 20 epochs, ten tunings of 500 trials and one of
+5,000, and 1,000 records. Each repeat starts a new server, which has nothing cached, and measures
+the times in Chromium from the navigation to the first content and to the table. Prints JSON.
 """
 
 from __future__ import annotations
@@ -66,14 +65,14 @@ def trials(count: int) -> list[dict[str, Any]]:
     for number in range(count):
         share = number * 0.618 % 1
         parameters = {"lr": 10 ** (-4 * share), "momentum": share, "optimizer": "abc"[number % 3]}
-        told = {"number": number, "parameters": parameters, "error": None}
-        found.append({"event": "trial", "score": 1 - share**2, "seconds": 1.0, **told})
+        about = {"number": number, "parameters": parameters, "error": None}
+        found.append({"event": "trial", "score": 1 - share**2, "seconds": 1.0, **about})
     return found
 
 
 def record(root: Path, run: str, number: int) -> None:
-    """Write one record; 50 methods with 20 seeds each."""
-    told = {
+    """Write one record, of 50 methods with 20 seeds each."""
+    content = {
         "format": "nasbench-record/1",
         "run": run,
         "method": f"method {number % 50}",
@@ -97,7 +96,7 @@ def record(root: Path, run: str, number: int) -> None:
         "test_examples": 360,
         "curve": [[step * 10.0, step / 11] for step in range(1, 11)],
     }
-    (root / "records" / f"{number:06}.json").write_text(json.dumps(told))
+    (root / "records" / f"{number:06}.json").write_text(json.dumps(content))
 
 
 def fill(root: Path) -> None:
@@ -127,7 +126,7 @@ def served(root: Path) -> Iterator[str]:
 
 
 def opened(page: Page, address: str, wanted: str) -> dict[str, float]:
-    """Return the seconds until the first content, and until what is wanted is there."""
+    """Return the seconds until the first content, and until the selector ``wanted`` matches."""
     page.goto("about:blank")
     page.goto(address)
     page.wait_for_selector(wanted)
@@ -137,7 +136,7 @@ def opened(page: Page, address: str, wanted: str) -> dict[str, float]:
 
 
 def new_value(page: Page, address: str, path: Path) -> float:
-    """Return the seconds from an epoch's end until the page shows it."""
+    """Return the seconds from the end of an epoch until the page shows it."""
     page.goto(address)
     page.wait_for_selector("text=20 of 20")
     changed = json.loads((path / "run.json").read_text())
@@ -151,8 +150,8 @@ def new_value(page: Page, address: str, path: Path) -> float:
 
 
 def measure(root: Path, page: Page) -> dict[str, float]:
-    """Return every time of one repeat."""
-    found = {}
+    """Return all times of one repeat."""
+    found: dict[str, float] = {}
     with served(root) as address:
         for name, place, wanted in (
             ("leaderboard", "#/0/leaderboard", "td"),

@@ -1,17 +1,16 @@
-"""How fast a text file of events becomes an image, and how much memory a large one takes.
+"""Measures speed and memory use of making an image from a text file of events.
 
-The loop that it is compared with goes over the rows of `np.loadtxt` and adds each event to the
-image, as scripts do. Both read the same made-up file in turn, several times, and must give the
-same image. The times of one thread are processor times, the least of all repetitions. Then as many
-processes as there are cores make the images of a folder, as `nasbench data gait` does: its files
-are links to that one, and the time by the clock includes the start of the processes.
+The baseline is a loop over the rows of `np.loadtxt` that adds each event to the image, as in plain
+scripts. Both read the same synthetic file alternately, several times, and must give the same
+image. The times of one thread are CPU times, the minimum of all repetitions. Then one process per
+core makes the images of a folder, as `nasbench data gait` does: its files are links to that one,
+and the wall time includes the start of the processes.
 
-The memory is the most that a fresh process ever held while it read a large file, next to what it
-held after its imports.
+The memory is the peak of a new process that reads a large file, and its peak after the imports.
 
 python benchmarks/events.py [--rows N] [--files N] [--megabytes N] [--repeats N] [--out FILE]
 
-Writes results/events.json. The large file lies in a temporary folder ($TMPDIR) while it runs.
+Writes results/events.json. The large file is written to a temporary folder ($TMPDIR).
 """
 
 import os
@@ -42,8 +41,8 @@ MEGABYTE = 10**6
 PROBE = "--probe"
 
 
-def made_up(rows: int, start: int, stream: np.random.Generator) -> bytes:
-    """Return lines `t x y p` with some 100,000 events a second, from `start` on."""
+def synthetic_lines(rows: int, start: int, stream: np.random.Generator) -> bytes:
+    """Return lines `t x y p` of about 100,000 events per second, beginning after `start`."""
     times = start + np.cumsum(stream.integers(0, 20, rows))
     pixels = stream.integers(0, SIDE, (rows, 2))
     table = np.column_stack([times, pixels, stream.integers(0, 2, rows)])
@@ -51,12 +50,12 @@ def made_up(rows: int, start: int, stream: np.random.Generator) -> bytes:
 
 
 def write(path: Path, size: int) -> None:
-    """Write a file of at least `size` bytes, whose times go on from block to block."""
+    """Write a file of at least `size` bytes with ascending times."""
     stream = np.random.default_rng(0)
     written, start = 0, 0
     with path.open("wb") as file:
         while written < size:
-            block = made_up(200_000, start, stream)
+            block = synthetic_lines(200_000, start, stream)
             start = int(block[block.rindex(b"\n", 0, -1) + 1 :].split()[0])
             written += file.write(block)
 
@@ -68,7 +67,7 @@ def ours(path: Path) -> np.ndarray:
 
 
 def loop(path: Path) -> np.ndarray:
-    """Return the same image, one event after the other."""
+    """Return the same image, adding one event at a time."""
     rows = np.loadtxt(path)
     image = np.zeros((4, SIDE, SIDE))
     first, span = rows[0][0], rows[-1][0] - rows[0][0]
@@ -84,16 +83,16 @@ def loop(path: Path) -> np.ndarray:
 
 
 def seconds(work: Callable[[Path], np.ndarray], path: Path) -> tuple[float, np.ndarray]:
-    """Return the processor time of one call, and what it returned."""
+    """Return the CPU time of one call, and its result."""
     start = time.process_time()
     image = work(path)
     return time.process_time() - start, image
 
 
 def speed(folder: Path, rows: int, repeats: int) -> dict[str, Any]:
-    """Compare both ways on one file."""
+    """Compare both implementations on one file."""
     path = folder / "speed.txt"
-    path.write_bytes(made_up(rows, 0, np.random.default_rng(1)))
+    path.write_bytes(synthetic_lines(rows, 0, np.random.default_rng(1)))
     times: dict[str, list[float]] = {"ours": [], "loop": []}
     for _ in range(repeats):
         took, image = seconds(ours, path)
@@ -128,7 +127,7 @@ def folder_speed(folder: Path, files: int, loop_ns: float, rows: int) -> dict[st
     )
     took = time.perf_counter() - start
     if made != files:
-        raise SystemExit(f"{made} images of {files} files")
+        raise SystemExit(f"{files} files gave {made} images")
     ns = took / (files * rows) * 1e9
     return {
         "files": files,
@@ -140,7 +139,7 @@ def folder_speed(folder: Path, files: int, loop_ns: float, rows: int) -> dict[st
 
 
 def memory(folder: Path, size: int) -> dict[str, Any]:
-    """Read a large file in a process of its own."""
+    """Read a large file in a separate process."""
     path = folder / "large.txt"
     write(path, size)
     command = [sys.executable, __file__, PROBE, str(path)]
@@ -150,22 +149,22 @@ def memory(folder: Path, size: int) -> dict[str, Any]:
 
 
 def probe(path: Path) -> None:
-    """Print, as JSON, the memory after the imports and the most there was, and the time."""
+    """Print as JSON the memory after the imports, the peak memory and the time."""
     before = _peak()
     took, image = seconds(ours, path)
-    told = {
+    report = {
         "peak_rss_mb_after_imports": before,
         "peak_rss_mb": _peak(),
         "seconds": round(took, 2),
         "events": int(image[:2].sum(dtype=np.int64)),
     }
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(report) + "\n")
 
 
 def _peak() -> float:
-    """Return the most memory this process has held, in megabytes.
+    """Return the peak memory of this process in megabytes, which Linux reports in KiB.
 
-    Linux tells it in KiB. The figure of `getrusage` would be that of the parent, if that is more.
+    `getrusage` would report that of the parent if it is larger.
     """
     status = Path("/proc/self/status").read_text(encoding="ascii")
     (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
@@ -178,25 +177,25 @@ def main() -> None:
         probe(Path(sys.argv[2]))
         return
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_000_000, help="of the file that is timed")
-    parser.add_argument("--files", type=int, default=400, help="of the folder")
-    parser.add_argument("--megabytes", type=int, default=1000, help="of the large file")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the timed file")
+    parser.add_argument("--files", type=int, default=400, help="files in the folder")
+    parser.add_argument("--megabytes", type=int, default=1000, help="size of the large file")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "events.json")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="events-") as folder:
-        one = speed(Path(folder), asked.rows, asked.repeats)
+        one = speed(Path(folder), args.rows, args.repeats)
         loop_ns = one["loop_ns_per_row"]
         report = {
             "one_thread": one,
-            "all_cores": folder_speed(Path(folder), asked.files, loop_ns, asked.rows),
-            "memory": memory(Path(folder), asked.megabytes * MEGABYTE),
+            "all_cores": folder_speed(Path(folder), args.files, loop_ns, args.rows),
+            "memory": memory(Path(folder), args.megabytes * MEGABYTE),
             "provenance": provenance.collect(),
         }
     text = json.dumps(report, indent=2) + "\n"
     sys.stdout.write(text)
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    asked.out.write_text(text, encoding="utf-8")
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""How near each tuner comes to the best configuration of a table in 100 trials.
+"""Measures the regret of each tuner after 100 trials on tabular benchmarks.
 
 The tables (FCNet of HPOBench: Klein and Hutter, 2019) hold the validation error of a small network
 on four data sets, for all 62,208 configurations and four seeds each. A tuner sees the error of one
-of the seeds and minimizes it. The regret of what it has chosen is the mean error over the four
-seeds, less the smallest mean error of the table. One unit is the regret of the configuration at
-the best 1 % of the table, so that the data sets weigh alike.
+of the seeds and minimizes it. The regret of the chosen configuration is its mean error over the
+four seeds minus the smallest mean error of the table. One unit is the regret at the 1 % quantile
+of the table, so that all data sets have equal weight.
 
 Every tuner runs with 20 seeds on every data set. The Gaussian process, which is a hundred times
-slower than the others, takes the data sets in turn, one for each seed.
+slower than the others, runs on one data set per seed, in turn.
 
 python benchmarks/hpo_regret.py
 
-Writes results/hpo_regret.json and results/hpo_regret.md. The data lies in $NASBENCH_DATA or in
+Writes results/hpo_regret.json and results/hpo_regret.md. The data is read from $NASBENCH_DATA or
 ../shared/data.
 """
 
@@ -57,7 +57,7 @@ TUNERS = (
     "cma-es",
     SLOW,
 )
-STEPPED = (RANDOM, "nni-tpe", "tpe", "cma-es")  # once more, where they can see an order
+STEPPED = (RANDOM, "nni-tpe", "tpe", "cma-es")  # again on a space with ordered axes
 SEEDS, TRIALS, SHOWN = 20, 100, (25, 50, 100)
 PROCESSES = 2
 
@@ -81,11 +81,11 @@ def table() -> tuple[dict[str, list[Any]], list[np.ndarray]]:
 
 
 def space(form: str) -> ParameterSpace:
-    """Return the table's space.
+    """Return the search space of the table.
 
     Args:
-        form: ``choice`` takes every axis as options without an order; ``steps`` takes the numeric
-            ones as the number of their value, quniform.
+        form: ``choice`` makes every axis a choice; ``steps`` makes the numeric ones a quniform
+            over the indices of their values.
     """
     return ParameterSpace.of(
         {
@@ -98,7 +98,7 @@ def space(form: str) -> ParameterSpace:
 
 
 def place(params: dict[str, Any], form: str) -> tuple[int, ...]:
-    """Return where in the table a point stands."""
+    """Return the index of a configuration in the table."""
     axes, _ = table()
     return tuple(
         axes[name].index(value) if form == "choice" or isinstance(value, str) else int(value)
@@ -107,7 +107,7 @@ def place(params: dict[str, Any], form: str) -> tuple[int, ...]:
 
 
 def run(job: Job) -> tuple[Job, list[float], float]:
-    """Return the regret of the best point so far after every trial, and CPU seconds per trial."""
+    """Return the regret of the best trial so far after each trial, and CPU seconds per trial."""
     errors = table()[1][job.dataset]
     means = errors.mean(-1)
     regrets = (means - means.min()) / (np.quantile(means, 0.01) - means.min())
@@ -126,7 +126,7 @@ def run(job: Job) -> tuple[Job, list[float], float]:
 
 
 def jobs() -> list[Job]:
-    """Return all runs, the slow ones first, so that no process is left alone with one."""
+    """Return all runs, the slow ones first, so that the processes end at about the same time."""
     forms = [("choice", tuner) for tuner in reversed(TUNERS)] + [("steps", t) for t in STEPPED]
     return [
         Job(form, tuner, dataset, seed)
@@ -138,7 +138,7 @@ def jobs() -> list[Job]:
 
 
 def rows(results: list[tuple[Job, list[float], float]]) -> list[dict[str, Any]]:
-    """Return the figures of every tuner and form, the best after all trials first."""
+    """Return the figures of each tuner and form, sorted by the regret after all trials."""
     curves: dict[tuple[str, str], np.ndarray] = {}
     seconds: dict[tuple[str, str], list[float]] = {}
     for job, curve, spent in results:
@@ -190,7 +190,7 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """Return the report as text."""
+    """Return the report as Markdown."""
     heads = ["tuner", "form", "runs", *(f"after {trial}" for trial in SHOWN), "minus random"]
     heads += [name.partition("_")[0] for name in DATASETS] + ["CPU, ms"]
     facts, parts = report["provenance"], (__doc__ or "").split("\n\n")
@@ -203,7 +203,7 @@ def markdown(report: dict[str, Any]) -> str:
         "- minus random: difference from `random` in the same form after 100 trials, with the",
         "  interval of a bootstrap that pairs seeds and data sets",
         "- protein, …: regret after 100 trials on each data set",
-        "- CPU: a tuner's time for one trial, with the look-up in the table",
+        "- CPU: a tuner's time per trial, including the look-up in the table",
         "",
         f"| {' | '.join(heads)} |",
         f"|---|---|{'---:|' * (len(heads) - 2)}",
@@ -217,7 +217,7 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Run all, write both files and print the text."""
+    """Run all tuners, write both files and print the Markdown."""
     begin, facts = time.perf_counter(), provenance.collect()
     facts["versions"] |= {
         name: metadata.version(name) for name in ("nni", "optuna", "cmaes", "scipy")

@@ -1,21 +1,22 @@
-"""Why batch normalization made a small network fall on MNIST in a lab report.
+"""Why batch normalization lowered the accuracy of a small network on MNIST in a lab report.
 
 The report cross-validated a small network with and without dropout and batch normalization: 98.29
-percent without, 98.30 with dropout, 93.56 with BN and 85.76 with both, once 28. Three things in
-its code may have done it, and here each is done by itself:
+percent without, 98.30 with dropout, 93.56 with BN and 85.76 with both, once 28. Three
+possible causes in its code are tested here one at a time:
 
-- "in quarters": batches of 100 split over four devices, so that BN sees 25 images at a time and
-  keeps the running statistics of the first quarter, as torch's DataParallel does; and mended, "in
-  two processes": torchrun's, each with half a batch, whose BN sees the whole one (SyncBatchNorm);
-- "training mode": the validation ran in training mode, so that BN normalised each batch by itself,
-  and dropout was on; in batches of 100, and of 10, as the last of a set may be;
+- "in quarters": batches of 100 are split over four devices, so that BN sees 25 images at a time
+  and keeps the running statistics of the first quarter, as with torch's DataParallel; the remedy,
+  "in two processes", uses torchrun with half a batch per process and SyncBatchNorm over the whole
+  batch;
+- "training mode": validation ran in training mode, so that BN normalised each batch separately and
+  dropout was active; in batches of 100, and of 10 as the last batch of a set may be;
 - "other constants": the validation images were normalised with a mean and a standard deviation of
-  0.5 in place of MNIST's.
+  0.5 instead of those of MNIST.
 
 python benchmarks/mnist_batch_norm.py [--seeds N] [--epochs N] [--limit-train N]
 
 Writes results/mnist_batch_norm.json and .md. Each seed holds out another quarter of the training
-images. The test set stays sealed.
+images. The test set is not opened.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ WAYS = (
 
 
 class Quarters(nn.BatchNorm2d):
-    """BN that sees a quarter of the batch at a time and remembers the first one's statistics."""
+    """BN over quarters of the batch, with the running statistics of the first quarter."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` to the same shape."""
@@ -80,7 +81,7 @@ class Quarters(nn.BatchNorm2d):
 
 
 def network(kind: str, how: str, task: Task) -> MnistCnn:
-    """Return a fresh network."""
+    """Return a new network."""
     made = MnistCnn(task.spec, **NETWORKS[kind])
     if how == QUARTERS:
         for block in made.features.children():
@@ -91,7 +92,7 @@ def network(kind: str, how: str, task: Task) -> MnistCnn:
 
 
 def measured(net: nn.Module, images: ImageSet, task: Task) -> dict[str, float]:
-    """Return the accuracy on held-out images, measured in each way, in percent."""
+    """Return the accuracy on held-out images in percent, for each way of measuring it."""
     right, other = task.augmentation, OTHER
     return {
         "as it should be": accuracy(net.eval(), images, right, 500),
@@ -104,7 +105,7 @@ def measured(net: nn.Module, images: ImageSet, task: Task) -> dict[str, float]:
 
 @torch.no_grad()
 def accuracy(net: nn.Module, images: ImageSet, how: Augmentation, size: int) -> float:
-    """Return the share of right answers in the mode that the network is in."""
+    """Return the accuracy in percent, in the current mode of the network."""
     before = {name: value.clone() for name, value in net.state_dict().items()}
     batches = Batches(images, size, seed=0, augmentation=how, train=False)
     right = sum(int((net(x).argmax(1) == y).sum()) for x, y in batches.epoch(0))
@@ -113,7 +114,7 @@ def accuracy(net: nn.Module, images: ImageSet, how: Augmentation, size: int) -> 
 
 
 def result(kind: str, how: str, seed: int, config: RetrainConfig, task: Task) -> dict[str, float]:
-    """Train on three quarters of the images and return what the fourth says."""
+    """Train on three quarters of the images and return the accuracies on the fourth."""
     held_out = stratified_folds(task.train.labels, FOLDS, derive(0, "folds"))[seed % FOLDS]
     rest = task.train.subset(without(len(task.train), held_out))
     seed_process(seed, NAME)
@@ -149,7 +150,7 @@ def runs(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def in_processes() -> list[dict[str, Any]]:
-    """Return the rows of this same call in two processes."""
+    """Return the rows of the same command run in two processes."""
     with tempfile.TemporaryDirectory() as folder:
         start = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
         start += [f"--nproc-per-node={PROCESSES}", __file__, *sys.argv[1:], "--out", folder]

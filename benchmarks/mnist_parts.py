@@ -1,4 +1,4 @@
-"""What the benchmarks of single choices on MNIST share: training without a run, and a report."""
+"""Shared code of the MNIST benchmarks: training outside a run, and the report."""
 
 from __future__ import annotations
 
@@ -30,18 +30,25 @@ RESULTS = Path(__file__).resolve().parent.parent / "results"
 
 
 class Here:
-    """Where it computes: on the CPU, in as many processes as ``torchrun`` started."""
+    """Computes on the CPU, in the processes that ``torchrun`` started."""
 
     device = torch.device("cpu")
 
     @property
     def place(self) -> Place:
-        """This process among them."""
+        """The rank of this process and the number of processes."""
         return place()
 
 
 def trained(net: SearchSpace, images: ImageSet, task: Task, config: RetrainConfig) -> nn.Module:
-    """Return the network, trained on these images."""
+    """Train a network and return it.
+
+    Args:
+        net: the untrained network.
+        images: the training images.
+        task: of the images.
+        config: the options of the training.
+    """
     net = on_device(net, Here.device)
     unit = supervised(net, images, None, task.augmentation, config, config.seed, Here())
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +58,7 @@ def trained(net: SearchSpace, images: ImageSet, task: Task, config: RetrainConfi
 
 
 def cell(values: Sequence[float]) -> str:
-    """Return a mean, with the range where there are several values."""
+    """Return the mean, followed by the range if there are several values."""
     mean = f"{statistics.fmean(values):.2f}"
     return mean if len(values) == 1 else f"{mean} ({min(values):.2f} to {max(values):.2f})"
 
@@ -63,22 +70,22 @@ def main(
     runs: Callable[[argparse.Namespace], Iterable[dict[str, Any]]],
     table: Callable[[dict[str, Any]], Sequence[str]],
 ) -> None:
-    """Train all, write ``name.json`` and ``name.md``, and print the text.
+    """Train all networks, write ``name.json`` and ``name.md``, and print the Markdown.
 
     Args:
         name: of the benchmark.
-        document: what it asks, up to its command line; the title is its first line.
-        defaults: seeds and epochs.
-        runs: from the options to the rows.
-        table: from the report to lines of Markdown.
+        document: its docstring; the text before the command line heads the report.
+        defaults: numbers of seeds and epochs.
+        runs: yields the rows for the parsed options.
+        table: returns the report's table as lines of Markdown.
     """
     words = document.partition("python benchmarks")[0]
     parser = argparse.ArgumentParser(description=words.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=defaults[0], help="how many")
+    parser.add_argument("--seeds", type=int, default=defaults[0], help="number of seeds")
     parser.add_argument("--epochs", type=int, default=defaults[1], help="of each training")
-    parser.add_argument("--limit-train", type=int, help="use only so many training images")
-    parser.add_argument("--data-dir", type=Path, help="where MNIST lies")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where reports go")
+    parser.add_argument("--limit-train", type=int, help="number of training images; default: all")
+    parser.add_argument("--data-dir", type=Path, help="folder of MNIST")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder to write into")
     given = parser.parse_args()
     facts = provenance.collect()
     command = f"python benchmarks/{name}.py --seeds {given.seeds} --epochs {given.epochs}"
@@ -96,7 +103,15 @@ def main(
 
 
 def write(name: str, words: str, report: dict[str, Any], table: Sequence[str], out: Path) -> None:
-    """Write both files, and print the text; of several processes the first does."""
+    """Write both files and print the Markdown, in the first process only.
+
+    Args:
+        name: stem of the files.
+        words: heading and introduction.
+        report: content of the JSON file.
+        table: lines of Markdown.
+        out: folder to write into.
+    """
     if place().rank:
         return
     facts = report["provenance"]

@@ -1,14 +1,14 @@
-"""What two choices of a lab report cost on MNIST: a softmax too many, and labels drawn at random.
+"""The cost of two mistakes of a lab report on MNIST: an extra softmax and randomly drawn labels.
 
-The report's network ended in a softmax before the cross-entropy, which has one of its own, and its
-test drew each image's label at random from the predicted distribution. Here the same network is
-trained with and without that softmax, and each is measured by its largest output and by such
-draws; what draws give in the mean is the mean probability of the right label, so none are made.
+The report's network ended in a softmax before the cross-entropy, which includes one, and its test
+drew the label of each image at random from the predicted distribution. Here the same network is
+trained with and without that softmax, and evaluated by its largest output and by random labels.
+The expected accuracy of the latter is the mean probability of the true label, so none are drawn.
 
 python benchmarks/mnist_softmax.py [--seeds N] [--epochs N] [--limit-train N]
 
 Writes results/mnist_softmax.json and .md. A sixth of the training images is held out; the test set
-stays sealed.
+is not opened.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WAYS = ("largest output", "drawn at random")
 
 
 class Softmaxed(MnistOptim):
-    """The network with a softmax at its end."""
+    """The network followed by a softmax."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images (B, C, H, W) to probabilities (B, classes)."""
@@ -46,7 +46,7 @@ class Softmaxed(MnistOptim):
 
 @torch.no_grad()
 def measured(net: torch.nn.Module, ended: bool, images: ImageSet, task: Task) -> dict[str, float]:
-    """Return the accuracy on held-out images by both ways, in percent."""
+    """Return the accuracy on held-out images in percent, for both ways of choosing the label."""
     batches = Batches(images, 500, seed=0, augmentation=task.augmentation, train=False)
     right = drawn = 0.0
     for x, y in batches.epoch(0):
@@ -58,7 +58,7 @@ def measured(net: torch.nn.Module, ended: bool, images: ImageSet, task: Task) ->
 
 
 def runs(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield a row for each end and seed."""
+    """Yield a row for each seed, with and without the softmax."""
     config = RetrainConfig(
         epochs=given.epochs,
         batch_size=16,

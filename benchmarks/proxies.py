@@ -1,18 +1,18 @@
-"""How well each zero-cost proxy ranks the networks of NAS-Bench-201.
+"""Measures how well each zero-cost proxy ranks the networks of NAS-Bench-201.
 
-Every proxy scores the same untrained networks, drawn from those that a published table of proxies
-holds (NAS-Bench-Suite-Zero: Krishnakumar et al., NeurIPS 2022). The scores are compared with the
-networks' CIFAR-10 test accuracies after 200 epochs, and with how well that table's columns rank
-the same networks.
+Every proxy scores the same untrained networks, sampled from a published table of proxies
+(NAS-Bench-Suite-Zero: Krishnakumar et al., NeurIPS 2022). The scores are compared with the
+networks' CIFAR-10 test accuracies after 200 epochs, and with the ranking of the same networks by
+that table's columns.
 
-As in that table, the weights are as PyTorch initialises them, and the batch has 64 training
-images; here they are not augmented. The table's source initialises nothing itself: its norms of
-the weights are those of PyTorch's own initialisation.
+As in that table, the weights have PyTorch's default initialisation, and the batch has 64 training
+images, here without augmentation. The norms of the weights in the table confirm that its source
+uses the default initialisation too.
 
 python benchmarks/proxies.py [--archs N] [--seed S] [--data-dir FOLDER]
 
-Writes results/zero_cost_nas-bench-201.json and .md. A stopped run goes on where it stopped. The
-tables lie in $NASBENCH_DATA or in ../shared/data; CIFAR-10 is looked for as `--task cifar10` does.
+Writes results/zero_cost_nas-bench-201.json and .md. An interrupted run is resumed. The tables
+are read from $NASBENCH_DATA or ../shared/data, and CIFAR-10 from where `--task cifar10` finds it.
 """
 
 import os
@@ -53,37 +53,37 @@ ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("NASBENCH_DATA", ROOT.parent / "shared" / "data")) / "nas-bench-201"
 NAME = "zero_cost_nas-bench-201"
 PARTIAL = ROOT / "results" / "runs" / f"{NAME}.jsonl"
-COLUMNS = {"macs": "flops", "naswot": "nwot", "epe": "epe_nas"}  # others have our names
+COLUMNS = {"macs": "flops", "naswot": "nwot", "epe": "epe_nas"}  # others have the same name
 PROCESSES, RESAMPLES = 2, 1000
 
 Row = dict[str, Any]
-ready: dict[str, Any] = {}  # what a process has prepared
+ready: dict[str, Any] = {}  # the state of a worker process
 
 
 @cache
 def published() -> dict[str, dict[str, str]]:
-    """Return the published table: a cell's text to its line."""
+    """Return the published table, which maps the string of a cell to its row."""
     path = DATA / "nb201_zero_cost_proxies_cifar10.csv"
     with path.open(encoding="utf-8", newline="") as file:
         return {line["arch_str"]: line for line in csv.DictReader(file)}
 
 
 def drawn(number: int, seed: int) -> list[str]:
-    """Return the texts of so many cells."""
+    """Return the strings of ``number`` random cells."""
     texts = list(published())
     stream = np.random.default_rng(derive(seed, NAME))
     return [texts[i] for i in stream.permutation(len(texts))[:number]]
 
 
 def small_task(seed: int, data_dir: Path | None) -> Task:
-    """Return CIFAR-10 with nothing but the batch: a process need not hold the rest."""
+    """Return CIFAR-10 with only the images of the batch, to save memory in the processes."""
     task = load_cifar10(data_dir, download=False)
     order = torch.randperm(len(task.train), generator=generator(seed, NAME, "batch"))
     return replace(task, train=task.train.subset(order[:BATCH]))
 
 
 def begin(seed: int, task: Task) -> None:
-    """Prepare a process."""
+    """Initialise a worker process."""
     torch.set_num_threads(1)
     problem = Problem.of(task, NasBench201, {})
     ready["domains"] = problem.domains
@@ -91,7 +91,7 @@ def begin(seed: int, task: Task) -> None:
 
 
 def measure(known: Row) -> Row:
-    """Return every proxy's score of one cell, and the seconds that it took; some are ``known``."""
+    """Return the scores and seconds of all proxies for a cell; those in ``known`` are kept."""
     text, scorer = known["arch"], ready["scorer"]
     network, batch = scorer.network(ready["domains"].arch(parse(text))), scorer.batch
     scores, seconds = dict(known["scores"]), dict(known["seconds"])
@@ -103,10 +103,9 @@ def measure(known: Row) -> Row:
 
 
 def measured(texts: list[str], seed: int, data_dir: Path | None) -> list[Row]:
-    """Return the rows of all cells; those of a stopped run are taken over."""
+    """Return the rows of all cells, reusing those of an interrupted run."""
     rows = dict(taken_over(seed))
-    blank: Row = {"scores": {}, "seconds": {}}
-    known = [rows.get(text, blank | {"arch": text}) for text in texts]
+    known = [rows.get(text, {"arch": text, "scores": {}, "seconds": {}}) for text in texts]
     todo = [row for row in known if row["scores"].keys() != PROXIES.keys()]
     if not todo:
         return [rows[text] for text in texts]
@@ -122,14 +121,14 @@ def measured(texts: list[str], seed: int, data_dir: Path | None) -> list[Row]:
             file.flush()
             if number % 5 == 0 or number == len(todo):
                 left = (time.perf_counter() - since) / number * (len(todo) - number)
-                sys.stderr.write(f"{number} of {len(todo)}, {left / 60:.0f} min to go\n")
+                sys.stderr.write(f"{number} of {len(todo)}, {left / 60:.0f} min left\n")
     return [rows[text] for text in texts]
 
 
 def taken_over(seed: int) -> Iterator[tuple[str, Row]]:
-    """Yield the rows of stopped runs with the same seed.
+    """Yield the rows of interrupted runs with the same seed.
 
-    A score is taken over where its proxy's code is the same; a file of another seed is begun anew.
+    A score is reused if the code of its proxy is unchanged; a file of another seed is discarded.
     """
     head = {"seed": seed, "code": {name: code_of(name) for name in PROXIES}}
     lines = PARTIAL.read_text(encoding="utf-8").splitlines() if PARTIAL.exists() else []
@@ -147,7 +146,7 @@ def taken_over(seed: int) -> Iterator[tuple[str, Row]]:
 
 
 def code_of(name: str) -> str:
-    """Return a digest of a proxy's code and of what the proxies share."""
+    """Return a digest of the code of a proxy and of the code that all proxies share."""
     folder = Path(nasbench.proxies.__file__).parent
     return hashlib.sha256(
         b"".join((folder / f"{n}.py").read_bytes() for n in ("base", name))
@@ -155,7 +154,7 @@ def code_of(name: str) -> str:
 
 
 def read(lines: list[str]) -> Iterator[Row]:
-    """Yield the rows; of several of one cell the last one counts."""
+    """Yield the rows in file order; the last row of a cell is the valid one."""
     for line in lines:
         try:
             yield json.loads(line)
@@ -175,7 +174,7 @@ def figures(ours: np.ndarray, theirs: np.ndarray | None, accuracies: np.ndarray)
         return float(stats.kendalltau(ours[rows], accuracies[rows]).statistic)
 
     resampled = np.array([spearman(ours, rows) for rows in picks])
-    found = {
+    found: Row = {
         "spearman": spearman(ours),
         "spearman_interval": interval(resampled),
         "kendall": kendall(),
@@ -199,7 +198,7 @@ def interval(values: np.ndarray) -> list[float]:
 
 
 def summary(rows: list[Row]) -> list[Row]:
-    """Return the figures of every proxy, the best first."""
+    """Return the figures of each proxy, the best first."""
     table = load(DATA / "nasbench201.csv")
     archs = [table.domains.arch(parse(row["arch"])) for row in rows]
     accuracies = np.array([table.test(arch, "cifar10") for arch in archs])
@@ -230,7 +229,7 @@ def cells(row: Row) -> list[str]:
 
 
 def markdown(report: Row) -> str:
-    """Return the report as text."""
+    """Return the report as Markdown."""
     heads = ["proxy", "Spearman", "Kendall", "published", "difference", "agreement", "s"]
     facts, parts = report["provenance"], (__doc__ or "").split("\n\n")
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
@@ -244,7 +243,7 @@ def markdown(report: Row) -> str:
         "- Spearman, Kendall: rank correlation with the test accuracy, with its 95 % bootstrap",
         "  interval over the architectures",
         "- published: Spearman of the published column on the same architectures",
-        "- difference: ours less the published one, both from the same resamples",
+        "- difference: Spearman minus the published one, both from the same resamples",
         "- agreement: Spearman between our scores and the published ones",
         "- s: mean seconds per network, on one core",
         "",
@@ -260,12 +259,14 @@ def markdown(report: Row) -> str:
 
 
 def main() -> None:
-    """Score all, write both files and print the text."""
+    """Score all networks, write both files and print the Markdown."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--archs", type=int, default=1000, help="how many networks")
-    parser.add_argument("--seed", type=int, default=0, help="of draws, batch and weights")
-    parser.add_argument("--data-dir", type=Path, help="where cifar-10-batches-py lies")
-    parser.add_argument("--out", type=Path, default=ROOT / "results", help="where reports go")
+    parser.add_argument("--archs", type=int, default=1000, help="number of networks")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the cells, the batch and the weights"
+    )
+    parser.add_argument("--data-dir", type=Path, help="folder of cifar-10-batches-py")
+    parser.add_argument("--out", type=Path, default=ROOT / "results", help="folder to write into")
     given = parser.parse_args()
     facts = provenance.collect()
     facts["versions"]["scipy"] = metadata.version("scipy")

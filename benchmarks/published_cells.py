@@ -1,10 +1,10 @@
-"""Published cells: parameters, what their exports compute, and how long a pass takes.
+"""Published cells: parameters, numerical agreement of their exports, and latency.
 
-Each network has the size of its paper's evaluation, 20 cells of 36 channels, with weights drawn by
-a seed and BN's statistics of a batch of noise, so that the outputs depend on the image. The
-exports are loaded in a process without nasbench and given other images than they were traced
-with; told are the largest difference of an output, how far the outputs of three images lie apart,
-and how far the network's own outputs in float32 lie from those in float64.
+Each network has the size of its paper's evaluation, 20 cells of 36 channels, with seeded random
+weights and BN statistics from a batch of noise, so that the outputs depend on the image. The
+exports are loaded in a process without nasbench and run on other images than they were traced
+with. The table shows the largest difference of an output, the spread of the outputs over three
+images, and the difference of the network's own outputs in float32 and float64.
 
 python benchmarks/published_cells.py [--runs N] [--out FOLDER]
 
@@ -38,7 +38,7 @@ EXPORTS = ("py", "onnx", "pt2")
 
 
 def row(name: str, runs: int) -> dict[str, Any]:
-    """Return what is told of a published cell."""
+    """Return the figures of a published cell."""
     found, cell = open_network(PREFIX + name, preset="paper"), ZOO[name]
     spec, network = found.spec, found.network()
     shape = spec.channels, spec.height, spec.width
@@ -59,7 +59,7 @@ def row(name: str, runs: int) -> dict[str, Any]:
 
 
 def difference(found: Architecture, target: str) -> float:
-    """Export, load without nasbench, and return by how much the outputs differ."""
+    """Export, load without nasbench, and return the largest difference of the outputs."""
     sys.stderr.write(f"{found.checkpoint.strategy['name']}: {target}\n")
     spec = found.spec
     images = torch.randn(3, spec.channels, spec.height, spec.width)
@@ -93,11 +93,11 @@ def table(report: dict[str, Any]) -> list[str]:
 
 
 def main() -> None:
-    """Measure, write both files and print the text."""
+    """Measure all cells, write both files and print the Markdown."""
     words = (__doc__ or "").partition("python benchmarks")[0]
     parser = argparse.ArgumentParser(description=words.splitlines()[0])
     parser.add_argument("--runs", type=int, default=20, help="timed passes")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="where reports go")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder to write into")
     given = parser.parse_args()
     torch.manual_seed(0)
     facts = provenance.collect()

@@ -1,4 +1,4 @@
-"""How long ``nasbench --help`` takes: the median of ten, after one that is not counted.
+"""Measures the time of ``nasbench --help``, the median of ten calls after a warm-up call.
 
 python benchmarks/startup.py
 """

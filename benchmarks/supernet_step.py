@@ -1,16 +1,16 @@
-"""What a step of first-order DARTS costs: one of the architecture and one of the weights.
+"""Measures a step of first-order DARTS: one update of the architecture and one of the weights.
 
 The supernet is that of the paper (Liu et al., "DARTS", ICLR 2019): 32x32 images, 10 classes, on a
-CPU. `nasbench` is the strategy `darts` as it runs by default, `nasbench, plain` the same without
-the fast sums. `paper` is a plain implementation from the paper, in torch's own memory layout and
-in channels-last. `nni` is the strategy `DARTS` of NNI on NNI's own space. It has the same
-convolutions; its poolings have no batch normalization behind them, and its other ones have
-parameters.
+CPU. `nasbench` is the strategy `darts` with its defaults, `nasbench, plain` the same without the
+fast sums. `paper` is a plain implementation of the paper, in torch's default memory layout and in
+channels-last. `nni` is the strategy `DARTS` of NNI on NNI's space, which has the same
+convolutions, no batch normalization after poolings, and batch normalization with parameters
+elsewhere.
 
-Every contender has a process of its own, with the same number of threads. They take one step in
-turn; while one computes, all others wait on a pipe. OMP_WAIT_POLICY is PASSIVE for all of them, so
-that threads that wait do not spin. Peak memory is the largest resident size of the whole process,
-libraries included; "MB before" is the same before the first step.
+Every contender runs in its own process, with the same number of threads. They take turns of one
+step; while one computes, all others wait on a pipe. OMP_WAIT_POLICY is PASSIVE for all of them, so
+that waiting threads do not spin. Peak memory is the peak resident size of the process, libraries
+included; "MB before" is the same before the first step.
 
 python benchmarks/supernet_step.py
 
@@ -58,7 +58,7 @@ def arguments() -> argparse.Namespace:
 
 
 def measure(args: argparse.Namespace, task: Task) -> dict[str, Any]:
-    """Return the figures of all contenders asked for."""
+    """Return the figures of the selected contenders."""
     names = [name for name in CONTENDERS if not args.only or name in args.only]
     measured = compare(dict.fromkeys(names, task), task.steps)
     found = report.rows(measured, WARM_UP)
@@ -66,7 +66,7 @@ def measure(args: argparse.Namespace, task: Task) -> dict[str, Any]:
 
 
 def described(args: argparse.Namespace) -> dict[str, Any]:
-    """Return where the figures come from; to be called before anything is measured."""
+    """Return the provenance of the figures; called before anything is measured."""
     facts = provenance.collect()
     del facts["threads"], facts["gpus"]  # this process computes nothing
     facts["versions"] |= {name: metadata.version(name) for name in ("nni", "pytorch-lightning")}
@@ -75,9 +75,9 @@ def described(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, write the files and print the text."""
+    """Measure, write the files and print the report."""
     args, begin = arguments(), time.perf_counter()
-    # Read by OpenMP where torch is imported, in the contenders' processes.
+    # OpenMP reads these when the contenders' processes import torch.
     os.environ |= {"OMP_NUM_THREADS": str(args.threads), "OMP_WAIT_POLICY": "PASSIVE"}
     task = Task(args.channels, args.cells, args.batch, steps=WARM_UP + args.steps)
     made = described(args) | {"task": asdict(task), "warm_up": WARM_UP}

@@ -1,6 +1,6 @@
-"""What an engine costs per trial: from submitting a trial that does nothing to having its result.
+"""Measures the overhead of an engine: from submitting an empty trial to receiving its result.
 
-The workers are warm: the first trials, which start them, are not counted.
+The first trials, which start the workers, are not counted.
 
 python benchmarks/trial_overhead.py
 """
@@ -25,13 +25,14 @@ OUT = Path(__file__).resolve().parent.parent / "results" / "trial_overhead.json"
 
 
 def setup(context: None) -> Callable[[int, Report], int]:
-    """Return the work: it gives its payload back."""
+    """Return the work of a trial, which returns its payload."""
     return lambda payload, report: payload
 
 
 def latencies(executor: Executor) -> list[float]:
-    """Return each trial's time in ms with all slots kept busy, in the order of the results."""
-    submitted, taken = {}, []
+    """Return the time of each trial in ms, with all slots busy, in the order of the results."""
+    submitted: dict[int, float] = {}
+    taken: list[float] = []
     for number in range(TRIALS + UNCOUNTED + executor.slots):
         if number >= executor.slots:
             finished = executor.next(lambda: False)
@@ -61,11 +62,11 @@ def measure(engine: str, concurrency: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Print the table and write it down."""
+    """Print the table and write the report."""
     rows = []
     for engine, concurrency in CASES:
         if engine == "ray" and not available("ray"):
-            sys.stdout.write("ray is left out: it cannot be imported\n")
+            sys.stdout.write("ray cannot be imported and is skipped\n")
             continue
         row = measure(engine, concurrency)
         rows.append(row)
