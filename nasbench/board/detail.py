@@ -97,7 +97,7 @@ def _trials(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     if not last:
         return None
     trials = [last[place] for place in sorted(last)]
-    choices = [
+    choices: list[dict[str, Any]] = [
         next((trial[n] for n in ("parameters", "arch") if isinstance(trial.get(n), dict)), {})
         for trial in trials
     ]

@@ -1,1 +1,1 @@
-"""Layers that several packages share."""
+"""Layers shared by several packages."""

@@ -1,4 +1,4 @@
-"""Drop-path (Larsson et al., 2017), as DARTS uses it: a whole branch is dropped per example."""
+"""Drop-path (Larsson et al., 2017) as in DARTS: a branch is dropped for single examples."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nasbench.nn.processes import place
 class DropPath(nn.Module):
     """Zero each example's branch with probability ``p`` and scale the others by ``1 / (1 - p)``.
 
-    The training loop lets ``p`` grow; it is 0 until then. The draw covers the global batch and
-    each process takes its rows, so several processes drop what one process would drop.
+    ``p`` is 0 until the training sets it. The draw covers the global batch and each process takes
+    its rows, so that several processes drop the same branches as one process would.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class DropPath(nn.Module):
 
 
 def set_drop_path(network: nn.Module, p: float) -> None:
-    """Give every :class:`DropPath` inside ``network`` the probability ``p`` in [0, 1)."""
+    """Set the probability ``p`` in [0, 1) of every :class:`DropPath` in ``network``."""
     for module in network.modules():
         if isinstance(module, DropPath):
             module.p = p

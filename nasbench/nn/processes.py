@@ -1,4 +1,4 @@
-"""Who this process is among those that ``torchrun`` started."""
+"""The rank of this process among those started by ``torchrun``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch.distributed as dist
 
 
 class Place(NamedTuple):
-    """This process's number and how many there are."""
+    """The rank of this process and the number of processes."""
 
     rank: int
     world: int
 
 
 def place() -> Place:
-    """Return this process's place; ``(0, 1)`` when it is alone."""
+    """Return this process's rank and the number of processes; ``(0, 1)`` without others."""
     if dist.is_available() and dist.is_initialized():
         return Place(dist.get_rank(), dist.get_world_size())
     return Place(0, 1)

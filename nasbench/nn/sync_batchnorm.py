@@ -1,6 +1,6 @@
 """BN over the global batch of several processes, on any device.
 
-torch's own ``SyncBatchNorm`` runs on accelerators only; here the batch's sums travel through a
+torch's ``SyncBatchNorm`` supports accelerators only. Here the sums of the batch pass through a
 differentiable ``all_reduce``, so that two CPU processes train as one does.
 """
 
@@ -41,28 +41,26 @@ class SyncBatchNorm2d(nn.BatchNorm2d):
             return super().forward(x)
         count = x.numel() // x.shape[1] * place().world
         wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
-        # Two passes, as the squares' mean less the mean's square would cancel digits.
+        # Two passes: the mean of squares minus the squared mean would cancel digits.
         mean = cast(Tensor, _Sum.apply(wide.sum(dim=(0, 2, 3)))) / count
         centred = wide - mean.view(1, -1, 1, 1)
         var = cast(Tensor, _Sum.apply(centred.square().sum(dim=(0, 2, 3)))) / count
-        self._remember(mean.detach(), var.detach() * count / max(1, count - 1))
+        if self.running_mean is not None and self.running_var is not None:
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked += 1
+            tracked = float(self.num_batches_tracked)
+            share = 1 / tracked if self.momentum is None else self.momentum
+            unbiased = var.detach() * count / max(1, count - 1)
+            self.running_mean.lerp_(mean.detach().to(self.running_mean.dtype), share)
+            self.running_var.lerp_(unbiased.to(self.running_var.dtype), share)
         out = centred * torch.rsqrt(var + self.eps).view(1, -1, 1, 1)
         if self.affine:
             out = out * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
         return out.to(x.dtype)
 
-    def _remember(self, mean: Tensor, var: Tensor) -> None:
-        if self.running_mean is None or self.running_var is None:
-            return
-        assert self.num_batches_tracked is not None
-        self.num_batches_tracked += 1
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
-        self.running_var.lerp_(var.to(self.running_var.dtype), share)
-
 
 def synchronize(network: nn.Module) -> None:
-    """Let every ``BatchNorm2d`` inside see the global batch, in place; nothing else changes."""
+    """Make every ``BatchNorm2d`` in ``network`` use the global batch, in place."""
     for module in network.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = SyncBatchNorm2d

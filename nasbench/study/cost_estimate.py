@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,26 +105,20 @@ def seconds_per_run(plan: Plan, out: Path) -> dict[str, float]:
         plan: the study.
         out: its folder, next to those of other scales.
     """
-    found: dict[str, float] = {}
-    for scale, took in sorted(_measured(out).items()):
-        other = replace(plan, scale=Scale(scale))
-        for step in (Step(entry, plan.study.seeds[0]) for entry in plan.study.entries.values()):
-            if step.entry.name in took and (ratio := _ratio(plan, other, step)):
-                found[step.entry.name] = ratio * took[step.entry.name]
-    return found
-
-
-def _measured(out: Path) -> dict[float, Mapping[str, float]]:
-    """Return the measured device-seconds of a run of each entry, by scale."""
-    name = out.name.partition("@")[0]
+    name, images = out.name.partition("@")[0], len(plan.task.train)
     folders = [out.with_name(name), *out.parent.glob(f"{name}@*")]
-    return dict(found for folder in folders if folder != out and (found := studies.cost(folder)))
-
-
-def _ratio(plan: Plan, other: Plan, step: Step) -> float | None:
-    images = len(plan.task.train)
-    mine, theirs = (passes(_config(one, step), images) for one in (plan, other))
-    return mine / theirs if mine and theirs else None
+    measured = dict(cost for folder in folders if folder != out and (cost := studies.cost(folder)))
+    found: dict[str, float] = {}
+    for scale, took in sorted(measured.items()):
+        other = replace(plan, scale=Scale(scale))
+        for entry in plan.study.entries.values():
+            if entry.name not in took:
+                continue
+            step = Step(entry, plan.study.seeds[0])
+            mine, theirs = (passes(_config(one, step), images) for one in (plan, other))
+            if mine and theirs:
+                found[entry.name] = mine / theirs * took[entry.name]
+    return found
 
 
 def _config(plan: Plan, step: Step) -> TrainingConfig:

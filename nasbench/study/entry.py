@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,8 +79,17 @@ class Entry:
             raise UserError(f"{verb} {target!r}: must be a name")
         if not isinstance(arguments, dict):
             raise UserError("'options' must hold 'key: value' lines")
-        reported, note = _percent(left.pop("reported", None)), str(left.pop("note", ""))
-        _check_places(left)
+        reported, note = left.pop("reported", None), str(left.pop("note", ""))
+        if reported is not None:
+            if type(reported) not in (int, float) or not math.isfinite(reported):
+                raise UserError(f"reported {reported!r}: must be a number, percent")
+            reported = float(reported)
+        for option in left:
+            if option in NOT_OPTIONS:
+                raise UserError(f"{option}: is set for the whole study, not for an entry")
+            if option in WRITTEN_ELSEWHERE:
+                where = "search_space" if option == "space_content" else "options"
+                raise UserError(f"{option}: put its content under {where!r}")
         arguments = {str(key): value for key, value in arguments.items()}
         return cls(name, verb, target, normalized(left), arguments, reported, note)
 
@@ -99,14 +108,22 @@ class Entry:
         Raises:
             UserError: the message starts with the entry's name.
         """
+        target = self.target
         try:
             VERBS[self.verb].from_layers(self.options)
             if self.verb == "search":
-                catalog.check("strategy", self.target)
-            elif self.verb == "train" or (self.verb == "hpo" and self.target not in entries):
-                _check_network(self.verb, self.target)
-            elif self.target not in entries and not _elsewhere(self.target):
-                raise unknown("entry", self.target, [*entries, "path/to/checkpoint.json"])
+                catalog.check("strategy", target)
+            elif self.verb == "train" or (self.verb == "hpo" and target not in entries):
+                # The name of a network; one in a user's own file is checked by the run.
+                if target.endswith(".json"):
+                    if self.verb == "train":
+                        raise UserError(f"train {target}: is a checkpoint; use retrain: {target}")
+                elif target not in catalog.SPACES:
+                    catalog.check("baseline", target)
+            elif target not in entries and not (
+                target.endswith(".json") or ".py" in target or target.startswith("zoo:")
+            ):
+                raise unknown("entry", target, [*entries, "path/to/checkpoint.json"])
         except UserError as error:
             raise UserError(f"entry {self.name!r}: {error}") from error
         source = self.source(entries)
@@ -115,20 +132,6 @@ class Entry:
                 f"entry {self.name!r}: {self.target!r} is a {source.verb}, which finds nothing "
                 f"to {self.verb}: allowed: an entry that searches or tunes"
             )
-
-
-def _elsewhere(target: str) -> bool:
-    """Return whether a target is an architecture from outside: a file, or one of the zoo."""
-    return target.endswith(".json") or ".py" in target or target.startswith("zoo:")
-
-
-def _check_network(verb: str, name: str) -> None:
-    """Raise unless ``name`` is a network; names in a user's own file are checked by the run."""
-    if name.endswith(".json"):
-        if verb == "train":
-            raise UserError(f"train {name}: is a checkpoint; use retrain: {name}")
-    elif name not in catalog.SPACES:
-        catalog.check("baseline", name)
 
 
 def with_underscores(content: Mapping[Any, Any]) -> dict[str, Any]:
@@ -154,30 +157,3 @@ def normalized(options: dict[str, Any]) -> dict[str, Any]:
     if isinstance(space, dict):
         return {**options, "search_space": None, "space_content": space}
     return options
-
-
-def _percent(reported: Any) -> float | None:
-    """Return a published result in percent.
-
-    Raises:
-        UserError: it is not a finite number.
-    """
-    if reported is None:
-        return None
-    if type(reported) not in (int, float) or not math.isfinite(reported):
-        raise UserError(f"reported {reported!r}: must be a number, percent")
-    return float(reported)
-
-
-def _check_places(options: Iterable[str]) -> None:
-    """Raise if an option does not belong here.
-
-    Raises:
-        UserError: the message says where the option belongs.
-    """
-    for option in options:
-        if option in NOT_OPTIONS:
-            raise UserError(f"{option}: is set for the whole study, not for an entry")
-        if option in WRITTEN_ELSEWHERE:
-            where = "search_space" if option == "space_content" else "options"
-            raise UserError(f"{option}: put its content under {where!r}")

@@ -58,7 +58,10 @@ class Study:
             UserError: the file cannot be read or something in it is invalid.
         """
         try:
-            return cls.of(_content(path), path.stem)
+            content = plain_yaml.read(path)
+            if not isinstance(content, dict):
+                raise UserError("expected 'field: value' lines")
+            return cls.of(content, path.stem)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
 
@@ -76,43 +79,34 @@ class Study:
             if not content.get(field):
                 raise UserError(f"the field {field!r} is missing")
         catalog.check("task", str(content["task"]))
-        entries = _entries(content)
+        written = content["entries"]
+        if not isinstance(written, dict):
+            raise UserError("'entries' must hold 'name: ...' lines")
+        entries = {str(key): Entry.read(str(key), inside) for key, inside in written.items()}
+        for entry in entries.values():
+            entry.check(entries)
+        name = content.get("name", name)  # also the name of the study's folder
+        fits = isinstance(name, str) and len(name) <= LONGEST_NAME
+        if not fits or not re.search("[A-Za-z0-9]", name):
+            raise UserError(
+                f"name {name!r:.80}: must be a text of up to {LONGEST_NAME} characters "
+                "with at least one letter from a to z or digit"
+            )
+        seeds, order = _seeds(content.get("seeds", 1)), _order(entries)
+        defaults = _defaults(content)
+        budget = content.get("budget")
+        if budget is not None:
+            Budget.parse(str(budget))
         return cls(
-            name=_name(content.get("name", name)),
+            name=" ".join(name.split()),
             about=" ".join(str(content.get("about", "")).split()),
             task=str(content["task"]),
-            seeds=_seeds(content.get("seeds", 1)),
-            entries={name: entries[name] for name in _order(entries)},
-            defaults=_defaults(content),
-            budget=_budget(content.get("budget")),
+            seeds=seeds,
+            entries={name: entries[name] for name in order},
+            defaults=defaults,
+            budget="" if budget is None else str(budget),
             reported=str(content.get("reported", "")),
         )
-
-
-def _content(path: Path) -> dict[str, Any]:
-    content = plain_yaml.read(path)
-    if not isinstance(content, dict):
-        raise UserError("expected 'field: value' lines")
-    return content
-
-
-def _name(given: Any) -> str:
-    """Return the name of a study, which is also that of its folder."""
-    fits = isinstance(given, str) and len(given) <= LONGEST_NAME
-    if not fits or not re.search("[A-Za-z0-9]", given):
-        raise UserError(
-            f"name {given!r:.80}: must be a text of up to {LONGEST_NAME} characters "
-            "with at least one letter from a to z or digit"
-        )
-    return " ".join(str(given).split())
-
-
-def _budget(given: Any) -> str:
-    if given is None:
-        return ""
-    budget = str(given)
-    Budget.parse(budget)
-    return budget
 
 
 def _seeds(given: Any) -> tuple[int, ...]:
@@ -141,16 +135,6 @@ def _defaults(content: Mapping[str, Any]) -> dict[str, Any]:
         if option not in known:
             raise unknown("defaults", option, sorted(known))
     return normalized(defaults)
-
-
-def _entries(content: Mapping[str, Any]) -> dict[str, Entry]:
-    written = content["entries"]
-    if not isinstance(written, dict):
-        raise UserError("'entries' must hold 'name: ...' lines")
-    entries = {str(name): Entry.read(str(name), inside) for name, inside in written.items()}
-    for entry in entries.values():
-        entry.check(entries)
-    return entries
 
 
 def _order(entries: Mapping[str, Entry]) -> list[str]:
@@ -182,9 +166,9 @@ def _order(entries: Mapping[str, Entry]) -> list[str]:
 
 
 EXAMPLE = """\
-# A study: several runs on one task, one table in the end.
-#   nasbench study FILE              runs what is missing; say it again after a stop
-#   nasbench study FILE --dry-run    tells what there is to do, and what it costs
+# A study: several runs on one task, and a table of their results.
+#   nasbench study FILE              runs what is missing; repeat it after a stop
+#   nasbench study FILE --dry-run    prints what remains to be done and its cost
 #   nasbench study FILE --scale 0.1  a tenth of the epochs, the images and the trials
 
 about: >
@@ -199,12 +183,12 @@ defaults:
   preset: quick
 
 entries:
-  # Each entry is a search, an hpo, a retrain or a train; further lines are that command's options,
-  # and those that the command line gives with -o stand under `options:`.
+  # Each entry is a search, an hpo, a retrain or a train. Further lines are options of that
+  # command; those that are written with -o on the command line go under `options:`.
   tuned:
     hpo: small-cnn
     tuner: tpe
-    search_space:     # as in NNI's search_space.json; a path is taken, too
+    search_space:     # as in NNI's search_space.json, or the path of such a file
       lr: {_type: loguniform, _value: [0.001, 1.0]}
       batch_size: {_type: choice, _value: [32, 64, 128]}
   tuned at random:
@@ -217,7 +201,7 @@ entries:
     search: random
     space: mobilenet-skip
 
-  # These use what others found, seed by seed, and test it once.
+  # These retrain the result of another entry with the same seed and test it once.
   tuned, tested:
     retrain: tuned
   tuned at random, tested:
@@ -227,10 +211,10 @@ entries:
   random search, tested:
     retrain: random search
 
-  # Nothing is searched here; `reported` is a figure from elsewhere, shown beside ours.
+  # Training without a search. `reported: 97.5` would show a published result beside ours.
   by hand:
     train: small-cnn
     epochs: 20
     options: {width: 32}
-    note: a small network as a textbook has it
+    note: a small network from a textbook
 """

@@ -125,7 +125,8 @@ class Plan:
         checkpoint = None
         if entry.verb == "search":
             given["strategy"] = target
-            given = self._with_budget(given, target)
+            if self.study.budget and issubclass(search.load_strategy(target), SampledStrategy):
+                given.setdefault("budget", self.study.budget)
             config = search.configure(given, dict(entry.arguments)).config
         elif entry.verb == "hpo":
             given["model"] = str(found / "checkpoint.json") if found else target
@@ -135,17 +136,11 @@ class Plan:
             checkpoint = self._checkpoint(entry, step.seed, found)
             if entry.verb == "train" and ":" in target:
                 given["space"] = target  # the user names the code in the study
-            # The task is the checkpoint's own; as an option it would stand for another one.
+            # The task is the checkpoint's own; as an option it would replace it.
             del given["task"]
             config = train.configure(checkpoint, given, dict(entry.arguments)).config
         verb = "retrain" if entry.verb == "train" else entry.verb
         return ConfiguredRun(verb, self.scale.apply(config, len(self.task.train)), checkpoint)
-
-    def _with_budget(self, given: dict[str, Any], strategy: str) -> dict[str, Any]:
-        """Add the study's budget if the strategy takes one."""
-        if self.study.budget and issubclass(search.load_strategy(strategy), SampledStrategy):
-            given.setdefault("budget", self.study.budget)
-        return given
 
     def _checkpoint(self, entry: Entry, seed: int, found: Path | None) -> Checkpoint:
         if entry.verb == "retrain":
@@ -212,24 +207,12 @@ def load_plan(
             raise unknown("entry", entry, study.entries)
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", study.name)
     folder = out / "studies" / f"{name}{size.suffix}"
-    _check_same_study(folder, study)
+    other = studies.read(folder)
+    if other is not None and (other[0] != study.task or not other[1] & study.entries.keys()):
+        raise UserError(
+            f"{folder} holds another study, on {other[0]} with {', '.join(sorted(other[1]))}: "
+            "give this study a different 'name:', or choose another --out"
+        )
     where = TrainingConfig.from_layers({"data_dir": given.get("data_dir")})
     options = {**given, "out": folder}
     return Plan(study, load_task(where, study.task), size, options, only), folder
-
-
-def _check_same_study(folder: Path, study: Study) -> None:
-    """Raise if the folder holds another study of this name.
-
-    Raises:
-        UserError: the task differs, or no entry is shared.
-    """
-    other = studies.read(folder)
-    if other is None:
-        return
-    task, entries = other
-    if task != study.task or not entries & study.entries.keys():
-        raise UserError(
-            f"{folder} holds another study, on {task} with {', '.join(sorted(entries))}: "
-            "give this study a different 'name:', or choose another --out"
-        )

@@ -71,21 +71,22 @@ def write(
 
 def listing(results: Iterable[EntryResult]) -> Listing:
     """Return the entries as a table."""
-    return Listing("Entries", HEADINGS, NUMERIC, tuple(_cells(result) for result in results))
-
-
-def _cells(result: EntryResult) -> tuple[str, ...]:
-    entry, interval = result.entry, result.interval
-    return (
-        entry.name,
-        entry.note or f"{entry.verb} {entry.target}",
-        "" if result.mean is None else f"{result.mean:.2f}",
-        "" if interval is None else "{:.2f} \N{EN DASH} {:.2f}".format(*interval),
-        result.measured_on,
-        f"{len(result.values)} of {result.seeds}",
-        "" if entry.reported is None else f"{entry.reported:.2f}",
-        duration(result.seconds) if result.seconds else "",
-    )
+    lines = []
+    for result in results:
+        entry, interval = result.entry, result.interval
+        lines.append(
+            (
+                entry.name,
+                entry.note or f"{entry.verb} {entry.target}",
+                "" if result.mean is None else f"{result.mean:.2f}",
+                "" if interval is None else "{:.2f} \N{EN DASH} {:.2f}".format(*interval),
+                result.measured_on,
+                f"{len(result.values)} of {result.seeds}",
+                "" if entry.reported is None else f"{entry.reported:.2f}",
+                duration(result.seconds) if result.seconds else "",
+            )
+        )
+    return Listing("Entries", HEADINGS, NUMERIC, tuple(lines))
 
 
 def _remarks(plan: Plan, results: Sequence[EntryResult], openings: int) -> list[str]:
@@ -148,6 +149,11 @@ def write_curves(plan: Plan, progress: Progress, out: Path) -> list[Path]:
 
     A curve shows the mean and the range over the seeds, or over their folds, of the validation
     accuracy; of the training accuracy if no images were held out.
+
+    Args:
+        plan: the study.
+        progress: its runs.
+        out: the study's folder.
     """
     found = dict[str, tuple[str, list[list[float]]]]()
     for entry in plan.study.entries.values():
@@ -159,10 +165,13 @@ def write_curves(plan: Plan, progress: Progress, out: Path) -> list[Path]:
     if not found:
         return []
     metrics = {metric for metric, _ in found.values()}
-    curves = [
-        _curve(name if len(metrics) == 1 else f"{name} ({_WORDS[metric]})", histories)
-        for name, (metric, histories) in found.items()
-    ]
+    curves = []
+    for name, (metric, histories) in found.items():
+        length = min(map(len, histories))
+        values = np.array([history[:length] for history in histories])
+        x = np.arange(1, length + 1, dtype=np.float64)
+        label = name if len(metrics) == 1 else f"{name} ({_WORDS[metric]})"
+        curves.append(Curve(label, x, values.mean(0), values.min(0), values.max(0)))
     words = " or ".join(_WORDS[metric] for metric in sorted(metrics, reverse=True))
     title = f"{plan.study.name}{plan.scale.suffix}: mean and range over runs"
     path = out / "training.svg"
@@ -172,26 +181,15 @@ def write_curves(plan: Plan, progress: Progress, out: Path) -> list[Path]:
 
 def _histories(runs: Iterable[Path]) -> tuple[str, list[list[float]]]:
     """Return a metric and its values after each epoch in percent, for each run or fold."""
-    events = [_by_fold(RunFolder(run).journal.epochs()) for run in runs]
-    every = [epochs for by_fold in events for epochs in by_fold.values()]
+    by_fold: dict[Any, list[dict[str, Any]]] = {}  # without folds, all epochs of a run together
+    for run in runs:
+        epochs = RunFolder(run).journal.epochs()
+        for event in sorted(epochs, key=lambda event: number(event["epoch"]) or 0.0):
+            by_fold.setdefault((run, event.get("fold")), []).append(event)
+    every = list(by_fold.values())
     for metric in _METRICS:
         histories = [[number(event.get(metric)) for event in epochs] for epochs in every]
         known = [[100 * v for v in history if v is not None] for history in histories]
         if every and [*map(len, known)] == [*map(len, every)]:
             return metric, known
     return "", []
-
-
-def _by_fold(epochs: Iterable[dict[str, Any]]) -> dict[Any, list[dict[str, Any]]]:
-    """Return the epochs of each fold in order; without folds, all are under ``None``."""
-    found: dict[Any, list[dict[str, Any]]] = {}
-    for event in sorted(epochs, key=lambda event: number(event["epoch"]) or 0.0):
-        found.setdefault(event.get("fold"), []).append(event)
-    return found
-
-
-def _curve(name: str, histories: Sequence[Sequence[float]]) -> Curve:
-    length = min(map(len, histories))
-    values = np.array([history[:length] for history in histories])
-    x = np.arange(1, length + 1, dtype=np.float64)
-    return Curve(name, x, values.mean(0), values.min(0), values.max(0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from nasbench.errors import UserError
 from nasbench.report.statistics import bootstrap_interval, mean_of_means
@@ -101,11 +100,15 @@ def _measured(
         seconds = sum(record.retrain_seconds for record in found)
         openings = sum(record.test_openings for record in found)
         return EntryResult(entry, seeds, values, TEST, seconds, openings, (*failed, *lost))
-    infos = {seed: RunFolder(path).info for seed, path in runs.items()}
-    accuracies = {seed: _validation(info) for seed, info in infos.items()}
+    accuracies: dict[int, float | None] = {}
+    seconds: float = 0
+    for seed, path in runs.items():
+        info = RunFolder(path).info
+        measured = [number(table(info.get("metrics")).get(name)) for name in _VALIDATION]
+        accuracies[seed] = next((value for value in measured if value is not None), None)
+        seconds += number(table(info.get("cost")).get("device_seconds")) or 0.0
     lost = _lost("accuracy", {s: p for s, p in runs.items() if accuracies[s] is None})
     values = tuple(100 * value for value in accuracies.values() if value is not None)
-    seconds = sum(_device_seconds(info) for info in infos.values())
     return EntryResult(entry, seeds, values, VALIDATION, seconds, 0, (*failed, *lost))
 
 
@@ -139,13 +142,3 @@ def _lost(what: str, runs: Mapping[int, Path]) -> Iterable[str]:
             f"seed {seed}: the {what} of {path.name} is missing or unreadable; "
             "delete that folder to run it again"
         )
-
-
-def _validation(info: Mapping[str, Any]) -> float | None:
-    metrics = table(info.get("metrics"))
-    found = (number(metrics.get(name)) for name in _VALIDATION)
-    return next((value for value in found if value is not None), None)
-
-
-def _device_seconds(info: Mapping[str, Any]) -> float:
-    return number(table(info.get("cost")).get("device_seconds")) or 0.0

@@ -110,13 +110,8 @@ def run_study(
 def _executor(where: TrialsConfig, callback: Callback, stop: StopSignal) -> Executor:
     if where.engine is None and where.concurrency == 1:
         return InlineExecutor(_work(callback, stop), _always)
-    return open_executor(
-        where.engine or "local",
-        f"{__name__}:{setup.__name__}",
-        list(sys.argv),
-        _always,
-        executor_options(where),
-    )
+    name, options = f"{__name__}:{setup.__name__}", executor_options(where)
+    return open_executor(where.engine or "local", name, list(sys.argv), _always, options)
 
 
 def _always(number: int, reported: Reported) -> bool:
@@ -146,19 +141,20 @@ class _Runner:
             source = self.plan.source(step)
             if source in self.progress.failed:
                 self._fail(step, f"{source} failed")
-            elif len(self.running) < self.executor.slots and self._available(source):
-                self._submit(number, step, source)
-
-    def _submit(self, number: int, step: Step, source: Step | None) -> None:
-        try:
-            run = self.plan.configure(step, self.progress.done[source] if source else None)
-        except UserError as error:
-            self._fail(step, str(error))
-            return
-        place = len(self.steps) - self.left + len(self.running) + 1
-        self.say(f"[{place}/{len(self.steps)}] {step}: {step.entry.verb}")
-        self.executor.submit(Job(number, run))
-        self.running[number] = step
+                continue
+            if len(self.running) >= self.executor.slots:
+                continue
+            if source is not None and source not in self.progress.done:
+                continue
+            try:
+                run = self.plan.configure(step, self.progress.done[source] if source else None)
+            except UserError as error:
+                self._fail(step, str(error))
+                continue
+            place = len(self.steps) - self.left + len(self.running) + 1
+            self.say(f"[{place}/{len(self.steps)}] {step}: {step.entry.verb}")
+            self.executor.submit(Job(number, run))
+            self.running[number] = step
 
     def end(self, finished: Finished) -> None:
         """Record a run that ended."""
@@ -174,9 +170,6 @@ class _Runner:
 
     def _ended(self, step: Step) -> bool:
         return step in self.progress.done or step in self.progress.failed
-
-    def _available(self, source: Step | None) -> bool:
-        return source is None or source in self.progress.done
 
 
 def setup(context: Sequence[str]) -> Work:

@@ -219,11 +219,17 @@ class Loop:
             UserError: the loss is not finite, and the last good state is kept; or the batch is too
                 small for BN.
         """
-        self._resume()
-        p = self.progress
+        state = self.store.load()
+        if state is not None:
+            self.progress = Progress(**state["progress"])
+            self.progress.to(self.unit.device)
+            self.unit.load_state_dict(state["unit"])
+            restore_global_state(state["random"], self.unit.device)
+        self._since = time.perf_counter()
+        p, rule = self.progress, self.stopping
         self.callback.start(p.epoch, self.epochs, self.unit.steps_per_epoch())
         with _denormals_flushed():
-            while p.epoch < self.epochs and not self._ended_early():
+            while p.epoch < self.epochs and not (rule and rule.exhausted(p.history)):
                 self._epoch()
         return p
 
@@ -234,7 +240,15 @@ class Loop:
             p.add(self._step(batch))
             self.callback.step(p.epoch, p.step, p.sums)
             self._between_steps(steps)
-        self._finish_epoch()
+        self._check()
+        means = p.means()
+        metrics = {**means, **self.unit.end_epoch(means)}
+        p.epoch, p.step, p.sums, p.bad_step = p.epoch + 1, 0, {}, None
+        p.history.append({"epoch": p.epoch, **metrics})
+        self._count_time()
+        # Reported before saving: a crash in between repeats the report of an epoch but loses none.
+        self.callback.epoch({**p.history[-1], "seconds": p.seconds})
+        self._save()
 
     def _step(self, batch: Any) -> dict[str, Tensor]:
         try:
@@ -242,14 +256,13 @@ class Loop:
         except ValueError as error:
             if ONE_VALUE not in str(error):
                 raise
+            while not isinstance(batch, Tensor):
+                batch = batch[0]  # the images, or the first of several batches
             world = place().world
             raise UserError(
-                f"--batch-size {_images(batch) * world}: BN was given a single value of a "
+                f"--batch-size {len(batch) * world}: BN was given a single value of a "
                 f"channel, which has no variance: allowed: at least {2 * world}"
             ) from error
-
-    def _ended_early(self) -> bool:
-        return self.stopping is not None and self.stopping.exhausted(self.progress.history)
 
     def _between_steps(self, steps: int) -> None:
         """Check the loss now and then, save in long epochs, stop on request."""
@@ -276,18 +289,6 @@ class Loop:
                 "the last good state is kept; try a lower --lr or --precision fp32"
             )
 
-    def _finish_epoch(self) -> None:
-        p = self.progress
-        self._check()
-        means = p.means()
-        metrics = {**means, **self.unit.end_epoch(means)}
-        p.epoch, p.step, p.sums, p.bad_step = p.epoch + 1, 0, {}, None
-        p.history.append({"epoch": p.epoch, **metrics})
-        self._count_time()
-        # Reported before saving: a crash in between repeats the report of an epoch but loses none.
-        self.callback.epoch({**p.history[-1], "seconds": p.seconds})
-        self._save()
-
     def _count_time(self) -> None:
         now = time.perf_counter()
         self.progress.seconds += (now - self._since) * place().world
@@ -303,22 +304,6 @@ class Loop:
         if place().rank == 0:
             self.store.save(state)
 
-    def _resume(self) -> None:
-        state = self.store.load()
-        if state is not None:
-            self.progress = Progress(**state["progress"])
-            self.progress.to(self.unit.device)
-            self.unit.load_state_dict(state["unit"])
-            restore_global_state(state["random"], self.unit.device)
-        self._since = time.perf_counter()
-
-
-def _images(batch: Any) -> int:
-    """Return how many images of a batch, or of the first of several, this process has."""
-    while not isinstance(batch, Tensor):
-        batch = batch[0]
-    return len(batch)
-
 
 @contextmanager
 def _denormals_flushed() -> Iterator[None]:
@@ -329,14 +314,9 @@ def _denormals_flushed() -> Iterator[None]:
     down the longer it runs. The setting applies to this thread and to threads started inside the
     block; processors that do not support it are unaffected.
     """
-    before = _flushing()
+    before = not torch.tensor(1e-39).mul(1.0).item()  # whether the thread flushes them already
     torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_flush_denormal(before)
-
-
-def _flushing() -> bool:
-    """Return whether this thread takes denormal numbers as zero already."""
-    return not torch.tensor(1e-39).mul(1.0).item()

@@ -1,4 +1,4 @@
-"""What is minimized and what is counted in classification."""
+"""The loss and the accuracy of classification."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRECISIONS = ("fp32", "bf16")
 
 @dataclass(frozen=True)
 class Objective:
-    """Cross-entropy with label smoothing and an auxiliary classifier's share.
+    """Cross-entropy with label smoothing and the weighted loss of an auxiliary classifier.
 
     Attributes:
         label_smoothing: share of the target spread over all classes, in [0, 1).
@@ -36,14 +36,20 @@ class Objective:
 
     @contextmanager
     def casting(self, device: torch.device) -> Iterator[None]:
-        """Compute what is inside in the chosen precision."""
+        """Run the block in the chosen precision."""
         with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             yield
 
     def __call__(
         self, network: nn.Module, images: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the loss, a scalar, and the logits ``(B, classes)`` in float32 or wider."""
+        """Return the loss, a scalar, and the logits ``(B, classes)``.
+
+        Args:
+            network: returns logits, or logits and those of its auxiliary classifier.
+            images: ``(B, C, H, W)``.
+            labels: ``(B,)``, class indices.
+        """
         with self.casting(images.device):
             output: Output = network(images)
         main, extra = output if isinstance(output, tuple) else (output, None)
@@ -53,11 +59,11 @@ class Objective:
         return loss, main.detach()
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean cross-entropy; half precisions are widened first."""
+        """Return the mean cross-entropy, computed in float32 or wider."""
         wide = logits.float() if logits.dtype == torch.bfloat16 else logits
         return F.cross_entropy(wide, labels, label_smoothing=self.label_smoothing)
 
 
 def correct_share(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the share of right answers, a scalar on the device."""
+    """Return the accuracy in [0, 1], a scalar on the device."""
     return (logits.argmax(dim=1) == labels).float().mean()

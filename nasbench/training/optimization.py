@@ -1,4 +1,4 @@
-"""Optimizers and their schedules, one step at a time."""
+"""Optimizers and learning rate schedules."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from nasbench.errors import unknown
 from nasbench.training.distributed import agree, average
 
-PLATEAU_FACTOR = 0.1  # what each drop multiplies the rate by
-PLATEAU_THRESHOLD = 1e-4  # by what share a value must beat the best one to count as better
+PLATEAU_FACTOR = 0.1  # each drop multiplies the rate by it
+PLATEAU_THRESHOLD = 1e-4  # the relative improvement from which a value counts as better
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class OptimizerConfig:
     Attributes:
         optimizer: sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta or adamax.
         lr: the highest learning rate, above 0.
-        final_lr: where the cosine schedule ends.
+        final_lr: the last learning rate of the cosine schedule.
         momentum: of sgd and rmsprop.
         betas: of the Adam family.
         weight_decay: L2 penalty (decoupled in adamw).
         schedule: constant, step, cosine or plateau.
         warmup: share of the steps in which the rate grows linearly from 0, in [0, 1).
         step_every: share of the steps between two drops of the step schedule.
-        drop_steps: steps between two drops; 0 leaves it to ``step_every``.
-        step_factor: what each drop multiplies the rate by.
-        plateau_patience: epochs without a better result that the plateau schedule lets pass.
+        drop_steps: steps between two drops; 0 uses ``step_every``.
+        step_factor: each drop multiplies the rate by it.
+        plateau_patience: epochs without improvement before the plateau schedule drops the rate.
         grad_clip: largest norm of the gradient; 0 turns clipping off.
         grad_clip_value: largest absolute value in the gradient, which is clipped before the norm;
             0 turns clipping off.
@@ -78,14 +78,19 @@ SCHEDULES: dict[str, Callable[[OptimizerConfig, int, int], float]] = {
     "constant": _constant,
     "step": _step,
     "cosine": _cosine,
-    "plateau": _constant,  # it drops between epochs, by what they measured
+    "plateau": _constant,  # drops between epochs, see Plateau
 }
 
 
 def factor(config: OptimizerConfig, total_steps: int, step: int) -> float:
     """Return the learning rate at ``step`` of ``total_steps`` as a share of ``config.lr``.
 
-    After the warm-up the schedule runs over the steps that are left.
+    After the warm-up the schedule runs over the remaining steps.
+
+    Args:
+        config: the schedule.
+        total_steps: its length, at least 1.
+        step: counted from 0.
     """
     warm = _warm_steps(config, total_steps)
     if step < warm:
@@ -102,12 +107,12 @@ def make_optimizer(params: Sequence[nn.Parameter], config: OptimizerConfig) -> O
     """Return the optimizer that ``config`` names.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: the name is unknown.
     """
     c = config
     plain: dict[str, Any] = {"lr": c.lr, "weight_decay": c.weight_decay}
     adam: dict[str, Any] = {**plain, "betas": c.betas}
-    once: dict[str, Any] = {**adam, "fused": True}  # a pass over the memory instead of ten
+    once: dict[str, Any] = {**adam, "fused": True}  # one pass over the memory instead of ten
     makers: dict[str, Callable[[Sequence[nn.Parameter]], Optimizer]] = {
         "sgd": partial(torch.optim.SGD, momentum=c.momentum, foreach=True, **plain),
         "rmsprop": partial(torch.optim.RMSprop, momentum=c.momentum, **plain),
@@ -125,14 +130,14 @@ def make_optimizer(params: Sequence[nn.Parameter], config: OptimizerConfig) -> O
 
 @dataclass
 class Plateau:
-    """When the rate drops: the rule of torch's ``ReduceLROnPlateau`` with its defaults.
+    """Decides when the rate drops, as ``ReduceLROnPlateau`` with its defaults does.
 
-    Torch's own sets the optimizer's rate, and so does the warm-up; here it is one factor of two.
-    There is no smallest step as torch's ``eps`` is one.
+    torch's class sets the rate of the optimizer, which would undo the warm-up; this one gives a
+    factor of the rate. It has no counterpart of torch's ``eps``, the smallest change of the rate.
 
     Attributes:
-        patience: epochs without a better value that are let pass, at least 0.
-        metric: what is watched: ``"val_accuracy"``, or ``"loss"`` where there is none.
+        patience: epochs without improvement before a drop, at least 0.
+        metric: ``"val_accuracy"``, or ``"loss"`` if there is none.
         best: the best value so far, or ``None`` before the first.
         waited: epochs since then or since the last drop.
         drops: how often the rate was multiplied by ``PLATEAU_FACTOR``.
@@ -146,29 +151,28 @@ class Plateau:
 
     @property
     def scale(self) -> float:
-        """What the rate is multiplied by now."""
+        """The current factor of the rate."""
         return float(PLATEAU_FACTOR**self.drops)
 
     def watch(self, metric: str, value: float) -> None:
-        """See the value of an epoch; a metric of another name starts anew, the drops stay."""
+        """Take the value of an epoch; a different metric resets the best value, not the drops."""
         if metric != self.metric:
             self.metric, self.best, self.waited = metric, None, 0
-        if self._is_better(value):
+        if self.best is None:
+            better = True
+        elif metric == "loss":
+            better = value < self.best * (1 - PLATEAU_THRESHOLD)
+        else:
+            better = value > self.best * (1 + PLATEAU_THRESHOLD)
+        if better:
             self.best, self.waited = value, 0
         else:
             self.waited += 1
         if self.waited > self.patience:
             self.drops, self.waited = self.drops + 1, 0
 
-    def _is_better(self, value: float) -> bool:
-        if self.best is None:
-            return True
-        if self.metric == "loss":
-            return value < self.best * (1 - PLATEAU_THRESHOLD)
-        return value > self.best * (1 + PLATEAU_THRESHOLD)
-
     def state_dict(self) -> dict[str, Any]:
-        """Return everything as plain values."""
+        """Return the fields as plain values."""
         return asdict(self)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -178,11 +182,11 @@ class Plateau:
 
 
 class Optimization:
-    """Some parameters, their optimizer and their schedule.
+    """Parameters with their optimizer and schedule.
 
     Args:
-        params: what is optimized.
-        config: how.
+        params: the parameters to optimize.
+        config: optimizer and schedule.
         total_steps: the length of the schedule.
 
     Raises:
@@ -229,11 +233,11 @@ class Optimization:
         self._schedule.step()
 
     def end_epoch(self, metrics: Mapping[str, float]) -> None:
-        """Let the plateau schedule see how an epoch went; the others know the steps alone.
+        """Update the plateau schedule; the other schedules depend on the steps alone.
 
         Args:
-            metrics: of the epoch; ``"val_accuracy"`` is watched where it is there, else
-                ``"loss"``. Epochs that end in the warm-up do not count.
+            metrics: of the epoch; ``"val_accuracy"`` is used if present, else ``"loss"``. Epochs
+                that end in the warm-up do not count.
         """
         done = self._schedule.last_epoch
         if self.plateau is None or done < _warm_steps(self.config, self.total_steps):
@@ -245,7 +249,7 @@ class Optimization:
             group["lr"] = rate
 
     def momentum_buffers(self) -> list[Tensor]:
-        """Return each parameter's momentum, 0 where there is none yet."""
+        """Return each parameter's momentum; 0 before its first step."""
         states = [self.optimizer.state.get(p, {}) for p in self.params]
         buffers = [state.get("momentum_buffer") for state in states]
         return [
@@ -266,7 +270,7 @@ class Optimization:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where :meth:`state_dict` was taken."""
+        """Continue from :meth:`state_dict`."""
         self.optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict({**state["schedule"], "lr_lambdas": [None]})
         if self.plateau is not None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, answered between two steps."""
+"""Handles Ctrl-C and SIGTERM: a run stops between two steps."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from types import FrameType
 class Stopped(BaseException):
     """The run was asked to stop and has saved its state.
 
-    Like ``KeyboardInterrupt`` it is no error, and what takes an error for a failed trial and goes
-    on must not take this for one.
+    It derives from ``BaseException``, like ``KeyboardInterrupt``, so that code that continues
+    after a failed trial does not catch it.
 
     Args:
         where: how far the run came, for example ``"in epoch 2 after step 5"``.
@@ -20,7 +20,7 @@ class Stopped(BaseException):
 
     Attributes:
         signal: the number of the signal, for the exit status.
-        run: what ``--resume`` takes, once somebody who knows it has passed this on.
+        run: the argument of ``--resume``, set by the caller that knows the run.
     """
 
     def __init__(self, where: str, number: int = signal.SIGINT) -> None:
@@ -30,7 +30,7 @@ class Stopped(BaseException):
 
 
 class StopSignal:
-    """Becomes ``requested`` at the first SIGINT or SIGTERM; a second one ends at once."""
+    """``requested`` after the first SIGINT or SIGTERM; a second one raises at once."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -38,7 +38,7 @@ class StopSignal:
 
     @contextmanager
     def listening(self) -> Iterator[StopSignal]:
-        """Take the signals over for as long as the block runs."""
+        """Handle the signals while the block runs."""
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = [signal.signal(number, self._on_signal) for number in numbers]
         try:

@@ -1,4 +1,4 @@
-"""Supervised training of a plain network, as the loop drives it."""
+"""Supervised training of a plain network, a unit of the training loop."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ class SupervisedConfig:
     Attributes:
         optimizer: optimizer and schedule.
         objective: the loss.
-        drop_path: drop-path probability at the last epoch; it grows linearly from 0.
-        ema: decay of the weights' moving average, or 0 for none; the average is evaluated.
+        drop_path: drop-path probability at the last epoch, in [0, 1); it grows linearly from 0.
+        ema: decay of the weights' moving average, in [0, 1), or 0 for none; the averaged weights
+            are evaluated.
     """
 
     optimizer: OptimizerConfig
@@ -38,7 +39,13 @@ class SupervisedConfig:
 
 
 def accuracy(network: nn.Module, batches: Batches, objective: Objective) -> float:
-    """Return the share of right answers in [0, 1] over every process's part of ``batches``."""
+    """Return the accuracy in [0, 1] over every process's part of ``batches``.
+
+    Args:
+        network: the network, on the device of the batches.
+        batches: the images and labels to evaluate.
+        objective: gives the precision.
+    """
     return right_share(network, batches.epoch(0), objective, batches.data.images.device)
 
 
@@ -46,7 +53,14 @@ def accuracy(network: nn.Module, batches: Batches, objective: Objective) -> floa
 def right_share(
     network: nn.Module, batches: Iterable[Batch], objective: Objective, device: torch.device
 ) -> float:
-    """Return the share of right answers in [0, 1] over the batches of every process."""
+    """Return the accuracy in [0, 1] over the batches of every process.
+
+    Args:
+        network: the network, on ``device``.
+        batches: images ``(B, C, H, W)`` and labels ``(B,)``.
+        objective: gives the precision.
+        device: where the counts are kept.
+    """
     was_training = network.training
     network.eval()
     counts = torch.zeros(2, dtype=torch.float64, device=device)
@@ -69,8 +83,8 @@ class Supervised:
         network: already on its device.
         config: how to train.
         train: the training batches.
-        validation: batches to measure between epochs, or ``None``; the best epoch's weights are
-            then kept beside the last.
+        validation: batches to measure after each epoch, or ``None``; with them, the weights of the
+            best epoch are kept.
         epochs: the length of the schedule.
     """
 
@@ -89,11 +103,15 @@ class Supervised:
         self.device = train.data.images.device
         steps = epochs * len(train)
         self.optimization = Optimization(list(network.parameters()), config.optimizer, steps)
-        self.average = _moving_average(network, config.ema) if config.ema > 0 else None
+        self.average: AveragedModel | None = None
+        if config.ema > 0:
+            mean = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
+            # BN's statistics are averaged as well.
+            self.average = AveragedModel(network, multi_avg_fn=mean, use_buffers=True).eval()
         self.best: dict[str, Any] = {}
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
-        """Let drop-path grow."""
+        """Set the drop-path probability of the epoch."""
         set_drop_path(self.network, self.config.drop_path * epoch / epochs)
 
     def batches(self, epoch: int, start: int) -> Iterator[Batch]:
@@ -114,24 +132,23 @@ class Supervised:
         return {"loss": loss.detach(), "accuracy": correct_share(logits, labels)}
 
     def evaluated(self) -> nn.Module:
-        """Return the network that is measured and kept: the average's, or the trained one."""
+        """Return the network that is measured and kept: the averaged or the trained one."""
         return self.network if self.average is None else self.average.module
 
     def end_epoch(self, means: Mapping[str, float]) -> dict[str, float]:
-        """Measure on the validation batches and keep the best weights; tell the schedule."""
-        measured = {} if self.validation is None else self._measured(self.validation)
+        """Measure on the validation batches, keep the best weights, update the schedule."""
+        measured: dict[str, float] = {}
+        if self.validation is not None:
+            value = accuracy(self.evaluated(), self.validation, self.config.objective)
+            measured["val_accuracy"] = value
+            if value > self.best.get("val_accuracy", -1.0):
+                weights = copy.deepcopy(self.evaluated().state_dict())
+                self.best = {"val_accuracy": value, "weights": weights}
         self.optimization.end_epoch({"loss": means["loss"], **measured})
         return measured
 
-    def _measured(self, validation: Batches) -> dict[str, float]:
-        value = accuracy(self.evaluated(), validation, self.config.objective)
-        if value > self.best.get("val_accuracy", -1.0):
-            weights = copy.deepcopy(self.evaluated().state_dict())
-            self.best = {"val_accuracy": value, "weights": weights}
-        return {"val_accuracy": value}
-
     def finish(self) -> nn.Module:
-        """Return the network to keep: the best epoch's where there was a validation."""
+        """Return the network to keep: of the best epoch if there are validation batches."""
         network = self.evaluated()
         if self.best:
             network.load_state_dict(self.best["weights"])
@@ -153,12 +170,3 @@ class Supervised:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.best = state["best"]
-
-
-def _moving_average(network: nn.Module, decay: float) -> AveragedModel:
-    """Return the average of weights and of BN's statistics."""
-    return AveragedModel(
-        network,
-        multi_avg_fn=get_ema_multi_avg_fn(decay),  # type: ignore[no-untyped-call]
-        use_buffers=True,
-    ).eval()
