@@ -121,7 +121,7 @@ def convert_recordings(
     """Yield the images of each recording, in order.
 
     Args:
-        recordings: what to read.
+        recordings: the recordings to convert.
         options: how images are made.
         folder: for temporary files.
         jobs: number of processes; 1 works in this process, unless a file may crash its reader.

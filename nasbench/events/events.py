@@ -1,4 +1,4 @@
-"""Events as arrays: what every reader returns."""
+"""Arrays of events, as all readers return them."""
 
 from __future__ import annotations
 

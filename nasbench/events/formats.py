@@ -85,5 +85,14 @@ def parts(path: Path, columns: str = text.COLUMNS, index: int | None = None) -> 
 
 
 def read(path: Path, columns: str = text.COLUMNS, index: int | None = None) -> Events:
-    """Return all events of a recording; the arguments are those of :func:`parts`."""
+    """Return all events of a recording.
+
+    Args:
+        path: the file.
+        columns: the column order of a text file, a permutation of ``txyp``.
+        index: number of the recording in a packed ``.npz`` file, from 0.
+
+    Raises:
+        RecordingError: the file, or a place in it, cannot be read.
+    """
     return join(parts(path, columns, index))

@@ -29,7 +29,7 @@ _PLAIN_WINDOW = re.compile(r"(\d+)-\d+")  # in files that do not state their win
 
 @dataclass(frozen=True)
 class StoredImage:
-    """The names of an image: its person, its own, and that of the walk it was cut from."""
+    """The person and name of an image, and the name of the walk that it belongs to."""
 
     person: str
     name: str
@@ -41,7 +41,7 @@ class StoredImage:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds, without its pixels.
+    """The contents of a file, without its pixels.
 
     Attributes:
         path: of the file.
@@ -71,7 +71,7 @@ class Contents:
 
 
 def read_contents(path: Path) -> Contents:
-    """Return what ``path`` holds; only names and shapes are read.
+    """Return the contents of a file, reading only names and shapes.
 
     Raises:
         UserError: it is not an HDF5 file of this layout, or its images differ in shape.

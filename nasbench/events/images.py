@@ -1,4 +1,4 @@
-"""Event images: how often, and when last, each pixel became brighter or darker.
+"""Event images: for each pixel the number of brighter and darker events and their last times.
 
 The four channels are those of EV-Gait (Wang et al., CVPR 2019). A window decides which events make
 one image. A time is (t - first)/(last - first) of the window; it is 0 for pixels without events,

@@ -62,7 +62,7 @@ def parallel_map(
                     "a process was killed, perhaps because memory ran out; "
                     f"try fewer --jobs than {jobs}"
                 ) from error
-            # Any item in progress may be the cause. The first is tried by itself, then the others.
+            # Any item in progress may be the cause. The first is retried in a process of its own.
             try:
                 (alone,) = _pooled(work, items[done : done + 1], 1, quiet=True)
             except BrokenProcessPool:

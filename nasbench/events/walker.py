@@ -22,7 +22,7 @@ SIDES = (np.pi, 0.0)  # the phases of the far leg and the near one
 
 @dataclass(frozen=True)
 class Person:
-    """What is the same in all walks of a person.
+    """The parameters that all walks of a person share.
 
     Attributes:
         height: from sole to crown, in pixels.
@@ -71,7 +71,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Walk:
-    """What differs from walk to walk.
+    """The parameters of a single walk.
 
     Attributes:
         phase: at the start, 0 to 2 pi.
@@ -106,7 +106,7 @@ def skeleton(person: Person, walk: Walk, times: Floats) -> tuple[Floats, Floats]
     """Return the limbs of a walk, from back to front.
 
     Args:
-        person: who walks.
+        person: the parameters of the walker.
         walk: the parameters of this walk.
         times: ``(f,)``, in seconds.
 
