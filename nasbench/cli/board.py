@@ -14,11 +14,11 @@ from nasbench.errors import UserError
 from nasbench.optional import require
 
 Results = Annotated[Path, typer.Argument(metavar="[RESULTS]", help="The results folder.")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")]
-Host = Annotated[str, typer.Option("--host", help="Where to listen.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 selects a free one.")]
+Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
 Export = Annotated[
     Path | None,
-    typer.Option("--export", metavar="DIR", help="Write static files into a new folder instead."),
+    typer.Option("--export", metavar="DIR", help="Write the page into a new folder instead of serving it."),
 ]
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -29,9 +29,9 @@ def command(
     host: Host = "127.0.0.1",
     export: Export = None,
 ) -> None:
-    """Show the runs, live, in a browser on this machine."""
+    """Show runs and results in a browser on this machine."""
     if not results.is_dir():
-        raise UserError(f"{results}: no such folder; the first run makes one")
+        raise UserError(f"{results}: no such folder; the first run creates it")
     if export is not None:
         from nasbench.board import page
 
@@ -52,9 +52,9 @@ def command(
             timeout_graceful_shutdown=1,
         )
         address = f"[{host}]" if ":" in host else host
-        typer.echo(f"http://{address}:{line.getsockname()[1]}/  (Ctrl-C ends it)")
+        typer.echo(f"http://{address}:{line.getsockname()[1]}/  (Ctrl-C stops the server)")
         if host not in LOOPBACK:
-            typer.echo(f"note: whoever reaches {host} can read {results}", err=True)
+            typer.echo(f"note: everyone who can reach {host} can read {results}", err=True)
         with suppress(KeyboardInterrupt):  # the usual end
             uvicorn.Server(settings).run(sockets=[line])
 
@@ -71,7 +71,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UserError(
-                f"--port {port}: in use by another program; name another one, or 0 for any"
+                f"--port {port}: in use by another program; choose another port, or 0 for a free one"
             ) from error
         name = f"--host {host} --port {port}"
         raise UserError(f"{name}: {error.strerror or error}") from error

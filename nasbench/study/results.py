@@ -101,15 +101,15 @@ def _measured(
         openings = sum(record.test_openings for record in found)
         return EntryResult(entry, seeds, values, TEST, seconds, openings, (*failed, *lost))
     accuracies: dict[int, float | None] = {}
-    seconds: float = 0
+    spent = []
     for seed, path in runs.items():
         info = RunFolder(path).info
         measured = [number(table(info.get("metrics")).get(name)) for name in _VALIDATION]
         accuracies[seed] = next((value for value in measured if value is not None), None)
-        seconds += number(table(info.get("cost")).get("device_seconds")) or 0.0
+        spent.append(number(table(info.get("cost")).get("device_seconds")) or 0.0)
     lost = _lost("accuracy", {s: p for s, p in runs.items() if accuracies[s] is None})
     values = tuple(100 * value for value in accuracies.values() if value is not None)
-    return EntryResult(entry, seeds, values, VALIDATION, seconds, 0, (*failed, *lost))
+    return EntryResult(entry, seeds, values, VALIDATION, sum(spent), 0, (*failed, *lost))
 
 
 def _cross_validated(

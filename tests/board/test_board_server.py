@@ -168,7 +168,7 @@ def test_a_port_in_use_is_one_line(results):
         out, err = server.communicate(timeout=60)
     assert (server.returncode, out) == (2, "")
     assert err == (
-        f"error: --port {port}: in use by another program; name another one, or 0 for any\n"
+        f"error: --port {port}: in use by another program; choose another port, or 0 for a free one\n"
     )
 
 
@@ -176,4 +176,4 @@ def test_no_such_folder_is_one_line(tmp_path: Path):
     server = start(str(tmp_path / "nowhere"))
     _, err = server.communicate(timeout=60)
     assert server.returncode == 2
-    assert err == f"error: {tmp_path}/nowhere: no such folder; the first run makes one\n"
+    assert err == f"error: {tmp_path}/nowhere: no such folder; the first run creates it\n"
