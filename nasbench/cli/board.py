@@ -14,11 +14,11 @@ from nasbench.errors import UserError
 from nasbench.optional import require
 
 Results = Annotated[Path, typer.Argument(metavar="[RESULTS]", help="The results folder.")]
-Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 selects a free one.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 selects a free one.")]
 Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
 Export = Annotated[
     Path | None,
-    typer.Option("--export", metavar="DIR", help="Write the page into a new folder instead of serving it."),
+    typer.Option("--export", metavar="DIR", help="Write the page into a new folder instead."),
 ]
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -71,7 +71,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise UserError(
-                f"--port {port}: in use by another program; choose another port, or 0 for a free one"
+                f"--port {port}: in use by another program; choose another, or 0 for a free port"
             ) from error
         name = f"--host {host} --port {port}"
         raise UserError(f"{name}: {error.strerror or error}") from error

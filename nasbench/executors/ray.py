@@ -54,7 +54,11 @@ class RayExecutor(Executor):
         self._timeout = options.timeout
         self._joined = join_cluster(ray, options)
         self._closed = False
-        self._mailbox = ray.remote(Mailbox).options(num_cpus=0, **_here(ray)).remote()
+        strategies = require("ray.util.scheduling_strategies", "--engine ray")
+        node = ray.get_runtime_context().get_node_id()
+        here = strategies.NodeAffinitySchedulingStrategy(node, soft=False)
+        mailbox = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=here)
+        self._mailbox = mailbox.remote()
         self._messages = self._mailbox.take.remote()
         # Ray itself must not retry a lost task: attempts are counted here.
         self._trial = ray.remote(run_trial).options(max_retries=0, **resources(options))
@@ -140,13 +144,6 @@ class RayExecutor(Executor):
         return running.timed_out()
 
 
-def _here(ray: Any) -> dict[str, Any]:
-    """Return the option that keeps an actor on this process's node."""
-    strategies = require("ray.util.scheduling_strategies", "--engine ray")
-    node = ray.get_runtime_context().get_node_id()
-    return {"scheduling_strategy": strategies.NodeAffinitySchedulingStrategy(node, soft=False)}
-
-
 def join_cluster(ray: Any, options: ExecutorOptions) -> bool:
     """Connect this process to a cluster unless it is connected; return whether it was not.
 
@@ -161,12 +158,17 @@ def join_cluster(ray: Any, options: ExecutorOptions) -> bool:
     if fresh:
         with _sigterm_handler_kept():
             _connect(ray, options)
-    try:
-        _check_room(ray, options)
-    except UserError:
+    wanted = resources(options)
+    cpus, cards = wanted["num_cpus"], wanted["num_gpus"]
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= cards for node in nodes):
+        # Ray would wait for such a node silently.
         if fresh:
             ray.shutdown()
-        raise
+        raise UserError(
+            f"--gpus-per-trial {cards:g}, --cpus-per-trial {cpus}: no node of the Ray cluster "
+            "has these resources"
+        )
     return fresh
 
 
@@ -177,7 +179,18 @@ def resources(options: ExecutorOptions) -> dict[str, float]:
 
 def _connect(ray: Any, options: ExecutorOptions) -> None:
     if options.address is None:
-        _start(ray, options)
+        each, cards = options.gpus_per_trial, []
+        if each:
+            cards = visible_gpus()
+            assign_gpus(cards, options.concurrency, each)  # or Ray would keep trials waiting
+        with _on_loopback():
+            ray.init(
+                address="local",  # rather than another cluster that happens to run here
+                num_cpus=options.concurrency * resources(options)["num_cpus"],
+                num_gpus=len(cards),
+                _node_ip_address="127.0.0.1",
+                **_QUIET,
+            )
         return
     try:
         ray.init(address=_found(options.address), **_QUIET)
@@ -202,33 +215,6 @@ def _found(address: str) -> str:
     host, _, port = found.rpartition(":")
     socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
     return found
-
-
-def _start(ray: Any, options: ExecutorOptions) -> None:
-    each, cards = options.gpus_per_trial, []
-    if each:
-        cards = visible_gpus()
-        assign_gpus(cards, options.concurrency, each)  # or Ray would keep trials waiting
-    with _on_loopback():
-        ray.init(
-            address="local",  # rather than another cluster that happens to run here
-            num_cpus=options.concurrency * resources(options)["num_cpus"],
-            num_gpus=len(cards),
-            _node_ip_address="127.0.0.1",
-            **_QUIET,
-        )
-
-
-def _check_room(ray: Any, options: ExecutorOptions) -> None:
-    """Raise if no node can run a trial: Ray would wait for such a node silently."""
-    wanted = resources(options)
-    cpus, cards = wanted["num_cpus"], wanted["num_gpus"]
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if not any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= cards for node in nodes):
-        raise UserError(
-            f"--gpus-per-trial {cards:g}, --cpus-per-trial {cpus}: no node of the Ray cluster "
-            "has these resources"
-        )
 
 
 @contextmanager

@@ -168,7 +168,7 @@ def test_a_port_in_use_is_one_line(results):
         out, err = server.communicate(timeout=60)
     assert (server.returncode, out) == (2, "")
     assert err == (
-        f"error: --port {port}: in use by another program; choose another port, or 0 for a free one\n"
+        f"error: --port {port}: in use by another program; choose another, or 0 for a free port\n"
     )
 
 
