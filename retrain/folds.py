@@ -72,9 +72,9 @@ def run_folds(
     task, found = job.open()
     seed, train = derive(config.seed, "folds"), task.train
     parts = stratified_folds(train.labels, config.folds, seed, train.groups)
-    with session("retrain", job.method, job.task, config, stop, resumed, command) as running:
-        if running.leads:
-            job.checkpoint.write(running.folder.path / "checkpoint.json")
+    with session(
+        "retrain", job.method, job.task, config, stop, resumed, command, job.checkpoint
+    ) as running:
         fields = Fold.__dataclass_fields__
         done = {
             event["fold"]: Fold(**{name: event[name] for name in fields})

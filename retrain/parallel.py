@@ -102,4 +102,4 @@ def run_seeds(
 def new_folder(job: Retraining) -> RunFolder:
     """Make the run folder of one seed; its worker then resumes that run."""
     info = run_info(job.task, job.config, provenance.collect())
-    return RunFolder.create(job.config.out, "retrain", job.method, info)
+    return RunFolder.create(job.config.out, "retrain", job.method, info, job.checkpoint)

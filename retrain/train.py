@@ -159,9 +159,9 @@ def run_retrain(
             the disk.
     """
     task, found = job.open()
-    with session("retrain", job.method, job.task, job.config, stop, resumed, command) as running:
-        if running.leads:
-            job.checkpoint.write(running.folder.path / "checkpoint.json")
+    with session(
+        "retrain", job.method, job.task, job.config, stop, resumed, command, job.checkpoint
+    ) as running:
         (unit, progress), config = run_with_auto_batch(
             lambda wanted: _train(task, found, wanted, running, callback),
             lambda wanted: _try_step(task, found, wanted, running),

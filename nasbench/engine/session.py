@@ -18,6 +18,7 @@ from nasbench.devices import pick
 from nasbench.errors import UserError
 from nasbench.nn.processes import Place, place
 from nasbench.space import Arch
+from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.training.distributed import join
 from nasbench.training.stopping import Stopped, StopSignal
@@ -81,6 +82,7 @@ def session(
     stop: StopSignal,
     resumed: RunFolder | None = None,
     command: Sequence[str] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Iterator[Session]:
     """Open a run; its status in ``run.json`` says how it ended.
 
@@ -92,6 +94,7 @@ def session(
         stop: set by Ctrl-C and SIGTERM, which are listened to in here.
         resumed: the folder of the run to continue, or ``None`` for a new one.
         command: the command line for the provenance; ``sys.argv`` by default.
+        checkpoint: what a new run retrains, written to its folder.
 
     Raises:
         UserError: the device is not here, the folder cannot be made, or several processes were
@@ -102,7 +105,8 @@ def session(
     _check_same(config)
     with stop.listening():
         now = provenance.collect(command)
-        folder = resumed or _shared_folder(config.out, verb, name, run_info(task, config, now))
+        info = run_info(task, config, now)
+        folder = resumed or _shared_folder(config.out, verb, name, info, checkpoint)
         # The first start counts as the origin; later ones are listed beside it.
         parts = [*folder.info.get("continued", []), now] if resumed else []
         started = {**folder.info.get("provenance", now), "continued": parts}
@@ -175,11 +179,15 @@ def _note_failure(running: Session, error: Exception) -> None:
         return
 
 
-def _shared_folder(out: Path, verb: str, name: str, info: dict[str, Any]) -> RunFolder:
+def _shared_folder(
+    out: Path, verb: str, name: str, info: dict[str, Any], checkpoint: Checkpoint | None
+) -> RunFolder:
     """Let the first process make the folder and the others open it."""
-    if place().world == 1:
-        return RunFolder.create(out, verb, name, info)
-    path = [RunFolder.create(out, verb, name, info).path if place().rank == 0 else None]
-    dist.broadcast_object_list(path)
-    assert path[0] is not None
-    return RunFolder(path[0])
+    made = RunFolder.create(out, verb, name, info, checkpoint) if place().rank == 0 else None
+    if place().world > 1:
+        path = [made.path if made else None]
+        dist.broadcast_object_list(path)
+        assert path[0] is not None
+        made = made or RunFolder(path[0])
+    assert made is not None
+    return made

@@ -15,6 +15,7 @@ from typing import IO, Any
 from nasbench.errors import UserError
 from nasbench.store import older
 from nasbench.store.atomic import telling_what_failed, write_json
+from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.journal import Journal
 
 FORMAT = "nasbench-run/1"
@@ -47,7 +48,14 @@ class RunFolder:
         self.info = older.run_info(self.info)
 
     @classmethod
-    def create(cls, results: Path, verb: str, name: str, info: dict[str, Any]) -> RunFolder:
+    def create(
+        cls,
+        results: Path,
+        verb: str,
+        name: str,
+        info: dict[str, Any],
+        checkpoint: Checkpoint | None = None,
+    ) -> RunFolder:
         """Make a new folder under ``results/runs`` and write its ``run.json``.
 
         Args:
@@ -55,6 +63,8 @@ class RunFolder:
             verb: ``search`` or ``retrain``.
             name: the strategy's name.
             info: must hold ``task`` and ``seed``.
+            checkpoint: what the run retrains; written first, since a folder with ``run.json`` can
+                be continued.
 
         Raises:
             UserError: the folder cannot be made.
@@ -64,6 +74,8 @@ class RunFolder:
         path = results / "runs" / f"{now}-{re.sub(r'[^A-Za-z0-9_.-]+', '_', words)}"
         with telling_what_failed(path):
             path.mkdir(parents=True)
+        if checkpoint is not None:
+            checkpoint.write(path / "checkpoint.json")
         fixed = {"format": FORMAT, "verb": verb, "name": name, "status": "running"}
         write_json(path / "run.json", {**fixed, **info})
         return cls(path)

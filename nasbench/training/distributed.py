@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -15,7 +16,7 @@ from torch import Tensor
 from nasbench.nn.processes import place
 
 
-def join(device: torch.device, store: dist.FileStore | None = None) -> None:
+def join(device: torch.device, store: Any = None) -> None:
     """Join the process group if ``torchrun`` started this process; do nothing otherwise.
 
     A second run in the same processes, such as the next seed, uses the same group. :func:`leave`
@@ -23,7 +24,8 @@ def join(device: torch.device, store: dist.FileStore | None = None) -> None:
 
     Args:
         device: a CUDA device selects NCCL, any other one gloo.
-        store: where the processes find each other; by default the store of ``torchrun``.
+        store: a ``torch.distributed.Store``, where the processes meet; by default that of
+            ``torchrun``.
     """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world < 2 or dist.is_initialized():
