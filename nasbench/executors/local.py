@@ -73,7 +73,7 @@ class WorkerProcess:
     def send(self, message: object) -> None:
         """Send a message: bytes as they are, anything else pickled.
 
-        A dead worker is no error here: :attr:`line` reports it to whoever reads from it.
+        A dead worker is not an error here: it is noticed when :attr:`line` is read.
         """
         with suppress(ConnectionError):
             if isinstance(message, bytes):
