@@ -255,8 +255,8 @@ def open_model(name: str) -> Checkpoint:
         found = Checkpoint.read(Path(name))
         space_of(found)
         return found
-    catalog.check("space", name)
-    space = {"name": name, "arguments": {}}
+    load_space(name)
+    space = {"name": name, "arguments": {}, "sha256": catalog.fingerprint(name)}
     return Checkpoint(space, arch={}, data={}, strategy={}, task="", seed=0, kind="plain")
 
 

@@ -214,6 +214,7 @@ def test_code_that_a_run_folder_names_must_be_known_here(
         assert "'mine.py:Mine' is named by a file, and its code is not known here" in line
 
 
+@pytest.mark.slow
 def test_seeds_of_a_retraining_side_by_side(run, runs, checkpoint, small):
     answer = run("retrain", checkpoint, *small, "--seeds", "2", "--concurrency", "2", "--json")
     assert answer.status == 0, answer.err
@@ -225,6 +226,7 @@ def test_seeds_of_a_retraining_side_by_side(run, runs, checkpoint, small):
     assert same[0]["test_accuracy"] == earlier["test_accuracy"]
 
 
+@pytest.mark.slow
 def test_seeds_side_by_side_that_fail(run, checkpoint, small):
     words = ["--seeds", "2", "--engine", "local", "--batch-size", "500"]
     answer = run("retrain", checkpoint, *small, *words)

@@ -119,6 +119,7 @@ def test_only_some_entries_and_what_they_use(study, run):
     assert len(runs()) == 6
 
 
+@pytest.mark.slow
 def test_a_published_cell_in_a_study(place, run):
     Path("z.yaml").write_text(
         "task: digits\ndefaults: {epochs: 1, limit_train: 200, batch_size: 50}\n"

@@ -182,13 +182,13 @@ def test_a_continued_run_stays_where_it_is_and_keeps_its_first_provenance(
     words = ["search", "random", *SMALL, "--epochs", "2", "--budget", "1", "--json"]
     assert main(words) == 0
     found = json.loads(capsys.readouterr().out)
-    finish = Loop._finish_epoch
+    epoch = Loop._epoch
 
     def stops(self):
-        finish(self)
+        epoch(self)
         self.stop.requested = True
 
-    monkeypatch.setattr(Loop, "_finish_epoch", stops)
+    monkeypatch.setattr(Loop, "_epoch", stops)
     retrain = ["retrain", found["checkpoint"], *SMALL, "--epochs", "3"]
     assert main(retrain) == 130
     monkeypatch.undo()

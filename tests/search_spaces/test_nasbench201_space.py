@@ -53,6 +53,7 @@ def test_parameters_follow_the_formula():
         assert count(network) == 73_306 + 28_000 * n1 + 243_040 * n3
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_parameters_and_flops_are_the_tables_for_all_mixes(table):
     rows = {}

@@ -33,7 +33,13 @@ def test_the_first_loss_is_that_of_full_precision(name):
     assert float(half) != float(full)  # bf16 has eight bits: it was used
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("darts", "spos") else pytest.param(name, marks=pytest.mark.slow)
+        for name in NAMES
+    ],
+)
 def test_it_goes_on_with_weights_in_full_precision(name):
     made = strategy(name, "bf16")
     advance(made, 1, 2)

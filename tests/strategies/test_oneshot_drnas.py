@@ -157,7 +157,13 @@ def test_where_no_channels_are_partial_only_the_pruning_is_left():
     assert left == {"first": 2, "second": 2, "shortcut": 1}  # of 3, 3 and 2
 
 
-@pytest.mark.parametrize("space", ["darts", "nas-bench-201", "mobilenet-skip"])
+@pytest.mark.parametrize(
+    "space",
+    [
+        "nas-bench-201",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("darts", "mobilenet-skip")),
+    ],
+)
 @pytest.mark.parametrize("stopped_at", [1, 3])
 def test_it_continues_bit_for_bit_in_both_stages(space, stopped_at):
     def run(made, start, end):

@@ -59,6 +59,7 @@ def test_the_real_set(task: Task, real_data: Path) -> None:
         assert test.labels.tolist() == packed["labels"].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_published_means_and_deviations(task: Task) -> None:
     for channel in range(3):

@@ -154,6 +154,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_an_error_in_one_process_ends_the_other_in_order(tmp_path):
     start = [sys.executable, "-c", _ABANDONED, str(Path(__file__).parent)]
     processes = [
