@@ -256,7 +256,7 @@ def open_model(name: str) -> Checkpoint:
         space_of(found)
         return found
     load_space(name)
-    space = {"name": name, "arguments": {}, "sha256": catalog.fingerprint(name)}
+    space: dict[str, Any] = {"name": name, "arguments": {}, "sha256": catalog.fingerprint(name)}
     return Checkpoint(space, arch={}, data={}, strategy={}, task="", seed=0, kind="plain")
 
 
