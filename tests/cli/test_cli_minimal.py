@@ -108,6 +108,7 @@ def write_mnist(folder: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_five_packages_are_enough(place):
     write_mnist(place / "data" / "mnist")
     small = "--limit-train 100 --epochs 1 --batch-size 10 --data-dir data --device cpu"

@@ -79,6 +79,7 @@ def test_with_the_option_it_is_the_search_with_that_batch(memory, tmp_path):
     assert told["config"]["batch_size"] == 10
 
 
+@pytest.mark.slow
 def test_nothing_fits(memory, tmp_path):
     memory(most=0)
     with pytest.raises(UserError, match="no smaller batch fits: choose a smaller network"):

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from nasbench.catalog import ASSESSORS, TUNERS, resolve
 from nasbench.hpo.assessors.curvefitting import CurvefittingAssessor, CurvefittingOptions
 from nasbench.hpo.assessors.hyperband import HyperbandAssessor
@@ -89,6 +91,7 @@ class TestMedianstop(AssessorSuite):
     assessor = MedianstopAssessor
 
 
+@pytest.mark.slow
 class TestCurvefitting(AssessorSuite):
     assessor = CurvefittingAssessor
     options = CurvefittingOptions(start_step=10)
