@@ -27,7 +27,7 @@ from nasbench.training.distributed import agree, wait
 from nasbench.training.loop import Callback, Loop
 from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised, accuracy
-from retrain.train import Retraining, identity, make_unit
+from retrain.train import Retrained, Retraining, identity, make_unit, run_retrain
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,22 @@ class CrossValidated:
     folder: RunFolder
     record: CrossValidation | None
     record_path: Path | None
+
+
+def run(
+    job: Retraining,
+    callback: Callback,
+    stop: StopSignal,
+    resumed: RunFolder | None = None,
+    command: Sequence[str] | None = None,
+) -> Retrained | CrossValidated:
+    """Train once and test, or cross-validate if ``config.folds`` is set.
+
+    The arguments and errors are those of :func:`run_folds` and
+    :func:`retrain.train.run_retrain`.
+    """
+    how = run_retrain if job.config.folds is None else run_folds
+    return how(job, callback, stop, resumed, command)
 
 
 def run_folds(

@@ -89,7 +89,7 @@ def run_seeds(
         while len(done) < len(seeds):
             while waiting and len(seeds) - len(waiting) - len(done) < executor.slots:
                 seed = waiting.pop(0)
-                folder = new_folder(job.having(seed=seed))
+                folder = new_folder(job.with_seed(seed))
                 executor.submit(Job(seed, (seed, folder.path)))
             finished = executor.next(lambda: stop.requested)
             if finished is None:

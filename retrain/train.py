@@ -83,9 +83,9 @@ class Retraining:
         space = space_of(checkpoint, config.space)
         return cls(checkpoint, config, space, task_of(checkpoint, config.task))
 
-    def having(self, **options: Any) -> Retraining:
-        """Return the same retraining with other options, such as the seed."""
-        return replace(self, config=replace(self.config, **options))
+    def with_seed(self, seed: int) -> Retraining:
+        """Return the same retraining with another seed."""
+        return replace(self, config=replace(self.config, seed=seed))
 
     @property
     def method(self) -> str:

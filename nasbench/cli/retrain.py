@@ -73,8 +73,8 @@ def _retrain(
     from nasbench.engine.checkpoints import open_checkpoint
     from nasbench.store.checkpoint import Checkpoint
     from nasbench.training.stopping import StopSignal
-    from retrain.folds import run_folds
-    from retrain.train import Retraining, configure, run_retrain
+    from retrain.folds import run
+    from retrain.train import Retraining, configure
 
     stop = StopSignal()
     with running.stoppable("retrain"), progress.shown(quiet=as_json) as callback:
@@ -84,7 +84,6 @@ def _retrain(
             folder = running.to_resume("retrain", resume, given, extra)
             options = running.continued(RetrainConfig.from_layers(folder.info["config"]), folder)
             job = Retraining.of(Checkpoint.read(folder.path), options)
-            run = run_retrain if options.folds is None else run_folds
             _report(run(job, callback, stop, folder), options, as_json)
             return
         if checkpoint is None:
@@ -114,8 +113,7 @@ def _retrain(
             raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
 
         def train(seed: int) -> None:
-            run = run_retrain if options.folds is None else run_folds
-            _report(run(job.having(seed=seed), callback, stop), options, as_json)
+            _report(run(job.with_seed(seed), callback, stop), options, as_json)
 
         running.each_seed(stop, options.seed, seeds, train)
 

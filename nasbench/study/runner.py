@@ -28,8 +28,8 @@ from nasbench.study.fingerprint import runs_by_fingerprint
 from nasbench.study.plan import ConfiguredRun, Plan, Step, check_distinct
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import Stopped, StopSignal
-from retrain.folds import run_folds
-from retrain.train import Retraining, run_retrain
+from retrain import folds
+from retrain.train import Retraining
 
 
 @dataclass
@@ -218,6 +218,4 @@ def perform(
         return run_hpo(Tuning.of(config), callback, stop, resumed, command).folder.path
     assert run.checkpoint is not None
     job = Retraining.of(run.checkpoint, config)
-    if config.folds is not None:
-        return run_folds(job, callback, stop, resumed, command).folder.path
-    return run_retrain(job, callback, stop, resumed, command).folder.path
+    return folds.run(job, callback, stop, resumed, command).folder.path
