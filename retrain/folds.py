@@ -13,7 +13,7 @@ from nasbench.config import RetrainConfig
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.split import stratified_folds, without
 from nasbench.engine.auto_batch import run_with_auto_batch
-from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
+from nasbench.engine.callbacks import journaled
 from nasbench.engine.checkpoints import Architecture
 from nasbench.engine.problem import evaluation_batches, objective
 from nasbench.engine.session import Session, session
@@ -149,10 +149,7 @@ class FoldTraining:
 
     def _train(self, config: RetrainConfig) -> Fold:
         unit, running = self._unit(config), self.running
-        callbacks: Callback = NullCallback()
-        if running.leads:
-            journal = JournalCallback(running.folder.journal, lambda: {"fold": self.number})
-            callbacks = CallbackList([journal, self.callback])
+        callbacks = journaled(running, self.callback, lambda: {"fold": self.number})
         state = StateFile(running.folder.path / "state.pt")
         progress = Loop(unit, config.epochs, state, callbacks, running.stop).run()
         images = self.task.train.subset(self.held_out)

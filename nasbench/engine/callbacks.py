@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nasbench.cost.probe import evaluating
+from nasbench.engine.session import Session
 from nasbench.graph import Graph
 from nasbench.optional import available
 from nasbench.report.drawing import dot_source, pictured
@@ -80,6 +81,21 @@ class JournalCallback(NullCallback):
         """Append one event."""
         extra = self.more() if self.more is not None else {}
         self.journal.append("epoch", **{**metrics, **extra})
+
+
+def journaled(
+    running: Session, callback: Callback, more: Callable[[], dict[str, Any]]
+) -> Callback:
+    """Return ``callback`` with the run's journal before it; nothing but in the first process.
+
+    Args:
+        running: the run.
+        callback: receives the events after the journal.
+        more: returns additional fields for an epoch, such as the number of the trial.
+    """
+    if not running.leads:
+        return NullCallback()
+    return CallbackList([JournalCallback(running.folder.journal, more), callback])
 
 
 class TensorBoardCallback(NullCallback):

@@ -11,7 +11,7 @@ from nasbench import arguments, catalog
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig
 from nasbench.engine import hyperparameters, scheduler
-from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
+from nasbench.engine.callbacks import journaled
 from nasbench.engine.checkpoints import Architecture, open_model
 from nasbench.engine.presets import DEFAULT_SPACE, RETRAIN_PRESETS, hpo_defaults
 from nasbench.engine.problem import load_space, load_task
@@ -225,10 +225,7 @@ def _round(
         assessor = tuning.assessor(options, epochs=config.epochs)
     tuner = tuning.tuner(space, tuning.tuner.Options(**config.tuner_options), config.seed)
     trials = NetworkTrials(config, model)
-    epoch_callback: Callback = NullCallback()
-    if running.leads:
-        journal = JournalCallback(running.folder.journal, lambda: {"trial": trials.current})
-        epoch_callback = CallbackList([journal, callback])
+    epoch_callback = journaled(running, callback, lambda: {"trial": trials.current})
     source = TunerTrials(
         tuner,
         assessor,

@@ -7,7 +7,7 @@ from typing import Any
 from nasbench.budget import Budget
 from nasbench.config import SearchConfig
 from nasbench.engine import scheduler
-from nasbench.engine.callbacks import CallbackList, JournalCallback, NullCallback
+from nasbench.engine.callbacks import journaled
 from nasbench.engine.limits import Limits
 from nasbench.engine.problem import Problem, halves
 from nasbench.engine.proxies import Scorer
@@ -120,10 +120,7 @@ class ArchitectureTrials:
         self._under_way: dict[int, Proposal] = {}
         self._seconds: dict[str, float] = {}  # of each training so far, by its key
         self._current = self._next = 0
-        self.epoch_callback: Callback = NullCallback()
-        if running.leads:
-            journal = JournalCallback(running.folder.journal, lambda: {"trial": self._current})
-            self.epoch_callback = CallbackList([journal, callback])
+        self.epoch_callback = journaled(running, callback, lambda: {"trial": self._current})
 
     def replay(self) -> TotalCost:
         """Update the strategy with the trials in the journal, and return their cost."""
