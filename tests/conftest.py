@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import tempfile
@@ -26,6 +27,16 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-durations", metavar="PATH", help="write the tests' seconds as JSON")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what lives to the end: walks of all modules and tests.
+
+    They took an eighth of the run's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 50)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:

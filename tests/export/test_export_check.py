@@ -14,9 +14,9 @@ from nasbench.export.check import TOLERANCE, Truth
 from nasbench.export.targets import export
 
 
-@pytest.fixture(scope="module")
-def network():
-    deep = {"channels": 4, "layers": 20}
+@pytest.fixture(scope="module", params=[4, pytest.param(20, marks=pytest.mark.slow)])
+def network(request):
+    deep = {"channels": 4, "layers": request.param}
     return open_network("zoo:DARTS_V2", preset="paper", assignments=deep).network()
 
 
