@@ -259,6 +259,7 @@ class NetworkTrials:
         model: the network.
 
     Attributes:
+        share: how many devices a trial occupies.
         current: the trial built last, which is under way if trials run in this process.
     """
 

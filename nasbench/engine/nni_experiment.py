@@ -168,6 +168,11 @@ class CommandTrials:
 
     concurrency: int
 
+    @property
+    def share(self) -> float:
+        """The share of a trial in the time of the experiment."""
+        return 1 / self.concurrency
+
     def trial(self, number: int, parameters: Params, parent: int | None) -> Trial:
         """Return a trial; a command has no weights to start from."""
         return Trial(number, {"number": number, "parameters": parameters}, 1)
@@ -177,7 +182,7 @@ class CommandTrials:
         outcome = finished.value
         return {
             "score": outcome["final"],
-            "seconds": finished.seconds / self.concurrency,
+            "seconds": finished.seconds * self.share,
             "epochs": len(outcome["intermediate"]),
             "reports": outcome["intermediate"],
             "stopped": outcome["stopped"],

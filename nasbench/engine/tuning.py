@@ -18,6 +18,10 @@ from nasbench.hpo.tuners.base import Tuner
 class TrialKind(Protocol):
     """Builds trials of hyperparameters and reads their results."""
 
+    @property
+    def share(self) -> float:
+        """How many devices a trial occupies, as device-seconds count them."""
+
     def trial(self, number: int, parameters: Params, parent: int | None) -> Trial:
         """Return a trial; ``parent`` is the trial whose weights it starts from."""
 
@@ -55,7 +59,6 @@ class TunerTrials:
         say: receives one line per trial.
         first: number of the first trial.
         round: number of the round, in the journal.
-        share: of a device that a failed trial occupied.
 
     Attributes:
         results: hyperparameters and score of each trial with a result.
@@ -70,7 +73,6 @@ class TunerTrials:
         say: Callable[[str], None],
         first: int = 0,
         round: int = 1,
-        share: float = 1.0,
     ) -> None:
         self.tuner = tuner
         self.assessor = assessor
@@ -79,7 +81,6 @@ class TunerTrials:
         self.say = say
         self.first = first
         self.round = round
-        self.share = share
         self.results: list[tuple[Params, float]] = []
         self._parameters: dict[int, Params] = {}
         self._again: list[int] = []
@@ -132,7 +133,7 @@ class TunerTrials:
             ending = {"error": None, **self.kind.result(finished)}
         else:
             ending = {"error": finished.error, "score": None, "epochs": epochs}
-            ending["seconds"] = finished.seconds * self.share
+            ending["seconds"] = finished.seconds * self.kind.share
             ending["reports"] = self._histories[number].values
         self._note("trial", number, parameters=parameters, **ending)
         self._learn(number, ending)

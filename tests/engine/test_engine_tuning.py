@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 from engine_parts import Scripted, ScriptOptions, StopOptions, StopsAt, heard
 
+from nasbench.config import HpoConfig
+from nasbench.engine.hpo import NetworkTrials
+from nasbench.engine.nni_experiment import CommandTrials
 from nasbench.engine.scheduler import Trial, TrialCost
+from nasbench.engine.trial import TrialResult
 from nasbench.engine.tuning import TunerTrials
 from nasbench.executors import Finished, Restarted
 from nasbench.hpo.space import ParameterSpace
@@ -23,6 +27,8 @@ SCRIPT = [{"lr": value / 10} for value in range(1, 7)]
 
 class MadeUp:
     """Trials without a training."""
+
+    share = 0.5
 
     def trial(self, number: int, parameters: Any, parent: int | None) -> Trial:
         return Trial(number, (parameters, parent), 9)
@@ -98,7 +104,7 @@ def test_a_tuner_that_has_no_more(bench):
 
 
 def test_a_failed_trial_is_told_and_charged(tmp_path):
-    bench = Bench(tmp_path / "run", share=0.5)
+    bench = Bench(tmp_path / "run")
     bench.tuning.ask()
     used = bench.tuning.tell(Finished(0, error="the loss is not finite", seconds=3.0))
     assert used == TrialCost(9, 1.5)
@@ -116,6 +122,20 @@ def test_a_failed_trial_is_told_and_charged(tmp_path):
         "seconds": 1.5,
         "reports": [],
     }
+
+
+@pytest.mark.parametrize("options", [{"concurrency": 4}, {"concurrency": 2, "engine": "ray"}])
+def test_a_failed_trial_costs_as_much_as_one_with_a_result(options):
+    """Concurrent trials share the CPUs of this machine, and have their own on a cluster."""
+    config = HpoConfig(task="digits", model="small-cnn", **options)
+    share = 0.25 if "engine" not in options else 1.0
+    kind = NetworkTrials(config, None)
+    measured = TrialResult(0.5, 8.0, 1)
+    assert kind.result(Finished(0, measured))["seconds"] == 8.0 * share == 8.0 * kind.share
+    command = CommandTrials(config.concurrency)
+    value = {"final": 0.5, "intermediate": [], "stopped": False}
+    seconds = command.result(Finished(0, value, seconds=8.0))["seconds"]
+    assert seconds == 8.0 / config.concurrency == 8.0 * command.share
 
 
 def test_the_parent_is_a_trial_of_the_same_round(tmp_path):
