@@ -116,13 +116,14 @@ def _print_experiment(ran: Ran, as_json: bool) -> None:
             "run": ran.folder.name,
             "parameters": ran.best,
             "score": ran.score,
+            "optimize_mode": ran.direction,
             "trials": ran.trials,
             "failed": ran.failed,
             "seconds": ran.seconds,
         }
         running.tell(json.dumps(plain))
         return
-    _print_best(f"{ran.score:g}", ran.best, ran.trials, ran.failed)
+    _print_best(f"{ran.score:g} ({ran.direction})", ran.best, ran.trials, ran.failed)
     running.tell(f"trials: {ran.folder.path / 'trials'}")
 
 

@@ -7,19 +7,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasbench import arguments, catalog, known_code
+from nasbench import catalog, known_code
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig
 from nasbench.engine import scheduler
 from nasbench.engine.scheduler import Trial
-from nasbench.engine.session import Session, session
+from nasbench.engine.session import session
 from nasbench.engine.tuning import TunerTrials
-from nasbench.errors import UserError, unknown
+from nasbench.errors import UserError
 from nasbench.executors import Finished
-from nasbench.hpo import names
+from nasbench.hpo.assessors.base import Assessor
+from nasbench.hpo.nni_experiment.algorithms import Direction, default_mode
 from nasbench.hpo.nni_experiment.command import TrialCommand
 from nasbench.hpo.nni_experiment.experiment import Experiment, read
 from nasbench.hpo.space import ParameterSpace, Params
+from nasbench.hpo.tuners.base import Tuner
+from nasbench.hpo.tuners.nni import CHECKPOINTS
 from nasbench.store.runs import RunFolder
 from nasbench.training.stopping import StopSignal
 
@@ -34,6 +37,7 @@ class Ran:
         score: its final result.
         trials: number of trials with a result.
         failed: number of failed trials.
+        direction: ``maximize`` or ``minimize``.
         seconds: wall time of all trials; concurrent trials share it.
     """
 
@@ -42,6 +46,7 @@ class Ran:
     score: float
     trials: int
     failed: int
+    direction: str
     seconds: float
 
 
@@ -64,7 +69,7 @@ def configure(path: Path, given: dict[str, Any]) -> tuple[Experiment, HpoConfig]
                 f"--config {path}: {name!r} is the trial command's: allowed: {allowed}"
             )
     own = {
-        "tuner": names.tuner(experiment.tuner.name, experiment.tuner.arguments).name,
+        "tuner": experiment.tuner.ours,
         "concurrency": experiment.concurrency,
         "trial_timeout": experiment.trial_seconds,
         "gpus_per_trial": float(experiment.gpus or 0),
@@ -108,7 +113,13 @@ def run_experiment(
         Stopped: a signal asked to stop; the run can be resumed.
         UserError: the experiment cannot run here, or every trial failed.
     """
+    direction = _direction(experiment, resumed)
+    maximize = direction.mode == "maximize"
+    tuner, assessor = _tuner(experiment, config, maximize), _assessor(experiment, maximize)
     with session("hpo", config.tuner, experiment.name, config, stop, resumed) as running:
+        if running.leads and running.folder.info.get("optimize_mode") != direction.mode:
+            running.folder.update(optimize_mode=direction.mode)
+        say(f"{experiment.source}: final results are {direction.mode}d: {direction.reason}")
         for field in experiment.ignored:
             say(f"{experiment.source}: {field} has no effect here and is ignored")
         folder = running.folder.path.resolve()
@@ -118,44 +129,70 @@ def run_experiment(
             folder=str(folder / "trials"),
             gpus=experiment.gpus,
             timeout=config.trial_timeout,
+            watched=assessor is not None,
             experiment=running.folder.name,
         )
-        ran = _run_trials(experiment, config, command, running, say)
+        trials = CommandTrials(config.concurrency, _checkpoints(experiment, running.folder))
+        source = TunerTrials(tuner, assessor, trials, running, say)
+        total = _run_trials(experiment, config, command, source)
+        best, score = (max if maximize else min)(source.results, key=lambda trial: trial[1])
+        ran = Ran(
+            folder=running.folder,
+            best=best,
+            score=score,
+            trials=len(source.results),
+            failed=total.failed,
+            direction=direction.mode,
+            seconds=total.seconds,
+        )
         cost = {"device_seconds": ran.seconds, "evaluations": ran.trials}
         running.folder.update(cost=cost, parameters=ran.best, metrics={"score": ran.score})
         return ran
 
 
+def _direction(experiment: Experiment, resumed: RunFolder | None) -> Direction:
+    """Return the direction: a run keeps the one that it began with."""
+    if resumed is None or not resumed.journal.events():
+        return experiment.direction
+    mode = resumed.info.get("optimize_mode")
+    if mode not in ("minimize", "maximize"):  # a run of a version before it was written down
+        tuner, assessor = experiment.tuner, experiment.assessor
+        of_assessor = assessor.arguments.get("optimize_mode") if assessor else None
+        of_tuner = tuner.arguments.get("optimize_mode", default_mode(tuner.name))
+        mode = of_tuner or of_assessor or "maximize"
+    return Direction(mode, "as when the run began")
+
+
+def _checkpoints(experiment: Experiment, folder: RunFolder) -> Path | None:
+    """Return the folder of PBT's checkpoints, its own for each run."""
+    if experiment.tuner.ours != "pbt":
+        return None
+    if experiment.tuner.checkpoint_dir is None:
+        return folder.path.resolve() / "checkpoints"
+    return experiment.source.parent / experiment.tuner.checkpoint_dir / folder.name
+
+
 def _run_trials(
-    experiment: Experiment,
-    config: HpoConfig,
-    command: TrialCommand,
-    running: Session,
-    say: Callable[[str], None],
-) -> Ran:
-    """Run the trials and return the best one."""
-    source = TunerTrials(
-        _tuner(experiment, config),
-        _assessor(experiment),
-        CommandTrials(config.concurrency),
-        running,
-        say,
-    )
+    experiment: Experiment, config: HpoConfig, command: TrialCommand, source: TunerTrials
+) -> scheduler.TotalCost:
+    """Run the trials and return their cost.
+
+    Raises:
+        UserError: every trial failed.
+    """
     total = source.replay()
     with scheduler.open_trial_executor(
         config,
-        running,
+        source.running,
         "nasbench.hpo.nni_experiment.command:setup",
         command,
         source.keeps,
         None,
     ) as executor:
-        scheduler.run_trials(source, executor, _Limits(experiment), total, running)
-    better = max if experiment.optimize_mode == "maximize" else min
+        scheduler.run_trials(source, executor, _Limits(experiment), total, source.running)
     if not source.results:
         raise scheduler.no_result()
-    best, score = better(source.results, key=lambda trial: trial[1])
-    return Ran(running.folder, best, score, len(source.results), total.failed, total.seconds)
+    return total
 
 
 @dataclass(frozen=True)
@@ -164,9 +201,12 @@ class CommandTrials:
 
     Attributes:
         concurrency: number of concurrent trials, which share the time of the experiment.
+        checkpoints: the folder below which PBT's trials keep their checkpoints, each in a folder
+            of its number; ``None`` for other tuners.
     """
 
     concurrency: int
+    checkpoints: Path | None = None
 
     @property
     def share(self) -> float:
@@ -174,46 +214,46 @@ class CommandTrials:
         return 1 / self.concurrency
 
     def trial(self, number: int, parameters: Params, parent: int | None) -> Trial:
-        """Return a trial; a command has no weights to start from."""
+        """Return a trial; ``parent`` is the trial whose checkpoint PBT lets it start from."""
+        if self.checkpoints is not None:  # without a parent both are the same, as in NNI
+            start = number if parent is None else parent
+            folders = (str(self.checkpoints / str(one)) for one in (start, number))
+            parameters = {**parameters, **dict(zip(CHECKPOINTS, folders, strict=True))}
         return Trial(number, {"number": number, "parameters": parameters}, 1)
 
     def result(self, finished: Finished) -> dict[str, Any]:
         """Return the journal's fields of a finished trial."""
         outcome = finished.value
+        note = {}
+        if count := outcome["passed_over"]:
+            note["note"] = f"{count} intermediate results are no numbers and are passed over, "
+            note["note"] += f"the first is {outcome['example']}"
         return {
             "score": outcome["final"],
             "seconds": finished.seconds * self.share,
             "epochs": len(outcome["intermediate"]),
             "reports": outcome["intermediate"],
             "stopped": outcome["stopped"],
+            **note,
         }
 
 
-def _tuner(experiment: Experiment, config: HpoConfig) -> Any:
-    asked = names.tuner(experiment.tuner.name, experiment.tuner.arguments)
-    kind = catalog.resolve("tuner", asked.name)
+def _tuner(experiment: Experiment, config: HpoConfig, maximize: bool) -> Tuner:
+    asked = experiment.tuner
+    kind = catalog.resolve("tuner", asked.ours)
     seed = config.seed if asked.seed is None else asked.seed
-    maximize = experiment.optimize_mode == "maximize"
     space = ParameterSpace.of(experiment.search_space)
-    return kind(space, _options(kind, asked, experiment), seed, maximize)
+    tuner: Tuner = kind(space, kind.Options(**asked.options), seed, maximize)
+    return tuner
 
 
-def _assessor(experiment: Experiment) -> Any:
-    if experiment.assessor is None:
+def _assessor(experiment: Experiment, maximize: bool) -> Assessor | None:
+    asked = experiment.assessor
+    if asked is None:
         return None
-    asked = names.assessor(experiment.assessor.name, experiment.assessor.arguments)
-    kind = catalog.resolve("assessor", asked.name)
-    maximize = experiment.optimize_mode == "maximize"
-    return kind(_options(kind, asked, experiment), maximize, asked.epochs)
-
-
-def _options(kind: Any, asked: names.Named, experiment: Experiment) -> Any:
-    """Return the algorithm's options from its ``classArgs``."""
-    known = arguments.of_dataclass(kind.Options)
-    for name in asked.options:
-        if name not in known:
-            raise unknown(f"{experiment.source}: classArgs of {asked.name}", name, known)
-    return kind.Options(**asked.options)
+    kind = catalog.resolve("assessor", asked.ours)
+    assessor: Assessor = kind(kind.Options(**asked.options), maximize, asked.epochs)
+    return assessor
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,10 @@ class TrialKind(Protocol):
         """Return a trial; ``parent`` is the trial whose weights it starts from."""
 
     def result(self, finished: Finished) -> dict[str, Any]:
-        """Return ``score``, ``seconds``, ``epochs`` and ``reports`` of a finished trial."""
+        """Return ``score``, ``seconds``, ``epochs`` and ``reports`` of a finished trial.
+
+        A ``note`` is shown to the user.
+        """
 
 
 @dataclass
@@ -184,4 +187,5 @@ class TunerTrials:
 def _words(ending: dict[str, Any]) -> str:
     if ending["error"] is not None:
         return f"failed: {ending['error']}"
-    return f"{ending['score']:.4f} in {ending['seconds']:.1f} s"
+    note = f"; {ending['note']}" if ending.get("note") else ""
+    return f"{ending['score']:.4f} in {ending['seconds']:.1f} s{note}"

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, ClassVar
 
+LARGEST = 1e300
+"""The largest value of a real parameter; sums, squares and ranges of such values are finite."""
+
 _SLACK = 1e-9  # relative rounding error that a value may have
 _TAIL = 1e-9  # the normal distribution is cut off here on both sides, at 6 standard deviations
 
@@ -133,16 +136,18 @@ class Real(Numeric):
 
     def snap(self, value: float) -> float:
         """Return the nearest multiple of ``q`` within the bounds, rounded as in NNI."""
-        if self.q is not None:
-            value = round(value / self.q) * self.q
+        if self.q is not None and math.isfinite(steps := value / self.q):
+            value = round(steps) * self.q
         return float(min(max(value, self.low), self.high)) + 0.0  # -0.0 becomes 0.0
 
     def holds(self, value: Any) -> bool:
         """Return whether ``value`` is a value of this parameter, up to rounding errors."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
+        if not abs(value) <= LARGEST:
+            return False
         slack = _SLACK * max(abs(value), self.q or 0.0)
-        return math.isfinite(value) and abs(value - self.snap(value)) <= slack
+        return abs(value - self.snap(value)) <= slack
 
     def levels(self, points: int) -> Iterable[float]:
         """Return the distinct values at ``points`` even steps of the scale."""
@@ -172,7 +177,10 @@ class Uniform(Real):
     @property
     def size(self) -> int | None:
         """The number of multiples of ``q``; ``None`` without ``q``."""
-        return None if self.q is None else len(self._multiples(self.q))
+        if self.q is None:
+            return None
+        multiples = self._multiples(self.q)
+        return multiples.stop - multiples.start  # len() fails above 2^63
 
     def levels(self, points: int) -> Iterable[float]:
         """Return all multiples of ``q``; without ``q``, even steps from bound to bound."""
@@ -199,13 +207,13 @@ class Normal(Real):
 
     @property
     def low(self) -> float:
-        """Zero on a logarithmic scale, else minus infinity."""
-        return 0.0 if self.log else -math.inf
+        """Zero on a logarithmic scale, else what counts as minus infinity."""
+        return 0.0 if self.log else -LARGEST
 
     @property
     def high(self) -> float:
-        """Infinity."""
-        return math.inf
+        """What counts as infinity."""
+        return LARGEST
 
     def _cuts(self, points: int) -> list[float]:
         return [(i + 0.5) / points for i in range(points)]

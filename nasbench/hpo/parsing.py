@@ -14,17 +14,34 @@ from typing import Any
 
 from nasbench import plain_yaml
 from nasbench.errors import UserError, unknown
-from nasbench.hpo.parameters import Choice, Normal, Parameter, Randint, Real, Uniform, text_of
+from nasbench.hpo.parameters import (
+    LARGEST,
+    Choice,
+    Normal,
+    Parameter,
+    Randint,
+    Real,
+    Uniform,
+    text_of,
+)
 
 REALS = tuple(
     q + log + family for family in ("uniform", "normal") for log in ("", "log") for q in ("", "q")
 )
 TYPES = ("choice", "randint", *REALS)
+RESERVED = ("_name", "_type", "_value", "_index")
+"""Keys of NNI's format; its tuners lose a parameter of that name, or fail."""
+
+_LARGEST_INTEGER = 2**53  # floats hold every integer up to it
+_MOST_OPTIONS = 10_000
 _LARGEST_EXPONENT = 700.0  # e to the power of 709.8 is the largest float
 
 
 def read_content(path: Path) -> Any:
     """Return the content of a JSON file, or of a YAML file if it ends in ``.yml`` or ``.yaml``.
+
+    As in NNI, a file that is not JSON is read as YAML: trailing commas, comments after ``#`` and
+    single quotes are allowed.
 
     Raises:
         UserError: the file is missing or cannot be parsed, or a JSON object has a duplicate key.
@@ -52,7 +69,10 @@ def read_content(path: Path) -> Any:
     try:
         return json.loads(text, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise UserError(f"{where}: not JSON: {error}") from error
+        try:  # as NNI does: trailing commas, comments and single quotes are YAML
+            return plain_yaml.parse(text)
+        except UserError:
+            raise UserError(f"{where}: not JSON: {error}") from error
 
 
 def parse(content: Any, where: str) -> dict[str, Parameter]:
@@ -72,6 +92,10 @@ def parse(content: Any, where: str) -> dict[str, Parameter]:
     parameters: dict[str, Parameter] = {}
     for name, entry in content.items():
         inside = f"{where}: {name}"
+        if name in RESERVED:
+            raise UserError(f"{inside}: is a key of NNI's format: give the parameter another name")
+        if str(name) in parameters:
+            raise UserError(f"{inside}: two parameters have this name")
         if not isinstance(entry, Mapping) or set(entry) != {"_type", "_value"}:
             raise UserError(
                 f"{inside}: must be an object with _type and _value, not {entry!r:.80}"
@@ -97,12 +121,18 @@ def _randint(values: Sequence[Any], where: str) -> Randint:
     low, high = values
     if low >= high:
         raise UserError(f"{where}: [{low}, {high}) is empty: low must be below high")
+    if max(-low, high) > _LARGEST_INTEGER:
+        raise UserError(f"{where}: {values!r:.80} must lie between -2^53 and 2^53")
     return Randint(low, high)
 
 
 def _choice(values: Sequence[Any], where: str) -> Choice:
     if not values:
         raise UserError(f"{where}: _value is empty, at least one option is needed")
+    if len(values) > _MOST_OPTIONS:
+        raise UserError(
+            f"{where}: _value has {len(values):,} options, at most {_MOST_OPTIONS:,} are possible"
+        )
     if not any(isinstance(value, Mapping) for value in values):
         return Choice(_distinct(values, where))
     for value in values:
@@ -133,37 +163,56 @@ def _distinct(options: Sequence[Any], where: str) -> tuple[Any, ...]:
 
 
 def _real(kind: str, values: Sequence[Any], where: str) -> Real:
-    numbers = []
-    for value in values:
-        try:  # a text like 1e-3 is accepted, since YAML 1.1 reads it as a text
-            number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            number = math.nan
-        if not math.isfinite(number):
-            raise UserError(f"{where}: {value!r:.80} must be a finite number")
-        numbers.append(number)
+    numbers = [_number(value, where) for value in values]
     wanted = 2 + kind.startswith("q")
     if len(numbers) != wanted:
         raise UserError(f"{where}: {list(values)!r:.80} must be {wanted} numbers")
-    a, b, q = (*numbers, None)[:3]
-    assert a is not None
-    assert b is not None
+    a, b = numbers[:2]
+    q = numbers[2] if wanted == 3 else None
     if q is not None and q <= 0:
         raise UserError(f"{where}: q={q:g} must be above 0")
     log = "log" in kind
     if kind.endswith("uniform"):
-        if a >= b:
-            raise UserError(
-                f"{where}: low={a:g} must be below high={b:g}; a fixed value is a choice of one"
-            )
-        if log and a <= 0:
-            raise UserError(f"{where}: low={a:g} must be above 0 on a logarithmic scale")
-        return Uniform(a, b, log, q)
-    if b <= 0:
-        raise UserError(f"{where}: sigma={b:g} must be above 0")
-    if log and a + 6 * b > _LARGEST_EXPONENT:
+        found: Real = _uniform(a, b, log, q, where)
+        largest = max(abs(a), abs(b))
+    else:
+        found = _normal(a, b, log, q, where)
+        largest = math.exp(a + 6 * b) if log else abs(a) + 6 * b
+    if q is not None and not math.isfinite(largest / q):
+        raise UserError(f"{where}: q={q:g} is too small for values up to {largest:g}")
+    return found
+
+
+def _number(value: Any, where: str) -> float:
+    try:  # a text like 1e-3 is accepted, since YAML 1.1 reads it as a text
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    except OverflowError:  # an integer beyond the floats
+        number = math.inf
+    if not math.isfinite(number):
+        raise UserError(f"{where}: {value!r:.80} must be a finite number")
+    if abs(number) > LARGEST:
+        raise UserError(f"{where}: {value!r:.80} must lie between -{LARGEST:g} and {LARGEST:g}")
+    return number
+
+
+def _uniform(low: float, high: float, log: bool, q: float | None, where: str) -> Uniform:
+    if low >= high:
         raise UserError(
-            f"{where}: mu={a:g} and sigma={b:g} are those of the logarithm, and "
+            f"{where}: low={low:g} must be below high={high:g}; a fixed value is a choice of one"
+        )
+    if log and low <= 0:
+        raise UserError(f"{where}: low={low:g} must be above 0 on a logarithmic scale")
+    return Uniform(low, high, log, q)
+
+
+def _normal(mu: float, sigma: float, log: bool, q: float | None, where: str) -> Normal:
+    if sigma <= 0:
+        raise UserError(f"{where}: sigma={sigma:g} must be above 0")
+    if log and mu + 6 * sigma > _LARGEST_EXPONENT:
+        raise UserError(
+            f"{where}: mu={mu:g} and sigma={sigma:g} are those of the logarithm, and "
             f"mu + 6 sigma must be at most {_LARGEST_EXPONENT:g}"
         )
-    return Normal(a, b, log, q)
+    return Normal(mu, sigma, log, q)

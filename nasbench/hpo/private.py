@@ -17,12 +17,18 @@ import numpy as np
 
 def private_module(name: str, seed: int) -> ModuleType:
     """Return a new copy of the module ``name`` whose random draws depend only on ``seed``."""
+    module = copied_module(name)
+    vars(module).update(random=random.Random(seed), np=_Numpy(seed))
+    return module
+
+
+def copied_module(name: str) -> ModuleType:
+    """Return a new copy of the module ``name``, whose functions can be replaced."""
     spec = importlib.util.find_spec(name)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    vars(module).update(random=random.Random(seed), np=_Numpy(seed))
     return module
 
 

@@ -137,7 +137,7 @@ def test_a_second_attempt_begins_anew(tmp_path):
     text = "report('PERIODICAL', 5)\nif not Path('again').exists(): report('FINAL', 1)"
     _run(tmp_path, text)
     (tmp_path / "again").touch()
-    assert "reported nothing" in _failure(tmp_path, text)
+    assert "reported no final result" in _failure(tmp_path, text)
 
 
 def test_a_trial_told_to_stop_ends_in_good_order(tmp_path):
@@ -204,14 +204,17 @@ def test_a_trial_dies_with_its_worker(tmp_path):
         ("sys.exit(3)", "exit status 3: nothing on its standard error"),
         ("report('FINAL', 1); sys.exit('too late\\n\\n')", "exit status 1: too late"),
         ("os.kill(os.getpid(), 9)", "exit status 137 (SIGKILL): "),
-        ("pass", "reported nothing: it ended without nni.report_final_result()"),
-        ("report('PERIODICAL', 1)", "reported nothing: it ended without"),
+        ("pass", "reported no final result: it ended without nni.report_final_result()"),
+        ("report('PERIODICAL', 1)", "reported no final result: it ended without"),
         ("report('FINAL', float('nan'))", "reported nan as its final result; it must be finite"),
         ("report('FINAL', {'default': -1e999})", "reported -inf as its final result; it must be"),
         ("report('PERIODICAL', float('nan'))", "reported nan as its intermediate result"),
         ("report('FINAL', 'good')", "reported 'good' as its final result; allowed: a number, or"),
         ("report('FINAL', {'acc': 1})", "reported {'acc': 1} as its final result; allowed: a num"),
-        ("report('FINAL', True)", "reported True as its final result; allowed: a number"),
+        ("report('FINAL', [0.5])", "reported [0.5] as its final result; allowed: a number"),
+        ("report('FINAL', {'__nni_obj__': 'gAWV' * 999})", "reported a Python object (of a tens"),
+        ("report('FINAL', {'default': {'__ndarray__': 0.5}})", "reported a numpy array as its fi"),
+        ("report('FINAL', 'x' * 9999)", "reported 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
         ("report('FINAL', None)", "reported None as its final result; allowed: a number"),
         (
             "record['parameter_id'] = 4; report('FINAL', 1)",

@@ -13,7 +13,8 @@ import yaml
 from nni_trials import SPACE, v1, v2
 
 from nasbench.errors import UserError
-from nasbench.hpo.nni_experiment.experiment import _ALIASES, _ALLOWED, _default_mode, read
+from nasbench.hpo.nni_experiment.algorithms import ALIASES, ALLOWED, default_mode
+from nasbench.hpo.nni_experiment.experiment import read
 
 
 def test_a_v1_file(tmp_path):
@@ -24,7 +25,7 @@ def test_a_v1_file(tmp_path):
     assert (found.code_dir, found.gpus) == (tmp_path, 0)
     assert (found.concurrency, found.max_trials, found.max_seconds) == (4, 6, 3600.0)
     assert (found.tuner.name, found.tuner.arguments) == ("TPE", {"optimize_mode": "maximize"})
-    assert (found.assessor, found.optimize_mode) == (None, "maximize")
+    assert (found.assessor, found.direction.mode) == (None, "maximize")
     assert found.trial_seconds is None
     assert found.ignored == ("authorName",)
 
@@ -118,30 +119,6 @@ def test_the_name_is_the_files_where_it_has_none(tmp_path):
     assert read(v2(tmp_path, experimentName=None)).name == "config"
 
 
-@pytest.mark.parametrize(
-    ("tuner", "assessor", "mode"),
-    [
-        ({"name": "TPE"}, None, "minimize"),
-        ({"name": "Evolution"}, None, "maximize"),
-        ({"name": "Random"}, None, "maximize"),
-        ({"name": "Random", "classArgs": {"optimize_mode": "minimize"}}, None, "minimize"),
-        ({"name": "GridSearch"}, {"optimize_mode": "minimize"}, "minimize"),
-        ({"name": "TPE", "classArgs": {"optimize_mode": "maximize"}}, {}, "maximize"),
-    ],
-)
-def test_the_direction(tmp_path, tuner, assessor, mode):
-    named = None if assessor is None else {"name": "medianstop", "classArgs": assessor}
-    found = read(v2(tmp_path, tuner=tuner, assessor=named))
-    assert found.optimize_mode == mode
-    assert assessor is None or found.assessor.name == "Medianstop"
-
-
-def test_an_advisor_is_a_tuner(tmp_path):
-    advisor = {"builtinAdvisorName": "Hyperband", "classArgs": {"R": 60}}
-    found = read(v1(tmp_path, tuner=None, advisor=advisor))
-    assert (found.tuner.name, found.tuner.arguments) == ("Hyperband", {"R": 60})
-
-
 def _builtin() -> dict[str, Any]:
     """NNI's own table of its algorithms, read without importing NNI."""
     root = Path(importlib.util.find_spec("nni").origin).parent
@@ -153,14 +130,14 @@ def _builtin() -> dict[str, Any]:
 
 def test_the_names_are_those_of_nni():
     builtin = _builtin()
-    assert {one["builtinName"] for one in builtin["tuners"]} == set(_ALLOWED["tuner"])
-    assert {one["builtinName"] for one in builtin["assessors"]} == set(_ALLOWED["assessor"])
+    assert {one["builtinName"] for one in builtin["tuners"]} == set(ALLOWED["tuner"])
+    assert {one["builtinName"] for one in builtin["assessors"]} == set(ALLOWED["assessor"])
     advisors = {one["builtinName"] for one in builtin["tuners"] if one.get("isAdvisor")}
-    assert advisors == set(_ALLOWED["advisor"])
+    assert advisors == set(ALLOWED["advisor"])
     aliases = {
         one["alias"].lower(): one["builtinName"] for one in builtin["tuners"] if "alias" in one
     }
-    assert aliases == _ALIASES
+    assert aliases == ALIASES
 
 
 def _default_of(constructor: ast.FunctionDef) -> str | None:
@@ -185,7 +162,7 @@ def test_the_default_directions_are_those_of_nni():
             if isinstance(node, ast.ClassDef) and node.name == name
         ]
         constructor = next(n for n in classes[0].body if getattr(n, "name", "") == "__init__")
-        assert _default_mode(one["builtinName"]) == _default_of(constructor), one["builtinName"]
+        assert default_mode(one["builtinName"]) == _default_of(constructor), one["builtinName"]
 
 
 def _line(path: Path) -> str:
@@ -215,8 +192,19 @@ WRONG_V1 = [
         "unknown tuner.classArgs.optimize_mode 'max': did you mean maximize? allowed: minimize, "
         "maximize",
     ),
-    ({"tuner": {"builtinTunerName": "TPE", "classArgs": [1]}}, "tuner.classArgs is [1]; it must "),
-    ({"advisor": {"builtinAdvisorName": "BOHB"}}, "must be left out beside a tuner"),
+    (
+        {"tuner": {"builtinTunerName": "TPE", "classArgs": [1]}},
+        "tuner.classArgs: [1] must be a mapping of fields",
+    ),
+    (
+        {"advisor": {"builtinAdvisorName": "BOHB", "classArgs": {"R": 60}}, "tuner": None},
+        "advisor.builtinAdvisorName: NNI's tuner BOHB is not available: it is an advisor",
+    ),
+    (
+        {"tuner": {"builtinTunerName": "BatchTuner"}, "searchSpacePath": "batch.json"},
+        "tuner.builtinTunerName: NNI's tuner Batch is not available: its search space is a list "
+        "of complete parameter sets; take grid instead",
+    ),
     (
         {"assessor": {"builtinAssessorName": "Median"}},
         "unknown assessor.builtinAssessorName 'Median': did you mean Medianstop?",
@@ -228,7 +216,7 @@ WRONG_V1 = [
                 "classArgs": {"optimize_mode": "minimize"},
             }
         },
-        "it must be of the tuner's optimize_mode, which is maximize",
+        "it must be the tuner's, which is maximize",
     ),
     (
         {"searchSpacePath": "nowhere.json"},
@@ -250,6 +238,9 @@ WRONG_V1 = [
         {"maxExecDuration": "1 fortnight"},
         "maxExecDuration is '1 fortnight'; it must be a duration above 0 like 10s, 30m, 1h, 2d",
     ),
+    ({"maxExecDuration": "5ms"}, "maxExecDuration is '5ms'; it must be a duration above 0"),
+    ({"maxExecDuration": "infs"}, "maxExecDuration is 'infs'; it must be a duration above 0"),
+    ({"trialConcurrency": 10**23}, "whole number of at least 1 and at most 99999"),
     ({"maxExecDuration": "0h"}, "maxExecDuration is '0h'; it must be a duration above 0"),
     ({"maxExecDuration": True}, "maxExecDuration is True; it must be a duration above 0"),
     ({"trial": {"codeDir": "."}}, "trial.command is missing; it must be a text"),

@@ -43,6 +43,7 @@ class TrialCommand:
         folder: the folder that holds one folder for each trial; an absolute path.
         gpus: 0 hides the GPUs from the trials; any other value leaves them to the executor.
         timeout: seconds that a trial may take; ``None`` for no limit.
+        watched: whether an assessor reads the intermediate results.
         experiment: what ``nni.get_experiment_id()`` returns in a trial.
     """
 
@@ -51,6 +52,7 @@ class TrialCommand:
     folder: str
     gpus: int | None = None
     timeout: float | None = None
+    watched: bool = True
     experiment: str = "nasbench"
 
 
@@ -74,7 +76,7 @@ def _run_trial(
     if command.gpus == 0:
         env["CUDA_VISIBLE_DEVICES"] = ""
     with ProcessGroup(command.command, code_dir, env, output=folder) as group:
-        status = _follow(group, metrics, outcome, report, command.timeout)
+        status = _follow(group, metrics, outcome, report, command)
     if status is None:
         outcome.stop()
     elif status:
@@ -82,7 +84,7 @@ def _run_trial(
         name = f" ({signal.Signals(status - 128).name})" if by_signal else ""
         raise TrialFailed(f"exit status {status}{name}: {_last_line(folder / 'stderr')}")
     elif outcome.final is None:
-        raise TrialFailed("reported nothing: it ended without nni.report_final_result()")
+        raise TrialFailed("reported no final result: it ended without nni.report_final_result()")
     return asdict(outcome)
 
 
@@ -91,15 +93,15 @@ def _follow(
     metrics: Metrics,
     outcome: Outcome,
     report: Report,
-    timeout: float | None,
+    command: TrialCommand,
 ) -> int | None:
     """Return the exit status, or ``None`` if ``report`` ended the trial."""
-    start = time.monotonic()
+    start, timeout = time.monotonic(), command.timeout
     while True:
         status = group.status()  # asked before the metrics are read, so that none is missed
         for metric in metrics.new():
-            outcome.add(metric)
-            if not metric.final and not report(metric.value):
+            number = outcome.add(metric, command.watched)
+            if number is not None and not report(number):
                 group.stop()
                 return None
         if status is not None:

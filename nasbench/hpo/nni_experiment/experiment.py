@@ -13,28 +13,13 @@ from typing import Any
 
 from nasbench import plain_yaml
 from nasbench.errors import UserError
-from nasbench.hpo.names import ASSESSORS, TUNERS, UNAVAILABLE
+from nasbench.hpo.nni_experiment.algorithms import Algorithm, Direction, read_algorithms
 from nasbench.hpo.nni_experiment.section import Section
 from nasbench.hpo.parsing import parse
 from nasbench.hpo.space import ParameterSpace
 
-
-@dataclass(frozen=True)
-class Algorithm:
-    """A tuner or an assessor.
-
-    Attributes:
-        name: as NNI spells it.
-        arguments: its ``classArgs``.
-        mode: its ``optimize_mode``, by default that of NNI's algorithm; ``None`` for one that has
-            no direction.
-        ignored: its fields that have no effect here.
-    """
-
-    name: str
-    arguments: dict[str, Any]
-    mode: str | None
-    ignored: list[str]
+MOST = 99999
+"""The largest ``trialConcurrency`` and number of GPUs, as in NNI."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +40,7 @@ class Experiment:
         trial_seconds: of one trial; ``None`` for no limit.
         tuner: suggests parameters.
         assessor: ends trials early; ``None`` for none.
+        direction: whether larger final results are better.
         ignored: the fields of the file that have no effect here.
     """
 
@@ -71,13 +57,8 @@ class Experiment:
     trial_seconds: float | None
     tuner: Algorithm
     assessor: Algorithm | None
+    direction: Direction
     ignored: tuple[str, ...]
-
-    @property
-    def optimize_mode(self) -> str:
-        """``minimize`` or ``maximize``: the tuner's mode, else the assessor's."""
-        assessors = self.assessor.mode if self.assessor else None
-        return self.tuner.mode or assessors or "maximize"
 
 
 def read(path: Path) -> Experiment:
@@ -120,7 +101,7 @@ def _read_v1(content: dict[str, Any], file: Path) -> Experiment:
     top.refuse("multiPhase", "useAnnotation")
     trial = top.section("trial", "command codeDir gpuNum", "nasMode")
     local = top.section("localConfig", "", "useActiveGpu gpuIndices maxTrialNumPerGpu")
-    tuner, assessor = _algorithms(top, version=1)
+    tuner, assessor, direction = read_algorithms(top, version=1)
     return Experiment(
         source=file,
         version=1,
@@ -128,13 +109,14 @@ def _read_v1(content: dict[str, Any], file: Path) -> Experiment:
         search_space=ParameterSpace.read(top.file("searchSpacePath")).content,
         command=trial.text("command"),
         code_dir=trial.folder("codeDir"),
-        gpus=trial.maybe_whole("gpuNum", 0),
-        concurrency=top.whole("trialConcurrency", 1),
+        gpus=trial.maybe_whole("gpuNum", 0, MOST),
+        concurrency=top.whole("trialConcurrency", 1, MOST),
         max_trials=top.maybe_whole("maxTrialNum", 1),
         max_seconds=top.seconds("maxExecDuration"),
         trial_seconds=top.seconds("maxTrialDuration"),
         tuner=tuner,
         assessor=assessor,
+        direction=direction,
         ignored=(
             *top.ignored,
             *trial.ignored,
@@ -164,6 +146,8 @@ def _read_v2(content: dict[str, Any], file: Path) -> Experiment:
     if not isinstance(given, dict) or given.get("platform") != "local":
         raise top.error("trainingService", "of platform local: trials run on this machine")
     service = top.section("trainingService", f"platform {' '.join(_TRIAL)}", _SERVICE_IGNORED)
+    # First, since the search space of an algorithm that is not available may be of its own kind.
+    tuner, assessor, direction = read_algorithms(top, version=2)
     if top.text("experimentType", "hpo") != "hpo":
         raise top.error("experimentType", "hpo")
     top.refuse("useAnnotation")
@@ -174,7 +158,6 @@ def _read_v2(content: dict[str, Any], file: Path) -> Experiment:
         raise top.error("searchSpaceFile", "left out beside a searchSpace")
     else:
         space = ParameterSpace(parse(top.raw("searchSpace"), top.where("searchSpace")))
-    tuner, assessor = _algorithms(top, version=2)
     return Experiment(
         source=file,
         version=2,
@@ -182,71 +165,13 @@ def _read_v2(content: dict[str, Any], file: Path) -> Experiment:
         search_space=space.content,
         command=command.text("trialCommand"),
         code_dir=code_dir.folder("trialCodeDirectory"),
-        gpus=gpus.maybe_whole("trialGpuNumber", 0),
-        concurrency=top.whole("trialConcurrency", 1),
+        gpus=gpus.maybe_whole("trialGpuNumber", 0, MOST),
+        concurrency=top.whole("trialConcurrency", 1, MOST),
         max_trials=top.maybe_whole("maxTrialNumber", 1),
         max_seconds=top.seconds("maxExperimentDuration"),
         trial_seconds=top.seconds("maxTrialDuration"),
         tuner=tuner,
         assessor=assessor,
+        direction=direction,
         ignored=(*top.ignored, *service.ignored),
     )
-
-
-_ALLOWED = {
-    "tuner": (*TUNERS, *UNAVAILABLE),
-    "advisor": ("Hyperband", "BOHB"),  # v2 calls them tuners too
-    "assessor": tuple(ASSESSORS),
-}
-_ALIASES = {
-    f"{name}Tuner".lower(): name for name in ("PPO", "Batch", "Metis", "GP", "PBT", "DNGO")
-}
-_MODES = ("minimize", "maximize")
-# The default optimize_mode of NNI's tuners is maximize but for these; an assessor follows the
-# tuner.
-_MINIMIZE = ("TPE", "TPE_legacy", "Anneal")
-_NEITHER = ("Random", "GridSearch", "Batch", "PPO", *_ALLOWED["assessor"])
-_FIELDS = {  # by version: those of a user's own algorithm, and those ignored
-    1: ("codeDir classFileName className", "includeIntermediateResults gpuIndices"),
-    2: ("codeDirectory className", ""),
-}
-
-
-def _algorithms(top: Section, version: int) -> tuple[Algorithm, Algorithm | None]:
-    """Return the tuner, or the advisor in its place, and the assessor if there is one."""
-    found = {kind: _algorithm(top, kind, version) if top.has(kind) else None for kind in _ALLOWED}
-    tuner, advisor, assessor = found["tuner"], found["advisor"], found["assessor"]
-    if tuner and advisor:
-        raise top.error("advisor", "left out beside a tuner")
-    chosen = tuner or advisor
-    if chosen is None:
-        raise top.error("tuner", "a mapping that names one")
-    if assessor and assessor.mode and chosen.mode and assessor.mode != chosen.mode:
-        raise top.error("assessor", f"of the tuner's optimize_mode, which is {chosen.mode}")
-    return chosen, assessor
-
-
-def _algorithm(top: Section, kind: str, version: int) -> Algorithm:
-    field = f"builtin{kind.title()}Name" if version == 1 else "name"
-    own, ignored = _FIELDS[version]
-    section = top.section(kind, f"{field} classArgs {own}", ignored)
-    if section.has("className"):
-        raise section.error("className", f"left out: only NNI's own run here, by their {field}")
-    name = section.text(field)
-    spelled = {one.lower(): one for one in _ALLOWED[kind]}
-    if kind == "tuner":
-        spelled |= _ALIASES
-    if name.lower() not in spelled:
-        raise section.unknown(field, name, _ALLOWED[kind])
-    name = spelled[name.lower()]
-    arguments = section.mapping("classArgs")
-    mode = arguments.get("optimize_mode", _default_mode(name))
-    if mode not in (None, *_MODES):
-        raise section.unknown("classArgs.optimize_mode", mode, _MODES)
-    return Algorithm(name, arguments, mode, section.ignored)
-
-
-def _default_mode(name: str) -> str | None:
-    if name in _NEITHER:
-        return None
-    return "minimize" if name in _MINIMIZE else "maximize"

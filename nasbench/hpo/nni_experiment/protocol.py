@@ -7,8 +7,8 @@ The trial's side is ``nni.runtime.trial_command_channel.local_legacy``: paramete
 from __future__ import annotations
 
 import json
-import math
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,13 @@ from typing import Any
 from nasbench.errors import UserError
 
 _HEAD = 8  # "ME" and six digits
+_LARGEST = sys.float_info.max
+_SHOWN = 80  # characters of a report in a message
+# NNI's encodings of what a trial may report by mistake.
+_ENCODED = {
+    "__nni_obj__": "a Python object (of a tensor, report tensor.item())",
+    "__ndarray__": "a numpy array",
+}
 
 
 class TrialFailed(UserError):
@@ -37,21 +44,31 @@ class Metric:
 
     @property
     def value(self) -> float:
-        """The reported number.
+        """The reported number; true and false are 1 and 0, as in NNI.
 
         Raises:
             TrialFailed: there is none, or it is not finite.
         """
         number = self.raw.get("default") if isinstance(self.raw, dict) else self.raw
         kind = "final" if self.final else "intermediate"
-        if isinstance(number, bool) or not isinstance(number, int | float):
+        if not isinstance(number, int | float):
             raise TrialFailed(
-                f"reported {self.raw!r} as its {kind} result; allowed: a number, "
+                f"reported {self.shown} as its {kind} result; allowed: a number, "
                 "or a mapping with a number under 'default'"
             )
-        if not math.isfinite(number):
-            raise TrialFailed(f"reported {number} as its {kind} result; it must be finite")
+        if not abs(number) <= _LARGEST:
+            raise TrialFailed(f"reported {self.shown} as its {kind} result; it must be finite")
         return float(number)
+
+    @property
+    def shown(self) -> str:
+        """What was reported, in a few words."""
+        default = self.raw.get("default") if isinstance(self.raw, dict) else None
+        for one in (self.raw, default):
+            if isinstance(one, dict) and (found := next((k for k in _ENCODED if k in one), None)):
+                return _ENCODED[found]
+        text = f"{self.raw!r}"
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 @dataclass
@@ -63,23 +80,44 @@ class Outcome:
         final: its final result; the last intermediate one of a trial that was stopped.
         raw: the final result as reported, with the other entries of a mapping.
         stopped: whether it was stopped early.
+        passed_over: the number of intermediate results that are no numbers.
+        example: the first of them.
     """
 
     intermediate: list[float] = field(default_factory=list)
     final: float | None = None
     raw: Any = None
     stopped: bool = False
+    passed_over: int = 0
+    example: str = ""
 
-    def add(self, metric: Metric) -> None:
+    def add(self, metric: Metric, watched: bool) -> float | None:
         """Add one report; the last of several final results counts, as it does in NNI.
+
+        Args:
+            metric: the report.
+            watched: whether an assessor reads the intermediate results. If not, those that are
+                no finite numbers are passed over, as in NNI.
+
+        Returns:
+            An intermediate result that is a number.
 
         Raises:
             TrialFailed: the report is no finite number.
         """
         if metric.final:
             self.final, self.raw = metric.value, metric.raw
-        else:
-            self.intermediate.append(metric.value)
+            return None
+        try:
+            number = metric.value
+        except TrialFailed:
+            if watched:
+                raise
+            self.example = self.example or metric.shown
+            self.passed_over += 1
+            return None
+        self.intermediate.append(number)
+        return number
 
     def stop(self) -> None:
         """Take the last intermediate result as the final one, unless a final one was reported.

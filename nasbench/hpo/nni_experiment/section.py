@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from nasbench.errors import UserError, unknown
 
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
 
 class Section:
@@ -20,6 +19,7 @@ class Section:
     counts as missing.
 
     Attributes:
+        content: the mapping as it is in the file.
         ignored: the given fields that have no effect here, with the section's name.
     """
 
@@ -30,6 +30,7 @@ class Section:
         name: str,
         known: str,
         ignored: str = "",
+        exact: bool = False,
     ) -> None:
         """Take the mapping, and check that it has no other fields.
 
@@ -39,6 +40,7 @@ class Section:
             name: of the section, empty at the top.
             known: names of the fields that are read, separated by spaces.
             ignored: names of further fields that are allowed.
+            exact: whether the names are spelled in one way only, as arguments are.
 
         Raises:
             UserError: ``content`` is not a mapping, or has an unknown field.
@@ -46,11 +48,13 @@ class Section:
         self._file, self._name = file, name
         if not isinstance(content, dict):
             raise UserError(f"{self.where()}: {content!r:.80} must be a mapping of fields")
-        spelled = {_plain(one): one for one in f"{known} {ignored}".split()}
+        plain = str if exact else _plain
+        spelled = {plain(one): one for one in f"{known} {ignored}".split()}
         for key in content:
-            if _plain(key) not in spelled:
+            if plain(key) not in spelled:
                 raise unknown(f"field in {self.where()}", key, spelled.values())
-        self._fields = {spelled[_plain(k)]: v for k, v in content.items() if v is not None}
+        self.content = content
+        self._fields = {spelled[plain(k)]: v for k, v in content.items() if v is not None}
         prefix = f"{name}." if name else ""
         self.ignored = [prefix + field for field in ignored.split() if field in self._fields]
 
@@ -95,19 +99,20 @@ class Section:
         """Return the value as it is, ``None`` if it is missing."""
         return self._fields.get(field)
 
-    def section(self, field: str, known: str, ignored: str = "") -> Section:
+    def section(self, field: str, known: str, ignored: str = "", exact: bool = False) -> Section:
         """Return the mapping under ``field``, empty if it is missing.
 
         Args:
             field: the field's name.
             known: names of the fields that are read, separated by spaces.
             ignored: names of further fields that are allowed.
+            exact: whether the names are spelled in one way only, as arguments are.
 
         Raises:
             UserError: it is not a mapping, or has an unknown field.
         """
         name = f"{self._name}.{field}" if self._name else field
-        return Section(self._fields.get(field, {}), self._file, name, known, ignored)
+        return Section(self._fields.get(field, {}), self._file, name, known, ignored, exact)
 
     def text(self, field: str, default: str | None = None) -> str:
         """Return a text that is not empty."""
@@ -116,31 +121,29 @@ class Section:
             raise self.error(field, "a text")
         return value
 
-    def mapping(self, field: str) -> dict[str, Any]:
-        """Return a mapping with names as keys, empty if it is missing."""
-        value = self._fields.get(field, {})
-        if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-            raise self.error(field, "a mapping of arguments")
-        return value
-
-    def whole(self, field: str, low: int) -> int:
-        """Return a whole number of at least ``low``."""
+    def whole(self, field: str, low: int, high: int | None = None) -> int:
+        """Return a whole number of at least ``low`` and at most ``high``."""
         value = self._fields.get(field)
-        if type(value) is not int or value < low:
-            raise self.error(field, f"a whole number of at least {low}")
+        if type(value) is not int or value < low or (high is not None and value > high):
+            most = "" if high is None else f" and at most {high}"
+            raise self.error(field, f"a whole number of at least {low}{most}")
         return value
 
-    def maybe_whole(self, field: str, low: int) -> int | None:
-        """Return a whole number of at least ``low``, or ``None`` if it is missing."""
-        return self.whole(field, low) if self.has(field) else None
+    def maybe_whole(self, field: str, low: int, high: int | None = None) -> int | None:
+        """Return a whole number from ``low`` to ``high``, or ``None`` if it is missing."""
+        return self.whole(field, low, high) if self.has(field) else None
 
     def seconds(self, field: str) -> float | None:
         """Return a duration above 0: ``10s``, ``30m``, ``1h``, ``2d`` or a number of seconds."""
         value = self._fields.get(field)
         if value is None:
             return None
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value).strip().lower())
-        seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+        text = "" if isinstance(value, bool) else str(value).strip().lower()
+        unit = _UNITS.get(text[-1:])
+        try:
+            seconds = float(text) if unit is None else float(text[:-1]) * unit
+        except ValueError:
+            seconds = 0.0
         if not 0 < seconds < math.inf:
             raise self.error(field, "a duration above 0 like 10s, 30m, 1h, 2d or 3600")
         return seconds

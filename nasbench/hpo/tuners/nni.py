@@ -11,11 +11,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from nasbench.hpo.parameters import Choice, Parameter
-from nasbench.hpo.private import private_module
+import numpy as np
+
+from nasbench.errors import UserError
+from nasbench.hpo.parameters import Choice, Parameter, Randint
+from nasbench.hpo.private import copied_module, private_module
 from nasbench.hpo.space import ParameterSpace, Params, Place
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.options import PluginOptions, option
+
+MOST_INTEGERS = 10**6
+"""Values of a ``randint`` of which some of NNI's tuners keep a list."""
+
+_TRIES = 20  # suggestions that overflow in a row before the run ends
 
 
 class NniTuner(Tuner):
@@ -23,9 +31,11 @@ class NniTuner(Tuner):
 
     Attributes:
         flattens: whether NNI receives the parameters of all options at once, side by side.
+        lists_integers: whether NNI keeps a list of all values of a ``randint``.
     """
 
     flattens: ClassVar[bool] = False
+    lists_integers: ClassVar[bool] = False
 
     def __init__(
         self, space: ParameterSpace, options: Any, seed: int, maximize: bool = True
@@ -33,6 +43,8 @@ class NniTuner(Tuner):
         import nni
 
         super().__init__(space, options, seed, maximize)
+        if self.lists_integers:
+            self._check_integers()
         nni.silence_stdout()  # NNI would print every trial
         self._tuner = self._make("maximize" if maximize else "minimize")
         self._tuner.update_search_space(
@@ -45,16 +57,35 @@ class NniTuner(Tuner):
     def _make(self, mode: str) -> Any:
         """Return NNI's tuner; ``mode`` is NNI's ``optimize_mode``."""
 
+    def _check_integers(self) -> None:
+        for name, count in _long(self.space):
+            raise UserError(
+                f"the tuner {type(self).__name__} keeps a list of all values of a randint: {name} "
+                f"has {count:,} values, at most {MOST_INTEGERS:,} are possible; take a quniform"
+            )
+
     def suggest(self, number: int) -> Params | None:
-        """Return NNI's suggestion; ``None`` if it has no new one."""
+        """Return NNI's suggestion; ``None`` if it has no new one.
+
+        Raises:
+            UserError: NNI suggests numbers beyond the largest float, again and again.
+        """
         import nni
 
-        try:
-            found = self._tuner.generate_parameters(number)
-        except nni.NoMoreTrialError:
-            self.exhausted = True
-            return None
-        return self.decoded(found)
+        for _ in range(_TRIES):
+            try:
+                with np.errstate(all="ignore"):  # weights of 0 have a logarithm
+                    found = self._tuner.generate_parameters(number)
+            except nni.NoMoreTrialError:
+                self.exhausted = True
+                return None
+            except OverflowError:  # far out in a lognormal distribution
+                continue
+            return self.decoded(found)
+        raise UserError(
+            f"the tuner {type(self).__name__} suggests numbers beyond the largest float: "
+            "take a smaller sigma of the lognormal parameters"
+        )
 
     def decoded(self, found: Mapping[str, Any]) -> Params:
         """Return the point that NNI's suggestion describes."""
@@ -71,12 +102,20 @@ class NniTuner(Tuner):
 
     def learn(self, number: int, params: Params, score: float) -> None:
         """Pass the score to NNI."""
-        self._tuner.receive_trial_result(number, params, float(score))
-        self._tuner.trial_end(number, True)
+        with np.errstate(all="ignore"):
+            self._tuner.receive_trial_result(number, params, float(score))
+            self._tuner.trial_end(number, True)
 
     def fail(self, number: int, params: Params) -> None:
         """Report the failure to NNI."""
-        self._tuner.trial_end(number, False)
+        with np.errstate(all="ignore"):
+            self._tuner.trial_end(number, False)
+
+
+def _long(space: ParameterSpace) -> list[tuple[str, int]]:
+    """Return the integers with too many values for a list, with the number of their values."""
+    integers = [(place[-1], one.size) for place, one in space.leaves() if isinstance(one, Randint)]
+    return [(name, size) for name, size in integers if size > MOST_INTEGERS]
 
 
 def _text(place: Place) -> str:
@@ -135,11 +174,11 @@ class NniTpeOptions(PluginOptions):
         allowed=("best", "worst", "mean", "none"),
     )
     n_startup_jobs: int = option(20, "Results before the model is used.", low=1)
-    n_ei_candidates: int = option(24, "Candidates for each value.", low=1)
+    n_ei_candidates: int = option(24, "Candidates for each value.", low=1, high=100_000)
     linear_forgetting: int = option(
         25, "Trials with full weight, older ones count less; also limits the good trials.", low=1
     )
-    prior_weight: float = option(1.0, "Weight of the prior beside the trials.", low=0.001)
+    prior_weight: float = option(1.0, "Weight of the prior beside the trials.", low=0.0)
     gamma: float = option(0.25, "gamma * sqrt(trials) trials count as good.", low=0.001)
 
 
@@ -147,18 +186,33 @@ class NniTpeTuner(_FormattedTuner):
     """Tree of Parzen estimators (Bergstra et al., NeurIPS 2011), NNI's implementation."""
 
     Options = NniTpeOptions
+    lists_integers = True
 
     def _make(self, mode: str) -> Any:
-        from nni.algorithms.hpo.tpe_tuner import TpeTuner as Tpe
+        module = copied_module("nni.algorithms.hpo.tpe_tuner")
+        split = module.split_history
 
+        # NNI's own function returns an empty part as floats, which cannot be counted: all trials
+        # are good ones if there is only one, or if gamma is large.
+        def split_history(*given: Any) -> tuple[Any, ...]:
+            return tuple(part if len(part) else part.astype(int) for part in split(*given))
+
+        vars(module).update(split_history=split_history)
         arguments = asdict(self.options)
         if arguments["constant_liar_type"] == "none":
             arguments["constant_liar_type"] = None
-        return Tpe(optimize_mode=mode, seed=self.seed, tpe_args=arguments)
+        return module.TpeTuner(optimize_mode=mode, seed=self.seed, tpe_args=arguments)
 
 
 class NniRandomTuner(_FormattedTuner):
     """NNI's random search; it replaces a repeated point by one of a grid."""
+
+    def __init__(
+        self, space: ParameterSpace, options: Any, seed: int, maximize: bool = True
+    ) -> None:
+        super().__init__(space, options, seed, maximize)
+        if _long(space):  # a repeated point is improbable, and the grid would be too large
+            self._tuner.dedup._never_dup = True
 
     def _make(self, mode: str) -> Any:
         from nni.algorithms.hpo.random_tuner import RandomTuner
@@ -168,6 +222,8 @@ class NniRandomTuner(_FormattedTuner):
 
 class NniGridTuner(_FormattedTuner):
     """NNI's grid search, which refines its grid without end."""
+
+    lists_integers = True
 
     def _make(self, mode: str) -> Any:
         from nni.algorithms.hpo.gridsearch_tuner import GridSearchTuner
@@ -180,7 +236,10 @@ class EvolutionOptions(PluginOptions):
     """Options of ``evolution``."""
 
     population_size: int = option(
-        32, "Random trials at the start; at least the number of concurrent trials.", low=2
+        32,
+        "Random trials at the start; at least the number of concurrent trials.",
+        low=2,
+        high=99999,
     )
 
 
@@ -209,7 +268,9 @@ class EvolutionTuner(NniTuner):
 class PbtOptions(PluginOptions):
     """Options of ``pbt``, named as in NNI."""
 
-    population_size: int = option(10, "Members, and so trials of one generation.", low=2)
+    population_size: int = option(
+        10, "Members, and so trials of one generation.", low=2, high=99999
+    )
     factor: float = option(
         0.2, "Share of a parameter's range by which it is perturbed.", low=0.0, high=1.0
     )
@@ -219,6 +280,10 @@ class PbtOptions(PluginOptions):
     fraction: float = option(
         0.2, "Share of the members that is replaced, by the same share.", low=0.0, high=0.5
     )
+
+
+CHECKPOINTS = ("load_checkpoint_dir", "save_checkpoint_dir")
+"""Parameters that PBT adds to those of the space: the folders of a trial's checkpoints."""
 
 
 class PbtTuner(NniTuner):
@@ -237,6 +302,9 @@ class PbtTuner(NniTuner):
     def __init__(
         self, space: ParameterSpace, options: Any, seed: int, maximize: bool = True
     ) -> None:
+        for name in space.names:
+            if name in CHECKPOINTS:
+                raise UserError(f"the parameter {name}: PBT gives trials a folder of that name")
         super().__init__(space, options, seed, maximize)
         self._saved: dict[str, int | None] = {}  # folder -> the trial whose weights it holds
         self._folders: dict[int, str] = {}
@@ -259,7 +327,7 @@ class PbtTuner(NniTuner):
         if self._tuner.pos == self.options.population_size - 1:
             return None
         found = self._tuner.generate_parameters(number)
-        load, save = found["load_checkpoint_dir"], found["save_checkpoint_dir"]
+        load, save = (found[name] for name in CHECKPOINTS)
         self._parents[number] = None if load == save else self._saved[load]
         self._saved[save] = number
         self._folders[number] = save

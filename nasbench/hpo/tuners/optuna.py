@@ -6,11 +6,12 @@ every sampler: optuna has no normal distributions.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 from nasbench.hpo.parameters import Choice, Parameter, Randint, text_of
 from nasbench.hpo.space import ParameterSpace, Params, Place
@@ -27,11 +28,14 @@ class OptunaTuner(Tuner):
     Attributes:
         flattens: whether the sampler sees the parameters of all options, side by side.
         numbers_only: whether choices and integers are numbers from 0 to 1 for it, too.
+        most_integers: the largest number of values of an integer that is one for it; with more
+            it is a number from 0 to 1.
         package: the package that the sampler needs besides optuna.
     """
 
     flattens: ClassVar[bool] = True
     numbers_only: ClassVar[bool] = False
+    most_integers: ClassVar[int] = sys.maxsize
     package: ClassVar[str | None] = None
 
     def __init__(
@@ -104,11 +108,15 @@ class OptunaTuner(Tuner):
         number: float
         if isinstance(parameter, Choice) and not self.numbers_only:
             number = trial.suggest_categorical(name, range(len(parameter.options)))
-        elif isinstance(parameter, Randint) and not self.numbers_only:
+        elif self._is_integer(parameter):
             number = trial.suggest_int(name, parameter.low, parameter.high - 1)
         else:
             number = parameter.at(trial.suggest_float(name, 0.0, 1.0))
         return number
+
+    def _is_integer(self, parameter: Parameter) -> TypeGuard[Randint]:
+        few = isinstance(parameter, Randint) and parameter.size <= self.most_integers
+        return few and not self.numbers_only
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,7 @@ class GpTuner(OptunaTuner):
     """Bayesian optimization with a Gaussian process (Jones et al., 1998)."""
 
     Options = StartupOptions
+    most_integers = 10_000  # optuna lists all of them
 
     def _sampler(self, samplers: ModuleType, seed: int) -> Any:
         return samplers.GPSampler(n_startup_trials=self.options.n_startup_trials, seed=seed)
