@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from nasbench.engine.scheduler import Trial, TrialCost
 from nasbench.engine.trial import TrialResult
 from nasbench.engine.tuning import TunerTrials
 from nasbench.executors import Finished, Restarted
+from nasbench.hpo.nni_experiment.protocol import Outcome
 from nasbench.hpo.space import ParameterSpace
 from nasbench.hpo.tuners.random import RandomTuner
 from nasbench.store.journal import Journal
@@ -133,7 +135,7 @@ def test_a_failed_trial_costs_as_much_as_one_with_a_result(options):
     measured = TrialResult(0.5, 8.0, 1)
     assert kind.result(Finished(0, measured))["seconds"] == 8.0 * share == 8.0 * kind.share
     command = CommandTrials(config.concurrency)
-    value = {"final": 0.5, "intermediate": [], "stopped": False}
+    value = asdict(Outcome(final=0.5))
     seconds = command.result(Finished(0, value, seconds=8.0))["seconds"]
     assert seconds == 8.0 / config.concurrency == 8.0 * command.share
 
