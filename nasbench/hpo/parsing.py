@@ -119,10 +119,10 @@ def _randint(values: Sequence[Any], where: str) -> Randint:
     if len(values) != 2 or any(type(value) is not int for value in values):
         raise UserError(f"{where}: {list(values)!r:.80} must be two integers, [low, high)")
     low, high = values
+    if max(abs(low), abs(high)) > _LARGEST_INTEGER:
+        raise UserError(f"{where}: {values!r:.80} must lie between -2^53 and 2^53")
     if low >= high:
         raise UserError(f"{where}: [{low}, {high}) is empty: low must be below high")
-    if max(-low, high) > _LARGEST_INTEGER:
-        raise UserError(f"{where}: {values!r:.80} must lie between -2^53 and 2^53")
     return Randint(low, high)
 
 

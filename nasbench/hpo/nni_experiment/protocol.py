@@ -57,7 +57,7 @@ class Metric:
                 "or a mapping with a number under 'default'"
             )
         if not abs(number) <= _LARGEST:
-            raise TrialFailed(f"reported {self.shown} as its {kind} result; it must be finite")
+            raise TrialFailed(f"reported {number!s:.80} as its {kind} result; it must be finite")
         return float(number)
 
     @property
