@@ -23,6 +23,10 @@ Sensor = Annotated[
     str | None,
     typer.Option("--sensor", help="WIDTHxHEIGHT. [default: the recording's own, or 128x128]"),
 ]
+Chip = Annotated[
+    str | None,
+    typer.Option("--chip", help="Chip of AEDAT 2.0 files that name none, for example davis346."),
+]
 Channels = Annotated[
     str | None,
     typer.Option(
@@ -56,6 +60,7 @@ def gait(
     out: Out = Path("gait.h5"),
     window: WindowText = "file",
     sensor: Sensor = None,
+    chip: Chip = None,
     channels: Channels = None,
     columns: Columns = "txyp",
     jobs: Jobs = CORES,
@@ -71,6 +76,7 @@ def gait(
     options = ImageOptions(
         columns=check_columns(columns),
         size=None if sensor is None else parse_size(sensor),
+        chip=chip,
         window=parse_window(window),
         channels=channel_order(channels or ",".join(CHANNELS)),
     )
@@ -102,6 +108,7 @@ def draw_event_images(
     out: Picture = Path("events.png"),
     window: WindowText = "file",
     sensor: Sensor = None,
+    chip: Chip = None,
     columns: Columns = "txyp",
     first: First = 6,
 ) -> None:
@@ -109,7 +116,7 @@ def draw_event_images(
     from itertools import islice
 
     from nasbench.events.events import parse_size
-    from nasbench.events.formats import parts
+    from nasbench.events.formats import check_chip, parts
     from nasbench.events.images import images, parse_window
     from nasbench.events.recordings import find
     from nasbench.events.text import check_columns
@@ -119,9 +126,10 @@ def draw_event_images(
     found, order = find(raw), check_columns(columns)
     persons = {recording.person: recording for recording in reversed(found)}
     chosen = list(persons.values())[::-1] if len(persons) > 1 else found[:1]
+    chip = check_chip(chip, (one.path for one in chosen[:first]))
     shown = []
     for recording in chosen[:first]:
-        events = parts(recording.path, order, recording.index)
+        events = parts(recording.path, order, recording.index, chip, size)
         made = images(events, str(recording), how, size)
         name = recording.path.stem if len(persons) == 1 else recording.person
         several = first if len(persons) == 1 else 1

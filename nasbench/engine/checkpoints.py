@@ -305,8 +305,8 @@ def _is_ours(path: Path) -> bool:
     try:
         if path.is_dir():
             return True
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # a text may be no path at all
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):  # a text may be no path at all
         return False
     return isinstance(content, dict) and "format" in content
 
@@ -317,7 +317,7 @@ def _is_text(given: str) -> bool:
 
 def _read_file(path: Path, name: str | None, form: str | None) -> Foreign:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors write a byte-order mark
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"cannot read the checkpoint {path}: {reason}") from error

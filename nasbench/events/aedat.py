@@ -14,7 +14,7 @@ import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,22 +101,19 @@ def sensor(lines: list[str]) -> str | None:
     return None
 
 
-def parts2(path: Path) -> Iterator[Events]:
+def parts2(path: Path, chip: str | None = None, size: Size | None = None) -> Iterator[Events]:
     """Yield the events of an AEDAT 2.0 file: big-endian pairs of address and time, 8 bytes each.
+
+    Args:
+        path: the file.
+        chip: one of ``SENSORS``, for a file whose header names none.
+        size: of the sensor, which tells the chip of such a file if its addresses are a DAVIS's.
 
     Raises:
         RecordingError: the chip is unknown, an event lies outside it, or the file is truncated.
     """
     with path.open("rb") as file:
-        lines = read_header(file, path)
-        try:
-            name = sensor(lines) or "dvs128"
-        except KeyError as error:
-            known = ", ".join(SENSORS)
-            raise RecordingError(
-                f"{path}: unknown chip {error.args[0]!r}; known: {known}"
-            ) from error
-        layout = DVS128 if name == "dvs128" else DAVIS
+        name, sure = _chip(file, path, chip, size)
         events, before = 0, None
         while block := file.read(8 * BLOCK):
             if len(block) % 8:
@@ -124,6 +121,9 @@ def parts2(path: Path) -> Iterator[Events]:
                     f"{path}: event {events + len(block) // 8}: the file is truncated"
                 )
             words = np.frombuffer(block, ">u4").reshape(-1, 2).astype(np.uint32)
+            if not sure and _wide(words):
+                raise _unnamed(path)
+            layout = DVS128 if name == "dvs128" else DAVIS
             part = _decode(words, layout, SENSORS[name], events, before)
             # A coordinate beyond the sensor has wrapped around below 0.
             x, y = part.x.view(np.int16), part.y.view(np.int16)
@@ -137,6 +137,41 @@ def parts2(path: Path) -> Iterator[Events]:
             events += len(part)
             before = int(part.t[-1]) if len(part) else before
             yield part
+
+
+def _chip(file: BinaryIO, path: Path, chip: str | None, size: Size | None) -> tuple[str, bool]:
+    """Return a file's chip, and whether its header or the user names it; read the header."""
+    try:
+        named = sensor(read_header(file, path))
+    except KeyError as error:
+        raise RecordingError(
+            f"{path}: unknown chip {error.args[0]!r}; known: {', '.join(SENSORS)}"
+        ) from error
+    if chip is not None and named not in (None, chip):
+        raise RecordingError(f"{path}: --chip {chip}: the header names the chip {named}")
+    if named or chip:
+        return str(named or chip), True
+    place = file.tell()
+    block = file.read(8 * BLOCK)
+    file.seek(place)
+    if not _wide(np.frombuffer(block[: len(block) // 8 * 8], ">u4").reshape(-1, 2)):
+        return "dvs128", False
+    for davis in (one for one in SENSORS if one != "dvs128"):
+        if SENSORS[davis] == size:
+            return davis, True
+    raise _unnamed(path)
+
+
+def _wide(words: NDArray[Any]) -> bool:
+    """Return whether an address has more than 16 bits, as none of a DVS128 has."""
+    return bool((words[:, 0] >> 16).any())
+
+
+def _unnamed(path: Path) -> RecordingError:
+    return RecordingError(
+        f"{path}: its header names no chip, and its addresses are too large for a DVS128: name "
+        f"the chip with --chip, one of {', '.join(SENSORS)}"
+    )
 
 
 def _decode(

@@ -7,7 +7,7 @@ returns their number, so no process holds more than one image at a time.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nasbench.errors import UserError
 from nasbench.events.events import RecordingError, Size
-from nasbench.events.formats import may_crash, parts
+from nasbench.events.formats import check_chip, may_crash, parts
 from nasbench.events.hdf5_writer import ImageWriter, check_output, image_writer
 from nasbench.events.images import CHANNELS, Image, Kind, Window, images
 from nasbench.events.processes import Progress, parallel_map, scratch_folder
@@ -31,12 +31,14 @@ class ImageOptions:
     Attributes:
         columns: the column order of text files, a permutation of ``txyp``.
         size: of the sensor; by default the recording's own.
+        chip: of AEDAT 2.0 files whose header names none, one of ``aedat.SENSORS``.
         window: which events make one image.
         channels: indices into ``CHANNELS``, in the order of the image's channels.
     """
 
     columns: str = COLUMNS
     size: Size | None = None
+    chip: str | None = None
     window: Window = field(default_factory=Window)
     channels: tuple[int, ...] = tuple(range(len(CHANNELS)))
 
@@ -109,7 +111,8 @@ def convert_recording(
 def _images(recording: Recording, options: ImageOptions) -> Iterator[Image]:
     """Yield the images of a recording; a file that cannot be read is a ``RecordingError``."""
     try:
-        events = parts(recording.path, options.columns, recording.index)
+        where = recording.path, options.columns, recording.index
+        events = parts(*where, options.chip, options.size)
         yield from images(events, str(recording), options.window, options.size)
     except OSError as error:
         raise RecordingError(f"{recording}: {error.strerror or error}") from error
@@ -182,6 +185,7 @@ def convert(
             a file of another kind.
     """
     recordings = find(raw)
+    options = replace(options, chip=check_chip(options.chip, (one.path for one in recordings)))
     check_output(out, {recording.split for recording in recordings})
     attributes = {
         "axes": "channel,y,x",

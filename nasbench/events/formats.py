@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
+from nasbench.errors import UserError, unknown
 from nasbench.events import aedat, aedat4, npz, text
-from nasbench.events.events import Events, RecordingError, join
+from nasbench.events.events import Events, RecordingError, Size, join
 
 SUFFIXES = (".txt", ".aedat", ".aedat2", ".aedat3", ".aedat4", ".npz")
 GZIP = b"\x1f\x8b"
@@ -27,7 +28,6 @@ class Format(StrEnum):
 
 VERSIONS = {b"2.": Format.AEDAT2, b"3.": Format.AEDAT3, b"4.": Format.AEDAT4}
 READERS: dict[Format, Callable[[Path], Iterator[Events]]] = {
-    Format.AEDAT2: aedat.parts2,
     Format.AEDAT3: aedat.parts3,
     Format.AEDAT4: aedat4.parts,
 }
@@ -56,21 +56,54 @@ def detect_format(path: Path) -> Format:
     raise RecordingError(f"{path}: is not an event recording; formats: {', '.join(Format)}")
 
 
+def check_chip(chip: str | None, paths: Iterable[Path]) -> str | None:
+    """Return the chip in lower case.
+
+    Args:
+        chip: that the user names.
+        paths: of the recordings.
+
+    Raises:
+        UserError: it is unknown, or no recording is of a format in which it must be named.
+    """
+    if chip is None:
+        return None
+    if chip.lower() not in aedat.SENSORS:
+        raise unknown("chip", chip, aedat.SENSORS)
+    if not any(_is(path, Format.AEDAT2) for path in paths):
+        raise UserError(
+            f"--chip {chip}: only recordings in {Format.AEDAT2} need it; there is none"
+        )
+    return chip.lower()
+
+
 def may_crash(path: Path) -> bool:
     """Return whether reading a damaged file may end the process, as the package aedat does."""
+    return _is(path, Format.AEDAT4)
+
+
+def _is(path: Path, form: Format) -> bool:
     try:
-        return detect_format(path) is Format.AEDAT4
+        return detect_format(path) is form
     except (RecordingError, OSError):
         return False
 
 
-def parts(path: Path, columns: str = text.COLUMNS, index: int | None = None) -> Iterator[Events]:
+def parts(
+    path: Path,
+    columns: str = text.COLUMNS,
+    index: int | None = None,
+    chip: str | None = None,
+    size: Size | None = None,
+) -> Iterator[Events]:
     """Yield the events of a recording, about ten thousand at a time.
 
     Args:
         path: the file.
         columns: the column order of a text file, a permutation of ``txyp``.
         index: number of the recording in a packed ``.npz`` file, from 0.
+        chip: of an AEDAT 2.0 file whose header names none, one of ``aedat.SENSORS``.
+        size: of the sensor, if the user gave it; see :func:`aedat.parts2`.
 
     Raises:
         RecordingError: the file, or a place in it, cannot be read.
@@ -80,6 +113,8 @@ def parts(path: Path, columns: str = text.COLUMNS, index: int | None = None) -> 
         yield from text.parts(path, columns)
     elif form is Format.NPZ:
         yield npz.read(path, index)
+    elif form is Format.AEDAT2:
+        yield from aedat.parts2(path, chip, size)
     else:
         yield from READERS[form](path)
 

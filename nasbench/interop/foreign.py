@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -10,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nasbench.errors import UserError, unknown
-from nasbench.interop import genotype_text, macro, nasbench201, nni2, nni3, proxyless
+from nasbench.interop import genotype_text, macro, nasbench201, nni2, nni3, proxyless, unread
 from nasbench.interop.genotype import Genotype, fits_darts, to_choices
+from nasbench.interop.python_text import BOM, literal, shown
 
 GENOTYPE, NNI2, NNI3 = "genotype", "nni-2", "nni-3"
 NB201, NASLIB, NNI_201 = "nas-bench-201", "naslib", "nni-201"
@@ -68,43 +68,85 @@ def read(text: str, form: str | None = None) -> Foreign:
     """
     if form is not None and form not in FORMATS:
         raise unknown("format", form, FORMATS)
-    content = _json(text)
-    fitting = [name for name, (fits, _) in _READERS.items() if fits(text.strip(), content)]
+    text = text.removeprefix(BOM).strip()
+    found = _parsed(text)
+    content = _plain(found)
+    fitting = [name for name, (fits, _) in _READERS.items() if fits(text, content)]
     if form is None and len(fitting) > 1:
         raise UserError(f"it could be {' or '.join(fitting)}: choose with --from")
     chosen = form or (fitting[0] if fitting else None)
     if chosen is not None:
-        return _READERS[chosen][1](text.strip(), content)
-    if isinstance(content, dict) and content:
+        return _READERS[chosen][1](text, content)
+    if (line := unread.what(text, found)) is not None:
+        raise UserError(line)
+    if isinstance(content, dict) and content and all(map(_is_value, content.values())):
         return Foreign("", "", content)
-    raise UserError(f"of no known format: {text.strip()[:60]!r}; known: {', '.join(FORMATS)}")
+    raise UserError(f"of no known format: {shown(text)!r}; known: {', '.join(FORMATS)}")
 
 
-def _json(text: str) -> Any:
-    """Return a JSON object or list, else ``None``; NNI's ``{"_value": v, ...}`` becomes ``v``."""
+def _parsed(text: str) -> Any:
+    """Return the object or list in JSON or in a Python literal, else ``None``."""
     try:
         content = json.loads(text)
-    except ValueError:
-        return None
-    if isinstance(content, dict):
-        return {
-            key: value["_value"] if isinstance(value, dict) and "_value" in value else value
-            for key, value in content.items()
-        }
-    return content if isinstance(content, list) else None
+    except (ValueError, RecursionError):
+        content = literal(text) if text[:1] in ("{", "[", "(") else None
+    return content if isinstance(content, dict | list | tuple) else None
 
 
-def _indices(text: str) -> list[Any]:
-    """Return the numbers in ``[0, 1, ...]`` or ``(0, 1, ...)``."""
-    if not re.fullmatch(r"[\[(][\d\s,]+[\])]", text):
-        raise UserError(f"{text[:60]!r}: six numbers in brackets are expected")
-    return list(ast.literal_eval(text))
+def _plain(content: Any) -> Any:
+    """Return the content, NNI's ``{"_value": v, ...}`` as ``v``."""
+    if not isinstance(content, dict):
+        return content
+    return {
+        str(key): value["_value"] if isinstance(value, dict) and "_value" in value else value
+        for key, value in content.items()
+    }
+
+
+def _is_value(value: Any) -> bool:
+    items = value if isinstance(value, list | tuple) else [value]
+    return all(isinstance(one, str | int | float) for one in items)
+
+
+_NUMBERS = re.compile(r"([\[(])\s*([\d\s,]+?)[\s,]*([\])])")
+
+
+def _is_numbers(text: str, content: Any) -> bool:
+    """Return whether this is a list of whole numbers, also as numpy prints them, ``[2 1 4]``."""
+    listed = isinstance(content, list | tuple) and all(type(one) is int for one in content)
+    return listed or _NUMBERS.fullmatch(text) is not None
+
+
+def _numbers(text: str, content: Any) -> list[Any]:
+    """Return the numbers in a list, which may be separated by blanks.
+
+    Raises:
+        UserError: the brackets do not match, or one is no number.
+    """
+    if isinstance(content, list | tuple):
+        return list(content)
+    found = _NUMBERS.fullmatch(text)
+    if found is None or found[1] + found[3] not in ("[]", "()"):
+        raise UserError(f"{shown(text)!r}: six numbers in brackets are expected")
+    words = re.split(r"[\s,]+", found[2])
+    for word in words:
+        if not re.fullmatch(r"0|[1-9]\d{0,8}", word):
+            raise UserError(f"{shown(text)!r}: {shown(word)!r} is no whole number from 0 to 4")
+    return [int(word) for word in words]
 
 
 def _object(content: Any) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError("expected a JSON object")
     return content
+
+
+def _genotype(text: str, content: Any) -> Genotype:
+    return (
+        genotype_text.of_fields(content)
+        if isinstance(content, dict)
+        else genotype_text.parse(text)
+    )
 
 
 def _nni3(text: str, content: Any) -> Foreign:
@@ -116,8 +158,11 @@ Fits = Callable[[str, Any], bool]
 Read = Callable[[str, Any], Foreign]
 _READERS: dict[str, tuple[Fits, Read]] = {
     GENOTYPE: (
-        lambda text, content: "Genotype(" in text,
-        lambda text, content: of_genotype(genotype_text.parse(text), GENOTYPE, {}),
+        lambda text, content: (
+            "Genotype(" in text
+            or (isinstance(content, dict) and genotype_text.recognises(content))
+        ),
+        lambda text, content: of_genotype(_genotype(text, content), GENOTYPE, {}),
     ),
     NNI2: (
         lambda text, content: isinstance(content, dict) and nni2.recognises(content),
@@ -132,8 +177,10 @@ _READERS: dict[str, tuple[Fits, Read]] = {
         lambda text, content: Foreign(NB201, NB201, nasbench201.parse(text)),
     ),
     NASLIB: (
-        lambda text, content: re.fullmatch(r"[\[(][\d\s,]+[\])]", text) is not None,
-        lambda text, content: Foreign(NASLIB, NB201, nasbench201.of_indices(_indices(text))),
+        _is_numbers,
+        lambda text, content: Foreign(
+            NASLIB, NB201, nasbench201.of_indices(_numbers(text, content))
+        ),
     ),
     NNI_201: (
         lambda text, content: isinstance(content, dict) and nasbench201.recognises_keys(content),

@@ -15,6 +15,8 @@ from nasbench.errors import UserError
 Pair = tuple[str, int]  # an operation and the state that it reads
 KINDS = ("normal", "reduce")
 INPUTS = 2
+MOST_NODES = 100  # of a cell; published ones have five at most
+MOST_EDGES = 1000
 
 
 def switch_label(kind: str, node: int) -> str:
@@ -57,12 +59,35 @@ class Cell(NamedTuple):
         every = range(INPUTS, INPUTS + len(nodes))
         return cls(nodes, tuple(every if concat is None else concat)).checked()
 
+    def pruned(self) -> Cell:
+        """Return the cell without nodes that have no input, as FairDARTS builds it.
+
+        Such a node is left out of the output, and edges that read it are left out, too. The other
+        nodes keep their numbers.
+        """
+        nodes: list[tuple[Pair, ...]] = []
+        empty: set[int] = set()
+        for number, node in enumerate(self.nodes, INPUTS):
+            nodes.append(tuple(pair for pair in node if pair[1] not in empty))
+            if not nodes[-1]:
+                empty.add(number)
+        while nodes and not nodes[-1]:
+            nodes.pop()
+        return Cell(tuple(nodes), tuple(state for state in self.concat if state not in empty))
+
     def checked(self) -> Cell:
         """Return the cell.
 
         Raises:
-            UserError: it is empty, or reads a state that does not exist or has no input.
+            UserError: it is empty or too large, or reads a state that does not exist or has no
+                input.
         """
+        edges = sum(map(len, self.nodes))
+        if max(len(self.nodes), len(self.concat)) > MOST_NODES or edges > MOST_EDGES:
+            raise UserError(
+                f"a cell of {len(self.nodes)} nodes, {edges} edges and {len(self.concat)} "
+                f"concatenated states: {MOST_NODES}, {MOST_EDGES} and {MOST_NODES} are the most"
+            )
         known = set(range(INPUTS))
         for number, node in enumerate(self.nodes, INPUTS):
             for op, source in node:

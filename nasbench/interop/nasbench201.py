@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nasbench.errors import UserError, unknown
+from nasbench.interop.python_text import shown
 
 NODES = 4
 EDGES = tuple((node, source) for node in range(1, NODES) for source in range(node))
@@ -52,7 +53,7 @@ def of_indices(indices: Sequence[Any]) -> dict[str, str]:
     """
     good = len(indices) == len(EDGES) and all(type(one) is int and 0 <= one < 5 for one in indices)
     if not good:
-        raise UserError(f"NASLib's op_indices {list(indices)}: six of 0 to 4 are allowed")
+        raise UserError(f"NASLib's op_indices {shown(list(indices))}: six of 0 to 4 are allowed")
     return {
         edge_label(end - 1, start - 1): _NASLIB_OPERATIONS[index]
         for (start, end), index in zip(_NASLIB_EDGES, indices, strict=True)

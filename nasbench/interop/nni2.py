@@ -23,7 +23,7 @@ OPERATIONS = {
     "dilconv3x3": "dil_conv_3x3",
     "dilconv5x5": "dil_conv_5x5",
 }  # in the order of their indices
-_KEY = re.compile(r"(normal|reduce)_n(\d+)_(p\d+|switch)")
+_KEY = re.compile(r"(normal|reduce)_n(\d{1,3})_(p\d{1,3}|switch)")
 
 
 def recognises(content: Mapping[str, Any]) -> bool:

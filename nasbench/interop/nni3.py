@@ -14,7 +14,7 @@ from nasbench.errors import UserError
 from nasbench.interop.genotype import INPUTS, KINDS, Cell, Genotype, Pair
 
 NETWORK = {"width": "channels", "depth": "layers"}
-_KEY = re.compile(r"(normal|reduce)/(op|input)_(\d+)_([01])")
+_KEY = re.compile(r"(normal|reduce)/(op|input)_(\d{1,3})_([01])")
 
 
 def recognises(content: Mapping[str, Any]) -> bool:

@@ -104,6 +104,73 @@ def test_aedat2_of_a_davis(tmp_path):
     assert events.size == Size(240, 180)
 
 
+DAVIS_WORDS = [(9 << 22 | 4 << 12 | 1 << 11, 1), (8 << 22 | 30 << 12, 2)]
+LATE = [(5 << 8, 1), (5 << 8, 1), *DAVIS_WORDS]
+
+
+@pytest.fixture
+def unnamed(tmp_path):
+    """Write an AEDAT 2.0 file whose header names no chip."""
+
+    def made(words):
+        body = b"".join(struct.pack(">II", *word) for word in words)
+        return _write(tmp_path / "unnamed.aedat", HEADER2 + body)
+
+    return made
+
+
+@pytest.mark.parametrize("words", [DAVIS_WORDS, LATE], ids=["at once", "in the second block"])
+def test_aedat2_that_names_no_chip_and_is_no_dvs128(unnamed, monkeypatch, words):
+    monkeypatch.setattr(aedat, "BLOCK", 2)
+    with pytest.raises(RecordingError, match=r"unnamed\.aedat: its header names no .*--chip"):
+        read(unnamed(words))
+
+
+@pytest.mark.parametrize(
+    ("chip", "size"),
+    [("davis240", None), (None, Size(240, 180)), ("davis240", Size(240, 180))],
+)
+def test_the_user_names_the_chip_of_an_aedat2(unnamed, chip, size):
+    (events,) = parts(unnamed(DAVIS_WORDS), chip=chip, size=size)
+    assert _rows(events) == [(1, 235, 170, True), (2, 209, 171, False)]
+    assert events.size == Size(240, 180)
+
+
+def test_a_size_does_not_make_a_davis_of_a_dvs128(unnamed):
+    (events,) = parts(unnamed([(5 << 8 | 3 << 1, 10)]), size=Size(240, 180))
+    assert _rows(events) == [(10, 124, 122, True)]
+
+
+def test_the_chip_on_the_command_line(unnamed, tmp_path, capsys):
+    h5py = pytest.importorskip("h5py")
+    path, out = str(unnamed(DAVIS_WORDS)), str(tmp_path / "made.h5")
+    assert main(["data", "gait", path, "--out", out]) == 2
+    assert "its header names no chip" in capsys.readouterr().err
+    assert main(["data", "gait", path, "--out", out, "--chip", "DAVIS240", "--jobs", "1"]) == 0
+    with h5py.File(out) as file:
+        image = file["0"]["unnamed"]
+        assert image.shape == (4, 180, 240)
+        assert (image[0, 170, 235], image[1, 171, 209], image[:2].sum()) == (1, 1, 2)
+    capsys.readouterr()
+    for more, words in {
+        ("--chip", "davis99"): "unknown chip 'davis99': did you mean",
+        ("--chip", "dvs128", "--sensor", "1x1"): "lies outside",
+    }.items():
+        assert main(["data", "gait", path, "--out", out, *more]) == 2
+        assert words in capsys.readouterr().err
+    text = _write(tmp_path / "one.txt", b"1 2 3 1\n")
+    assert main(["data", "gait", str(text), "--out", out, "--chip", "dvs128"]) == 2
+    assert "it is for recordings in AEDAT 2.0: there are none" in capsys.readouterr().err
+
+
+def test_the_header_is_right_about_the_chip(tmp_path):
+    header = HEADER2 + b"# AEChip: eu.seebetter.ini.chips.davis.DAVIS240C\r\n"
+    path = _write(tmp_path / "one.aedat", header + struct.pack(">II", 0, 1))
+    assert next(parts(path, chip="davis240")).size == Size(240, 180)
+    with pytest.raises(RecordingError, match="--chip dvs128: the header names the chip davis240"):
+        next(parts(path, chip="dvs128"))
+
+
 @pytest.mark.parametrize(
     ("end", "time"),
     [(b"\r\n", 1), (b"\r\n", 0x41420A43), (b"\n", 0x41424344), (b"\n", 0x410D0A43)],
