@@ -41,6 +41,8 @@ def command(
 
     if to not in (*WRITERS, OURS):
         raise unknown("format", to, [*sorted(WRITERS), OURS])
+    if data_dir is not None and task is None:
+        raise UserError(f"--data-dir {data_dir}: only --task reads a folder: name the task, too")
     found = open_checkpoint(given, form, task, space, data_dir)
     arch = Architecture.of(found, space).arch
     if out is not None and out.exists():

@@ -42,3 +42,8 @@ def find(
     """
     paths = (root / name for root in roots(data_dir) for name in relative_names)
     return next((path for path in paths if accept(path)), None)
+
+
+def is_taken(data_dir: Path | None) -> bool:
+    """Return whether the user's folder holds files: missing data are not written among them."""
+    return data_dir is not None and any(roots(data_dir)[0].iterdir())

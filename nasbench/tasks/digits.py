@@ -10,6 +10,7 @@ import torch
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
 from nasbench.data.split import stratified_split
+from nasbench.errors import UserError
 from nasbench.optional import require
 from nasbench.space.spec import DataSpec
 from nasbench.tasks.base import SealedTest, Task
@@ -25,13 +26,18 @@ def load_digits(data_dir: Path | None = None, download: bool = True) -> Task:
     """Return the digits: 1,437 training and 360 test images, values 0 to 16 scaled to bytes.
 
     Args:
-        data_dir: ignored, the images are bundled with scikit-learn.
+        data_dir: must be ``None``: the images are bundled with scikit-learn.
         download: ignored.
 
     Raises:
-        UserError: scikit-learn is missing.
+        UserError: scikit-learn is missing, or a folder is given, which would not be read.
     """
-    del data_dir, download
+    del download
+    if data_dir is not None:
+        raise UserError(
+            f"--data-dir {data_dir}: the task digits reads no folder, as its images are part of "
+            "scikit-learn; leave it out, or name another task with --task"
+        )
     digits = require("sklearn.datasets", "the task digits", "scikit-learn").load_digits()
     images = torch.from_numpy(digits.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
     whole = ImageSet(images, torch.from_numpy(digits.target).long())

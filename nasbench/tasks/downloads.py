@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from nasbench.data.locate import find, roots
+from nasbench.data.locate import find, is_taken, roots
 from nasbench.errors import UserError
 
 _TIMEOUT_S = 30.0
@@ -67,6 +67,12 @@ class DownloadableFiles:
         if not download:
             raise self._absent(looked[-1], f"not found in {', '.join(map(str, looked))}")
         root = looked[-1]
+        some = any(len(self.missing(root / name)) < len(self.files) for name in names)
+        if is_taken(data_dir) and not some:
+            raise self._absent(
+                root,
+                f"--data-dir {data_dir} holds none of its files, nor is it empty to download to",
+            )
         target = root / self.folder
         # Complete files are moved out of a temporary folder, so a killed download leaves nothing
         # that a later run could mistake for the data.

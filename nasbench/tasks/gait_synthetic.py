@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from nasbench.data.locate import find, roots
+from nasbench.data.locate import find, is_taken, roots
 from nasbench.errors import UserError
 from nasbench.events import convert, synthetic
 from nasbench.events.hdf5_reader import read_contents
@@ -53,6 +53,11 @@ def load_gait_synthetic(data_dir: Path | None = None, download: bool = True) -> 
             target = roots(data_dir)[-1] / FOLDER
             if not download:
                 raise UserError(f"gait-synthetic: {' and '.join(GAIT_PAIR)} not found in {target}")
+            if is_taken(data_dir) and not target.parent.is_dir():
+                raise UserError(
+                    f"--data-dir {data_dir}: has no folder {FOLDER} with the files of "
+                    "gait-synthetic, nor is it empty to make them in"
+                )
             folder = make(target)
         files = [read_contents(folder / name) for name in GAIT_PAIR]
     return gait_task("gait-synthetic", files, "synthetic walkers, no real recordings")
