@@ -10,7 +10,7 @@ from typing import Any
 from nasbench import catalog
 from nasbench.config import RetrainConfig
 from nasbench.cost.latency import measure_latency
-from nasbench.cost.macs import multiply_adds
+from nasbench.cost.macs import counted
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
@@ -273,7 +273,7 @@ def _record(
     short: dict[str, Any] = {
         k: catalog.short(searched[k]) for k in ("strategy", "space", "task") if k in searched
     }
-    latency = measure_latency(network, shape)
+    latency, macs = measure_latency(network, shape), counted(network, shape)
     return Record(
         **identity(job, found, running),
         retrain_seed=job.config.seed,
@@ -281,7 +281,8 @@ def _record(
         test_accuracy=evaluation.accuracy,
         val_accuracy=metrics.get("val_accuracy", metrics.get("supernet_val_accuracy")),
         params=inference_parameter_count(network, network.training_only),
-        macs=multiply_adds(network, shape),
+        macs=macs.total,
+        uncounted=list(macs.uncounted),
         latency_ms=latency.median_ms,
         search_seconds=float(checkpoint.cost.get("device_seconds", 0.0)),
         search_evaluations=int(checkpoint.cost.get("evaluations", 0)),

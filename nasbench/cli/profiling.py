@@ -34,7 +34,7 @@ def command(
 ) -> None:
     """Measure parameters, multiply-adds, memory and latency of a network and its parts."""
     from nasbench.cost.latency import measure_latency
-    from nasbench.cost.macs import multiply_adds
+    from nasbench.cost.macs import counted
     from nasbench.cost.params import inference_parameter_count
     from nasbench.cost.profile import parts, peak_memory
     from nasbench.devices import pick
@@ -43,11 +43,13 @@ def command(
     found = open_network(given, form, space, task, preset, arguments.parse(argument or []))
     network, spec = found.network().to(pick(device)), found.spec
     shape = spec.channels, spec.height, spec.width
+    macs = counted(network, shape)
     report: dict[str, Any] = {
         "space": found.checkpoint.space["name"],
         "input": list(shape),
         "params": inference_parameter_count(network, network.training_only),
-        "macs": multiply_adds(network, shape),
+        "macs": macs.total,
+        "uncounted": list(macs.uncounted),
         "batches": [],
         "parts": [],
     }
@@ -68,9 +70,10 @@ def _print_report(report: dict[str, Any]) -> None:
 
     from nasbench.report.formats.cells import Listing
     from nasbench.report.formats.console import listed
-    from nasbench.report.quantities import count
+    from nasbench.report.quantities import count, counted, multiply_adds
 
-    typer.echo(f"{count(report['params'])} parameters, {count(report['macs'])} multiply-adds")
+    macs = multiply_adds(count(report["macs"]), report["uncounted"])
+    typer.echo(f"{count(report['params'])} parameters, {macs}")
     passes = Listing(
         "Passes",
         ("batch", "median, ms", "10 to 90 %", "images a second", "peak memory, MB"),
@@ -95,7 +98,7 @@ def _print_report(report: dict[str, Any]) -> None:
                 part["name"],
                 part["kind"],
                 count(part["params"]),
-                count(part["macs"]),
+                counted(part["macs"], part["uncounted"]),
                 f"{part['median_ms']:.2f}",
                 f"{100 * part['share']:.1f}",
             )

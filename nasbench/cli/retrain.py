@@ -14,6 +14,7 @@ from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds,
 from nasbench.config import RetrainConfig, TrialsConfig
 from nasbench.engine.presets import RETRAIN_PRESETS
 from nasbench.errors import UserError
+from nasbench.report.quantities import multiply_adds
 
 if TYPE_CHECKING:
     from nasbench.store.folds import CrossValidation
@@ -173,7 +174,8 @@ def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
         f"\ntest accuracy {record.test_accuracy:.2%} on {record.test_examples} sealed images "
         f"(opened {record.test_openings} time{'s' * (record.test_openings != 1)})"
     )
-    running.tell(f"network: {record.params:,} parameters, {record.macs:,} multiply-adds")
+    macs = multiply_adds(f"{record.macs:,}", record.uncounted)
+    running.tell(f"network: {record.params:,} parameters, {macs}")
     running.tell(f"weights: {done.model}")
     running.tell(f"record:  {done.record_path}")
     results = running.out_flag(options.out, "--results")

@@ -99,6 +99,9 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
         f"samples:  {count} architectures, drawn uniformly; "
         f"supernet accuracy on {report['images']:,} images of the validation half",
     ]
+    skipped = dict.fromkeys(name for row in report["architectures"] for name in row["uncounted"])
+    if skipped:
+        lines.append(f"left out: multiply-adds, because {', '.join(skipped)} cannot be counted")
     if report["failed"]:
         lines.append(f"failed:   {report['failed']} trainings, which are left out")
     rows = [["score", *COLUMNS.values()]]

@@ -6,29 +6,51 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
+from nasbench.cost.counting import Count
 from nasbench.cost.probe import evaluating, example
+from nasbench.errors import UserError
 
-# The nodes of autograd's graph that are layers: those that FLOP counts include as well.
-LAYERS = ("Convolution", "Addmm", "Mm", "Bmm", "Baddbmm")
+# The nodes of autograd's graph that are layers: those whose multiply-adds are counted as well.
+LAYERS = (
+    *("Convolution", "Addmm", "Mm", "Bmm", "Baddbmm", "Addbmm", "MvBackward", "Addmv", "Linear"),
+    *("ScaledDotProduct", "MkldnnRnnLayer", "CudnnRnn", "MiopenRnn", "Trilinear"),
+)
 
 
 def multiply_adds(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
     """Return the multiply-adds of one forward pass of one example, in evaluation mode.
 
-    Convolutions, matrix products and attention are counted, as papers do; normalization,
-    activations and pooling are not. The module is left as it was.
+    Convolutions, matrix products, attention and recurrent layers are counted, as papers do;
+    normalization, activations and pooling are not. The module is left as it was.
+
+    Args:
+        module: the network.
+        input_shape: ``(channels, height, width)``.
+
+    Raises:
+        UserError: an operation cannot be counted; it is named.
+    """
+    found = counted(module, input_shape)
+    if found.uncounted:
+        raise UserError(
+            f"the multiply-adds of {type(module).__name__} cannot be counted, because of "
+            f"{', '.join(found.uncounted)}"
+        )
+    return found.total
+
+
+def counted(module: nn.Module, input_shape: tuple[int, int, int]) -> Count:
+    """Return the multiply-adds as :func:`multiply_adds`, with the names of what is left out.
 
     Args:
         module: the network.
         input_shape: ``(channels, height, width)``.
     """
-    image = example(module, input_shape, batch=1)
-    counter = FlopCounterMode(display=False)
-    with evaluating(module), counter:
+    image, count = example(module, input_shape, batch=1), Count()
+    with count.running(module):
         module(image)
-    return int(counter.get_total_flops()) // 2  # it counts a multiply-add as two operations
+    return count
 
 
 def depth(module: nn.Module, input_shape: tuple[int, int, int]) -> int:

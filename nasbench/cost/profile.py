@@ -5,8 +5,9 @@ from __future__ import annotations
 import statistics
 import time
 import weakref
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,8 +15,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
 
+from nasbench.cost.counting import Count
 from nasbench.cost.latency import synchronize
 from nasbench.cost.params import parameter_count
 from nasbench.cost.probe import evaluating, example
@@ -31,7 +32,8 @@ class Part:
         name: the name of the attribute, followed by the index if the part is in a list.
         kind: the name of its class.
         params: the number of its parameters.
-        macs: multiply-adds for one image.
+        macs: multiply-adds for one image, without those of ``uncounted``.
+        uncounted: the operations that cannot be counted.
         median_ms: median wall time of one pass of the batch, milliseconds.
         share: of the time of all parts, in [0, 1].
     """
@@ -40,6 +42,7 @@ class Part:
     kind: str
     params: int
     macs: int
+    uncounted: tuple[str, ...]
     median_ms: float
     share: float
 
@@ -57,73 +60,91 @@ def parts(
         batch: images per pass, at least 1.
         runs: timed passes, at least 1; two untimed passes precede them.
     """
+    named = _named(network)
+    macs = _macs(network, named, input_shape)
+    passes: list[dict[str, float]] = []
+    started: dict[str, float] = {}
+    images = example(network, input_shape, batch)
+
+    def start(name: str, module: nn.Module, inputs: Any) -> None:
+        synchronize(images.device)
+        started[name] = time.perf_counter()
+
+    def end(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+        synchronize(images.device)
+        seconds = time.perf_counter() - started[name]
+        passes[-1][name] = passes[-1].get(name, 0.0) + seconds  # it may be called several times
+
+    with evaluating(network), _hooked(named, start, end):
+        for _ in range(_WARMUP + runs):
+            passes.append({})
+            network(images)
+    timed = passes[_WARMUP:]
+    medians = {
+        name: 1e3 * statistics.median(one.get(name, 0.0) for one in timed)
+        for name in named
+        if any(name in one for one in timed)
+    }
+    whole = sum(medians.values()) or 1.0
+    return [
+        Part(
+            name,
+            type(named[name]).__name__,
+            parameter_count(named[name]),
+            *macs[name],
+            median,
+            median / whole,
+        )
+        for name, median in medians.items()
+    ]
+
+
+def _named(network: nn.Module) -> dict[str, nn.Module]:
+    """Return the direct parts, and those in lists; a shared part has its first name."""
     named: dict[str, nn.Module] = {}
     for name, child in network.named_children():
         if type(child) in (nn.ModuleList, nn.Sequential, nn.ModuleDict):
             named |= {f"{name}.{place}": inner for place, inner in child.named_children()}
         else:
             named[name] = child
-    macs = _macs(network, named, input_shape)
-    times: dict[str, list[float]] = defaultdict(list)
-    started: dict[str, float] = {}
+    first = {id(part): name for name, part in reversed(named.items())}
+    return {name: part for name, part in named.items() if first[id(part)] == name}
 
-    def start(name: str, module: nn.Module, inputs: tuple[Tensor]) -> None:
-        synchronize(inputs[0].device)
-        started[name] = time.perf_counter()
 
-    def end(name: str, module: nn.Module, inputs: tuple[Tensor], output: Any) -> None:
-        synchronize(inputs[0].device)
-        times[name].append(time.perf_counter() - started[name])
-
-    images = example(network, input_shape, batch)
+@contextmanager
+def _hooked(
+    named: Mapping[str, nn.Module], start: Callable[..., None], end: Callable[..., None]
+) -> Iterator[None]:
+    """Call ``start(name, part, inputs)`` and ``end(name, part, inputs, output)`` around parts."""
     handles = [part.register_forward_pre_hook(partial(start, n)) for n, part in named.items()]
     handles += [part.register_forward_hook(partial(end, n)) for n, part in named.items()]
     try:
-        with evaluating(network):
-            for _ in range(_WARMUP + runs):
-                network(images)
+        yield
     finally:
         for handle in handles:
             handle.remove()
-    medians = {name: 1e3 * statistics.median(found[_WARMUP:]) for name, found in times.items()}
-    whole = sum(medians.values())
-    return [
-        Part(
-            name,
-            type(part).__name__,
-            parameter_count(part),
-            macs[name],
-            medians[name],
-            medians[name] / whole,
-        )
-        for name, part in named.items()
-        if name in medians
-    ]
 
 
 def _macs(
     network: nn.Module, named: Mapping[str, nn.Module], shape: tuple[int, int, int]
-) -> dict[str, int]:
-    """Return the multiply-adds of each part for one image."""
-    counted: dict[str, int] = dict.fromkeys(named, 0)
-    counter = FlopCounterMode(display=False)
-    before: dict[str, int] = {}
+) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Return the multiply-adds of each part for one image, and what is not counted."""
+    found: dict[str, int] = dict.fromkeys(named, 0)
+    skipped: dict[str, list[str]] = {name: [] for name in named}
+    before: dict[str, tuple[int, int]] = {}
+    count = Count()
 
     def start(name: str, module: nn.Module, inputs: Any) -> None:
-        before[name] = counter.get_total_flops()
+        before[name] = count.total, len(count.skipped)
 
     def end(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
-        counted[name] += (counter.get_total_flops() - before[name]) // 2
+        macs, places = before[name]
+        found[name] += count.total - macs
+        skipped[name] += count.skipped[places:]
 
-    handles = [part.register_forward_pre_hook(partial(start, n)) for n, part in named.items()]
-    handles += [part.register_forward_hook(partial(end, n)) for n, part in named.items()]
-    try:
-        with evaluating(network), counter:
-            network(example(network, shape, 1))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return counted
+    with count.running(network), _hooked(named, start, end):
+        network(example(network, shape, 1))
+    return {name: (found[name], tuple(dict.fromkeys(skipped[name]))) for name in named}
 
 
 def peak_memory(module: nn.Module, input_shape: tuple[int, int, int], batch: int = 1) -> int:

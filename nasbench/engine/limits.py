@@ -112,9 +112,8 @@ class Limits:
     def _smallest(self, domains: Domains, name: str, limit: float, seed: int) -> float:
         """Return a value within ``limit`` if one is found, else the smallest value found."""
         stream = np.random.default_rng(derive(seed, "limits", name))
-        # Latency is expensive to measure, so its descent follows the multiply-adds.
-        guide = "macs" if name == "latency_ms" else name
         best = domains.sample(stream)
+        guide = self._guide(best) if name == "latency_ms" else name
         for _ in range(DRAWS):
             if self.cost(best, name) <= limit:
                 return self.cost(best, name)
@@ -135,6 +134,14 @@ class Limits:
             if best == before:
                 break
         return self.cost(best, name)
+
+    def _guide(self, arch: Arch) -> str:
+        """Return the cost that a descent to a small latency, which is expensive, follows."""
+        try:
+            self.cost(arch, "macs")
+        except UserError:  # an operation cannot be counted
+            return "params"
+        return "macs"
 
 
 def too_small(name: str, limit: float, smallest: float, where: str, sure: bool) -> UserError:

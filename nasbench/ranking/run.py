@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from nasbench import provenance
-from nasbench.cost.macs import depth, multiply_adds
+from nasbench.cost.macs import counted, depth
 from nasbench.cost.params import inference_parameter_count
 from nasbench.engine.problem import Problem
 from nasbench.errors import UserError
@@ -97,7 +97,9 @@ def _measure(
         place = position(float(np.mean(trainings[-1])), [row["truth"] for row in rows])
         found = {"arch": dict(result), SUPERNET: accuracy(result), **place}
     names = (SUPERNET, "parameters", "multiply-adds", "depth")
-    scores = {name: [float(row[name]) for row in rows] for name in names}
+    # A baseline that cannot be counted for one architecture ranks none.
+    known = [name for name in names if all(row[name] is not None for row in rows)]
+    scores = {name: [float(row[name]) for row in rows] for name in known}
     ranked = agreements(
         scores, [row["trainings"] for row in rows], derive(options.seed, "bootstrap")
     )
@@ -127,10 +129,12 @@ def _score(
     shape = problem.task.spec.shape
     with torch.random.fork_rng(devices=[]):
         network = problem.space.freeze(arch, problem.task.spec, **problem.arguments)
+    macs = counted(network, shape)
     return {
         "arch": dict(arch),
         SUPERNET: accuracy(arch),
         "parameters": inference_parameter_count(network, network.training_only),
-        "multiply-adds": multiply_adds(network, shape),
+        "multiply-adds": None if macs.uncounted else macs.total,
+        "uncounted": list(macs.uncounted),
         "depth": depth(network, shape),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -13,6 +15,30 @@ def count(number: float) -> str:
             decimals = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
             return f"{value:.{decimals}f} {letter}"
     return f"{number:.0f}" if float(number).is_integer() else f"{number:.1f}"
+
+
+def counted(number: int, uncounted: Sequence[str]) -> str:
+    """Return a count that may be too small: ``"≥ 650 k"``, or ``"?"`` if nothing was counted.
+
+    Args:
+        number: what was counted.
+        uncounted: what could not be.
+    """
+    if not uncounted:
+        return count(number)
+    return f"\N{GREATER-THAN OR EQUAL TO} {count(number)}" if number else "?"
+
+
+def multiply_adds(number: str, uncounted: Sequence[str]) -> str:
+    """Return a number of multiply-adds in words, with what it leaves out.
+
+    Args:
+        number: as text.
+        uncounted: names of operations that could not be counted.
+    """
+    if not uncounted:
+        return f"{number} multiply-adds"
+    return f"at least {number} multiply-adds (not counted: {', '.join(uncounted)})"
 
 
 def duration(seconds: float) -> str:

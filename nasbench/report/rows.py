@@ -73,6 +73,7 @@ class Row:
         reopened: whether some record opened it more than once.
         variant: what distinguishes the row from others of its method and space, or ``""``.
         versus_random: the comparison with random search, or ``None``.
+        uncounted: operations of some network that ``macs`` leaves out, by name.
     """
 
     task: str
@@ -98,6 +99,7 @@ class Row:
     reopened: bool
     variant: str = ""
     versus_random: Difference | None = None
+    uncounted: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> str:
@@ -171,6 +173,7 @@ def _row(records: Sequence[Record]) -> Row:
         retrain_seconds=fmean(record.retrain_seconds for record in records),
         test_openings=sum(record.test_openings for record in records),
         reopened=any(record.test_openings > 1 for record in records),
+        uncounted=tuple(dict.fromkeys(name for record in records for name in record.uncounted)),
     )
 
 

@@ -101,7 +101,8 @@ class LayerChoice(Choice):
         candidates: name to module, or to a function that returns one. Functions are
             preferable: layers that are not chosen are then never constructed, and choices inside
             them depend on this one. A name must be a valid key of ``nn.ModuleDict``: no dot, and
-            no name of one of its methods.
+            no name of one of its methods. Candidates in a list are named ``"0"``, ``"1"``, ...,
+            as in NNI.
         label: the name of the decision.
         relaxed_only: candidates that a supernet mixes but that no architecture can choose, such
             as ``none`` in DARTS.
@@ -123,12 +124,14 @@ class LayerChoice(Choice):
 
     def __init__(
         self,
-        candidates: Mapping[str, Candidate],
+        candidates: Mapping[str, Candidate] | Sequence[Candidate],
         *,
         label: str,
         relaxed_only: Collection[str] = (),
         channels: int | None = None,
     ) -> None:
+        if not hasattr(candidates, "items"):
+            candidates = {str(number): one for number, one in enumerate(candidates)}
         super().__init__(
             Domain(label, "layer", tuple(candidates), relaxed_only=frozenset(relaxed_only))
         )

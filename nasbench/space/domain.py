@@ -56,7 +56,10 @@ class Domain:
         """Return the option equal to ``value``, or ``None`` if there is none.
 
         JSON has no tuples, so a list of inputs in any order is accepted; 1, 1.0 and true differ.
+        NNI writes a layer from a list as its number: 1 is the layer named ``"1"``.
         """
+        if self.kind == "layer" and type(value) is int:
+            value = str(value)
         if isinstance(value, list | tuple):
             value = tuple(sorted(value)) if all(type(v) is int for v in value) else None
         same = (o for o in self.options if type(o) is type(value) and o == value)

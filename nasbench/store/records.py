@@ -42,7 +42,7 @@ class Record:
         val_accuracy: the search's last validation accuracy, of the architecture as the search
             trained it or, one-shot, of the supernet; ``None`` if it has none.
         params: parameters of the retrained network, without those used only in training.
-        macs: multiply-adds of one forward pass of one example.
+        macs: multiply-adds of one forward pass of one example, without those of ``uncounted``.
         latency_ms: median latency of one forward pass, batch 1, on ``device``.
         search_seconds: device-seconds of the search.
         search_evaluations: architectures evaluated by the search.
@@ -54,6 +54,7 @@ class Record:
         kind: ``"nas"``, ``"hpo"`` or ``"plain"``, from :data:`KINDS`.
         curve: anytime curve of the search: ascending pairs of device-seconds spent so far and the
             best validation accuracy so far, in [0, 1]; empty if unknown.
+        uncounted: operations of the network whose multiply-adds cannot be counted, by name.
     """
 
     run: str
@@ -81,6 +82,7 @@ class Record:
     arch: dict[str, Any] = field(default_factory=dict)
     kind: str = "nas"
     curve: list[list[float]] = field(default_factory=list)
+    uncounted: list[str] = field(default_factory=list)
 
 
 _HINTS = typing.get_type_hints(Record)

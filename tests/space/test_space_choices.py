@@ -216,3 +216,27 @@ def test_a_data_spec_is_positive(name):
     good = {"channels": 1, "height": 8, "width": 8, "classes": 2}
     with pytest.raises(ValueError, match=f"{name}=0"):
         DataSpec(**{**good, name: 0})
+
+
+class Listed(SearchSpace):
+    """A list of candidates, as in NNI."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        self.layer = LayerChoice([lambda: nn.Conv2d(1, 3, 1), nn.Conv2d(1, 3, 3)], label="layer")
+
+    def forward(self, x):
+        return self.layer(x).mean(dim=(2, 3))
+
+
+@pytest.mark.parametrize("value", ["1", 1])
+def test_candidates_in_a_list_are_named_by_their_numbers(value):
+    domains = Listed.describe(SPEC)
+    assert domains["layer"].candidates == ("0", "1")
+    arch = domains.arch({"layer": value})  # NNI's files hold the number
+    assert arch == {"layer": "1"}
+    assert list(Listed.freeze(arch, SPEC).layer.candidates) == ["1"]
+    assert Listed.freeze(arch, SPEC).layer.candidates["1"].kernel_size == (3, 3)
+    for wrong in (2, -1, True, 1.0):
+        with pytest.raises(UserError, match="0, 1"):
+            domains.arch({"layer": wrong})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nasbench.report import anytime
 from nasbench.report.leaderboard import Leaderboard, Row
-from nasbench.report.quantities import count, duration, signed
+from nasbench.report.quantities import count, counted, duration, signed
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ COLUMNS = (
     Column("vs random, points", versus_random),
     Column("evaluations", lambda row: count(row.search_evaluations)),
     Column("parameters", lambda row: count(row.params)),
-    Column("MACs", lambda row: count(row.macs)),
+    Column("MACs", lambda row: counted(row.macs, row.uncounted)),
     Column("latency", lambda row: f"{row.latency_ms:.2f} ms"),
     Column("retrain cost", lambda row: duration(row.retrain_seconds)),
     Column("test openings", openings),
