@@ -11,7 +11,7 @@ from typing import Any
 from nasbench.board.files import packed, text
 from nasbench.board.library import Library
 from nasbench.optional import require
-from nasbench.store.atomic import check_empty, telling_what_failed
+from nasbench.store.atomic import new_folder
 
 FOLDER = Path(__file__).parent / "page"
 MOST_FRAMES = 12  # drawings of the supernet that are exported for one run
@@ -49,13 +49,12 @@ def export(root: Path, target: Path, say: Callable[[str], None]) -> None:
     Raises:
         UserError: the target holds files, or cannot be written.
     """
-    check_empty(target)
-    library = Library(root)
-    with telling_what_failed(target):
+    with new_folder(target) as folder:
+        library = Library(root)
         for name in ("static", "data", "drawings"):
-            (target / name).mkdir(parents=True, exist_ok=True)
+            (folder / name).mkdir()
         for name, path in assets().items():
-            shutil.copyfile(path, target / "static" / name)
+            shutil.copyfile(path, folder / "static" / name)
         missing = 0
         for key in library.known():
             content = library.data(key)
@@ -63,14 +62,14 @@ def export(root: Path, target: Path, say: Callable[[str], None]) -> None:
                 continue
             if "drawings" in content:  # copied, since the library keeps the original
                 frames = [dict(frame) for frame in content["drawings"]]
-                missing += _draw(library, frames, target)
+                missing += _draw(library, frames, folder)
                 kept = [frame for frame in frames if frame["cell"] or frame["supernet"]]
                 content = {**content, "drawings": kept}
             # ASCII only, so that no encoding can turn a name into code.
             script = f"nasbench.put({json.dumps(key)}, {packed(content)});\n"
-            (target / "data" / f"{key}.js").write_text(script, "utf-8")
+            (folder / "data" / f"{key}.js").write_text(script, "utf-8")
         page = html(text(root.resolve().name), live=False)
-        (target / "index.html").write_text(page, "utf-8")
+        (folder / "index.html").write_text(page, "utf-8")
     if missing:
         say(f"{missing} drawings are missing: pip install pygraphviz, or install the program dot")
 

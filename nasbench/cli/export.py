@@ -11,7 +11,7 @@ from nasbench import arguments
 from nasbench.cli.convert import Space, Task
 from nasbench.cli.options import Form, Given
 from nasbench.errors import unknown
-from nasbench.store.atomic import check_empty
+from nasbench.store.atomic import check_empty, new_folder
 
 TARGETS = ("py", "onnx", "torchscript", "pt2")
 To = Annotated[str, typer.Option("--to", help=f"One of: {', '.join(TARGETS)}.")]
@@ -59,11 +59,11 @@ def command(
     network, spec = found.network(), found.spec
     stream = torch.Generator().manual_seed(0)
     images = torch.randn(IMAGES, spec.channels, spec.height, spec.width, generator=stream)
-    out.mkdir(parents=True, exist_ok=True)
     # Against the network as it was, and with another number of images.
     truth = Truth.of(network, images)
     module = folded(network) if fold_bn else network
-    path, difference = written(to, module, out, found.summary, truth)
+    with new_folder(out) as folder:
+        path, difference = written(to, module, folder, found.summary, truth)
     for made in sorted(out.iterdir()):
         typer.echo(f"written: {made}")
     typer.echo(

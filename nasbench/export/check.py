@@ -85,12 +85,12 @@ def agreement(code: str, folder: Path, truth: Truth) -> float:
         )
         if done.returncode:
             lines = done.stderr.strip().splitlines() or ["no word of it"]
-            raise UserError(f"the export in {folder} cannot be loaded by itself: {lines[-1]}")
+            raise UserError(f"the export cannot be loaded by itself: {lines[-1]}")
         outputs = files.load_file(answer)["outputs"]
     difference = _apart(outputs, truth.expected)
     if not difference <= truth.allowed:
         raise UserError(
-            f"the export in {folder} computes something else: outputs differ by {difference:.2g}; "
+            f"the export computes something else: outputs differ by {difference:.2g}; "
             f"{truth.allowed:.2g} is allowed"
         )
     return difference

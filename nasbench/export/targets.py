@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from nasbench.errors import UserError
 from nasbench.export import check, graphs, plain
 from nasbench.export.check import Truth
 
@@ -35,5 +36,13 @@ def export(
         UserError: it cannot be written or loaded, or its outputs differ.
     """
     write, code = TARGETS[target]
-    path = write(module, truth.images[:-1], folder, words)
+    try:
+        path = write(module, truth.images[:-1], folder, words)
+    except (UserError, OSError):
+        raise
+    except Exception as error:  # whatever PyTorch's tracers raise
+        line = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(
+            f"{type(module).__name__}: cannot be exported to {target}: {line}"
+        ) from error
     return path, check.agreement(code, folder, truth)

@@ -14,6 +14,7 @@ from pathlib import Path
 from nasbench.errors import unknown
 from nasbench.graph import Edge, Graph, generic_graph
 from nasbench.report.dot import dot_source, kind_of
+from nasbench.store.atomic import write, write_text
 
 __all__ = [
     "FORMATS",
@@ -71,7 +72,7 @@ def draw(
     if not failures:
         return DrawingResult(tuple(drawn))
     rest = _path(path_without_suffix, "dot")
-    rest.write_text(source, encoding="utf-8")
+    write_text(rest, source)
     reasons = "; ".join(dict.fromkeys(failures.values()))
     note = f"no {', '.join(failures)} drawing, only {rest.name}: {reasons}"
     return DrawingResult(tuple(dict.fromkeys((*drawn, rest))), note)
@@ -97,7 +98,7 @@ def _path(stem: Path, format: str) -> Path:
 def _write(source: str, path: Path, format: str) -> str | None:
     """Write one picture, or return why there is none."""
     if format == "dot":
-        path.write_text(source, encoding="utf-8")
+        write_text(path, source)
         return None
     if _with_program(source, path, format):
         return None
@@ -107,10 +108,10 @@ def _write(source: str, path: Path, format: str) -> str | None:
         return _LACKING
     try:
         with _without_chatter():
-            pygraphviz.AGraph(string=source).draw(str(path), format=format, prog="dot")
+            drawn = pygraphviz.AGraph(string=source).draw(format=format, prog="dot")
     except ValueError as error:  # this build lacks the layout engine or the format
-        path.unlink(missing_ok=True)
         return f"pygraphviz: {' '.join(str(error).split())}"
+    write(path, lambda file: file.write(drawn))
     return None
 
 
@@ -122,9 +123,10 @@ def _with_program(source: str, path: Path, format: str) -> bool:
     except ImportError:
         return False
     try:
-        path.write_bytes(graphviz.Source(source).pipe(format=format))
+        drawn = graphviz.Source(source).pipe(format=format)
     except graphviz.CalledProcessError:  # this dot lacks the format; the library may have it
         return False
+    write(path, lambda file: file.write(drawn))
     return True
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,3 +67,29 @@ def check_empty(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is not an empty folder: name another one")
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder whose files become those of ``target`` if no error is raised inside.
+
+    Args:
+        target: a folder that is empty or does not exist; its parents are created.
+
+    Raises:
+        UserError: it holds files, or cannot be written.
+    """
+    check_empty(target)
+    target = target.absolute()
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    with telling_what_failed(target):
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            if not target.exists():
+                temporary.rename(target)
+                return
+            for made in temporary.iterdir():
+                made.rename(target / made.name)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)

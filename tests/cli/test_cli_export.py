@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from nasbench.errors import UserError
+
+SLOW = pytest.param("pt2", marks=pytest.mark.slow)
 TINY = ("-a", "channels=4", "-a", "layers=3")
 
 
@@ -59,4 +62,52 @@ def test_mistakes(run, arguments, words):
     answer = run("export", *arguments)
     assert answer.status == 2
     assert words in answer.err
+    assert not Path("new").exists()
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(
+    "target", ["py", "torchscript", pytest.param("pt2", marks=pytest.mark.slow)]
+)
+def test_an_export_that_fails_leaves_nothing(run, monkeypatch, target):
+    from nasbench.export import check
+
+    def fails(code, folder, truth):
+        assert [path.name for path in folder.iterdir()]
+        raise UserError("the export computes something else")
+
+    given = ("export", "zoo:GDAS_V1", "--to", target, "-o", "deep/there", *TINY)
+    with monkeypatch.context() as patch:
+        patch.setattr(check, "agreement", fails)
+        assert "computes something else" in run(*given).err
+    assert list(Path("deep").iterdir()) == []
+    monkeypatch.setattr(check, "agreement", lambda code, folder, truth: 0.0)
+    done = run(*given)
+    assert done.status == 0, done.err
+    assert list(Path("deep").iterdir()) == [Path("deep/there")]
+    assert all(f"written: {path}" in done.out for path in Path("deep/there").iterdir())
+
+
+LOOP = """
+from torch import nn
+from nasbench.space import LayerChoice, SearchSpace
+
+class Loop(SearchSpace):
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.start = LayerChoice({"none": nn.Identity}, label="start")
+        self.layer = nn.Linear(spec.width, spec.classes)
+
+    def forward(self, x):
+        y = self.layer(self.start(x)).mean(dim=(1, 2))
+        return y if x.sum() > 0 else -y
+"""
+
+
+@pytest.mark.parametrize("target", ["py", SLOW])
+def test_a_network_that_cannot_be_followed(place, refused, target):
+    (place / "loop.py").write_text(LOOP)
+    (place / "arch.json").write_text('{"start": "none"}')
+    line = refused("export", "arch.json", "--space", "loop.py:Loop", "--to", target, "-o", "new")
+    assert "Loop" in line
     assert not Path("new").exists()

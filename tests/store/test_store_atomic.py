@@ -75,3 +75,45 @@ def test_a_file_where_a_folder_should_be(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
         atomic.write_text(tmp_path / "file" / "below", "new")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path, there):
+    target = tmp_path / "a" / "out"
+    if there:
+        target.mkdir(parents=True)
+
+    def fail(failure):
+        with atomic.new_folder(target) as folder:
+            (folder / "one").write_text("1")
+            raise failure
+
+    for failure in (RuntimeError("half way"), KeyboardInterrupt()):
+        with pytest.raises(type(failure)):
+            fail(failure)
+        assert list(target.parent.iterdir()) == [target] * there
+        assert not there or not list(target.iterdir())
+    with atomic.new_folder(target) as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "one").write_text("1")
+    assert (target / "deep" / "one").read_text() == "1"
+    assert list(target.parent.iterdir()) == [target]
+    with pytest.raises(UserError, match="is not an empty folder"), atomic.new_folder(target):
+        pass
+
+
+def test_the_current_folder_can_be_filled(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with atomic.new_folder(Path()) as folder:
+        (folder / "one").write_text("1")
+    assert Path("one").read_text() == "1"
+
+
+def test_a_new_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(UserError, match=r"cannot write .*/file/out: Not a directory"),
+        atomic.new_folder(tmp_path / "file" / "out"),
+    ):
+        pass
