@@ -97,12 +97,13 @@ def is_free(func: Any) -> bool:
     """
     if not isinstance(func, torch._ops.OpOverload):
         return False
-    if func.is_view or {torch.Tag.pointwise, torch.Tag.reduction} & {*func.tags}:
+    if func.is_view or _FREE_TAGS & {*func.tags}:
         return True
     space, _, name = func._schema.name.partition("::")
     return space in ("aten", "prim", "prims") and _FREE.fullmatch(name.strip("_")) is not None
 
 
+_FREE_TAGS = {torch.Tag.pointwise, torch.Tag.reduction, torch.Tag.inplace_view}
 _FREE = re.compile(
     r"""
     cat | stack | chunk_cat | block_diag | copy | copy_from | lift\w* | clone | lazy_clone |

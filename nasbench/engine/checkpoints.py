@@ -20,6 +20,7 @@ from nasbench.engine.problem import describe, load_space, load_task
 from nasbench.errors import UserError
 from nasbench.interop import foreign, genotype_text, zoo
 from nasbench.interop.foreign import Foreign
+from nasbench.interop.python_text import shown
 from nasbench.seeding import seed_process
 from nasbench.space import Arch, DataSpec, SearchSpace
 from nasbench.space.domains import Domains
@@ -336,8 +337,9 @@ def _imported(
     """Return a checkpoint of a foreign architecture."""
     name = space or found.space
     if not name:
+        labels = [shown(label) for label in list(found.arch)[:3]]
         raise UserError(
-            f"labels and values of an unknown space ({', '.join(list(found.arch)[:3])}, ...): "
+            f"labels and values of an unknown space ({', '.join(labels)}, ...): "
             "name it with --space"
         )
     catalog.check("space", name)

@@ -71,9 +71,7 @@ def check_chip(chip: str | None, paths: Iterable[Path]) -> str | None:
     if chip.lower() not in aedat.SENSORS:
         raise unknown("chip", chip, aedat.SENSORS)
     if not any(_is(path, Format.AEDAT2) for path in paths):
-        raise UserError(
-            f"--chip {chip}: only recordings in {Format.AEDAT2} need it; there is none"
-        )
+        raise UserError(f"--chip {chip}: it is for recordings in {Format.AEDAT2}: there are none")
     return chip.lower()
 
 

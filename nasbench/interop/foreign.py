@@ -89,7 +89,7 @@ def _parsed(text: str) -> Any:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
-        content = literal(text) if text[:1] in ("{", "[", "(") else None
+        content = literal(text) if re.match(r"[{\[(]|[\w.]*array\(", text) else None
     return content if isinstance(content, dict | list | tuple) else None
 
 

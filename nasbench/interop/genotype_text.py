@@ -140,7 +140,7 @@ def _nodes(edges: Any, output: Sequence[int]) -> tuple[tuple[Pair, ...], ...]:
     if _is_list(first) and len(first) == 3:
         read = [(_state(number), _pair((op, source))) for op, number, source in edges]
         numbers = [number for number, _ in read]
-        last, most = max(*numbers, *output), INPUTS + MOST_NODES - 1
+        last, most = max([*numbers, *output]), INPUTS + MOST_NODES - 1
         if min(numbers) < INPUTS or last > most:
             raise ValueError(f"its nodes are numbered from {INPUTS} to {most} at most")
         nodes: list[list[Pair]] = [[] for _ in range(INPUTS, last + 1)]

@@ -41,23 +41,25 @@ def test_the_readmes_own_space(place, run):
 SPECTRAL = """
 import torch
 from torch import nn
-from nasbench.space import SearchSpace
+from nasbench.space import LayerChoice, SearchSpace
 
 class Spectral(SearchSpace):
     def __init__(self, spec):
         super().__init__(spec)
         self.conv = nn.Conv2d(spec.channels, 4, 1, bias=False)
+        self.act = LayerChoice({"relu": nn.ReLU, "none": nn.Identity}, label="act")
         self.classifier = nn.Linear(4, spec.classes, bias=False)
 
     def forward(self, x):
-        return self.classifier(torch.fft.fft2(self.conv(x)).abs().mean(dim=(2, 3)))
+        return self.classifier(torch.fft.fft2(self.act(self.conv(x))).abs().mean(dim=(2, 3)))
 """
 
 
 def test_what_cannot_be_counted_is_named_everywhere(place, run, small):
     (place / "spectral.py").write_text(SPECTRAL)
-    name = "spectral.py:Spectral"
-    done = run("retrain", name, *small)
+    (place / "arch.json").write_text('{"act": "relu"}')
+    given = ("--space", "spectral.py:Spectral")
+    done = run("retrain", "arch.json", *given, "--task", "digits", *small)
     assert "parameters, at least 296 multiply-adds (not counted: aten::_fft_c2c)" in done.out
     (path,) = (place / "results" / "records").iterdir()
     record = json.loads(path.read_text())
@@ -68,7 +70,7 @@ def test_what_cannot_be_counted_is_named_everywhere(place, run, small):
     (folder,) = (place / "results" / "runs").iterdir()
     shown = run("profile", folder, "--runs", "1")
     assert "at least 296 multiply-adds (not counted: aten::_fft_c2c)" in shown.out
-    refused = run("search", "random", "--space", name, *small, "--max-macs", "1000")
+    refused = run("search", "random", *given, *small, "--max-macs", "1000")
     assert refused.status == 2
     assert "Spectral cannot be counted, because of aten::_fft_c2c" in refused.err
 

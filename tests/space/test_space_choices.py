@@ -234,7 +234,7 @@ def test_candidates_in_a_list_are_named_by_their_numbers(value):
     domains = Listed.describe(SPEC)
     assert domains["layer"].candidates == ("0", "1")
     arch = domains.arch({"layer": value})  # NNI's files hold the number
-    assert arch == {"layer": "1"}
+    assert dict(arch) == {"layer": "1"}
     assert list(Listed.freeze(arch, SPEC).layer.candidates) == ["1"]
     assert Listed.freeze(arch, SPEC).layer.candidates["1"].kernel_size == (3, 3)
     for wrong in (2, -1, True, 1.0):

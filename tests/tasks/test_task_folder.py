@@ -40,7 +40,7 @@ STUDY = "task: digits\nentries:\n  a: {train: small-cnn}\n"
         "retrain zoo:DARTS_V2 --task digits --folds 2",
         "hpo small-cnn",
         "proxies --space nas-bench-201 --task digits --samples 2",
-        "bench strategies random --table nas-bench-201",
+        "bench strategies --table nas-bench-201",
         "convert zoo:DARTS_V2 --to nasbench --task digits",
         "study study.yaml",
     ],
