@@ -82,7 +82,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run an operation."""
         made = func(*args, **(kwargs or {}))
         packet = getattr(func, "overloadpacket", func)
-        known = packet in flop_registry or packet in _MACS
+        known = packet in flop_registry or packet in FORMULAS
         computes = any(isinstance(leaf, Tensor) for leaf in tree_leaves((args, kwargs)))
         if computes and not known and not is_free(func):
             self.skipped.append(str(func.name()).partition(".")[0])
@@ -165,7 +165,7 @@ def _bag(args: Sequence[Any]) -> int:
     return int(args[1].numel() * args[0].shape[1]) if weighted else 0
 
 
-_MACS: dict[Any, Callable[[Sequence[Any]], int]] = {
+FORMULAS: dict[Any, Callable[[Sequence[Any]], int]] = {
     aten._scaled_dot_product_flash_attention_for_cpu: _attention,
     aten._scaled_dot_product_fused_attention_overrideable: _attention,
     aten.mkldnn_rnn_layer: _recurrent,
@@ -183,6 +183,7 @@ _MACS: dict[Any, Callable[[Sequence[Any]], int]] = {
     aten._addmm_activation: lambda args: int(args[1].numel() * args[2].shape[-1]),
     aten._int_mm: lambda args: int(args[0].numel() * args[1].shape[-1]),
 }
+"""Operation to its multiply-adds, from its positional arguments."""
 
 
 def _custom() -> dict[Any, Any]:
@@ -193,4 +194,4 @@ def _custom() -> dict[Any, Any]:
         flops._get_raw = True  # type: ignore[attr-defined]
         return flops
 
-    return {packet: formula(macs) for packet, macs in _MACS.items()}
+    return {packet: formula(macs) for packet, macs in FORMULAS.items()}

@@ -97,7 +97,7 @@ def evaluate(node: ast.expr, names: Mapping[str, Any], calls: Calls) -> Any:
         return items if isinstance(node, ast.List) else tuple(items)
     if isinstance(node, ast.Dict) and None not in node.keys:
         keys = [evaluate(key, names, calls) for key in node.keys if key is not None]
-        if all(isinstance(key, str | int) for key in keys):
+        if all(isinstance(key, str) for key in keys):
             values = [evaluate(value, names, calls) for value in node.values]
             return dict(zip(keys, values, strict=True))
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from nasbench import catalog
+from nasbench.cost import counting
 from nasbench.cost.macs import counted, depth, multiply_adds
 from nasbench.cost.params import parameter_count
 from nasbench.errors import UserError
@@ -190,6 +191,14 @@ def test_a_gpu_counts_the_same(name):
     if not list(network.parameters()):
         network.register_buffer("place", torch.zeros(1, device="cuda"))
     assert multiply_adds(network, (E, 1, L)) == expected
+
+
+def test_a_recurrent_kernel_of_a_gpu_follows_the_formula():
+    """``_cudnn_rnn(input, weight, weight_stride0, weight_buf, hx, cx, ...)`` of one LSTM layer."""
+    weights = list(nn.LSTM(E, 8).parameters())
+    given, buffer, state = torch.empty(L, 1, E), torch.empty(999), torch.empty(1, 1, 8)
+    macs = counting.FORMULAS[torch.ops.aten._cudnn_rnn]
+    assert macs((given, weights, 4, buffer, state, state)) == L * _lstm(1, 0)
 
 
 def _elements(x):
