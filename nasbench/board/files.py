@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from nasbench import plain_files, plain_json
+from nasbench.errors import UserError
 from nasbench.store.journal import finite
 
 MOST_JSON = 8 * 2**20
@@ -62,13 +63,9 @@ def opened(path: Path, bound: Path) -> BinaryIO:
     if not inside(path, bound):
         raise ValueError(f"{path.name}: missing, or outside of the results")
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    except OSError as error:
-        raise ValueError(f"{path.name}: {error.strerror or error}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ValueError(f"{path.name}: no plain file")
-    return os.fdopen(descriptor, "rb")
+        return plain_files.open_bytes(path)
+    except UserError as error:
+        raise ValueError(f"{path.name}: {error}") from error
 
 
 def read_bytes(path: Path, bound: Path, most: int) -> bytes:
@@ -100,10 +97,8 @@ def read_json(path: Path, bound: Path) -> dict[str, Any]:
     """
     text = read_bytes(path, bound, MOST_JSON)
     try:
-        content = json.loads(text)
-    except RecursionError as error:
-        raise ValueError(f"{path.name}: nested too deeply") from error
-    except ValueError as error:
+        content = plain_json.parse(text)
+    except UserError as error:
         raise ValueError(f"{path.name}: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"{path.name}: no JSON object")

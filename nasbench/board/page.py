@@ -32,8 +32,10 @@ def html(title: str, live: bool) -> str:
         live: whether a server provides the data; otherwise scripts beside the page do.
     """
     jinja = require("jinja2", "nasbench board")
-    template = jinja.Environment(autoescape=True).from_string((FOLDER / _TEMPLATE).read_text())
-    scripts = json.loads((FOLDER / _SCRIPTS).read_text())
+    template = jinja.Environment(autoescape=True).from_string(
+        (FOLDER / _TEMPLATE).read_text("utf-8")
+    )
+    scripts = json.loads((FOLDER / _SCRIPTS).read_text("utf-8"))
     found: str = template.render(title=title, live=live, scripts=scripts)
     return found
 

@@ -5,7 +5,6 @@ Sources are a checkpoint or run folder of nasbench, a file of another tool, a te
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from typing import Any
 
 import torch
 
-from nasbench import arguments, catalog
+from nasbench import arguments, catalog, plain_files, plain_json
 from nasbench.config import RetrainConfig, TrainingConfig
 from nasbench.engine.problem import describe, load_space, load_task
 from nasbench.errors import UserError
@@ -306,8 +305,8 @@ def _is_ours(path: Path) -> bool:
     try:
         if path.is_dir():
             return True
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):  # a text may be no path at all
+        content = plain_json.read(path)
+    except (OSError, ValueError, UserError):  # a text may be no path at all
         return False
     return isinstance(content, dict) and "format" in content
 
@@ -318,10 +317,9 @@ def _is_text(given: str) -> bool:
 
 def _read_file(path: Path, name: str | None, form: str | None) -> Foreign:
     try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors write a byte-order mark
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"cannot read the checkpoint {path}: {reason}") from error
+        text = plain_files.read_text(path)
+    except UserError as error:
+        raise UserError(f"cannot read the checkpoint {path}: {error}") from error
     try:
         if path.suffix == ".py":
             cells = genotype_text.parse_file(text, name)

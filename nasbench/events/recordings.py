@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nasbench import plain_json
 from nasbench.errors import UserError
 from nasbench.events import npz
 from nasbench.events.formats import SUFFIXES, Format, detect_format
@@ -151,15 +152,15 @@ def mark_synthetic(folder: Path, seed: int) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{SYNTHETIC_FILE}"
-    temporary.write_text(json.dumps({"format": SYNTHETIC_FORMAT, "seed": seed}) + "\n")
+    temporary.write_text(json.dumps({"format": SYNTHETIC_FORMAT, "seed": seed}) + "\n", "utf-8")
     temporary.replace(folder / SYNTHETIC_FILE)
 
 
 def is_synthetic(folder: Path, seed: int) -> bool:
     """Return whether ``folder`` is marked as drawn from ``seed``."""
     try:
-        mark = json.loads((folder / SYNTHETIC_FILE).read_bytes())
-    except (OSError, ValueError):
+        mark = plain_json.read(folder / SYNTHETIC_FILE)
+    except UserError:
         return False
     return bool(mark == {"format": SYNTHETIC_FORMAT, "seed": seed})
 

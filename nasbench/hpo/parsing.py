@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nasbench import plain_yaml
+from nasbench import plain_files, plain_json, plain_yaml
 from nasbench.errors import UserError, unknown
 from nasbench.hpo.parameters import (
     LARGEST,
@@ -48,31 +48,21 @@ def read_content(path: Path) -> Any:
     """
     where = f"search space {path}"
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{where}: cannot be read: {reason}") from error
-    if path.suffix in (".yml", ".yaml"):
-        try:
-            return plain_yaml.parse(text)
-        except UserError as error:
-            raise UserError(f"{where}: {error}") from error
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, value in pairs:
-            if name in found:
-                raise UserError(f"{where}: duplicate key {name!r}")
-            found[name] = value
-        return found
-
+        if path.suffix in (".yml", ".yaml"):
+            return plain_yaml.read(path)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
     try:
-        return json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
+        text = plain_files.read_text(path)
+    except UserError as error:
+        raise UserError(f"{where}: cannot be read: {error}") from error
+    try:
+        return plain_json.parse(text, unique=True)
+    except UserError as error:
         try:  # as NNI does: trailing commas, comments and single quotes are YAML
             return plain_yaml.parse(text)
         except UserError:
-            raise UserError(f"{where}: not JSON: {error}") from error
+            raise UserError(f"{where}: {error}") from error
 
 
 def parse(content: Any, where: str) -> dict[str, Parameter]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nasbench import plain_json
 from nasbench.errors import UserError, unknown
 from nasbench.interop import genotype_text, macro, nasbench201, nni2, nni3, proxyless, unread
 from nasbench.interop.genotype import Genotype, fits_darts, to_choices
@@ -87,8 +87,8 @@ def read(text: str, form: str | None = None) -> Foreign:
 def _parsed(text: str) -> Any:
     """Return the object or list in JSON or in a Python literal, else ``None``."""
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = plain_json.parse(text)
+    except UserError:
         content = literal(text) if re.match(r"[{\[(]|[\w.]*array\(", text) else None
     return content if isinstance(content, dict | list | tuple) else None
 

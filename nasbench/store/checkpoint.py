@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from nasbench import plain_files, plain_json
 from nasbench.errors import UserError
 from nasbench.store import older
 from nasbench.store.atomic import write_json
@@ -81,11 +81,9 @@ class Checkpoint:
         """
         path = path / "checkpoint.json" if path.is_dir() else path
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UserError(f"cannot read the checkpoint {path}: {error.strerror}") from error
-        except ValueError as error:
-            raise UserError(f"{path} is not JSON: {error}") from error
+            content = plain_json.parse(plain_files.read_bytes(path))
+        except UserError as error:
+            raise UserError(f"cannot read the checkpoint {path}: {error}") from error
         if not isinstance(content, dict):
             raise UserError(f"{path} is not a checkpoint: expected a JSON object")
         found = content.get("format")

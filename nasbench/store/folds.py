@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nasbench import plain_json
 from nasbench.errors import UserError
 from nasbench.store.atomic import write_json
 
@@ -78,13 +78,13 @@ def read_folds(path: Path) -> CrossValidation:
         UserError: it cannot be read, or has another format.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = plain_json.read(path)
         if content.pop("format") != FORMAT:
             raise ValueError(f"not of the format {FORMAT}")
         low, high = content["interval"]
         folds = [Fold(**fold) for fold in content["folds"]]
         return CrossValidation(**{**content, "folds": folds, "interval": (low, high)})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
 
 

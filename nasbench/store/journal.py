@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from nasbench import plain_json
+from nasbench.errors import UserError
 from nasbench.store.atomic import telling_what_failed
 
 
@@ -57,8 +59,8 @@ def events_in(content: bytes) -> list[dict[str, Any]]:
     found = []
     for line in content.splitlines():
         try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
+            event = plain_json.parse(line)
+        except UserError:
             continue
         if isinstance(event, dict):
             found.append(event)

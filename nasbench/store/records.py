@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import typing
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from nasbench import plain_files, plain_json
+from nasbench.errors import UserError
 from nasbench.store import older
 from nasbench.store.atomic import write_json
 
@@ -122,8 +123,8 @@ def read_record(path: Path) -> Record:
         ValueError: it cannot be read or has another format; the reason in one line.
     """
     try:
-        return parse_record(path.read_bytes())
-    except OSError as error:
+        return parse_record(plain_files.read_bytes(path))
+    except UserError as error:
         raise ValueError(str(error)) from error
 
 
@@ -134,11 +135,11 @@ def parse_record(text: bytes) -> Record:
         ValueError: it has another format, or a number that no training gives.
     """
     try:
-        content = json.loads(text)
+        content = plain_json.parse(text)
         if content.pop("format") != FORMAT:
             raise ValueError(f"not of the format {FORMAT}")
         return _record(content)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(str(error)) from error
 
 

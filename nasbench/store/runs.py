@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import time
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from nasbench import plain_json
 from nasbench.errors import UserError
 from nasbench.store import older
 from nasbench.store.atomic import telling_what_failed, write_json
@@ -40,8 +40,8 @@ class RunFolder:
         self.path = path
         self.journal = Journal(path / "journal.jsonl")
         try:
-            self.info: dict[str, Any] = json.loads((path / "run.json").read_text())
-        except (OSError, ValueError, RecursionError) as error:
+            self.info: dict[str, Any] = plain_json.read(path / "run.json")
+        except UserError as error:
             raise UserError(f"{path} is not a run folder: run.json: {error}") from error
         if not isinstance(self.info, dict) or self.info.get("format") != FORMAT:
             raise UserError(f"{path / 'run.json'} is not of the format {FORMAT}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from nasbench import plain_json
+from nasbench.errors import UserError
 
 FILE = "study.json"
 
@@ -15,9 +17,9 @@ def read(results: Path) -> tuple[str, set[str]] | None:
         results: the folder that holds its runs and records.
     """
     try:
-        content = json.loads((results / FILE).read_text(encoding="utf-8"))
+        content = plain_json.read(results / FILE)
         return str(content["task"]), set(content["entries"])
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (UserError, TypeError, KeyError):
         return None
 
 
@@ -28,14 +30,14 @@ def cost(results: Path) -> tuple[float, dict[str, float]] | None:
         results: the folder that holds its runs and records.
     """
     try:
-        content = json.loads((results / FILE).read_text(encoding="utf-8"))
+        content = plain_json.read(results / FILE)
         took = {
             str(name): float(entry["device_seconds"]) / len(entry["accuracies"])
             for name, entry in content["entries"].items()
             if entry["accuracies"]
         }
         return float(content["scale"]), took
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+    except (UserError, ValueError, TypeError, AttributeError, KeyError):
         return None
 
 
@@ -46,7 +48,7 @@ def note(results: Path) -> str:
         results: the folder that holds runs and records.
     """
     try:
-        content = json.loads((results / FILE).read_text(encoding="utf-8"))
+        content = plain_json.read(results / FILE)
         return str(content.get("note", ""))
-    except (OSError, ValueError, AttributeError):
+    except (UserError, AttributeError):
         return ""

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from nasbench import plain_json
 from nasbench.errors import UserError
 from nasbench.interop.macro import canonical
 from nasbench.seeding import derive
@@ -42,9 +42,9 @@ class MacroTable(Table):
     def __init__(self, path: Path) -> None:
         super().__init__(NAME, SPEC)
         try:
-            found = json.loads(path.read_bytes())
-        except ValueError as error:
-            raise UserError(f"{path}: cannot be read as JSON: {error}") from error
+            found = plain_json.read(path)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
         if not isinstance(found, dict):
             raise UserError(f"{path}: must be an object with an entry for each architecture")
         every = (self.space.text(arch) for arch in self.domains.enumerate())

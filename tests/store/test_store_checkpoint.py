@@ -88,7 +88,7 @@ def test_a_missing_field(path, name):
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"not: json"])
 def test_no_json(path, content):
     path.write_bytes(content)
-    with pytest.raises(UserError, match="is not JSON"):
+    with pytest.raises(UserError, match="not JSON"):
         Checkpoint.read(path)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nasbench import plain_json
 from nasbench.errors import UserError
 
 _HEAD = 8  # "ME" and six digits
@@ -151,11 +152,20 @@ class Metrics:
             file.seek(self._read)
             data = file.read()
         found = []
-        while len(data) >= _HEAD and len(data) >= (size := _HEAD + int(data[2:_HEAD])):
-            record = json.loads(data[_HEAD:size])
-            if (other := record["parameter_id"]) != self._number:
+        while len(data) >= _HEAD:
+            if not data[2:_HEAD].isdigit():
+                raise TrialFailed("wrote a report that cannot be read: its length is no number")
+            if len(data) < (size := _HEAD + int(data[2:_HEAD])):
+                break
+            try:
+                record = plain_json.parse(data[_HEAD:size])
+                value = plain_json.parse(record["value"])
+                final, other = record["type"] == "FINAL", record["parameter_id"]
+            except (UserError, LookupError, TypeError, AttributeError) as error:
+                raise TrialFailed(f"wrote a report that cannot be read: {error}") from error
+            if (other) != self._number:
                 raise TrialFailed(f"reported for parameterId {other}; it was given {self._number}")
-            found.append(Metric(record["type"] == "FINAL", json.loads(record["value"])))
+            found.append(Metric(final, value))
             data = data[size:]
             self._read += size
         return found
