@@ -24,6 +24,7 @@ from nasbench.cli import (
     retrain,
     search,
     show,
+    streams,
     study,
     trust,
 )
@@ -100,6 +101,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line after the program's name; ``sys.argv`` by default.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with streams.guarded() as out:
+        status = _run(words)
+        out.flush()
+        if out.failure is None or isinstance(out.failure, BrokenPipeError):
+            return status  # whoever closed the pipe, such as head, has read enough
+        reason = getattr(out.failure, "strerror", None) or out.failure
+        return _complain(f"cannot write the standard output: {reason}")
+
+
+def _run(words: list[str]) -> int:
+    """Run one command; print its error, and return its exit status."""
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"] or ["--help"]
     try:

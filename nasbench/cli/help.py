@@ -77,7 +77,7 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
 
 def _names_code(name: str) -> bool:
     """Return whether a positional argument names a space or baseline, and not a checkpoint."""
-    return name in catalog.TABLES["space"] or ".py:" in name
+    return name in catalog.TABLES["space"] or name.rpartition(":")[0].endswith(".py")
 
 
 def option_rows(options: type, chosen: Mapping[str, Any], preset: str) -> Rows:

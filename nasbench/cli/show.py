@@ -109,7 +109,9 @@ def _shares(run: Path, domains: Domains, epoch: int | None) -> dict[str, dict[st
 
 def _beside(given: str) -> Path:
     """Return the folder for drawings: that of the run or file, or the current one for a text."""
-    path = Path(given.rpartition(":")[0] if ".py:" in given else given)
+    from nasbench.engine.checkpoints import split_name
+
+    path, _ = split_name(given)
     try:
         return path if path.is_dir() else path.parent if path.is_file() else Path()
     except OSError:  # too long for a name

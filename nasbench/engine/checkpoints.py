@@ -280,7 +280,7 @@ def open_checkpoint(
     Raises:
         UserError: it does not exist or cannot be read.
     """
-    path, _, name = _split(given)
+    path, name = split_name(given)
     if form is None and _is_ours(path):
         return Checkpoint.read(path)
     if given.startswith(zoo.PREFIX):
@@ -292,12 +292,12 @@ def open_checkpoint(
     return _imported(found, strategy, task, space, data_dir)
 
 
-def _split(given: str) -> tuple[Path, str, str]:
-    """Return the path in ``FILE.py:NAME``, and the name."""
-    head, colon, name = given.rpartition(":")
-    if colon and head.endswith(".py"):
-        return Path(head), colon, name
-    return Path(given), "", ""
+def split_name(given: str) -> tuple[Path, str]:
+    """Return the path in ``FILE.py:NAME``, and the name; ``""`` for any other path."""
+    head, _, name = given.rpartition(":")
+    if head.endswith(".py") and "/" not in name and not os.path.lexists(given):
+        return Path(head), name
+    return Path(given), ""
 
 
 def _is_ours(path: Path) -> bool:

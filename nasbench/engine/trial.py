@@ -230,7 +230,7 @@ class TrialRunner:
             )
         try:
             unit.network.load_state_dict(state["unit"]["network"])
-        except RuntimeError as error:
+        except (RuntimeError, LookupError, TypeError) as error:
             raise UserError(
                 f"cannot continue from the weights of trial {int(parent) + 1}: its network has "
                 "another shape; tune options of training alone"

@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench import plain_files
+from nasbench.errors import UserError
 from nasbench.events.events import MAX_COORDINATE, Events, RecordingError, Size
 
 ONE = ("t", "x", "y", "p")
@@ -30,6 +32,7 @@ PACKED = ("dt_us", "x", "y", "p", "offsets", "label", "split")
 SIDES = ("width", "height")
 KINDS = {"p": "biuf", "offsets": "iu", "label": "iu", "split": "biu"}  # of dtypes; else "iuf"
 N_MNIST = Size(34, 34)
+_MOST = 2**32  # bytes of arrays; all of N-MNIST has about 1.8 billion
 
 Arrays = dict[str, NDArray[Any]]
 _DAMAGED = (  # what zipfile and NumPy raise; RuntimeError if a password is needed
@@ -57,13 +60,27 @@ def load(path: Path, names: Collection[str]) -> Arrays:
     found: Arrays = {}
     name = "its list"
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            for name in sorted(set(names) & set(file.files)):
+        with plain_files.open_bytes(path) as opened, np.load(opened, allow_pickle=False) as file:
+            wanted = sorted(set(names) & set(file.files))
+            _check_size(file.zip, wanted)
+            for name in wanted:
                 found[name] = np.asarray(file[name])  # a member that is not an array is bytes
-    except _DAMAGED as error:
+    except (*_DAMAGED, UserError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise RecordingError(f"{path}: not a readable .npz file ({name}: {reason})") from error
     return found
+
+
+def _check_size(archive: zipfile.ZipFile, names: Collection[str]) -> None:
+    """Raise if arrays are larger than ``_MOST`` once they are unpacked.
+
+    Raises:
+        ValueError: they are.
+    """
+    members = {f"{name}.npy" for name in names} | set(names)
+    size = sum(one.file_size for one in archive.infolist() if one.filename in members)
+    if size > _MOST:
+        raise ValueError(f"{size:,} bytes of arrays: at most {_MOST:,} are read")
 
 
 def samples(path: Path) -> list[tuple[int, int]] | None:

@@ -84,8 +84,9 @@ class SearchedSupernet:
         strategy = build(kind, problem, config, steps, place)
         try:
             strategy.load_state_dict(state["unit"]["strategy"])
-        except (RuntimeError, KeyError) as error:
-            reason = str(error).splitlines()[0]
+            epoch = int(state["progress"]["epoch"])
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+            reason = f"{error} ".splitlines()[0]
             raise UserError(
                 f"{path}: state.pt does not fit the run's options: {reason}"
             ) from error
@@ -95,7 +96,7 @@ class SearchedSupernet:
                 f"{path}: the search removed candidates of {label!r} from its supernet, so their "
                 "weights rank nothing: allowed: a supernet that keeps all candidates to the end"
             )
-        return cls(folder, config, problem, strategy, state["progress"]["epoch"], place)
+        return cls(folder, config, problem, strategy, epoch, place)
 
     def result(self) -> Arch | None:
         """Return the architecture that the search found, or would derive now; ``None`` if neither.

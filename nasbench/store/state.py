@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 
+from nasbench import plain_files
 from nasbench.errors import UserError
 from nasbench.store.atomic import telling_what_failed, write
 
-# What torch.load raises for files that are torn or otherwise damaged, depending on where.
-_DAMAGED = (
+DAMAGED = (
     RuntimeError,
     EOFError,
     OSError,
@@ -22,9 +22,13 @@ _DAMAGED = (
     LookupError,
     TypeError,
     AttributeError,
+    ArithmeticError,
+    AssertionError,
+    MemoryError,
     struct.error,
     pickle.UnpicklingError,
 )
+"""What ``torch.load`` raises for files that are torn or otherwise damaged, depending on where."""
 
 
 class StateFile:
@@ -63,9 +67,12 @@ class StateFile:
         reasons = []
         for path in found:
             try:
-                state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+                with plain_files.open_bytes(path) as file:
+                    state = torch.load(file, map_location="cpu", weights_only=True)
+                if not isinstance(state, dict):
+                    raise ValueError(f"it holds {type(state).__name__}")
                 return state
-            except _DAMAGED as error:
+            except (*DAMAGED, UserError) as error:
                 lines = str(error).splitlines() or [type(error).__name__]
                 reasons.append(f"{path} ({lines[0]})")
         if reasons:

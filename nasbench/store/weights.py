@@ -8,8 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from nasbench import plain_files
+from nasbench.errors import UserError
 from nasbench.optional import available
 from nasbench.store import atomic
+from nasbench.store.state import DAMAGED
 
 NAMES = ("model.safetensors", "model.pt")
 
@@ -43,10 +46,27 @@ def find_weights(folder: Path) -> Path | None:
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Return the weights in a file of :func:`save_weights`, by parameter name, on the CPU."""
-    if path.suffix == ".pt":
-        tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        return tensors
-    from safetensors.torch import load_file
+    """Return the weights in a file of :func:`save_weights`, by parameter name, on the CPU.
 
-    return load_file(path)
+    Raises:
+        UserError: it cannot be read, or is damaged.
+    """
+    kinds = DAMAGED
+    try:
+        with plain_files.open_bytes(path) as file:
+            if path.suffix == ".pt":
+                tensors = torch.load(file, map_location="cpu", weights_only=True)
+            else:
+                from safetensors import SafetensorError
+                from safetensors.torch import load_file
+
+                kinds = (*DAMAGED, SafetensorError)
+                tensors = load_file(path)
+        if not isinstance(tensors, dict) or not all(
+            isinstance(value, Tensor) for value in tensors.values()
+        ):
+            raise ValueError("it holds no tensors by name")
+    except (*kinds, UserError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"cannot read the weights {path}: {reason}") from error
+    return tensors

@@ -151,6 +151,20 @@ class Progress:
     sums: dict[str, Tensor] = field(default_factory=dict)
     bad_step: Tensor | None = None
 
+    def check(self) -> None:
+        """Raise unless every field is of its kind, which a file need not be.
+
+        Raises:
+            ValueError: one is not; the message names it.
+        """
+        for name in ("epoch", "step"):
+            if type(value := getattr(self, name)) is not int or value < 0:
+                raise ValueError(f"{name} {value!r:.80}: must be a whole number of at least 0")
+        if not isinstance(self.seconds, float):
+            raise ValueError(f"seconds {self.seconds!r:.80}: must be a number")
+        if not all(isinstance(epoch, dict) for epoch in self.history):
+            raise ValueError("history: must hold the metrics of each epoch")
+
     def add(self, metrics: dict[str, Tensor]) -> None:
         """Count one step's metrics, without waiting for the device."""
         for name, value in metrics.items():
@@ -221,10 +235,7 @@ class Loop:
         """
         state = self.store.load()
         if state is not None:
-            self.progress = Progress(**state["progress"])
-            self.progress.to(self.unit.device)
-            self.unit.load_state_dict(state["unit"])
-            restore_global_state(state["random"], self.unit.device)
+            self._restore(state)
         self._since = time.perf_counter()
         p, rule = self.progress, self.stopping
         self.callback.start(p.epoch, self.epochs, self.unit.steps_per_epoch())
@@ -232,6 +243,26 @@ class Loop:
             while p.epoch < self.epochs and not (rule and rule.exhausted(p.history)):
                 self._epoch()
         return p
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state.
+
+        Raises:
+            UserError: it is of other options, or has been changed.
+        """
+        try:
+            self.progress = Progress(**state["progress"])
+            self.progress.check()
+            self.progress.to(self.unit.device)
+            self.unit.load_state_dict(state["unit"])
+            restore_global_state(state["random"], self.unit.device)
+        except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            where = getattr(self.store, "path", "the saved state")
+            raise UserError(
+                f"{where} does not fit the options of this run: {type(error).__name__}: {reason}: "
+                "it was saved with others, or has changed since: start the run anew"
+            ) from error
 
     def _epoch(self) -> None:
         p, steps = self.progress, self.unit.steps_per_epoch()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +33,10 @@ def test_values_and_shape(tmp_path: Path, packed: bool) -> None:
         (b"<html>", "not an IDX file"),
         (b"\0\0\x0d" + RAW[3:], "not an IDX file"),
         (RAW[:9], "too few for its header"),
+        (RAW[:3] + b"\x09" + bytes(40), "not an IDX file"),
+        (RAW[:4] + b"\xff" * 12, "its header states 4294967295x4294967295x4294967295 bytes: at m"),
         (RAW[:-1], "is truncated: 23 bytes of values, but its header states 2x3x4 = 24"),
-        (RAW + b"\0", "is too long: 25 bytes"),
+        (RAW + b"\0", "is too long: its header states 2x3x4 = 24 bytes"),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
@@ -62,6 +66,27 @@ def test_damaged_archives(tmp_path: Path, kind: str) -> None:
     with pytest.raises(UserError, match=r"damaged\.gz") as error:
         read_idx(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_packed_file_is_unpacked_as_far_as_its_header_says(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(RAW)
+        for _ in range(64):
+            file.write(bytes(2**20))
+    tracemalloc.start()
+    with pytest.raises(UserError, match="is too long"):
+        read_idx(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
+
+
+def test_what_is_no_plain_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.gz")
+    for path in (tmp_path / "pipe.gz", Path("/dev/zero")):
+        with pytest.raises(UserError, match=r"cannot be read \(no plain file\)"):
+            read_idx(path)
 
 
 @pytest.mark.data

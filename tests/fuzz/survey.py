@@ -1,0 +1,125 @@
+"""Counts what mutated inputs do: ``python tests/fuzz/survey.py 3000 [SEED] [FORMAT]``.
+
+It prints, for every format and for the options of every command, the inputs, those that were
+refused in one line, and those that broke a rule, with an example of each way in which they did.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+if __name__ == "__main__":
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="nasbench-fuzz-")
+
+from commands import CHECKED, command_lines
+from formats import TAKEN, Format, formats
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from probing import Verdict, probe
+
+Check = Callable[[Verdict, str], None]
+
+
+@contextlib.contextmanager
+def workspace() -> Iterator[Path]:
+    """Work in a new folder, deep enough for ``../../``, until the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="nasbench-fuzz-") as top:
+        folder = Path(top) / "a" / "b" / "c"
+        folder.mkdir(parents=True)
+        (folder / TAKEN).write_text("a file")
+        with contextlib.chdir(folder):
+            yield folder
+
+
+def fuzz(strategy: st.SearchStrategy, count: int, number: int, run: Callable) -> None:
+    """Call ``run`` with ``count`` examples, the same for the same ``number``."""
+    checks = list(HealthCheck)
+    phases = (Phase.generate, Phase.shrink)
+    options = settings(
+        max_examples=count, database=None, deadline=None, suppress_health_check=checks,
+        phases=phases, report_multiple_bugs=False,
+    )  # fmt: skip
+    seed(number)(options(given(strategy)(run)))()
+
+
+def of_format(format: Format, count: int, number: int, check: Check) -> None:
+    """Have ``check`` judge what the commands of a format do with ``count`` mutants."""
+    with workspace() as folder:
+        format.needs(folder)
+        path = folder / format.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+        def one(drawn: tuple[bytes, str]) -> None:
+            content, command = drawn
+            path.write_bytes(content)
+            shutil.rmtree("made", ignore_errors=True)
+            Path("made").mkdir()
+            words = command.replace("{}", format.file).split()
+            verdict = probe(words, [path.name, "results", TAKEN], folder / "in")
+            check(verdict, f"{command}\n{content[:3000]!r}")
+
+        fuzz(st.tuples(format.mutants, st.sampled_from(format.commands)), count, number, one)
+
+
+def of_command(name: str, count: int, number: int, check: Check) -> None:
+    """Have ``check`` judge ``count`` command lines of a command with changed options."""
+    with workspace() as folder:
+        CHECKED[name].needs(folder)
+
+        def one(words: list[str]) -> None:
+            shutil.rmtree("made", ignore_errors=True)
+            Path("made").mkdir()
+            check(probe(words, [*words, TAKEN], folder / "in"), " ".join(words)[:3000])
+
+        fuzz(command_lines(name), count, number, one)
+
+
+def survey(total: int, number: int, only: str = "") -> int:
+    """Print the counts of about ``total`` inputs and return how many broke a rule."""
+    every = formats()
+    jobs: dict[str, tuple[float, Callable[[int, int, Check], None]]] = {
+        name: (one.weight, partial(of_format, one)) for name, one in every.items()
+    }
+    for name in CHECKED:
+        run = partial(of_command, name)
+        jobs[f"options of {name}"] = CHECKED[name].weight, run
+    jobs = {name: job for name, job in jobs.items() if only in name}
+    weights = sum(weight for weight, _ in jobs.values())
+    sums: Counter[str] = Counter()
+    print("| input | inputs | refused | tracebacks | other faults |\n|---|---|---|---|---|")
+    for name, (weight, job) in jobs.items():
+        verdicts: list[tuple[Verdict, str]] = []
+        job(max(1, round(total * weight / weights)), number,
+            lambda verdict, words: verdicts.append((verdict, words)))  # fmt: skip
+        broken = Counter(verdict.broken for verdict, _ in verdicts if verdict.broken)
+        crashed = broken.pop("traceback", 0)
+        counts = (len(verdicts), sum(v.status == 2 for v, _ in verdicts), crashed, broken.total())
+        sums.update(dict(enumerate(counts)))
+        print(f"| {name} | {' | '.join(map(str, counts))} |", flush=True)
+        shown = set[str]()
+        for verdict, words in verdicts:
+            key = f"{verdict.broken}: {verdict.detail[-60:]}"
+            if verdict.broken and key not in shown:
+                shown.add(key)
+                print(f"    {verdict.broken}: {verdict.detail}\n        {words[:400]}",
+                      file=sys.stderr, flush=True)  # fmt: skip
+    print(f"| **all** | {' | '.join(str(sums[place]) for place in range(4))} |")
+    return sums[2] + sums[3]
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error")
+    given_words = [*sys.argv[1:], "3000"][:1] if len(sys.argv) < 2 else sys.argv[1:]
+    count, *rest = given_words
+    broken = survey(int(count), int(rest[0]) if rest else 0, rest[1] if len(rest) > 1 else "")
+    sys.exit(1 if broken else 0)
