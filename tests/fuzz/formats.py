@@ -424,8 +424,9 @@ def formats() -> dict[str, Format]:
         ),
         "study": Format("in/study.yaml", yaml_files(STUDY), ("study {} --dry-run",), 3),
         "genotype, text": Format("in/g.txt", texts(*GENOTYPES), _GENOTYPE, 3),
-        "genotype, Python": Format("in/g.py", texts(MODULE), (*_GENOTYPE, f"{_GENOTYPE[0]}".replace(
-            "{}", "{}:SECOND")), 2),
+        "genotype, Python": Format(
+            "in/g.py", texts(MODULE), (*_GENOTYPE, "convert {}:SECOND --to nasbench"), 2
+        ),
         "genotype, JSON": Format("in/g.json", json_files(NNI_3), _GENOTYPE, 2),
         "images, IDX": Format(
             "data/mnist/train-images-idx3-ubyte",

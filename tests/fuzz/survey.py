@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 if __name__ == "__main__":
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -96,30 +97,41 @@ def survey(total: int, number: int, only: str = "") -> int:
     jobs = {name: job for name, job in jobs.items() if only in name}
     weights = sum(weight for weight, _ in jobs.values())
     sums: Counter[str] = Counter()
-    print("| input | inputs | refused | tracebacks | other faults |\n|---|---|---|---|---|")
+    _say("| input | inputs | refused | tracebacks | other faults |\n|---|---|---|---|---|")
     for name, (weight, job) in jobs.items():
         verdicts: list[tuple[Verdict, str]] = []
-        job(max(1, round(total * weight / weights)), number,
-            lambda verdict, words: verdicts.append((verdict, words)))  # fmt: skip
+
+        def note(verdict: Verdict, words: str, found: list[Any] = verdicts) -> None:
+            found.append((verdict, words))
+
+        job(max(1, round(total * weight / weights)), number, note)
         broken = Counter(verdict.broken for verdict, _ in verdicts if verdict.broken)
-        crashed = broken.pop("traceback", 0)
-        counts = (len(verdicts), sum(v.status == 2 for v, _ in verdicts), crashed, broken.total())
-        sums.update(dict(enumerate(counts)))
-        print(f"| {name} | {' | '.join(map(str, counts))} |", flush=True)
+        counts = {
+            "inputs": len(verdicts),
+            "refused": sum(verdict.status == 2 for verdict, _ in verdicts),
+            "tracebacks": broken["traceback"],
+            "other": broken.total() - broken["traceback"],
+        }
+        sums.update(counts)
+        _say(f"| {name} | {' | '.join(map(str, counts.values()))} |")
         shown = set[str]()
         for verdict, words in verdicts:
             key = f"{verdict.broken}: {verdict.detail[-60:]}"
             if verdict.broken and key not in shown:
                 shown.add(key)
-                print(f"    {verdict.broken}: {verdict.detail}\n        {words[:400]}",
-                      file=sys.stderr, flush=True)  # fmt: skip
-    print(f"| **all** | {' | '.join(str(sums[place]) for place in range(4))} |")
-    return sums[2] + sums[3]
+                sys.stderr.write(
+                    f"    {verdict.broken}: {verdict.detail}\n        {words[:400]}\n"
+                )
+    _say(f"| **all** | {' | '.join(map(str, sums.values()))} |")
+    return sums["tracebacks"] + sums["other"]
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
     warnings.simplefilter("error")
-    given_words = [*sys.argv[1:], "3000"][:1] if len(sys.argv) < 2 else sys.argv[1:]
-    count, *rest = given_words
-    broken = survey(int(count), int(rest[0]) if rest else 0, rest[1] if len(rest) > 1 else "")
-    sys.exit(1 if broken else 0)
+    words = [*sys.argv[1:], *("3000", "0", "")[len(sys.argv) - 1 :]]
+    sys.exit(1 if survey(int(words[0]), int(words[1]), words[2]) else 0)
