@@ -26,9 +26,9 @@ QUICK_OPTIONS: dict[str, dict[str, Any]] = {
     "darts-pt": {"arch_lr": 3e-3, "tune_steps": 2, "samples": 256},
     "proxyless": {"arch_lr": 1e-2},
     "enas": {"arch_lr": 3.5e-3},
-    "spos": {"candidates": 20, "population": 10},
-    "fairnas": {"candidates": 20, "population": 10},
-    "rspws": {"candidates": 40, "finalists": 5},
+    "spos": {"candidates": 20, "population": 10, "parents": 5},
+    "fairnas": {"candidates": 20, "population": 10, "parents": 5},
+    "rspws": {"candidates": 40, "finalists": 5, "batches": 1},
     "evolution": {"population": 6, "sample": 3},
 }
 

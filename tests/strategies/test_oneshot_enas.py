@@ -118,8 +118,8 @@ def test_the_controllers_gradient_is_reinforce(samples):
     loss = 0.0
     for value in values:
         draw = strategy.controller.sample(stream)
-        reward = value - 2.0 * over(draw.arch)
-        loss = loss - (reward - baseline) * draw.log_probability - 0.05 * draw.entropy
+        reward = value - 2.0 * over(draw.arch) + 0.05 * draw.entropy.item()
+        loss = loss - (reward - baseline) * draw.log_probability
         baseline = 0.8 * baseline + 0.2 * reward
     expected = torch.autograd.grad(loss / samples, strategy.arch.params)
     found = []

@@ -57,6 +57,16 @@ def test_the_output_is_the_sum_weighted_by_sigmoids():
     assert torch.allclose(mixture(images), net.head(joined.mean(dim=(2, 3))))
 
 
+def test_every_sigmoid_begins_at_a_half_and_takes_the_authors_first_step():
+    made = strategy(zero_one=0.0)
+    config = made.arch.config
+    assert (config.lr, config.betas, config.weight_decay) == (3e-3, (0.9, 0.999), 1e-3)
+    assert all(set(w.tolist()) == {0.5} for w in made.mixture.mixing_weights().values())
+    made.arch_step(batch(0), batch(1))
+    moved = torch.cat([alpha.detach().abs() for alpha in made.mixture.alphas])
+    assert moved.max() == pytest.approx(3e-3, rel=1e-3)  # Adam's first step has its rate's length
+
+
 def test_the_zero_one_loss_is_equation_4():
     weights = torch.tensor([0.0, 0.5, 0.9, 1.0], dtype=torch.float64)
     assert float(zero_one_loss(weights)) == pytest.approx(-(0.25 + 0 + 0.16 + 0.25) / 4)

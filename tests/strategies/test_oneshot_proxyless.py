@@ -174,6 +174,18 @@ def test_the_penalty_moves_the_architecture_to_what_is_cheap():
     assert made.mixture.mixing_weights()["first"][0].item() < before / 3
 
 
+def test_the_architecture_rests_during_the_warm_up():
+    made = make(ProxylessStrategy, PlainSupernets.named(OWN), {"arch_lr": 0.1, "warmup": 0.5})
+    moved = []
+    for epoch in range(4):
+        made.begin_epoch(epoch, 4)
+        before = [alpha.detach().clone() for alpha in made.mixture.alphas]
+        made.step(batch(0), batch(1))
+        pairs = zip(made.mixture.alphas, before, strict=True)
+        moved.append(any(not torch.equal(now, old) for now, old in pairs))
+    assert moved == [False, False, True, True]
+
+
 def test_wrong_options_are_named():
     with pytest.raises(UserError, match=r"^-o arch_lr=0.0: must be above 0$"):
         ProxylessOptions(arch_lr=0.0)

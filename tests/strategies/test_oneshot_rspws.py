@@ -9,7 +9,7 @@ import pytest
 from nasbench.errors import UserError
 from nasbench.strategies.oneshot.rspws import RspwsOptions, RspwsStrategy
 from nasbench.testing.oneshot import OneShotStrategySuite
-from nasbench.testing.supernets import PlainSupernets, RandomData, make
+from nasbench.testing.supernets import PlainSupernets, RandomData, batch, make
 
 OWN = "nasbench.testing.supernets:Small"
 
@@ -45,7 +45,7 @@ def judged_by(strategy, on_one, on_all):
 
 
 def test_the_finalists_are_judged_on_everything_and_the_best_of_them_wins():
-    options = {"candidates": 18, "finalists": 3, "calibration": 1}
+    options = {"candidates": 18, "finalists": 3, "calibration": 1, "batches": 1}
     strategy = make(RspwsStrategy, PlainSupernets.named(OWN), options)
     order = {arch: place for place, arch in enumerate(strategy.domains.enumerate())}
     # On one batch the later are better, on all of the half the earlier.
@@ -60,6 +60,15 @@ def test_the_finalists_are_judged_on_everything_and_the_best_of_them_wins():
     assert data.told == [(done, 21) for done in range(21)]
 
 
+def test_candidates_are_judged_on_ten_batches_by_default():
+    strategy = make(RspwsStrategy, PlainSupernets.named(OWN), {"candidates": 2, "finalists": 1})
+    data = RandomData()
+    data.validation = lambda: iter([batch(number) for number in range(12)])
+    seen = judged_by(strategy, lambda arch: 0.5, lambda arch: 0.5)
+    strategy.select(data)
+    assert [number for _, number in seen] == [10, 10, 12]
+
+
 def test_limits_hold_for_what_is_judged():
     strategy = make(
         RspwsStrategy,
@@ -72,7 +81,7 @@ def test_limits_hold_for_what_is_judged():
     assert {arch["first"] for arch, _ in seen} == {"pool"}
 
 
-@pytest.mark.parametrize("name", ["candidates", "finalists", "calibration"])
+@pytest.mark.parametrize("name", ["candidates", "finalists", "calibration", "batches"])
 def test_wrong_options_are_named(name):
     with pytest.raises(UserError, match=f"^-o {name}=0: must be at least 1$"):
         RspwsOptions(**{name: 0})

@@ -1,4 +1,4 @@
-"""SDARTS: the simplex, the box, the attack, and who sees the perturbed architecture."""
+"""SDARTS: the box, the attack, and who sees the perturbed architecture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nasbench.errors import UserError
-from nasbench.strategies.oneshot.sdarts import SdartsOptions, SdartsStrategy, onto_simplex
+from nasbench.strategies.oneshot.sdarts import SdartsOptions, SdartsStrategy, clipped
 from nasbench.testing.oneshot import OneShotStrategySuite
 from nasbench.testing.supernets import PlainSupernets, advance, batch, make
 
@@ -29,27 +29,11 @@ def strategy(space=OWN, **options):
     return make(SdartsStrategy, PlainSupernets.named(space), options)
 
 
-def nearest(values):
-    """Return the nearest point of the simplex by bisection on what all entries give up."""
-    low, high = min(values) - 1.0, max(values)
-    for _ in range(200):
-        middle = (low + high) / 2
-        if sum(max(v - middle, 0.0) for v in values) > 1:
-            low = middle
-        else:
-            high = middle
-    return [max(v - high, 0.0) for v in values]
-
-
-def test_the_projection_is_the_nearest_point_of_the_simplex():
-    torch.manual_seed(0)
-    for n in (1, 2, 3, 8):
-        for _ in range(20):
-            values = torch.randn(n, dtype=torch.float64)
-            found = onto_simplex(values)
-            assert found.tolist() == pytest.approx(nearest(values.tolist()), abs=1e-9)
-    inside = torch.tensor([0.2, 0.5, 0.3])
-    assert torch.allclose(onto_simplex(inside), inside)
+def test_values_are_clipped_and_divided_by_their_sum():
+    assert clipped(torch.tensor([0.2, 0.5, 0.3])).tolist() == pytest.approx([0.2, 0.5, 0.3])
+    assert clipped(torch.tensor([-0.1, 0.6, 0.3])).tolist() == pytest.approx([0, 2 / 3, 1 / 3])
+    assert clipped(torch.tensor([1.5, 0.25])).tolist() == pytest.approx([0.8, 0.2])
+    assert clipped(torch.tensor([-0.3, -0.1, -0.2])).tolist() == [0, 1, 0]
 
 
 def mixed(made):
@@ -57,22 +41,20 @@ def mixed(made):
     return {label: m.weights.detach().clone() for label, m in made.mixture._mixed.items()}
 
 
-def test_shifts_fill_the_box_and_move_the_weights_within_the_simplex():
+def test_random_weights_are_the_box_clipped_onto_the_simplex():
     made = strategy(epsilon_min=0.2)
+    plain = made.plain("first").detach()
     torch.manual_seed(0)
-    drawn = [made.random_shifts() for _ in range(200)]
-    flat = torch.cat([s for shifts in drawn for s in shifts.values()])
-    assert 0.19 < flat.max() <= 0.2
-    assert -0.2 <= flat.min() < -0.19
-    assert abs(float(flat.mean())) < 0.02
-    plain = mixed(made)
-    made.perturbed.shifts = drawn[0]
-    for label, weights in mixed(made).items():
-        assert float(weights.sum()) == pytest.approx(1.0)
-        assert (weights >= 0).all()
-        assert not torch.equal(weights, plain[label])
-        wanted = nearest((plain[label] + drawn[0][label]).double().tolist())
-        assert weights.tolist() == pytest.approx(wanted, abs=1e-6)
+    drawn = [made.random(plain) for _ in range(200)]
+    torch.manual_seed(0)
+    for weights in drawn:
+        moved = [p + float(torch.empty(1).uniform_(-0.2, 0.2)) for p in plain.tolist()]
+        within = [min(max(v, 0.0), 1.0) for v in moved]
+        assert weights.tolist() == pytest.approx([v / sum(within) for v in within], abs=1e-6)
+    made.perturbed.weights = {"first": drawn[0]}
+    now = mixed(made)
+    assert torch.equal(now["first"], drawn[0])
+    assert torch.equal(now["second"], made.plain("second"))
 
 
 def seen_by_each_step(made):
@@ -94,7 +76,7 @@ def test_only_the_weights_see_the_perturbation(perturbation):
     made = strategy(perturbation=perturbation, epsilon_min=0.2, attack_steps=3)
     before = mixed(made)
     seen = seen_by_each_step(made)
-    assert len(seen) == (5 if perturbation == "adversarial" else 2)
+    assert len(seen) == (7 if perturbation == "adversarial" else 2)
     assert all(torch.equal(seen[0][label], before[label]) for label in before)
     after = mixed(made)
     assert all(not torch.equal(seen[-1][label], after[label]) for label in after)
@@ -102,29 +84,52 @@ def test_only_the_weights_see_the_perturbation(perturbation):
     assert float((after["first"] - uniform).abs().max()) < 0.01  # nothing is left of it
 
 
-def test_the_attack_finds_a_higher_loss_than_chance_and_stays_in_the_box():
+def attacked(made, train):
+    """Return the unperturbed weights, those the attack starts from, and those it finds."""
+    with torch.no_grad():
+        plain = {label: made.plain(label) for label in made.mixture.labels}
+        start = {label: made.random(weights) for label, weights in plain.items()}
+    kept = {label: weights.clone() for label, weights in start.items()}
+    return plain, kept, made.attack(plain, start, train)
+
+
+def loss_at(made, weights, train):
+    made.perturbed.weights = weights
+    with torch.no_grad():
+        return float(made.objective(made.mixture, *train)[0])
+
+
+def test_the_attack_finds_a_higher_loss_than_chance():
     made = strategy("darts", perturbation="adversarial", epsilon_min=0.3)
     advance(made, 0, 5)
     train = batch(50)
-
-    def loss(shifts):
-        made.perturbed.shifts = shifts
-        with torch.no_grad():
-            return float(made.objective(made.mixture, *train)[0])
-
     torch.manual_seed(0)
-    by_chance = [loss(made.random_shifts()) for _ in range(10)]
-    shifts = made.random_shifts()
-    made.perturbed.shifts = shifts
-    made.attack(shifts, train)
-    assert loss(shifts) > max(by_chance)
-    assert all(shift.abs().max() <= made.epsilon for shift in shifts.values())
+    plain, _, found = attacked(made, train)
+    draws = [{k: made.random(w) for k, w in plain.items()} for _ in range(10)]
+    assert loss_at(made, found, train) > max(loss_at(made, drawn, train) for drawn in draws)
+    assert all(float(w.sum()) == pytest.approx(1.0) and (w >= 0).all() for w in found.values())
+
+
+def test_an_attack_that_fails_leaves_the_weights_as_they_are():
+    made, train = strategy(perturbation="adversarial", epsilon_min=0.2), batch(0)
+    objective, falls = made.objective, []
+
+    def peak(network, *data):
+        """Let the loss be highest at the unperturbed weights."""
+        loss, logits = objective(network, *data)
+        now = torch.cat([m.weights for m in made.mixture._mixed.values()])
+        middle = torch.cat([made.plain(label) for label in made.mixture.labels])
+        falls.append(float((now - middle).abs().max()))
+        return 0.0 * loss - (now - middle).square().sum() - 1.0 * (falls[-1] > 0), logits
+
+    made.objective = peak
+    plain, _, found = attacked(made, train)
+    assert falls[-2] == 0 < falls[-1]
+    assert all(torch.equal(found[label], plain[label]) for label in plain)
 
 
 def test_the_attack_leaves_weights_and_statistics_alone():
     made = strategy("darts", perturbation="adversarial")
-    shifts = made.random_shifts()
-    made.perturbed.shifts = shifts
 
     def state():
         tensors = made.mixture.state_dict().items()
@@ -132,7 +137,7 @@ def test_the_attack_leaves_weights_and_statistics_alone():
         return {k: v.detach().clone() for k, v in kept.items()}
 
     before = state()
-    made.attack(shifts, batch(0))
+    attacked(made, batch(0))
     now = state()
     assert all(torch.equal(value, now[name]) for name, value in before.items())
     assert all(p.requires_grad for p in made.mixture.parameters())
@@ -143,28 +148,20 @@ def test_a_step_of_the_attack_goes_along_the_gradients_sign():
     made = strategy(**options).double()
     images, labels = batch(3)
     train = (images.double(), labels)
-    first = {
-        label: 0.01 * torch.randn(len(kept), dtype=torch.float64)
-        for label, kept in made.mixture.kept.items()
-    }
-
-    def loss(label, place, arm):
-        moved = {k: s.clone() for k, s in first.items()}
-        moved[label][place] += arm
-        made.perturbed.shifts = moved
-        with torch.no_grad():
-            return float(made.objective(made.mixture, *train)[0])
-
-    slopes = {
-        (k, i): loss(k, i, 1e-5) - loss(k, i, -1e-5)
-        for k, s in first.items()
-        for i in range(len(s))
-    }
-    shifts = {label: shift.clone() for label, shift in first.items()}
-    made.perturbed.shifts = shifts
-    made.attack(shifts, train)  # a step of 2 * 0.04, cut off at 0.04
-    for (label, place), slope in slopes.items():
-        assert float(shifts[label][place]) == pytest.approx(0.04 if slope > 0 else -0.04)
+    torch.manual_seed(2)
+    plain, start, found = attacked(made, train)
+    for label, weights in start.items():
+        wanted = []
+        for place in range(len(weights)):
+            ends = []
+            for arm in (1e-5, -1e-5):
+                moved = {k: w.clone() for k, w in start.items()}
+                moved[label][place] += arm
+                ends.append(loss_at(made, moved, train))
+            sign = 1 if ends[0] > ends[1] else -1
+            step = float(weights[place]) + 0.08 * sign - float(plain[label][place])
+            wanted.append(float(plain[label][place]) + min(max(step, -0.04), 0.04))
+        assert found[label].tolist() == pytest.approx([w / sum(wanted) for w in wanted])
 
 
 def test_the_box_widens_linearly_from_epoch_to_epoch():

@@ -89,13 +89,13 @@ def test_the_penalty_is_part_of_the_loss():
     assert made.mixture.mixing_weights()["first"][0] < before - 0.02
 
 
-def test_the_temperature_falls_exponentially():
+def test_the_temperature_falls_linearly():
     made = strategy(tau_max=1.0, tau_min=0.01)
     found = []
     for epoch in (0, 1, 2, 1):
         made.begin_epoch(epoch, 3)
         found.append(made.samples.tau)
-    assert found == pytest.approx([1.0, 0.1, 0.01, 0.1])
+    assert found == pytest.approx([1.0, 0.505, 0.01, 0.505])
 
 
 def test_wrong_options_are_named():

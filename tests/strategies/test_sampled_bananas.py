@@ -53,7 +53,7 @@ def plain(ensemble, member, x):
 
 
 def test_the_members_are_plain_networks():
-    ensemble = made(2, 3, hidden=4)
+    ensemble = made(2, 3, hidden=(4, 5, 4))
     x = np.random.default_rng(1).random((5, 3), dtype=np.float32)
     y = x.sum(1)
     ensemble.fit(x, y, steps=3)
@@ -63,7 +63,7 @@ def test_the_members_are_plain_networks():
 
 
 def test_the_gradient_is_that_of_automatic_differentiation():
-    ensemble = made(3, 4, hidden=6)
+    ensemble = made(3, 4, hidden=(6, 5, 6))
     stream = np.random.default_rng(2)
     x = stream.random((3, 7, 4), dtype=np.float32)
     y = stream.random((3, 7), dtype=np.float32)
@@ -75,6 +75,57 @@ def test_the_gradient_is_that_of_automatic_differentiation():
     (out - torch.tensor(y)).abs().mean(1).sum().backward()
     expected = np.concatenate([leaf.grad.numpy().ravel() for leaf in leaves])
     np.testing.assert_allclose(ensemble.gradient(x, y), expected, atol=1e-6)
+
+
+def test_epochs_take_every_architecture_once_at_a_constant_rate():
+    x, y = linear(70)
+    ensemble = made(2)
+    given, gradient = [], ensemble.gradient
+
+    def spy(x_mbd, y_mb):
+        given.append(x_mbd.copy())
+        return gradient(x_mbd, y_mb)
+
+    ensemble.gradient = spy
+    ensemble.fit(x, y, epochs=3)
+    assert [one.shape[1] for one in given] == [32, 32, 6] * 3
+    everything = sorted(map(tuple, x.tolist()))
+    for member in range(2):
+        for epoch in range(3):
+            taken = np.concatenate([one[member] for one in given[3 * epoch : 3 * epoch + 3]])
+            assert sorted(map(tuple, taken.tolist())) == everything
+    assert not np.array_equal(given[0][0], given[0][1])
+    assert {share for _, share in ensemble._passes(70, 2, 32)} == {1.0}
+
+
+def test_training_is_adam():
+    x, y = linear(40)
+    ensemble, other = made(1, hidden=(5, 5)), made(1, hidden=(5, 5))
+    leaf = torch.tensor(other.parameters, requires_grad=True)
+    adam = torch.optim.Adam([leaf], lr=0.01, betas=(0.9, 0.99))
+    gradients, gradient = [], ensemble.gradient
+
+    def spy(*given):
+        gradients.append(gradient(*given).copy())
+        return gradients[-1]
+
+    ensemble.gradient = spy
+    ensemble.fit(x, y, epochs=4)
+    for one in gradients:
+        leaf.grad = torch.tensor(one)
+        adam.step()
+    np.testing.assert_allclose(ensemble.parameters, leaf.detach().numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_the_papers_predictors_have_ten_layers_of_twenty():
+    domains = cell()
+    options = BananasOptions(predictor="paper", initial=2, ensemble=2)
+    strategy = BananasStrategy(domains, options, SampledContext())
+    stream = np.random.default_rng(0)
+    good = [Result(domains.sample(stream), float(stream.random())) for _ in range(2)]
+    ensemble = strategy._ensemble(good)
+    shapes = [layer.shape for layer in ensemble._layers[::2]]
+    assert shapes == [(2, 18, 20), *[(2, 20, 20)] * 9, (2, 20, 1)]
 
 
 def test_the_ensemble_follows_from_its_stream():

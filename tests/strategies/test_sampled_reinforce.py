@@ -109,6 +109,33 @@ def test_steps_follow_the_formula():
         np.testing.assert_allclose(strategy.policy.logits[label], value.numpy(), atol=1e-12)
 
 
+def test_the_rule_of_nas_bench_201_is_adam_on_scores_above_a_corrected_average():
+    domains = nested()
+    options = ReinforceOptions(rule="nas-bench-201", adam_lr=0.05, decay=0.8)
+    strategy = ReinforceStrategy(domains, options, SampledContext())
+    logits = {
+        k: torch.zeros(len(d.options), dtype=torch.float64, requires_grad=True)
+        for k, d in domains.items()
+    }
+    adam = torch.optim.Adam(list(logits.values()), lr=0.05)
+    stream, scores = np.random.default_rng(0), []
+    for _ in range(15):
+        arch, score = domains.sample(stream), float(stream.random())
+        strategy.update([Result(arch, score)])
+        scores.append(score)
+        weights = 0.8 ** np.arange(len(scores))[::-1]
+        baseline = float(weights @ np.array(scores) / weights.sum())
+        adam.zero_grad(set_to_none=False)
+        (-(score - baseline) * log_probability(domains, logits, arch)).backward()
+        for value in logits.values():  # decisions that are not active have a gradient of 0
+            value.grad = torch.zeros_like(value) if value.grad is None else value.grad
+        adam.step()
+        assert strategy.baseline == pytest.approx(baseline, rel=1e-12)
+    for label, value in logits.items():
+        ours = strategy.policy.logits[label]
+        np.testing.assert_allclose(ours, value.detach().numpy(), atol=1e-12)
+
+
 def test_it_comes_to_prefer_what_scores():
     strategy = ReinforceStrategy(flat(6, 4), ReinforceOptions(), SampledContext(seed=0))
     play(strategy, 150)

@@ -3,6 +3,7 @@
 Wang, Cheng, Chen, Tang, Hsieh; ICLR 2021. The supernet is trained as in DARTS, but a large weight
 is no evidence of a strong operation. Algorithm 1: decision by decision, the candidate is kept
 whose removal lowers the supernet's validation accuracy most, and the supernet is tuned in between.
+A candidate is removed by a weight of 0; the weights of the others stay as they are.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from nasbench.options import option
 from nasbench.space import Arch
@@ -18,6 +20,7 @@ from nasbench.strategies.oneshot.base import Batch, SearchData
 from nasbench.strategies.oneshot.darts import DartsOptions, DartsStrategy
 from nasbench.strategies.oneshot.evaluation import evaluation_mode
 from nasbench.supernet.base import edges_decide
+from nasbench.supernet.mixing_weights import MixingRule
 from nasbench.training.distributed import average
 from nasbench.training.objective import correct_share
 from nasbench.training.optimization import Optimization
@@ -35,6 +38,28 @@ class DartsPtOptions(DartsOptions):
     samples: int = option(
         1024, "Most validation images per evaluation of a candidate, in each process.", low=2
     )
+
+
+class Masked(MixingRule):
+    """Another rule's expected weights, one of them 0 and the others as they were.
+
+    Args:
+        rule: the other rule.
+        label: the decision with the weight of 0.
+        position: the place of that weight among the candidates that remain.
+    """
+
+    def __init__(self, rule: MixingRule, label: str, position: int) -> None:
+        self.rule, self.label, self.position = rule, label, position
+
+    def expected(self, label: str, alpha: Tensor) -> Tensor:
+        """Return the weights, shape ``(n,)``."""
+        weights = self.rule.expected(label, alpha)
+        if label != self.label:
+            return weights
+        mask = torch.ones_like(weights)
+        mask[self.position] = 0
+        return weights * mask
 
 
 class DartsPtStrategy(DartsStrategy):
@@ -94,12 +119,12 @@ class DartsPtStrategy(DartsStrategy):
         if label not in mixture.kept:
             mixture.cut[label] = [place]
             return self._score(images)
-        before = mixture.kept[label]
-        mixture.keep(label, [p for p in before if p != place])
+        rule = mixture.rule
+        mixture.rule = Masked(rule, label, mixture.kept[label].index(place))
         try:
             return self._score(images)
         finally:
-            mixture.keep(label, before)
+            mixture.rule = rule
 
     @torch.no_grad()
     def _score(self, images: Sequence[Batch]) -> Score:

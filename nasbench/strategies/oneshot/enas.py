@@ -2,8 +2,9 @@
 
 Pham, Guan, Zoph, Le, Dean; ICML 2018, section 2.2. Each step trains the shared weights on a path
 that the controller draws, then the controller by REINFORCE on the accuracy of further draws on a
-validation batch, with a moving average as the baseline. At the end the best of some draws is taken
-(section 2.2, deriving architectures). The bonus for entropy is differentiated like the rest.
+validation batch, with a moving average as the baseline. The entropy of a draw is part of its
+reward, a number without a gradient. At the end the best of some draws is taken (section 2.2,
+deriving architectures).
 """
 
 from __future__ import annotations
@@ -190,10 +191,9 @@ class EnasStrategy(SinglePathStrategy):
         losses = []
         for draw, accuracy in zip(draws, accuracies, strict=True):
             reward = accuracy - self.options.penalty * self.context.violation(draw.arch)
+            reward += self.options.entropy * float(draw.entropy)
             before = reward if self.baseline is None else self.baseline
-            advantage = reward - before
-            bonus = self.options.entropy * draw.entropy
-            losses.append(-advantage * draw.log_probability - bonus)
+            losses.append(-(reward - before) * draw.log_probability)
             self.baseline = self.options.decay * before + (1 - self.options.decay) * reward
         self.arch.minimize(torch.stack(losses).mean())
         entropy = torch.stack([draw.entropy.detach() for draw in draws]).mean()

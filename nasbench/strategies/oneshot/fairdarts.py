@@ -8,7 +8,7 @@ drives the sigmoids apart, and operations above a threshold are chosen (section 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from nasbench.supernet.base import is_zero
 from nasbench.supernet.discretization import discretize
 from nasbench.supernet.mixing_weights import MixingRule
 from nasbench.supernet.mixture import Mixture
+from nasbench.training.optimization import OptimizerConfig
 
 
 class SigmoidRule(MixingRule):
@@ -47,6 +48,7 @@ class FairDartsOptions(DifferentiableOptions):
     candidate.
     """
 
+    arch_lr: float = 3e-3
     zero_one: float = option(
         10.0, "Weight of the zero-one loss in the architecture's loss.", low=0
     )
@@ -73,12 +75,19 @@ class FairDartsStrategy(DifferentiableStrategy):
         return SigmoidRule()
 
     def relax(self) -> Mixture:
-        """Return the supernet without ``none``."""
+        """Return the supernet without ``none``, whose every sigmoid begins at 0.5."""
         mixture = super().relax()
+        with torch.no_grad():
+            for alpha in mixture.alphas:
+                alpha.zero_()
         for label, places in mixture.kept.items():
             zero = zero_places(mixture, label)
             mixture.keep(label, [place for place in places if place not in zero] or places)
         return mixture
+
+    def arch_optimizer(self) -> OptimizerConfig:
+        """Return Adam with its usual momentum, as in the authors' code."""
+        return replace(super().arch_optimizer(), betas=(0.9, 0.999))
 
     def regularizer(self) -> Tensor | float:
         """Add the zero-one loss to the penalty, for which the weights of a decision sum to 1."""

@@ -2,7 +2,7 @@
 
 Chu, Zhang, Xu; ICCV 2021. Strict fairness (section 3.3, algorithm 1): in each step every candidate
 of a decision is trained exactly once, on paths drawn without replacement, and the weights move
-once along the summed gradients.
+once along the summed gradients. The search with the trained weights is that of SPOS.
 """
 
 from __future__ import annotations

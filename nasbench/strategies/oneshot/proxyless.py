@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nasbench.options import option
 from nasbench.strategies.oneshot.base import Batch
 from nasbench.strategies.oneshot.differentiable import (
     DifferentiableOptions,
     DifferentiableStrategy,
+    past_warmup,
 )
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
 from nasbench.training.optimization import OptimizerConfig
@@ -93,6 +95,9 @@ class ProxylessOptions(DifferentiableOptions):
 
     arch_lr: float = 1e-3
     arch_weight_decay: float = 0.0
+    warmup: float = option(
+        0.0, "Share of the epochs that train the weights alone.", low=0, below=1
+    )
 
 
 class ProxylessStrategy(DifferentiableStrategy):
@@ -109,6 +114,11 @@ class ProxylessStrategy(DifferentiableStrategy):
         """Return the gates."""
         self.gates = BinaryGates()
         return self.gates
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """Let the architecture move after the warm-up."""
+        self.arch_moves = past_warmup(self.options.warmup, epoch, epochs)
+        super().begin_epoch(epoch, epochs)
 
     def arch_optimizer(self) -> OptimizerConfig:
         """Return Adam without momentum, which would move what was not drawn."""

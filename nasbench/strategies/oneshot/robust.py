@@ -94,10 +94,13 @@ def largest_eigenvalue(
 
 WINDOW = 5  # epochs: of the mean, and between the two that are compared
 RATIO = 4 / 3
+BACK = WINDOW // 2 + WINDOW  # from the last epoch to the middle of the earlier mean
 
 
 class EarlyStop(nn.Module):
     """Measures the eigenvalue after each epoch; on a jump, restores an earlier architecture.
+
+    That is the architecture in the middle of the earlier of the two means that are compared.
 
     Args:
         objective: the loss; always computed in full precision.
@@ -145,7 +148,7 @@ class EarlyStop(nn.Module):
         self._batch = None
         self.eigenvalues.append(self.eigenvalue)
         self._alphas.append([a.detach().clone() for a in mixture.arch_parameters])
-        self._alphas = self._alphas[-WINDOW - 1 :]
+        self._alphas = self._alphas[-BACK - 1 :]
         if self._acts and jumped(self.eigenvalues):
             self.stopped = True
             with torch.no_grad():

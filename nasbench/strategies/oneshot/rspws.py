@@ -1,8 +1,8 @@
 """RSPWS: random search with parameter sharing.
 
 Li, Talwalkar, "Random Search and Reproducibility for Neural Architecture Search", UAI 2019,
-section 3.2: uniform paths are trained; then many architectures are judged on one validation batch
-each, and the best few of them on all of the validation half.
+section 3.2: uniform paths are trained; then many architectures are judged on a few validation
+batches each, and the best few of them on all of the validation half.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ from nasbench.strategies.oneshot.single_path import (
 
 @dataclass(frozen=True)
 class RspwsOptions(EvaluationOptions):
-    """Options of ``rspws``; the candidates are evaluated on one batch."""
+    """Options of ``rspws``."""
 
     candidates: int = 100
+    batches: int = option(
+        10, "Validation batches on which a candidate is evaluated, the same for all.", low=1
+    )
     finalists: int = option(
         10, "Best candidates, evaluated again on the whole validation half.", low=1
     )
@@ -49,7 +52,7 @@ class RspwsStrategy(SinglePathStrategy):
     def select(self, data: SearchData) -> Arch:
         """Return the finalist with the best accuracy on the validation half."""
         images = self.calibration(data, self.options.calibration)
-        first = list(islice(data.validation(), 1))
+        first = list(islice(data.validation(), self.options.batches))
         search, many = uniform_search(self.domains, self.context), self.options.candidates
         few = min(self.options.finalists, many)
         results = run(

@@ -2,7 +2,9 @@
 
 Chen and Hsieh, ICML 2020. The weights are trained under an architecture that is moved within a
 box, at random (equation (4), SDARTS-RS) or to where the loss is worst (equation (5), SDARTS-ADV),
-so that the loss stays flat around the architecture, which is trained as in DARTS.
+so that the loss stays flat around the architecture, which is trained as in DARTS. It is a box of
+mixing weights; those that leave [0, 1] are clipped, and all are divided by their sum, as in the
+authors' code.
 """
 
 from __future__ import annotations
@@ -46,32 +48,30 @@ class SdartsOptions(DifferentiableOptions):
 
 
 class Perturbed(MixingRule):
-    """The softmax, moved by ``shifts`` and put back onto the simplex.
+    """The softmax, or the given weights in its place.
 
     Attributes:
-        shifts: label to how far each weight is moved, ``(n,)``; labels without one stay.
+        weights: label to mixing weights, ``(n,)``; other labels have the softmax.
     """
 
     def __init__(self) -> None:
-        self.shifts: Mapping[str, Tensor] = {}
+        self.weights: Mapping[str, Tensor] = {}
 
     def sample(self, label: str, alpha: Tensor) -> MixingWeights:
-        """Return the moved weights."""
-        weights = self.expected(label, alpha)
-        if label not in self.shifts:
-            return MixingWeights(weights)
-        return MixingWeights(onto_simplex(weights + self.shifts[label]))
+        """Return the given weights, or the softmax."""
+        given = self.weights.get(label)
+        return MixingWeights(self.expected(label, alpha) if given is None else given)
 
 
-def onto_simplex(values: Tensor) -> Tensor:
-    """Return the nearest weights that are at least 0 and sum to 1; shape ``(n,)``.
+def clipped(values: Tensor) -> Tensor:
+    """Return ``values``, ``(n,)``, clipped to [0, 1] and divided by their sum.
 
-    Duchi et al., "Efficient Projections onto the l1-Ball", ICML 2008, figure 1.
+    If none is above 0, the largest one becomes 1.
     """
-    ordered = values.sort(descending=True).values
-    counts = torch.arange(1, len(values) + 1, device=values.device)
-    excess = (ordered.cumsum(0) - 1) / counts
-    return (values - excess.max()).clamp_min(0)
+    within = values.clamp(0, 1)
+    largest = torch.nn.functional.one_hot(values.argmax(), len(values)).to(within)
+    within = torch.where(within.sum() > 0, within, largest)
+    return within / within.sum()
 
 
 class SdartsStrategy(DifferentiableStrategy):
@@ -99,36 +99,58 @@ class SdartsStrategy(DifferentiableStrategy):
 
     def weight_step(self, train: Batch) -> dict[str, Tensor]:
         """Move the weights under the perturbed architecture."""
-        shifts = self.random_shifts()
-        self.perturbed.shifts = shifts
+        with torch.no_grad():
+            plain = {label: self.plain(label) for label in self.mixture.labels}
+            moved = {label: self.random(weights) for label, weights in plain.items()}
         try:
             if self.options.perturbation == "adversarial":
-                self.attack(shifts, train)
+                moved = self.attack(plain, moved, train)
+            self.perturbed.weights = moved
             return super().weight_step(train)
         finally:
-            self.perturbed.shifts = {}
+            self.perturbed.weights = {}
 
-    def random_shifts(self) -> dict[str, Tensor]:
-        """Return label to a draw from the box, for the candidates that are left."""
-        mixture, bound = self.mixture, self.epsilon
-        kept = mixture.kept.items()
-        drawn = {label: mixture.alpha(label).new_empty(len(places)) for label, places in kept}
-        return {label: shift.uniform_(-bound, bound) for label, shift in drawn.items()}
+    def plain(self, label: str) -> Tensor:
+        """Return the unperturbed mixing weights of the candidates that remain, ``(n,)``."""
+        alpha = self.mixture.alpha(label)
+        return self.perturbed.expected(label, alpha[self.mixture.kept[label]])
 
-    def attack(self, shifts: Mapping[str, Tensor], train: Batch) -> None:
-        """Move the shifts, in place, up the training loss by steps of the gradient's sign.
+    def random(self, weights: Tensor) -> Tensor:
+        """Return ``weights``, ``(n,)``, moved uniformly within the box and clipped."""
+        bound = self.epsilon
+        return clipped(weights + torch.empty_like(weights).uniform_(-bound, bound))
 
-        All processes attack the mean of their batches, so that they share one architecture.
+    def attack(
+        self, plain: Mapping[str, Tensor], start: Mapping[str, Tensor], train: Batch
+    ) -> dict[str, Tensor]:
+        """Return weights that raise the training loss, by steps along the gradient's sign.
+
+        They are ``plain`` if that has the higher loss. All processes attack the mean of their
+        batches, so that they share one architecture.
+
+        Args:
+            plain: label to the unperturbed weights, the middle of the box.
+            start: label to the weights to start from.
+            train: the batch whose loss is raised.
         """
-        moving = [shift.requires_grad_() for shift in shifts.values()]
-        length = 2 * self.epsilon / self.options.attack_steps
+        length, bound = 2 * self.epsilon / self.options.attack_steps, self.epsilon
+
+        def loss(weights: Mapping[str, Tensor]) -> Tensor:
+            self.perturbed.weights = weights
+            return self.objective(self.mixture, *train)[0]
+
         with frozen_bn_statistics(self.mixture), no_grad_for(self.mixture.parameters()):
+            now = dict(start)
             for _ in range(self.options.attack_steps):
-                loss, _ = self.objective(self.mixture, *train)
-                gradients = torch.autograd.grad(loss, moving, materialize_grads=True)
+                moving = {label: weights.requires_grad_() for label, weights in now.items()}
+                gradients = torch.autograd.grad(
+                    loss(moving), list(moving.values()), materialize_grads=True
+                )
                 average(gradients)
-                with torch.no_grad():
-                    for shift, gradient in zip(moving, gradients, strict=True):
-                        shift.add_(length * gradient.sign()).clamp_(-self.epsilon, self.epsilon)
-        for shift in moving:
-            shift.requires_grad_(False)
+                for (label, weights), gradient in zip(moving.items(), gradients, strict=True):
+                    shift = weights.detach() + length * gradient.sign() - plain[label]
+                    now[label] = clipped(plain[label] + shift.clamp(-bound, bound))
+            with torch.no_grad():
+                both = torch.stack([loss(plain), loss(now)])
+            average([both])
+        return dict(plain) if both[0] > both[1] else now

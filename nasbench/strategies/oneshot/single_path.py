@@ -25,9 +25,9 @@ from nasbench.strategies.oneshot.base import (
     SearchData,
     Supernets,
 )
+from nasbench.strategies.oneshot.path_evolution import PathEvolution, PathEvolutionOptions
 from nasbench.strategies.sampled.ask_tell import Function, Proposals, ask_and_tell
 from nasbench.strategies.sampled.base import Result, SampledContext, SampledStrategy
-from nasbench.strategies.sampled.evolution import EvolutionOptions, EvolutionStrategy
 from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
 from nasbench.supernet.base import Supernet
 from nasbench.supernet.inherited_weights import recalibrate_bn
@@ -219,8 +219,21 @@ class SharedSearchOptions(EvaluationOptions):
     )
     population: int = option(
         20,
-        "Size of the evolution's population; half of it competes to be the parent.",
+        "Architectures of a generation; half of them are mutated, the others crossed.",
         low=1,
+        only_with=("search", "evolution"),
+    )
+    parents: int = option(
+        10,
+        "Best architectures so far that have children.",
+        low=1,
+        only_with=("search", "evolution"),
+    )
+    mutation: float = option(
+        0.1,
+        "Probability that a mutation redraws a decision.",
+        low=0,
+        high=1,
         only_with=("search", "evolution"),
     )
 
@@ -231,15 +244,14 @@ def searcher(
     """Return the search that the options name; it proposes only what keeps the limits.
 
     Args:
-        options: its kind and, for an evolution, the size of the population.
+        options: its kind and, for an evolution, its generations.
         domains: the space's decisions.
         context: the seed and the limits of the search.
     """
     if options.search == "random":
         return uniform_search(domains, context)
-    sample = max(1, options.population // 2)
-    evolution = EvolutionOptions(population=options.population, sample=sample)
-    return EvolutionStrategy(domains, evolution, _sampled(context))
+    evolution = PathEvolutionOptions(options.population, options.parents, options.mutation)
+    return PathEvolution(domains, evolution, _sampled(context))
 
 
 def uniform_search(domains: Domains, context: OneShotContext) -> RandomStrategy:

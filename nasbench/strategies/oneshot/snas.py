@@ -29,7 +29,7 @@ class SnasOptions(DifferentiableOptions):
 
     tau_max: float = option(1.0, "Temperature of the samples in the first epoch.", above=0)
     tau_min: float = option(
-        0.03, "Temperature in the last epoch; it falls exponentially.", above=0, high="tau_max"
+        0.03, "Temperature in the last epoch; it falls linearly.", above=0, high="tau_max"
     )
 
 
@@ -50,8 +50,8 @@ class SnasStrategy(DifferentiableStrategy):
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """Lower the temperature."""
-        fall = self.options.tau_min / self.options.tau_max
-        self.samples.tau = float(self.options.tau_max * fall ** search_progress(epoch, epochs))
+        most, least = self.options.tau_max, self.options.tau_min
+        self.samples.tau = most + (least - most) * search_progress(epoch, epochs)
         super().begin_epoch(epoch, epochs)
 
     def arch_step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:

@@ -1,7 +1,8 @@
 """SPOS: Single Path One-Shot Neural Architecture Search with Uniform Sampling.
 
 Guo, Zhang, Mu, Heng, Liu, Wei, Sun; ECCV 2020. Every step trains one path, drawn uniformly
-(section 3.2); then an evolution looks for the best with the shared weights (section 3.4).
+(section 3.2); then an evolution looks for the best with the shared weights (section 3.4, in
+:mod:`path_evolution`).
 """
 
 from __future__ import annotations

@@ -81,24 +81,31 @@ class PathEncoding:
 
 Floats = npt.NDArray[np.float32]
 
+Batch = tuple[npt.NDArray[np.int64], float]  # numbers ``(m, b)`` and a share of the learning rate
+
 BETAS = 0.9, 0.99  # of Adam
+PAPER_HIDDEN, PAPER_EPOCHS = (20,) * 10, 150  # appendix of the paper, and its code
 
 
 class Ensemble:
-    """Feed-forward networks with two hidden layers of ReLU, trained side by side.
+    """Feed-forward networks with hidden layers of ReLU, trained side by side.
 
     Args:
         members: the number of networks, ``m``.
         features: the number of features, ``d``.
         stream: draws the initial weights and the batches, in which the members differ.
-        hidden: width of the hidden layers.
+        hidden: the width of each hidden layer.
     """
 
     def __init__(
-        self, members: int, features: int, stream: np.random.Generator, hidden: int = 32
+        self,
+        members: int,
+        features: int,
+        stream: np.random.Generator,
+        hidden: Sequence[int] = (32, 32),
     ) -> None:
         self._stream = stream
-        sizes = pairwise((features, hidden, hidden, 1))
+        sizes = pairwise((features, *hidden, 1))
         shapes = [shape for c_in, c in sizes for shape in ((members, c_in, c), (members, 1, c))]
         self.parameters = np.zeros(sum(map(math.prod, shapes)), dtype=np.float32)
         self._gradient = np.zeros_like(self.parameters)
@@ -109,29 +116,52 @@ class Ensemble:
         self._mean, self._std = 0.0, 1.0
 
     def fit(
-        self, x_nd: Floats, y_n: Floats, steps: int = 200, lr: float = 0.01, batch: int = 32
+        self,
+        x_nd: Floats,
+        y_n: Floats,
+        steps: int = 200,
+        epochs: int = 0,
+        lr: float = 0.01,
+        batch: int = 32,
     ) -> None:
         """Minimise the mean absolute error by Adam.
 
         Args:
             x_nd: encoded architectures.
             y_n: their accuracies.
-            steps: steps of Adam, each on another batch for each member.
-            lr: its learning rate, above 0; it falls to 0 along a cosine.
-            batch: architectures in a batch, drawn with replacement.
+            steps: steps of Adam, each on another batch for each member, drawn with replacement;
+                the learning rate falls to 0 along a cosine.
+            epochs: if above 0, passes over all architectures at a constant learning rate instead.
+            lr: the learning rate, above 0.
+            batch: architectures in a batch.
         """
         self._mean, self._std = float(y_n.mean()), max(float(y_n.std()), 1e-6)
         target = ((y_n - self._mean) / self._std).astype(np.float32)
-        members = len(self._layers[0])
         first, second = np.zeros_like(self.parameters), np.zeros_like(self.parameters)
-        for step in range(1, steps + 1):
-            drawn = self._stream.integers(len(x_nd), size=(members, min(batch, len(x_nd))))
+        n = len(x_nd)
+        batches = self._passes(n, epochs, batch) if epochs else self._draws(n, steps, batch)
+        for step, (drawn, share) in enumerate(batches, start=1):
             gradient = self.gradient(x_nd[drawn], target[drawn])
             first += (1 - BETAS[0]) * (gradient - first)
             second += (1 - BETAS[1]) * (gradient**2 - second)
-            rate = lr * (1 + math.cos(math.pi * (step - 1) / steps)) / 2 / (1 - BETAS[0] ** step)
+            rate = lr * share / (1 - BETAS[0] ** step)
             size = np.sqrt(second / np.float32(1 - BETAS[1] ** step)) + np.float32(1e-8)
             self.parameters -= np.float32(rate) * first / size
+
+    def _draws(self, n: int, steps: int, batch: int) -> Iterator[Batch]:
+        """Yield random batches of ``n`` architectures under a cosine."""
+        members = len(self._layers[0])
+        for step in range(steps):
+            drawn = self._stream.integers(n, size=(members, min(batch, n)))
+            yield drawn, (1 + math.cos(math.pi * step / steps)) / 2
+
+    def _passes(self, n: int, epochs: int, batch: int) -> Iterator[Batch]:
+        """Yield batches that take each of ``n`` architectures once in an epoch."""
+        members = len(self._layers[0])
+        for _ in range(epochs):
+            order = np.stack([self._stream.permutation(n) for _ in range(members)])
+            for start in range(0, n, batch):
+                yield order[:, start : start + batch], 1.0
 
     def predict(self, x_nd: Floats) -> Floats:
         """Return every member's prediction, shape ``(m, n)``, in the accuracies' unit."""
@@ -177,6 +207,12 @@ class BananasOptions(PluginOptions):
     initial: int = option(10, "Random architectures before the first prediction.", low=1)
     refit: int = option(10, "New results after which the ensemble is trained again.", low=1)
     ensemble: int = option(5, "Predictors in the ensemble.", low=1)
+    predictor: str = option(
+        "small",
+        "Predictors: two hidden layers of 32 and 200 steps, or the paper's ten of 20 and 150 "
+        "epochs, which take several times as long.",
+        allowed=("small", "paper"),
+    )
     parents: int = option(10, "Best results whose mutations are candidates.", low=1)
     candidates: int = option(100, "Mutations among the candidates.", low=1)
     random: int = option(30, "Uniform draws among the candidates.", low=0)
@@ -255,8 +291,13 @@ class BananasStrategy(SequentialStrategy):
             x = self._encoded(archs)
             # The stream depends only on the count, so a continued search trains the same ensemble.
             stream = np.random.default_rng(derive(self.context.seed, "ensemble", count))
-            ensemble = Ensemble(options.ensemble, x.shape[1], stream)
-            ensemble.fit(x, np.array([result.score for result in part]))
+            y = np.array([result.score for result in part])
+            if options.predictor == "paper":
+                ensemble = Ensemble(options.ensemble, x.shape[1], stream, PAPER_HIDDEN)
+                ensemble.fit(x, y, epochs=PAPER_EPOCHS)
+            else:
+                ensemble = Ensemble(options.ensemble, x.shape[1], stream)
+                ensemble.fit(x, y)
             self._fitted = (count, ensemble)
         return self._fitted[1]
 

@@ -2,7 +2,8 @@
 
 The policy has a softmax for each decision, independent of the others, as in NAS-Bench-201 (Dong
 and Yang, ICLR 2020). Each result moves the logits along ``(score - baseline) * grad log p(arch)``,
-where the baseline is a moving average of the scores.
+where the baseline is a moving average of the scores. NAS-Bench-201 moves them by Adam (Kingma and
+Ba, ICLR 2015) and includes the new score in its baseline.
 """
 
 from __future__ import annotations
@@ -20,12 +21,27 @@ from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, S
 
 Logits = dict[str, npt.NDArray[np.float64]]  # label to one number for each option
 
+RULES = ("plain", "nas-bench-201")
+
 
 @dataclass(frozen=True)
 class ReinforceOptions(PluginOptions):
     """Options of ``reinforce``."""
 
-    lr: float = option(10.0, "Step size along the gradient, for scores in [0, 1].", above=0)
+    rule: str = option(
+        "plain",
+        "How a result moves the logits: along the gradient, or as in NAS-Bench-201, by Adam.",
+        allowed=RULES,
+    )
+    lr: float = option(
+        10.0,
+        "Step size along the gradient, for scores in [0, 1].",
+        above=0,
+        only_with=("rule", "plain"),
+    )
+    adam_lr: float = option(
+        0.01, "Learning rate of Adam.", above=0, only_with=("rule", "nas-bench-201")
+    )
     decay: float = option(0.9, "Decay of the moving average of the scores.", low=0, below=1)
     entropy: float = option(
         0.0, "Weight of the policy's entropy, which delays its convergence.", low=0
@@ -76,6 +92,34 @@ class Policy:
         return found
 
 
+BETAS, EPS = (0.9, 0.999), 1e-8
+
+
+class Adam:
+    """Adam on logits, with its usual constants.
+
+    Args:
+        logits: changed in place.
+        lr: the learning rate, above 0.
+    """
+
+    def __init__(self, logits: Logits, lr: float) -> None:
+        self.logits, self.lr, self.steps = logits, lr, 0
+        self.first = {label: np.zeros_like(values) for label, values in logits.items()}
+        self.second = {label: np.zeros_like(values) for label, values in logits.items()}
+
+    def ascend(self, gradients: Logits) -> None:
+        """Move up the gradients; those that are missing are 0."""
+        self.steps += 1
+        for label, values in self.logits.items():
+            gradient = gradients.get(label, np.zeros_like(values))
+            self.first[label] += (1 - BETAS[0]) * (gradient - self.first[label])
+            self.second[label] += (1 - BETAS[1]) * (gradient**2 - self.second[label])
+            first = self.first[label] / (1 - BETAS[0] ** self.steps)
+            second = self.second[label] / (1 - BETAS[1] ** self.steps)
+            values += self.lr * first / (np.sqrt(second) + EPS)
+
+
 class ReinforceStrategy(SequentialStrategy):
     """Draws from a policy and moves it towards architectures that scored above the average.
 
@@ -97,6 +141,8 @@ class ReinforceStrategy(SequentialStrategy):
     def _begin(self) -> None:
         self.policy = Policy(self.domains)
         self.baseline: float | None = None
+        self._weight = 0.0  # of the scores in the average of NAS-Bench-201
+        self._adam = Adam(self.policy.logits, self.options.adam_lr)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from :meth:`state_dict`."""
@@ -110,14 +156,27 @@ class ReinforceStrategy(SequentialStrategy):
     def update(self, results: Sequence[Result]) -> None:
         """Take one step for each result, in order."""
         super().update(results)
-        lr, decay, entropy = self.options.lr, self.options.decay, self.options.entropy
         for result in results:
             if result.failed:
                 continue
-            baseline = result.score if self.baseline is None else self.baseline
-            of_log = self.policy.log_gradient(result.arch)
-            of_entropy = self.policy.entropy_gradient(result.arch)
-            for label in result.arch:
-                step = (result.score - baseline) * of_log[label] + entropy * of_entropy[label]
-                self.policy.logits[label] += lr * step
-            self.baseline = decay * baseline + (1 - decay) * result.score
+            before = result.score if self.baseline is None else self.baseline
+            decay = self.options.decay
+            if self.options.rule == "nas-bench-201":
+                # The average of all scores, weighted by ``decay`` to the power of their age.
+                self._weight = decay * self._weight + (1 - decay)
+                self.baseline = before + (1 - decay) / self._weight * (result.score - before)
+                self._adam.ascend(self._gradients(result, self.baseline))
+            else:
+                for label, gradient in self._gradients(result, before).items():
+                    self.policy.logits[label] += self.options.lr * gradient
+                self.baseline = decay * before + (1 - decay) * result.score
+
+    def _gradients(self, result: Result, baseline: float) -> Logits:
+        """Return the gradients of the expected score and entropy that one result estimates."""
+        of_log = self.policy.log_gradient(result.arch)
+        of_entropy = self.policy.entropy_gradient(result.arch)
+        return {
+            label: (result.score - baseline) * of_log[label]
+            + self.options.entropy * of_entropy[label]
+            for label in result.arch
+        }
