@@ -191,7 +191,7 @@ class EnasStrategy(SinglePathStrategy):
         losses = []
         for draw, accuracy in zip(draws, accuracies, strict=True):
             reward = accuracy - self.options.penalty * self.context.violation(draw.arch)
-            reward += self.options.entropy * float(draw.entropy)
+            reward += self.options.entropy * float(draw.entropy.detach())
             before = reward if self.baseline is None else self.baseline
             losses.append(-(reward - before) * draw.log_probability)
             self.baseline = self.options.decay * before + (1 - self.options.decay) * reward
