@@ -38,6 +38,12 @@ def of_dataclass(options: type) -> Parameters:
     return {entry.name: hints[entry.name] for entry in dataclasses.fields(options)}
 
 
+def defaults_of(options: type) -> dict[str, Any]:
+    """Return the defaults of a plug-in's ``Options``; one without a default is left out."""
+    plain = {entry.name: entry.default for entry in dataclasses.fields(options)}
+    return {name: value for name, value in plain.items() if value is not dataclasses.MISSING}
+
+
 def of_space(space: type) -> Parameters:
     """Return the keyword arguments of a space with their types."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
@@ -438,3 +439,22 @@ def fingerprints(options: Mapping[str, Any]) -> dict[str, str]:
     names = [name for name in options.values() if isinstance(name, str) and ".py:" in name]
     files = [name for name in names if Path(name.rpartition(":")[0]).is_file()]
     return {name: known_code.fingerprint(name) for name in files}
+
+
+def code(names: Mapping[str, str]) -> dict[str, str]:
+    """Return the SHA-256 of the file of each plug-in that is a user's own code, by kind.
+
+    Args:
+        names: by kind, such as ``{"space": "mine.py:Net", "task": "digits"}``.
+    """
+    found = {}
+    for kind, name in names.items():
+        where = name.rpartition(":")[0]
+        if name in TABLES[kind] or not where:
+            continue
+        module = sys.modules.get(where)
+        path = where if where.endswith(".py") else getattr(module, "__file__", None)
+        with contextlib.suppress(OSError):  # without its file the code is unknown
+            if path is not None:
+                found[kind] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return found

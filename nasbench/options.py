@@ -98,6 +98,12 @@ class Config:
         }
 
     @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """Return the default of each option that shapes a result."""
+        shaping = [e for e in fields(cls) if e.metadata["scope"] == "result"]
+        return {e.name: {} if e.default is MISSING else e.default for e in shaping}
+
+    @classmethod
     def placing(cls) -> frozenset[str]:
         """Return the names of the options that decide only where and how a run is carried out."""
         return frozenset(e.name for e in fields(cls) if e.metadata["scope"] == "place")

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from nasbench.config import RetrainConfig
+from nasbench.data.fingerprint import fingerprint
 from nasbench.engine.checkpoints import Architecture
 from nasbench.engine.problem import evaluation_batches, objective, on_device
 from nasbench.engine.session import Session
@@ -29,6 +30,8 @@ class Evaluation:
         examples: the size of the test set.
         network: the network with the weights read back from their file.
         model: the weights' file.
+        classes: the number of test images of each class.
+        fingerprint: of the test set.
     """
 
     accuracy: float
@@ -36,6 +39,8 @@ class Evaluation:
     examples: int
     network: SearchSpace
     model: Path
+    classes: tuple[int, ...]
+    fingerprint: str
 
 
 def evaluate(
@@ -77,4 +82,6 @@ def evaluate(
             f"accuracy {again:.4%} instead of {measured:.4%}; do not use this result"
         )
     openings = len(folder.journal.events("test opened"))
-    return Evaluation(measured, openings, len(images), rebuilt, model)
+    classes = tuple(map(int, images.labels.bincount(minlength=task.spec.classes)))
+    digest = fingerprint(images)
+    return Evaluation(measured, openings, len(images), rebuilt, model, classes, digest)

@@ -88,8 +88,9 @@ def run_folds(
     task, found = job.open()
     seed, train = derive(config.seed, "folds"), task.train
     parts = stratified_folds(train.labels, config.folds, seed, train.groups)
+    read = job.inputs(task)
     with session(
-        "retrain", job.method, job.task, config, stop, resumed, command, job.checkpoint
+        "retrain", job.method, job.task, config, stop, resumed, command, job.checkpoint, read
     ) as running:
         fields = Fold.__dataclass_fields__
         done = {
@@ -105,7 +106,8 @@ def run_folds(
         if not running.leads:
             return CrossValidated(running.folder, None, None)
         folds = [done[number] for number in sorted(done)]
-        record = _record(replace(job, config=config), found, running, folds)
+        classes = train.labels.bincount(minlength=task.spec.classes).tolist()
+        record = _record(replace(job, config=config), found, running, folds, classes)
         path = write_folds(config.out, record)
         running.folder.update(val_accuracy=record.mean, folds=path.name)
         return CrossValidated(running.folder, record, path)
@@ -175,7 +177,11 @@ class FoldTraining:
 
 
 def _record(
-    job: Retraining, found: Architecture, running: Session, folds: list[Fold]
+    job: Retraining,
+    found: Architecture,
+    running: Session,
+    folds: list[Fold],
+    classes: list[int],
 ) -> CrossValidation:
     values = [fold.val_accuracy for fold in folds]
     network = found.build()
@@ -187,4 +193,5 @@ def _record(
         interval=t_interval(values),
         params=inference_parameter_count(network, network.training_only),
         provenance=running.started,
+        classes=classes,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasbench import catalog
+from nasbench import arguments, catalog
 from nasbench.config import RetrainConfig
 from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import counted
@@ -23,7 +23,7 @@ from nasbench.engine.callbacks import (
 )
 from nasbench.engine.checkpoints import Architecture, retrain_arguments, space_of, task_of
 from nasbench.engine.presets import RETRAIN_PRESETS
-from nasbench.engine.problem import load_task, on_device, supervised
+from nasbench.engine.problem import inputs, load_task, on_device, supervised
 from nasbench.engine.session import Session, session
 from nasbench.errors import UserError
 from nasbench.optional import available
@@ -38,6 +38,8 @@ from nasbench.training.loop import Callback, EarlyStopping, Loop, Progress
 from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised
 from retrain.final import Evaluation, evaluate
+
+PLUGINS = ("strategy", "space", "task", "tuner", "assessor")
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,11 @@ class Retraining:
     def task(self) -> str:
         """The task's name, as in names of run folders and records."""
         return catalog.short(self.task_name)
+
+    def inputs(self, task: Task) -> dict[str, Any]:
+        """Return the fingerprints of the data and of the user's own code."""
+        space = self.config.space or self.checkpoint.space["name"]
+        return inputs(task, space=space, task=self.task_name)
 
     def open(self) -> tuple[Task, Architecture]:
         """Load the data and check the architecture against it.
@@ -159,8 +166,9 @@ def run_retrain(
             the disk.
     """
     task, found = job.open()
+    read = job.inputs(task)
     with session(
-        "retrain", job.method, job.task, job.config, stop, resumed, command, job.checkpoint
+        "retrain", job.method, job.task, job.config, stop, resumed, command, job.checkpoint, read
     ) as running:
         (unit, progress), config = run_with_auto_batch(
             lambda wanted: _train(task, found, wanted, running, callback),
@@ -271,9 +279,10 @@ def _record(
     metrics, searched = checkpoint.metrics, checkpoint.search
     # Names without the folders of a user's own files.
     short: dict[str, Any] = {
-        k: catalog.short(searched[k]) for k in ("strategy", "space", "task") if k in searched
+        k: catalog.short(searched[k]) for k in PLUGINS if isinstance(searched.get(k), str)
     }
     latency, macs = measure_latency(network, shape), counted(network, shape)
+    tested = {"test_data": evaluation.fingerprint, "device": latency.device}
     return Record(
         **identity(job, found, running),
         retrain_seed=job.config.seed,
@@ -290,7 +299,16 @@ def _record(
         test_openings=evaluation.openings,
         test_examples=evaluation.examples,
         search_provenance=checkpoint.provenance,
-        provenance={**running.started, "device": latency.device},
+        provenance={**running.started, **tested},
         kind=checkpoint.kind,
         curve=checkpoint.curve,
+        given=checkpoint.given,
+        defaults={
+            "search": checkpoint.defaults,
+            "retrain": {
+                **RetrainConfig.defaults(),
+                "space_arguments": arguments.complete(job.space, {}),
+            },
+        },
+        test_classes=list(evaluation.classes),
     )

@@ -98,7 +98,8 @@ ALLOWED: dict[str, set[str]] = {
         "tasks",
         "training",
     },
-    "report": {"store"},
+    # What an option means that a record lacks.
+    "report": {"budget", "config", "store"},
     # A run draws what it found (report.drawing), and asks the catalog for spaces by their names.
     "engine": {
         "interop",

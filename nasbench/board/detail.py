@@ -10,6 +10,7 @@ from nasbench.board import drawings
 from nasbench.board.files import checkpoint_of, read_json, text, whole
 from nasbench.board.history import candidates, events_of, mixing_weights, of_kind
 from nasbench.board.runs import Run, row
+from nasbench.report.chance import at_chance
 from nasbench.store.journal import number, table
 from nasbench.store.records import Record
 
@@ -46,13 +47,18 @@ def content(run: Run, root: Path, bound: Path, record: Record | None) -> dict[st
         "metrics": {name: value for name, value in metrics.items() if value is not None},
         "arch": _texts(checkpoint.get("arch")),
         "parameters": _texts(info.get("parameters")),
-        "record": None if record is None else {n: getattr(record, n) for n in _MEASURED},
+        "record": None if record is None else _measured(record),
         "folds": _folds(root / "folds" / f"{run.path.name}.json", bound),
         "curves": _curves(epochs),
         "weights": mixing_weights(epochs, candidates(events)),
         "trials": _trials(of_kind(events, "trial")),
         "drawings": drawings.listed(run.key, epochs, checkpoint),
     }
+
+
+def _measured(record: Record) -> dict[str, Any]:
+    low = at_chance(record.test_accuracy, record.test_classes)
+    return {**{name: getattr(record, name) for name in _MEASURED}, "at_chance": low}
 
 
 def _one_line(value: Any) -> str:

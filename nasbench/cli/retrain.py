@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -164,6 +164,7 @@ def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
             f"mean of {len(folds.folds)} folds {folds.mean:.2%}, "
             f"95 % t-interval {low:.2%} to {high:.2%} (the test set stays sealed)"
         )
+        _warn_of_chance(folds.mean, folds.classes)
         running.tell(f"record:  {done.record_path}")
         return
     record: Record = done.record
@@ -174,9 +175,21 @@ def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
         f"\ntest accuracy {record.test_accuracy:.2%} on {record.test_examples} sealed images "
         f"(opened {record.test_openings} time{'s' * (record.test_openings != 1)})"
     )
+    _warn_of_chance(record.test_accuracy, record.test_classes)
     macs = multiply_adds(f"{record.macs:,}", record.uncounted)
     running.tell(f"network: {record.params:,} parameters, {macs}")
     running.tell(f"weights: {done.model}")
     running.tell(f"record:  {done.record_path}")
     results = running.out_flag(options.out, "--results")
     running.tell(f"next:    nasbench leaderboard --task {record.task}{results}")
+
+
+def _warn_of_chance(accuracy: float, classes: Sequence[int]) -> None:
+    """Say so if an accuracy is not shown to be above that of the largest class."""
+    from nasbench.report.chance import at_chance, largest_share
+
+    if at_chance(accuracy, classes):
+        running.tell(
+            f"at chance level: always answering the largest class gives "
+            f"{largest_share(classes):.2%}, and the network is not shown to be above it"
+        )

@@ -288,8 +288,8 @@ def open_checkpoint(
     elif os.path.isfile(path) or not _is_text(given):  # noqa: PTH113 (a text may be too long)
         found, strategy = _read_file(path, name or None, form), IMPORTED
     else:
-        found, strategy = foreign.read(given, form), IMPORTED
-    return _imported(found, strategy, task, space, data_dir)
+        found, strategy, given = foreign.read(given, form), IMPORTED, ""
+    return replace(_imported(found, strategy, task, space, data_dir), given=_file_name(given))
 
 
 def split_name(given: str) -> tuple[Path, str]:
@@ -298,6 +298,12 @@ def split_name(given: str) -> tuple[Path, str]:
     if head.endswith(".py") and "/" not in name and not os.path.lexists(given):
         return Path(head), name
     return Path(given), ""
+
+
+def _file_name(given: str) -> str:
+    """Return ``given`` without the folders of a file."""
+    path, colon, name = _split(given)
+    return given if given.startswith(zoo.PREFIX) else f"{path.name}{colon}{name}"
 
 
 def _is_ours(path: Path) -> bool:

@@ -14,7 +14,7 @@ from nasbench.engine import hyperparameters, scheduler
 from nasbench.engine.callbacks import journaled
 from nasbench.engine.checkpoints import Architecture, open_model
 from nasbench.engine.presets import DEFAULT_SPACE, RETRAIN_PRESETS, hpo_defaults
-from nasbench.engine.problem import load_space, load_task
+from nasbench.engine.problem import inputs, load_space, load_task
 from nasbench.engine.scheduler import TotalCost, Trial
 from nasbench.engine.session import Session, session
 from nasbench.engine.trial import Context, Request, TrialResult, TrialRunner, remove_states
@@ -154,7 +154,10 @@ def run_hpo(
     task = load_task(config, config.task)
     model = Architecture.of(tuning.model, spec=task.spec, space_arguments=tuning.space_arguments)
     name, short = catalog.short(config.tuner), catalog.short(config.task)
-    with session("hpo", name, short, config, stop, resumed, command) as running:
+    read = inputs(
+        task, task=config.task, space=model.name, tuner=config.tuner, assessor=config.assessor
+    )
+    with session("hpo", name, short, config, stop, resumed, command, inputs=read) as running:
         context = Context.of(task, config, config.val_fraction, running.folder.path)
         space = ParameterSpace.of(config.space_content)
         rounds = [_round(tuning, model, space, context, running, callback)]
@@ -323,10 +326,12 @@ def _finish(
             strategy={"name": config.tuner, "options": config.tuner_options},
             task=config.task,
             seed=config.seed,
-            search=config.compared(),
+            search={**config.compared(), **_revision(tuning), **_searched(tuning)},
             metrics={"val_accuracy": score},
             cost=cost,
             kind="hpo",
+            given=_given(tuning),
+            defaults=_defaults(tuning, model),
             training=trained_with(config, found.training),
             hyperparameters={**found.training, **found.arguments},
             curve=scheduler.anytime_curve(running.folder.journal.events("trial")),
@@ -336,6 +341,45 @@ def _finish(
         running.folder.update(cost=cost, metrics={"val_accuracy": score}, parameters=parameters)
     failed = sum(one.cost.failed for one in rounds)
     return Tuned(running.folder, path, parameters, score, len(every), failed, seconds)
+
+
+def _revision(tuning: Tuning) -> dict[str, int]:
+    """Return the number of the tuner's algorithm, which the first one leaves out."""
+    return {"revision": tuning.tuner.revision} if tuning.tuner.revision > 1 else {}
+
+
+def _searched(tuning: Tuning) -> dict[str, Any]:
+    """Return how the architecture of the network was searched, if it was."""
+    model = tuning.model
+    if model.kind != "nas":
+        return {}
+    return {"model": {**model.search, "strategy": catalog.short(model.strategy["name"])}}
+
+
+def _given(tuning: Tuning) -> str:
+    """Return the name of an architecture that the user chose, ``""`` if the network has none.
+
+    A tuning with the seed of the search that found the architecture repeats search and tuning;
+    with another seed it tunes one given architecture.
+    """
+    model = tuning.model
+    if not model.arch or (model.kind == "nas" and model.seed == tuning.config.seed):
+        return model.given
+    return model.given or model.run or model.space["name"]
+
+
+def _defaults(tuning: Tuning, model: Architecture) -> dict[str, Any]:
+    """Return what it means if a tuning's configuration lacks an option."""
+    plugins = {"tuner_options": tuning.tuner, "assessor_options": tuning.assessor}
+    return {
+        **HpoConfig.defaults(),
+        **{
+            name: arguments.defaults_of(one.Options)
+            for name, one in plugins.items()
+            if one is not None
+        },
+        "space_arguments": arguments.complete(model.space, {}),
+    }
 
 
 def trained_with(config: HpoConfig, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,23 @@ def load_task(config: TrainingConfig, name: str) -> Task:
     if limit > n:
         raise UserError(f"--limit-train {limit}: the task {name} has {n} training images")
     _, kept = stratified_split(task.train.labels, limit / n, derive(config.seed, "limit"))
-    return replace(task, train=task.train.subset(kept))
+    return replace(task, train=task.train.subset(kept), whole=task.fingerprint)
+
+
+def inputs(task: Task, /, **plugins: str | None) -> dict[str, Any]:
+    """Return fingerprints of what a run reads, for its provenance.
+
+    Args:
+        task: the data.
+        plugins: the names of the plug-ins by kind, ``None`` for one that the run does without.
+
+    Returns:
+        ``data``; ``classes``: the number of training images of each; and ``code``: the SHA-256 of
+        each plug-in that is a user's own, by kind.
+    """
+    named = {kind: name for kind, name in plugins.items() if name is not None}
+    classes = task.train.labels.bincount(minlength=task.spec.classes).tolist()
+    return {"data": task.fingerprint, "classes": classes, "code": catalog.code(named)}
 
 
 def load_space(name: str) -> type[SearchSpace]:

@@ -13,7 +13,7 @@ from nasbench.engine import oneshot, sampled
 from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.limits import FLAGS, limits_of
 from nasbench.engine.presets import search_defaults
-from nasbench.engine.problem import Problem, load_space, load_task
+from nasbench.engine.problem import Problem, inputs, load_space, load_task
 from nasbench.engine.session import Outcome, Session, session
 from nasbench.errors import UserError
 from nasbench.options import require_effect
@@ -103,16 +103,16 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Search:
     sampled = issubclass(strategy, SampledStrategy)
     if sampled and asked.auto_batch:
         raise UserError(f"--auto-batch: is for one-shot strategies, and {asked.strategy} is none")
-    defaults = search_defaults(asked.preset, asked.strategy, asked.task, sampled)
+    by_strategy = search_defaults(asked.preset, asked.strategy, asked.task, sampled)
     options = strategy.Options(
-        **{**defaults.pop("strategy_options"), **asked.strategy_options, **own}
+        **{**by_strategy.pop("strategy_options"), **asked.strategy_options, **own}
     )
     if not sampled:
         _refuse_without_effect(asked, options, own)
     by_preset = space.search_arguments.get(asked.preset, {})
     network = arguments.complete(space, {**by_preset, **asked.space_arguments, **network})
     config = SearchConfig.from_layers(
-        defaults, given, {"strategy_options": asdict(options), "space_arguments": network}
+        by_strategy, given, {"strategy_options": asdict(options), "space_arguments": network}
     )
     return replace(search, config=config)
 
@@ -180,7 +180,8 @@ def run_search(
     if not problem.domains:
         raise UserError(f"space {config.space!r} has no choices: there is nothing to search")
     name, short = catalog.short(config.strategy), catalog.short(config.task)
-    with session("search", name, short, config, stop, resumed, command) as running:
+    read = inputs(problem.task, strategy=config.strategy, space=config.space, task=config.task)
+    with session("search", name, short, config, stop, resumed, command, inputs=read) as running:
         if issubclass(strategy, OneShotStrategy):
             outcome, config = run_with_auto_batch(
                 lambda wanted: oneshot.search(strategy, problem, wanted, running, callback),
@@ -194,7 +195,7 @@ def run_search(
         path, text = running.folder.path / "checkpoint.json", space.text(outcome.arch)
         if not running.leads:
             return Found(running.folder, path, text, (), "", outcome)
-        found = _checkpoint(outcome, problem, config, running)
+        found = _checkpoint(outcome, problem, replace(search, config=config), running)
         found.write(path)
         front = _write_front(found, outcome, running)
         running.folder.update(cost=found.cost, metrics=outcome.metrics)
@@ -204,9 +205,9 @@ def run_search(
 
 
 def _checkpoint(
-    outcome: Outcome, problem: Problem, config: SearchConfig, running: Session
+    outcome: Outcome, problem: Problem, search: Search, running: Session
 ) -> Checkpoint:
-    spec = problem.task.spec
+    spec, config, strategy = problem.task.spec, search.config, search.strategy
     space = {"name": config.space, "arguments": dict(problem.arguments)}
     return Checkpoint(
         space={**space, "sha256": catalog.fingerprint(config.space)},
@@ -215,7 +216,8 @@ def _checkpoint(
         strategy={"name": config.strategy, "options": config.strategy_options},
         task=config.task,
         seed=config.seed,
-        search=config.compared(),
+        search={**config.compared(), **_revision(strategy)},
+        defaults=defaults(search),
         metrics=outcome.metrics,
         cost={"device_seconds": outcome.seconds, "evaluations": outcome.evaluations},
         watch=dict(outcome.watch),
@@ -225,6 +227,20 @@ def _checkpoint(
     )
 
 
+def defaults(search: Search) -> dict[str, Any]:
+    """Return what it means if a search's configuration lacks an option."""
+    return {
+        **SearchConfig.defaults(),
+        "strategy_options": arguments.defaults_of(search.strategy.Options),
+        "space_arguments": arguments.complete(search.space, {}),
+    }
+
+
+def _revision(strategy: type[OneShotStrategy] | type[SampledStrategy]) -> dict[str, int]:
+    """Return the number of the strategy's algorithm, which the first one leaves out."""
+    return {"revision": strategy.revision} if strategy.revision > 1 else {}
+
+
 def _write_front(found: Checkpoint, outcome: Outcome, running: Session) -> tuple[Path, ...]:
     """Write a checkpoint for each architecture of a Pareto front."""
     if len(outcome.front) < 2:
@@ -232,5 +248,7 @@ def _write_front(found: Checkpoint, outcome: Outcome, running: Session) -> tuple
     paths = []
     for number, (arch, metrics) in enumerate(outcome.front, start=1):
         paths.append(running.folder.path / f"checkpoint-{number}.json")
-        replace(found, arch=dict(arch), metrics=dict(metrics)).write(paths[-1])
+        given = f"number {number} of the front of {running.folder.name}"
+        member = replace(found, arch=dict(arch), metrics=dict(metrics), given=given)
+        member.write(paths[-1])
     return tuple(paths)

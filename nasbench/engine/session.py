@@ -83,6 +83,7 @@ def session(
     resumed: RunFolder | None = None,
     command: Sequence[str] | None = None,
     checkpoint: Checkpoint | None = None,
+    inputs: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Open a run; its status in ``run.json`` says how it ended.
 
@@ -95,26 +96,52 @@ def session(
         resumed: the folder of the run to continue, or ``None`` for a new one.
         command: the command line for the provenance; ``sys.argv`` by default.
         checkpoint: what a new run retrains, written to its folder.
+        inputs: fingerprints of its data and code, kept with the provenance.
 
     Raises:
-        UserError: the device is not here, the folder cannot be made, or several processes were
-            given different options.
+        UserError: the device is not here, the folder cannot be made, several processes were
+            given different options, or the data have changed since the run began.
     """
     device = pick(config.device)
     join(device)
     _check_same(config)
     with stop.listening():
         now = provenance.collect(command)
-        info = run_info(task, config, now)
+        info = run_info(task, config, {**now, **(inputs or {})})
         folder = resumed or _shared_folder(config.out, verb, name, info, checkpoint)
         # The first start counts as the origin; later ones are listed beside it.
         parts = [*folder.info.get("continued", []), now] if resumed else []
-        started = {**folder.info.get("provenance", now), "continued": parts}
+        began = folder.info.get("provenance", now)
+        started = {**began, **_merged(began, inputs or {}, folder), "continued": parts}
         running = Session(folder, device, place(), stop, started)
         with folder.held() if running.leads else nullcontext():
             _note(running, status="running", error=None, continued=parts)
             with _status(running):
                 yield running
+
+
+def _merged(
+    began: Mapping[str, Any], inputs: Mapping[str, Any], folder: RunFolder
+) -> dict[str, Any]:
+    """Return the fingerprints of a run that may have begun earlier.
+
+    Code that has changed since counts as neither of the two texts.
+
+    Raises:
+        UserError: the data have changed: what was learned from others is no part of this run.
+    """
+    merged = dict(inputs)
+    if "data" in inputs and began.get("data", inputs["data"]) != inputs["data"]:
+        raise UserError(
+            f"{folder.path}: the run began with other data than these: give it its own with "
+            "--data-dir, or start a new run"
+        )
+    if isinstance(before := began.get("code"), dict):
+        merged["code"] = {
+            kind: now if before.get(kind, now) == now else f"{before[kind]}+{now}"
+            for kind, now in inputs.get("code", {}).items()
+        }
+    return merged
 
 
 def run_info(task: str, config: TrainingConfig, started: Mapping[str, Any]) -> dict[str, Any]:

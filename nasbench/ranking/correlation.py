@@ -223,27 +223,45 @@ def position(accuracy: float, truth: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def verdict(found: Mapping[str, Agreement]) -> str:
-    """Return one line that says whether the supernet's ranking is useful.
+def verdict(found: Mapping[str, Agreement], size: int) -> str:
+    """Return one line that says what is shown of the supernet's ranking.
 
-    The supernet is compared with chance, then with the best of the baselines by the interval of
-    the paired difference.
+    Something is shown if its 95 % interval excludes zero. The supernet is compared with chance,
+    then with the best of the baselines by the interval of the paired difference.
+
+    Args:
+        found: the agreement of each score with the ground truth.
+        size: the number of architectures.
     """
-    own = found[SUPERNET]
+    own, among = found[SUPERNET], f"{size} architectures"
     if not own.tau.known:
-        return "the supernet gives all architectures the same accuracy: it ranks nothing"
-    if own.tau.low <= 0:
-        word = "worse" if own.tau.high < 0 else "no better"
-        return f"the supernet ranks {word} than chance (tau {own.tau})"
+        return f"the supernet gives all {among} the same accuracy: it ranks nothing"
+    chance = _compared(own.tau)
+    if chance is None:
+        return (
+            "the supernet is not shown to rank better or worse than chance "
+            f"(tau {own.tau}, {among})"
+        )
     rivals = {name: one for name, one in found.items() if name in BASELINES and one.tau.known}
-    if not rivals:
-        return f"the supernet ranks better than chance (tau {own.tau})"
+    if chance == "worse" or not rivals:
+        return f"the supernet ranks {chance} than chance (tau {own.tau}, {among})"
     name = max(rivals, key=lambda one: rivals[one].tau.value)
     rival = rivals[name]
-    against = f"{BASELINES[name]} (tau {own.tau} against {rival.tau})"
-    if rival.ahead.low <= 0:
-        word = "worse" if rival.ahead.high < 0 else "no better"
-        return f"the supernet ranks {word} than {against}"
-    if own.best_tau.known and own.best_tau.low <= 0:
-        against += f", but no better than chance among the best tenth (tau {own.best_tau})"
-    return f"the supernet ranks better than {against}"
+    against = f"{BASELINES[name]} (tau {own.tau} against {rival.tau}, {among})"
+    word = _compared(rival.ahead)
+    if word is None:
+        return (
+            "the supernet ranks better than chance, but is not shown to rank better or worse "
+            f"than {against}"
+        )
+    if word == "better" and own.best_tau.known and (tenth := _compared(own.best_tau)) != "better":
+        also = "worse than chance" if tenth else "not shown to rank better than chance"
+        against += f", but {also} among the best tenth (tau {own.best_tau})"
+    return f"the supernet ranks {word} than {against}"
+
+
+def _compared(difference: Estimate) -> str | None:
+    """Return ``"better"`` or ``"worse"``, ``None`` if neither is shown."""
+    if difference.low > 0:
+        return "better"
+    return "worse" if difference.high < 0 else None

@@ -114,7 +114,7 @@ def _measure(
         "images": accuracy.images,
         "failed": len(archs) - len(rows),
         "agreement": {name: one.to_json() for name, one in ranked.items()},
-        "verdict": verdict(ranked),
+        "verdict": verdict(ranked, len(rows)),
         "found": found,
         "architectures": rows,
     }

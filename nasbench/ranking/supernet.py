@@ -19,6 +19,7 @@ from nasbench.errors import UserError
 from nasbench.seeding import derive, generator
 from nasbench.space import Arch, LayerChoice
 from nasbench.store.checkpoint import Checkpoint
+from nasbench.store.journal import table
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
 from nasbench.strategies.oneshot.base import OneShotStrategy
@@ -77,6 +78,12 @@ class SearchedSupernet:
         if state is None:
             raise UserError(f"{path}: no state.pt: the search must have saved its supernet")
         task, space = load_task(config, config.task), load_space(config.space)
+        searched = table(folder.info.get("provenance")).get("data", task.fingerprint)
+        if searched != task.fingerprint:
+            raise UserError(
+                f"{path}: the search had other data of the task {config.task} than these: give "
+                "its own with --data-dir"
+            )
         problem = Problem.of(task, space, config.space_arguments)
         place = pick(config.device)
         train, _ = halves(task, config.seed, config.val_fraction)

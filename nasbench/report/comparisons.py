@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from nasbench.report.identity import RETRAIN, differences
 from nasbench.report.quantities import duration, signed
-from nasbench.report.rows import Difference, Row, differing_keys
+from nasbench.report.rows import Difference, Row
 from nasbench.report.statistics import (
     Groups,
     difference_interval,
@@ -27,15 +28,17 @@ def difference(ours: Row, theirs: Row) -> Difference:
     common are therefore compared in pairs, others as independent samples.
     """
     common = sorted(set(ours.seed_numbers) & set(theirs.seed_numbers))
+    chance = ours.only_chance and theirs.only_chance
     if len(common) < 2:
         points = ours.mean - theirs.mean
         interval = difference_interval(ours.accuracies, theirs.accuracies)
         seeds = min(len(ours.seed_numbers), len(theirs.seed_numbers))
-        return Difference(points, interval, paired=False, seeds=seeds)
+        return Difference(points, interval, paired=False, seeds=seeds, at_chance=chance)
     first, second = _of(ours, common), _of(theirs, common)
     pairs = zip(first, second, strict=True)
     points = fmean(mean_of_means([one]) - mean_of_means([other]) for one, other in pairs)
-    return Difference(points, paired_interval(first, second), paired=True, seeds=len(common))
+    interval = paired_interval(first, second)
+    return Difference(points, interval, paired=True, seeds=len(common), at_chance=chance)
 
 
 def sentence(ours: Row, theirs: Row, found: Difference) -> str:
@@ -53,7 +56,8 @@ def sentence(ours: Row, theirs: Row, found: Difference) -> str:
         return f"{against}; {few}: no interval, no difference shown"
     if not found.shown:
         ends = ", ".join(map(signed, found.interval))
-        return f"{against} [{ends}], {_how(found)}: no difference shown"
+        why = f", {found.why_not}" if found.why_not else ""
+        return f"{against} [{ends}], {_how(found)}: no difference shown{why}"
     better, worse = (ours, theirs) if found.points > 0 else (theirs, ours)
     low, high = sorted(map(abs, found.interval))
     return (
@@ -86,6 +90,11 @@ def _how(found: Difference) -> str:
     return "not paired, for lack of two common search seeds"
 
 
+def comparable(row: Row, other: Row) -> bool:
+    """Return whether two rows are of the same task and data; unknown data equal unknown ones."""
+    return row.task == other.task and row.identity.data == other.identity.data
+
+
 _FAIR = (0.8, 1.25)  # the other's search cost as a share of the row's
 
 
@@ -105,12 +114,18 @@ def caveats(row: Row, other: Row) -> list[str]:
             f"{other.name}'s search took {duration(other.search_seconds)}, "
             f"{row.name}'s {duration(row.search_seconds)}: not an equal budget"
         )
-    if keys := differing_keys(row.retrain_config, other.retrain_config):
+    if keys := _retrained_differently(row, other):
         found.append(
             f"{row.name} and {other.name} were retrained differently ({', '.join(keys)}): "
             "their difference is not due to the search alone"
         )
     return found
+
+
+def _retrained_differently(row: Row, other: Row) -> list[str]:
+    """Return the options of the retraining in which two rows differ."""
+    parts = differences(row.identity, other.identity)
+    return [name for stage, name in parts if stage == RETRAIN]
 
 
 RANDOM = "random"
@@ -135,13 +150,13 @@ def rival(row: Row, rows: Sequence[Row]) -> Row | None:
     """
     if row.method == RANDOM:
         return None
-    candidates = [one for one in rows if one.method == RANDOM and one.task == row.task]
+    candidates = [one for one in rows if one.method == RANDOM and comparable(row, one)]
     return min(
         candidates,
         key=lambda one: (
             one.kind != row.kind,
             one.space != row.space,
-            one.retrain_config != row.retrain_config,
+            bool(_retrained_differently(row, one)),
             abs(_log_cost(one) - _log_cost(row)),
         ),
         default=None,
@@ -191,7 +206,8 @@ def contest(rows: Sequence[Row]) -> tuple[Row, Row] | None:
     Args:
         rows: of one task.
     """
-    pairs = [(nas, hpo) for nas in _entrants(rows, "nas") for hpo in _entrants(rows, "hpo")]
+    nas, hpo = _entrants(rows, "nas"), _entrants(rows, "hpo")
+    pairs = [(one, other) for one in nas for other in hpo if comparable(one, other)]
     return max(
         pairs, key=lambda pair: (equal_budget(*pair), pair[0].mean, pair[1].mean), default=None
     )

@@ -92,6 +92,12 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
         found += nas_against_hpo_notes(name, of_task)
         found += random_notes(name, of_task)
         found += anytime_notes(name, of_task)
+        found += _chance_notes(name, of_task)
+        if (sets := len({row.identity.data for row in of_task})) > 1:
+            found.append(
+                f"task {name}: its rows are of {sets} data sets, or of unknown ones, and are "
+                "compared only within one"
+            )
         for row in of_task:
             if row.reopened:
                 found.append(
@@ -103,6 +109,11 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
                 found.append(
                     f"task {name}: {row.name}: {runs} the seeds of another, averaged with it"
                 )
+            if len(row.torch) > 1:
+                found.append(
+                    f"task {name}: {row.name} holds runs of torch {' and '.join(row.torch)}, "
+                    "whose results differ by rounding and what follows from it"
+                )
     found += few_seeds(rows)
     devices = sorted({row.device for row in rows if row.device})
     if len(devices) == 1:
@@ -110,6 +121,16 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
     named = {device: [r.name for r in rows if r.device == device] for device in devices}
     found += [f"latency of one example of {', '.join(n)}: on {d}" for d, n in named.items()]
     return found
+
+
+def _chance_notes(task: str, rows: Sequence[Row]) -> list[str]:
+    """Return what is meant by chance level, for each share of the largest class."""
+    shares = sorted({row.chance for row in rows if row.at_chance and row.chance is not None})
+    return [
+        f"task {task}: at chance level: not shown to be above the {share:.2f} % that always "
+        "answering the largest class gives"
+        for share in shares
+    ]
 
 
 def unfinished_runs(results: Path) -> list[Unfinished]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
-from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import Any, TypeVar
 
-from nasbench.report.statistics import bootstrap_interval, mean_of_means
+from nasbench.report.chance import at_chance, largest_share
+from nasbench.report.identity import (
+    ARCHITECTURE,
+    RETRAIN,
+    SEARCH,
+    Identity,
+    identities,
+    shown,
+)
+from nasbench.report.statistics import FEWEST_PAIRS, bootstrap_interval, mean_of_means
 from nasbench.store.records import Record
 
 Points = tuple[tuple[float, float], ...]
@@ -28,20 +36,38 @@ class Difference:
         interval: its 95 % bootstrap interval, or ``None`` if one of the rows is a single run.
         paired: whether the rows' common search seeds were redrawn jointly.
         seeds: search seeds that the interval was drawn from, of the row with fewer.
+        at_chance: whether no network of either row is shown to be above the largest class.
     """
 
     points: float
     interval: tuple[float, float] | None
     paired: bool
     seeds: int
+    at_chance: bool = False
 
     @property
-    def shown(self) -> bool:
+    def excludes_zero(self) -> bool:
         """Whether the interval excludes zero."""
         if self.interval is None:
             return False
         low, high = self.interval
         return low > _ROUNDING or high < -_ROUNDING
+
+    @property
+    def shown(self) -> bool:
+        """Whether one row is shown to be better."""
+        return self.excludes_zero and self.seeds >= FEWEST_PAIRS and not self.at_chance
+
+    @property
+    def why_not(self) -> str:
+        """Why no difference is shown although the interval excludes zero, ``""`` otherwise."""
+        if self.shown or not self.excludes_zero:
+            return ""
+        if self.at_chance:
+            return "all networks are at chance level"
+        if self.seeds == 1:
+            return "one search seed is too few"
+        return f"{self.seeds} {'pairs' if self.paired else 'search seeds'} are too few"
 
 
 @dataclass(frozen=True)
@@ -55,6 +81,8 @@ class Row:
         space: the search space, or the baseline that was tuned.
         search_config: configuration of the search.
         retrain_config: configuration of the retraining, without values that a tuner chose.
+        identity: everything that its records have in common.
+        given: the name of an architecture that the user chose, ``""`` if it has none.
         seed_numbers: the search seeds, ascending.
         accuracies: test accuracy in percent, one inner tuple per search seed.
         curves: the anytime curve of each search seed, empty if its records have none.
@@ -71,6 +99,9 @@ class Row:
         retrain_seconds: device-seconds of one retraining, mean over records.
         test_openings: how often the records opened the test set, in all.
         reopened: whether some record opened it more than once.
+        chance: share of the largest class of the test set in percent, or ``None`` if unknown.
+        at_chance: records that are not shown to be above it.
+        torch: the versions of torch that retrained the networks, as far as they are known.
         variant: what distinguishes the row from others of its method and space, or ``""``.
         versus_random: the comparison with random search, or ``None``.
         uncounted: operations of some network that ``macs`` leaves out, by name.
@@ -82,6 +113,8 @@ class Row:
     space: str
     search_config: Mapping[str, Any]
     retrain_config: Mapping[str, Any]
+    identity: Identity
+    given: str
     seed_numbers: tuple[int, ...]
     accuracies: tuple[tuple[float, ...], ...]
     curves: tuple[Points, ...]
@@ -97,6 +130,9 @@ class Row:
     retrain_seconds: float
     test_openings: int
     reopened: bool
+    chance: float | None
+    at_chance: int
+    torch: tuple[str, ...]
     variant: str = ""
     versus_random: Difference | None = None
     uncounted: tuple[str, ...] = ()
@@ -108,6 +144,11 @@ class Row:
         if len(set(sizes)) == 1:
             return f"{len(sizes)}\N{MULTIPLICATION SIGN}{sizes[0]}"
         return f"{len(sizes)} ({sum(sizes)} runs)"
+
+    @property
+    def only_chance(self) -> bool:
+        """Whether none of its networks is shown to be above the largest class."""
+        return self.at_chance == self.runs
 
     @property
     def name(self) -> str:
@@ -135,11 +176,15 @@ _Key = TypeVar("_Key", bound=Hashable)
 
 
 def make_rows(records: Iterable[Record]) -> list[Row]:
-    """Group records by task, kind, method, space and configurations, one row per group."""
-    return [_row(group) for group in _grouped(records, _row_key).values()]
+    """Group records by everything that their results depend on but seeds, one row per group."""
+    every = list(records)
+    groups: dict[tuple[str, ...], tuple[Identity, list[Record]]] = {}
+    for record, identity in zip(every, identities(every), strict=True):
+        groups.setdefault(identity.key, (identity, []))[1].append(record)
+    return [_row(identity, group) for identity, group in groups.values()]
 
 
-def _row(records: Sequence[Record]) -> Row:
+def _row(identity: Identity, records: Sequence[Record]) -> Row:
     first = records[0]
     seeds = _grouped(records, lambda record: record.search_seed)
     numbers = tuple(sorted(seeds))
@@ -150,14 +195,18 @@ def _row(records: Sequence[Record]) -> Row:
         cells = _grouped(seeds[number], lambda record: (record.retrain_seed, record.arch_id))
         means = (fmean(record.test_accuracy for record in cells[key]) for key in sorted(cells))
         accuracies.append(tuple(100 * mean for mean in means))
+    shares = [largest_share(record.test_classes) for record in records if record.test_classes]
+    chance = 100 * shares[0] if shares else None
     devices = {str(record.provenance.get("device") or "") for record in records}
     return Row(
         task=first.task,
         kind=first.kind,
         method=first.method,
-        space=first.space,
+        space=" or ".join(sorted({record.space for record in records})),
         search_config=first.search_config,
-        retrain_config=_retrain_recipe(first),
+        retrain_config=_untuned(first.retrain_config, first),
+        identity=identity,
+        given=" = ".join(sorted({record.given for record in records} - {""})),
         seed_numbers=numbers,
         accuracies=tuple(accuracies),
         curves=tuple(_curve(seeds[number]) for number in numbers),
@@ -174,7 +223,26 @@ def _row(records: Sequence[Record]) -> Row:
         test_openings=sum(record.test_openings for record in records),
         reopened=any(record.test_openings > 1 for record in records),
         uncounted=tuple(dict.fromkeys(name for record in records for name in record.uncounted)),
+        chance=chance,
+        at_chance=sum(at_chance(record.test_accuracy, record.test_classes) for record in records),
+        torch=tuple(sorted({_torch(record) for record in records} - {""})),
     )
+
+
+def _untuned(config: Mapping[str, Any], record: Record) -> Mapping[str, Any]:
+    """Return a configuration without the values that a tuner chose."""
+    if record.kind != "hpo":
+        return config
+    return {
+        name: _untuned(value, record) if isinstance(value, Mapping) else value
+        for name, value in config.items()
+        if name not in record.arch
+    }
+
+
+def _torch(record: Record) -> str:
+    versions = record.provenance.get("versions")
+    return str(versions.get("torch") or "") if isinstance(versions, dict) else ""
 
 
 def _per_seed(seeds: Iterable[Sequence[Record]], quantity: Callable[[Record], float]) -> float:
@@ -191,27 +259,6 @@ def _curve(records: Sequence[Record]) -> Points:
     return ()
 
 
-def _retrain_recipe(record: Record) -> Mapping[str, Any]:
-    """Return the configuration of the retraining; values that a tuner chose are its result."""
-    if record.kind != "hpo":
-        return record.retrain_config
-    return _without(record.retrain_config, record.arch)
-
-
-def _without(config: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
-    return {
-        name: _without(value, names) if isinstance(value, Mapping) else value
-        for name, value in config.items()
-        if name not in names
-    }
-
-
-def _row_key(record: Record) -> tuple[str, ...]:
-    configs = (record.search_config, _retrain_recipe(record))
-    texts = (json.dumps(config, sort_keys=True, default=str) for config in configs)
-    return (record.task, record.kind, record.method, record.space, *texts)
-
-
 def _grouped(records: Iterable[Record], key: Callable[[Record], _Key]) -> dict[_Key, list[Record]]:
     groups: dict[_Key, list[Record]] = defaultdict(list)
     for record in records:
@@ -225,47 +272,33 @@ _UNSET = "unset"
 def with_variants(rows: Sequence[Row]) -> list[Row]:
     """Return the rows, with a variant if a task has several rows of one method and space.
 
-    A variant is for example ``"epochs=20, retrain lr=0.1"``; the stage is named only if it is
-    unclear.
+    A variant is for example ``"epochs=20, retrain lr=0.1"``: what distinguishes the row from the
+    others and is not the default. The stage is named only if it is unclear.
     """
     described = []
     for row in rows:
-        siblings = [one for one in rows if one is not row and _identity(one) == _identity(row)]
-        search = _departures(row.search_config, [one.search_config for one in siblings])
-        retrain = _departures(row.retrain_config, [one.retrain_config for one in siblings])
+        siblings = [
+            one for one in rows if one is not row and one.identity.name == row.identity.name
+        ]
+        parts = row.identity.departures(one.identity for one in siblings)
+        names = Counter(name for _, name in parts)
         variant = ", ".join(
-            f"{stage if key in search and key in retrain else ''}{key}={value}"
-            for stage, departures in (("search ", search), ("retrain ", retrain))
-            for key, value in departures.items()
+            f"{f'{stage} ' if names[name] > 1 or name == 'task' else ''}{name}="
+            f"{_shown(row, (stage, name), siblings)}"
+            for stage, name in sorted(parts, key=lambda part: (_STAGES.index(part[0]), part[1]))
         )
         described.append(replace(row, variant=variant))
     return described
 
 
-def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Return the dotted keys whose values differ between two configurations, sorted."""
-    first, second = _flat(one), _flat(other)
-    return sorted(
-        key for key in first | second if first.get(key, _UNSET) != second.get(key, _UNSET)
-    )
+_STAGES = ("", SEARCH, RETRAIN)
 
 
-def _identity(row: Row) -> tuple[str, ...]:
-    return (row.task, row.kind, row.method, row.space)
-
-
-def _departures(config: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return ``config``'s values of the keys in which it departs from a sibling."""
-    keys = {key for other in others for key in differing_keys(config, other)}
-    mine = _flat(config)
-    return {key: str(mine.get(key, _UNSET)) for key in sorted(keys)}
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+def _shown(row: Row, part: tuple[str, str], siblings: Sequence[Row]) -> str:
+    """Return the value of a part; a given architecture is named as the user named it."""
+    value = shown(part, row.identity.parts.get(part, _UNSET))
+    if part != ARCHITECTURE or not row.given:
+        return value
+    mine = row.identity.parts[part]
+    others = {one.identity.parts.get(part) for one in siblings if one.given == row.given}
+    return row.given if others <= {mine} else f"{row.given}, {value}"

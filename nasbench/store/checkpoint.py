@@ -39,6 +39,9 @@ class Checkpoint:
         training: options of the tuned training, which a retraining uses.
         hyperparameters: the tuned ones among these options and the network's arguments.
         curve: ``[device-seconds, best validation accuracy so far]`` at each improvement.
+        given: what the user chose in place of a search's result, such as ``cells.py:MINE``, ``""``
+            if a search found it or the choice has no name.
+        defaults: of the search's options: what it means if a configuration lacks one.
         run: the name of the search's run folder.
         provenance: version, commit, command, hardware, versions of libraries, times.
     """
@@ -57,6 +60,8 @@ class Checkpoint:
     training: dict[str, Any] = field(default_factory=dict)
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     curve: list[list[float]] = field(default_factory=list)
+    given: str = ""
+    defaults: dict[str, Any] = field(default_factory=dict)
     run: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -121,6 +126,8 @@ _TYPES: dict[str, type] = {
     "training": dict,
     "hyperparameters": dict,
     "curve": list,
+    "given": str,
+    "defaults": dict,
     "run": str,
     "provenance": dict,
 }

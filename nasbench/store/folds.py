@@ -52,6 +52,7 @@ class CrossValidation:
         interval: the 95 % t-interval of the mean; its ends may lie outside of [0, 1].
         params: parameters of the network, without those used only in training.
         provenance: version, commit, command, hardware, libraries, times.
+        classes: the number of training images of each class; empty if unknown.
     """
 
     run: str
@@ -69,6 +70,7 @@ class CrossValidation:
     interval: tuple[float, float]
     params: int
     provenance: dict[str, Any] = field(default_factory=dict)
+    classes: list[int] = field(default_factory=list)
 
 
 def read_folds(path: Path) -> CrossValidation:

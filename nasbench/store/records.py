@@ -56,6 +56,10 @@ class Record:
         curve: anytime curve of the search: ascending pairs of device-seconds spent so far and the
             best validation accuracy so far, in [0, 1]; empty if unknown.
         uncounted: operations of the network whose multiply-adds cannot be counted, by name.
+        given: what the user chose in place of a search's result, such as ``cells.py:MINE``; ``""``
+            if a search found the architecture or the choice has no name.
+        defaults: what it means if ``search`` or ``retrain`` configurations lack an option.
+        test_classes: the number of test images of each class; empty if unknown.
     """
 
     run: str
@@ -84,6 +88,14 @@ class Record:
     kind: str = "nas"
     curve: list[list[float]] = field(default_factory=list)
     uncounted: list[str] = field(default_factory=list)
+    given: str = ""
+    defaults: dict[str, Any] = field(default_factory=dict)
+    test_classes: list[int] = field(default_factory=list)
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the user chose the architecture, and no search found it."""
+        return self.kind == "plain" or bool(self.given)
 
 
 _HINTS = typing.get_type_hints(Record)
@@ -160,6 +172,15 @@ def _record(content: dict[str, Any]) -> Record:
             raise ValueError(f"the field {name!r} has the value {value!r}")
     if not record.test_accuracy <= 1:
         raise ValueError(f"the field 'test_accuracy' has the value {record.test_accuracy!r}")
+    counts = record.test_classes
+    if counts and not (
+        all(type(count) is int and count >= 0 for count in counts)
+        and sum(counts) == record.test_examples
+    ):
+        raise ValueError(
+            f"the field 'test_classes' has the value {counts!r}: expected whole numbers of at "
+            f"least 0 with the sum {record.test_examples}"
+        )
     spent = 0.0
     for point in record.curve:  # ascending device-seconds, accuracies in [0, 1]
         pair = isinstance(point, list) and len(point) == 2

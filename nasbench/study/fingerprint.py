@@ -12,6 +12,7 @@ from nasbench import catalog
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
 from nasbench.errors import UserError
 from nasbench.store.checkpoint import Checkpoint
+from nasbench.store.journal import table
 from nasbench.store.runs import RunFolder, all_runs
 
 CONFIGS: dict[str, type[TrainingConfig]] = {
@@ -48,10 +49,20 @@ def fingerprint(
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def runs_by_fingerprint(out: Path) -> dict[str, RunFolder]:
-    """Return the runs below ``out`` by fingerprint; of equal ones, the most advanced."""
+def runs_by_fingerprint(out: Path, data: Mapping[str, str] | None = None) -> dict[str, RunFolder]:
+    """Return the runs below ``out`` by fingerprint; of equal ones, the most advanced.
+
+    Args:
+        out: the study's folder.
+        data: the fingerprint of a task's data; runs of the task on other data are left out. Those
+            of earlier versions, which do not know their data, are taken to be on these.
+    """
     found: dict[str, RunFolder] = {}
     for folder in all_runs(out):
+        expected = (data or {}).get(str(folder.info.get("task")))
+        actual = table(folder.info.get("provenance")).get("data")
+        if None not in (expected, actual) and expected != actual:
+            continue
         digest = _fingerprint_of(folder)
         if digest and (digest not in found or _rank(folder) >= _rank(found[digest])):
             found[digest] = folder

@@ -43,16 +43,18 @@ class ConfiguredRun:
     Attributes:
         verb: ``search``, ``hpo`` or ``retrain``.
         config: the options of the run.
+        data: the fingerprint of the study's task, by its name.
         checkpoint: the architecture that is retrained, if any.
     """
 
     verb: str
     config: TrainingConfig
+    data: Mapping[str, str]
     checkpoint: Checkpoint | None = None
 
     @property
     def fingerprint(self) -> str:
-        """A digest of everything that determines the result."""
+        """A digest of everything that determines the result but the data."""
         options = self.config.to_json()
         return fingerprint(self.verb, options, self.checkpoint, catalog.fingerprints(options))
 
@@ -140,7 +142,13 @@ class Plan:
             del given["task"]
             config = train.configure(checkpoint, given, dict(entry.arguments)).config
         verb = "retrain" if entry.verb == "train" else entry.verb
-        return ConfiguredRun(verb, self.scale.apply(config, len(self.task.train)), checkpoint)
+        scaled = self.scale.apply(config, len(self.task.train))
+        return ConfiguredRun(verb, scaled, self.data, checkpoint)
+
+    @property
+    def data(self) -> dict[str, str]:
+        """The fingerprint of the data by the task's name, as in run folders."""
+        return {catalog.short(self.study.task): self.task.fingerprint}
 
     def _checkpoint(self, entry: Entry, seed: int, found: Path | None) -> Checkpoint:
         if entry.verb == "retrain":

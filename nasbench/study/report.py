@@ -78,7 +78,7 @@ def listing(results: Iterable[EntryResult]) -> Listing:
             (
                 entry.name,
                 entry.note or f"{entry.verb} {entry.target}",
-                "" if result.mean is None else f"{result.mean:.2f}",
+                _accuracy(result),
                 "" if interval is None else "{:.2f} \N{EN DASH} {:.2f}".format(*interval),
                 result.measured_on,
                 f"{len(result.values)} of {result.seeds}",
@@ -87,6 +87,15 @@ def listing(results: Iterable[EntryResult]) -> Listing:
             )
         )
     return Listing("Entries", HEADINGS, NUMERIC, tuple(lines))
+
+
+def _accuracy(result: EntryResult) -> str:
+    """Return the mean accuracy in percent, marked if networks are at chance level."""
+    if result.mean is None or not result.at_chance:
+        return "" if result.mean is None else f"{result.mean:.2f}"
+    every = result.at_chance == len(result.values)
+    how_many = "" if every else f"{result.at_chance} of {len(result.values)} "
+    return f"{result.mean:.2f}, {how_many}at chance level"
 
 
 def _remarks(plan: Plan, results: Sequence[EntryResult], openings: int) -> list[str]:
@@ -99,6 +108,11 @@ def _remarks(plan: Plan, results: Sequence[EntryResult], openings: int) -> list[
         f"The test set was opened {opened} times, once for each final evaluation"
         f"{more if openings > opened else ''}."
     ]
+    if any(result.at_chance for result in results):
+        found.append(
+            "At chance level: not shown to be above the accuracy of always answering the largest "
+            "class."
+        )
     if plan.study.reported:
         found.append(f"Reported: {plan.study.reported}")
     failed = [f"- {result.entry.name}, {reason}" for result in results for reason in result.failed]
@@ -133,6 +147,7 @@ def _plain(plan: Plan, results: Sequence[EntryResult]) -> dict[str, object]:
                 "target": result.entry.target,
                 "accuracies": list(result.values),
                 "measured_on": result.measured_on,
+                "at_chance": result.at_chance,
                 "interval": result.interval,
                 "reported": result.entry.reported,
                 "device_seconds": result.seconds,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nasbench.errors import UserError
+from nasbench.report.chance import at_chance
 from nasbench.report.statistics import bootstrap_interval, mean_of_means
 from nasbench.store.folds import read_folds
 from nasbench.store.journal import number, table
@@ -34,6 +36,7 @@ class EntryResult:
         openings: how often the test set was opened, over all runs.
         failed: why runs have no result.
         of_folds: the 95 % t-interval of a single cross-validation.
+        at_chance: how many of its values are not shown to be above the share of the largest class.
     """
 
     entry: Entry
@@ -44,6 +47,7 @@ class EntryResult:
     openings: int
     failed: tuple[str, ...] = field(default=())
     of_folds: tuple[float, float] | None = None
+    at_chance: int = 0
 
     @property
     def mean(self) -> float | None:
@@ -99,7 +103,9 @@ def _measured(
         values = tuple(100 * record.test_accuracy for record in found)
         seconds = sum(record.retrain_seconds for record in found)
         openings = sum(record.test_openings for record in found)
-        return EntryResult(entry, seeds, values, TEST, seconds, openings, (*failed, *lost))
+        low = sum(at_chance(record.test_accuracy, record.test_classes) for record in found)
+        gone = (*failed, *lost)
+        return EntryResult(entry, seeds, values, TEST, seconds, openings, gone, at_chance=low)
     accuracies: dict[int, float | None] = {}
     spent = []
     for seed, path in runs.items():
@@ -109,7 +115,24 @@ def _measured(
         spent.append(number(table(info.get("cost")).get("device_seconds")) or 0.0)
     lost = _lost("accuracy", {s: p for s, p in runs.items() if accuracies[s] is None})
     values = tuple(100 * value for value in accuracies.values() if value is not None)
-    return EntryResult(entry, seeds, values, VALIDATION, sum(spent), 0, (*failed, *lost))
+    low = sum(
+        at_chance(value, _validation_classes(RunFolder(runs[seed]).info))
+        for seed, value in accuracies.items()
+        if value is not None
+    )
+    gone = (*failed, *lost)
+    return EntryResult(entry, seeds, values, VALIDATION, sum(spent), 0, gone, at_chance=low)
+
+
+def _validation_classes(info: Mapping[str, Any]) -> list[float]:
+    """Return the number of validation images of each class of a run, empty if it is unknown."""
+    classes, config = table(info.get("provenance")).get("classes"), table(info.get("config"))
+    if not isinstance(classes, list):
+        return []
+    counts = [max(number(count) or 0.0, 0.0) for count in classes]
+    whole = sum(counts)
+    share = (number(config.get("val_fraction")) or 0.0) / (whole or 1.0)
+    return [count * share * (number(config.get("limit_train")) or whole) for count in counts]
 
 
 def _cross_validated(
@@ -132,7 +155,8 @@ def _cross_validated(
     low_high = tuple(100 * end for end in every[0].interval) if len(every) == 1 else None
     interval = None if low_high is None else (low_high[0], low_high[1])
     gone = (*failed, *_lost("file of folds", lost))
-    return EntryResult(entry, seeds, values, FOLDS, seconds, 0, gone, interval)
+    low = sum(at_chance(found.mean, found.classes) for found in every)
+    return EntryResult(entry, seeds, values, FOLDS, seconds, 0, gone, interval, low)
 
 
 def _lost(what: str, runs: Mapping[int, Path]) -> Iterable[str]:

@@ -51,7 +51,8 @@ def earlier_progress(plan: Plan, out: Path) -> Progress:
     Raises:
         UserError: an entry is invalid, or two entries are the same run.
     """
-    progress, known, runs = Progress(), runs_by_fingerprint(out), []
+    known = runs_by_fingerprint(out, plan.data)
+    progress, runs = Progress(), list[tuple[Step, ConfiguredRun]]()
     for step in plan.steps:
         source = plan.source(step)
         if source is not None and source not in progress.done:
@@ -207,7 +208,7 @@ def perform(
         UserError: an option is invalid, or the run failed.
     """
     config: Any = run.config
-    before = runs_by_fingerprint(config.out).get(run.fingerprint)
+    before = runs_by_fingerprint(config.out, run.data).get(run.fingerprint)
     if before is not None and before.status == "done":
         return before.path
     interrupted = before is not None and before.status in ("stopped", "failed")

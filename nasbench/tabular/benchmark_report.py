@@ -10,6 +10,7 @@ import numpy as np
 from nasbench import provenance
 from nasbench.report.plots import Curve
 from nasbench.report.quantities import duration, signed
+from nasbench.report.statistics import FEWEST_PAIRS
 from nasbench.tabular.benchmark import BASELINE, SHARES, Benchmark, Scores
 from nasbench.tabular.search import with_interval
 from nasbench.tabular.simulate import Floats, amounts_at
@@ -84,7 +85,8 @@ def tables(benchmark: Benchmark) -> list[str]:
         others = [one for one in found if one.entry is not benchmark.baseline]
         parts.append(f"## Difference from random by {title}, points [95 %]")
         parts.append(_table(others, heads, title, _ahead))
-        parts.append("\n".join(f"- {sentence(one, heads[-1], title)}" for one in others))
+        seeds = len(benchmark.seeds)
+        parts.append("\n".join(f"- {sentence(one, heads[-1], title, seeds)}" for one in others))
     if len(times):
         parts.append("## Test accuracy by simulated device-time, percent [95 %]")
         parts.append(
@@ -100,13 +102,14 @@ def tables(benchmark: Benchmark) -> list[str]:
     return parts
 
 
-def sentence(scores: Scores, spent: str, unit: str) -> str:
+def sentence(scores: Scores, spent: str, unit: str, seeds: int) -> str:
     """Return the final comparison of a strategy with random as a sentence.
 
     Args:
         scores: of the strategy.
         spent: the amount spent at the end, as text.
         unit: of the amount.
+        seeds: the number of searches of each strategy.
     """
     name, when = scores.entry.name, f"after {spent} {unit}"
     mean, low, high = (
@@ -114,9 +117,14 @@ def sentence(scores: Scores, spent: str, unit: str) -> str:
     )
     if np.isnan(low):
         return f"{name} against {BASELINE} {when}: {signed(mean)} points, without an interval"
-    if low <= 0 <= high:
+    few = seeds < FEWEST_PAIRS
+    if low <= 0 <= high or few:
         interval = f"[{signed(low)}, {signed(high)}]"
-        return f"{name} against {BASELINE} {when}: {signed(mean)} {interval}: no difference shown"
+        why = f", {seeds} seeds are too few" if few else ""
+        return (
+            f"{name} against {BASELINE} {when}: {signed(mean)} {interval}: "
+            f"no difference shown{why}"
+        )
     word, small, large = ("above", low, high) if mean > 0 else ("below", -high, -low)
     return (
         f"{name} is {word} {BASELINE} {when} by {abs(mean):.2f} points [{small:.2f}, {large:.2f}]"

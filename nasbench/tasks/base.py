@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nasbench.data.augment import Augmentation
+from nasbench.data.fingerprint import fingerprint
 from nasbench.data.images import ImageSet, channel_statistics
 from nasbench.space.spec import DataSpec
 
@@ -47,6 +50,7 @@ class Task:
         augmentation: normalisation and random augmentation of training batches.
         test: the test set.
         note: where the data comes from, in one line.
+        whole: the fingerprint of the task that this one is a part of, ``""`` if it is whole.
 
     Raises:
         ValueError: the images do not have the shape of the spec.
@@ -63,6 +67,7 @@ class Task:
     augmentation: Augmentation
     test: SealedTest = field(repr=False)
     note: str = ""
+    whole: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if self.train.images.shape[1:] != self.spec.shape:
@@ -121,6 +126,21 @@ class Task:
             test=SealedTest(lambda: _image_set(*(test() if callable(test) else test))),
             note=note,
         )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest of what a training sees: images, labels, groups, classes and augmentation.
+
+        The numbers of the normalisation count with four digits: their last ones depend on the
+        number of threads. A task with fewer training images keeps the digest of the whole.
+        """
+        if self.whole:
+            return self.whole
+        how = self.augmentation
+        numbers = " ".join(f"{number:.4g}" for number in (*how.mean, *how.std))
+        drawn = f"{type(how).__qualname__} {how.crop_padding} {how.flip} {how.cutout}"
+        text = f"{self.spec.classes} {drawn} {numbers} {fingerprint(self.train)}"
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def search_split(self, seed: int, val_fraction: float) -> tuple[ImageSet, ImageSet]:
         """Split the training images into those that a search trains on and validates on.

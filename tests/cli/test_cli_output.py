@@ -191,8 +191,12 @@ def test_a_cross_validation(run, checkpoint, small):
     assert lines[2:] == [
         f"mean of 2 folds {record['mean']:.2%}, 95 % t-interval {low:.2%} to {high:.2%} "
         "(the test set stays sealed)",
+        # One step of training: of 200 images, 20 of each class, its answers are right by chance.
+        "at chance level: always answering the largest class gives 10.00%, and the network is not "
+        "shown to be above it",
         f"record:  {path}",
     ]
+    assert (sum(record["classes"]), record["mean"] <= 0.1 + 1.96 * (0.09 / 200) ** 0.5) == (200, 1)
     again = run("retrain", checkpoint, *small, "--folds", "2", "--seed", "4", "--json").json
     assert again["mean"] == record["mean"]
 

@@ -55,7 +55,10 @@ def test_a_study_from_one_file_to_one_table(study, run):
     assert [r["test_openings"] for r in made] == [1, 1, 1, 1]
     page = (FOLDER / "README.md").read_text()
     by_hand = [100 * r["test_accuracy"] for r in made if r["method"] == "by hand"]
-    assert f"| by hand | train small-cnn | {sum(by_hand) / 2:.2f} |" in page
+    # Of 360 test images the largest class has 37: 10.28 % and 1.96 deviations of 1.6 %.
+    low = sum(accuracy <= 13.41 for accuracy in by_hand)
+    mark = ["", ", 1 of 2 at chance level", ", at chance level"][low]
+    assert f"| by hand | train small-cnn | {sum(by_hand) / 2:.2f}{mark} |" in page
     assert "98.50" in page
     assert "The test set was opened 4 times" in page
     found = json.loads((FOLDER / "study.json").read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -399,3 +400,22 @@ def test_workers_find_what_this_process_finds(out):
             theirs[number]["parameters"],
             theirs[number]["score"],
         )
+
+
+def test_a_tuning_says_which_architecture_it_was_given(out):
+    from nasbench.engine import hpo
+
+    def of(seed: int, **changes: Any) -> hpo.Tuning:
+        fields = {
+            **{"space": {"name": "x"}, "arch": {"op": "conv"}, "data": {}, "task": "digits"},
+            **{"strategy": {"name": "darts"}, "seed": 0, "search": {"epochs": 3}, **changes},
+        }
+        found = Checkpoint(**fields)
+        return hpo.Tuning(replace(configure({}, {}).config, seed=seed), found, None)
+
+    searched = of(0, run="the-search")
+    assert hpo._searched(searched) == {"model": {"epochs": 3, "strategy": "darts"}}
+    assert hpo._given(searched) == ""  # search and tuning are repeated with each seed
+    assert hpo._given(of(1, run="the-search")) == "the-search"
+    assert hpo._given(of(0, kind="plain", given="g.py:A")) == "g.py:A"
+    assert hpo._given(of(0, kind="plain", arch={})) == ""

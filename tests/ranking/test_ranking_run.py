@@ -16,7 +16,7 @@ from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.problem import halves
 from nasbench.engine.search import configure, run_search
 from nasbench.errors import UserError
-from nasbench.ranking.correlation import agreements, position, verdict
+from nasbench.ranking.correlation import Agreement, Estimate, agreements, position, verdict
 from nasbench.ranking.ground_truth import JOURNAL, TableTruth
 from nasbench.ranking.options import RankingOptions
 from nasbench.ranking.run import run_ranking
@@ -220,23 +220,36 @@ def noisy(spread, seed=1):
 @pytest.mark.parametrize(
     ("supernet", "parameters", "words"),
     [
-        ([0.5] * 60, noisy(0.1), "gives all architectures the same accuracy"),
-        (noisy(9.0), noisy(0.1), "ranks no better than chance"),
+        ([0.5] * 60, noisy(0.1), "gives all 60 architectures the same accuracy"),
+        (noisy(9.0), noisy(0.1), "is not shown to rank better or worse than chance (tau "),
         ([-v for v in noisy(0.1)], noisy(0.1), "ranks worse than chance"),
         (noisy(0.05), noisy(0.5, 2), "ranks better than counting parameters (tau 0.8"),
         (noisy(0.5), noisy(0.05, 2), "ranks worse than counting parameters"),
-        (noisy(0.2), noisy(0.2, 2), "ranks no better than counting parameters"),
+        (
+            noisy(0.2),
+            noisy(0.2, 2),
+            "ranks better than chance, but is not shown to rank better or worse than counting",
+        ),
         (noisy(0.1), [1.0] * 60, "ranks better than chance"),
     ],
 )
 def test_the_verdict(supernet, parameters, words):
     found = agreements({"supernet": supernet, "parameters": parameters}, TRUTH, 0)
-    assert verdict(found).startswith(f"the supernet {words}")
+    assert verdict(found, 60).startswith(f"the supernet {words}")
     assert found["two seeds"].tau.value == 1
     assert math.isclose(
         found["parameters"].ahead.value,
         found["supernet"].tau.value - found["parameters"].tau.value,
     ) or not (found["supernet"].tau.known and found["parameters"].tau.known)
+
+
+def test_a_wide_interval_shows_nothing():
+    nothing = Estimate(*[math.nan] * 3)
+    one = Agreement(Estimate(0.39, -0.25, 0.82), nothing, nothing, nothing, nothing)
+    assert verdict({"supernet": one}, 10) == (
+        "the supernet is not shown to rank better or worse than chance "
+        "(tau 0.39 [-0.25, 0.82], 10 architectures)"
+    )
 
 
 def test_no_ceiling_without_a_second_training():

@@ -5,15 +5,15 @@ import pytest
 from nasbench.report.comparisons import contest
 from nasbench.report.leaderboard import build
 
-THREE = {0: 0.90, 1: 0.91, 2: 0.92}
-LESS = {0: 0.80, 1: 0.81, 2: 0.82}
+FIVE = {0: 0.90, 1: 0.91, 2: 0.92, 3: 0.91, 4: 0.91}
+LESS = {0: 0.80, 1: 0.81, 2: 0.82, 3: 0.81, 4: 0.81}
 
 
 def row_of(board, name):
     return next(row for row in board.rows if row.name == name)
 
 
-def tuned(seeds, method, accuracies=THREE, **changes):
+def tuned(seeds, method, accuracies=FIVE, **changes):
     return seeds(method, accuracies, **{"kind": "hpo", "space": "small-cnn"} | changes)
 
 
@@ -21,15 +21,15 @@ def said(board, words):
     return [note for note in board.notes if words in note]
 
 
-def test_difference_from_random_is_paired_and_said(grid):
-    board = build([*grid("darts", 0.9), *grid("random", 0.7)], [], None)
+def test_difference_from_random_is_paired_and_said(seeds):
+    board = build([*seeds("darts", {**FIVE, 4: 0.92}), *seeds("random", LESS)], [], None)
     versus = row_of(board, "darts").versus_random
-    assert versus.points == pytest.approx(20.0)
-    assert versus.interval[0] < 20.0 < versus.interval[1]
+    assert versus.points == pytest.approx(10.2)
+    assert versus.interval[0] < 10.2 < versus.interval[1]
     assert versus.paired
     assert versus.shown
     assert row_of(board, "random").versus_random is None
-    (note,) = said(board, "darts on cnn is better than random on cnn by 20.00 points")
+    (note,) = said(board, "darts on cnn is better than random on cnn by 10.20 points")
     assert note.startswith("task digits: ")
 
 
@@ -68,7 +68,7 @@ def test_comparison_across_spaces_or_recipes_is_said(grid):
 
 def test_random_search_and_random_tuning_stay_apart(seeds):
     records = [
-        *seeds("darts", THREE),
+        *seeds("darts", FIVE),
         *seeds("random", {0: 0.8, 1: 0.8}, space="mobilenet"),
         *tuned(seeds, "tpe"),
         *tuned(seeds, "random", {0: 0.7, 1: 0.7}, space="resnet18"),
@@ -111,10 +111,8 @@ def test_what_the_tuner_chose_does_not_split_a_row(seeds):
             retrain_config={"lr": 0.2, "space_arguments": {"width": 4}},
         ),
     ]
-    assert len(build(records, [], None).rows) == 2  # one has space_arguments at all
-    records[0].retrain_config["space_arguments"] = {"width": 8}
     (row,) = build(records, [], None).rows
-    assert row.retrain_config == {"space_arguments": {}}
+    assert row.retrain_config == {}
     for record in records:
         object.__setattr__(record, "kind", "nas")
     assert len(build(records, [], None).rows) == 2
@@ -122,7 +120,7 @@ def test_what_the_tuner_chose_does_not_split_a_row(seeds):
 
 def test_best_of_each_kind_compete_without_random(seeds):
     records = [
-        *seeds("evolution", THREE),
+        *seeds("evolution", FIVE),
         *seeds("darts", LESS),
         *seeds("random", {0: 0.99}),
         *tuned(seeds, "tpe", LESS),
@@ -135,7 +133,7 @@ def test_best_of_each_kind_compete_without_random(seeds):
     assert said(
         board,
         "task digits, NAS against HPO: evolution on cnn is better than HPO tpe on small-cnn "
-        "by 10.00 points [10.00, 10.00], paired over 3 search seeds",
+        "by 10.00 points [10.00, 10.00], paired over 5 search seeds",
     )
     assert said(board, "the best of 2 NAS and the best of 1 HPO, chosen by test accuracy")
 
@@ -153,7 +151,7 @@ def test_kind_with_nothing_else_enters_its_random_row(seeds):
 def test_equal_budget_comes_before_the_better_row(seeds):
     records = [
         *seeds("evolution", LESS, search_seconds=900.0),
-        *seeds("darts", THREE, search_seconds=9000.0),
+        *seeds("darts", FIVE, search_seconds=9000.0),
         *tuned(seeds, "tpe", LESS, search_seconds=1000.0),
     ]
     board = build(records, [], None)
@@ -163,7 +161,7 @@ def test_equal_budget_comes_before_the_better_row(seeds):
 
 def test_unequal_budget_of_the_kinds_is_said(seeds):
     records = [
-        *seeds("darts", THREE, search_seconds=900.0),
+        *seeds("darts", FIVE, search_seconds=900.0),
         *tuned(seeds, "tpe", search_seconds=400.0),
     ]
     assert said(

@@ -48,7 +48,8 @@ def test_fewer_than_two_common_seeds_are_not_paired(rows):
     assert (found.paired, found.seeds) == (False, 2)
     assert found.points == pytest.approx(10.0)
     assert found.interval == pytest.approx(ends(means))
-    assert found.shown
+    assert found.excludes_zero
+    assert not found.shown  # two search seeds of random are too few
 
 
 def test_equal_values_show_no_difference(rows):
@@ -64,8 +65,39 @@ def test_rounding_is_no_difference(rows):
 
 
 def test_the_same_difference_in_every_pair_is_shown(rows):
-    found = difference(*rows({0: 0.5, 1: 0.75}, {0: 0.25, 1: 0.5}))
+    ours, theirs = dict.fromkeys(range(5), 0.5), dict.fromkeys(range(5), 0.25)
+    found = difference(*rows(ours, theirs))
     assert found.interval == (25.0, 25.0)
+    assert found.shown
+
+
+@pytest.mark.parametrize(("pairs", "shown"), [(1, False), (2, False), (4, False), (5, True)])
+def test_below_five_pairs_nothing_is_better(rows, pairs, shown):
+    one, other = rows(dict.fromkeys(range(pairs), 0.9), dict.fromkeys(range(pairs), 0.1))
+    found = difference(one, other)
+    assert found.shown == shown
+    assert ("better" in sentence(one, other, found)) == shown
+
+
+def test_networks_at_chance_level_show_no_difference(seeds):
+    # One class holds 50 of 100 images: 50 + 1.96 * 5 = 59.8 of them are within its reach.
+    known = {"test_classes": [50, 30, 20], "test_examples": 100}
+
+    def compared(accuracy):
+        ours = seeds("darts", dict.fromkeys(range(5), accuracy), **known)
+        theirs = seeds("random", dict.fromkeys(range(5), 0.40), **known)
+        one, other = sorted(make_rows([*ours, *theirs]), key=lambda row: row.method)
+        return one, other, difference(one, other)
+
+    one, other, found = compared(0.59)
+    assert (one.at_chance, other.at_chance, one.chance) == (5, 5, 50.0)
+    assert found.excludes_zero
+    assert not found.shown
+    assert sentence(one, other, found).endswith(
+        "no difference shown, all networks are at chance level"
+    )
+    one, _, found = compared(0.60)
+    assert one.at_chance == 0
     assert found.shown
 
 
@@ -73,16 +105,22 @@ def test_the_same_difference_in_every_pair_is_shown(rows):
     ("ours", "theirs", "words"),
     [
         (
-            {0: 0.5, 1: 0.75},
-            {0: 0.25, 1: 0.5},
+            dict.fromkeys(range(5), 0.5),
+            dict.fromkeys(range(5), 0.25),
             "darts on cnn is better than random on cnn by 25.00 points [25.00, 25.00], "
-            "paired over 2 search seeds",
+            "paired over 5 search seeds",
         ),
         (
-            {0: 0.25, 1: 0.25},
+            dict.fromkeys(range(5), 0.25),
+            dict.fromkeys(range(5), 0.75),
+            "random on cnn is better than darts on cnn by 50.00 points [50.00, 50.00], "
+            "paired over 5 search seeds",
+        ),
+        (
             {0: 0.5, 1: 0.75},
-            "random on cnn is better than darts on cnn by 37.50 points [25.00, 50.00], "
-            "paired over 2 search seeds",
+            {0: 0.25, 1: 0.5},
+            "darts on cnn against random on cnn: +25.00 points [+25.00, +25.00], "
+            "paired over 2 search seeds: no difference shown, 2 pairs are too few",
         ),
         (
             {0: 0.5, 1: 0.5},
@@ -93,8 +131,8 @@ def test_the_same_difference_in_every_pair_is_shown(rows):
         (
             {0: 0.5, 1: 0.5},
             {2: 0.25, 3: 0.25},
-            "darts on cnn is better than random on cnn by 25.00 points [25.00, 25.00], "
-            "not paired, for lack of two common search seeds",
+            "darts on cnn against random on cnn: +25.00 points [+25.00, +25.00], not paired, "
+            "for lack of two common search seeds: no difference shown, 2 search seeds are too few",
         ),
         (
             {0: 0.5},

@@ -171,4 +171,9 @@ def test_a_difference_in_words(numbers, words):
     one = SimpleNamespace(
         entry=SimpleNamespace(name="e"), ahead=mean, ahead_low=low, ahead_high=high
     )
-    assert sentence(one, "30", "trials") == words
+    assert sentence(one, "30", "trials", seeds=5) == words
+    if "is above" in words:
+        assert sentence(one, "30", "trials", seeds=4) == (
+            "e against random after 30 trials: +1.00 [+0.50, +2.00]: no difference shown, "
+            "4 seeds are too few"
+        )

@@ -18,7 +18,7 @@
 
   function tiles(run) {
     const record = run.record || {};
-    const list = [["test accuracy", isNumber(record.test_accuracy) && score(record.test_accuracy)],
+    const list = [[record.at_chance ? "test accuracy, at chance level" : "test accuracy", isNumber(record.test_accuracy) && score(record.test_accuracy)],
       ...Object.entries(run.metrics || {}).map(([name, value]) => [name.replaceAll("_", " "),
         isNumber(value) && (name.includes("accuracy") ? score(value) : significant(value, 4))]),
       ["parameters", isNumber(record.params) && count(record.params)], ["MACs", isNumber(record.macs) && count(record.macs)],

@@ -25,6 +25,8 @@ class Tuner(ABC):
     Attributes:
         Options: the dataclass of the tuner's options.
         needs_flat: whether it refuses nested choices.
+        revision: the number of the algorithm. It grows when the same options come to mean other
+            suggestions, whose results then have a row of their own.
         exhausted: whether it has no further suggestion, now or later.
 
     Raises:
@@ -38,6 +40,7 @@ class Tuner(ABC):
 
     Options: ClassVar[type[PluginOptions]] = PluginOptions
     needs_flat: ClassVar[bool] = False
+    revision: ClassVar[int] = 1
 
     def __init__(
         self, space: ParameterSpace, options: Any, seed: int, maximize: bool = True

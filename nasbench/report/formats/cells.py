@@ -44,6 +44,14 @@ def interval(row: Row) -> str:
     return "{:.2f} \N{EN DASH} {:.2f}".format(*row.interval)
 
 
+def accuracy(row: Row) -> str:
+    """Return the mean test accuracy in percent, marked if networks are at chance level."""
+    if not row.at_chance:
+        return f"{row.mean:.2f}"
+    how_many = "" if row.only_chance else f"{row.at_chance} of {row.runs} "
+    return f"{row.mean:.2f}, {how_many}at chance level"
+
+
 def versus_random(row: Row) -> str:
     """Return the difference from random in points with its interval, ``""`` if unknown."""
     found = row.versus_random
@@ -52,7 +60,8 @@ def versus_random(row: Row) -> str:
     if found.interval is None:
         return f"{signed(found.points)}, no interval"
     low, high = map(signed, found.interval)
-    verdict = "" if found.shown else ", no difference shown"
+    why = f" ({found.why_not})" if found.why_not else ""
+    verdict = "" if found.shown else f", no difference shown{why}"
     return f"{signed(found.points)} [{low}, {high}]{verdict}"
 
 
@@ -71,7 +80,7 @@ COLUMNS = (
     Column("space", lambda row: row.space, numeric=False),
     Column("search cost", search_cost),
     Column("seeds, search \N{MULTIPLICATION SIGN} retrain", lambda row: row.seeds),
-    Column("test accuracy, %", lambda row: f"{row.mean:.2f}"),
+    Column("test accuracy, %", accuracy),
     Column("95 % interval", interval),
     Column("vs random, points", versus_random),
     Column("evaluations", lambda row: count(row.search_evaluations)),

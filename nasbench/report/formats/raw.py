@@ -12,8 +12,9 @@ from nasbench.report.leaderboard import Leaderboard, Row
 
 _FIELDS = (
     *("task", "kind", "method", "variant", "space", "status", "search_seeds", "runs"),
-    *("accuracy_percent", "interval_low", "interval_high"),
+    *("accuracy_percent", "interval_low", "interval_high", "chance", "at_chance"),
     *("versus_random", "versus_random_low", "versus_random_high", "versus_random_paired"),
+    "versus_random_shown",
     *("params", "macs", "latency_ms", "device", "search_seconds", "search_evaluations"),
     *("retrain_seconds", "test_openings", "reopened", "run", "verb", "error"),
 )
@@ -26,7 +27,7 @@ def as_csv(board: Leaderboard) -> str:
     writer.writeheader()
     for row in board.rows:
         low, high = row.interval or ("", "")
-        versus = _versus(row) or dict.fromkeys(("points", "low", "high", "paired"))
+        versus = _versus(row) or dict.fromkeys(("points", "low", "high", "paired", "shown"))
         plain = {name: value for name, value in vars(row).items() if name in _FIELDS}
         numbers = {
             "status": "finished",
@@ -38,6 +39,7 @@ def as_csv(board: Leaderboard) -> str:
             "versus_random_low": versus["low"],
             "versus_random_high": versus["high"],
             "versus_random_paired": versus["paired"],
+            "versus_random_shown": versus["shown"],
         }
         writer.writerow(plain | numbers)
     writer.writerows(vars(run) for run in board.unfinished)
@@ -49,6 +51,9 @@ def as_json(board: Leaderboard) -> str:
     rows = []
     for row in board.rows:
         fields = vars(row) | {"versus_random": _versus(row), "seeds": row.seeds}
+        fields["identity"] = {
+            " ".join(part).strip(): value for part, value in row.identity.parts.items()
+        }
         for name, value in fields.items():
             if isinstance(value, float) and not math.isfinite(value):
                 fields[name] = None  # JSON has no NaN
@@ -69,4 +74,4 @@ def _versus(row: Row) -> dict[str, Any] | None:
         return None
     low, high = found.interval or (None, None)
     ends = {"points": found.points, "low": low, "high": high}
-    return {**ends, "paired": found.paired, "seeds": found.seeds}
+    return {**ends, "paired": found.paired, "seeds": found.seeds, "shown": found.shown}

@@ -112,6 +112,8 @@ class OneShotStrategy(nn.Module, ABC):
         Options: the dataclass of the strategy's own options.
         learns_architecture: whether its mixing weights are learned; otherwise they are uniform,
             and the supernet as a whole has no accuracy.
+        revision: the number of the algorithm. It grows when the same options come to mean another
+            search, whose results then have a row of their own.
 
     Raises:
         UserError: the strategy cannot relax this space, or not with these options.
@@ -119,6 +121,7 @@ class OneShotStrategy(nn.Module, ABC):
 
     Options: ClassVar[type]
     learns_architecture: ClassVar[bool] = True
+    revision: ClassVar[int] = 1
 
     def __init__(
         self, supernets: Supernets, domains: Domains, options: Any, context: OneShotContext

@@ -91,6 +91,8 @@ class SampledStrategy(ABC):
     Attributes:
         Options: the dataclass of the strategy's own options.
         measures: the costs that a result must contain, of ``params``, ``macs``, ``latency_ms``.
+        revision: the number of the algorithm. It grows when the same options come to mean another
+            search, whose results then have a row of their own.
 
     Raises:
         UserError: the strategy cannot search this space, or not in this context.
@@ -98,6 +100,7 @@ class SampledStrategy(ABC):
 
     Options: ClassVar[type]
     measures: tuple[str, ...] = ()
+    revision: ClassVar[int] = 1
 
     def __init__(self, domains: Domains, options: Any, context: SampledContext) -> None:
         self.domains = domains

@@ -1,0 +1,265 @@
+"""What a row's records have in common: everything that their results depend on but seeds.
+
+Two records belong to one row if they agree in task, kind, method and space, and in every *part*:
+the options of search and retraining, the architecture where the user chose it, the text of the
+user's own code, and the data. How a run is carried out (device, folders, versions of libraries)
+and the name of its preset, whose options are parts themselves, are none.
+
+A record may lack an option that came later. It then means what the option's default was when it
+came: the earliest record that knows the option says so.
+
+Records of versions before 30 November 2026 know neither their data nor their code. Data sets that
+everybody has alike are taken to be those of the other records of their task, if these have one;
+own data and own code, once unknown, equal only what is unknown as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
+from nasbench.store import older
+from nasbench.store.records import Record
+
+SEARCH, RETRAIN = "search", "retrain"
+ARCHITECTURE = ("", "architecture")
+UNKNOWN = "unknown"
+
+Parts = Mapping[tuple[str, str], Any]
+"""Stage (``search``, ``retrain`` or ``""``) and name of a part to its value."""
+
+_SEARCHES: dict[str, type[TrainingConfig]] = {"nas": SearchConfig, "hpo": HpoConfig}
+_NAMES_ONLY = ("preset",)  # its options are compared one by one
+_NAMES = ("strategy", "space", "task", "tuner")  # what lacks these does not mean their default
+_FINGERPRINTS = ("data", "code of")
+_DIGITS = 8  # of a fingerprint in a name
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What distinguishes the records of one row from all others.
+
+    Attributes:
+        task: the task's name.
+        kind: ``nas``, ``hpo`` or ``plain``.
+        method: the strategy, tuner or baseline.
+        space: the search space, or the network that was tuned or trained.
+        parts: everything else.
+        defaults: of those parts that have one.
+    """
+
+    task: str
+    kind: str
+    method: str
+    space: str
+    parts: Parts
+    defaults: Parts
+
+    @property
+    def name(self) -> tuple[str, str, str, str]:
+        """What a table names in any case."""
+        return self.task, self.kind, self.method, self.space
+
+    @cached_property
+    def texts(self) -> dict[tuple[str, str], str]:
+        """The parts as texts, to be compared."""
+        return {part: _text(value) for part, value in self.parts.items()}
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal for two records of the same row."""
+        return (*self.name, json.dumps(sorted(self.texts.items())))
+
+    @property
+    def data(self) -> str:
+        """The fingerprint of the data, or ``unknown``."""
+        return str(self.parts[RETRAIN, "data"])
+
+    def departures(self, others: Iterable[Identity]) -> list[tuple[str, str]]:
+        """Return those parts in which this one departs from others, and from its default."""
+        differing = {part for other in others for part in differences(self, other)}
+        elsewhere = (SEARCH, "task")
+        if self.parts.get(elsewhere, self.task) != self.task:
+            differing.add(elsewhere)
+        return sorted(
+            part
+            for part in differing
+            if part not in self.defaults or self.texts.get(part) != _text(self.defaults[part])
+        )
+
+
+def differences(one: Identity, other: Identity) -> list[tuple[str, str]]:
+    """Return the parts whose values differ, sorted."""
+    return sorted({part for part, _ in one.texts.items() ^ other.texts.items()})
+
+
+def shown(part: tuple[str, str], value: Any) -> str:
+    """Return the value of a part as a table names it: fingerprints are cut."""
+    if part[1].startswith(_FINGERPRINTS) and value != UNKNOWN:
+        return "+".join(text[:_DIGITS] for text in str(value).split("+"))
+    return str(value)
+
+
+def identities(records: Sequence[Record]) -> list[Identity]:
+    """Return the identity of each record among all of them, which tell what some leave out."""
+    known = _Known(records)
+    return [_identity(record, known) for record in records]
+
+
+class _Known:
+    """What the records of a board tell about those that know less.
+
+    Args:
+        records: of the board.
+    """
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self.defaults: dict[tuple[str, str], dict[str, Any]] = {}
+        self.data: dict[str, set[str]] = {}
+        for record in sorted(records, key=lambda one: str(one.provenance.get("started", ""))):
+            for stage in (SEARCH, RETRAIN):
+                options = record.defaults.get(stage)
+                for name, value in flat(options if isinstance(options, dict) else {}).items():
+                    owner = _owner(record, stage, name)
+                    self.defaults.setdefault((stage, owner), {}).setdefault(name, value)
+            if (found := _data(record)) != UNKNOWN:
+                self.data.setdefault(record.task, set()).add(found)
+
+    def of(self, record: Record, stage: str) -> dict[str, Any]:
+        """Return the default of each option that a record may lack."""
+        found = {**older.DEFAULTS.get((stage, record.kind), {})}
+        for owner in _owners(record, stage):
+            found = {**self.defaults.get((stage, owner), {}), **found}
+        config = RetrainConfig if stage == RETRAIN else _SEARCHES.get(record.kind, RetrainConfig)
+        first = {"revision": 1} if stage == SEARCH else {}
+        every = {**first, **flat(config.defaults()), **found}
+        return {name: value for name, value in every.items() if name not in _NAMES}
+
+    def data_of(self, task: str, found: str) -> str:
+        """Return the fingerprint of a task's data, which may be known from other records."""
+        others = self.data.get(task, set())
+        if found == UNKNOWN and task in older.FIXED_DATA and len(others) == 1:
+            return next(iter(others))
+        return found
+
+
+def _identity(record: Record, known: _Known) -> Identity:
+    content = record.search_config.get("space_content")
+    tunes_model = record.kind == "hpo" and "model" in _keys(content)
+    parts: dict[tuple[str, str], Any] = {}
+    defaults: dict[tuple[str, str], Any] = {}
+    configs = {SEARCH: record.search_config, RETRAIN: record.retrain_config}
+    for stage, config in configs.items():
+        missing = known.of(record, stage) if config or stage == RETRAIN else {}
+        for name, value in {**missing, **flat(config)}.items():
+            if name in _NAMES_ONLY or (stage == RETRAIN and _tuned(record, name, tunes_model)):
+                continue
+            parts[stage, name] = value
+            if name in missing:
+                defaults[stage, name] = missing[name]
+    parts |= _code(record)
+    parts[RETRAIN, "data"] = known.data_of(record.task, _data(record))
+    if (searched := _searched_data(record)) is not None:
+        parts[SEARCH, "data"] = searched
+    if record.chosen:
+        parts[ARCHITECTURE] = record.arch_id
+    space = "several networks" if tunes_model else record.space
+    return Identity(record.task, record.kind, record.method, space, parts, defaults)
+
+
+def _tuned(record: Record, name: str, tunes_model: bool) -> bool:
+    """Return whether a retraining has the option from a tuner: it is its result then."""
+    if record.kind != "hpo":
+        return False
+    return name.rpartition(".")[2] in record.arch or (
+        tunes_model and name.startswith("space_arguments.")
+    )
+
+
+def _code(record: Record) -> dict[tuple[str, str], Any]:
+    """Return the fingerprints of the user's own code; that of the search where it is another."""
+    config, found = record.search_config, {}
+    named = {RETRAIN: {"space": record.space, "task": record.task}, SEARCH: {}}
+    if record.kind != "plain":
+        named[SEARCH] = {
+            kind: str(config[kind])
+            for kind in ("strategy", "space", "task", "tuner", "assessor")
+            if config.get(kind)
+        }
+    known = {RETRAIN: record.provenance, SEARCH: record.search_provenance}
+    for stage, names in named.items():
+        code = known[stage].get("code")
+        for kind, name in names.items():
+            if ":" in name:
+                found[stage, f"code of {kind}"] = (
+                    code.get(kind, UNKNOWN) if isinstance(code, dict) else UNKNOWN
+                )
+    return {
+        (stage, kind): value
+        for (stage, kind), value in found.items()
+        if stage == RETRAIN or value != found.get((RETRAIN, kind))
+    }
+
+
+def _data(record: Record) -> str:
+    """Return one fingerprint of training and test data."""
+    trained, tested = record.provenance.get("data"), record.provenance.get("test_data")
+    if trained is None and tested is None:
+        return UNKNOWN
+    return hashlib.sha256(f"{trained} {tested}".encode()).hexdigest()
+
+
+def _searched_data(record: Record) -> str | None:
+    """Return the fingerprint of the search's data if they are others than the retraining's."""
+    searched, trained = record.search_provenance.get("data"), record.provenance.get("data")
+    if not record.search_config or searched == trained:
+        return None
+    if searched is None:
+        fixed = record.search_config.get("task", record.task) in older.FIXED_DATA
+        return None if fixed else UNKNOWN
+    return str(searched)
+
+
+_PLUGIN = ("strategy_options", "tuner_options", "assessor_options", "space_arguments")
+
+
+def _owner(record: Record, stage: str, name: str) -> str:
+    """Return whose option it is: another strategy may have one of the same name."""
+    prefix = name.partition(".")[0]
+    owners = dict(zip(("", *_PLUGIN), _owners(record, stage), strict=True))
+    return owners[prefix if prefix in _PLUGIN else ""]
+
+
+def _owners(record: Record, stage: str) -> tuple[str, ...]:
+    method, assessor = f"method {record.method}", record.search_config.get("assessor")
+    kind = record.kind if stage == SEARCH else ""
+    return (f"run {kind}", method, method, f"assessor {assessor}", f"space {record.space}")
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the options with dotted names in place of nested ones; empty ones are left out."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def _keys(content: Any) -> set[str]:
+    """Return the names of a search space's parameters, those of nested choices included."""
+    if isinstance(content, Mapping):
+        return {*content, *(key for value in content.values() for key in _keys(value))}
+    if isinstance(content, list):
+        return {key for value in content for key in _keys(value)}
+    return set()
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)

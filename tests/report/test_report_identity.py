@@ -1,0 +1,243 @@
+"""Which records make one row: those that agree in everything that a result depends on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nasbench.engine.search import configure, defaults
+from nasbench.report.leaderboard import build
+from nasbench.store.records import read_records
+
+RECORDS = Path(__file__).resolve().parents[2] / "results"
+GIVEN = {"kind": "plain", "method": "imported", "search_config": {}, "search_seconds": 0.0}
+OWN = {"task": "mine.py:t", "search_config": {"task": "mine.py:t"}}
+
+
+def names(*records):
+    return sorted(row.name for row in build(records, [], None).rows)
+
+
+def seen(data="d1", test="t1", **code):
+    return {"data": data, "test_data": test, "code": code}
+
+
+def test_two_given_architectures_are_two_rows(record):
+    a = record("a", **GIVEN, arch_id="a1", given="g.py:A")
+    b = record("b", **GIVEN, arch_id="b1", given="g.py:B", test_accuracy=0.5)
+    assert names(a, b) == ["imported (architecture=g.py:A)", "imported (architecture=g.py:B)"]
+    # The same name after an edit, and records of versions without names.
+    assert names(a, replace(b, given="g.py:A")) == [
+        "imported (architecture=g.py:A, a1)",
+        "imported (architecture=g.py:A, b1)",
+    ]
+    old = replace(a, given=""), replace(b, given="")
+    assert names(*old) == ["imported (architecture=a1)", "imported (architecture=b1)"]
+
+
+def test_one_architecture_under_two_names_is_one_row(record):
+    a = record("a", **GIVEN, arch_id="a1", given="g.py:A")
+    b = record("b", **GIVEN, arch_id="a1", given="h.txt", retrain_seed=1)
+    other = record("c", **GIVEN, arch_id="c1")
+    assert names(a, b, other) == [
+        "imported (architecture=c1)",
+        "imported (architecture=g.py:A = h.txt)",
+    ]
+
+
+def test_architectures_of_a_front_are_chosen_by_the_user(record):
+    first = record("a", method="nsga2", arch_id="a1", given="number 1 of the front of r")
+    second = record("b", method="nsga2", arch_id="b1", given="number 2 of the front of r")
+    assert len(names(first, second)) == 2
+    searched = replace(first, given=""), replace(second, given="", search_seed=1)
+    assert names(*searched) == ["nsga2"]
+
+
+def test_an_architecture_that_is_tuned_counts_if_it_was_given(record):
+    tuned = {"kind": "hpo", "method": "tpe", "search_config": {"tuner": "tpe"}}
+    a = record("a", **tuned, arch_id="a1", given="A.json")
+    b = record("b", **tuned, arch_id="b1", given="B.json", search_seed=1)
+    assert len(names(a, b)) == 2
+    assert names(replace(a, given=""), replace(b, given="")) == ["HPO tpe"]
+
+
+def test_code_before_and_after_an_edit_are_two_rows(record):
+    own = {
+        "space": "net.py:Net",
+        "search_config": {"epochs": 10, "space": "net.py:Net"},
+        "search_provenance": seen(space="f" * 64),
+    }
+    a = record("a", **own, provenance=seen(space="f" * 64))
+    b = record("b", **own, provenance=seen(space="f" * 64), retrain_seed=1)
+    assert names(a, b) == ["darts"]
+    edited = replace(b, provenance=seen(space="e" * 64), search_provenance=seen(space="e" * 64))
+    assert names(a, edited) == ["darts (code of space=eeeeeeee)", "darts (code of space=ffffffff)"]
+    # Edited between search and retraining.
+    between = replace(b, run="c", provenance=seen(space="e" * 64))
+    assert len(names(a, edited, between)) == 3
+
+
+@pytest.mark.parametrize("kind", ["strategy", "task", "tuner", "assessor"])
+def test_own_code_of_every_kind_counts(record, kind):
+    config = {"epochs": 10, "task": "digits", kind: "mine.py:X"}
+    hpo = {"kind": "hpo"} if kind in ("tuner", "assessor") else {}
+    a, b = (
+        record(
+            one, **hpo, search_config=config, search_provenance=seen(**{kind: one}), retrain_seed=n
+        )
+        for n, one in enumerate("ab")
+    )
+    assert len(names(a, b)) == 2
+
+
+def test_two_data_sets_behind_one_name_are_two_rows_that_are_not_compared(record):
+    here = [
+        record(f"{method}{seed}", **OWN, method=method, search_seed=seed, provenance=seen())
+        for method in ("darts", "random")
+        for seed in range(5)
+    ]
+    there = [
+        replace(one, run=f"x{one.run}", provenance=seen("d2"), test_accuracy=0.1) for one in here
+    ]
+    board = build([*here, *there], [], None)
+    assert len(board.rows) == 4
+    assert all(row.versus_random.points == 0 for row in board.rows if row.method == "darts")
+    assert "better" not in " ".join(board.notes)
+    assert any("of 2 data sets" in note for note in board.notes)
+    tested_elsewhere = [replace(one, provenance=seen("d1", "t2")) for one in there]
+    assert len(build([*here, *tested_elsewhere], [], None).rows) == 4
+
+
+def test_own_data_and_code_that_are_unknown_equal_unknown_ones_only(record):
+    old = record("a", **OWN), record("b", **OWN, retrain_seed=1)
+    new = record("c", **OWN, retrain_seed=2, provenance=seen(task="f" * 64))
+    assert names(*old) == ["darts"]
+    assert len(names(*old, new)) == 2
+    assert any("unknown" in name for name in names(*old, new))
+
+
+def test_data_that_everybody_has_alike_may_be_unknown(record):
+    old, new = record("a"), record("b", retrain_seed=1, provenance=seen())
+    assert names(old, new) == ["darts"]
+    changed = record("c", retrain_seed=2, provenance=seen("d2"))
+    assert len(names(old, new, changed)) == 3  # which of the two it was is unknown
+    gait = [replace(one, task="gait") for one in (old, new)]  # everybody's own recordings
+    assert len(names(*gait)) == 2
+
+
+def test_options_at_their_defaults_neither_split_nor_name_a_row(record):
+    old = record("a", search_config={"epochs": 8, "strategy_options": {"arch_lr": 0.1}})
+    new = record(
+        "b",
+        search_config={
+            **{"preset": "quick", "epochs": 8, "budget": None, "concurrency": 1},
+            **{"max_latency": None, "train_again": False},
+            "strategy_options": {"arch_lr": 0.1, "order": 1},
+        },
+        retrain_config={"epochs": 20, "folds": None, "space_arguments": {"channels": 8}},
+        defaults={
+            "search": {"budget": None, "strategy_options": {"order": 1, "arch_lr": 0.01}},
+            "retrain": {"space_arguments": {"channels": 8}},
+        },
+        retrain_seed=1,
+    )
+    assert names(old, new) == ["darts"]
+    second = record("c", search_config={"epochs": 8, "strategy_options": {"order": 2}})
+    assert names(old, new, second) == [
+        "darts (strategy_options.arch_lr=0.1)",
+        "darts (strategy_options.order=2)",
+    ]
+
+
+def test_a_missing_option_means_the_default_of_when_it_came(record):
+    def of(run, seed, started, **changes):
+        return record(run, retrain_seed=seed, provenance={"started": started}, **changes)
+
+    first = {"search": {"strategy_options": {"order": 1}}}
+    later = {"search": {"strategy_options": {"order": 2}}}
+    old = of("a", 0, "2026-11-20")
+    one = of(
+        "b",
+        1,
+        "2026-12-01",
+        defaults=first,
+        search_config={"epochs": 10, "strategy_options": {"order": 1}},
+    )
+    two = of(
+        "c",
+        2,
+        "2026-12-24",
+        defaults=later,
+        search_config={"epochs": 10, "strategy_options": {"order": 2}},
+    )
+    rows = build([two, one, old], [], None).rows
+    assert sorted(row.runs for row in rows) == [1, 2]
+
+
+def test_a_preset_is_its_options(record):
+    a = record("a", search_config={"preset": "quick", "epochs": 50})
+    b = record("b", search_config={"preset": "paper", "epochs": 50}, retrain_seed=1)
+    assert names(a, b) == ["darts"]
+    assert names(a, replace(b, search_config={"preset": "paper", "epochs": 10})) == [
+        "darts",
+        "darts (epochs=50)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"precision": "bf16"}, {"limit_train": 100}, {"cutout": 16}, {"revision": 2}],
+)
+def test_whatever_shapes_a_result_splits_rows(record, other):
+    stage = "search_config" if "revision" in other else "retrain_config"
+    a = record("a")
+    b = replace(a, run="b", **{stage: {**getattr(a, stage), **other}})
+    (name,) = other
+    assert names(a, b) == ["darts", f"darts ({name}={other[name]})"]
+
+
+def test_a_search_on_another_task_is_named(record):
+    config = {"epochs": 10, "task": "digits"}
+    assert names(record("a", search_config=config)) == ["darts"]
+    assert names(record("a", search_config=config, task="mnist")) == ["darts (search task=digits)"]
+
+
+def test_a_tuning_of_several_networks_is_one_row(record):
+    content = {"model": {"_type": "choice", "_value": ["vgg", "resnet18"]}}
+    a = record(
+        "a",
+        kind="hpo",
+        method="tpe",
+        space="vgg",
+        arch={"width": 1},
+        search_config={"space_content": content},
+        retrain_config={"space_arguments": {"width": 1, "layers": 2}},
+    )
+    b = replace(a, run="b", space="resnet18", search_seed=1, retrain_config={})
+    (row,) = build([a, b], [], None).rows
+    assert row.space == "resnet18 or vgg"
+
+
+def test_the_versions_of_torch_in_a_row_are_noted(record):
+    a = record("a", provenance={"versions": {"torch": "2.15.0"}})
+    b = record("b", provenance={"versions": {"torch": "2.16.0"}}, retrain_seed=1)
+    board = build([a, b], [], None)
+    assert len(board.rows) == 1
+    assert any("torch 2.15.0 and 2.16.0" in note for note in board.notes)
+
+
+def test_a_run_of_the_readme_s_command_joins_the_committed_row():
+    committed, _ = read_records(RECORDS)
+    ours = [one for one in committed if one.method == "darts" and one.task == "digits"]
+    (old, *_) = [one for one in ours if one.space == "darts"]
+    search = configure({"strategy": "darts"}, {})
+    fresh = replace(
+        old,
+        run="fresh",
+        search_config=search.config.compared(),
+        search_seed=7,
+        provenance={**old.provenance, "data": "d", "test_data": "t"},
+        defaults={"search": defaults(search), "retrain": {}},
+    )
+    rows = [row for row in build([*ours, fresh], [], None).rows if row.space == "darts"]
+    assert [(row.name, row.runs) for row in rows] == [("darts", 4)]
