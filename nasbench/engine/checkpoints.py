@@ -302,8 +302,8 @@ def split_name(given: str) -> tuple[Path, str]:
 
 def _file_name(given: str) -> str:
     """Return ``given`` without the folders of a file."""
-    path, colon, name = _split(given)
-    return given if given.startswith(zoo.PREFIX) else f"{path.name}{colon}{name}"
+    path, name = split_name(given)
+    return given if given.startswith(zoo.PREFIX) else ":".join(filter(None, (path.name, name)))
 
 
 def _is_ours(path: Path) -> bool:

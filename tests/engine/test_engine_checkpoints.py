@@ -10,10 +10,11 @@ import torch
 from engine_parts import TINY
 
 from nasbench.config import HpoConfig
-from nasbench.engine.checkpoints import Architecture, open_model, open_network
+from nasbench.engine.checkpoints import Architecture, open_checkpoint, open_model, open_network
 from nasbench.engine.problem import load_task
 from nasbench.errors import UserError
 from nasbench.export.plain import trial
+from nasbench.interop import zoo
 from nasbench.store.checkpoint import Checkpoint
 
 ARCH = {"first": "conv3", "second": "skip", "join": [1]}
@@ -115,3 +116,17 @@ def test_an_untrained_network_is_the_same_each_time():
     one, other = (open_network("zoo:DARTS_V2").network().state_dict() for _ in range(2))
     assert one.keys() == other.keys()
     assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_given_architecture_is_called_as_the_user_called_it(tmp_path):
+    first, second = (zoo.published(f"zoo:DARTS_{name}").genotype for name in ("V1", "V2"))
+    path = tmp_path / "g.py"
+    path.write_text(f"A = {first}\nB = {second}\n")
+    a, b = (open_checkpoint(f"{path}:{name}") for name in "AB")
+    assert (a.given, b.given) == ("g.py:A", "g.py:B")
+    assert a.arch != b.arch
+    alone = tmp_path / "cells.txt"
+    alone.write_text(first)
+    assert open_checkpoint(str(alone)).given == "cells.txt"
+    assert open_checkpoint("zoo:DARTS_V1").given == "zoo:DARTS_V1"
+    assert open_checkpoint(first).given == ""
