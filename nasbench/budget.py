@@ -8,6 +8,8 @@ from typing import Literal
 
 from nasbench.errors import UserError
 
+_MOST = 10**9
+
 Unit = Literal["trials", "epochs", "seconds"]
 
 _UNITS: dict[str, tuple[Unit, float]] = {
@@ -49,6 +51,8 @@ class Budget:
             )
         unit, factor = _UNITS[match[2]]
         amount = float(match[1]) * factor
+        if amount > _MOST:
+            raise UserError(f"--budget {text[:40]!r}: must be at most {_MOST:,} {unit}")
         if amount <= 0 or (unit != "seconds" and not amount.is_integer()):
             raise UserError(f"--budget {text!r}: must be above 0, and whole for trials and epochs")
         return cls(amount, unit)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -373,6 +374,31 @@ def resolve(kind: str, name: str) -> Any:
         return getattr(module, attribute)
     where, _, attribute = table[name].target.partition(":")
     return getattr(importlib.import_module(where), attribute)
+
+
+def resolve_function(kind: str, name: str, *given: str, named: tuple[str, ...] = ()) -> Any:
+    """Import and return the plug-in called ``name``, a function that takes certain arguments.
+
+    Args:
+        kind: of ``TABLES``.
+        name: see :func:`resolve`.
+        given: what it is called with by position, in words.
+        named: the keyword arguments.
+
+    Raises:
+        UserError: see :func:`resolve`; or it is no function of these arguments.
+    """
+    found = resolve(kind, name)
+    try:
+        if isinstance(found, type):
+            raise TypeError("a class")
+        inspect.signature(found).bind(*given, **dict.fromkeys(named))
+    except (TypeError, ValueError) as error:  # ValueError: a function in C without a signature
+        takes = f"{', '.join([*given, *named][:-1])} and " if len(given + named) > 1 else ""
+        raise UserError(
+            f"{kind} {name!r}: must be a function of {takes}{[*given, *named][-1]}"
+        ) from error
+    return found
 
 
 def check(kind: str, name: str) -> None:

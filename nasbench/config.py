@@ -32,9 +32,9 @@ class TrainingConfig(Config):
     """Options that all runs have."""
 
     preset: str = option("quick", "Recipe to start from.", allowed=("quick", "paper"))
-    epochs: int = option(10, "Epochs of training.", low=1)
-    batch_size: int = option(64, "Images in a (global) batch.", low=1)
-    seed: int = option(0, "Seed of all random numbers.", low=0, scope="identity")
+    epochs: int = option(10, "Epochs of training.", low=1, most=10**6)
+    batch_size: int = option(64, "Images in a (global) batch.", low=1, most=10**7)
+    seed: int = option(0, "Seed of all random numbers.", low=0, most=2**63 - 1, scope="identity")
     device: str = option("auto", "Device: auto, cpu, cuda or cuda:N.", scope="place")
     precision: str = option(
         "fp32", "Precision of the network's arithmetic.", allowed=("fp32", "bf16")
@@ -88,7 +88,7 @@ class NetworkConfig(TrainingConfig):
     """Further options of the training of a plain network."""
 
     cutout: int = option(
-        0, "Side of the square that cutout erases, in pixels; 0 for no cutout.", low=0
+        0, "Side of the square that cutout erases, in pixels; 0 for no cutout.", low=0, most=10**5
     )
     drop_path: float = option(
         0.0, "Final drop-path probability; it grows linearly.", low=0.0, below=1.0
@@ -110,13 +110,13 @@ class TrialsConfig(Config):
         None, "Where trials run; in this process by default.", allowed=ENGINES, scope="place"
     )
     concurrency: int = option(
-        1, "Trials that run at once; above 1, they run in worker processes.", low=1
+        1, "Trials that run at once; above 1, they run in worker processes.", low=1, most=1024
     )
     gpus_per_trial: float = option(
-        0.0, "GPUs per trial; fractions are possible.", low=0.0, scope="place"
+        0.0, "GPUs per trial; fractions are possible.", low=0.0, most=1024, scope="place"
     )
     trial_timeout: float | None = option(
-        None, "Seconds after which a trial is stopped.", above=0.0, scope="place"
+        None, "Seconds after which a trial is stopped.", above=0.0, most=10**8, scope="place"
     )
     address: str | None = option(
         None, "Ray cluster: auto or host:port; by default a new local one.", scope="place"
@@ -144,10 +144,10 @@ class SearchConfig(TrialsConfig, TrainingConfig):
         below=1.0,
     )
     max_params: int | None = option(
-        None, "Largest number of parameters of an architecture.", low=1
+        None, "Largest number of parameters of an architecture.", low=1, most=10**18
     )
     max_macs: int | None = option(
-        None, "Largest number of multiply-adds of an architecture.", low=1
+        None, "Largest number of multiply-adds of an architecture.", low=1, most=10**18
     )
     max_latency: float | None = option(
         None, "Largest latency of one image in ms, measured on the device.", above=0.0
@@ -212,6 +212,7 @@ class RetrainConfig(NetworkConfig):
         None,
         "Cross-validate with N folds of the training images; the test set stays sealed.",
         low=2,
+        most=10**4,
         later=True,
     )
     space_arguments: dict[str, Any] = option({}, "Arguments of the space.")

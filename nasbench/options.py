@@ -8,6 +8,7 @@ user gives an option: ``--name value`` for :class:`Config`, ``-o name=value`` fo
 from __future__ import annotations
 
 import math
+import os
 import types
 import typing
 from collections.abc import Container, Mapping
@@ -28,6 +29,9 @@ Scope = Literal["result", "identity", "place"]
 
 Bound = float | str | None  # a number, or the name of another option
 
+MOST = 10**9
+"""The largest number that an option takes unless its declaration says otherwise."""
+
 
 def option(
     default: Any,
@@ -37,6 +41,7 @@ def option(
     above: Bound = None,
     high: Bound = None,
     below: Bound = None,
+    most: float = MOST,
     allowed: tuple[Any, ...] | None = None,
     only_with: tuple[str, Any] | None = None,
     later: bool = False,
@@ -53,6 +58,8 @@ def option(
         above: a value that the option must exceed.
         high: the largest allowed value.
         below: a value that the option must stay below.
+        most: the largest value that makes sense; a larger one is taken for a mistake. It is named
+            in errors alone.
         allowed: the only allowed values.
         only_with: another option and the value of it with which this one has an effect.
         later: whether older records lack this option; they mean its default.
@@ -63,6 +70,7 @@ def option(
         "above": above,
         "high": high,
         "below": below,
+        "most": most,
         "allowed": allowed,
     }
     metadata = {"help": help, **limits, "only_with": only_with, "later": later, "scope": scope}
@@ -227,9 +235,29 @@ def _check(options: Any, entry: Field[Any], spelled: str) -> None:
         or (high is not None and not value <= high)
         or (below is not None and not value < below)
     ):
-        raise UserError(f"{spelled}{value}: must be {allowed_values(limits, vars(options))}")
+        allowed = allowed_values(limits, vars(options))
+        raise UserError(f"{spelled}{_short(value)}: must be {allowed}")
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{spelled}{value}: must be a finite number")
+    if isinstance(value, int | float) and abs(value) > limits["most"]:
+        raise UserError(f"{spelled}{_short(value)}: must be at most {limits['most']:,}")
+
+
+def _path(name: str, text: str) -> Path:
+    """Return a path that the file system can have."""
+    try:
+        possible = "\0" not in text and os.fsencode(text)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise UserError(f"{flag(name)} {text!r}: must be the name of a file or folder")
+    return Path(text)
+
+
+def _short(value: float) -> str:
+    """Return a number in at most 23 characters."""
+    text = str(value)
+    return text if len(text) <= 23 else f"{text[:20]}..."
 
 
 def _coerce(name: str, value: Any, kind: Any) -> Any:
@@ -241,12 +269,12 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
     for wanted in kinds:
         origin = typing.get_origin(wanted) or wanted
         if origin is float and type(value) is int:
-            return float(value)
+            return float(value) if abs(value) < MOST**9 else math.inf * (1 if value > 0 else -1)
         if origin is float and isinstance(value, str):
             with suppress(ValueError):
                 return float(value)
         if origin is Path and isinstance(value, str):
-            return Path(value)
+            return _path(name, value)
         if isinstance(value, origin) and not (type(value) is bool and origin is not bool):
             return value
     names = " or ".join(k.__name__ for k in kinds if k is not type(None))

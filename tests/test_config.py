@@ -208,3 +208,21 @@ def test_read_yaml_without_a_file(tmp_path):
 def test_a_number_without_end_is_refused(name):
     with pytest.raises(UserError, match=rf"{flag(name)} inf: must be a finite number"):
         SearchConfig(**{name: float("inf")})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"concurrency": 10**23}, "--concurrency 10000000000000000000...: must be at most 1,024"),
+        ({"epochs": 10**7}, "--epochs 10000000: must be at most 1,000,000"),
+        ({"lr": 10**299}, "--lr inf: must be a finite number"),
+        ({"trial_timeout": 1e10}, "--trial-timeout 10000000000.0: must be at most 100,000,000"),
+        ({"out": "a\0b"}, r"--out 'a\x00b': must be the name of a file or folder"),
+        ({"data_dir": "\ud800"}, r"--data-dir '\ud800': must be the name of a file or folder"),
+        ({"budget": "9" * 50}, f"--budget '{'9' * 40}': must be at most 1,000,000,000 trials"),
+    ],
+)
+def test_numbers_and_names_that_no_run_has(given, words):
+    with pytest.raises(UserError) as caught:
+        SearchConfig.from_layers(given)
+    assert str(caught.value) == words

@@ -93,3 +93,29 @@ def test_fields_that_declare_nothing():
 
     assert Mine().depth == -3
     require_effect(Mine(), ["depth"])
+
+
+@dataclass(frozen=True)
+class Numbers(PluginOptions):
+    count: int = option(1, "Count.", low=1, most=50)
+    share: float = option(0.5, "Share.")
+    seed: int = option(0, "Seed.", most=2**63)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"count": 51}, "-o count=51: must be at most 50"),
+        ({"count": 10**299}, "-o count=10000000000000000000...: must be at most 50"),
+        ({"count": -(10**299)}, "-o count=-1000000000000000000...: must be at least 1"),
+        ({"share": 1e300}, "-o share=1e+300: must be at most 1,000,000,000"),
+        ({"share": float("inf")}, "-o share=inf: must be a finite number"),
+        ({"seed": 10**23}, "-o seed=100000000000000000000...: must be at most"),
+    ],
+)
+def test_numbers_beyond_what_makes_sense(given, words):
+    with pytest.raises(UserError) as caught:
+        Numbers(**given)
+    assert str(caught.value).startswith(words[:30])
+    assert len(str(caught.value)) < 100
+    assert Numbers(count=50, seed=2**63).seed == 2**63

@@ -20,11 +20,13 @@ Strategies = Annotated[
     str | None,
     typer.Option("--strategies", help="Comma-separated names. [default: all sampled ones]"),
 ]
-Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Searches of each strategy.")]
+Seeds = Annotated[
+    int, typer.Option("--seeds", min=1, max=10**5, help="Searches of each strategy.")
+]
 BudgetText = Annotated[
     str, typer.Option("--budget", help="Budget of a search: 300, '40 epochs', 900s, 15min or 2h.")
 ]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, max=1024, help="Processes.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the table.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the report.")]
 

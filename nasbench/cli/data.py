@@ -37,16 +37,16 @@ Channels = Annotated[
 Columns = Annotated[str, typer.Option("--columns", help="Column order of text files.")]
 Picture = Annotated[Path, typer.Option("--out", help="Picture to write: .png or .svg.")]
 First = Annotated[int, typer.Option("--first", min=1, max=12, help="Number of images.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Number of processes.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, max=1024, help="Number of processes.")]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at the first recording that cannot be used.")
 ]
 Folder = Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write the recordings to.")]
-Persons = Annotated[int, typer.Option("--persons", min=1, help="Number of persons.")]
+Persons = Annotated[int, typer.Option("--persons", min=1, max=10**4, help="Number of persons.")]
 Walks = Annotated[
-    int, typer.Option("--walks", min=1, help="Walks per person, in train and in test.")
+    int, typer.Option("--walks", min=1, max=10**4, help="Walks per person, in train and in test.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Random seed.")]
 
 
 @app.callback()

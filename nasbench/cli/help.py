@@ -13,6 +13,7 @@ from typer.core import TyperCommand
 
 from nasbench import arguments, catalog
 from nasbench.engine.presets import search_defaults
+from nasbench.errors import UserError
 from nasbench.options import allowed_values
 
 Rows = list[tuple[str, str]]
@@ -61,6 +62,8 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
         if parameter == "model" and not _names_code(name):
             continue
         plugin = catalog.resolve(kind, name)
+        if not isinstance(plugin, type) or not (kind == "space" or hasattr(plugin, "Options")):
+            raise UserError(f"{kind} {name!r}: must be a class of that kind")
         preset = str(given.get("preset") or "quick")
         if kind == "space":
             by_preset: Mapping[str, Mapping[str, Any]] = {}

@@ -34,7 +34,8 @@ Model = Annotated[
     typer.Argument(help="A baseline's name, file.py:Class, or the checkpoint.json of a search."),
 ]
 Trials = Annotated[
-    int | None, typer.Option("--trials", min=1, help="Number of trials; the same as --budget N.")
+    int | None,
+    typer.Option("--trials", min=1, max=10**9, help="Number of trials; the same as --budget N."),
 ]
 
 

@@ -24,7 +24,8 @@ Assignments = Annotated[
     ),
 ]
 Seeds = Annotated[
-    int, typer.Option("--seeds", min=1, help="Number of seeds to run, one after the other.")
+    int,
+    typer.Option("--seeds", min=1, max=10**4, help="Number of seeds to run, one after the other."),
 ]
 Resume = Annotated[
     str | None, typer.Option("--resume", metavar="RUN", help="Continue a stopped run.")

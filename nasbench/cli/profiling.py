@@ -15,9 +15,10 @@ from nasbench.cli.options import AsJson, Form, Given
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Batch = Annotated[
-    list[int] | None, typer.Option("--batch", min=1, help="Batch sizes to measure. [default: 1]")
+    list[int] | None,
+    typer.Option("--batch", min=1, max=10**6, help="Batch sizes to measure. [default: 1]"),
 ]
-Runs = Annotated[int, typer.Option("--runs", min=1, help="Timed forward passes.")]
+Runs = Annotated[int, typer.Option("--runs", min=1, max=10**6, help="Timed forward passes.")]
 
 
 def command(

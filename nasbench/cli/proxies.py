@@ -21,7 +21,7 @@ Space = Annotated[
 ]
 Samples = Annotated[
     int | None,
-    typer.Option("--samples", min=1, help="Architectures to draw. [default: 10]"),
+    typer.Option("--samples", min=1, max=10**6, help="Architectures to draw. [default: 10]"),
 ]
 TaskName = Annotated[
     str | None,

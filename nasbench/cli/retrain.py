@@ -42,9 +42,11 @@ Engine = Annotated[
     str | None, typer.Option("--engine", help="Where seeds run side by side: local or ray.")
 ]
 Concurrency = Annotated[
-    int, typer.Option("--concurrency", min=1, help="Number of seeds that run at once.")
+    int, typer.Option("--concurrency", min=1, max=1024, help="Number of seeds that run at once.")
 ]
-GpusPerTrial = Annotated[float, typer.Option("--gpus-per-trial", min=0.0, help="GPUs per seed.")]
+GpusPerTrial = Annotated[
+    float, typer.Option("--gpus-per-trial", min=0.0, max=1024, help="GPUs per seed.")
+]
 Address = Annotated[str | None, typer.Option("--address", help="The Ray cluster.")]
 
 

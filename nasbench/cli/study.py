@@ -45,12 +45,15 @@ Engine = Annotated[
     str | None, typer.Option("--engine", help="Run in worker processes: local or ray.")
 ]
 Concurrency = Annotated[
-    int, typer.Option("--concurrency", min=1, help="The number of runs at once.")
+    int, typer.Option("--concurrency", min=1, max=1024, help="The number of runs at once.")
 ]
 Gpus = Annotated[
     float,
     typer.Option(
-        "--gpus-per-trial", min=0.0, help="GPUs per run; a fraction such as 0.5 shares one."
+        "--gpus-per-trial",
+        min=0.0,
+        max=1024,
+        help="GPUs per run; a fraction such as 0.5 shares one.",
     ),
 ]
 Address = Annotated[

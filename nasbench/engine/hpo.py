@@ -21,8 +21,10 @@ from nasbench.engine.trial import Context, Request, TrialResult, TrialRunner, re
 from nasbench.engine.tuning import TunerTrials
 from nasbench.errors import UserError
 from nasbench.executors import Finished
+from nasbench.hpo.assessors.base import Assessor
 from nasbench.hpo.refine import refine
 from nasbench.hpo.space import ParameterSpace, Params
+from nasbench.hpo.tuners.base import Tuner
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.tasks.base import Task
@@ -54,9 +56,15 @@ class Tuning:
             UserError: one of them is unknown or not installed.
         """
         tuner = catalog.resolve("tuner", config.tuner)
+        if not (isinstance(tuner, type) and issubclass(tuner, Tuner)):
+            raise UserError(f"tuner {config.tuner!r}: must be a subclass of nasbench's Tuner")
         assessor = None
         if config.assessor is not None:
             assessor = catalog.resolve("assessor", config.assessor)
+            if not (isinstance(assessor, type) and issubclass(assessor, Assessor)):
+                raise UserError(
+                    f"assessor {config.assessor!r}: must be a subclass of nasbench's Assessor"
+                )
         return cls(config, open_model(config.model), tuner, assessor)
 
     @property

@@ -34,9 +34,7 @@ def load_task(config: TrainingConfig, name: str) -> Task:
     Raises:
         UserError: it is unknown, its data cannot be had, or it has fewer images than the limit.
     """
-    load = catalog.resolve("task", name)
-    if isinstance(load, type) or not callable(load):
-        raise UserError(f"task {name!r}: must be a function that returns a nasbench Task")
+    load = catalog.resolve_function("task", name, named=("data_dir",))
     task = load(data_dir=config.data_dir)
     if not isinstance(task, Task):
         raise UserError(f"task {name!r}: returned {type(task).__name__}, not a nasbench Task")

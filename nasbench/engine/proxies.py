@@ -66,6 +66,8 @@ class Scorer:
         if key not in self._known:
             begin = time.perf_counter()
             score = proxy(name)(self.network(arch), *self.batch)
+            if not isinstance(score, int | float | np.number | torch.Tensor):
+                raise UserError(f"proxy {name!r}: returned {type(score).__name__}, not a number")
             self.seconds += time.perf_counter() - begin
             self._known[key] = agree(score, self._device)
         return self._known[key]
@@ -97,9 +99,7 @@ def proxy(name: str) -> Proxy:
     Raises:
         UserError: it is unknown, or not a function.
     """
-    found: Proxy = catalog.resolve("proxy", name)
-    if isinstance(found, type) or not callable(found):
-        raise UserError(f"proxy {name!r}: must be a function of network, images and labels")
+    found: Proxy = catalog.resolve_function("proxy", name, "network", "images", "labels")
     return found
 
 

@@ -51,7 +51,14 @@ class Search:
         Raises:
             UserError: one of them is unknown, or is no strategy or space.
         """
-        return cls(config, load_strategy(config.strategy), load_space(config.space))
+        strategy, space = load_strategy(config.strategy), load_space(config.space)
+        # Those of a run folder may be of an older version, or changed since.
+        (own,) = arguments.split(
+            config.strategy_options, strategy=arguments.of_dataclass(strategy.Options)
+        )
+        strategy.Options(**own)
+        arguments.split(config.space_arguments, space=arguments.of_space(space))
+        return cls(config, strategy, space)
 
     def with_seed(self, seed: int) -> Search:
         """Return the same search with another seed."""

@@ -35,7 +35,7 @@ class RankingOptions(Config):
     )
     repeats: int = option(1, "Trainings of each architecture, with different seeds.", low=1)
     images: int = option(1000, "Most validation images for the supernet accuracies.", low=1)
-    seed: int = option(0, "Seed of the draws and of the bootstrap.")
+    seed: int = option(0, "Seed of the draws and of the bootstrap.", low=0, most=2**63 - 1)
     device: str = option("cpu", "auto, cpu, cuda or cuda:N.")
     data_dir: Path | None = option(None, "Folder with the data and the table.")
 

@@ -29,7 +29,7 @@ def load_table(name: str, data_dir: Path | None = None, device: str | None = Non
     known, equals, path = name.partition("=")
     if equals and not path:
         raise UserError(f"--table {name}: no file given: must look like {known}=PATH")
-    load = catalog.resolve("table", known)
+    load = catalog.resolve_function("table", known, "a path", "a data folder")
     table = load(Path(path).expanduser() if path else None, data_dir)
     if not isinstance(table, Table):
         raise UserError(f"table {known!r}: returned {type(table).__name__}, not a nasbench Table")

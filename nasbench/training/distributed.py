@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from nasbench.errors import UserError
 from nasbench.nn.processes import place
 
 
@@ -27,9 +29,15 @@ def join(device: torch.device, store: Any = None) -> None:
         store: a ``torch.distributed.Store``, where the processes meet; by default that of
             ``torchrun``.
     """
-    world = int(os.environ.get("WORLD_SIZE", "1"))
+    world = _variable("WORLD_SIZE", 1, 1)
+    rank = _variable("RANK", 0 if world == 1 else None, 0, world - 1)
     if world < 2 or dist.is_initialized():
         return
+    _variable("LOCAL_RANK", 0, 0, rank)
+    if store is None:
+        _variable("MASTER_PORT", None, 0, 65535)
+        if not os.environ.get("MASTER_ADDR"):
+            raise UserError("MASTER_ADDR is not set: start several processes with torchrun")
     # The first optimizer imports this module, and the default arguments of its functions would
     # then hold the group: `destroy_process_group` could not free it, gloo's threads would run on
     # into the end of the interpreter, and one that drops a tensor there aborts the process.
@@ -39,9 +47,31 @@ def join(device: torch.device, store: Any = None) -> None:
     if store is None:
         dist.init_process_group(backend)
     else:
-        rank = int(os.environ["RANK"])
         dist.init_process_group(backend, store=store, rank=rank, world_size=world)
     atexit.register(leave)
+
+
+def _variable(name: str, default: int | None, low: int, high: int | None = None) -> int:
+    """Return a variable of the environment that ``torchrun`` sets.
+
+    Args:
+        name: of the variable.
+        default: its value if it is not set; ``None`` if it must be.
+        low: its smallest value.
+        high: its largest value.
+
+    Raises:
+        UserError: it is not set, no whole number, or out of range.
+    """
+    text = os.environ.get(name, "" if default is None else str(default))
+    allowed = f"from {low} to {high}" if high is not None else f"of at least {low}"
+    number = int(text) if re.fullmatch(r"\d{1,9}", text) else -1
+    if number < low or (high is not None and number > high):
+        raise UserError(
+            f"{name}={text}: must be a whole number {allowed}, as torchrun sets it; "
+            "unset it for a single process"
+        )
+    return number
 
 
 def leave() -> None:

@@ -177,3 +177,26 @@ def test_alone_nothing_is_averaged():
     average([tensor])
     assert total(tensor) is tensor
     assert any_process(True, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"WORLD_SIZE": "x"}, "WORLD_SIZE=x: must be a whole number of at least 1"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE=0: must be"),
+        ({"WORLD_SIZE": "2"}, "RANK=: must be a whole number from 0 to 1"),
+        ({"WORLD_SIZE": "2", "RANK": "5"}, "RANK=5: must be a whole number from 0 to 1"),
+        ({"WORLD_SIZE": "1", "RANK": "1"}, "RANK=1: must be a whole number from 0 to 0"),
+        ({"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "1"}, "LOCAL_RANK=1: must be"),
+        ({"WORLD_SIZE": "2", "RANK": "0"}, "MASTER_PORT=: must be"),
+        ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_PORT": "70000"}, "MASTER_PORT=70000: must be"),
+        ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_PORT": "1"}, "MASTER_ADDR is not set"),
+    ],
+)
+def test_an_environment_that_torchrun_does_not_make(monkeypatch, variables, words):
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=f"^{words}"):
+        join(torch.device("cpu"))
