@@ -14,6 +14,7 @@ import torch.distributed as dist
 from safetensors.torch import load_file
 from torch import nn
 
+from nasbench.errors import UserError
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.store.journal import Journal
 from nasbench.training.distributed import any_process, average, join, leave, total
