@@ -192,7 +192,7 @@ def test_a_record_of_no_training_spoils_no_other(results, field, value):
         ({"epochs": 4, "concurrency": 10**299, "budget": "5 trials"}, [trial(0, 0.5)]),
         ({"epochs": 4}, [{**epoch(1), "epoch": 10**299}]),
         ({"epochs": 4}, [epoch(1, weights={"a": [10**299]}, arch={"a": 10**299})]),
-        ({"epochs": 4}, [{**trial(1, 0.5), "number": 10**299}, trial(0, 10**299)]),
+        ({"epochs": 4}, [{**trial(1, 0.5), "number": 10**299}, trial(0, 10**400)]),
     ],
 )
 def test_numbers_without_measure_are_left_out(results, make_run, config, events):

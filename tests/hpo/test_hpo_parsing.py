@@ -103,5 +103,5 @@ def test_a_file_that_cannot_be_read(tmp_path):
     with pytest.raises(UserError, match=r"none.json: cannot be read: No such file"):
         ParameterSpace.read(Path("none.json"))
     (tmp_path / "s.json").write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(UserError, match="cannot be read: 'utf-8' codec"):
+    with pytest.raises(UserError, match="cannot be read: no text in UTF-8"):
         ParameterSpace.read(tmp_path / "s.json")
