@@ -1,32 +1,40 @@
-"""Commands in processes of their own that are killed at a chosen file event.
+"""Commands in processes of their own that are killed, or find the disk full, at a file event.
 
-A file event is a folder or file below ``--out`` that is made, opened for writing, renamed or
-removed. Between two of them a kill leaves the same files wherever it comes, so that kills at all
-events are all kills; and the n-th event is the same one in every repetition, on any machine.
-TensorBoard's files, which a thread of its own writes, do not count.
+A file event is a folder or file below a chosen place that is made, opened for writing, written,
+flushed to the disk, renamed or removed. Between two of them a kill leaves the same files wherever
+it comes, so that kills at all events are all kills; and the n-th event is the same one in every
+repetition, on any machine.
 
-The processes are forked from a server that has imported torch and nasbench, and nothing else.
+The processes are forked from a server that has imported torch and nasbench, and has trained one
+network, since torch loads some of itself in the first step.
 """
 
 from __future__ import annotations
 
+import builtins
+import errno
+import hashlib
+import io
 import multiprocessing
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(
-    [
-        *("torch", "torchvision", "sklearn.datasets", "torch.utils.tensorboard"),
-        *("nasbench.cli", "nasbench.engine.search", "nasbench.engine.hpo", "retrain.train"),
-    ]
-)
+CONTEXT.set_forkserver_preload(["killing_preload"])
+MODULES = (Path(__file__).parent, Path(__file__).parent / "engine", Path(__file__).parents[1])
 TIMEOUT = 300
+FULL, ONCE, SHORT = "full", "once", "short"
+"""The disk is full from an event on; for one event alone; after half of a write."""
 
 
 @dataclass(frozen=True)
@@ -37,39 +45,47 @@ class Ended:
         status: exit status; minus the signal's number where one ended it.
         out: its standard output.
         err: its standard error.
-        events: how many file events it came to.
+        log: the file events that it came to, such as ``open results/runs/…``.
     """
 
     status: int
     out: str
     err: str
-    events: int
+    log: tuple[str, ...]
+
+    @property
+    def events(self) -> int:
+        """How many file events it came to."""
+        return len(self.log)
 
 
 def run(
     words: Sequence[object],
-    out: Path,
+    place: Path,
     *,
     at: int = 0,
-    by: signal.Signals = signal.SIGKILL,
+    how: signal.Signals | str = signal.SIGKILL,
     snapshots: Path | None = None,
     **environment: str,
 ) -> Ended:
-    """Run ``nasbench WORDS --out OUT`` in a process of its own and wait for its end.
+    """Run ``nasbench WORDS`` in a process of its own and wait for its end.
 
     Args:
-        words: the command.
-        out: its results folder.
-        at: number of the file event before which a signal comes, from 1; 0 for never.
-        by: the signal.
-        snapshots: a folder that gets ``out`` as it is before each event, by the event's number.
+        words: the command; ``{place}`` in a word becomes the place.
+        place: the folder below which it writes.
+        at: number of the file event at which something happens, from 1; 0 for never.
+        how: a signal that comes before the event; or what the disk is from then on.
+        snapshots: a folder that gets the place as it is before each event, by the event's number,
+            if it is otherwise than before the event before.
         environment: variables set in the process.
     """
-    notes = out.with_name(f"{out.name}.notes")
+    notes = place.with_name(f"{place.name}.notes")
     shutil.rmtree(notes, ignore_errors=True)
     notes.mkdir(parents=True)
-    sent = [*map(str, words), "--out", str(out)]
-    given = (sent, out, notes, at, by, snapshots, environment)
+    place.mkdir(exist_ok=True)
+    sent = [str(word).replace("{place}", str(place)) for word in words]
+    given = (sent, place, notes, at, how, snapshots, environment)
+    _start_server()
     process = CONTEXT.Process(target=_command, args=given)
     process.start()
     process.join(TIMEOUT)
@@ -77,16 +93,26 @@ def run(
         process.kill()
         raise TimeoutError(f"{sent} did not end in {TIMEOUT} s")
     texts = {name: (notes / name).read_text() for name in ("out", "err", "events")}
-    events = texts.pop("events").count("\n")
-    return Ended(process.exitcode, texts["out"], texts["err"], events)
+    shutil.rmtree(notes)
+    return Ended(process.exitcode, texts["out"], texts["err"], tuple(texts["events"].splitlines()))
+
+
+def _start_server() -> None:
+    """Start the server, if it is not running, where it finds what it imports."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, MODULES))
+    forkserver.ensure_running()
+    os.environ.pop("PYTHONPATH")
+    if before is not None:
+        os.environ["PYTHONPATH"] = before
 
 
 def _command(
     words: list[str],
-    out: Path,
+    place: Path,
     notes: Path,
     at: int,
-    by: signal.Signals,
+    how: signal.Signals | str,
     snapshots: Path | None,
     environment: dict[str, str],
 ) -> None:
@@ -95,49 +121,167 @@ def _command(
     os.environ.update(environment)
     sys.path[:0] = environment.get("PYTHONPATH", "").split(os.pathsep)
     log = os.open(notes / "events", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    count = 0
-
-    def happens(event: str, path: str) -> None:
-        nonlocal count
-        count += 1
-        os.write(log, f"{event} {path}\n".encode())
-        if snapshots is not None:
-            shutil.copytree(out, snapshots / str(count)) if out.exists() else None
-        if count == at:
-            os.kill(os.getpid(), by)
-
-    _watch(out, happens)
+    _Disk(place, log, at, how, snapshots).watch()
     from nasbench.cli import main
 
-    sys.exit(main(words))
+    try:
+        status = main(words)
+    except SystemExit as end:  # of a thread that multiprocessing would wait for
+        status = int(end.code or 0)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    sys.exit(status)
 
 
-def _watch(out: Path, happens: Callable[[str, str], None]) -> None:
-    """Call ``happens`` before each file event below a folder."""
-    below, busy = str(out.resolve()), False
+class _Disk:
+    """Sees each file event below a folder before it happens, and may prevent it."""
 
-    def hook(event: str, args: tuple[object, ...]) -> None:
-        nonlocal busy
-        if busy or event not in ("open", "os.rename", "os.remove", "os.mkdir", "os.truncate"):
-            return
-        path = args[0]
-        if isinstance(path, bytes | int) or path is None or (event == "open" and _reads(args)):
-            return
-        place = os.path.realpath(os.fspath(path))
-        if not place.startswith(below) or f"{os.sep}tb" in place[len(below) :]:
-            return
-        if event == "os.mkdir" and Path(place).is_dir():
-            return
-        busy = True
+    def __init__(
+        self, place: Path, log: int, at: int, how: signal.Signals | str, snapshots: Path | None
+    ) -> None:
+        self.place = str(place.resolve())
+        self.log, self.at, self.how, self.snapshots = log, at, how, snapshots
+        self.count, self.full, self.busy, self.before = 0, False, False, ""
+
+    def watch(self) -> None:
+        """Watch what this process does from now on."""
+        events = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
+
+        def hook(event: str, args: tuple[Any, ...]) -> None:
+            if event in events and not (event == "open" and _reads(args)):
+                self.happens(event.removeprefix("os."), args[0])
+
+        def fsync(file: Any) -> None:  # what a kill leaves needs no disk
+            number = file if isinstance(file, int) else file.fileno()
+            self.happens("fsync", f"/proc/self/fd/{number}")
+
+        sys.addaudithook(hook)
+        os.fsync = fsync
+        raw = _watched_file(self)
+        builtins.open = io.open = _opened(io.open, raw, self)
+        if "nasbench.events.hdf5_writer" in sys.modules:
+            sys.modules["nasbench.events.hdf5_writer"].Sink.__bases__ = (raw,)
+
+    def below(self, path: Any) -> bool:
+        """Return whether a path is below the folder."""
+        if isinstance(path, bytes | int) or path is None:
+            return False
+        return f"{os.path.realpath(os.fspath(path))}/".startswith(f"{self.place}/")
+
+    def happens(self, event: str, path: Any) -> bool:
+        """Note an event and return whether a write is cut to its half.
+
+        Raises:
+            OSError: there is no space.
+        """
+        if self.busy or not self.below(path):
+            return False
+        where = os.path.realpath(os.fspath(path))
+        if event == "mkdir" and Path(where).is_dir():
+            return False
+        if event in ("remove", "rmdir") and not os.path.lexists(path):
+            return False
+        self.busy = True
         try:
-            happens(event, place)
+            return self._happens(event, where)
         finally:
-            busy = False
+            self.busy = False
 
-    sys.addaudithook(hook)
+    def _happens(self, event: str, where: str) -> bool:
+        self.count += 1
+        os.write(self.log, f"{event} {os.path.relpath(where, self.place)}\n".encode())
+        if self.snapshots is not None:
+            state = digest(Path(self.place))
+            if state != self.before:
+                shutil.copytree(self.place, self.snapshots / str(self.count))
+            self.before = state
+        frees = event in ("remove", "rmdir")
+        if self.count == self.at:
+            if isinstance(self.how, signal.Signals):
+                os.kill(os.getpid(), self.how)
+                return False
+            self.full = self.how != ONCE
+            if self.how == SHORT and event == "write":
+                return True
+            if not frees:
+                raise _no_space(where)
+        elif self.full and event != "rename" and not frees:
+            raise _no_space(where)
+        return False
 
 
-def _reads(args: tuple[object, ...]) -> bool:
+def _no_space(where: str) -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), where)
+
+
+def _watched_file(disk: _Disk) -> type[io.FileIO]:
+    class Watched(io.FileIO):
+        def write(self, data: Any) -> int:
+            whole = memoryview(data).cast("B")
+            try:
+                half = disk.happens("write", f"/proc/self/fd/{self.fileno()}")
+            except OSError as error:  # a write does not tell the name of the file
+                raise OSError(error.errno, error.strerror) from None
+            return super().write(whole[: len(whole) // 2] if half else whole) or 0
+
+    return Watched
+
+
+def _opened(plain: Callable[..., Any], raw: type[io.FileIO], disk: _Disk) -> Callable[..., Any]:
+    """Return ``open``, whose files for writing below the folder are watched."""
+
+    def opened(
+        file: Any,
+        mode: str = "r",
+        buffering: int = -1,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        closefd: bool = True,
+        opener: Any = None,
+    ) -> Any:
+        if not set(mode) & set("wax+") or not disk.below(file):
+            return plain(file, mode, buffering, encoding, errors, newline, closefd, opener)
+        found: Any = raw(file, mode.replace("b", "").replace("t", ""), closefd, opener)
+        if buffering != 0:
+            found = io.BufferedRandom(found) if "+" in mode else io.BufferedWriter(found)
+        return found if "b" in mode else io.TextIOWrapper(found, encoding, errors, newline)
+
+    return opened
+
+
+def _reads(args: tuple[Any, ...]) -> bool:
     _, mode, flags = args
     writes = os.O_WRONLY | os.O_RDWR
     return not (set(mode) & set("wax+") if isinstance(mode, str) else int(flags) & writes)
+
+
+def digest(folder: Path) -> str:
+    """Return a digest of all that is in a folder."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        found.update(f"{path.relative_to(folder)}\0".encode())
+        if path.is_file():
+            found.update(path.read_bytes() + b"\0")
+    return found.hexdigest()
+
+
+def skip_without_proc() -> None:
+    """Skip where the names of open files cannot be seen."""
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("this system does not tell the names of open files under /proc")
+
+
+@contextmanager
+def room(tmp_path: Path) -> Iterator[Path]:
+    """Yield a folder for thousands of small files: in memory where the system has such a place."""
+    shared = Path("/dev/shm")
+    if not (shared.is_dir() and os.access(shared, os.W_OK)):
+        yield tmp_path
+        return
+    folder = shared / f"nasbench-tests-{os.getpid()}-{tmp_path.name}"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

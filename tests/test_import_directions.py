@@ -21,6 +21,7 @@ PACKAGES = ("nasbench", "search_spaces", "retrain")
 GROUND = {
     "",
     "errors",
+    "faults",
     "graph",
     "optional",
     "options",
@@ -35,6 +36,7 @@ GROUND = {
 ALLOWED: dict[str, set[str]] = {
     "": set(),
     "errors": set(),
+    "faults": set(),
     "graph": set(),
     "optional": set(),
     "options": set(),

@@ -30,6 +30,7 @@ from nasbench.cli import (
 )
 from nasbench.cli.help import PluginCommand
 from nasbench.errors import UserError
+from nasbench.faults import fault_of, in_one_line
 
 USER_ERROR = 2
 EPILOG = "Start here: nasbench search darts"
@@ -121,17 +122,17 @@ def _run(words: list[str]) -> int:
         if debug:
             raise
         return _complain(str(error))
-    except OSError as error:  # mostly a full disk, in a library that writes files itself
+    except OSError as error:  # of a library that reads and writes files itself
         if debug:
             raise
-        return _complain(f"{error.filename or 'reading or writing'}: {error.strerror or error}")
+        return _complain(in_one_line(error))
     except KeyboardInterrupt:
         _complain("interrupted")
         return 130
     except Exception as error:
-        if debug or not hasattr(error, "format_message"):
+        if debug or not (hasattr(error, "format_message") or fault_of(error)):
             raise
-        return _complain(_usage(error, words))
+        return _complain(in_one_line(error) if fault_of(error) else _usage(error, words))
 
 
 def _usage(error: Any, words: Sequence[str]) -> str:

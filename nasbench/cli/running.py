@@ -15,6 +15,7 @@ import typer
 from nasbench import arguments, catalog, known_code
 from nasbench.config import TrainingConfig, flag, read_yaml
 from nasbench.errors import UserError
+from nasbench.faults import MachineError
 
 if TYPE_CHECKING:
     from nasbench.store.runs import RunFolder
@@ -131,7 +132,7 @@ def out_flag(out: Path, name: str = "--out") -> str:
 
 @contextmanager
 def stoppable(verb: str) -> Iterator[None]:
-    """Print how to continue when a signal stops the run."""
+    """Print how to continue when a signal or an error of the machine stops the run."""
     from nasbench.training.stopping import Stopped
 
     try:
@@ -141,6 +142,11 @@ def stoppable(verb: str) -> Iterator[None]:
             run = shlex.quote(stopped.run)
             typer.echo(f"{stopped}; continue with: nasbench {verb} --resume {run}", err=True)
         raise typer.Exit(128 + stopped.signal) from stopped
+    except MachineError as error:
+        if not error.run:
+            raise
+        again = f"nasbench {verb} --resume {shlex.quote(error.run)}"
+        raise MachineError(f"{error}; continue with: {again}") from error
 
 
 def leads() -> bool:

@@ -11,6 +11,7 @@ import typer
 from nasbench.cli import running
 from nasbench.config import TrialsConfig
 from nasbench.errors import UserError
+from nasbench.faults import MachineError
 
 if TYPE_CHECKING:
     from nasbench.study.plan import Plan
@@ -133,6 +134,8 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: 
         except Stopped as stopped:
             typer.echo(f"{stopped}; continue with: {command}", err=True)
             raise typer.Exit(128 + stopped.signal) from stopped
+        except MachineError as error:
+            raise MachineError(f"{error}; continue with: {command}") from error
         found = results.entry_results(plan, done, folder)
         written = report.write(plan, done, found, folder, command)
     if plan.scale.words:

@@ -13,15 +13,9 @@ from nasbench.config import RetrainConfig, SearchConfig
 from nasbench.engine.problem import EVALUATION_BATCH
 from nasbench.engine.session import Session
 from nasbench.errors import UserError
+from nasbench.faults import is_out_of_memory
 from nasbench.store.state import StateFile
 from nasbench.training.loop import ONE_VALUE, Callback
-
-# Errors of torch that have no class: on a CPU, and in libraries on a GPU.
-OUT_OF_MEMORY = (
-    "DefaultCPUAllocator",
-    "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-)
 
 Config = TypeVar("Config", SearchConfig, RetrainConfig)
 Result = TypeVar("Result")
@@ -64,12 +58,6 @@ def run_with_auto_batch(
         if running.leads:
             running.folder.journal.append("note", text=text)
             running.folder.update(config=config.to_json())
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that a device or the machine ran out of memory."""
-    kinds = (MemoryError, torch.OutOfMemoryError)
-    return isinstance(error, kinds) or any(words in str(error) for words in OUT_OF_MEMORY)
 
 
 def _smaller(step: Callable[[Config], None], config: Config, running: Session) -> Config:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from nasbench.cost.probe import evaluating
+from nasbench.engine.event_file import summary_writer
 from nasbench.engine.session import Session
 from nasbench.graph import Graph
 from nasbench.optional import available
@@ -107,10 +108,7 @@ class TensorBoardCallback(NullCallback):
     """
 
     def __init__(self, folder: Path, more: Callable[[], dict[str, float]] | None = None) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # TensorBoard's own use of numpy and protobuf
-            from torch.utils.tensorboard import SummaryWriter
-        self.writer = SummaryWriter(str(folder))
+        self.writer = summary_writer(folder)
         self.more = more
 
     def epoch(self, metrics: dict[str, float]) -> None:

@@ -22,10 +22,13 @@ from nasbench.executors import (
     Work,
     open_executor,
 )
+from nasbench.faults import Fault, MachineError
 from nasbench.strategies.sampled.ask_tell import ask_and_tell
 from nasbench.training.stopping import Stopped
 
 MAX_FIRST_FAILURES = 3  # if all of the first trials fail, so will the others
+INTERRUPTED = "interrupted"
+"""The journal's event of a trial that memory, a device or a kill interrupted."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def run_trials(
 
     Raises:
         Stopped: a signal asked to stop.
+        MachineError: the machine failed a trial, which a continued run repeats.
         UserError: the first trials all failed.
     """
     ask_and_tell(
@@ -161,7 +165,7 @@ class _Accounts:
 
 
 class _Workers:
-    """An executor that stops when the run is asked to stop."""
+    """An executor that stops when the run is asked to stop, or when the machine fails."""
 
     def __init__(self, executor: Executor, running: Session) -> None:
         self.executor = executor
@@ -170,28 +174,47 @@ class _Workers:
         # In this process the training itself answers the signal, and saves its state first.
         self._inline = isinstance(executor, InlineExecutor)
         self._began: dict[int, float] = {}
+        self._keys: dict[int, str] = {}
 
     def submit(self, job: Trial) -> None:
         """Start a trial."""
         self.executor.submit(Job(job.number, job.payload))
         self._began[job.number] = time.monotonic()
+        # A continued search may give an architecture another number, but not another key.
+        self._keys[job.number] = str(getattr(job.payload, "key", job.number))
 
     def next(self) -> Finished:
         """Wait for the next trial that ends.
 
         Raises:
             Stopped: a signal asked to stop.
+            MachineError: the machine failed the trial.
         """
         stop = self.running.stop
         finished = self.executor.next(lambda: stop.requested and not self._inline)
         if finished is None:
             raise Stopped(f"with {len(self._began)} trials under way", stop.number)
+        self._check(finished)
         began = self._began.pop(finished.number)
         if finished.error is None or finished.seconds:
             return finished
         # A lost worker measured no time. A trial that hangs until its timeout must not be free,
         # or it could be repeated forever.
         return replace(finished, seconds=time.monotonic() - began)
+
+    def _check(self, finished: Finished) -> None:
+        """Raise if the machine failed the trial; if it may have, the first time alone."""
+        if finished.fault is None:
+            return
+        told = f"trial {finished.number + 1} was interrupted: {finished.error}"
+        if finished.fault is Fault.MACHINE:
+            raise MachineError(told)
+        key, journal = self._keys[finished.number], self.running.folder.journal
+        if any(event.get("key") == key for event in journal.events(INTERRUPTED)):
+            return
+        if self.running.leads:
+            journal.append(INTERRUPTED, key=key, error=finished.error)
+        raise MachineError(f"{told}; if it happens again, the trial has failed", Fault.EITHER)
 
 
 def no_result() -> UserError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from nasbench import catalog, provenance
 from nasbench.config import TrainingConfig, flag
 from nasbench.devices import pick
 from nasbench.errors import UserError
+from nasbench.faults import MachineError, fault_of, in_one_line
 from nasbench.nn.processes import Place, place
 from nasbench.space import Arch
 from nasbench.store.checkpoint import Checkpoint
@@ -184,26 +185,35 @@ def _note(running: Session, **fields: Any) -> None:
 
 @contextmanager
 def _status(running: Session) -> Iterator[None]:
-    """Write the run's last status."""
+    """Write the run's last status.
+
+    Raises:
+        MachineError: in place of any error of the machine; it names the run to continue.
+    """
+    run = str(running.folder.path)
     try:
         yield
+        _note(running, status="done", error=None)
     except (Stopped, KeyboardInterrupt) as stopped:
         if isinstance(stopped, Stopped):
-            stopped.run = str(running.folder.path)
-        _note(running, status="stopped", error=str(stopped) or "interrupted")
+            stopped.run = run
+        _note_end(running, "stopped", str(stopped) or "interrupted")
         raise
     except Exception as error:
-        _note_failure(running, error)
-        raise
-    _note(running, status="done", error=None)
+        fault = fault_of(error)
+        if fault is None:
+            _note_end(running, "failed", f"{type(error).__name__}: {error}")
+            raise
+        told = MachineError(in_one_line(error), fault)
+        told.run = run
+        _note_end(running, "stopped", str(told))
+        raise told from error
 
 
-def _note_failure(running: Session, error: Exception) -> None:
-    """Write the failure; on a full disk even that fails, and the first reason counts."""
-    try:
-        _note(running, status="failed", error=f"{type(error).__name__}: {error}")
-    except UserError:
-        return
+def _note_end(running: Session, status: str, reason: str) -> None:
+    """Write how the run ended; on a full disk even that fails, and the first reason counts."""
+    with suppress(MachineError):
+        _note(running, status=status, error=reason)
 
 
 def _shared_folder(

@@ -12,14 +12,19 @@ from typing import Any, NamedTuple
 
 from nasbench.errors import UserError
 from nasbench.executors.base import MOST_ATTEMPTS, Finished, Job, Reported, Restarted, Work
+from nasbench.faults import Fault, fault_of
 
 
 class Attempt(NamedTuple):
-    """The outcome of a call: its value or its error in one line, and its wall time in seconds."""
+    """The outcome of a call: its value or its error in one line, and its wall time in seconds.
+
+    ``fault`` says whose fault the error is, if it is not the call's own.
+    """
 
     value: Any
     error: str | None
     seconds: float
+    fault: Fault | None = None
 
 
 def prepare(setup: str, context: Any) -> Work:
@@ -32,15 +37,17 @@ def prepare(setup: str, context: Any) -> Work:
 def attempt(call: Callable[[], Any]) -> Attempt:
     """Call and return the outcome; an exception in a trial is a result of that trial.
 
+    An error of the machine is no such result, and the outcome says so.
+
     ``sys.exit()`` in a trial ends the trial alone; Ctrl-C passes through.
     """
     start = time.perf_counter()
-    value, error = None, None
+    value, error, fault = None, None, None
     try:
         value = call()
     except (Exception, SystemExit) as raised:  # noqa: BLE001
-        error = one_line(raised)
-    return Attempt(value, error, time.perf_counter() - start)
+        error, fault = one_line(raised), fault_of(raised)
+    return Attempt(value, error, time.perf_counter() - start, fault)
 
 
 def one_line(error: BaseException) -> str:
@@ -101,11 +108,13 @@ class Running:
     def ended(self, done: Attempt, worker: str) -> Finished:
         """Return the outcome that a worker sent, whose value is pickled."""
         value = None if done.error else pickle.loads(done.value)
-        return Finished(self.number, value, done.error, done.seconds, self.attempts, worker)
+        return Finished(
+            self.number, value, done.error, done.seconds, self.attempts, worker, done.fault
+        )
 
-    def failed(self, error: str, worker: str = "") -> Finished:
+    def failed(self, error: str, worker: str = "", fault: Fault | None = None) -> Finished:
         """Return an outcome with an error and no value."""
-        return Finished(self.number, None, error, 0.0, self.attempts, worker)
+        return Finished(self.number, None, error, 0.0, self.attempts, worker, fault)
 
     def timed_out(self, worker: str = "") -> Finished:
         """Return the outcome of a job that exceeded the timeout."""

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from nasbench.errors import UserError
+from nasbench.faults import Fault
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Finished:
         seconds: wall time of the work, reports included; 0 if the worker died.
         attempts: how often the job was started.
         worker: where the job ended: the slot of a local worker, node and process of a Ray worker.
+        fault: whose fault the error is; ``None`` without one, and for the job's own.
     """
 
     number: int
@@ -61,6 +63,7 @@ class Finished:
     seconds: float = 0.0
     attempts: int = 1
     worker: str = ""
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +104,8 @@ class ExecutorOptions:
 class Executor(ABC):
     """Runs up to ``slots`` jobs at once. As a context manager it closes itself at the end.
 
-    An exception in the work is the job's error and is not retried: it would be raised again. If a
+    An exception in the work is the job's error and is not retried: it would be raised again; of an
+    error of the machine, such as a full disk, the outcome says so. If a
     worker dies (a crash, a kill, a lost node), its job is retried once in a fresh worker and its
     reports start over. If a job exceeds the timeout, its worker is killed and the job is not
     retried. Other jobs are unaffected.

@@ -50,10 +50,11 @@ class InlineExecutor(Executor):
             cut_short = stopped()
             return not cut_short and self._judge(job.number, sendable(reported))
 
-        value, error, seconds = attempt(lambda: self._work(job.payload, report))
+        done = attempt(lambda: self._work(job.payload, report))
         if cut_short:
             return None
-        return Finished(job.number, value, error, seconds, worker="inline")
+        value, error, seconds, fault = done
+        return Finished(job.number, value, error, seconds, worker="inline", fault=fault)
 
     def close(self) -> None:
         """Drop a job that was not started."""

@@ -26,6 +26,7 @@ from nasbench.executors.base import (
     check_running,
 )
 from nasbench.executors.worker import SharedContext
+from nasbench.faults import Fault
 
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 
@@ -105,7 +106,8 @@ class WorkerProcess:
 class LocalExecutor(Executor):
     """Starts a worker process with the first job of each slot and keeps it for the next jobs.
 
-    If the setup raises, the job that waits for it fails; the next job starts a new worker.
+    If the setup raises, the job that waits for it fails, by no fault of its own; the next job
+    starts a new worker.
     """
 
     def __init__(self, setup: str, context: Any, judge: Judge, options: ExecutorOptions) -> None:
@@ -193,7 +195,7 @@ class LocalExecutor(Executor):
             return self._check(slot)
         if content is not None:  # the setup failed
             self._workers.pop(slot).kill()
-            return running.failed(content, str(slot))
+            return running.failed(content, str(slot), Fault.MACHINE)
         worker.ready = True
         self._start(slot)
         return None
@@ -213,9 +215,13 @@ class LocalExecutor(Executor):
 
     def _lost(self, slot: int) -> Finished | None:
         """Clean up after a worker that died; retry its job, or fail it after its last attempt."""
-        how = self._workers.pop(slot).bury()
+        worker = self._workers.pop(slot)
+        how = worker.bury()
         if self._running[slot].exhausted:
-            return self._running[slot].failed(how, str(slot))
+            # Whoever kills without a trial's doing is the system, short of memory.
+            fault = Fault.EITHER if how.endswith(f"signal {int(signal.SIGKILL)}") else None
+            fault = fault if worker.ready else Fault.MACHINE
+            return self._running[slot].failed(how, str(slot), fault)
         self._begin(slot, self._running.pop(slot))
         return None
 

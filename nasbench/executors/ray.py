@@ -23,6 +23,7 @@ from nasbench.executors.base import (
 )
 from nasbench.executors.local import assign_gpus, visible_gpus
 from nasbench.executors.ray_worker import Mailbox, Message, run_trial
+from nasbench.faults import Fault
 from nasbench.optional import require
 
 _QUIET = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
@@ -127,10 +128,15 @@ class RayExecutor(Executor):
         try:
             done, worker = self._ray.get(task)
         except errors.RayTaskError as error:  # outside the work: the node lacks nasbench
-            return running.failed(one_line(error.cause or error))
+            return running.failed(one_line(error.cause or error), fault=Fault.MACHINE)
         except errors.RayError as error:
             if running.exhausted:
-                return running.failed(f"the worker or its node was lost ({type(error).__name__})")
+                # Ray tells the end of a worker by the system from a lost node and its own errors.
+                perhaps = isinstance(error, errors.OutOfMemoryError | errors.WorkerCrashedError)
+                return running.failed(
+                    f"the worker or its node was lost ({type(error).__name__})",
+                    fault=Fault.EITHER if perhaps else Fault.MACHINE,
+                )
             self._begin(self._running.pop(task))
             return None
         return running.ended(done, worker)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from nasbench.executors.attempts import Attempt, attempt, prepare, sendable
 from nasbench.executors.base import Reported, Work
+from nasbench.faults import Fault
 from nasbench.optional import require
 
 Key = tuple[int, int]
@@ -75,7 +76,7 @@ def run_trial(
     worker = f"{ray.get_runtime_context().get_node_id()[:8]}/{os.getpid()}"
     prepared = _prepare(ray, setup, context[0])
     if prepared.error is not None:
-        return prepared._replace(seconds=0.0), worker
+        return prepared._replace(seconds=0.0, fault=Fault.MACHINE), worker
     work: Work = prepared.value
     mailbox.start.remote(key)
 

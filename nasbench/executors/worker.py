@@ -16,10 +16,12 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Self
 
 from nasbench.executors.attempts import attempt, prepare, sendable
 from nasbench.executors.base import Reported
+from nasbench.faults import telling_what_failed
 
 _ALIGNMENT = 64  # bytes; unaligned arrays would be slow
 
@@ -38,12 +40,13 @@ class SharedContext:
     def __init__(self, context: Any) -> None:
         buffers: list[pickle.PickleBuffer] = []
         pickled = pickle.dumps(context, protocol=5, buffer_callback=buffers.append)
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
         self.sizes: list[int] = []
-        for part in (memoryview(pickled), *(buffer.raw() for buffer in buffers)):
-            self.sizes.append(self._file.write(part))
-            self._file.write(bytes(-part.nbytes % _ALIGNMENT))
-        self._file.flush()
+        with telling_what_failed(Path(tempfile.gettempdir(), "what the workers share")):
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
+            for part in (memoryview(pickled), *(buffer.raw() for buffer in buffers)):
+                self.sizes.append(self._file.write(part))
+                self._file.write(bytes(-part.nbytes % _ALIGNMENT))
+            self._file.flush()
 
     def fileno(self) -> int:
         """Return the file's descriptor, which workers inherit."""

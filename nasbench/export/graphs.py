@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ def write_script(network: nn.Module, example: Tensor, folder: Path, words: str) 
         warnings.simplefilter("ignore")  # torch recommends torch.export instead
         trace: Any = torch.jit.trace
         made = trace(network, example, check_trace=False)
-        made.save(str(path), _extra_files={"about.txt": words})
+        packed = io.BytesIO()  # torch's writer would hide an error of the disk
+        torch.jit.save(made, packed, _extra_files={"about.txt": words})
+    path.write_bytes(packed.getbuffer())
     return path
 
 
@@ -76,7 +79,9 @@ def write_pt2(network: nn.Module, example: Tensor, folder: Path, words: str) -> 
     path = folder / PT2
     shapes = ({0: torch.export.Dim("batch")},)
     program = torch.export.export(network, (example,), dynamic_shapes=shapes)
-    torch.export.save(program, path, extra_files={"about.txt": words})
+    packed = io.BytesIO()  # torch's writer would hide an error of the disk
+    torch.export.save(program, packed, extra_files={"about.txt": words})
+    path.write_bytes(packed.getbuffer())
     return path
 
 

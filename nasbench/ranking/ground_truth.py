@@ -10,6 +10,7 @@ from nasbench import catalog
 from nasbench.engine.presets import TRIAL_EPOCHS, TRIAL_EPOCHS_ELSEWHERE
 from nasbench.engine.trial import Context, Request, TrialRunner
 from nasbench.errors import UserError
+from nasbench.faults import MachineError
 from nasbench.ranking.supernet import SearchedSupernet
 from nasbench.space import Arch
 from nasbench.store.journal import Journal
@@ -153,6 +154,8 @@ class TrainedTruth:
         try:
             measured = self._runner(request, lambda value: True)
             accuracy, seconds = measured.score, measured.seconds
+        except MachineError:
+            raise
         except UserError as reason:
             error = str(reason)
             self._callback.phase(f"architecture {arch.id} failed: {error}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from nasbench.errors import unknown
 from nasbench.graph import Edge, Graph, generic_graph
@@ -57,18 +58,20 @@ def draw(
         formats: from :data:`FORMATS`.
 
     Raises:
-        UserError: the format is unknown.
+        UserError: the format is unknown, or a file cannot be written.
     """
     for name in formats:
         if name not in FORMATS:
             raise unknown("drawing format", name, FORMATS)
     source = dot_source(graphs)
-    path_without_suffix.parent.mkdir(parents=True, exist_ok=True)
-    failures = {}
+    drawn, failures = list[Path](), {}
     for name in formats:
-        if reason := _write(source, _path(path_without_suffix, name), name):
+        picture, reason = pictured(source, name)
+        if picture is None:
             failures[name] = reason
-    drawn = [_path(path_without_suffix, name) for name in formats if name not in failures]
+            continue
+        drawn.append(_path(path_without_suffix, name))
+        write(drawn[-1], partial(_fill, picture))
     if not failures:
         return DrawingResult(tuple(drawn))
     rest = _path(path_without_suffix, "dot")
@@ -79,55 +82,48 @@ def draw(
 
 
 def pictured(source: str, format: str) -> tuple[bytes | None, str]:
-    """Return a picture of DOT text in memory; or ``None`` and the reason in one line.
+    """Return a picture of DOT text; or ``None`` and the reason in one line.
 
     Args:
         source: DOT text.
         format: from :data:`FORMATS`.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "drawing"
-        reason = _write(source, path, format)
-        return (None, reason) if reason else (path.read_bytes(), "")
+    if format == "dot":
+        return source.encode(), ""
+    if (picture := _with_program(source, format)) is not None:
+        return picture, ""
+    try:
+        import pygraphviz
+    except ImportError:  # also if its wheel's libraries do not load
+        return None, _LACKING
+    try:
+        with _without_chatter():
+            # In memory: the library tells nothing of a full disk.
+            return pygraphviz.AGraph(string=source).draw(None, format=format, prog="dot"), ""
+    except ValueError as error:  # this build lacks the layout engine or the format
+        return None, f"pygraphviz: {' '.join(str(error).split())}"
 
 
 def _path(stem: Path, format: str) -> Path:
     return stem.with_name(f"{stem.name}.{format}")  # a stem may hold dots: no with_suffix
 
 
-def _write(source: str, path: Path, format: str) -> str | None:
-    """Write one picture, or return why there is none."""
-    if format == "dot":
-        write_text(path, source)
-        return None
-    if _with_program(source, path, format):
-        return None
-    try:
-        import pygraphviz
-    except ImportError:  # also if its wheel's libraries do not load
-        return _LACKING
-    try:
-        with _without_chatter():
-            drawn = pygraphviz.AGraph(string=source).draw(format=format, prog="dot")
-    except ValueError as error:  # this build lacks the layout engine or the format
-        return f"pygraphviz: {' '.join(str(error).split())}"
-    write(path, lambda file: file.write(drawn))
-    return None
+def _fill(picture: bytes, file: IO[bytes]) -> None:
+    file.write(picture)
 
 
-def _with_program(source: str, path: Path, format: str) -> bool:
+def _with_program(source: str, format: str) -> bytes | None:
     if shutil.which("dot") is None:
-        return False
+        return None
     try:
         import graphviz
     except ImportError:
-        return False
+        return None
     try:
-        drawn = graphviz.Source(source).pipe(format=format)
+        picture: bytes = graphviz.Source(source).pipe(format=format)
     except graphviz.CalledProcessError:  # this dot lacks the format; the library may have it
-        return False
-    write(path, lambda file: file.write(drawn))
-    return True
+        return None
+    return picture
 
 
 @contextmanager

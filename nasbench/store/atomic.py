@@ -12,17 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from nasbench.errors import UserError
-
-
-@contextmanager
-def telling_what_failed(path: Path) -> Iterator[None]:
-    """Turn a failed write into one line that names the file and the reason."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}; what was written before is kept"
-        ) from error
+from nasbench.faults import telling_what_failed as telling_what_failed  # for the whole store
 
 
 def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
@@ -33,7 +23,7 @@ def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
         fill: writes the content into the open file.
 
     Raises:
-        UserError: the disk is full, or the folder cannot be written.
+        MachineError: the disk is full, or the folder cannot be written.
     """
     temporary = path.with_name(f".{path.name}.tmp")
     with telling_what_failed(path):

@@ -24,6 +24,7 @@ from nasbench.executors import (
     Work,
     open_executor,
 )
+from nasbench.faults import Fault, MachineError
 from nasbench.study.fingerprint import runs_by_fingerprint
 from nasbench.study.plan import ConfiguredRun, Plan, Step, check_distinct
 from nasbench.training.loop import Callback
@@ -93,6 +94,7 @@ def run_study(
 
     Raises:
         Stopped: a signal asked to stop; the interrupted runs can be continued.
+        MachineError: the disk is full or the like; the interrupted runs can be continued.
     """
     with stop.listening(), _executor(where, callback, stop) as executor:
         runner = _Runner(plan, progress, executor, say)
@@ -158,8 +160,14 @@ class _Runner:
             self.running[number] = step
 
     def end(self, finished: Finished) -> None:
-        """Record a run that ended."""
+        """Record a run that ended.
+
+        Raises:
+            MachineError: the machine failed it.
+        """
         step = self.running.pop(finished.number)
+        if finished.fault is Fault.MACHINE:
+            raise MachineError(f"{step} was interrupted: {finished.error}")
         if finished.error is not None:
             self._fail(step, finished.error.removeprefix("UserError: "))
             return

@@ -106,10 +106,10 @@ def test_no_space_and_then_some(run, runs, tiny, full_disk, file):
         [line] = error_lines(run("search", "darts", *tiny))
     end = f"/{file}: No space left on device; what was written before is kept"
     assert line.startswith("error: cannot write results/runs/")
-    assert line.endswith(end)
     [info] = runs()
     folder = info["folder"]
-    assert (info["status"], end in info["error"]) == ("failed", True)
+    assert line.endswith(f"{end}; continue with: nasbench search --resume {folder}")
+    assert (info["status"], info["error"].endswith(end)) == ("stopped", True)
     # The epoch was told before its state was to be saved.
     assert [e["epoch"] for e in Journal(folder / "journal.jsonl").epochs()] == [1]
     assert list(folder.glob(".*.tmp")) == []
@@ -138,15 +138,15 @@ def test_no_space_for_a_picture(run, runs, tiny, monkeypatch):
 
     monkeypatch.setattr(search_module, "draw", full)
     [line] = error_lines(run("search", "darts", *tiny))
-    assert line == "error: architecture.svg: No space left on device"
-    assert [info["status"] for info in runs()] == ["failed"]
+    assert line.startswith("error: architecture.svg: No space left on device; continue with: ")
+    assert [info["status"] for info in runs()] == ["stopped"]
 
 
 def test_no_space_for_the_weights_and_then_some(run, runs, checkpoint, small, full_disk):
     with full_disk("model.safetensors"):
         [line] = error_lines(run("retrain", checkpoint, *small))
     assert "model.safetensors: No space left on device" in line
-    [info] = [info for info in runs() if info["status"] == "failed"]
+    [info] = [info for info in runs() if info["status"] == "stopped"]
     assert Journal(info["folder"] / "journal.jsonl").events("test opened") == []  # still sealed
     [first] = [json.loads(path.read_text()) for path in Path("results/records").iterdir()]
     checkpoint.unlink()  # the run folder holds a copy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -123,6 +124,16 @@ class Mortal(Tiny):
                 pass
             else:
                 os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(x)
+
+
+class FullDisk(Tiny):
+    """Its trainings find no space on the disk while ``FULL_DISK`` names a file that exists."""
+
+    def forward(self, x):
+        mark = Path(os.environ.get("FULL_DISK", "none"))
+        if self.training and mark.exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "state.pt")
         return super().forward(x)
 
 

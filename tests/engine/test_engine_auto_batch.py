@@ -9,10 +9,11 @@ import torch
 from engine_parts import TINY
 
 from nasbench.config import SearchConfig
-from nasbench.engine.auto_batch import is_out_of_memory, largest_that_fits
+from nasbench.engine.auto_batch import largest_that_fits
 from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.search import Search, configure, run_search
 from nasbench.errors import UserError
+from nasbench.faults import is_out_of_memory
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.strategies.oneshot.spos import SposStrategy

@@ -17,6 +17,7 @@ from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.search import Found, configure, run_search
 from nasbench.engine.trial import Context, Request, TrialRunner
 from nasbench.errors import UserError
+from nasbench.faults import MachineError
 from nasbench.space import Arch, DataSpec
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
@@ -402,6 +403,28 @@ def test_a_trial_whose_worker_dies_goes_on_where_it_was(out, tmp_path, monkeypat
     )
     assert mark.exists()
     assert told(found.folder.path, "trial") == told(undisturbed.folder.path, "trial")
+
+
+@pytest.mark.parametrize(
+    "engine", [None, *(pytest.param(name, marks=pytest.mark.slow) for name in ("local", "ray"))]
+)
+def test_a_trial_that_finds_the_disk_full_is_repeated(out, tmp_path, monkeypatch, engine):
+    if engine == "ray":
+        pytest.importorskip("ray")
+        monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # for engine_parts
+    given = {"space": "engine_parts:FullDisk", "budget": "2", "engine": engine}
+    undisturbed = search("random", tmp_path / "whole", **given)
+    mark = tmp_path / "full"
+    mark.touch()
+    monkeypatch.setenv("FULL_DISK", str(mark))
+    with pytest.raises(MachineError, match=r"trial 1 was interrupted: OSError: .* No space left"):
+        search("random", out, **given)
+    (path,) = (out / "runs").iterdir()
+    folder = RunFolder(path)
+    assert (folder.status, told(path, "trial")) == ("stopped", [])
+    mark.unlink()
+    search("random", out, folder, **given)
+    assert told(path, "trial") == told(undisturbed.folder.path, "trial")
 
 
 def test_a_trial_that_takes_too_long_is_ended_and_charged(out):

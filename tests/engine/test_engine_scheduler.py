@@ -16,12 +16,15 @@ from nasbench.errors import UserError
 from nasbench.executors import ExecutorOptions, Finished, Job
 from nasbench.executors.inline import InlineExecutor
 from nasbench.executors.local import LocalExecutor
+from nasbench.faults import Fault, MachineError
 from nasbench.nn.processes import Place
+from nasbench.store.journal import Journal
 from nasbench.training.stopping import Stopped, StopSignal
 
 
-def running(world: int = 1) -> Any:
-    return SimpleNamespace(stop=StopSignal(), place=Place(0, world), leads=True)
+def running(world: int = 1, journal: Journal | None = None) -> Any:
+    folder = SimpleNamespace(journal=journal)
+    return SimpleNamespace(stop=StopSignal(), place=Place(0, world), leads=True, folder=folder)
 
 
 @dataclass
@@ -192,6 +195,39 @@ def test_a_trial_whose_worker_was_lost_is_not_free():
     first, hung, raised, last = [one.seconds for one in line.ended]
     assert (first, raised, last) == (0.5, 0.25, 0.0)
     assert hung > 0
+
+
+def interrupted(session: Any, fault: Fault, key: str = "0") -> tuple[Line, TotalCost]:
+    """Run two trials, whose second one the machine interrupts, until it raises or they end."""
+    line, total = Line([(1, 1, 1.0)] * 2), TotalCost()
+    executor = Slots(1, [Finished(0), Finished(1, error="OSError: no space", fault=fault)])
+    try:
+        run_trials(line, executor, Budget.parse("2"), total, session)
+    finally:
+        session.told, session.total = [one.number for one in line.ended], total
+    return line, total
+
+
+def test_a_full_disk_is_never_a_failed_trial(tmp_path):
+    session = running(journal=Journal(tmp_path / "journal.jsonl"))
+    for _ in range(3):  # however often the run is continued
+        with pytest.raises(
+            MachineError, match=r"^trial 2 was interrupted: OSError: no space$"
+        ) as told:
+            interrupted(session, Fault.MACHINE)
+        assert (session.told, session.total.failed) == ([0], 0)
+        assert told.value.fault is Fault.MACHINE
+    assert session.folder.journal.events() == []
+
+
+def test_what_may_be_the_trials_own_fault_stops_once(tmp_path):
+    session = running(journal=Journal(tmp_path / "journal.jsonl"))
+    with pytest.raises(MachineError, match="if it happens again, the trial has failed"):
+        interrupted(session, Fault.EITHER)
+    assert (session.told, session.total.failed) == ([0], 0)
+    line, total = interrupted(session, Fault.EITHER)
+    assert [one.error for one in line.ended] == [None, "OSError: no space"]
+    assert total.failed == 1
 
 
 def test_a_signal_ends_the_wait_for_workers():

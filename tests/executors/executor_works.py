@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -48,6 +49,10 @@ def add(context, report, number):
 
 def fail(context, report, kind, text):
     raise kind(text)
+
+
+def no_space(context, report, name):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
 
 
 def lambda_value(context, report):

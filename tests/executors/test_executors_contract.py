@@ -11,6 +11,7 @@ import pytest
 from executor_works import wait_for
 
 from nasbench.executors import Job
+from nasbench.faults import Fault
 
 
 def never() -> bool:
@@ -117,6 +118,7 @@ def test_a_worker_that_dies_costs_one_new_beginning(engine, opened, do, tmp_path
 def test_a_worker_that_dies_twice_is_an_error(engine, opened, do, tmp_path):
     path = tmp_path / "deaths"
     finished = do(opened(engine), [("count_then_die", str(path), 9), ("add", 1)])
+    assert finished[0].fault is Fault.EITHER  # a trial does not kill itself; the system may have
     died = {
         "local": "the worker was killed by signal 9",
         "ray": "the worker or its node was lost (WorkerCrashedError)",
@@ -189,9 +191,30 @@ def test_a_setup_that_raises_fails_its_jobs_with_its_line(engine, opened, do):
     finished = do(opened(engine, setup="broken_setup"), [("add", 1), ("add", 2)])
     errors = [(finished[n].error, finished[n].attempts) for n in (0, 1)]
     assert errors == [("RuntimeError: no data here", 1)] * 2
+    assert [finished[n].fault for n in (0, 1)] == [Fault.MACHINE] * 2  # not the trials'
 
 
 def test_a_setup_that_dies_fails_its_job_after_two_attempts(engine, opened, do):
     finished = do(opened(engine, setup="dying_setup"), [("add", 1)])
     assert finished[0].attempts == 2
     assert "killed" in finished[0].error or "lost" in finished[0].error
+    assert finished[0].fault is not None
+
+
+@pytest.mark.parametrize(
+    "engine_name", ["inline", "local", pytest.param("ray", marks=pytest.mark.slow)]
+)
+def test_an_error_of_the_machine_is_told_from_the_jobs_own(engine_name, request, opened, do):
+    if engine_name == "ray":
+        request.getfixturevalue("ray_here")
+    payloads = [
+        ("no_space", "/somewhere/state.pt"),
+        ("fail", MemoryError, ""),
+        ("fail", RuntimeError, "CUDA out of memory. Tried to allocate 2.00 GiB"),
+        ("fail", ValueError, "wrong"),
+        ("fail", FileNotFoundError, "weights.bin"),
+    ]
+    finished = do(opened(engine_name), payloads)
+    faults = [finished[n].fault for n in range(len(payloads))]
+    assert faults == [Fault.MACHINE, Fault.EITHER, Fault.EITHER, None, None]
+    assert finished[0].error.endswith("No space left on device: '/somewhere/state.pt'")

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from nasbench.faults import telling_what_failed
 from nasbench.hpo.nni_experiment.protocol import (
     Metrics,
     Outcome,
@@ -155,7 +156,9 @@ class ProcessGroup:
             env: its whole environment.
             output: the folder of its ``stdout`` and ``stderr``.
         """
-        with (output / "stdout").open("wb") as out, (output / "stderr").open("wb") as err:
+        with telling_what_failed(output):
+            out, err = ((output / name).open("wb") for name in ("stdout", "stderr"))
+        with out, err:
             self._process = subprocess.Popen(
                 [shutil.which("bash") or "/bin/sh", "-c", _SCRIPT, "trial", command],
                 cwd=folder,

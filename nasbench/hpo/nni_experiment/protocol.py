@@ -16,6 +16,7 @@ from typing import Any
 
 from nasbench import plain_json
 from nasbench.errors import UserError
+from nasbench.faults import telling_what_failed
 
 _HEAD = 8  # "ME" and six digits
 _LARGEST = sys.float_info.max
@@ -179,19 +180,20 @@ def open_folder(folder: Path, number: int, parameters: Mapping[str, Any]) -> Met
         number: NNI's ``parameterId``, which joins results and parameters.
         parameters: name to value.
     """
-    shutil.rmtree(folder, ignore_errors=True)
     metrics = folder / ".nni" / "metrics"
-    metrics.parent.mkdir(parents=True)
-    metrics.touch()
     record = {
         "parameter_id": number,
         "parameter_source": "algorithm",
         "parameters": dict(parameters),
         "parameter_index": 0,
     }
-    (folder / "parameter.cfg").write_text(json.dumps(record), encoding="utf-8")
     text = json.dumps(dict(parameters), indent=2) + "\n"
-    (folder / "parameters.json").write_text(text, encoding="utf-8")
+    with telling_what_failed(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        metrics.parent.mkdir(parents=True)
+        metrics.touch()
+        (folder / "parameter.cfg").write_text(json.dumps(record), encoding="utf-8")
+        (folder / "parameters.json").write_text(text, encoding="utf-8")
     return Metrics(metrics, number)
 
 

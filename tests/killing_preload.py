@@ -1,0 +1,43 @@
+"""What the server of :mod:`killing` does before it forks: imports all, and trains a network."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import os
+import tempfile
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import h5py  # noqa: F401
+import matplotlib.figure  # noqa: F401
+import sklearn.datasets
+
+from nasbench import provenance
+from nasbench.cli import main
+
+# The same in every run, and slow in comparison with tiny networks.
+sklearn.datasets.load_digits = functools.cache(sklearn.datasets.load_digits)
+provenance.git_commit = functools.cache(provenance.git_commit)
+provenance._git = functools.cache(provenance._git)
+
+SMALL = ("--limit-train", "40", "--batch-size", "10", "--device", "cpu", "--epochs", "1")
+
+
+def warm(out: Path) -> None:
+    """Search and retrain once."""
+    words = ["search", "darts", "--space", "engine_parts:Tiny", *SMALL, "--out", str(out)]
+    assert main(words) == 0
+    (found,) = out.glob("runs/*/checkpoint.json")
+    assert main(["retrain", str(found), *SMALL, "--out", str(out)]) == 0
+
+
+_quiet = io.StringIO()
+with (
+    tempfile.TemporaryDirectory() as _folder,
+    contextlib.redirect_stdout(_quiet),
+    contextlib.redirect_stderr(_quiet),
+):
+    warm(Path(_folder))
