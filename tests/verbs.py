@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 import yaml
-from killing import Ended, run
+from killing import INLINE, Ended, run
 
 from nasbench.store.journal import Journal
 from nasbench.store.runs import RunFolder
@@ -116,9 +116,7 @@ VERBS = {
         f"--trials 2 {SMALL} --epochs 1 {OUT}",
         continues=True,
     ),
-    "hpo, NNI experiment": Verb(
-        f"hpo --config {{given}}/experiment.yml --engine inline {OUT}", continues=True
-    ),
+    "hpo, NNI experiment": Verb(f"hpo --config {{given}}/experiment.yml {OUT}", continues=True),
     "study": Verb(f"study {{given}}/study.yaml --device cpu {OUT}"),
     "trust": Verb("trust {place}/results/runs/search --train 10 --epochs 1", begin=True),
     "export": Verb(f"export {CELL} --to py -o {{place}}/made"),
@@ -147,7 +145,8 @@ def given(folder: Path) -> Path:
 
 def env(place: Path) -> dict[str, str]:
     """Return the environment of a command: what it remembers lies in its place, too."""
-    return {"PYTHONPATH": MODULES, "XDG_CACHE_HOME": str(place / "cache"), "COLUMNS": "200"}
+    cache = str(place / "cache")
+    return {"PYTHONPATH": MODULES, "XDG_CACHE_HOME": cache, "COLUMNS": "200", INLINE: "yes"}
 
 
 @dataclass(frozen=True)
@@ -171,10 +170,9 @@ class Bench:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         if VERBS[name].begin:
-            target = place / "results" / "runs" / "search"
-            shutil.copytree(self.files / "cell", target)
-            cache = self.files / "cells" / "cache"
-            shutil.copytree(cache, place / "cache") if cache.exists() else None
+            shutil.copytree(self.files / "cell", place / "results" / "runs" / "search")
+        if VERBS[name].begin or CELL in VERBS[name].text:  # the user has named the space before
+            shutil.copytree(self.files / "cells" / "cache", place / "cache")
         return place
 
     def run(self, name: str, place: Path, **how: Any) -> Ended:

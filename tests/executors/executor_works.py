@@ -153,6 +153,7 @@ DOINGS = {
     for one in (
         add,
         fail,
+        no_space,
         lambda_value,
         count_then_die,
         leave,

@@ -1,0 +1,67 @@
+"""Every verb, killed or on a full disk at its file events, ends as if nothing had happened.
+
+``python benchmarks/reliability.py`` tries all events; here are some by default and more in the
+full run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from breaking import Breaker
+from killing import room, skip_without_proc
+from verbs import VERBS, Bench, given
+
+ELSEWHERE = ("search, one-shot", "search, sampled", "retrain", "retrain --folds", "hpo")
+"""Killed once by default in test_engine_resume.py."""
+WRITES = [name for name in VERBS if name != "search --table"]
+
+
+@pytest.fixture(scope="module")
+def breaker(tmp_path_factory) -> Callable[[str], Breaker]:
+    """Return a function that gives what interrupts a verb."""
+    skip_without_proc()
+    made: dict[str, Breaker] = {}
+    with room(tmp_path_factory.mktemp("kills")) as folder:
+        bench = Bench(folder, given(folder / "given"))
+
+        def interrupter(name: str) -> Breaker:
+            if name not in made:
+                made[name] = Breaker(bench, name)
+            return made[name]
+
+        yield interrupter
+
+
+def tried(name: str) -> list[object]:
+    """Mark as slow what is killed elsewhere by default."""
+    return pytest.param(name, marks=pytest.mark.slow) if name in ELSEWHERE else name
+
+
+@pytest.mark.parametrize("name", [tried(name) for name in WRITES])
+def test_killed_and_on_a_full_disk_once(breaker, name):
+    one = breaker(name)
+    kills, disks = one.kills(every=one.whole.events), one.full_disks(one.whole.events)
+    assert kills.wrong + disks.wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRITES)
+def test_killed_before_any_file_event(breaker, name):
+    tally = breaker(name).kills()
+    assert tally.broken > 0
+    assert tally.wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRITES)
+def test_a_full_disk_at_some_file_events(breaker, name):
+    tally = breaker(name).full_disks(every=7)
+    assert tally.broken > 0
+    assert tally.wrong == []
+
+
+def test_a_search_on_a_table_writes_nothing_but_whose_code_is_known(breaker):
+    log = breaker("search --table").whole.log
+    assert all(line.split()[1].startswith("cache") for line in log)
