@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from killing import FULL, ONCE, SHORT, Ended
+from killing import FULL, ONCE, SHORT, Ended, digest
 from verbs import Bench, outcome, same
 
 LONGEST = 500  # characters of an error's line
@@ -33,6 +33,13 @@ class Tally:
         return f"{self.events} | {self.broken} | {self.broken - len(self.wrong)}"
 
 
+def spread(numbers: Sequence[int], most: int | None) -> list[int]:
+    """Return at most so many numbers, spread evenly over all."""
+    if most is None or most >= len(numbers):
+        return list(numbers)
+    return [numbers[(2 * n + 1) * len(numbers) // (2 * most)] for n in range(most)]
+
+
 class Breaker:
     """Interrupts one verb.
 
@@ -49,35 +56,41 @@ class Breaker:
         self.expected = outcome(place)
         shutil.rmtree(place)
 
-    def kills(self, every: int = 1) -> Tally:
+    def kills(self, most: int | None = None, temporary: bool = True) -> Tally:
         """Kill before the file events, and continue what a kill leaves.
 
         Args:
-            every: of so many different states of the files, one is continued.
+            most: how many of the different states of the files are continued; all by default.
+            temporary: whether states are different that differ in a temporary file alone.
         """
         snapshots = self.bench.folder / "snapshots"
         place = self.bench.begun(self.name, self.bench.folder / "taken")
         tally = Tally(self.bench.run(self.name, place, snapshots=snapshots).events)
         assert tally.events == self.whole.events, "the events are not the same in each repetition"
         shutil.rmtree(place)
-        states = sorted((int(path.name) for path in snapshots.glob("*")), reverse=True)
-        for number in states[every // 2 :: every]:
+        by_content = {
+            digest(snapshots / str(number), temporary): number
+            for number in sorted(int(path.name) for path in snapshots.glob("*"))
+        }
+        for number in spread(sorted(by_content.values()), most):
             tally.broken += 1
             if why := self._continued(snapshots / str(number)):
                 tally.wrong.append(f"{self._where(number)}: {why}")
         shutil.rmtree(snapshots, ignore_errors=True)
         return tally
 
-    def full_disks(self, every: int = 1, hows: Iterable[str] = (FULL, ONCE, SHORT)) -> Tally:
+    def full_disks(
+        self, most: int | None = None, hows: Iterable[str] = (FULL, ONCE, SHORT)
+    ) -> Tally:
         """Let the disk be full at the file events, and continue when it is not.
 
         Args:
-            every: of so many events, one is tried.
+            most: how many events are tried in each of the ways; all by default.
             hows: ways in which the disk is full.
         """
         tally = Tally(self.whole.events)
         for how in hows:
-            for number in list(self._with_space(how))[every // 2 :: every]:
+            for number in spread(list(self._with_space(how)), most):
                 tally.broken += 1
                 place = self.bench.begun(self.name, self.bench.folder / "full")
                 ended = self.bench.run(self.name, place, at=number, how=how)

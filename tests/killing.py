@@ -271,10 +271,12 @@ def _reads(args: tuple[Any, ...]) -> bool:
     return not (set(mode) & set("wax+") if isinstance(mode, str) else int(flags) & writes)
 
 
-def digest(folder: Path) -> str:
-    """Return a digest of all that is in a folder."""
+def digest(folder: Path, temporary: bool = True) -> str:
+    """Return a digest of all that is in a folder, with or without files of atomic writes."""
     found = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
+        if path.suffix == ".tmp" and not temporary:
+            continue
         found.update(f"{path.relative_to(folder)}\0".encode())
         if path.is_file():
             found.update(path.read_bytes() + b"\0")

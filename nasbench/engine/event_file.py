@@ -77,7 +77,7 @@ def summary_writer(folder: Path) -> Any:
         from torch.utils.tensorboard.writer import FileWriter
 
     class Writer(SummaryWriter):
-        def _get_file_writer(self) -> Any:
+        def _get_file_writer(self: Any) -> Any:
             if self.file_writer is None:
                 self.file_writer = FileWriter.__new__(FileWriter)  # its own file is not opened
                 self.file_writer.event_writer = EventFile(folder)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from breaking import Breaker
-from killing import room, skip_without_proc
+from killing import FULL, room, skip_without_proc
 from verbs import VERBS, Bench, given
 
 ELSEWHERE = ("search, one-shot", "search, sampled", "retrain", "retrain --folds", "hpo")
@@ -42,14 +42,15 @@ def tried(name: str) -> list[object]:
 @pytest.mark.parametrize("name", [tried(name) for name in WRITES])
 def test_killed_and_on_a_full_disk_once(breaker, name):
     one = breaker(name)
-    kills, disks = one.kills(every=one.whole.events), one.full_disks(one.whole.events)
+    kills, disks = one.kills(most=1), one.full_disks(most=1, hows=(FULL,))
+    assert (kills.broken, disks.broken) == (1, 1)
     assert kills.wrong + disks.wrong == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WRITES)
 def test_killed_before_any_file_event(breaker, name):
-    tally = breaker(name).kills()
+    tally = breaker(name).kills(temporary=False)
     assert tally.broken > 0
     assert tally.wrong == []
 
@@ -57,7 +58,7 @@ def test_killed_before_any_file_event(breaker, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WRITES)
 def test_a_full_disk_at_some_file_events(breaker, name):
-    tally = breaker(name).full_disks(every=7)
+    tally = breaker(name).full_disks(most=2)
     assert tally.broken > 0
     assert tally.wrong == []
 
