@@ -204,7 +204,7 @@ def outcome(place: Path) -> dict[str, Any]:
 def _lasts(path: Path) -> bool:
     folders = path.parts[:-1]
     drawn = path.suffix == ".svg" and "studies" in folders  # has the seconds of a run in it
-    temporary = path.name.startswith(".") or any(part.startswith(".nasbench") for part in folders)
+    temporary = path.name.startswith(".") or any(part.startswith(".") for part in folders)
     orphan = "runs" in folders and not _run_of(path).joinpath("run.json").exists()
     return not (drawn or temporary or orphan or "tb" in folders or path.name == "README.md")
 
