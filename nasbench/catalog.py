@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import importlib.util
 import inspect
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -348,14 +349,16 @@ def resolve(kind: str, name: str) -> Any:
         name: a name of the kind's table, ``path/to/file.py:Name`` or ``package.module:Name``.
 
     Raises:
-        UserError: it is unknown, and the nearest names are suggested; or it cannot be imported.
+        UserError: it is unknown, and the nearest names are suggested; it cannot be imported; or
+            a file names the code, and this user never did (:mod:`nasbench.known_code`).
     """
     check(kind, name)
     table = TABLES[kind]
     if name not in table:
         where, _, attribute = name.rpartition(":")
+        content = _allowed(kind, name)
         if where.endswith(".py"):
-            module = _load_file(kind, Path(where))
+            module = _load_file(kind, Path(where), content)
         else:
             try:
                 module = importlib.import_module(where)
@@ -370,7 +373,6 @@ def resolve(kind: str, name: str) -> Any:
                 if isinstance(value, type) and value.__module__ == module.__name__
             ]
             raise unknown(f"{kind} in {where}", attribute, own)
-        known_code.remember(name)
         return getattr(module, attribute)
     where, _, attribute = table[name].target.partition(":")
     return getattr(importlib.import_module(where), attribute)
@@ -412,35 +414,70 @@ def check(kind: str, name: str) -> None:
 
 
 def check_known(kind: str, name: str) -> None:
-    """Raise unless code that a file names may run; see :mod:`nasbench.known_code`.
+    """Raise unless code that a file names may run; nothing is loaded.
+
+    Args:
+        kind: of ``TABLES``.
+        name: what the file names.
 
     Raises:
-        UserError: it is neither in the table nor known to this user.
+        UserError: it is neither in the table nor known to this user; see
+            :mod:`nasbench.known_code`.
     """
     check(kind, name)
     if name not in TABLES[kind] and not known_code.known(name):
-        raise UserError(
-            f"the {kind} {name!r} is named by a file, and its code is not known here: "
-            f"to run it, name it yourself with --{kind} {name}"
-        )
+        raise _not_known(kind, name)
 
 
-def _load_file(kind: str, path: Path) -> ModuleType:
-    if not path.is_file():
-        raise UserError(f"{kind} {str(path)!r}: there is no such file")
+def _allowed(kind: str, name: str) -> bytes:
+    """Return what identifies the code behind a name: the door that all such code passes.
+
+    Raises:
+        UserError: there is no such file, or a file names the code and this user never did.
+    """
+    try:
+        content = known_code.source(name)
+    except FileNotFoundError as error:
+        path = name.rpartition(":")[0]
+        raise UserError(f"{kind} {path!r}: there is no such file") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{kind} {name.rpartition(':')[0]!r} cannot be read: {reason}") from error
+    if not known_code.may_run(name, content):
+        raise _not_known(kind, name)
+    return content
+
+
+def _not_known(kind: str, name: str) -> UserError:
+    return UserError(
+        f"the {kind} {name!r} is named by a file, and its code is not known here: "
+        f"to run it, name it yourself with --code {shlex.quote(name)}"
+    )
+
+
+_loaded: dict[Path, tuple[bytes, ModuleType]] = {}  # the files of users, as they were last run
+
+
+def _load_file(kind: str, path: Path, content: bytes) -> ModuleType:
+    """Return the module of a user's file, which is run once in a process unless it changes."""
+    place = path.resolve()
+    before, module = _loaded.get(place, (None, None))
+    if module is not None and content == before and sys.modules.get(module.__name__) is module:
+        return module
     # The name depends on the path, so that two files called my_space.py do not collide.
-    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(str(place).encode(errors="surrogateescape")).hexdigest()[:8]
     name = f"{path.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        # Not by the file's loader: it would run compiled code that lies in __pycache__ instead.
+        exec(compile(content, str(path), "exec", dont_inherit=True), vars(module))
     except Exception as error:
         sys.modules.pop(name, None)
         raise UserError(f"{kind} {str(path)!r} cannot be imported: {_reason(error)}") from error
+    _loaded[place] = content, module
     return module
 
 

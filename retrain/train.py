@@ -22,6 +22,7 @@ from nasbench.engine.callbacks import (
     TensorBoardCallback,
 )
 from nasbench.engine.checkpoints import Architecture, retrain_arguments, space_of, task_of
+from nasbench.engine.hyperparameters import tuned
 from nasbench.engine.presets import RETRAIN_PRESETS
 from nasbench.engine.problem import inputs, load_task, on_device, supervised
 from nasbench.engine.session import Session, session
@@ -140,7 +141,7 @@ def configure(
     wanted = {**asked.space_arguments, **assignments}
     network = {"space_arguments": retrain_arguments(space, checkpoint, asked.preset, wanted)}
     recipe = RETRAIN_PRESETS[asked.preset](task_name)
-    config = RetrainConfig.from_layers(recipe, checkpoint.training, given, network)
+    config = RetrainConfig.from_layers(recipe, tuned(checkpoint), given, network)
     return Retraining(checkpoint, config, space, task_name)
 
 

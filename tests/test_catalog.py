@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import py_compile
 import re
 import sys
 
@@ -52,6 +54,30 @@ def test_a_file_is_read_as_it_is_now(tmp_path):
     for text in ("before", "after, and longer"):
         path.write_text(f"class Mine: where = '{text}'\n")
         assert catalog.resolve("space", f"{path}:Mine").where == text
+
+
+def test_a_file_runs_once_in_a_process_unless_it_changes(tmp_path):
+    path, log = tmp_path / "mine.py", tmp_path / "log"
+    text = f"with open({str(log)!r}, 'a') as file:\n    file.write('x')\nclass Mine: pass\n"
+    path.write_text(text)
+    kinds = {catalog.resolve("space", f"{path}:Mine") for _ in range(3)}
+    assert len(kinds) == 1
+    assert log.read_text() == "x"
+    path.write_text(text + "# changed\n")
+    assert catalog.resolve("space", f"{path}:Mine") not in kinds
+    assert log.read_text() == "xx"
+
+
+def test_compiled_code_beside_a_file_is_not_run(tmp_path):
+    """Python would run it unchecked, as its header may ask for."""
+    path = tmp_path / "mine.py"
+    path.write_text("class Mine: where = 'source'\n")
+    other = tmp_path / "other.py"
+    other.write_text("class Mine: where = 'compiled'\n")
+    compiled = importlib.util.cache_from_source(str(path))
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(other), compiled, str(path), invalidation_mode=unchecked)
+    assert catalog.resolve("space", f"{path}:Mine").where == "source"
 
 
 @pytest.mark.parametrize(

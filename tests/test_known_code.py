@@ -67,7 +67,7 @@ def test_a_space_that_only_a_checkpoint_names_does_not_run(foreign, capsys, word
     Path("c.json").write_text(json.dumps(foreign))
     status, err = call(capsys, *words)
     assert status == 2
-    assert "name it yourself with --space mine.py:Net" in err
+    assert "name it yourself with --code mine.py:Net" in err
     assert not Path("it-ran").exists()
     assert call(capsys, *words, "--space", "mine.py:Net")[0] == 0
     assert Path("it-ran").exists()
@@ -83,7 +83,7 @@ def test_a_task_that_only_a_checkpoint_names_does_not_run(foreign, capsys):
     Path("c.json").write_text(json.dumps(foreign))
     status, err = call(capsys, "retrain", "c.json", *SMALL)
     assert status == 2
-    assert "name it yourself with --task mine.py:load" in err
+    assert "name it yourself with --code mine.py:load" in err
     assert not Path("it-ran").exists()
 
 
@@ -93,7 +93,7 @@ def test_a_module_that_only_a_checkpoint_names_is_not_imported(foreign, capsys, 
     Path("c.json").write_text(json.dumps(foreign))
     status, err = call(capsys, "retrain", "c.json", *SMALL)
     assert status == 2
-    assert "--space mine:Net" in err
+    assert "--code mine:Net" in err
     assert not Path("it-ran").exists()
 
 
@@ -105,7 +105,7 @@ def test_a_run_folder_from_elsewhere_runs_no_code_either(foreign, capsys):
     (run / "run.json").write_text(json.dumps(info))
     status, err = call(capsys, "search", "--resume", "r-1")
     assert status == 2
-    assert "--space mine.py:Net" in err
+    assert "--code mine.py:Net" in err
     assert not Path("it-ran").exists()
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from nasbench import __version__
+from nasbench import __version__, known_code
 from nasbench.cli import (
     bench,
     board,
@@ -29,7 +29,8 @@ from nasbench.cli import (
     trust,
 )
 from nasbench.cli.help import PluginCommand
-from nasbench.errors import UserError
+from nasbench.cli.output import tell
+from nasbench.errors import UserError, one_line
 from nasbench.faults import fault_of, in_one_line
 
 USER_ERROR = 2
@@ -47,7 +48,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"nasbench {__version__}")
+        tell(f"nasbench {__version__}")
         raise typer.Exit
 
 
@@ -58,8 +59,14 @@ def _top(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Version."),
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show an error's traceback.")] = False,
+    code: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--code", metavar="FILE.py:NAME", help="Code that a file may name; may be repeated."
+        ),
+    ] = None,
 ) -> None:
-    """Every command takes --debug and --help, too."""
+    """Every command takes --debug, --code and --help, too."""
 
 
 def _register(name: str, command: Callable[..., Any], example: str) -> None:
@@ -114,10 +121,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     """Run one command; print its error, and return its exit status."""
     debug = "--debug" in words
-    words = [word for word in words if word != "--debug"] or ["--help"]
     try:
-        status = typer.main.get_command(app).main(words, "nasbench", standalone_mode=False)
-        return int(status or 0)
+        with known_code.typed(words):
+            left = _without_code(word for word in words if word != "--debug") or ["--help"]
+            status = typer.main.get_command(app).main(left, "nasbench", standalone_mode=False)
+            return int(status or 0)
     except UserError as error:
         if debug:
             raise
@@ -133,6 +141,21 @@ def _run(words: list[str]) -> int:
         if debug or not (hasattr(error, "format_message") or fault_of(error)):
             raise
         return _complain(in_one_line(error) if fault_of(error) else _usage(error, words))
+
+
+def _without_code(words: Iterable[str]) -> list[str]:
+    """Return the words without ``--code NAME``, which every command takes.
+
+    What it names is among the words of :func:`known_code.typed`.
+    """
+    left, rest = list[str](), iter(words)
+    for word in rest:
+        if word == "--code":
+            if next(rest, None) is None:
+                raise UserError("--code: requires an argument, such as --code file.py:Class")
+        elif not word.startswith("--code="):
+            left.append(word)
+    return left
 
 
 def _usage(error: Any, words: Sequence[str]) -> str:
@@ -152,5 +175,5 @@ def _usage(error: Any, words: Sequence[str]) -> str:
 
 
 def _complain(text: str) -> int:
-    typer.echo(f"error: {' '.join(text.splitlines())}", err=True)
+    typer.echo(f"error: {one_line(text)}", err=True)
     return USER_ERROR

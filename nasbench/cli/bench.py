@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from nasbench.cli.output import document, note, tell
+
 CORES = os.cpu_count() or 1
 
 app = typer.Typer(help="Benchmark the search strategies.", rich_markup_mode=None)
@@ -54,12 +56,9 @@ def strategies(
     from nasbench.tabular.benchmark import run_benchmark
     from nasbench.tabular.benchmark_report import curves, markdown, tables, to_json
 
-    def progress(line: str) -> None:
-        typer.echo(line, err=True)
-
     names = [name.strip() for name in strategies.split(",")] if strategies else []
-    benchmark = run_benchmark(names, table, dataset, seeds, budget, data_dir, jobs, progress)
-    typer.echo("\n\n".join(tables(benchmark)))
+    benchmark = run_benchmark(names, table, dataset, seeds, budget, data_dir, jobs, note)
+    document("\n\n".join(tables(benchmark)) + "\n")
     tested, unit = benchmark.table, benchmark.budget.unit
     first = benchmark.dataset == tested.datasets[0]
     name = f"strategies_{tested.name}" + ("" if first else f"_{benchmark.dataset}")
@@ -78,6 +77,6 @@ def strategies(
         written.append(picture)
     else:
         write_text(report, markdown(benchmark))
-        typer.echo("no curves: they need the package matplotlib", err=True)
+        note("no curves: they need the package matplotlib")
     for path in written:
-        typer.echo(f"written: {path}")
+        tell(f"written: {path}")

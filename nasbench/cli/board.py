@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from nasbench.cli.output import note, tell
 from nasbench.errors import UserError
 from nasbench.optional import require
 
@@ -35,8 +36,8 @@ def command(
     if export is not None:
         from nasbench.board import page
 
-        page.export(results, export, lambda note: typer.echo(f"note: {note}", err=True))
-        typer.echo(f"written: {export / 'index.html'}")
+        page.export(results, export, lambda line: note(f"note: {line}"))
+        tell(f"written: {export / 'index.html'}")
         return
     uvicorn = require("uvicorn", "nasbench board")
     require("starlette", "nasbench board")
@@ -52,9 +53,9 @@ def command(
             timeout_graceful_shutdown=1,
         )
         address = f"[{host}]" if ":" in host else host
-        typer.echo(f"http://{address}:{line.getsockname()[1]}/  (Ctrl-C stops the server)")
+        tell(f"http://{address}:{line.getsockname()[1]}/  (Ctrl-C stops the server)")
         if host not in LOOPBACK:
-            typer.echo(f"note: everyone who can reach {host} can read {results}", err=True)
+            note(f"note: everyone who can reach {host} can read {results}")
         with suppress(KeyboardInterrupt):  # the usual end
             uvicorn.Server(settings).run(sockets=[line])
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nasbench.cli.options import AsJson, Form, Given
+from nasbench.cli.output import document, tell
 from nasbench.errors import UserError, unknown
 
 To = Annotated[str, typer.Option("--to", help="The format, or nasbench for a checkpoint.json.")]
@@ -52,10 +53,10 @@ def command(
     else:
         text = write(to, found.space["name"], arch, found.space.get("arguments", {}))
     if out is None:
-        typer.echo(text, nl=False)
+        document(text)
         return
     write_text(out, text)
-    typer.echo(f"written: {out}")
+    tell(f"written: {out}")
 
 
 def zoo(as_json: AsJson = False) -> None:
@@ -63,9 +64,9 @@ def zoo(as_json: AsJson = False) -> None:
     from nasbench.interop.zoo import PREFIX, ZOO
 
     if as_json:
-        typer.echo(json.dumps({name: cell._asdict() for name, cell in ZOO.items()}))
+        tell(json.dumps({name: cell._asdict() for name, cell in ZOO.items()}))
         return
     for name, cell in ZOO.items():
         spread = "" if cell.spread is None else f" +/- {cell.spread:.2f}"
         figures = f"{cell.error:.2f}{spread} % error on CIFAR-10, {cell.params_m:g} M parameters"
-        typer.echo(f"{PREFIX}{name}: {figures}\n    {cell.source}")
+        tell(f"{PREFIX}{name}: {figures}", f"    {cell.source}")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from nasbench.cli.output import note, tell
 from nasbench.errors import UserError
 
 CORES = os.cpu_count() or 1
@@ -83,10 +84,10 @@ def gait(
     with clean_up_on_sigterm():
         done = convert(raw, out, options, jobs, strict, progress_bar)
     for line in done.refused:
-        typer.echo(f"refused: {' '.join(line.splitlines())}", err=True)
-    typer.echo(f"{done.recordings} recordings, {done.images} images, {len(done.refused)} refused")
+        note(f"refused: {line}")
+    tell(f"{done.recordings} recordings, {done.images} images, {len(done.refused)} refused")
     for path in done.written:
-        typer.echo(f"written: {path}")
+        tell(f"written: {path}")
 
 
 @app.command("gait-synthetic", epilog="Example: nasbench data gait-synthetic origin --walks 50")
@@ -99,7 +100,7 @@ def gait_synthetic(
     from nasbench.events.synthetic import write
 
     made = write(out, persons, dict.fromkeys(SPLITS, walks), seed, jobs, progress_bar)
-    typer.echo(f"written: {made} synthetic recordings in {out}")
+    tell(f"written: {made} synthetic recordings in {out}")
 
 
 @app.command("draw", epilog="Example: nasbench data draw walk.aedat --window 50ms --first 4")
@@ -136,4 +137,4 @@ def draw_event_images(
         shown += [(f"{name}\n{i.events:,} events", i.pixels) for i in islice(made, several)]
     if not shown:
         raise UserError(f"{raw}: is shorter than one window of {window}; choose a shorter window")
-    typer.echo(f"written: {draw_event_images(shown, out)}")
+    tell(f"written: {draw_event_images(shown, out)}")

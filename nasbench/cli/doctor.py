@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from nasbench.cli.options import AsJson
+from nasbench.cli.output import tell
 
 PACKAGES = {
     "torch": "everything except listings",
@@ -63,15 +64,15 @@ def command(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         "programs": {name: shutil.which(name) or "not found" for name in ("dot", "git")},
     }
     if as_json:
-        typer.echo(json.dumps(report))
+        tell(json.dumps(report))
         return
     for heading, content in report.items():
         if isinstance(content, str):
-            typer.echo(f"{heading}: {content}")
+            tell(f"{heading}: {content}")
             continue
-        typer.echo(f"{heading}:")
+        tell(f"{heading}:")
         for name, state in content.items():
-            typer.echo(f"  {name:<18} {state}")
+            tell(f"  {name:<18} {state}")
 
 
 def _package(name: str, use: str) -> str:

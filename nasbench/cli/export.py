@@ -10,6 +10,7 @@ import typer
 from nasbench import arguments
 from nasbench.cli.convert import Space, Task
 from nasbench.cli.options import Form, Given
+from nasbench.cli.output import tell
 from nasbench.errors import unknown
 from nasbench.store.atomic import check_empty, new_folder
 
@@ -65,10 +66,10 @@ def command(
     with new_folder(out) as folder:
         path, difference = written(to, module, folder, found.summary, truth)
     for made in sorted(out.iterdir()):
-        typer.echo(f"written: {made}")
-    typer.echo(
+        tell(f"written: {made}")
+    tell(
         f"checked: the outputs of {path.name}, loaded on its own, differ by at most "
         f"{difference:.1g}; the network's own rounding error is {truth.rounding:.1g}"
     )
     if found.weights is None:
-        typer.echo("note: the weights are untrained; export a retraining's run for trained ones")
+        tell("note: the weights are untrained; export a retraining's run for trained ones")

@@ -12,6 +12,7 @@ import typer
 
 from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
+from nasbench.cli.output import tell
 from nasbench.config import HpoConfig, read_yaml
 from nasbench.engine.presets import RETRAIN_PRESETS
 from nasbench.errors import UserError
@@ -65,14 +66,10 @@ def _hpo(
 
     stop = StopSignal()
     with running.stoppable("hpo"), progress.shown(quiet=as_json) as callback:
-        extra = {"MODEL": model, "-o": o, "--seeds": seeds > 1}
+        extra: dict[str, Any] = {"MODEL": model, "-o": o, "--seeds": seeds > 1}
         if resume is not None:
-            folder = running.to_resume(
-                "hpo", resume, given, {**extra, "--config": config, "--trials": trials}
-            )
-            if folder.info["config"].get("engine") == "nni":
-                raise UserError(f"--resume {resume}: NNI's manager ran it: start it anew")
-            options = running.continued(HpoConfig.from_layers(folder.info["config"]), folder)
+            extra |= {"--config": config, "--trials": trials}
+            folder, options = running.to_resume("hpo", HpoConfig, resume, given, extra)
             if _is_experiment(Path(options.model)):
                 experiment = with_flags(read(Path(options.model)), options)
                 ran = run_experiment(experiment, options, callback.phase, stop, folder)
@@ -122,10 +119,10 @@ def _print_experiment(ran: Ran, as_json: bool) -> None:
             "failed": ran.failed,
             "seconds": ran.seconds,
         }
-        running.tell(json.dumps(plain))
+        tell(json.dumps(plain))
         return
     _print_best(f"{ran.score:g} ({ran.direction})", ran.best, ran.trials, ran.failed)
-    running.tell(f"trials: {ran.folder.path / 'trials'}")
+    tell(f"trials: {ran.folder.path / 'trials'}")
 
 
 def _print_tuned(tuned: Tuned, options: HpoConfig, as_json: bool) -> None:
@@ -139,13 +136,13 @@ def _print_tuned(tuned: Tuned, options: HpoConfig, as_json: bool) -> None:
             "failed": tuned.failed,
             "device_seconds": tuned.seconds,
         }
-        running.tell(json.dumps(plain))
+        tell(json.dumps(plain))
         return
     score = f"validation accuracy {tuned.score:.2%}"
     _print_best(score, tuned.parameters, tuned.trials, tuned.failed)
-    running.tell(f"checkpoint: {tuned.checkpoint}")
+    tell(f"checkpoint: {tuned.checkpoint}")
     out = running.out_flag(options.out)
-    running.tell(f"next:       nasbench retrain {shlex.quote(str(tuned.checkpoint))}{out}")
+    tell(f"next:       nasbench retrain {shlex.quote(str(tuned.checkpoint))}{out}")
 
 
 def _print_best(score: str, parameters: dict[str, Any], trials: int, failed: int) -> None:
@@ -157,7 +154,7 @@ def _print_best(score: str, parameters: dict[str, Any], trials: int, failed: int
         trials: the number of trials with a result.
         failed: the number of trials without one.
     """
-    note = f", {failed} failed" if failed else ""
-    running.tell(f"\nbest of {trials} trials{note}: {score} with")
+    without = f", {failed} failed" if failed else ""
+    tell("", f"best of {trials} trials{without}: {score} with")
     for name, value in parameters.items():
-        running.tell(f"  {name}: {value}")
+        tell(f"  {name}: {value}")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nasbench.cli.options import Results
+from nasbench.cli.output import document, note
 from nasbench.errors import unknown
 
 Task = Annotated[str | None, typer.Option("--task", help="Show one task only.")]
@@ -44,15 +45,15 @@ def command(
     if known := studies.note(results):
         board = replace(board, notes=(known, *board.notes))
     for problem in problems:
-        typer.echo(problem, err=True)
+        note(problem)
     if not board.rows and not board.unfinished:
-        typer.echo(f"no records under {results}: nasbench retrain writes one", err=True)
+        note(f"no records under {results}: nasbench retrain writes one")
     if curves is not None:
         drawn = [f"curves: {path}" for path in write_pictures(board, curves)]
-        typer.echo("\n".join(drawn) or "no curves: none of these records has one", err=True)
+        note(*(drawn or ["no curves: none of these records has one"]))
     if format == "table":
         from rich.console import Console
 
         print_table(board, Console())
         return
-    typer.echo(render(board, format), nl=False)
+    document(render(board, format))

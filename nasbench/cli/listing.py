@@ -12,6 +12,7 @@ import typer
 
 from nasbench import catalog
 from nasbench.cli.options import AsJson
+from nasbench.cli.output import tell
 from nasbench.errors import unknown
 
 KINDS = {
@@ -34,10 +35,10 @@ def command(kind: Kind = None, as_json: AsJson = False) -> None:
     tables = {name: KINDS[name] for name in chosen}
     if as_json:
         plain = {k: {name: e.description for name, e in t.items()} for k, t in tables.items()}
-        typer.echo(json.dumps(plain))
+        tell(json.dumps(plain))
         return
     for name, table in tables.items():
-        typer.echo(f"{name}:")
+        tell(f"{name}:")
         for key, entry in table.items():
             _echo(f"  {key:<20} {entry.description}")
         if name == "tuners":
@@ -52,4 +53,4 @@ def _echo(line: str) -> None:
     if sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
         line = textwrap.fill(line, width, subsequent_indent=" " * 23)
-    typer.echo(line)
+    tell(line)

@@ -12,6 +12,7 @@ from nasbench import arguments
 from nasbench.cli.convert import Space, Task
 from nasbench.cli.export import More, Preset
 from nasbench.cli.options import AsJson, Form, Given
+from nasbench.cli.output import tell
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 Batch = Annotated[
@@ -60,7 +61,7 @@ def command(
         report["batches"].append({"batch": size, "peak_bytes": peak, **asdict(latency)})
     report["parts"] = [asdict(part) for part in parts(network, shape, (batch or [1])[0], runs)]
     if as_json:
-        typer.echo(json.dumps(report))
+        tell(json.dumps(report))
         return
     _print_report(report)
 
@@ -74,7 +75,7 @@ def _print_report(report: dict[str, Any]) -> None:
     from nasbench.report.quantities import count, counted, multiply_adds
 
     macs = multiply_adds(count(report["macs"]), report["uncounted"])
-    typer.echo(f"{count(report['params'])} parameters, {macs}")
+    tell(f"{count(report['params'])} parameters, {macs}")
     passes = Listing(
         "Passes",
         ("batch", "median, ms", "10 to 90 %", "images a second", "peak memory, MB"),
@@ -109,4 +110,4 @@ def _print_report(report: dict[str, Any]) -> None:
     console = Console()
     console.print(listed(passes))
     console.print(listed(cells))
-    typer.echo(f"on {report['batches'][0]['device']}")
+    tell(f"on {report['batches'][0]['device']}")

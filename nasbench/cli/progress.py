@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nasbench.cli.running import leads
+from nasbench.cli.output import leads, note
 from nasbench.engine.callbacks import NullCallback
+from nasbench.errors import one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -66,21 +67,20 @@ class Lines(NullCallback):
 
     def phase(self, text: str) -> None:
         """Print the name of a phase."""
-        sys.stderr.write(f"{text}\n")
+        note(text)
 
     def start(self, epoch: int, epochs: int, steps: int) -> None:
         """Store the number of epochs; a continued run starts after ``epoch``."""
         self.epochs, self._first, self._since = epochs, epoch, time.perf_counter()
         if epoch:
-            sys.stderr.write(f"continuing after epoch {epoch} of {epochs}\n")
+            note(f"continuing after epoch {epoch} of {epochs}")
 
     def epoch(self, metrics: dict[str, float]) -> None:
         """Print the epoch's line."""
         done = int(metrics["epoch"])
         each = (time.perf_counter() - self._since) / max(1, done - self._first)
         left = clock(each * (self.epochs - done))
-        sys.stderr.write(f"epoch {done}/{self.epochs}: {words(metrics)}; {left} left\n")
-        sys.stderr.flush()
+        note(f"epoch {done}/{self.epochs}: {words(metrics)}; {left} left")
 
 
 class Bar(NullCallback):
@@ -95,7 +95,7 @@ class Bar(NullCallback):
 
     def phase(self, text: str) -> None:
         """Show the name of a phase."""
-        self._text = f"{text}: "
+        self._text = f"{one_line(text)}: "
         self.close()
 
     def start(self, epoch: int, epochs: int, steps: int) -> None:

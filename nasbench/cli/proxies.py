@@ -12,6 +12,7 @@ import typer
 
 from nasbench import arguments
 from nasbench.cli.options import Assignments
+from nasbench.cli.output import tell
 
 Checkpoints = Annotated[
     list[Path] | None, typer.Argument(help="checkpoint.json files, or run folders.")
@@ -60,10 +61,10 @@ def command(
     names = proxy_names(proxy)
     rows = score_table(request, names)
     if format is Form.JSON:
-        typer.echo(json.dumps({"seed": seed, "proxies": names, "architectures": rows}))
+        tell(json.dumps({"seed": seed, "proxies": names, "architectures": rows}))
         return
     for line in _lines(rows, names):
-        typer.echo(line)
+        tell(line)
 
 
 def _lines(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> list[str]:

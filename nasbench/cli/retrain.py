@@ -11,6 +11,7 @@ import typer
 
 from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
+from nasbench.cli.output import note, tell
 from nasbench.config import RetrainConfig, TrialsConfig
 from nasbench.engine.presets import RETRAIN_PRESETS
 from nasbench.errors import UserError
@@ -84,8 +85,7 @@ def _retrain(
         if resume is not None:
             extra: dict[str, Any] = {"CHECKPOINT": checkpoint, "--config": config, "-o": o}
             extra |= {"--seeds": seeds > 1, "--engine": engine, "--concurrency": concurrency > 1}
-            folder = running.to_resume("retrain", resume, given, extra)
-            options = running.continued(RetrainConfig.from_layers(folder.info["config"]), folder)
+            folder, options = running.to_resume("retrain", RetrainConfig, resume, given, extra)
             job = Retraining.of(Checkpoint.read(folder.path), options)
             _report(run(job, callback, stop, folder), options, as_json)
             return
@@ -132,14 +132,14 @@ def _at_once(
 
     def report(done: Done) -> None:
         if done.error is not None:
-            typer.echo(f"seed {done.seed} failed: {done.error}", err=True)
+            note(f"seed {done.seed} failed: {done.error}")
         _report(done, options, as_json)
 
     every = range(options.seed, options.seed + seeds)
     try:
         ended = run_seeds(job, every, where, stop, report)
     except Stopped as stopped:
-        typer.echo(f"{stopped}; the other seeds can be resumed from their run folders", err=True)
+        note(f"{stopped}; the other seeds can be resumed from their run folders")
         raise typer.Exit(128 + stopped.signal) from stopped
     failed = [str(done.seed) for done in ended if done.error is not None]
     if failed:
@@ -153,37 +153,38 @@ def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
     if options.folds is not None:
         folds: CrossValidation = done.record
         if as_json:
-            running.tell(json.dumps({**asdict(folds), "record": str(done.record_path)}))
+            tell(json.dumps({**asdict(folds), "record": str(done.record_path)}))
             return
-        running.tell("")
+        tell("")
         for fold in folds.folds:
-            running.tell(
+            tell(
                 f"fold {fold.fold}: validation accuracy {fold.val_accuracy:.2%} "
                 f"on {fold.val_examples} images"
             )
         low, high = folds.interval
-        running.tell(
+        tell(
             f"mean of {len(folds.folds)} folds {folds.mean:.2%}, "
             f"95 % t-interval {low:.2%} to {high:.2%} (the test set stays sealed)"
         )
         _warn_of_chance(folds.mean, folds.classes)
-        running.tell(f"record:  {done.record_path}")
+        tell(f"record:  {done.record_path}")
         return
     record: Record = done.record
     if as_json:
-        running.tell(json.dumps({**asdict(record), "model": str(done.model)}))
+        tell(json.dumps({**asdict(record), "model": str(done.model)}))
         return
-    running.tell(
-        f"\ntest accuracy {record.test_accuracy:.2%} on {record.test_examples} sealed images "
+    tell("")
+    tell(
+        f"test accuracy {record.test_accuracy:.2%} on {record.test_examples} sealed images "
         f"(opened {record.test_openings} time{'s' * (record.test_openings != 1)})"
     )
     _warn_of_chance(record.test_accuracy, record.test_classes)
     macs = multiply_adds(f"{record.macs:,}", record.uncounted)
-    running.tell(f"network: {record.params:,} parameters, {macs}")
-    running.tell(f"weights: {done.model}")
-    running.tell(f"record:  {done.record_path}")
+    tell(f"network: {record.params:,} parameters, {macs}")
+    tell(f"weights: {done.model}")
+    tell(f"record:  {done.record_path}")
     results = running.out_flag(options.out, "--results")
-    running.tell(f"next:    nasbench leaderboard --task {record.task}{results}")
+    tell(f"next:    nasbench leaderboard --task {record.task}{results}")
 
 
 def _warn_of_chance(accuracy: float, classes: Sequence[int]) -> None:
@@ -191,7 +192,7 @@ def _warn_of_chance(accuracy: float, classes: Sequence[int]) -> None:
     from nasbench.report.chance import at_chance, largest_share
 
     if at_chance(accuracy, classes):
-        running.tell(
+        tell(
             f"at chance level: always answering the largest class gives "
             f"{largest_share(classes):.2%}, and the network is not shown to be above it"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from nasbench import arguments, catalog, known_code
+from nasbench.cli.output import note
 from nasbench.config import TrainingConfig, flag, read_yaml
 from nasbench.errors import UserError
 from nasbench.faults import MachineError
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from nasbench.store.runs import RunFolder
     from nasbench.training.stopping import StopSignal
 
-_WITH_RESUME = ("out",)
+# Options of a run's place that a resumed run keeps: its batch and its search space.
+_NOT_WITH_RESUME = {"auto_batch", "search_space"}
+
+
+Options = TypeVar("Options", bound=TrainingConfig)
 
 
 def layers(
@@ -50,37 +54,60 @@ def layers(
     return {**named, **set_by_flag}, {**from_file, **arguments.parse(assignments or [])}
 
 
-def to_resume(verb: str, run: str, given: Mapping[str, Any], more: Mapping[str, Any]) -> RunFolder:
-    """Return the folder of the run to continue.
+def to_resume(
+    verb: str,
+    kind: type[Options],
+    run: str,
+    given: Mapping[str, Any],
+    more: Mapping[str, Any],
+) -> tuple[RunFolder, Options]:
+    """Return the folder of the run to continue, and its options.
+
+    A run keeps its own options. The user may say where it goes on, and must say so if the folder
+    names a place that this user never named: it may come from elsewhere.
 
     Args:
         verb: of the command.
+        kind: the class of its options.
         run: what the user wrote.
-        given: the options; a resumed run keeps its own.
+        given: the options of the command line, ``None`` for those that were not given.
         more: further arguments of the command, by their spelling.
 
     Raises:
-        UserError: there is no such run, it cannot be continued, or options were given.
+        UserError: there is no such run, it cannot be continued, or options were given that decide
+            its result.
     """
     from nasbench.store.runs import find
 
-    extra = [flag(key) for key, v in given.items() if v is not None and key not in _WITH_RESUME]
+    own = {key: value for key, value in given.items() if value is not None}
+    where = kind.placing() - _NOT_WITH_RESUME
+    extra = [flag(key) for key in own if key not in where]
     extra += [name for name, value in more.items() if value]
     if extra:
         raise UserError(f"--resume continues with the run's own options: leave out {extra[0]}")
-    folder = find(Path(given.get("out") or "results"), run)
-    if not isinstance(folder.info.get("config"), dict):
+    folder = find(Path(own.pop("out", "results")), run)
+    config = folder.info.get("config")
+    if not isinstance(config, dict):
         raise UserError(f"--resume {run}: its run.json lacks the field 'config'")
     if folder.info.get("verb") != verb:
         raise UserError(f"--resume {run}: continue it with nasbench {folder.info.get('verb')}")
-    _check_known(folder.info["config"])
+    _check_known(config)
     if folder.status in ("running", "done"):
         raise UserError(f"--resume {run}: the run is {folder.status}: allowed: stopped, failed")
-    return folder
+    if config.get("engine") == "nni":
+        raise UserError(f"--resume {run}: NNI's manager ran it: start it anew")
+    if "engine" in own:  # the cluster of another engine
+        config = {key: value for key, value in config.items() if key != "address"}
+    options = kind.from_layers(config, own)
+    known_code.check_places(options.to_json(), own)
+    return folder, replace(options, out=folder.path.parent.parent)
 
 
 def _check_known(config: Mapping[str, Any]) -> None:
-    """Raise if a run folder names code that this user never named."""
+    """Raise if a run folder names code that this user never named.
+
+    The catalog refuses it as well; here nothing has been loaded yet.
+    """
     model = str(config.get("model", ""))
     if model.endswith((".yml", ".yaml")):
         if not known_code.known(f"{model}:trial"):
@@ -89,19 +116,10 @@ def _check_known(config: Mapping[str, Any]) -> None:
                 f"name it yourself with --config {model}"
             )
         return  # its tuner is NNI's, its task its own name
-    for kind in ("strategy", "space", "task", "tuner", "assessor"):
-        if named := config.get(kind):
-            catalog.check_known(kind, named)
-    if ":" in model:
-        catalog.check_known("space", model)
-
-
-Options = TypeVar("Options", bound=TrainingConfig)
-
-
-def continued(options: Options, folder: RunFolder) -> Options:
-    """Return the options of a continued run, which stays in its results folder."""
-    return replace(options, out=folder.path.parent.parent)
+    for key in ("strategy", "space", "task", "tuner", "assessor", "model"):
+        named = config.get(key)
+        if named and (key != "model" or ":" in model):
+            catalog.check_known("space" if key == "model" else key, str(named))
 
 
 def each_seed(stop: StopSignal, first: int, count: int, run: Callable[[int], None]) -> None:
@@ -118,9 +136,9 @@ def each_seed(stop: StopSignal, first: int, count: int, run: Callable[[int], Non
         try:
             run(seed)
         finally:
-            if stop.requested and seed < last and leads():
+            if stop.requested and seed < last:
                 left = f"--seed {seed + 1} --seeds {last - seed}"
-                typer.echo(f"seeds {seed + 1} to {last} did not run: {left}", err=True)
+                note(f"seeds {seed + 1} to {last} did not run: {left}")
         if stop.requested and seed < last:
             raise typer.Exit(128 + stop.number)
 
@@ -138,23 +156,11 @@ def stoppable(verb: str) -> Iterator[None]:
     try:
         yield
     except Stopped as stopped:
-        if leads():
-            run = shlex.quote(stopped.run)
-            typer.echo(f"{stopped}; continue with: nasbench {verb} --resume {run}", err=True)
+        run = shlex.quote(stopped.run)
+        note(f"{stopped}; continue with: nasbench {verb} --resume {run}")
         raise typer.Exit(128 + stopped.signal) from stopped
     except MachineError as error:
         if not error.run:
             raise
         again = f"nasbench {verb} --resume {shlex.quote(error.run)}"
         raise MachineError(f"{error}; continue with: {again}") from error
-
-
-def leads() -> bool:
-    """Return whether this process prints, among those of torchrun."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def tell(text: str) -> None:
-    """Print on the standard output, in one process only."""
-    if leads():
-        typer.echo(text)

@@ -12,6 +12,7 @@ import typer
 
 from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
+from nasbench.cli.output import tell
 from nasbench.config import SearchConfig, flag
 from nasbench.engine.presets import PAPER, QUICK
 from nasbench.errors import UserError
@@ -62,8 +63,7 @@ def _search(
     with running.stoppable("search"), progress.shown(quiet=as_json) as callback:
         if resume is not None:
             extra = {"STRATEGY": strategy, "--config": config, "-o": o, "--seeds": seeds > 1}
-            folder = running.to_resume("search", resume, given, extra)
-            options = running.continued(SearchConfig.from_layers(folder.info["config"]), folder)
+            folder, options = running.to_resume("search", SearchConfig, resume, given, extra)
             _print_found(run_search(Search.of(options), callback, stop, folder), options, as_json)
             return
         named, assigned = running.layers(given, config, o)
@@ -107,7 +107,7 @@ def _on_table(named: dict[str, Any], assigned: dict[str, Any], seeds: int, as_js
         named.get("concurrency") or os.cpu_count() or 1,
         named.get("device"),
     )
-    running.tell(json.dumps(report.to_json()) if as_json else report.text())
+    tell(*(json.dumps(report.to_json()) if as_json else report.text()).split("\n"))
 
 
 def _print_found(found: Found, options: SearchConfig, as_json: bool) -> None:
@@ -126,17 +126,17 @@ def _print_found(found: Found, options: SearchConfig, as_json: bool) -> None:
             "front": [str(path) for path in found.front],
             "device_seconds": found.outcome.seconds,
         }
-        running.tell(json.dumps(plain))
+        tell(json.dumps(plain))
         return
-    running.tell(f"\narchitecture {found.outcome.arch.id}:\n{found.text}\n")
-    running.tell(f"checkpoint: {found.checkpoint}")
+    tell("", f"architecture {found.outcome.arch.id}:", *found.text.split("\n"), "")
+    tell(f"checkpoint: {found.checkpoint}")
     for path in found.drawings:
-        running.tell(f"drawing:    {path}")
+        tell(f"drawing:    {path}")
     for path, (arch, metrics) in zip(found.front, found.outcome.front, strict=False):
-        running.tell(f"front:      {path}: {arch.id}, {words(dict(metrics))}")
+        tell(f"front:      {path}: {arch.id}, {words(dict(metrics))}")
     if found.note:
-        running.tell(f"note:       {found.note}")
+        tell(f"note:       {found.note}")
     for line in found.outcome.watch.get("verdict", ()):
-        running.tell(f"warning:    {line}")
+        tell(f"warning:    {line}")
     out = running.out_flag(options.out)
-    running.tell(f"next:       nasbench retrain {shlex.quote(str(found.checkpoint))}{out}")
+    tell(f"next:       nasbench retrain {shlex.quote(str(found.checkpoint))}{out}")

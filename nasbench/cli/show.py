@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbench.cli.options import AsJson, Form, Given
-from nasbench.errors import UserError
+from nasbench.cli.output import tell
+from nasbench.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from nasbench.space.domains import Domains
@@ -75,16 +76,16 @@ def command(
     }
     if as_json:
         paths = [str(path) for path in drawn.paths]
-        typer.echo(json.dumps({**facts, "arch": dict(arch), "drawings": paths}))
+        tell(json.dumps({**facts, "arch": dict(arch), "drawings": paths}))
         return
-    typer.echo(f"{kind.text(arch)}\n")
+    tell(*kind.text(arch).split("\n"), "")
     for name, value in facts.items():
-        shown = f"{value:.4g}" if isinstance(value, float) else value
-        typer.echo(f"{name.replace('_', ' ')}: {shown}")
+        shown = f"{value:.4g}" if isinstance(value, float) else one_line(str(value))
+        tell(f"{one_line(name.replace('_', ' '))}: {shown}")
     for path in drawn.paths:
-        typer.echo(f"drawing: {path}")
+        tell(f"drawing: {path}")
     if drawn.note:
-        typer.echo(f"note: {drawn.note}")
+        tell(f"note: {drawn.note}")
 
 
 def _shares(run: Path, domains: Domains, epoch: int | None) -> dict[str, dict[str, float]]:

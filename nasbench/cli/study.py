@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbench.cli import running
+from nasbench.cli.output import note, tell
 from nasbench.config import TrialsConfig
 from nasbench.errors import UserError
 from nasbench.faults import MachineError
@@ -90,7 +91,7 @@ def command(
         if path.exists():
             raise UserError(f"{path} already exists; choose another file")
         write_text(path, EXAMPLE)
-        typer.echo(f"written: {path}\nnext:    nasbench study {shlex.quote(str(path))} --dry-run")
+        tell(f"written: {path}", f"next:    nasbench study {shlex.quote(str(path))} --dry-run")
         return
     if target is not None:
         raise UserError(f"{target}: a second file is only allowed after `new`")
@@ -117,32 +118,29 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: 
 
     done = runner.earlier_progress(plan, folder)
     for line in cost_estimate.estimate(plan, done, folder):
-        typer.echo(line)
+        tell(line)
     if dry_run:
         return
     if where.engine != "ray":
         pick(str(plan.given["device"]))
     stop = StopSignal()
 
-    def say(line: str) -> None:
-        typer.echo(line, err=True)
-
     with hold(folder):
         try:
             with progress.shown(quiet=False) as callback:
-                runner.run_study(plan, done, where, callback, stop, say)
+                runner.run_study(plan, done, where, callback, stop, note)
         except Stopped as stopped:
-            typer.echo(f"{stopped}; continue with: {command}", err=True)
+            note(f"{stopped}; continue with: {command}")
             raise typer.Exit(128 + stopped.signal) from stopped
         except MachineError as error:
             raise MachineError(f"{error}; continue with: {command}") from error
         found = results.entry_results(plan, done, folder)
         written = report.write(plan, done, found, folder, command)
     if plan.scale.words:
-        typer.echo(f"\n{plan.scale.words}")
+        tell("", plan.scale.words)
     Console().print(listed(report.listing(found)))
     for path in written:
-        typer.echo(f"written: {path}")
+        tell(f"written: {path}")
     failed = [f"{one.entry.name}, {reason}" for one in found for reason in one.failed]
     if failed:
         raise UserError(f"no result: {'; '.join(failed)}")

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from nasbench.cli.options import with_options
+from nasbench.cli.output import note, tell
 from nasbench.ranking.options import RankingOptions
 
 
@@ -58,15 +59,15 @@ def _trust(given: dict[str, Any], run: Run, format: AsFormat = Form.TABLE) -> No
             report = run_ranking(run, options, callback, StopSignal())
     except Stopped as stopped:
         again = shlex.join(["nasbench", *sys.argv[1:]])
-        typer.echo(f"{stopped}; continue with: {again}", err=True)
+        note(f"{stopped}; continue with: {again}")
         raise typer.Exit(128 + stopped.signal) from stopped
     picture = _draw(report, run / "trust.svg")
     if format is Form.JSON:
-        typer.echo(json.dumps(report))
+        tell(json.dumps(report))
         return
     for line in _lines(report):
-        typer.echo(line)
-    typer.echo(f"written: {run / 'trust.json'}{f', {picture}' if picture else ''}")
+        tell(line)
+    tell(f"written: {run / 'trust.json'}{f', {picture}' if picture else ''}")
 
 
 def _draw(report: Mapping[str, Any], path: Path) -> Path | None:
@@ -75,7 +76,7 @@ def _draw(report: Mapping[str, Any], path: Path) -> Path | None:
     from nasbench.report.plots import draw_scatter
 
     if not available("matplotlib"):
-        typer.echo("no picture: it needs the package matplotlib", err=True)
+        note("no picture: it needs the package matplotlib")
         return None
     rows, found = report["architectures"], report["found"]
     return draw_scatter(

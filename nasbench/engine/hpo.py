@@ -53,7 +53,7 @@ class Tuning:
         """Resolve the model, the tuner and the assessor that the options name.
 
         Raises:
-            UserError: one of them is unknown or not installed.
+            UserError: one of them is unknown or not installed, or the search space does not fit.
         """
         tuner = catalog.resolve("tuner", config.tuner)
         if not (isinstance(tuner, type) and issubclass(tuner, Tuner)):
@@ -65,7 +65,10 @@ class Tuning:
                 raise UserError(
                     f"assessor {config.assessor!r}: must be a subclass of nasbench's Assessor"
                 )
-        return cls(config, open_model(config.model), tuner, assessor)
+        model = open_model(config.model)
+        if config.space_content:  # also that of a run folder, which may have been edited
+            hyperparameters.check(config.space_content, str(model.space["name"]))
+        return cls(config, model, tuner, assessor)
 
     @property
     def space_arguments(self) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from nasbench import arguments
+from nasbench import arguments, catalog
 from nasbench.config import NetworkConfig
 from nasbench.engine.problem import load_space
 from nasbench.errors import UserError, unknown
 from nasbench.hpo.parameters import Choice, Parameter
 from nasbench.hpo.space import ParameterSpace
+from nasbench.store.checkpoint import Checkpoint
 
 # Names that other tools and papers use.
 ALIASES = {
@@ -83,6 +84,23 @@ def read(parameters: Mapping[str, Any], model: str) -> Meaning:
     return Meaning(model, training, own)
 
 
+def tuned(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the options of training that a checkpoint brings: those that a tuning may set.
+
+    Where a run reads, writes and computes, and what it loads, is the user's alone to say.
+
+    Raises:
+        UserError: it brings another option.
+    """
+    for name in checkpoint.training:
+        if name not in TRAINING:
+            raise UserError(
+                f"the checkpoint's field 'training' sets {name!r}, which only you may set: "
+                f"allowed: {', '.join(TRAINING)}"
+            )
+    return dict(checkpoint.training)
+
+
 def check(content: Mapping[str, Any], model: str) -> None:
     """Raise if a search space names an unknown parameter or holds a value that is not allowed.
 
@@ -91,10 +109,14 @@ def check(content: Mapping[str, Any], model: str) -> None:
         model: the network, unless the space chooses among several.
 
     Raises:
-        UserError: a parameter is unknown, two mean the same, or one has values that do not fit.
+        UserError: a parameter is unknown, two mean the same, one has values that do not fit, or a
+            network is a user's own code that is not known here.
     """
     parameters = [(place[-1], found) for place, found in ParameterSpace.of(content).leaves()]
     models = [str(value) for value in _models(parameters)] or [model]
+    for one in models:
+        if one != model:  # code that the search space names, not the user
+            catalog.check_known("space", one)
     taken = {name for one in models for name in arguments.of_space(load_space(one))}
     meant: dict[str, str] = {}
     for name, parameter in parameters:

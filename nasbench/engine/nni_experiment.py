@@ -23,7 +23,7 @@ from nasbench.hpo.nni_experiment.experiment import Experiment, read
 from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.hpo.tuners.nni import CHECKPOINTS
-from nasbench.store.runs import RunFolder
+from nasbench.store.runs import TRIALS, RunFolder
 from nasbench.training.stopping import StopSignal
 
 
@@ -126,7 +126,7 @@ def run_experiment(
         command = TrialCommand(
             command=experiment.command,
             code_dir=str(experiment.code_dir),
-            folder=str(folder / "trials"),
+            folder=str(folder / TRIALS),
             gpus=experiment.gpus,
             timeout=config.trial_timeout,
             watched=assessor is not None,

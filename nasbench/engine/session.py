@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from nasbench import catalog, provenance
+from nasbench import catalog, known_code, provenance
 from nasbench.config import TrainingConfig, flag
 from nasbench.devices import pick
 from nasbench.errors import UserError
@@ -101,8 +101,11 @@ def session(
 
     Raises:
         UserError: the device is not here, the folder cannot be made, several processes were
-            given different options, or the data have changed since the run began.
+            given different options, the data have changed since the run began, or a file names a
+            Ray cluster.
     """
+    known_code.check_cluster(getattr(config, "address", None))
+    known_code.remember_places(config.to_json())
     device = pick(config.device)
     join(device)
     _check_same(config)

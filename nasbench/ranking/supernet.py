@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from nasbench import catalog
+from nasbench import catalog, known_code
 from nasbench.config import SearchConfig
 from nasbench.data.batches import Batches
 from nasbench.devices import pick
@@ -127,6 +127,8 @@ def _config(folder: RunFolder, device: str, data_dir: Path | None) -> SearchConf
     config = SearchConfig.from_layers(found)
     for kind in ("strategy", "space", "task"):
         catalog.check_known(kind, getattr(config, kind))
+    if data_dir is None:
+        known_code.check_places({"data_dir": config.data_dir})
     return replace(config, device=device, data_dir=data_dir or config.data_dir)
 
 

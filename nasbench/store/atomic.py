@@ -29,7 +29,7 @@ def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
     with telling_what_failed(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            with _fresh(temporary) as file:
                 fill(file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -37,6 +37,25 @@ def write(path: Path, fill: Callable[[IO[bytes]], Any]) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _fresh(path: Path) -> IO[bytes]:
+    """Create a file anew: a link or a file of its name, left by a kill or laid there, goes."""
+    try:
+        return path.open("xb")
+    except FileExistsError:
+        path.unlink()
+        return path.open("xb")
+
+
+def open_to_append(path: Path) -> IO[bytes]:
+    """Open a file at its end, for reading as well, or create it; never through a symbolic link.
+
+    Raises:
+        OSError: it is a link, or cannot be opened.
+    """
+    special = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | special, 0o666), "ab+")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from nasbench import plain_json
 from nasbench.errors import UserError
-from nasbench.store.atomic import telling_what_failed
+from nasbench.store.atomic import open_to_append, telling_what_failed
 
 
 class Journal:
@@ -32,7 +32,7 @@ class Journal:
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"event": event, "time": now, **finite(fields)}, default=str)
-        with telling_what_failed(self.path), self.path.open("ab+") as file:
+        with telling_what_failed(self.path), open_to_append(self.path) as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":  # the last line is torn

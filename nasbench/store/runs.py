@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,13 +16,16 @@ from typing import IO, Any
 from nasbench import plain_json
 from nasbench.errors import UserError
 from nasbench.store import older
-from nasbench.store.atomic import telling_what_failed, write_json
+from nasbench.store.atomic import open_to_append, telling_what_failed, write_json
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.journal import Journal
 
 FORMAT = "nasbench-run/1"
 LOCK = ".lock"
 """The file in a run folder that a process locks while it works there."""
+
+TRIALS = "trials"
+"""The folder in a run folder that holds one folder for each command of an NNI experiment."""
 
 _TRIES, _BETWEEN = 5, 0.05  # seconds
 STATUSES = ("running", "done", "stopped", "failed")
@@ -92,7 +97,12 @@ class RunFolder:
         return "stopped" if status == "running" and not is_held(self.path / LOCK) else status
 
     def held(self) -> AbstractContextManager[None]:
-        """Hold the folder's lock while a process works in it; see :func:`hold`."""
+        """Hold the folder's lock while a process works in it; see :func:`hold`.
+
+        Raises:
+            UserError: something in the folder leads elsewhere, so that the run could write there.
+        """
+        _check_inside(self.path)
         return hold(self.path)
 
     def update(self, **fields: Any) -> None:
@@ -105,6 +115,22 @@ class RunFolder:
         write_json(self.path / "run.json", self.info)
 
 
+def _check_inside(run: Path) -> None:
+    """Raise if a run folder holds a symbolic link, a device or a pipe.
+
+    What a trial's own command left in its folder is removed before the trial is repeated.
+    """
+    for folder, folders, files in os.walk(run):
+        for name in (*folders, *files):
+            found = Path(folder) / name
+            mode = found.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                what = "a symbolic link" if stat.S_ISLNK(mode) else "neither a file nor a folder"
+                raise UserError(f"{found} is {what}: a run writes only into its own folder")
+        if Path(folder) == run / TRIALS:
+            folders.clear()
+
+
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Create a folder and hold its lock while a process works in it; a kill releases the lock.
@@ -114,7 +140,7 @@ def hold(folder: Path) -> Iterator[None]:
     """
     with telling_what_failed(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK).open("w")
+        file = open_to_append(folder / LOCK)  # nothing in it is changed
     with file:
         # Processes that only check whether the lock is held take it for an instant.
         for _ in range(_TRIES):
@@ -154,13 +180,13 @@ def find(results: Path, run: str) -> RunFolder:
 def is_held(lock: Path) -> bool:
     """Return whether a process holds this lock, that is, works in its folder."""
     try:
-        with lock.open("r") as file:
+        with lock.open("rb") as file:
             return not _lock(file, shared=True)
     except OSError:
         return False
 
 
-def _lock(file: IO[str], shared: bool = False) -> bool:
+def _lock(file: IO[Any], shared: bool = False) -> bool:
     """Take the file's lock, which is released with the open file, and return whether it was free.
 
     On systems without such locks every folder counts as free.

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasbench import catalog
+from nasbench import catalog, known_code
 from nasbench.config import TrainingConfig
 from nasbench.engine import hpo, search
 from nasbench.engine.checkpoints import open_checkpoint
@@ -137,10 +137,11 @@ class Plan:
         else:
             checkpoint = self._checkpoint(entry, step.seed, found)
             if entry.verb == "train" and ":" in target:
-                given["space"] = target  # the user names the code in the study
+                given["space"] = target
             # The task is the checkpoint's own; as an option it would replace it.
             del given["task"]
             config = train.configure(checkpoint, given, dict(entry.arguments)).config
+        known_code.check_cluster(getattr(config, "address", None))
         verb = "retrain" if entry.verb == "train" else entry.verb
         scaled = self.scale.apply(config, len(self.task.train))
         return ConfiguredRun(verb, scaled, self.data, checkpoint)

@@ -57,6 +57,11 @@ def error_lines(answer) -> list[str]:
     return [line for line in answer.err.splitlines() if line.startswith("error: ")]
 
 
+def _full(path: Path):
+    """Open a device without space in place of a temporary file."""
+    return Path("/dev/full").open("wb")
+
+
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("strategy", ["darts", "random"])
 def test_a_loss_that_is_not_finite(refused, run, runs, tiny, strategy):
@@ -261,14 +266,15 @@ def test_weights_that_changed_on_the_disk_fail_loudly(run, checkpoint, small, ru
     assert not (Path("results/records") / f"{info['folder'].name}.json").exists()
 
 
-def test_a_full_disk_in_the_middle_of_the_state_is_one_line(tmp_path):
+def test_a_full_disk_in_the_middle_of_the_state_is_one_line(tmp_path, monkeypatch):
     import torch
 
     from nasbench.errors import UserError
+    from nasbench.store import atomic
     from nasbench.store.state import StateFile
 
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
-    (tmp_path / ".state.new.pt.tmp").symlink_to("/dev/full")
+    monkeypatch.setattr(atomic, "_fresh", _full)
     with pytest.raises(UserError, match="No space left on device"):
         StateFile(tmp_path / "state.pt").save({"x": torch.zeros(100_000)})

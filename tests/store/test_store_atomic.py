@@ -9,6 +9,11 @@ from nasbench.errors import UserError
 from nasbench.store import atomic
 
 
+def _full(path: Path):
+    """Open a device without space in place of a temporary file."""
+    return Path("/dev/full").open("wb")
+
+
 def test_folders_are_made_and_content_is_replaced(tmp_path):
     path = tmp_path / "a" / "b" / "file.json"
     atomic.write_json(path, {"größe": 1, "where": Path("x")})
@@ -62,10 +67,10 @@ def test_a_full_disk_is_told_in_one_line_and_the_old_file_stays(tmp_path, full_d
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_the_kernels_own_refusal_is_told_too(tmp_path, files):
+def test_the_kernels_own_refusal_is_told_too(tmp_path, files, monkeypatch):
     path = tmp_path / "file"
     atomic.write_text(path, "old")
-    (tmp_path / ".file.tmp").symlink_to("/dev/full")
+    monkeypatch.setattr(atomic, "_fresh", _full)
     with pytest.raises(UserError, match=f"{path}: No space left on device"):
         atomic.write_text(path, "new" * 100_000)
     assert files(tmp_path) == {"file": b"old"}

@@ -10,6 +10,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
+from nasbench.errors import printable
 from nasbench.report.formats.cells import COLUMNS, Column, Listing, standings, unfinished
 from nasbench.report.leaderboard import Leaderboard, Row
 
@@ -44,7 +45,7 @@ def print_table(board: Leaderboard, console: Console) -> None:
     if runs := unfinished(board):
         console.print(listed(runs))
     for note in board.notes:
-        console.print(Text(f"note: {note}"), style="yellow")
+        console.print(_cell(f"note: {note}"), style="yellow")
 
 
 def _fitting(task: str, rows: Sequence[Row], space: int) -> Table:
@@ -56,7 +57,7 @@ def _fitting(task: str, rows: Sequence[Row], space: int) -> Table:
         columns = [column for column in columns if column.heading != heading]
         dropped.append(heading)
     caption = f"too narrow for: {', '.join(dropped)}" if dropped else None
-    drawn = Table(title=Text(task), caption=caption, title_justify="left")
+    drawn = Table(title=_cell(task), caption=caption, title_justify="left")
     # Rich itself narrows all columns alike, including those of short numbers. Here spare
     # characters are handed out from the left.
     spare = _spare(columns, rows, space)
@@ -70,7 +71,7 @@ def _fitting(task: str, rows: Sequence[Row], space: int) -> Table:
         width = None if folded else needed + extra
         drawn.add_column(column.heading, justify=justify, width=width, overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text(column.text(row)) for column in columns))
+        drawn.add_row(*(_cell(column.text(row)) for column in columns))
     return drawn
 
 
@@ -93,5 +94,10 @@ def listed(listing: Listing) -> Table:
     for heading, numeric in zip(listing.headings, listing.numeric, strict=True):
         drawn.add_column(heading, justify="right" if numeric else "left", overflow="fold")
     for line in listing.lines:
-        drawn.add_row(*map(Text, line))
+        drawn.add_row(*map(_cell, line))
     return drawn
+
+
+def _cell(text: str) -> Text:
+    """Return the text of a record or a file without control characters."""
+    return Text(printable(text))

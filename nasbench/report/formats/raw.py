@@ -8,6 +8,7 @@ import json
 import math
 from typing import Any
 
+from nasbench.errors import one_line
 from nasbench.report.leaderboard import Leaderboard, Row
 
 _FIELDS = (
@@ -42,7 +43,9 @@ def as_csv(board: Leaderboard) -> str:
             "versus_random_shown": versus["shown"],
         }
         writer.writerow(plain | numbers)
-    writer.writerows(vars(run) for run in board.unfinished)
+    for run in board.unfinished:  # an error may have several lines
+        texts = {name: one_line(str(value)) for name, value in vars(run).items()}
+        writer.writerow(texts)
     return text.getvalue()
 
 

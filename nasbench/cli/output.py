@@ -1,0 +1,40 @@
+"""What commands print; all of it passes here, so that a file cannot print lines of its own.
+
+Text of files reaches the terminal inside lines of ours. A control character in it could colour,
+erase or overwrite what stands there, and a line break could forge a line such as ``next:``.
+"""
+
+from __future__ import annotations
+
+import os
+
+import typer
+
+from nasbench.errors import one_line, printable
+
+LONGEST_NOTE = 2000  # characters
+
+
+def leads() -> bool:
+    """Return whether this process prints, among those of torchrun."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def tell(*lines: str) -> None:
+    """Print lines on the standard output, in one process only; each argument stays one line."""
+    if leads():
+        for line in lines:
+            typer.echo(printable(line))
+
+
+def note(*lines: str) -> None:
+    """Print lines on the standard error, in one process only; each argument stays one line."""
+    if leads():
+        for line in lines:
+            typer.echo(one_line(line, LONGEST_NOTE), err=True)
+
+
+def document(text: str) -> None:
+    """Print a text that ends with a newline and whose line breaks are ours, such as a table."""
+    if leads():
+        typer.echo("\n".join(printable(line, keep="\t") for line in text.split("\n")), nl=False)
