@@ -57,8 +57,9 @@ def content(run: Run, root: Path, bound: Path, record: Record | None) -> dict[st
 
 
 def _measured(record: Record) -> dict[str, Any]:
+    numbers = {name: getattr(record, name) for name in _MEASURED}
     low = at_chance(record.test_accuracy, record.test_classes)
-    return {**{name: getattr(record, name) for name in _MEASURED}, "at_chance": low}
+    return {**numbers, "at_chance": low, "uncounted": len(record.uncounted)}
 
 
 def _one_line(value: Any) -> str:

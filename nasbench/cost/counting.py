@@ -154,9 +154,9 @@ def _trilinear(args: Sequence[Any]) -> int:
         for place in sorted(expanded):
             shape.insert(place, 1)
         shapes.append(shape)
-    whole = torch.broadcast_shapes(*shapes)
+    whole = [max(sides) for sides in zip(*shapes, strict=True)]
     products = math.prod(whole)
-    return products + (products // whole[args[6][0]] if len(args[6]) > 1 else 0)
+    return products + (products // int(whole[args[6][0]]) if len(args[6]) > 1 else 0)
 
 
 def _bag(args: Sequence[Any]) -> int:

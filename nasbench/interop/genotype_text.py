@@ -109,9 +109,9 @@ def _chosen(found: Mapping[str, Any], name: str | None) -> Genotype:
         raise UserError(f"{name} is not a genotype{what}: {_EXPECTED}")
     if name not in read:
         raise unknown("genotype", name, read)
-    if isinstance(read[name], UserError):
-        raise read[name]
-    chosen: Genotype = read[name]
+    chosen = read[name]
+    if isinstance(chosen, UserError):
+        raise chosen
     return chosen
 
 

@@ -6,7 +6,7 @@ supernet, whose :class:`Relaxation` then computes the choice's output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import torch
@@ -130,10 +130,9 @@ class LayerChoice(Choice):
         relaxed_only: Collection[str] = (),
         channels: int | None = None,
     ) -> None:
-        if not hasattr(candidates, "items"):
-            candidates = {str(number): one for number, one in enumerate(candidates)}
+        named = {str(name): one for name, one in _named(candidates)}
         super().__init__(
-            Domain(label, "layer", tuple(candidates), relaxed_only=frozenset(relaxed_only))
+            Domain(label, "layer", tuple(named), relaxed_only=frozenset(relaxed_only))
         )
         self.partial = 1 if channels is None else self._build.partial
         if channels is not None and channels % self.partial:
@@ -144,12 +143,12 @@ class LayerChoice(Choice):
             )
         built_with = () if channels is None else (channels // self.partial,)
         self.candidates = nn.ModuleDict()
-        for name in candidates:
+        for name in named:
             if "." in name or hasattr(self.candidates, name):
                 raise ValueError(
                     f"label {label!r}: the candidate name {name!r} contains a dot or is reserved"
                 )
-        for name, candidate in candidates.items():
+        for name, candidate in named.items():
             if self.frozen and name != self.chosen:
                 continue
             with self._build.under(label, [name]):
@@ -161,6 +160,14 @@ class LayerChoice(Choice):
             return self.relaxation().layer(self, inputs)
         output: Tensor = self.candidates[str(self.chosen)](*inputs)
         return output
+
+
+def _named(
+    candidates: Mapping[str, Candidate] | Sequence[Candidate],
+) -> Iterable[tuple[object, Candidate]]:
+    if isinstance(candidates, Mapping | nn.ModuleDict):
+        return candidates.items()
+    return enumerate(candidates)
 
 
 def _construct(candidate: Candidate, *channels: int) -> nn.Module:

@@ -181,6 +181,8 @@ def _record(content: dict[str, Any]) -> Record:
             f"the field 'test_classes' has the value {counts!r}: expected whole numbers of at "
             f"least 0 with the sum {record.test_examples}"
         )
+    if not all(isinstance(name, str) for name in record.uncounted):
+        raise ValueError(f"the field 'uncounted' has the value {record.uncounted!r}")
     spent = 0.0
     for point in record.curve:  # ascending device-seconds, accuracies in [0, 1]
         pair = isinstance(point, list) and len(point) == 2

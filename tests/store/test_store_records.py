@@ -94,6 +94,13 @@ def test_what_is_no_curve_is_told(tmp_path, curve):
     assert "the field 'curve' has the point" in problem
 
 
+def test_names_of_operations_are_texts(tmp_path):
+    path = write_record(tmp_path, Record(**VALUES, uncounted=["aten::fft"]))
+    assert read_records(tmp_path)[0][0].uncounted == ["aten::fft"]
+    path.write_text(json.dumps({**json.loads(path.read_text()), "uncounted": [{}]}))
+    assert "the field 'uncounted' has the value [{}]" in read_records(tmp_path)[1][0]
+
+
 @pytest.mark.parametrize(
     "broken",
     [

@@ -13,7 +13,7 @@
       ["space", run.space], ["seed", String(run.seed ?? "")], ["started", run.started ? moment(run.started) : ""],
       ["device time", seconds(run.seconds)], ["test accuracy", isNumber(record.test_accuracy) ? score(record.test_accuracy) : ""],
       ...metrics, ["parameters", isNumber(record.params) ? count(record.params) : ""],
-      ["MACs", isNumber(record.macs) ? count(record.macs) : ""],
+      ["MACs", isNumber(record.macs) ? (record.uncounted ? "≥ " : "") + count(record.macs) : ""],
       ["latency", isNumber(record.latency_ms) ? `${significant(record.latency_ms)} ms` : ""],
       ["hardware", run.hardware], ["versions", run.versions]].filter(([, value]) => value));
   }

@@ -21,7 +21,7 @@
     const list = [[record.at_chance ? "test accuracy, at chance level" : "test accuracy", isNumber(record.test_accuracy) && score(record.test_accuracy)],
       ...Object.entries(run.metrics || {}).map(([name, value]) => [name.replaceAll("_", " "),
         isNumber(value) && (name.includes("accuracy") ? score(value) : significant(value, 4))]),
-      ["parameters", isNumber(record.params) && count(record.params)], ["MACs", isNumber(record.macs) && count(record.macs)],
+      ["parameters", isNumber(record.params) && count(record.params)], ["MACs", isNumber(record.macs) && (record.uncounted ? "≥ " : "") + count(record.macs)],
       ["latency", isNumber(record.latency_ms) && `${significant(record.latency_ms)} ms`],
       ["test openings", isNumber(record.test_openings) && record.test_openings]];
     return list.filter(([, value]) => value !== false).map(([name, value]) =>
