@@ -351,8 +351,10 @@ def _imported(
     if task is not None:
         spec = load_task(TrainingConfig(data_dir=data_dir), task).spec
         data = {side: getattr(spec, side) for side in SHAPE}
+    own = catalog.fingerprints({"space": name})  # so that a retraining's run can be opened
     return Checkpoint(
-        space={"name": name, "arguments": dict(found.arguments)},
+        space={"name": name, "arguments": dict(found.arguments)}
+        | ({"sha256": own[name]} if own else {}),
         arch=dict(found.arch),
         data=data,
         strategy={"name": strategy, "options": {"format": found.format}},
