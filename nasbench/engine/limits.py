@@ -113,10 +113,11 @@ class Limits:
         """Return a value within ``limit`` if one is found, else the smallest value found."""
         stream = np.random.default_rng(derive(seed, "limits", name))
         best = domains.sample(stream)
-        guide = self._guide(best) if name == "latency_ms" else name
+        guide = ""
         for _ in range(DRAWS):
             if self.cost(best, name) <= limit:
                 return self.cost(best, name)
+            guide = guide or (self._guide(best) if name == "latency_ms" else name)
             other = domains.sample(stream)
             best = min(best, other, key=lambda arch: self.cost(arch, guide))
         if domains.size <= FEW:
