@@ -155,7 +155,7 @@ def _trilinear(args: Sequence[Any]) -> int:
             shape.insert(place, 1)
         shapes.append(shape)
     whole = [max(sides) for sides in zip(*shapes, strict=True)]
-    products = math.prod(whole)
+    products = int(math.prod(whole))
     return products + (products // int(whole[args[6][0]]) if len(args[6]) > 1 else 0)
 
 
