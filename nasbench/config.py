@@ -41,13 +41,16 @@ class TrainingConfig(Config):
     )
     optimizer: str = option("sgd", "Optimizer of the weights.", allowed=OPTIMIZERS)
     lr: float = option(0.025, "Peak learning rate.", above=0.0)
-    final_lr: float = option(0.0, "Learning rate at the end of the cosine schedule.", low=0.0)
+    final_lr: float = option(
+        0.0, "Learning rate at the end of the cosine and linear schedules.", low=0.0
+    )
     momentum: float = option(0.9, "Momentum, for sgd and rmsprop.", low=0.0, below=1.0)
+    nesterov: bool = option(False, "Nesterov's momentum, for sgd.", later=True)
     weight_decay: float = option(3e-4, "Weight decay.", low=0.0)
     schedule: str = option(
         "cosine",
         "Learning rate schedule; plateau divides the rate by ten when the result stops improving.",
-        allowed=("constant", "step", "cosine", "plateau"),
+        allowed=("constant", "step", "cosine", "linear", "plateau"),
     )
     step_every: int = option(
         0,
@@ -81,6 +84,14 @@ class TrainingConfig(Config):
     )
     data_dir: Path | None = option(None, "Folder of the data.", scope="place")
     out: Path = option(Path("results"), "Folder for runs and records.", scope="place")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.nesterov and (self.optimizer != "sgd" or self.momentum == 0):
+            raise UserError(
+                f"--nesterov: is for --optimizer sgd with a --momentum above 0, and this is "
+                f"{self.optimizer} with {self.momentum}: give --no-nesterov"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,9 +21,15 @@ from nasbench.engine.callbacks import (
     NullCallback,
     TensorBoardCallback,
 )
-from nasbench.engine.checkpoints import Architecture, retrain_arguments, space_of, task_of
+from nasbench.engine.checkpoints import (
+    Architecture,
+    recipe_of,
+    retrain_arguments,
+    space_of,
+    task_of,
+)
 from nasbench.engine.hyperparameters import tuned
-from nasbench.engine.presets import RETRAIN_PRESETS
+from nasbench.engine.presets import retrain_defaults
 from nasbench.engine.problem import inputs, load_task, on_device, supervised
 from nasbench.engine.session import Session, session
 from nasbench.errors import UserError
@@ -140,7 +146,7 @@ def configure(
     task_name = task_of(checkpoint, asked.task)
     wanted = {**asked.space_arguments, **assignments}
     network = {"space_arguments": retrain_arguments(space, checkpoint, asked.preset, wanted)}
-    recipe = RETRAIN_PRESETS[asked.preset](task_name)
+    recipe = retrain_defaults(asked.preset, task_name, recipe_of(checkpoint))
     config = RetrainConfig.from_layers(recipe, tuned(checkpoint), given, network)
     return Retraining(checkpoint, config, space, task_name)
 

@@ -131,7 +131,14 @@ def test_trials_on_a_cluster():
 
 def test_options_that_came_later_are_left_out_at_their_default():
     """Records from before them hold nothing of them, and are repetitions all the same."""
-    later = ("grad_clip_value", "step_every", "step_factor", "plateau_patience", "folds")
+    later = (
+        "grad_clip_value",
+        "step_every",
+        "step_factor",
+        "plateau_patience",
+        "folds",
+        "nesterov",
+    )
     plain = RetrainConfig().compared()
     assert plain == {
         k: v

@@ -15,6 +15,7 @@ from nasbench import arguments, catalog
 from nasbench.engine.presets import search_defaults
 from nasbench.errors import UserError
 from nasbench.options import allowed_values
+from nasbench.strategies.recipe import RECIPES, recipe_for
 
 Rows = list[tuple[str, str]]
 
@@ -55,6 +56,8 @@ class PluginCommand(TyperCommand):
 
 def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Rows]]:
     """Yield a title and rows ``(name=TYPE, help)`` for each plug-in that is named."""
+    preset = str(given.get("preset") or "quick")
+    network: Mapping[str, Any] = {}  # what the strategy's paper sets in the space
     for parameter, kind in _NAMING.items():
         name = given.get(parameter)
         if not isinstance(name, str) or (parameter == "checkpoint" and not _names_code(name)):
@@ -64,17 +67,20 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
         plugin = catalog.resolve(kind, name)
         if not isinstance(plugin, type) or not (kind == "space" or hasattr(plugin, "Options")):
             raise UserError(f"{kind} {name!r}: must be a class of that kind")
-        preset = str(given.get("preset") or "quick")
         if kind == "space":
             by_preset: Mapping[str, Mapping[str, Any]] = {}
             if command in ("search", "retrain"):
                 by_preset = getattr(plugin, f"{command}_arguments", {})
-            rows = _space_rows(plugin, by_preset.get(preset, {}), preset)
-        else:
+            rows = _space_rows(plugin, {**by_preset.get(preset, {}), **network}, preset)
+        elif kind == "strategy":
             task = str(given.get("task") or "digits")
-            defaults = search_defaults(preset, name, task, sampled=False)
-            chosen = defaults["strategy_options"] if kind == "strategy" else {}
-            rows = option_rows(plugin.Options, chosen, preset)
+            recipes = getattr(plugin, "recipes", RECIPES)
+            recipe = recipe_for(recipes, str(given.get("space") or "darts"))
+            network = recipe.network if preset == "paper" else {}
+            defaults = search_defaults(preset, name, task, sampled=False, recipe=recipe)
+            rows = option_rows(plugin.Options, defaults["strategy_options"], preset)
+        else:
+            rows = option_rows(plugin.Options, {}, preset)
         yield f"Options of the {kind} {name} (-o NAME=VALUE)", rows
 
 

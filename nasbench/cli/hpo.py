@@ -14,7 +14,7 @@ from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
 from nasbench.cli.output import tell
 from nasbench.config import HpoConfig, read_yaml
-from nasbench.engine.presets import RETRAIN_PRESETS
+from nasbench.engine.presets import RETRAIN_OPTIONS
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ Trials = Annotated[
 
 def command() -> Callable[..., None]:
     """Return the command with a flag for each option of :class:`HpoConfig`."""
-    by_preset = {name for recipe in RETRAIN_PRESETS.values() for name in recipe("digits")}
-    return with_options(HpoConfig, {*by_preset, "budget", "limit_train"})(_hpo)
+    return with_options(HpoConfig, {*RETRAIN_OPTIONS, "budget", "limit_train"})(_hpo)
 
 
 def _hpo(

@@ -70,7 +70,11 @@ def with_options(
         flags = {
             entry.name: Annotated[
                 hints[entry.name] | None,
-                typer.Option(flag(entry.name), help=_help(entry, by_preset), show_default=False),
+                typer.Option(
+                    _spelling(entry, hints, by_preset),
+                    help=_help(entry, by_preset),
+                    show_default=False,
+                ),
             ]
             for entry in fields(config)
             if entry.name not in _NOT_FLAGS
@@ -93,6 +97,14 @@ def with_options(
         return run
 
     return decorate
+
+
+def _spelling(entry: Any, hints: dict[str, Any], by_preset: Collection[str]) -> str:
+    """Return the flag; that of a switch which a preset may set has a counterpart."""
+    off = f"/--no-{flag(entry.name)[2:]}"
+    return flag(entry.name) + (
+        off if hints[entry.name] is bool and entry.name in by_preset else ""
+    )
 
 
 def _help(entry: Any, by_preset: Collection[str]) -> str:

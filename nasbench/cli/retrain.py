@@ -13,7 +13,7 @@ from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
 from nasbench.cli.output import note, tell
 from nasbench.config import RetrainConfig, TrialsConfig
-from nasbench.engine.presets import RETRAIN_PRESETS
+from nasbench.engine.presets import RETRAIN_OPTIONS
 from nasbench.errors import UserError
 from nasbench.report.quantities import multiply_adds
 
@@ -53,8 +53,7 @@ Address = Annotated[str | None, typer.Option("--address", help="The Ray cluster.
 
 def command() -> Callable[..., None]:
     """Return the command with a flag for each option of :class:`RetrainConfig`."""
-    by_preset = {name for recipe in RETRAIN_PRESETS.values() for name in recipe("digits")}
-    return with_options(RetrainConfig, by_preset)(_retrain)
+    return with_options(RetrainConfig, RETRAIN_OPTIONS)(_retrain)
 
 
 def _retrain(

@@ -14,7 +14,7 @@ from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
 from nasbench.cli.output import tell
 from nasbench.config import SearchConfig, flag
-from nasbench.engine.presets import PAPER, QUICK
+from nasbench.engine.presets import SEARCH_OPTIONS
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ Strategy = Annotated[
 
 def command() -> Callable[..., None]:
     """Return the command with a flag for each option of :class:`SearchConfig`."""
-    return with_options(SearchConfig, {*PAPER, *QUICK, "limit_train", "budget"})(_search)
+    return with_options(SearchConfig, SEARCH_OPTIONS)(_search)
 
 
 def _search(

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from nasbench import arguments, catalog, plain_files, plain_json
+from nasbench import arguments, catalog, known_code, plain_files, plain_json
 from nasbench.config import RetrainConfig, TrainingConfig
 from nasbench.engine.problem import describe, load_space, load_task
 from nasbench.errors import UserError
@@ -26,6 +26,7 @@ from nasbench.space.domains import Domains
 from nasbench.store.checkpoint import SHAPE, Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.store.weights import find_weights, load_weights
+from nasbench.strategies.recipe import RECIPES, Recipe, recipe_for
 from nasbench.supernet.inherited_weights import recalibrate_bn
 
 DEFAULT_TASK = "cifar10"
@@ -169,6 +170,19 @@ def task_of(checkpoint: Checkpoint, override: str | None = None) -> str:
     return checkpoint.task
 
 
+def recipe_of(checkpoint: Checkpoint) -> Recipe:
+    """Return the settings of the paper behind the checkpoint's strategy.
+
+    A strategy that is unknown here, such as a user's own on another machine, counts as DARTS: the
+    file that a checkpoint names is not run for it.
+    """
+    name = str(checkpoint.strategy.get("name", ""))
+    recipes = RECIPES
+    if name in catalog.TABLES["strategy"] or known_code.known(name):
+        recipes = getattr(catalog.resolve("strategy", name), "recipes", RECIPES)
+    return recipe_for(recipes, str(checkpoint.space["name"]))
+
+
 def retrain_arguments(
     space: type[SearchSpace], checkpoint: Checkpoint, preset: str, given: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -188,6 +202,8 @@ def retrain_arguments(
     searched = checkpoint.space.get("arguments", {})
     (own,) = arguments.split({**searched, **given}, space=arguments.of_space(space))
     by_preset = space.retrain_arguments.get(preset, {})
+    if preset == "paper":
+        by_preset = {**by_preset, **recipe_of(checkpoint).retrain_network}
     tuned = (name for name in checkpoint.hyperparameters if name in own)
     explicit = (name.removeprefix("space.") for name in given)
     kept = {name: own[name] for name in (*tuned, *explicit)}

@@ -13,7 +13,7 @@ from nasbench.config import HpoConfig
 from nasbench.engine import hyperparameters, scheduler
 from nasbench.engine.callbacks import journaled
 from nasbench.engine.checkpoints import Architecture, open_model
-from nasbench.engine.presets import DEFAULT_SPACE, RETRAIN_PRESETS, hpo_defaults
+from nasbench.engine.presets import DEFAULT_SPACE, hpo_defaults, retrain_defaults
 from nasbench.engine.problem import inputs, load_space, load_task
 from nasbench.engine.scheduler import TotalCost, Trial
 from nasbench.engine.session import Session, session
@@ -127,7 +127,7 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Tuning:
         f"{name}_options": asdict(kind.Options(**mine))
         for (name, kind), mine in zip(owners.items(), own, strict=True)
     }
-    recipe = RETRAIN_PRESETS[asked.preset](asked.task)
+    recipe = retrain_defaults(asked.preset, asked.task)
     config = HpoConfig.from_layers(recipe, hpo_defaults(asked.preset, asked.task), given, options)
     if config.search_space is not None:
         space = ParameterSpace.read(config.search_space)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# The search of the paper (Liu et al., 2019, A.1.1); sampled strategies train each candidate as
-# long.
-PAPER: dict[str, Any] = {"epochs": 50, "batch_size": 64, "lr": 0.025, "final_lr": 0.001}
+from nasbench.strategies.recipe import DARTS, Recipe
 
 # Minutes on two CPU cores. The architecture's learning rate is higher than in the paper, as it
 # has some hundred steps instead of some ten thousand. Sampled strategies train as many
@@ -43,7 +41,14 @@ BUDGET = "8"
 BUDGETS = {"successive-halving": "8 trials", "hyperband": "24 trials", "nsga2": "24"}
 
 
-def search_defaults(preset: str, strategy: str, task: str, sampled: bool) -> dict[str, Any]:
+# What the presets set in a search and in a retraining, for the help pages.
+SEARCH_OPTIONS = frozenset({*DARTS.search, *QUICK, "limit_train", "budget"})
+RETRAIN_OPTIONS = frozenset(DARTS.retrain)
+
+
+def search_defaults(
+    preset: str, strategy: str, task: str, sampled: bool, recipe: Recipe = DARTS
+) -> dict[str, Any]:
     """Return the options that the preset sets, ``strategy_options`` among them.
 
     Args:
@@ -51,10 +56,11 @@ def search_defaults(preset: str, strategy: str, task: str, sampled: bool) -> dic
         strategy: its name.
         task: its name.
         sampled: whether the strategy trains its candidates one by one.
+        recipe: the settings of the strategy's paper.
     """
     budget = {"budget": BUDGETS.get(strategy, BUDGET)} if sampled else {}
     if preset == "paper":
-        return {**PAPER, **budget, "strategy_options": {}}
+        return {**budget, **recipe.search, "strategy_options": dict(recipe.options)}
     chosen = {**QUICK, **QUICK_TASKS.get(task, {}), **budget}
     if strategy in SINGLE_PATH:
         chosen["epochs"] *= SINGLE_PATH_EPOCHS
@@ -75,32 +81,24 @@ DEFAULT_SPACE: dict[str, Any] = {
 def hpo_defaults(preset: str, task: str) -> dict[str, Any]:
     """Return the options that the preset sets beside the retraining's recipe."""
     if preset == "paper":
-        return {"epochs": PAPER["epochs"], "budget": BUDGET}
+        return {"epochs": DARTS.search["epochs"], "budget": BUDGET}
     limit = QUICK_TASKS.get(task, {}).get("limit_train")
     epochs = TRIAL_EPOCHS.get(task, TRIAL_EPOCHS_ELSEWHERE)
     return {"epochs": epochs, "budget": BUDGET, "limit_train": limit}
 
 
-def retrain_paper(task: str) -> dict[str, Any]:
-    """Return the evaluation of the DARTS paper (Liu et al., 2019, A.1.2)."""
-    return {
-        "epochs": 600,
-        "batch_size": 96,
-        "optimizer": "sgd",
-        "lr": 0.025,
-        "final_lr": 0.0,
-        "momentum": 0.9,
-        "weight_decay": 3e-4,
-        "schedule": "cosine",
-        "grad_clip": 5.0,
-        "cutout": 16,
-        "drop_path": 0.2,
-        "auxiliary_weight": 0.4,
-    }
+def retrain_defaults(preset: str, task: str, recipe: Recipe = DARTS) -> dict[str, Any]:
+    """Return the options that the preset sets in a retraining.
 
+    ``quick`` takes minutes on two CPU cores: few epochs with a warm-up and a high rate.
 
-def retrain_quick(task: str) -> dict[str, Any]:
-    """Return a recipe of minutes on two CPU cores: few epochs with a warm-up and a high rate."""
+    Args:
+        preset: ``quick`` or ``paper``.
+        task: its name.
+        recipe: the settings of the paper behind the architecture.
+    """
+    if preset == "paper":
+        return dict(recipe.retrain)
     epochs = {"digits": 30}.get(task, 4)
     return {
         "epochs": epochs,
@@ -109,6 +107,3 @@ def retrain_quick(task: str) -> dict[str, Any]:
         "weight_decay": 5e-4,
         "warmup": 0.1,
     }
-
-
-RETRAIN_PRESETS = {"paper": retrain_paper, "quick": retrain_quick}

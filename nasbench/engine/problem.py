@@ -201,6 +201,7 @@ def optimizer(config: TrainingConfig, steps: int) -> OptimizerConfig:
         lr=config.lr,
         final_lr=config.final_lr,
         momentum=config.momentum,
+        nesterov=config.nesterov,
         weight_decay=config.weight_decay,
         schedule=config.schedule,
         warmup=config.warmup,

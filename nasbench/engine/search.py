@@ -22,6 +22,7 @@ from nasbench.space import SearchSpace
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.strategies.oneshot.base import OneShotStrategy
+from nasbench.strategies.recipe import recipe_for
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
@@ -110,13 +111,16 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Search:
     sampled = issubclass(strategy, SampledStrategy)
     if sampled and asked.auto_batch:
         raise UserError(f"--auto-batch: is for one-shot strategies, and {asked.strategy} is none")
-    by_strategy = search_defaults(asked.preset, asked.strategy, asked.task, sampled)
+    recipe = recipe_for(strategy.recipes, asked.space)
+    by_strategy = search_defaults(asked.preset, asked.strategy, asked.task, sampled, recipe)
     options = strategy.Options(
         **{**by_strategy.pop("strategy_options"), **asked.strategy_options, **own}
     )
     if not sampled:
         _refuse_without_effect(asked, options, own)
     by_preset = space.search_arguments.get(asked.preset, {})
+    if asked.preset == "paper":
+        by_preset = {**by_preset, **recipe.network}
     network = arguments.complete(space, {**by_preset, **asked.space_arguments, **network})
     config = SearchConfig.from_layers(
         by_strategy, given, {"strategy_options": asdict(options), "space_arguments": network}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
-from nasbench.engine.presets import RETRAIN_PRESETS
+from nasbench.engine.presets import retrain_defaults
 from nasbench.errors import UserError
 from nasbench.report.quantities import count, duration
 from nasbench.store import studies
@@ -143,6 +143,6 @@ def config_without_source(plan: Plan, step: Step) -> TrainingConfig:
         config = HpoConfig.from_layers({"budget": study.budget or None, **options})
     else:
         asked = RetrainConfig.from_layers(options)
-        recipe = RETRAIN_PRESETS[asked.preset](study.task)
+        recipe = retrain_defaults(asked.preset, study.task)
         config = RetrainConfig.from_layers(recipe, options)
     return plan.scale.apply(config, len(plan.task.train))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -69,34 +70,86 @@ def recalibrate_bn(network: nn.Module, images: Iterable[Tensor]) -> None:
             norm.eval()
 
 
-def net2wider(state: Mapping[str, Any], wider: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``state`` in the shapes of ``wider``; values that are no tensors are kept.
+Sources = Mapping[str, Sequence[Tensor]]
+
+
+def widening(
+    narrow: Mapping[str, Any], wide: Mapping[str, Any], stream: np.random.Generator
+) -> Sources:
+    """Return which narrow channel each channel of a wider network copies.
 
     Chen, Goodfellow, Shlens, "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016,
-    section 2.2: channels are copied, and the weights that read a copied channel are divided by the
-    number of copies. Channels are copied in turn here, rather than at random.
+    section 2.2, as DrNAS uses it: the old channels stay, and the new ones copy random ones.
+    Weights that read a depthwise convolution follow its copies, and BN those of the convolutions
+    before it. All others draw anew: no two copies read the same, so each learns its own weights.
 
     Args:
-        state: the ``state_dict`` of the narrow network.
-        wider: that of the wide network, with the same names.
+        narrow: the ``state_dict`` of the narrow network; its order is that of the layers.
+        wide: that of the wide one, with the same names.
+        stream: of the random channels.
+
+    Returns:
+        For each name whose shape differs, the indices of the sources along each dimension, of
+        weights ``(out, in, ...)`` along two. A weight without channels to copy is left out.
     """
-    return {
-        name: _widen(value, wider[name].shape) if isinstance(value, Tensor) else value
-        for name, value in state.items()
-    }
+
+    def drawn(size: int, wider: int) -> Tensor:
+        return torch.from_numpy(
+            np.concatenate([np.arange(size), stream.integers(size, size=wider - size)])
+        )
+
+    found: dict[str, list[Tensor]] = {}
+    behind: list[tuple[int, Tensor]] = []  # outputs since the last BN, and how many were narrow
+    depthwise: Tensor | None = None  # outputs of the weight before, if it was a depthwise one
+    last = ""  # the module of the weight before
+    vectors, owner = torch.empty(0), ""  # those of one module copy the same channels
+    for name, value in narrow.items():
+        if not isinstance(value, Tensor) or value.shape == wide[name].shape:
+            continue
+        (size, *inputs), (wider, *wide_inputs) = value.shape, wide[name].shape
+        module = name.rpartition(".")[0]
+        if not inputs:
+            if module == last:  # a bias
+                found[name] = [behind[-1][1]]
+                continue
+            if module != owner:
+                joined = _joined(behind, size)
+                vectors = drawn(size, wider) if joined is None else joined
+                behind, owner = [], module
+            found[name] = [vectors]
+            continue
+        depthwise, before, last = None, depthwise, ""
+        if min(size, inputs[0]) == 0:
+            continue
+        last = module
+        rows, columns = drawn(size, wider), torch.arange(inputs[0])
+        if inputs[0] != wide_inputs[0]:
+            same = before is not None and len(before) == wide_inputs[0]
+            columns = before if before is not None and same else drawn(inputs[0], wide_inputs[0])
+        found[name] = [rows, columns]
+        behind.append((size, rows))
+        depthwise = rows if wide_inputs[0] == 1 else None
+    return found
 
 
-def _widen(narrow: Tensor, shape: torch.Size) -> Tensor:
-    """Return a weight of shape ``(out, in, ...)``, ``(channels,)`` or ``()`` in a wider shape."""
+def _joined(outputs: Sequence[tuple[int, Tensor]], size: int) -> Tensor | None:
+    """Return the sources of the last outputs, concatenated, that have ``size`` narrow channels."""
+    joined = torch.empty(0, dtype=torch.long)
+    for narrow, rows in reversed(outputs):
+        joined = torch.cat([rows, joined + narrow])
+        size -= narrow
+        if size == 0:
+            return joined
+    return None
 
-    def sources(narrow_size: int, wide_size: int) -> Tensor:
-        return torch.arange(wide_size, device=narrow.device) % narrow_size
 
-    if narrow.shape == shape:
-        return narrow
-    wide = narrow[sources(narrow.shape[0], shape[0])]
-    if narrow.dim() == 1 or narrow.shape[1] == shape[1]:
-        return wide
-    inputs = sources(narrow.shape[1], shape[1])
-    copies = torch.bincount(inputs)[inputs].to(narrow.dtype)
-    return wide[:, inputs] / copies.view(1, -1, *[1] * (narrow.dim() - 2))
+def widened(narrow: Tensor, sources: Sequence[Tensor]) -> Tensor:
+    """Return a tensor whose channels are copies of those of ``narrow``.
+
+    Args:
+        narrow: shape ``(out, in, ...)`` or ``(channels,)``.
+        sources: the indices to copy along each of the first dimensions.
+    """
+    for dim, places in enumerate(sources):
+        narrow = narrow.index_select(dim, places.to(narrow.device))
+    return narrow

@@ -20,8 +20,7 @@ class MixingWeights(NamedTuple):
 
     Attributes:
         weights: shape ``(n,)``, one for each candidate that is still in the mixture.
-        running: the candidates to compute; the weights of the others are 0 and matter only for
-            their gradient. ``None`` for all.
+        running: the candidates to compute; the weights of the others are 0. ``None`` for all.
     """
 
     weights: Tensor
@@ -29,7 +28,14 @@ class MixingWeights(NamedTuple):
 
 
 class MixingRule:
-    """The softmax of DARTS, and the base class of other rules."""
+    """The softmax of DARTS, and the base class of other rules.
+
+    Attributes:
+        adds_idle: whether the weights of candidates that are not computed, all 0, are added to the
+            output as they are, which gives each the gradient of the sum over all its entries.
+    """
+
+    adds_idle = False
 
     def begin(self, alphas: Mapping[str, Tensor]) -> None:
         """Prepare a forward pass in training mode, for example by sampling all decisions at once.
@@ -82,10 +88,16 @@ class SoftGumbel(MixingRule):
 
 
 class HardGumbel(SoftGumbel):
-    """One-hot samples with the gradients of soft samples; one candidate is computed."""
+    """One-hot samples with the gradients of soft samples; one candidate is computed.
 
-    def __init__(self, tau: float) -> None:
+    Args:
+        tau: the temperature, above 0.
+        adds_idle: see :class:`MixingRule`.
+    """
+
+    def __init__(self, tau: float, adds_idle: bool = False) -> None:
         super().__init__(tau)
+        self.adds_idle = adds_idle
         self._drawn: dict[str, int] = {}
 
     def begin(self, alphas: Mapping[str, Tensor]) -> None:

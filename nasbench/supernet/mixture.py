@@ -31,7 +31,7 @@ INITIAL_SCALE = 1e-3  # of the architecture parameters, as in the code of DARTS
 
 
 class Weighted(NamedTuple):
-    """A term of a sum: weight, layer (``None`` if it is not computed) and inputs."""
+    """A term of a sum: weight, layer (``None`` to add the weight itself, a 0) and inputs."""
 
     weight: Tensor
     layer: nn.Module | None
@@ -152,19 +152,20 @@ class Mixture(Supernet):
 
     def _weighted(self, choice: LayerChoice, inputs: tuple[Tensor, ...]) -> list[Weighted]:
         """Return the terms without zero operations; one of those if there is no other."""
-        layers = list(choice.candidates.values())
-        terms = [
-            Weighted(weight, layers[place] if runs else None, inputs)
-            for place, weight, runs in self._terms(choice.label)
-            if not is_zero(layers[place])
-        ]
-        if any(term.layer for term in terms):
+        layers, terms = list(choice.candidates.values()), list[Weighted]()
+        draws = self._mixed[choice.label].running is not None
+        for place, weight, runs in self._terms(choice.label):
+            if not (runs and is_zero(layers[place])):
+                terms.append(Weighted(weight, layers[place] if runs else None, inputs))
+            elif draws:  # its output is 0, and so is the gradient of its weight
+                terms.append(Weighted(0.0 * weight, None, inputs))
+        if any(term.layer is not None for term in terms):
             return terms
         zero = next(layer for layer in layers if is_zero(layer))  # no other was sampled
         return [*terms, Weighted(inputs[0].new_ones(()), zero, inputs)]
 
     def _add(self, terms: Sequence[Weighted]) -> Tensor:
-        """Return the sum, with the 0 weights of candidates not computed, for their gradient."""
+        """Return the sum of the terms; those without a layer are 0."""
         idle = [term.weight for term in terms if term.layer is None]
         live = [(t.weight, t.layer, t.inputs) for t in terms if t.layer is not None]
         if self.training and self.fast and all(fits(*inputs) for _, _, inputs in live):
@@ -173,11 +174,12 @@ class Mixture(Supernet):
         return _total([*(w * layer(*inputs) for w, layer, inputs in live), *idle])
 
     def _terms(self, label: str) -> Iterable[tuple[int, Tensor, bool]]:
-        """Return the remaining candidates: index, weight and whether it is computed."""
+        """Return the candidates in the sum: index, weight and whether it is computed."""
         weights, running = self._mixed[label]
         pairs = zip(self.kept[label], weights.unbind(), strict=True)
         runs = range(len(weights)) if running is None else running
-        return [(place, weight, i in runs) for i, (place, weight) in enumerate(pairs)]
+        every = [(place, weight, i in runs) for i, (place, weight) in enumerate(pairs)]
+        return [term for term in every if term[2] or self.rule.adds_idle]
 
     def input(self, choice: nn.Module, candidates: list[Tensor]) -> Tensor | list[Tensor]:
         """Return the mixture of the inputs of an ``InputChoice``.

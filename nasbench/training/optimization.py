@@ -27,11 +27,12 @@ class OptimizerConfig:
     Attributes:
         optimizer: sgd, adam, adamw, nadam, rmsprop, adagrad, adadelta or adamax.
         lr: the highest learning rate, above 0.
-        final_lr: the last learning rate of the cosine schedule.
+        final_lr: the last learning rate of the cosine and linear schedules.
         momentum: of sgd and rmsprop.
+        nesterov: whether sgd uses Nesterov's momentum.
         betas: of the Adam family.
         weight_decay: L2 penalty (decoupled in adamw).
-        schedule: constant, step, cosine or plateau.
+        schedule: constant, step, cosine, linear or plateau.
         warmup: share of the steps in which the rate grows linearly from 0, in [0, 1).
         step_every: share of the steps between two drops of the step schedule.
         drop_steps: steps between two drops; 0 uses ``step_every``.
@@ -46,6 +47,7 @@ class OptimizerConfig:
     lr: float = 0.025
     final_lr: float = 0.0
     momentum: float = 0.9
+    nesterov: bool = False
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 3e-4
     schedule: str = "cosine"
@@ -74,10 +76,16 @@ def _cosine(c: OptimizerConfig, step: int, steps: int) -> float:
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * (step / steps)))
 
 
+def _linear(c: OptimizerConfig, step: int, steps: int) -> float:
+    floor = c.final_lr / c.lr
+    return floor + (1 - floor) * (1 - step / steps)
+
+
 SCHEDULES: dict[str, Callable[[OptimizerConfig, int, int], float]] = {
     "constant": _constant,
     "step": _step,
     "cosine": _cosine,
+    "linear": _linear,
     "plateau": _constant,  # drops between epochs, see Plateau
 }
 
@@ -114,7 +122,9 @@ def make_optimizer(params: Sequence[nn.Parameter], config: OptimizerConfig) -> O
     adam: dict[str, Any] = {**plain, "betas": c.betas}
     once: dict[str, Any] = {**adam, "fused": True}  # one pass over the memory instead of ten
     makers: dict[str, Callable[[Sequence[nn.Parameter]], Optimizer]] = {
-        "sgd": partial(torch.optim.SGD, momentum=c.momentum, foreach=True, **plain),
+        "sgd": partial(
+            torch.optim.SGD, momentum=c.momentum, nesterov=c.nesterov, foreach=True, **plain
+        ),
         "rmsprop": partial(torch.optim.RMSprop, momentum=c.momentum, **plain),
         "adam": partial(torch.optim.Adam, **once),
         "adamw": partial(torch.optim.AdamW, **once),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -16,7 +18,7 @@ from nasbench.strategies.oneshot.drnas import (
     DrnasStrategy,
     concentration,
 )
-from nasbench.supernet.inherited_weights import net2wider
+from nasbench.supernet.inherited_weights import widened, widening
 from nasbench.testing.oneshot import OneShotStrategySuite
 from nasbench.testing.supernets import PlainSupernets, RandomData, advance, digest, make
 
@@ -84,13 +86,18 @@ def test_draws_and_gradients_stay_finite(extreme):
         assert gradient.isfinite().all()
 
 
-def test_the_anchor_is_the_squared_distance_to_the_uniform_distribution():
-    made = strategy("nasbench.testing.supernets:Small", anchor=0.5)
+def test_the_anchors_gradient_is_that_of_the_authors_weight_decay():
+    """Their Adam adds ``weight_decay * alpha`` to the gradient of what is left."""
+    made = strategy("nasbench.testing.supernets:Small", anchor=0.5).double()
     with torch.no_grad():
         for alpha in made.mixture.alphas:
-            alpha.copy_(torch.linspace(-1, 1, len(alpha)))
-    by_hand = 2 * ((1 / torch.e - 1) ** 2 + 0 + 1) + ((1 / torch.e - 1) ** 2 + 1)
-    assert float(made.regularizer().detach()) == pytest.approx(0.5 * by_hand)
+            alpha.copy_(torch.linspace(-2, 3, len(alpha)))
+    made.mixture.keep("first", [0, 2])
+    found = torch.autograd.grad(made.regularizer(), made.mixture.arch_parameters)
+    for label, gradient in zip(made.mixture.labels, found, strict=True):
+        left = torch.ones(len(gradient), dtype=torch.float64)
+        left[[i for i in range(len(gradient)) if i not in made.mixture.kept[label]]] = 0
+        assert torch.allclose(gradient, 0.5 * left * made.mixture.alpha(label), atol=1e-15)
 
 
 def test_without_widen_there_is_one_stage():
@@ -180,7 +187,8 @@ def test_it_continues_bit_for_bit_in_both_stages(space, stopped_at):
     torch.save({"s": half.state_dict(), "o": half.optimizer_state()}, file)
     file.seek(0)
     state = torch.load(file, weights_only=True)
-    other = make(DrnasStrategy, PlainSupernets.named(space), STAGED, seed=5)
+    torch.manual_seed(5)
+    other = strategy(space, **STAGED)
     other.load_state_dict(state["s"])
     other.load_optimizer_state(state["o"])
     torch.set_rng_state(random)
@@ -191,23 +199,105 @@ def test_it_continues_bit_for_bit_in_both_stages(space, stopped_at):
     assert half.stage == 0
 
 
-def test_copied_channels_compute_what_the_narrow_ones_did():
-    torch.manual_seed(0)
-    narrow = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 2, 1))
-    wide = nn.Sequential(nn.Conv2d(4, 5, 3), nn.BatchNorm2d(5), nn.ReLU(), nn.Conv2d(5, 4, 1))
-    narrow(torch.randn(4, 2, 5, 5))  # BN has statistics of its own
-    wide.load_state_dict(net2wider(narrow.state_dict(), wide.state_dict()))
-    x = torch.randn(3, 2, 5, 5)
-    twice = [0, 1, 0, 1]
-    with torch.no_grad():
-        found, expected = wide.eval()(x[:, twice]), narrow.eval()(x)[:, twice]
-    torch.testing.assert_close(found, expected)
+def layers(c):
+    """A separable convolution, a factorized reduction and a pooling, as in DARTS."""
+    return nn.ModuleDict(
+        {
+            "sep": nn.Sequential(
+                nn.Conv2d(c, c, 3, groups=c, bias=False),
+                nn.Conv2d(c, c, 1, bias=False),
+                nn.BatchNorm2d(c, affine=False),
+                nn.Conv2d(c, c, 3, groups=c, bias=False),
+                nn.Conv2d(c, c, 1, bias=False),
+                nn.BatchNorm2d(c, affine=False),
+            ),
+            "half1": nn.Conv2d(c, c // 2, 1, bias=False),
+            "half2": nn.Conv2d(c, c // 2, 1, bias=False),
+            "bn": nn.BatchNorm2d(c, affine=False),
+            "pool": nn.BatchNorm2d(c, affine=False),
+            "head": nn.Linear(3, 3),
+        }
+    )
 
 
-def test_a_depthwise_kernel_is_copied_as_it_is():
-    narrow, wide = nn.Conv2d(2, 2, 3, groups=2), nn.Conv2d(3, 3, 3, groups=3)
-    found = net2wider(narrow.state_dict(), wide.state_dict())
-    assert torch.equal(found["weight"], narrow.weight[[0, 1, 0]])
+def test_new_channels_copy_random_ones_and_follow_their_layers():
+    narrow, wide = layers(4).state_dict(), layers(10).state_dict()
+    sources = widening(narrow, wide, np.random.default_rng(0))
+    rows = {name: places[0].tolist() for name, places in sources.items()}
+    columns = {name: places[1].tolist() for name, places in sources.items() if len(places) > 1}
+    for name, places in sources.items():
+        assert widened(narrow[name], places).shape == wide[name].shape
+        old = list(range(len(narrow[name])))
+        assert name.startswith("bn") or rows[name][: len(old)] == old
+    # A pointwise convolution reads the copies of the depthwise one before it; BN follows both.
+    assert columns["sep.1.weight"] == rows["sep.0.weight"]
+    assert columns["sep.4.weight"] == rows["sep.3.weight"]
+    for norm, weight in (("sep.2", "sep.1"), ("sep.5", "sep.4")):
+        for statistic in ("running_mean", "running_var"):
+            assert rows[f"{norm}.{statistic}"] == rows[f"{weight}.weight"]
+    halves = rows["half1.weight"] + [2 + place for place in rows["half2.weight"]]
+    assert rows["bn.running_mean"] == halves
+    # The second depthwise one copies others than the pointwise one before it.
+    assert rows["sep.3.weight"] != rows["sep.1.weight"]
+    assert "head.weight" not in sources
+
+
+def test_copies_learn_weights_of_their_own():
+    """Where two copies also meet copies in the layer behind, they stay equal: one in four here."""
+    made = make(DrnasStrategy, PlainSupernets.named("darts", channels=16), STAGED)
+    before = made.mixture.state_dict()
+    made.begin_epoch(2, 4)
+    sources = widening(before, made.mixture.state_dict(), made.context.stream("widen"))
+    advance(made, 10, 3)
+    after, equal = made.mixture.state_dict(), []
+    for name, (rows, *columns) in sources.items():
+        if columns and not torch.equal(after[name], widened(before[name], sources[name])):
+            new = range(len(before[name]), len(rows))
+            equal += [torch.equal(after[name][i], after[name][rows[i]]) for i in new]
+    assert len(equal) > 100
+    assert sum(equal) < len(equal) / 3
+
+
+def test_the_momentum_is_widened_with_its_weights():
+    made = strategy(**STAGED)
+    weights = replace(made.context.weights, momentum=0.9)
+    made.context = replace(made.context, weights=weights)
+    made.install(made.relax())
+    advance(made, 0, 2)
+    before = dict(zip(named(made), made.weights.momentum_buffers(), strict=True))
+    state = made.mixture.state_dict()
+    made.begin_epoch(2, 4)
+    sources = widening(state, made.mixture.state_dict(), made.context.stream("widen"))
+    after = dict(zip(named(made), made.weights.momentum_buffers(), strict=True))
+    assert any(f"network.{name}" in sources for name in after)
+    for name, buffer in after.items():
+        assert torch.equal(buffer, widened(before[name], sources.get(f"network.{name}", [])))
+
+
+def named(made):
+    return [name for name, _ in made.mixture.network.named_parameters()]
+
+
+def test_the_architecture_rests_at_the_beginning_of_both_stages():
+    """Ten of 25 epochs in the paper."""
+    made, moves = strategy(**STAGED), []
+    for epoch in range(50):
+        made.begin_epoch(epoch, 50)
+        moves.append((made.stage, made.learns))
+    assert moves == [(s, learns) for s in (0, 1) for learns in [False] * 10 + [True] * 15]
+    plain = strategy()
+    plain.begin_epoch(19, 50)
+    assert not plain.learns
+    plain.begin_epoch(20, 50)
+    assert plain.learns
+
+
+@pytest.mark.parametrize(("space", "kept"), [("darts", 4), ("nas-bench-201", 3)])
+def test_the_second_stage_keeps_half_of_the_operations_rounded_up(space, kept):
+    """4 of 8 (the authors: of 7, without none), and 3 of 5."""
+    made = strategy(space, **STAGED)
+    made.begin_epoch(2, 4)
+    assert {len(places) for places in made.mixture.kept.values()} == {kept}
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,72 @@ def test_every_candidate_of_a_drawn_edge_has_a_gradient():
     assert all((gradient != 0).all() for gradient in gradients)
 
 
+def by_hand(mixture, images, labels, drawn, add):
+    """Return the gradient of the loss with respect to every drawn weight and every constant.
+
+    Each edge computes its drawn operation times a weight, which is 1, plus a constant, which is 0.
+
+    Args:
+        mixture: the supernet, whose layers are used.
+        images: the batch.
+        labels: its labels.
+        drawn: label to the index of the drawn candidate.
+        add: whether the constants take part.
+    """
+    one = {label: torch.ones((), dtype=torch.float64, requires_grad=True) for label in drawn}
+    zero = {label: torch.zeros((), dtype=torch.float64, requires_grad=True) for label in drawn}
+    names = {choice: choice.label for choice in mixture.sites if isinstance(choice, LayerChoice)}
+    forwards = {choice: choice.forward for choice in names}
+    try:
+        for choice, label in names.items():
+            layer = list(choice.candidates.values())[drawn[label]]
+            choice.forward = lambda x, k=label, op=layer: one[k] * op(x) + add * zero[k]
+        for choice in mixture.sites:
+            if not isinstance(choice, LayerChoice):
+                forwards[choice] = choice.forward
+                choice.forward = lambda states, node=choice: sum(
+                    edge(x) for edge, x in zip(node.edges.values(), states, strict=True)
+                )
+        loss = torch.nn.functional.cross_entropy(mixture.network(images), labels)
+    finally:
+        for choice in forwards:
+            del choice.forward
+    ahead = torch.autograd.grad(loss, [*one.values(), *zero.values()], materialize_grads=True)
+    half = len(drawn)
+    return dict(zip(drawn, ahead[:half], strict=True)), dict(zip(drawn, ahead[half:], strict=True))
+
+
+@pytest.mark.parametrize("gradient", ["drawn", "all"])
+@pytest.mark.parametrize("space", ["nas-bench-201", "darts"])
+def test_the_gradient_is_that_of_the_paper_or_of_the_benchmarks_code(space, gradient):
+    """Against the chain rule written out, in float64."""
+    tau = 2.0
+    made = strategy(space, tau_max=tau, gradient=gradient).double()
+    mixture, (images, labels) = made.mixture, batch(0)
+    images = images.double()
+    with torch.no_grad():
+        for alpha in mixture.alphas:
+            alpha.normal_()
+        none = made.domains[mixture.labels[0]].candidates.index("none")
+        mixture.alphas[0][none] = 9.0  # is drawn
+    torch.manual_seed(5)
+    noise = -torch.empty(sum(map(len, mixture.alphas)), dtype=torch.float64).exponential_().log()
+    scores = (torch.cat([a.detach() for a in mixture.alphas]) + noise) / tau
+    parts = dict(zip(mixture.labels, scores.split([len(a) for a in mixture.alphas]), strict=True))
+    drawn = {label: int(part.argmax()) for label, part in parts.items()}
+    weights, constants = by_hand(mixture, images, labels, drawn, gradient == "all")
+    torch.manual_seed(5)
+    loss = torch.nn.functional.cross_entropy(mixture(images), labels)
+    found = torch.autograd.grad(loss, mixture.arch_parameters)
+    assert drawn[mixture.labels[0]] == none
+    for label, ours in zip(mixture.labels, found, strict=True):
+        soft = parts[label].exp() / parts[label].exp().sum()
+        ahead = torch.full_like(soft, float(constants[label]))
+        ahead[drawn[label]] = weights[label]
+        theirs = soft * (ahead - soft @ ahead) / tau
+        assert torch.allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
 def test_a_cell_of_nothing_but_none_still_trains():
     made = strategy("nas-bench-201")
     with torch.no_grad():

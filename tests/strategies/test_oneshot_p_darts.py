@@ -15,6 +15,7 @@ from nasbench.strategies.oneshot.p_darts import (
     PDartsOptions,
     PDartsStrategy,
     deeper,
+    skip_rate,
     survivors,
 )
 from nasbench.strategies.oneshot.skip_regularization import DroppedSkip, with_few_skips
@@ -147,27 +148,51 @@ def rates(strategy):
     return {m.dropout.p for m in strategy.modules() if isinstance(m, DroppedSkip)}
 
 
-def test_dropout_behind_skips_begins_at_0_4_and_0_7_and_falls_within_a_stage():
-    strategy = searching(epochs=12)
-    for epoch in range(12):
-        strategy.begin_epoch(epoch, 12)
-        first = (0.0, 0.4, 0.7)[epoch // 4]
-        expected = [first * math.exp(-3 * (epoch % 4) / 4)] if first else []
-        assert list(rates(strategy)) == pytest.approx(expected)
+def test_dropout_behind_identities_falls_twice_in_a_stage():
+    """With 25 epochs: linearly over the first ten, and then again, by e^-0.2 an epoch."""
+    strategy = searching(epochs=75)
+    for first, begin in ((0.4, 25), (0.7, 50)):
+        for epoch in (0, 1, 9, 10, 11, 15, 24):
+            strategy.begin_epoch(begin + epoch, 75)
+            theirs = first * (24 - epoch) / 25 if epoch < 10 else first * math.e ** (2 - epoch / 5)
+            assert list(rates(strategy)) == pytest.approx([theirs])
+            assert strategy.learns == (epoch >= 10)
+    last = [skip_rate(0.7, epoch, 10, 25) for epoch in (0, 9, 10, 15, 24)]
+    assert [round(rate, 2) for rate in last] == [0.67, 0.42, 0.70, 0.26, 0.04]
+    assert [skip_rate(0.7, epoch, 0, 2) for epoch in (0, 1)] == [0.7, 0.7 * math.exp(-2.5)]
 
 
-def test_dropout_is_behind_every_skip_and_nothing_else():
+def test_the_first_stage_has_no_dropout():
+    strategy = searching()
+    strategy.begin_epoch(0, 6)
+    assert rates(strategy) == set()
+
+
+def test_dropout_is_behind_every_identity_and_nothing_else():
+    """Skip connections of stride 2, at the inputs of a reduction cell, have weights."""
     strategy = searching()
     strategy.begin_epoch(4, 6)
-    for choice in strategy.mixture.sites:
-        if isinstance(choice, LayerChoice):
+    for cell in strategy.mixture.network.cells:
+        for choice in (m for m in cell.modules() if isinstance(m, LayerChoice)):
             dropped = {n for n, m in choice.candidates.items() if isinstance(m, DroppedSkip)}
-            assert dropped == {"skip_connect"}
+            halves = choice.label.startswith("reduce/") and choice.label[-1] in "01"
+            assert dropped == (set() if halves else {"skip_connect"})
     skip = next(m for m in strategy.modules() if isinstance(m, DroppedSkip))
     skip.dropout.p = 0.5
     found = skip(torch.ones(1, 4, 50, 50))
     assert set(found.flatten().tolist()) == {0.0, 2.0}
     assert torch.equal(skip.eval()(torch.ones(2)), torch.ones(2))
+
+
+def test_the_architectures_gradient_is_clipped_at_5():
+    strategy = searching()
+    before = [alpha.detach().clone() for alpha in strategy.mixture.alphas]
+    strategy.arch.apply([torch.full_like(alpha, 40.0) for alpha in strategy.mixture.alphas])
+    # Adam's first step hides the scale of the gradient, and its second moment shows it.
+    moments = [state["exp_avg_sq"] for state in strategy.arch.optimizer.state.values()]
+    gradients = [(m / (1 - 0.999)).sqrt() for m in moments]
+    decayed = [g - 1e-3 * a for g, a in zip(gradients, before, strict=True)]
+    assert float(torch.cat(decayed).norm()) == pytest.approx(5.0, rel=1e-3)
 
 
 def test_without_a_rate_there_is_no_dropout():

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains, SearchSpace
+from nasbench.strategies.recipe import RECIPES, Recipe
 from nasbench.supernet.base import Supernet
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
@@ -110,6 +111,8 @@ class OneShotStrategy(nn.Module, ABC):
 
     Attributes:
         Options: the dataclass of the strategy's own options.
+        recipes: space to the settings of the paper's search on it, for ``--preset paper``; the
+            first one also serves every other space.
         learns_architecture: whether its mixing weights are learned; otherwise they are uniform,
             and the supernet as a whole has no accuracy.
         revision: the number of the algorithm. It grows when the same options come to mean another
@@ -120,6 +123,7 @@ class OneShotStrategy(nn.Module, ABC):
     """
 
     Options: ClassVar[type]
+    recipes: ClassVar[Mapping[str, Recipe]] = RECIPES
     learns_architecture: ClassVar[bool] = True
     revision: ClassVar[int] = 1
 

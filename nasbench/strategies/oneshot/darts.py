@@ -147,6 +147,9 @@ class DartsStrategy(DifferentiableStrategy):
         if self.options.order == 1:
             return super().arch_step(train, validation)
         config = self.weights.config
+        lr, momentum = self.weights.lr, config.momentum
+        if config.nesterov:  # the step is lr ((1 + m) g + m^2 b)
+            lr, momentum = lr * (1 + momentum), momentum**2 / (1 + momentum)
         with frozen_bn_statistics(self.mixture):
             gradients, loss = unrolled_gradient(
                 lambda: self.objective(self.mixture, *train)[0],
@@ -154,8 +157,8 @@ class DartsStrategy(DifferentiableStrategy):
                 self.mixture.weight_parameters,
                 self.mixture.arch_parameters,
                 self.weights.momentum_buffers(),
-                lr=self.weights.lr,
-                momentum=config.momentum,
+                lr=lr,
+                momentum=momentum,
                 weight_decay=config.weight_decay,
                 average=average,
             )

@@ -8,8 +8,9 @@ A candidate is removed by a weight of 0; the weights of the others stay as they 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from nasbench.space import Arch
 from nasbench.strategies.oneshot.base import Batch, SearchData
 from nasbench.strategies.oneshot.darts import DartsOptions, DartsStrategy
 from nasbench.strategies.oneshot.evaluation import evaluation_mode
+from nasbench.strategies.recipe import DARTS, NASBENCH201, RECIPES, Recipe
 from nasbench.supernet.base import edges_decide
 from nasbench.supernet.mixing_weights import MixingRule
 from nasbench.training.distributed import average
@@ -66,6 +68,20 @@ class DartsPtStrategy(DartsStrategy):
     """DARTS whose architecture is selected by perturbation."""
 
     Options = DartsPtOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        **RECIPES,
+        "darts": DARTS.but(
+            "DARTS-PT (arXiv:2108.04392), section 4; sota/cnn/train_search.py, projection.py",
+            # Ten epochs of 391 steps tune both cells after a decision in each; here decisions
+            # are taken one by one. Each sees the whole validation half.
+            options={"tune_steps": 1955, "samples": 25_000},
+        ),
+        "nas-bench-201": NASBENCH201.but(
+            "DARTS-PT (arXiv:2108.04392), section 4; nasbench201/train_search.py",
+            search={"epochs": 100, "nesterov": False, "weight_decay": 3e-4},
+            options={"tune_steps": 1955, "samples": 25_000},
+        ),
+    }
     options: DartsPtOptions
 
     def select(self, data: SearchData) -> Arch:

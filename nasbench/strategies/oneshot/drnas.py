@@ -3,14 +3,15 @@
 The weights of a decision are a draw from Dirichlet(beta), beta = elu(alpha) + 1, whose gradient is
 pathwise (section 3.1). An anchor holds beta near 1, the uniform distribution on the simplex. The
 architecture is derived from the mean. With partial channels (section 3.3), the second half of the
-epochs continues without each decision's weaker half, and with more channels.
+epochs continues without each decision's weaker half, and with more channels. Each stage begins
+with epochs of the weights alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,9 +21,11 @@ from nasbench.options import option
 from nasbench.strategies.oneshot.differentiable import (
     DifferentiableOptions,
     DifferentiableStrategy,
+    past_warmup,
 )
 from nasbench.strategies.oneshot.p_darts import survivors
-from nasbench.supernet.inherited_weights import net2wider
+from nasbench.strategies.recipe import DARTS, NASBENCH201, Recipe
+from nasbench.supernet.inherited_weights import widened, widening
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
 from nasbench.supernet.mixture import Mixture
 
@@ -56,7 +59,13 @@ class DrnasOptions(DifferentiableOptions):
     arch_lr: float = 6e-4
     arch_weight_decay: float = 0.0
     anchor: float = option(
-        1e-3, "Weight of the squared distance of beta from 1 in the architecture's loss.", low=0
+        1e-3,
+        "Weight, in the architecture's loss, of half the squared distance of alpha from 0, where "
+        "beta is 1.",
+        low=0,
+    )
+    warmup: float = option(
+        0.4, "Share of a stage's epochs in which only the weights are trained.", low=0, below=1
     )
     partial: int = option(
         1,
@@ -85,6 +94,20 @@ class DrnasStrategy(DifferentiableStrategy):
     """
 
     Options = DrnasOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        "darts": DARTS.but(
+            "DrNAS (arXiv:2006.10355), section 4; DARTS-space/train_search.py, train.py",
+            search={"lr": 0.1, "final_lr": 0.0},  # 25 epochs a stage
+            options={"partial": 6, "widen": 4},
+            network={"channels": 36, "layers": 20},
+            retrain={"batch_size": 64, "drop_path": 0.3},
+        ),
+        "nas-bench-201": NASBENCH201.but(
+            "DrNAS (arXiv:2006.10355), section 4; 201-space/train_search_progressive.py",
+            search={"epochs": 100, "nesterov": False, "weight_decay": 3e-4},  # 50 epochs a stage
+            options={"partial": 4, "widen": 2, "warmup": 0.2, "arch_lr": 3e-4},
+        ),
+    }
     options: DrnasOptions
     stage = 0
 
@@ -98,28 +121,42 @@ class DrnasStrategy(DifferentiableStrategy):
         return Mixture(self.supernets(partial=partial), self.domains, self.rule())
 
     def regularizer(self) -> Tensor | float:
-        """Add the anchor to the penalty."""
+        """Add the anchor to the penalty; its gradient is ``anchor * alpha``."""
         parts = [self.mixture.alpha(label)[kept] for label, kept in self.mixture.kept.items()]
-        distance = sum((concentration(part) - 1).square().sum() for part in parts)
+        distance = sum(part.square().sum() for part in parts) / 2
         return super().regularizer() + self.options.anchor * distance
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
-        """Prune and widen the supernet once, after half of the epochs.
-
-        The wider supernet inherits the weights, the architecture parameters and the schedule.
-        """
-        if self.stage == 0 and self.options.widen and 2 * epoch >= epochs > 1:
-            before, weights, rates = self.mixture, self.mixing_weights(), self.optimizer_state()
-            lr = self.weights.lr
-            self._build(1)
-            self.mixture.load_state_dict(net2wider(before.state_dict(), self.mixture.state_dict()))
-            for label, kept in before.kept.items():
-                self.mixture.keep(label, survivors(self.domains[label], weights[label], kept, 0.5))
-            self.arch.load_state_dict(rates["arch"])
-            fresh = self.weights.state_dict()["optimizer"]
-            fresh["param_groups"][0]["lr"] = lr
-            self.weights.load_state_dict({**rates["weights"], "optimizer": fresh})
+        """Prune and widen once, after half of the epochs; begin each stage with the weights."""
+        half = (epochs + 1) // 2 if self.options.widen and epochs > 1 else epochs
+        if self.stage == 0 and epoch >= half:
+            self._widen()
+        first, end = (half, epochs) if self.stage else (0, half)
+        self.arch_moves = past_warmup(self.options.warmup, epoch - first, end - first)
         super().begin_epoch(epoch, epochs)
+
+    def _widen(self) -> None:
+        """Enter the second stage, whose supernet inherits weights, parameters and optimizers."""
+        before, weights, optimizers = self.mixture, self.mixing_weights(), self.optimizer_state()
+        self._build(1)
+        state, wide = before.state_dict(), self.mixture.state_dict()
+        sources = widening(state, wide, self.context.stream("widen"))
+        same = {
+            name: value
+            for name, value in state.items()
+            if not isinstance(value, Tensor) or value.shape == wide[name].shape
+        }
+        copies = {name: widened(state[name], places) for name, places in sources.items()}
+        self.mixture.load_state_dict({**wide, **same, **copies})
+        for label, kept in before.kept.items():
+            self.mixture.keep(label, survivors(self.domains[label], weights[label], kept, 0.5))
+        momenta = optimizers["weights"]["optimizer"]["state"]
+        for number, (name, narrow) in enumerate(before.network.named_parameters()):
+            places = sources.get(f"network.{name}")
+            for key, value in momenta.get(number, {}).items():
+                if places is not None and value.shape == narrow.shape:
+                    momenta[number] = {**momenta[number], key: widened(value, places)}
+        self.load_optimizer_state(optimizers)
 
     def _build(self, stage: int) -> None:
         """Replace the supernet by that of another stage."""

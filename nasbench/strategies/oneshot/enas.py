@@ -9,9 +9,9 @@ deriving architectures).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from nasbench.space import Arch, Domain, Domains, Value
 from nasbench.strategies.oneshot.base import Batch, OneShotContext, SearchData, Supernets
 from nasbench.strategies.oneshot.evaluation import frozen_bn_statistics
 from nasbench.strategies.oneshot.single_path import TRIES, EvaluationOptions, SinglePathStrategy
+from nasbench.strategies.recipe import DARTS, RECIPES, Recipe
 from nasbench.training.distributed import average
 from nasbench.training.objective import correct_share
 from nasbench.training.optimization import Optimization, OptimizerConfig
@@ -149,6 +150,34 @@ class EnasStrategy(SinglePathStrategy):
     """
 
     Options = EnasOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        **RECIPES,
+        "darts": DARTS.but(
+            "ENAS (arXiv:1802.03268), section 3; scripts/cifar10_micro_search.sh, "
+            "cifar10_micro_final.sh",
+            search={
+                "epochs": 150,
+                "batch_size": 160,
+                "lr": 0.05,
+                "final_lr": 5e-4,
+                "nesterov": True,
+                "weight_decay": 1e-4,
+            },
+            options={"arch_lr": 3.5e-3, "samples": 10},
+            network={"channels": 20, "layers": 8, "nodes": 5},
+            retrain={
+                "epochs": 630,
+                "batch_size": 144,
+                "lr": 0.05,
+                "final_lr": 1e-4,
+                "nesterov": True,
+                "weight_decay": 2e-4,
+                "cutout": 0,
+                "drop_path": 0.4,
+            },
+            retrain_network={"layers": 17, "nodes": 5},
+        ),
+    }
     learns_architecture = True
     options: EnasOptions
 

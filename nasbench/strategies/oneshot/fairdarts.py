@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,6 +20,7 @@ from nasbench.strategies.oneshot.differentiable import (
     DifferentiableOptions,
     DifferentiableStrategy,
 )
+from nasbench.strategies.recipe import DARTS, RECIPES, Recipe
 from nasbench.supernet.base import is_zero
 from nasbench.supernet.discretization import discretize
 from nasbench.supernet.mixing_weights import MixingRule
@@ -68,6 +70,14 @@ class FairDartsStrategy(DifferentiableStrategy):
     """
 
     Options = FairDartsOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        **RECIPES,
+        "darts": DARTS.but(
+            "FairDARTS (arXiv:1911.12126), section 5; fairdarts/train_search.py, train.py",
+            search={"batch_size": 128, "lr": 0.005},
+            options={"arch_lr": 3e-3},
+        ),
+    }
     options: FairDartsOptions
 
     def rule(self) -> MixingRule:

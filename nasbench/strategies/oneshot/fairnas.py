@@ -7,12 +7,14 @@ once along the summed gradients. The search with the trained weights is that of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from nasbench.space import Arch, Domain, Domains, Value
 from nasbench.strategies.oneshot.single_path import SharedSearchOptions, SharedSearchStrategy
+from nasbench.strategies.recipe import DARTS, IMAGENET, NASBENCH201, Recipe
 
 
 class FairNasOptions(SharedSearchOptions):
@@ -29,6 +31,23 @@ class FairNasStrategy(SharedSearchStrategy):
     """
 
     Options = FairNasOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        "proxyless": Recipe(
+            source="FairNAS (arXiv:1907.01845), section 4; its code holds no training",
+            search={
+                **DARTS.search,
+                "epochs": 150,
+                "batch_size": 256,
+                "lr": 0.045,
+                "final_lr": 0.0,
+                "weight_decay": 4e-5,
+                "grad_clip": 0.0,
+            },
+            options={"candidates": 14_000, "population": 70},  # 200 generations
+            retrain=IMAGENET.retrain,
+        ),
+        "nas-bench-201": NASBENCH201,
+    }
 
     def next_paths(self) -> Sequence[Arch]:
         """Return the paths of one fair step, a function of the seed and the step."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from nasbench.errors import UserError
 from nasbench.options import option
@@ -29,14 +29,16 @@ from nasbench.strategies.oneshot.skip_regularization import (
     set_rate,
     with_few_skips,
 )
+from nasbench.strategies.recipe import DARTS, RECIPES, Recipe
 from nasbench.supernet.discretization import discretize
 from nasbench.supernet.mixture import Mixture
-from nasbench.training.optimization import Optimization
+from nasbench.training.optimization import Optimization, OptimizerConfig
 
 STAGES = 3
 # The rate of a stage's beginning, as a share of the last one's: 0, 0.4 and 0.7 in the paper.
 DROPOUT_SHARES = (0.0, 4 / 7, 1.0)
-DECAY = 3.0  # a stage's rate falls to exp(-3), a twentieth
+DECAY = 5.0  # of the rate, over the epochs of a stage: by 0.2 in each of the paper's 25
+ARCH_GRAD_CLIP = 5.0  # in the authors' code
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class PDartsOptions(DifferentiableOptions):
     )
     skip_dropout: float = option(
         0.7,
-        "Dropout rate behind skip connections at the start of the last stage; 4/7 of it in the "
-        "second stage, none in the first.",
+        "Dropout rate behind identities at the start of the last stage; 4/7 of it in the second "
+        "stage, none in the first.",
         low=0,
         below=1,
     )
@@ -79,6 +81,15 @@ class PDartsStrategy(DifferentiableStrategy):
     """
 
     Options = PDartsOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        **RECIPES,
+        "darts": DARTS.but(
+            "P-DARTS (arXiv:1904.12760), section 4.2; train_search.py, train_cifar.py",
+            search={"epochs": 75, "batch_size": 96, "final_lr": 0.0},  # 25 epochs a stage
+            network={"layers": 5},  # and 11 and 17 in the later stages
+            retrain={"batch_size": 128, "drop_path": 0.3},
+        ),
+    }
     options: PDartsOptions
     stage = 0
 
@@ -104,6 +115,10 @@ class PDartsStrategy(DifferentiableStrategy):
             drop_skips(mixture.sites)
         return mixture
 
+    def arch_optimizer(self) -> OptimizerConfig:
+        """Return Adam behind clipped gradients."""
+        return replace(super().arch_optimizer(), grad_clip=ARCH_GRAD_CLIP)
+
     def install(self, mixture: Mixture) -> None:
         """Train ``mixture`` for one stage, with a new schedule."""
         super().install(mixture)
@@ -126,7 +141,8 @@ class PDartsStrategy(DifferentiableStrategy):
         first, end = (math.ceil(epochs * s / STAGES) for s in (self.stage, self.stage + 1))
         done, length = epoch - first, end - first
         self.arch_moves = past_warmup(self.options.warmup, done, length)
-        set_rate(self.mixture, self._first_rate() * math.exp(-DECAY * done / length))
+        resting = sum(not past_warmup(self.options.warmup, e, length) for e in range(length))
+        set_rate(self.mixture, skip_rate(self._first_rate(), done, resting, length))
         super().begin_epoch(epoch, epochs)
 
     def _first_rate(self) -> float:
@@ -167,6 +183,23 @@ class PDartsStrategy(DifferentiableStrategy):
         return super().load_state_dict(state_dict, strict, assign)
 
 
+def skip_rate(first: float, epoch: int, resting: int, epochs: int) -> float:
+    """Return the dropout rate behind identities in an epoch of a stage.
+
+    It falls linearly while the architecture rests, and starts again to fall exponentially when the
+    architecture learns, as in the authors' code.
+
+    Args:
+        first: the rate at the beginning of the stage, in [0, 1).
+        epoch: counted from 0 within the stage.
+        resting: the number of epochs in which only the weights are trained.
+        epochs: the epochs of the stage.
+    """
+    if epoch < resting:
+        return first * (epochs - epoch - 1) / epochs
+    return first * math.exp(-DECAY * (epoch - resting) / epochs)
+
+
 def deeper(
     space: type[SearchSpace], arguments: Mapping[str, Any], stage: int
 ) -> Mapping[str, Any]:
@@ -196,11 +229,11 @@ def survivors(
         domain: the decision.
         weights: the weights of all its candidates.
         kept: the indices of the remaining candidates.
-        share: the share of these that survives, in (0, 1], rounded to a number of candidates; at
-            least as many survive as the decision chooses.
+        share: the share of these that survives, in (0, 1], rounded to a number of candidates, a
+            half up; at least as many survive as the decision chooses.
     """
     ranked = sorted(kept, key=lambda place: -weights[place])
-    count = max(domain.n_chosen, round(share * len(ranked)))
+    count = max(domain.n_chosen, math.floor(share * len(ranked) + 0.5))
     closed = {i for i, name in enumerate(domain.candidates) if name in domain.relaxed_only}
     if closed.issuperset(ranked[:count]):
         best = next(place for place in ranked if place not in closed)

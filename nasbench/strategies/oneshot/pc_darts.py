@@ -7,7 +7,9 @@ that is evened out by weights of the edges, a softmax over each node's inputs (s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from nasbench.errors import UserError
 from nasbench.options import option
@@ -17,6 +19,7 @@ from nasbench.strategies.oneshot.differentiable import (
     DifferentiableStrategy,
     past_warmup,
 )
+from nasbench.strategies.recipe import DARTS, RECIPES, Recipe
 from nasbench.supernet.mixture import Mixture
 
 
@@ -42,6 +45,14 @@ class PcDartsStrategy(DifferentiableStrategy):
     """
 
     Options = PcDartsOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        **RECIPES,
+        "darts": DARTS.but(
+            "PC-DARTS (arXiv:1907.05737), section 4.2; train_search.py, train.py",
+            search={"batch_size": 256, "lr": 0.1, "final_lr": 0.0},
+            retrain={"drop_path": 0.3},
+        ),
+    }
     options: PcDartsOptions
 
     def relax(self) -> Mixture:

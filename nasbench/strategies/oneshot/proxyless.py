@@ -8,7 +8,9 @@ probabilities stay as they were (section 3.2). Costs enter as an expectation (se
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,6 +22,7 @@ from nasbench.strategies.oneshot.differentiable import (
     DifferentiableStrategy,
     past_warmup,
 )
+from nasbench.strategies.recipe import DARTS, IMAGENET, NASBENCH201, Recipe
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
 from nasbench.training.optimization import OptimizerConfig
 
@@ -108,6 +111,23 @@ class ProxylessStrategy(DifferentiableStrategy):
     """
 
     Options = ProxylessOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        "proxyless": Recipe(
+            source="ProxylessNAS (arXiv:1812.00332), section 4; search/imagenet_arch_search.py",
+            search={
+                **DARTS.search,
+                "epochs": 120,
+                "batch_size": 256,
+                "final_lr": 0.0,
+                "nesterov": True,
+                "weight_decay": 4e-5,
+                "grad_clip": 0.0,
+                "label_smoothing": 0.1,
+            },
+            retrain=IMAGENET.retrain,
+        ),
+        "nas-bench-201": NASBENCH201,
+    }
     options: ProxylessOptions
 
     def rule(self) -> BinaryGates:

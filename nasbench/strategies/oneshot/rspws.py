@@ -7,9 +7,10 @@ batches each, and the best few of them on all of the validation half.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import ClassVar
 
 from nasbench.options import option
 from nasbench.space import Arch
@@ -20,6 +21,7 @@ from nasbench.strategies.oneshot.single_path import (
     run,
     uniform_search,
 )
+from nasbench.strategies.recipe import DARTS, NASBENCH201, RECIPES, Recipe
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,21 @@ class RspwsStrategy(SinglePathStrategy):
     """
 
     Options = RspwsOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        **RECIPES,
+        "darts": DARTS.but(
+            "Li and Talwalkar (arXiv:1902.07638), section 5; searchers/random_weight_share.py, "
+            "benchmarks/cnn/darts/darts_wrapper_discrete.py",
+            search={"epochs": 300, "grad_clip": 1.0},
+            options={"candidates": 1000},
+            network={"channels": 24},
+        ),
+        "nas-bench-201": NASBENCH201.but(
+            "NAS-Bench-201 (arXiv:2001.00326); configs/nas-benchmark/algos/RANDOM.config",
+            search={"epochs": 250},
+            options={"candidates": 100},
+        ),
+    }
     options: RspwsOptions
 
     def next_paths(self) -> Sequence[Arch]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from nasbench.strategies.oneshot.differentiable import (
     DifferentiableStrategy,
 )
 from nasbench.strategies.oneshot.evaluation import frozen_bn_statistics
+from nasbench.strategies.recipe import DARTS, RECIPES, Recipe
 from nasbench.supernet.base import no_grad_for
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights, search_progress
 from nasbench.training.distributed import average
@@ -82,6 +84,12 @@ class SdartsStrategy(DifferentiableStrategy):
     """
 
     Options = SdartsOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        **RECIPES,
+        "darts": DARTS.but(
+            "SmoothDARTS (arXiv:2002.05283), section 5; sota/cnn/train_search.py, train.py"
+        ),
+    }
     options: SdartsOptions
     perturbed: Perturbed
 

@@ -33,11 +33,14 @@ def is_skip(name: str, layer: nn.Module) -> bool:
 
 
 def drop_skips(sites: Iterable[Choice]) -> None:
-    """Put a dropout, still without effect, behind every skip connection."""
+    """Put a dropout, still without effect, behind every identity.
+
+    As in the authors' code, a skip connection of stride 2, which has weights, stays as it is.
+    """
     for choice in sites:
         if isinstance(choice, LayerChoice):
             for name, layer in list(choice.candidates.items()):
-                if is_skip(name, layer):
+                if isinstance(layer, nn.Identity):
                     choice.candidates[name] = DroppedSkip(layer)
 
 

@@ -8,7 +8,9 @@ training. The paper's constraint on resources (section 2.4) is the penalty of th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -19,6 +21,7 @@ from nasbench.strategies.oneshot.differentiable import (
     DifferentiableOptions,
     DifferentiableStrategy,
 )
+from nasbench.strategies.recipe import DARTS, RECIPES, Recipe
 from nasbench.supernet.mixing_weights import SoftGumbel, search_progress
 from nasbench.training.objective import correct_share
 
@@ -41,6 +44,13 @@ class SnasStrategy(DifferentiableStrategy):
     """
 
     Options = SnasOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        **RECIPES,
+        "darts": DARTS.but(
+            "SNAS (arXiv:1812.09926), section 3 and appendix; SNAS/train_search.py, train.py",
+            search={"epochs": 150},
+        ),
+    }
     options: SnasOptions
 
     def rule(self) -> SoftGumbel:

@@ -7,10 +7,12 @@ Guo, Zhang, Mu, Heng, Liu, Wei, Sun; ECCV 2020. Every step trains one path, draw
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from nasbench.space import Arch
 from nasbench.strategies.oneshot.single_path import SharedSearchOptions, SharedSearchStrategy
+from nasbench.strategies.recipe import DARTS, IMAGENET, NASBENCH201, Recipe
 
 
 class SposOptions(SharedSearchOptions):
@@ -25,6 +27,33 @@ class SposStrategy(SharedSearchStrategy):
     """
 
     Options = SposOptions
+    recipes: ClassVar[Mapping[str, Recipe]] = {
+        "proxyless": Recipe(
+            source="SPOS (arXiv:1904.00420), section 4; src/Supernet/train.py, "
+            "src/Search/search.py, src/Evaluation/template/train.py",
+            search={
+                **DARTS.search,
+                "epochs": 120,  # 150,000 steps on ImageNet
+                "batch_size": 1024,
+                "lr": 0.5,
+                "final_lr": 0.0,
+                "weight_decay": 4e-5,
+                "schedule": "linear",
+                "grad_clip": 0.0,
+                "label_smoothing": 0.1,
+            },
+            options={"candidates": 1000, "population": 50},  # 20 generations
+            retrain={
+                **IMAGENET.retrain,
+                "epochs": 240,  # 300,000 steps
+                "batch_size": 1024,
+                "lr": 0.5,
+                "nesterov": False,
+                "schedule": "linear",
+            },
+        ),
+        "nas-bench-201": NASBENCH201,
+    }
 
     def next_paths(self) -> Sequence[Arch]:
         """Return one uniform path, a function of the seed and the step."""

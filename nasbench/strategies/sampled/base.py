@@ -12,6 +12,7 @@ import numpy as np
 
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
+from nasbench.strategies.recipe import RECIPES, Recipe
 
 TRIES = 100  # uniform draws, known or too costly, after which a walk starts
 STEPS = 400  # steps of that walk
@@ -90,6 +91,8 @@ class SampledStrategy(ABC):
 
     Attributes:
         Options: the dataclass of the strategy's own options.
+        recipes: space to the settings of the paper's search on it, for ``--preset paper``; the
+            first one also serves every other space. ``search`` may set the budget.
         measures: the costs that a result must contain, of ``params``, ``macs``, ``latency_ms``.
         revision: the number of the algorithm. It grows when the same options come to mean another
             search, whose results then have a row of their own.
@@ -99,6 +102,7 @@ class SampledStrategy(ABC):
     """
 
     Options: ClassVar[type]
+    recipes: ClassVar[Mapping[str, Recipe]] = RECIPES
     measures: tuple[str, ...] = ()
     revision: ClassVar[int] = 1
 
