@@ -12,10 +12,9 @@ from typing import Any
 from typer.core import TyperCommand
 
 from nasbench import arguments, catalog
-from nasbench.engine.presets import search_defaults
+from nasbench.engine.presets import paper_recipe, search_defaults
 from nasbench.errors import UserError
 from nasbench.options import allowed_values
-from nasbench.strategies.recipe import RECIPES, recipe_for
 
 Rows = list[tuple[str, str]]
 
@@ -74,8 +73,7 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
             rows = _space_rows(plugin, {**by_preset.get(preset, {}), **network}, preset)
         elif kind == "strategy":
             task = str(given.get("task") or "digits")
-            recipes = getattr(plugin, "recipes", RECIPES)
-            recipe = recipe_for(recipes, str(given.get("space") or "darts"))
+            recipe = paper_recipe(plugin, str(given.get("space") or "darts"))
             network = recipe.network if preset == "paper" else {}
             defaults = search_defaults(preset, name, task, sampled=False, recipe=recipe)
             rows = option_rows(plugin.Options, defaults["strategy_options"], preset)

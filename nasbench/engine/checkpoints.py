@@ -15,6 +15,7 @@ import torch
 
 from nasbench import arguments, catalog, known_code, plain_files, plain_json
 from nasbench.config import RetrainConfig, TrainingConfig
+from nasbench.engine.presets import paper_recipe
 from nasbench.engine.problem import describe, load_space, load_task
 from nasbench.errors import UserError
 from nasbench.interop import foreign, genotype_text, zoo
@@ -26,7 +27,7 @@ from nasbench.space.domains import Domains
 from nasbench.store.checkpoint import SHAPE, Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.store.weights import find_weights, load_weights
-from nasbench.strategies.recipe import RECIPES, Recipe, recipe_for
+from nasbench.strategies.recipe import Recipe
 from nasbench.supernet.inherited_weights import recalibrate_bn
 
 DEFAULT_TASK = "cifar10"
@@ -177,10 +178,9 @@ def recipe_of(checkpoint: Checkpoint) -> Recipe:
     file that a checkpoint names is not run for it.
     """
     name = str(checkpoint.strategy.get("name", ""))
-    recipes = RECIPES
-    if name in catalog.TABLES["strategy"] or known_code.known(name):
-        recipes = getattr(catalog.resolve("strategy", name), "recipes", RECIPES)
-    return recipe_for(recipes, str(checkpoint.space["name"]))
+    known = name in catalog.TABLES["strategy"] or known_code.known(name)
+    strategy = catalog.resolve("strategy", name) if known else object
+    return paper_recipe(strategy, str(checkpoint.space["name"]))
 
 
 def retrain_arguments(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nasbench.strategies.recipe import DARTS, Recipe
+from nasbench.strategies.recipe import DARTS, RECIPES, Recipe, recipe_for
 
 # Minutes on two CPU cores. The architecture's learning rate is higher than in the paper, as it
 # has some hundred steps instead of some ten thousand. Sampled strategies train as many
@@ -44,6 +44,16 @@ BUDGETS = {"successive-halving": "8 trials", "hyperband": "24 trials", "nsga2": 
 # What the presets set in a search and in a retraining, for the help pages.
 SEARCH_OPTIONS = frozenset({*DARTS.search, *QUICK, "limit_train", "budget"})
 RETRAIN_OPTIONS = frozenset(DARTS.retrain)
+
+
+def paper_recipe(strategy: type, space: str) -> Recipe:
+    """Return the settings of a strategy's paper on a space.
+
+    Args:
+        strategy: its class; one without ``recipes`` counts as DARTS.
+        space: the space's name.
+    """
+    return recipe_for(getattr(strategy, "recipes", RECIPES), space)
 
 
 def search_defaults(

@@ -12,7 +12,7 @@ from nasbench.config import SearchConfig, TrialsConfig, flag
 from nasbench.engine import oneshot, sampled
 from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.limits import FLAGS, limits_of
-from nasbench.engine.presets import search_defaults
+from nasbench.engine.presets import paper_recipe, search_defaults
 from nasbench.engine.problem import Problem, inputs, load_space, load_task
 from nasbench.engine.session import Outcome, Session, session
 from nasbench.errors import UserError
@@ -22,7 +22,6 @@ from nasbench.space import SearchSpace
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.strategies.oneshot.base import OneShotStrategy
-from nasbench.strategies.recipe import recipe_for
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
@@ -111,7 +110,7 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Search:
     sampled = issubclass(strategy, SampledStrategy)
     if sampled and asked.auto_batch:
         raise UserError(f"--auto-batch: is for one-shot strategies, and {asked.strategy} is none")
-    recipe = recipe_for(strategy.recipes, asked.space)
+    recipe = paper_recipe(strategy, asked.space)
     by_strategy = search_defaults(asked.preset, asked.strategy, asked.task, sampled, recipe)
     options = strategy.Options(
         **{**by_strategy.pop("strategy_options"), **asked.strategy_options, **own}
