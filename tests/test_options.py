@@ -110,7 +110,7 @@ class Numbers(PluginOptions):
         ({"count": -(10**299)}, "-o count=-1000000000000000000...: must be at least 1"),
         ({"share": 1e300}, "-o share=1e+300: must be at most 1,000,000,000"),
         ({"share": float("inf")}, "-o share=inf: must be a finite number"),
-        ({"seed": 10**23}, "-o seed=100000000000000000000...: must be at most"),
+        ({"seed": 10**23}, "-o seed=10000000000000000000...: must be at most"),
     ],
 )
 def test_numbers_beyond_what_makes_sense(given, words):

@@ -134,9 +134,19 @@ def _flags(name: str) -> list[Any]:
     return [p for p in group.params if p.param_type_name == "option" and p.name != "help"]
 
 
+def groups() -> dict[str, list[str]]:
+    """Return the commands of each first word, or two for ``data`` and ``bench``."""
+    found: dict[str, list[str]] = {}
+    for name in CHECKED:
+        group = name if name.startswith(("data", "bench")) else name.split()[0]
+        found.setdefault(group, []).append(name)
+    return found
+
+
 @st.composite
-def command_lines(draw: st.DrawFn, name: str) -> list[str]:
-    """Return the command with one to three changed options."""
+def command_lines(draw: st.DrawFn, names: list[str]) -> list[str]:
+    """Return one of the commands with one to three changed options."""
+    name = draw(st.sampled_from(names))
     command = CHECKED[name]
     line = command.base.split()
     flags = {flag.opts[0]: flag for flag in _flags(name) if not set(flag.opts) & PLACES}

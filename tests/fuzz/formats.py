@@ -6,19 +6,24 @@ by ``--dry-run``, or because its results folder is a file.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import gzip
 import io
 import json
+import shutil
 import struct
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from mutants import flipped, json_files, spliced, texts, yaml_files
+from mutants import documents, flipped, json_files, spliced, texts, yaml_files
 
 from nasbench.config import RetrainConfig, SearchConfig
 from nasbench.store.checkpoint import Checkpoint
@@ -237,6 +242,7 @@ class Format:
         commands: that read it; ``{}`` stands for its path, and ``made/`` is thrown away.
         weight: its share of the inputs.
         needs: fills the rest of the workspace.
+        begun: returns a results folder that every input begins with.
     """
 
     file: str
@@ -244,6 +250,7 @@ class Format:
     commands: tuple[str, ...]
     weight: float = 1.0
     needs: Callable[[Path], None] = lambda folder: None
+    begun: Callable[[], Path] | None = None
 
 
 def _results(folder: Path) -> None:
@@ -335,9 +342,40 @@ def _weights() -> bytes:
     return save({name: value.contiguous().clone() for name, value in state.items()})
 
 
-def _state() -> bytes:
+@cache
+def _begun() -> Path:
+    """Return a results folder whose run ``one`` stopped after its first epoch."""
+    from nasbench.engine.callbacks import NullCallback
+    from nasbench.engine.search import configure, run_search
+    from nasbench.training.stopping import Stopped, StopSignal
+
+    stop = StopSignal()
+
+    class StopAfterOne(NullCallback):
+        def step(self, epoch: int, step: int, sums: Any) -> None:
+            stop.requested, stop.number = epoch == 1, 15
+
+    results = Path(tempfile.mkdtemp(prefix="nasbench-fuzz-begun-")) / "results"
+    atexit.register(shutil.rmtree, results.parent, ignore_errors=True)
+    short = {"epochs": 2, "limit_train": 40, "batch_size": 10, "device": "cpu", "out": results}
+    space = {"space": "nas-bench-201", "strategy": "darts"}
+    search = configure({**short, **space}, {"cells": 1, "channels": 2})
+    with contextlib.suppress(Stopped):
+        run_search(search, StopAfterOne(), stop)
+    next((results / "runs").iterdir()).rename(results / "runs" / "one")
+    return results
+
+
+def _states() -> st.SearchStrategy[bytes]:
+    """Return changed states of a run: two of three have changed values, one changed bytes."""
+    whole = (_begun() / "runs/one/state.pt").read_bytes()
+    state = torch.load(io.BytesIO(whole), weights_only=True)
+    return st.one_of(documents(state).map(_saved), documents(state).map(_saved), flipped(whole))
+
+
+def _saved(state: Any) -> bytes:
     file = io.BytesIO()
-    torch.save({"progress": {"epoch": 1}, "unit": {"weights": torch.zeros(3)}}, file)
+    torch.save(state, file)
     return file.getvalue()
 
 
@@ -470,6 +508,14 @@ def formats() -> dict[str, Format]:
             ("profile results/runs/one --runs 1",),
             1,
             _trained,
+        ),
+        "state": Format(
+            "results/runs/one/state.pt",
+            st.deferred(_states),
+            ("search --resume results/runs/one",),
+            1,
+            lambda folder: None,
+            _begun,
         ),
     }  # fmt: skip
 

@@ -15,10 +15,14 @@ from types import FrameType
 from nasbench.cli import main
 
 LONGEST = 500
-"""Characters of an error."""
+"""Characters of a line, without ``error:``."""
 
 SECONDS = 20
 """After which a command counts as hung; most take less than a tenth of a second."""
+
+
+OF_RUNS = ("run.json", ".lock", "journal.jsonl", "state.pt", "state.prev.pt")
+"""Files that a resumed run changes."""
 
 
 class Hung(BaseException):
@@ -42,7 +46,7 @@ class Verdict:
     seconds: float = 0.0
 
 
-def probe(words: Sequence[str], named: Sequence[str] = (), kept: Path | None = None) -> Verdict:
+def probe(words: Sequence[str], named: Sequence[str], folder: Path) -> Verdict:
     """Run a command, and hold it against the rules.
 
     The rules: no traceback; status 0 or 2; with 2, a last line of at most ``LONGEST`` printable
@@ -51,9 +55,9 @@ def probe(words: Sequence[str], named: Sequence[str] = (), kept: Path | None = N
     Args:
         words: the command line.
         named: names of the thing; an option or a quoted value counts as well.
-        kept: a folder of files that must not change.
+        folder: where files are kept, except in ``made/`` and those that describe a run.
     """
-    before = _files(kept)
+    before = _files(folder)
     out, err, start = io.StringIO(), io.StringIO(), time.perf_counter()
     try:
         with _limited(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -66,7 +70,8 @@ def probe(words: Sequence[str], named: Sequence[str] = (), kept: Path | None = N
         return Verdict(None, "traceback", f"{type(error).__name__}: {str(error)[:200]} ({where})")
     seconds, told = time.perf_counter() - start, err.getvalue()
     broken = _broken(status, told, named)
-    if not broken and _files(kept) != before:
+    after = _files(folder)
+    if not broken and before != {path: after.get(path) for path in before}:
         broken = "changed a complete file"
     return Verdict(status, broken, told[-LONGEST:].strip(), seconds)
 
@@ -77,7 +82,7 @@ def _broken(status: int, told: str, named: Sequence[str]) -> str:
     if any(not character.isprintable() and character != "\n" for character in told):
         return "unprintable characters"
     lines = told.splitlines()
-    if max(map(len, lines), default=0) > LONGEST:
+    if max((len(line.removeprefix("error: ")) for line in lines), default=0) > LONGEST:
         return "long line"
     if status == 0:
         return "error with status 0" if any(line.startswith("error:") for line in lines) else ""
@@ -90,10 +95,12 @@ def _broken(status: int, told: str, named: Sequence[str]) -> str:
     return ""
 
 
-def _files(folder: Path | None) -> Mapping[Path, bytes]:
-    if folder is None:
-        return {}
-    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def _files(folder: Path) -> Mapping[Path, bytes]:
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in OF_RUNS and "made" not in path.parts
+    }
 
 
 @contextlib.contextmanager

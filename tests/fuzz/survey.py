@@ -13,7 +13,7 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,14 @@ if __name__ == "__main__":
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="nasbench-fuzz-")
 
-from commands import CHECKED, command_lines
+from commands import CHECKED, command_lines, groups
 from formats import TAKEN, Format, formats
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from probing import Verdict, probe
 
 Check = Callable[[Verdict, str], None]
+Job = Callable[[int, int, Check], None]
 
 
 @contextlib.contextmanager
@@ -58,47 +59,57 @@ def of_format(format: Format, count: int, number: int, check: Check) -> None:
     with workspace() as folder:
         format.needs(folder)
         path = folder / format.file
-        path.parent.mkdir(parents=True, exist_ok=True)
 
         def one(drawn: tuple[bytes, str]) -> None:
             content, command = drawn
+            if format.begun is not None:
+                shutil.rmtree("results", ignore_errors=True)
+                shutil.copytree(format.begun(), "results")
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
             shutil.rmtree("made", ignore_errors=True)
             Path("made").mkdir()
             words = command.replace("{}", format.file).split()
-            verdict = probe(words, [path.name, "results", TAKEN], folder / "in")
+            verdict = probe(words, [path.name, "results", TAKEN], folder)
             check(verdict, f"{command}\n{content[:3000]!r}")
 
         fuzz(st.tuples(format.mutants, st.sampled_from(format.commands)), count, number, one)
 
 
-def of_command(name: str, count: int, number: int, check: Check) -> None:
-    """Have ``check`` judge ``count`` command lines of a command with changed options."""
+def of_commands(names: Sequence[str], count: int, number: int, check: Check) -> None:
+    """Have ``check`` judge ``count`` lines of some commands with changed options."""
     with workspace() as folder:
-        CHECKED[name].needs(folder)
+        for name in names:
+            CHECKED[name].needs(folder)
 
         def one(words: list[str]) -> None:
             shutil.rmtree("made", ignore_errors=True)
             Path("made").mkdir()
-            check(probe(words, [*words, TAKEN], folder / "in"), " ".join(words)[:3000])
+            check(probe(words, [*words, TAKEN], folder), " ".join(words)[:3000])
 
-        fuzz(command_lines(name), count, number, one)
+        fuzz(command_lines(names), count, number, one)
+
+
+def jobs() -> dict[str, tuple[float, Job]]:
+    """Return the weight of each kind of input, and what tries it."""
+    files = {name: (one.weight, partial(of_format, one)) for name, one in formats().items()}
+    options = {
+        f"options of {group}": (
+            sum(CHECKED[name].weight for name in names),
+            partial(of_commands, names),
+        )
+        for group, names in groups().items()
+    }
+    return {**files, **options}
 
 
 def survey(total: int, number: int, only: str = "") -> int:
     """Print the counts of about ``total`` inputs and return how many broke a rule."""
-    every = formats()
-    jobs: dict[str, tuple[float, Callable[[int, int, Check], None]]] = {
-        name: (one.weight, partial(of_format, one)) for name, one in every.items()
-    }
-    for name in CHECKED:
-        run = partial(of_command, name)
-        jobs[f"options of {name}"] = CHECKED[name].weight, run
-    jobs = {name: job for name, job in jobs.items() if only in name}
-    weights = sum(weight for weight, _ in jobs.values())
+    every = {name: job for name, job in jobs().items() if only in name}
+    weights = sum(weight for weight, _ in every.values())
     sums: Counter[str] = Counter()
     _say("| input | inputs | refused | tracebacks | other faults |\n|---|---|---|---|---|")
-    for name, (weight, job) in jobs.items():
+    for name, (weight, job) in every.items():
         verdicts: list[tuple[Verdict, str]] = []
 
         def note(verdict: Verdict, words: str, found: list[Any] = verdicts) -> None:
