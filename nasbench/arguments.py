@@ -10,7 +10,7 @@ from typing import Any
 
 from nasbench import plain_yaml
 from nasbench.errors import UserError, unknown
-from nasbench.options import MOST
+from nasbench.options import MOST, shown_number
 
 Parameters = Mapping[str, Any]  # name to type
 
@@ -109,7 +109,7 @@ def typed(key: str, value: Any, kind: Any) -> Any:
         UserError: the value has another type.
     """
     if type(value) is int and abs(value) > MOST:
-        raise UserError(f"-o {key}={str(value)[:20]}...: must be at most {MOST:,}")
+        raise UserError(f"-o {key}={shown_number(value)}: must be at most {MOST:,}")
     if kind is float and type(value) is int:
         return float(value)
     if kind is float and isinstance(value, str):

@@ -236,11 +236,11 @@ def _check(options: Any, entry: Field[Any], spelled: str) -> None:
         or (below is not None and not value < below)
     ):
         allowed = allowed_values(limits, vars(options))
-        raise UserError(f"{spelled}{_short(value)}: must be {allowed}")
+        raise UserError(f"{spelled}{shown_number(value)}: must be {allowed}")
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"{spelled}{value}: must be a finite number")
     if isinstance(value, int | float) and abs(value) > limits["most"]:
-        raise UserError(f"{spelled}{_short(value)}: must be at most {limits['most']:,}")
+        raise UserError(f"{spelled}{shown_number(value)}: must be at most {limits['most']:,}")
 
 
 def _path(name: str, text: str) -> Path:
@@ -254,7 +254,7 @@ def _path(name: str, text: str) -> Path:
     return Path(text)
 
 
-def _short(value: float) -> str:
+def shown_number(value: float) -> str:
     """Return a number in at most 23 characters."""
     text = str(value)
     return text if len(text) <= 23 else f"{text[:20]}..."

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
+from nasbench import plain_files
 from nasbench.errors import UserError, unknown
 from nasbench.events import aedat, aedat4, npz, text
 from nasbench.events.events import Events, RecordingError, Size, join
@@ -39,8 +40,11 @@ def detect_format(path: Path) -> Format:
     Raises:
         RecordingError: the file has none of the formats.
     """
-    with path.open("rb") as file:
-        start = file.read(1024)
+    try:
+        with plain_files.open_bytes(path) as file:
+            start = file.read(1024)
+    except UserError as error:
+        raise RecordingError(f"{path}: {error}") from error
     if start.startswith(aedat.MAGIC):
         version = start[len(aedat.MAGIC) :][:3]
         if version[:2] not in VERSIONS or version == b"3.0":  # 3.0 has its origin elsewhere

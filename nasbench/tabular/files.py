@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Collection, Container, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench import plain_files
 from nasbench.data.locate import find, roots
 from nasbench.errors import UserError
 from nasbench.space import Domains, SearchSpace
 
 Columns = dict[str, list[str]]
+_MOST = 128 * 2**20  # bytes; the largest of the published tables has 5 million
 
 
 def locate(
@@ -51,9 +54,9 @@ def read_columns(path: Path, wanted: Collection[str]) -> Columns:
         UserError: the file is not CSV, lacks a wanted column, or has lines of different length.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
-    except (csv.Error, UnicodeDecodeError) as error:
+        text = plain_files.read_text(path, _MOST)
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except (csv.Error, UserError) as error:
         raise UserError(f"{path}: cannot be read as CSV: {error}") from error
     header = rows[0] if rows else []
     missing = [name for name in wanted if name not in header]

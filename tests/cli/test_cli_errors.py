@@ -57,6 +57,19 @@ import torch
             "--data-dir nowhere: no such folder; it must exist",
         ),
         ("darts --space gone.py:Tiny", "space 'gone.py': there is no such file"),
+        (
+            "darts --task os:system --space space.py:Tiny",
+            "task 'os:system': must be a function of data_dir",
+        ),
+        ("darts --space json:dumps", "space 'json:dumps': must be a subclass of nasbench.space."),
+        ("os:system", "strategy 'os:system': must be a OneShotStrategy or SampledStrategy"),
+        (
+            "random --table os:getcwd",
+            "table 'os:getcwd': must be a function of a path and a data folder",
+        ),
+        ("darts --concurrency 100000000000000000000000", "--concurrency 1000000000000"),
+        ("darts --epochs 10000000", "--epochs 10000000: must be at most 1,000,000"),
+        ("darts -o channels=100000000000", "-o channels=100000000000: must be at most 1,000"),
     ],
 )
 @pytest.mark.usefixtures("place")
@@ -390,3 +403,21 @@ def test_a_network_that_cannot_be_traced_does_not_spoil_the_json(run, space, sma
     answer = run("retrain", found["checkpoint"], *small, "--json")
     assert answer.status == 0
     assert answer.json["test_examples"] == 360
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("hpo small-cnn --tuner json:dumps", "tuner 'json:dumps': must be a subclass of nasbench"),
+        ("hpo small-cnn --assessor os:getcwd", "assessor 'os:getcwd': must be a subclass of nasb"),
+        ("hpo os:system", "space 'os:system': must be a subclass of nasbench.space.SearchSpace"),
+        (
+            "proxies --space space.py:Tiny --proxy json:dumps",
+            "proxy 'json:dumps': must be a function of network, images and labels",
+        ),
+        ("search os:system --help", "strategy 'os:system': must be a class of that kind"),
+    ],
+)
+@pytest.mark.usefixtures("place")
+def test_objects_of_the_wrong_kind(refused, words, line):
+    assert refused(*words.split()).startswith(line)

@@ -301,3 +301,35 @@ def test_denormal_numbers_are_zero_while_it_trains_and_after_it_what_they_were(b
 
 def _least():
     return torch.tensor(1e-39).mul(1.0).item()
+
+
+def _without(state, *path):
+    owner = state
+    for place in path[:-1]:
+        owner = owner[place]
+    del owner[path[-1]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: _without(state, "progress"),
+        lambda state: _without(state, "random"),
+        lambda state: _without(state, "progress", "history"),
+        lambda state: _without(state, "unit", "optimization", "optimizer"),
+        lambda state: state["progress"].update(epoch="two"),
+        lambda state: state["progress"].update(step=-1),
+        lambda state: state["progress"].update(history=[3]),
+        lambda state: state["progress"].update(more=1),
+        lambda state: state["unit"]["network"].update({"5.weight": torch.zeros(2, 2)}),
+        lambda state: state.update(unit=[1, 2]),
+    ],
+)
+def test_a_changed_state_is_refused_in_one_line(change):
+    memory = Memory()
+    Loop(unit(epochs=1), 1, memory, Watch(), StopSignal()).run()
+    change(memory.state)
+    with pytest.raises(UserError, match="does not fit the options of this run") as caught:
+        Loop(unit(epochs=2), 2, memory, Watch(), StopSignal()).run()
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 450
