@@ -183,7 +183,7 @@ def _with(lines: list[str], line: int, column: str, value: str) -> list[str]:
             lambda lines: _with(lines, 3, "c10_test", "101"),
             "column c10_test: 101 must",
         ),
-        (lambda lines: ["\udcff\udcfe"], "cannot be read as CSV"),
+        (lambda lines: ["\udcff\udcfa"], "cannot be read as CSV"),
     ],
 )
 def test_a_bad_file_is_told_in_one_line(tmp_path, lines, change, told):

@@ -315,7 +315,7 @@ def _without(state, *path):
     [
         lambda state: _without(state, "progress"),
         lambda state: _without(state, "random"),
-        lambda state: _without(state, "progress", "history"),
+        lambda state: state["progress"].update(seconds=None),
         lambda state: _without(state, "unit", "optimization", "optimizer"),
         lambda state: state["progress"].update(epoch="two"),
         lambda state: state["progress"].update(step=-1),
