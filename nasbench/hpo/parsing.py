@@ -34,6 +34,7 @@ RESERVED = ("_name", "_type", "_value", "_index")
 
 _LARGEST_INTEGER = 2**53  # floats hold every integer up to it
 _MOST_OPTIONS = 10_000
+_LEAST_SIGMA = 1e-9  # of the mean: with less, few values are different floats
 _LARGEST_EXPONENT = 700.0  # e to the power of 709.8 is the largest float
 
 
@@ -200,6 +201,8 @@ def _uniform(low: float, high: float, log: bool, q: float | None, where: str) ->
 def _normal(mu: float, sigma: float, log: bool, q: float | None, where: str) -> Normal:
     if sigma <= 0:
         raise UserError(f"{where}: sigma={sigma:g} must be above 0")
+    if sigma < _LEAST_SIGMA * abs(mu):
+        raise UserError(f"{where}: sigma={sigma:g} must be at least {_LEAST_SIGMA:g} of mu={mu:g}")
     if log and mu + 6 * sigma > _LARGEST_EXPONENT:
         raise UserError(
             f"{where}: mu={mu:g} and sigma={sigma:g} are those of the logarithm, and "

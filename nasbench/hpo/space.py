@@ -7,6 +7,7 @@ nested choice is ``{"_name": …, …}`` with the parameters of the chosen optio
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -28,10 +29,17 @@ class ParameterSpace:
 
     Args:
         parameters: the parameters; :meth:`of` and :meth:`read` make them from JSON.
+
+    Raises:
+        UserError: a parameter's name is that of a nested one with the names around it.
     """
 
     def __init__(self, parameters: Mapping[str, Parameter]) -> None:
         self.parameters = dict(parameters)
+        # Some tuners see all parameters side by side, under such names.
+        names = Counter("/".join(place) for place, _ in self.leaves())
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise UserError(f"search space: two parameters are called {twice[0]!r}")
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:

@@ -47,6 +47,21 @@ NESTED: Mapping[str, Any] = {
 }
 """The same space with choices that are nested twice."""
 
+EXTREME: Mapping[str, Any] = {
+    "wide": {"_type": "uniform", "_value": [-1e300, 1e300]},
+    "narrow": {"_type": "uniform", "_value": [0, 5e-324]},
+    "log": {"_type": "loguniform", "_value": [5e-324, 1e300]},
+    "fine": {"_type": "quniform", "_value": [0, 1, 1e-300]},
+    "coarse": {"_type": "quniform", "_value": [0, 1, 1e300]},
+    "far": {"_type": "normal", "_value": [1e300, 1e300]},
+    "steep": {"_type": "lognormal", "_value": [0, 116]},
+    "options": {"_type": "choice", "_value": [*range(1000)]},
+}
+"""A flat space whose ranges reach to the ends of the floats."""
+
+HUGE: Mapping[str, Any] = {"seed": {"_type": "randint", "_value": [-(2**53), 2**53]}}
+"""An integer with more values than any list."""
+
 EASY: Mapping[str, Any] = {
     "lr": {"_type": "loguniform", "_value": [1e-4, 1.0]},
     "depth": {"_type": "randint", "_value": [2, 7]},
@@ -77,6 +92,7 @@ class TunerSuite:
         tuner: the class under test, at the top level of its module.
         options: options with which 25 trials bring the model into play; ``None``: the defaults.
         seeded: whether its suggestions depend on the seed.
+        huge: whether it takes integers with more values than any list.
         exhausts: whether it suggests every point of a small space once and then ends.
         learns: whether its later trials are clearly better than its first ones.
         trials: the number of trials in the test of learning.
@@ -86,6 +102,7 @@ class TunerSuite:
     tuner: ClassVar[type[Tuner]]
     options: ClassVar[Any] = None
     seeded: ClassVar[bool] = True
+    huge: ClassVar[bool] = True
     exhausts: ClassVar[bool] = False
     learns: ClassVar[bool] = False
     trials: ClassVar[int] = 60
@@ -223,6 +240,23 @@ class TunerSuite:
                 tuner.learn(number, params, sign * scores[-1])
             gains.append(np.mean(scores[-8:]) - np.mean(scores[:6]))
         assert np.mean(gains) > 0.3
+
+    @pytest.mark.parametrize("content", [EXTREME, HUGE], ids=["extreme", "huge"])
+    def test_extreme_ranges(self, content: Mapping[str, Any]) -> None:
+        """Suggestions lie in the space, whatever the scores; or one line refuses the space."""
+        if content is HUGE and not self.huge:
+            with pytest.raises(UserError, match="seed") as refused:
+                self.make(content)
+            assert "\n" not in str(refused.value)
+            return
+        tuner = self.make(content)
+        for number in range(25):
+            params = tuner.suggest(number)
+            assert params is not None
+            tuner.space.check(params)
+            assert json.loads(json.dumps(params, allow_nan=False)) == params
+            # The largest values are the best, so that a model moves outwards.
+            tuner.learn(number, params, params.get("steep", params.get("seed")))
 
     def _history(self) -> list[Any]:
         return _plain(play(self.make(seed=5), 25))

@@ -38,6 +38,7 @@ SPACE = {
     "x": {"_type": "uniform", "_value": [0, 1]},
     "y": {"_type": "randint", "_value": [0, 100]},
 }
+NESTED = {"act": {"_type": "choice", "_value": [{"_name": "relu"}, {"_name": "leaky", **SPACE}]}}
 V1 = {
     "authorName": "somebody",
     "experimentName": "old",
@@ -106,6 +107,47 @@ def test_pairs_are_right_at_concurrency_4(place, run):
     assert pairs_are_right(found)
 
 
+def test_a_direction_that_nobody_gave_and_reports_that_are_no_numbers(place, run, runs):
+    """NNI 1's documentation says maximize; NNI keeps the final result without an assessor."""
+    final = "report('PERIODICAL', {'acc': 1})\nreport('PERIODICAL', [1])\nreport('FINAL', 0.5)\n"
+    for arguments in ({}, {"optimize_mode": None}):
+        content = {**V1, "maxTrialNum": 1, "tuner": {"builtinTunerName": "TPE"}}
+        content["tuner"]["classArgs"] = arguments
+        path = experiment(place, content, QUICK + final)
+        answer = run("hpo", "--config", path)
+        assert answer.status == 0, answer.err
+        assert (
+            "config.yml: final results are maximized: the default of TPE in NNI 1's "
+            "documentation, since no optimize_mode is given\n"
+        ) in answer.err
+        assert (
+            "; 2 intermediate results are no numbers and are passed over, the first is "
+            "{'acc': 1}\n"
+        ) in answer.err
+        assert "best of 1 trials: 0.5 (maximize) with" in answer.out
+    assert [info["optimize_mode"] for info in runs()] == ["maximize"] * 2
+
+
+@pytest.mark.slow
+def test_pbt_hands_checkpoints_on(place, run):
+    """As in NNI, a trial reads its parent's folder and writes its own."""
+    script = QUICK + (
+        "load, save = (Path(parameters[f'{verb}_checkpoint_dir']) for verb in ('load', 'save'))\n"
+        "steps = int((load / 'steps').read_text()) if load.is_dir() else 0\n"
+        "save.mkdir(parents=True)\n"
+        "(save / 'steps').write_text(str(steps + 1))\n"
+        'report("FINAL", steps + 1)\n'
+    )
+    given = {"optimize_mode": "maximize", "population_size": 3, "all_checkpoint_dir": "kept"}
+    content = {**V2, "trialConcurrency": 1, "maxTrialNumber": 9}
+    path = experiment(place, {**content, "tuner": {"name": "PBT", "classArgs": given}}, script)
+    answer = run("hpo", "--config", path, "--json")
+    assert answer.status == 0, answer.err
+    assert [one["score"] for one in trials(place)] == [1.0] * 3 + [2.0] * 3 + [3.0] * 3
+    (run_folder,) = (place / "kept").iterdir()
+    assert run_folder.name == answer.json["run"]
+
+
 @pytest.mark.slow
 def test_bad_trials_harm_no_others(place, run):
     # A good trial ends first: three failures and nothing else would end the experiment.
@@ -138,6 +180,12 @@ def test_bad_trials_harm_no_others(place, run):
         ({"tuner": {"name": "TPEE"}}, "did you mean TPE"),
         ({"tuner": {"name": "Metis"}}, "Metis is not available"),
         ({"tuner": {"name": "TPE", "classArgs": {"no_such": 1}}}, "no_such"),
+        ({"tuner": {"name": "Evolution", "classArgs": {"population_size": "many"}}}, "'many'"),
+        ({"tuner": {"name": "Batch"}, "searchSpaceFile": "batch.json"}, "Batch is not available"),
+        (
+            {"tuner": {"name": "PBT"}, "searchSpaceFile": None, "searchSpace": NESTED},
+            "takes flat search spaces only",
+        ),
         ({"searchSpaceFile": "gone.json"}, "gone.json"),
         ({"trialCodeDirectory": "gone"}, "gone"),
         ({"maxTrialNumer": 3}, "did you mean maxTrialNumber"),
@@ -150,6 +198,7 @@ def test_a_bad_file_gives_one_line(place, run, change, words):
     assert answer.err.startswith("error: ")
     assert answer.err.count("\n") == 1
     assert words in answer.err
+    assert not list(place.glob("results/runs/*"))
 
 
 @pytest.mark.parametrize(

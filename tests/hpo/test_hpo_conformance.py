@@ -60,6 +60,7 @@ class TestQmc(TunerSuite):
 class TestNniTpe(TunerSuite):
     tuner = nni.NniTpeTuner
     options = nni.NniTpeOptions(n_startup_jobs=6)
+    huge = False
     exhausts = True
     learns = True
 
@@ -71,6 +72,7 @@ class TestNniRandom(TunerSuite):
 
 class TestNniGrid(TunerSuite):
     tuner = nni.NniGridTuner
+    huge = False
     seeded = False
     exhausts = True
 

@@ -8,6 +8,7 @@ import pytest
 from hpo_tuners import make
 from nni.algorithms.hpo.tpe_tuner import TpeTuner as TheirTpe
 
+from nasbench.errors import UserError
 from nasbench.hpo.space import ParameterSpace
 from nasbench.hpo.tuners.nni import (
     EvolutionOptions,
@@ -47,6 +48,51 @@ def test_tpe_is_that_of_nni(maximize, liar):
             tuner.learn(n, params, score(params))
             theirs.receive_trial_result(n, params, score(params))
             theirs.trial_end(n, True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"n_startup_jobs": 1}, {"n_startup_jobs": 3, "gamma": 9.0}, {"prior_weight": 0.0}],
+)
+def test_tpe_whose_trials_are_all_good(options):
+    """The other part is empty then, which NNI's own function cannot count."""
+    tuner = NniTpeTuner(FLAT, NniTpeOptions(**{"n_startup_jobs": 5, **options}), 3)
+    for number in range(30):
+        params = tuner.suggest(number)
+        FLAT.check(params)
+        tuner.learn(number, params, score(params))
+
+
+def test_nnis_own_tpe_fails_after_one_result():
+    """As long as this holds, our copy of its module is needed."""
+    theirs = TheirTpe(seed=0, tpe_args={"n_startup_jobs": 1})
+    theirs.update_search_space(FLAT.content)
+    theirs.receive_trial_result(0, theirs.generate_parameters(0), 0.5)
+    with pytest.raises(TypeError, match="float64"):
+        theirs.generate_parameters(1)
+
+
+def test_multiples_that_are_all_known_end_the_search():
+    """NNI's grid goes on to infinity, and fails there."""
+    space = ParameterSpace.of({"x": {"_type": "qnormal", "_value": [0, 0.01, 1]}})
+    for name in ("nni-tpe", "nni-random", "nni-grid"):
+        tuner = make(name, space)
+        assert tuner.suggest(0) == {"x": 0.0}
+        tuner.learn(0, {"x": 0.0}, 0.5)
+        assert tuner.suggest(1) is None
+        assert tuner.exhausted
+
+
+def test_random_seeds_are_drawn_from_more_integers_than_a_list_holds():
+    content = {"seed": {"_type": "randint", "_value": [0, 2**31]}}
+    tuner = make("nni-random", ParameterSpace.of(content))
+    assert len({tuner.suggest(number)["seed"] for number in range(50)}) == 50
+
+
+@pytest.mark.parametrize("name", ["load_checkpoint_dir", "save_checkpoint_dir"])
+def test_pbt_has_parameters_of_its_own(name):
+    with pytest.raises(UserError, match=f"^the parameter {name}: PBT gives"):
+        make("pbt", ParameterSpace.of({name: {"_type": "uniform", "_value": [0, 1]}}))
 
 
 @pytest.mark.parametrize("name", ["nni-tpe", "nni-random"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from nni.experiment.config.experiment_config import _load_search_space_file
 
 from nasbench.errors import UserError
 from nasbench.hpo.space import ParameterSpace
@@ -56,6 +57,23 @@ def of_kind(kind: object, value: object) -> dict:
         (of_kind("quniform", [0, 1, 0]), "q=0 must be above 0"),
         (of_kind("qnormal", [0, 1, -1]), "q=-1 must be above 0"),
         (of_kind("normal", [0, 0]), "sigma=0 must be above 0"),
+        (of_kind("uniform", [0, 10**400]), "must be a finite number"),
+        (of_kind("uniform", [0, 1e301]), r"1e\+301 must lie between -1e\+300 and 1e\+300"),
+        (of_kind("randint", [0, 10**400]), r"must lie between -2\^53 and 2\^53"),
+        (of_kind("randint", [-(2**54), 0]), r"must lie between -2\^53 and 2\^53"),
+        (of_kind("quniform", [0, 1e299, 5e-324]), "q=4.94066e-324 is too small for values up to"),
+        (of_kind("qnormal", [0, 1e100, 1e-300]), "q=1e-300 is too small for values up to 6e"),
+        (of_kind("qlognormal", [0, 100, 1e-100]), "q=1e-100 is too small for values up to 3"),
+        (of_kind("normal", [1, 1e-12]), "sigma=1e-12 must be at least 1e-09 of mu=1"),
+        (of_kind("choice", [*range(10_001)]), "_value has 10,001 options, at most 10,000"),
+        ({"_name": LR}, "_name: is a key of NNI's format: give the parameter another name"),
+        ({"_index": LR}, "_index: is a key of NNI's format"),
+        (of_kind("choice", [{"_name": "a", "_type": LR}]), "a: _type: is a key of NNI's format"),
+        ({1: LR, "1": LR}, "1: two parameters have this name"),
+        (
+            {"lr/a/x": LR, "lr": {"_type": "choice", "_value": [{"_name": "a", "x": LR}]}},
+            "two parameters are called 'lr/a/x'",
+        ),
         (of_kind("lognormal", [700, 1]), r"mu \+ 6 sigma must be at most 700"),
     ],
 )
@@ -77,6 +95,32 @@ def test_a_json_file_is_read(tmp_path):
     path = tmp_path / "search_space.json"
     path.write_text('{"lr": {"_type": "uniform", "_value": [0, 1]}}')
     assert ParameterSpace.read(path).content == {"lr": LR}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"lr": {"_type": "choice", "_value": [0.1, 0.2,],},}',
+        "{'lr': {'_type': 'choice', '_value': ['a', 'b']}}",
+        '{  # the learning rate\n  "lr": {"_type": "randint", "_value": [1, 9]}}',
+        "lr:\n  _type: choice\n  _value: [relu, tanh]\n",
+        '\ufeff{"lr": {"_type": "randint", "_value": [1, 9]}}',
+    ],
+)
+def test_what_nni_reads_as_yaml_is_read_likewise(tmp_path, text):
+    path = tmp_path / "search_space.json"
+    path.write_text(text, encoding="utf-8")
+    assert ParameterSpace.read(path).content == _load_search_space_file(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["{'lr': !!python/object/apply:os.getcwd []}", "{'lr': &a [1, 2], 'x': }"]
+)
+def test_what_is_read_as_yaml_is_plain(tmp_path, text):
+    path = tmp_path / "search_space.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"not JSON|must be an object with _type and _value"):
+        ParameterSpace.read(path)
 
 
 @pytest.mark.parametrize(

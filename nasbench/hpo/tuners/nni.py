@@ -23,7 +23,7 @@ from nasbench.options import PluginOptions, option
 MOST_INTEGERS = 10**6
 """Values of a ``randint`` of which some of NNI's tuners keep a list."""
 
-_TRIES = 20  # suggestions that overflow in a row before the run ends
+_TRIES = 20  # suggestions in a row that overflow, after which there is no new one
 
 
 class NniTuner(Tuner):
@@ -65,27 +65,21 @@ class NniTuner(Tuner):
             )
 
     def suggest(self, number: int) -> Params | None:
-        """Return NNI's suggestion; ``None`` if it has no new one.
-
-        Raises:
-            UserError: NNI suggests numbers beyond the largest float, again and again.
-        """
+        """Return NNI's suggestion; ``None`` if it has no new one."""
         import nni
 
         for _ in range(_TRIES):
             try:
                 with np.errstate(all="ignore"):  # weights of 0 have a logarithm
-                    found = self._tuner.generate_parameters(number)
-            except nni.NoMoreTrialError:
-                self.exhausted = True
-                return None
-            except OverflowError:  # far out in a lognormal distribution
+                    return self.decoded(self._tuner.generate_parameters(number))
+            # Far out in a distribution without bounds, where a lognormal value is too large, or
+            # where NNI looks for a further value when all likely multiples of q are known.
+            except OverflowError:
                 continue
-            return self.decoded(found)
-        raise UserError(
-            f"the tuner {type(self).__name__} suggests numbers beyond the largest float: "
-            "take a smaller sigma of the lognormal parameters"
-        )
+            except nni.NoMoreTrialError:
+                break
+        self.exhausted = True
+        return None
 
     def decoded(self, found: Mapping[str, Any]) -> Params:
         """Return the point that NNI's suggestion describes."""
