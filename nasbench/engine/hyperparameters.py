@@ -27,6 +27,7 @@ ALIASES = {
 MODEL = "model"
 PROBES = (0.1, 0.3, 0.5, 0.7, 0.9)  # points of a range, from 0 to 1, checked before the run
 _NOT_TUNED = {"preset", "seed", "device", "precision", "limit_train", "data_dir", "out"}
+_TYPES = typing.get_type_hints(NetworkConfig)
 TRAINING = tuple(e.name for e in fields(NetworkConfig) if e.name not in _NOT_TUNED)
 
 
@@ -73,12 +74,11 @@ def read(parameters: Mapping[str, Any], model: str) -> Meaning:
     given = flat(parameters)
     model = str(given.pop(MODEL, model))
     known = arguments.of_space(load_space(model))
-    hints = typing.get_type_hints(NetworkConfig)
     training, own = {}, {}
     for name, value in given.items():
         option = ALIASES.get(name, name)
         if option in TRAINING:
-            training[option] = _whole(value, hints[option])
+            training[option] = _whole(value, _TYPES[option])
         elif name in known:
             own[name] = arguments.typed(name, _whole(value, known[name]), known[name])
     return Meaning(model, training, own)

@@ -32,15 +32,16 @@ FLAT = ParameterSpace.of(
 @pytest.mark.parametrize("maximize", [True, False])
 @pytest.mark.parametrize("liar", ["best", "worst", "mean", "none"])
 def test_tpe_is_that_of_nni(maximize, liar):
-    tuner = NniTpeTuner(
-        FLAT, NniTpeOptions(constant_liar_type=liar, n_startup_jobs=5), 7, maximize
-    )
+    scale = {"_type": "lognormal", "_value": [1, 2]}
+    space = ParameterSpace.of({**FLAT.content, "scale": scale})
+    options = NniTpeOptions(constant_liar_type=liar, n_startup_jobs=5)
+    tuner = NniTpeTuner(space, options, 7, maximize)
     theirs = TheirTpe(
         "maximize" if maximize else "minimize",
         7,
         {"constant_liar_type": None if liar == "none" else liar, "n_startup_jobs": 5},
     )
-    theirs.update_search_space(FLAT.content)
+    theirs.update_search_space(space.content)
     for number in range(0, 24, 2):
         running = {n: tuner.suggest(n) for n in (number, number + 1)}
         assert running == {n: pytest.approx(theirs.generate_parameters(n)) for n in running}

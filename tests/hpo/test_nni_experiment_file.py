@@ -223,6 +223,11 @@ WRONG_V1 = [
         "searchSpacePath is 'nowhere.json'; it must be a file, but /",
     ),
     ({"searchSpacePath": None}, "searchSpacePath is missing; it must be a text"),
+    (
+        {"searchSpacePath": "~nobody-here/s.json"},
+        "searchSpacePath is '~nobody-here/s.json'; it mu",
+    ),
+    ({"searchSpacePath": "a\0b"}, "it must be a path, but it leads nowhere: embedded null byte"),
     ({"maxTrialNumber": 5}, "did you mean maxTrialNum"),
     (
         {"trainingServicePlatform": "remote"},

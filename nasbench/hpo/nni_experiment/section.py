@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class Section:
         self._file, self._name = file, name
         if not isinstance(content, dict):
             raise UserError(f"{self.where()}: {content!r:.80} must be a mapping of fields")
-        plain = str if exact else _plain
+        plain: Callable[[object], str] = str if exact else _plain
         spelled = {plain(one): one for one in f"{known} {ignored}".split()}
         for key in content:
             if plain(key) not in spelled:
@@ -150,20 +150,24 @@ class Section:
 
     def file(self, field: str) -> Path:
         """Return a file that exists; a relative path starts at the experiment file's folder."""
-        path = self._path(self.text(field))
+        path = self._path(field, self.text(field))
         if not path.is_file():
             raise self.error(field, f"a file, but {path} does not exist")
         return path
 
     def folder(self, field: str) -> Path:
         """Return a folder that exists, by default the experiment file's own."""
-        path = self._path(self.text(field, "."))
+        path = self._path(field, self.text(field, "."))
         if not path.is_dir():
             raise self.error(field, f"a folder, but {path} does not exist")
         return path
 
-    def _path(self, text: str) -> Path:
-        return (self._file.parent / Path(text).expanduser()).resolve()
+    def _path(self, field: str, text: str) -> Path:
+        try:
+            return (self._file.parent / Path(text).expanduser()).resolve()
+        # An unknown user after ~, links in a circle, a NUL byte.
+        except (OSError, RuntimeError, ValueError) as error:
+            raise self.error(field, f"a path, but it leads nowhere: {error}") from error
 
 
 def _plain(key: object) -> str:

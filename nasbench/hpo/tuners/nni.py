@@ -6,6 +6,7 @@ compare them, which fails for lists, ``null`` and options of several types.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nasbench.errors import UserError
-from nasbench.hpo.parameters import Choice, Parameter, Randint
+from nasbench.hpo.parameters import Choice, Normal, Parameter, Randint
 from nasbench.hpo.private import copied_module, private_module
 from nasbench.hpo.space import ParameterSpace, Params, Place
 from nasbench.hpo.tuners.base import Tuner
@@ -23,6 +24,7 @@ from nasbench.options import PluginOptions, option
 MOST_INTEGERS = 10**6
 """Values of a ``randint`` of which some of NNI's tuners keep a list."""
 
+_LARGEST_EXPONENT = 700.0  # e to the power of 709.8 is the largest float
 _TRIES = 20  # suggestions in a row that overflow, after which there is no new one
 
 
@@ -72,8 +74,8 @@ class NniTuner(Tuner):
             try:
                 with np.errstate(all="ignore"):  # weights of 0 have a logarithm
                     return self.decoded(self._tuner.generate_parameters(number))
-            # Far out in a distribution without bounds, where a lognormal value is too large, or
-            # where NNI looks for a further value when all likely multiples of q are known.
+            # Far out in a distribution without bounds, where NNI looks for a further value when all
+            # likely multiples of q are known.
             except OverflowError:
                 continue
             except nni.NoMoreTrialError:
@@ -90,7 +92,8 @@ class NniTuner(Tuner):
             inside: Any = found
             for name in place[::2]:  # every other part of a place is an option
                 inside = inside[name]
-            return float(inside["_name"] if isinstance(inside, dict) else inside)
+            value = float(inside["_name"] if isinstance(inside, dict) else inside)
+            return math.exp(min(value, _LARGEST_EXPONENT)) if _is_power(parameter) else value
 
         return self.space.build(number)
 
@@ -118,15 +121,20 @@ def _text(place: Place) -> str:
 
 def _encoded(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     """Return NNI's JSON with indices in place of options, nested as the parameters are."""
-    return {
-        name: _entry(parameter)
-        if not isinstance(parameter, Choice) or parameter.inner is None
-        else {
-            "_type": "choice",
-            "_value": [{"_name": i, **_encoded(inner)} for i, inner in enumerate(parameter.inner)],
-        }
-        for name, parameter in parameters.items()
-    }
+    found: dict[str, Any] = {}
+    for name, parameter in parameters.items():
+        found[name] = _entry(parameter)
+        if isinstance(parameter, Choice) and parameter.inner is not None:
+            nested = [{"_name": i, **_encoded(inner)} for i, inner in enumerate(parameter.inner)]
+            found[name]["_value"] = nested
+        elif _is_power(parameter):
+            found[name]["_type"] = "normal"
+    return found
+
+
+def _is_power(parameter: Parameter) -> bool:
+    """Return whether NNI gives the logarithm of the value, since it could be too large for it."""
+    return isinstance(parameter, Normal) and parameter.log and parameter.q is None
 
 
 def _entry(parameter: Parameter) -> dict[str, Any]:

@@ -6,7 +6,6 @@ every sampler: optuna has no normal distributions.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from nasbench.hpo.tuners.base import Tuner
 from nasbench.optional import require
 from nasbench.options import PluginOptions, option
 
+_LARGEST_SCORE = 1e100  # the Gaussian process squares scores
 _TRIES = 20  # known points in a row before a sampler may repeat itself
 
 
@@ -35,7 +35,7 @@ class OptunaTuner(Tuner):
 
     flattens: ClassVar[bool] = True
     numbers_only: ClassVar[bool] = False
-    most_integers: ClassVar[int] = sys.maxsize
+    most_integers: ClassVar[int] = 10**9
     package: ClassVar[str | None] = None
 
     def __init__(
@@ -93,7 +93,7 @@ class OptunaTuner(Tuner):
         if score is None:
             self._study.tell(trial, state=self._failed)
         else:
-            self._study.tell(trial, score)
+            self._study.tell(trial, min(max(score, -_LARGEST_SCORE), _LARGEST_SCORE))
 
     def _ask(self) -> tuple[Any, Params]:
         """Return a new trial of optuna and the point that it describes."""
