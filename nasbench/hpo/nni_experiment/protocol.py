@@ -164,8 +164,10 @@ class Metrics:
                 final, other = record["type"] == "FINAL", record["parameter_id"]
             except (UserError, LookupError, TypeError, AttributeError) as error:
                 raise TrialFailed(f"wrote a report that cannot be read: {error}") from error
-            if (other) != self._number:
-                raise TrialFailed(f"reported for parameterId {other}; it was given {self._number}")
+            if other != self._number:
+                raise TrialFailed(
+                    f"reported for parameterId {other!s:.20}; it was given {self._number}"
+                )
             found.append(Metric(final, value))
             data = data[size:]
             self._read += size

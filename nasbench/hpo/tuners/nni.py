@@ -74,7 +74,7 @@ class NniTuner(Tuner):
             try:
                 with np.errstate(all="ignore"):  # weights of 0 have a logarithm
                     return self.decoded(self._tuner.generate_parameters(number))
-            # Far out in a distribution without bounds, where NNI looks for a further value when all
+            # Far out in a distribution without bounds, where NNI looks for a new value when all
             # likely multiples of q are known.
             except OverflowError:
                 continue
