@@ -104,7 +104,8 @@ def _is_experiment(path: Path) -> bool:
     """Return whether a YAML file is an NNI experiment, not a file of options."""
     if path.suffix not in (".yml", ".yaml") or not path.is_file():
         return False
-    return any(name in read_yaml(path) for name in OF_EXPERIMENTS)
+    known = {name.lower() for name in OF_EXPERIMENTS}  # NNI takes trial_command, too
+    return any(str(name).replace("_", "").lower() in known for name in read_yaml(path))
 
 
 def _print_experiment(ran: Ran, as_json: bool) -> None:

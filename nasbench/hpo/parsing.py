@@ -107,14 +107,26 @@ def parse(content: Any, where: str) -> dict[str, Parameter]:
 
 
 def _randint(values: Sequence[Any], where: str) -> Randint:
-    if len(values) != 2 or any(type(value) is not int for value in values):
+    bounds = [_integer(value) for value in values]
+    if len(bounds) != 2 or None in bounds:
         raise UserError(f"{where}: {list(values)!r:.80} must be two integers, [low, high)")
-    low, high = values
+    low, high = (bound for bound in bounds if bound is not None)
     if max(abs(low), abs(high)) > _LARGEST_INTEGER:
         raise UserError(f"{where}: {values!r:.80} must lie between -2^53 and 2^53")
     if low >= high:
         raise UserError(f"{where}: [{low}, {high}) is empty: low must be below high")
     return Randint(low, high)
+
+
+def _integer(value: Any) -> int | None:
+    """Return an integer, also one that is written as a float such as 1e3."""
+    if type(value) is int:
+        return value
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+    return int(number) if number.is_integer() else None
 
 
 def _choice(values: Sequence[Any], where: str) -> Choice:

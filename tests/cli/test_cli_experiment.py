@@ -177,6 +177,10 @@ def test_bad_trials_harm_no_others(place, run):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (
+            {"trialCommand": None, "trialConcurrency": None, "trial_command": 3},
+            "trialCommand is 3",
+        ),
         ({"tuner": {"name": "TPEE"}}, "did you mean TPE"),
         ({"tuner": {"name": "Metis"}}, "Metis is not available"),
         ({"tuner": {"name": "TPE", "classArgs": {"no_such": 1}}}, "no_such"),

@@ -40,7 +40,8 @@ def of_kind(kind: object, value: object) -> dict:
             of_kind("choice", [{"_name": "a", "x": {"_type": "uniform", "_value": [2, 1]}}]),
             r"lr \(choice\): a: x \(uniform\): low=2 must be below high=1",
         ),
-        (of_kind("randint", [1.0, 3]), r"\[1.0, 3\] must be two integers"),
+        (of_kind("randint", [1.5, 3]), r"\[1.5, 3\] must be two integers"),
+        (of_kind("randint", [0, float("inf")]), "must be two integers"),
         (of_kind("randint", [1, 2, 3]), "must be two integers"),
         (of_kind("randint", [True, 3]), "must be two integers"),
         (of_kind("randint", [3, 3]), r"\[3, 3\) is empty: low must be below high"),
@@ -89,6 +90,13 @@ def test_texts_that_read_as_numbers_count(tmp_path):
     path.write_text("lr: {_type: loguniform, _value: [1e-4, 0.1]}\n")
     expected = {"lr": {"_type": "loguniform", "_value": [1e-4, 0.1]}}
     assert ParameterSpace.read(path).content == expected
+
+
+def test_integers_may_be_written_as_floats():
+    """JSON's 1e3 is a float, which NNI takes."""
+    expected = of_kind("randint", [1, 1000])
+    assert ParameterSpace.of(of_kind("randint", [1.0, 1e3])).content == expected
+    assert ParameterSpace.of(of_kind("randint", ["1", "1e3"])).content == expected
 
 
 def test_a_json_file_is_read(tmp_path):

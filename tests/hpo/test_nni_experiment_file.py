@@ -297,7 +297,7 @@ def test_mistakes_in_v2(tmp_path, changes, line):
         (b"tuner: [", "not YAML: "),
         (b"- 1", "[1] must be a mapping of fields"),
         (b"", "None must be a mapping of fields"),
-        (b"\xff\xfe", "cannot be read: "),
+        (b"\xff\xfa", "cannot be read: "),
     ],
 )
 def test_files_that_are_none(tmp_path, content, line):
