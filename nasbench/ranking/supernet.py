@@ -78,13 +78,8 @@ class SearchedSupernet:
         if state is None:
             raise UserError(f"{path}: no state.pt: the search must have saved its supernet")
         task, space = load_task(config, config.task), load_space(config.space)
-        searched = table(folder.info.get("provenance")).get("data", task.fingerprint)
-        if searched != task.fingerprint:
-            raise UserError(
-                f"{path}: the search had other data of the task {config.task} than these: give "
-                "its own with --data-dir"
-            )
         problem = Problem.of(task, space, config.space_arguments)
+        _check_same(folder, config, problem)
         place = pick(config.device)
         train, _ = halves(task, config.seed, config.val_fraction)
         steps = max(1, len(train) // config.batch_size)
@@ -130,6 +125,28 @@ def _config(folder: RunFolder, device: str, data_dir: Path | None) -> SearchConf
     if data_dir is None:
         known_code.check_places({"data_dir": config.data_dir})
     return replace(config, device=device, data_dir=data_dir or config.data_dir)
+
+
+def _check_same(folder: RunFolder, config: SearchConfig, problem: Problem) -> None:
+    """Raise if data or code are not those of the search; earlier versions did not note them.
+
+    Raises:
+        UserError: the message names what differs.
+    """
+    began = table(folder.info.get("provenance"))
+    here = problem.task.fingerprint
+    if began.get("data", here) != here:
+        raise UserError(
+            f"{folder.path}: the search had other data of the task {config.task} than these: "
+            "give its own with --data-dir"
+        )
+    names = {kind: str(getattr(config, kind)) for kind in ("strategy", "space", "task")}
+    for kind, now in catalog.code(names).items():
+        if table(began.get("code")).get(kind, now) != now:
+            raise UserError(
+                f"{folder.path}: the {kind} {names[kind]} has changed since the search: "
+                "its weights are those of another program"
+            )
 
 
 def _pruned(strategy: OneShotStrategy) -> str | None:

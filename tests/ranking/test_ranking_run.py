@@ -209,6 +209,23 @@ def test_pruned_candidates_have_no_say(tmp_path):
         SearchedSupernet.load(run)
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"data": "other"}, "had other data of the task"),
+        ({"code": {"space": "other"}}, "the space .* has changed since the search"),
+    ],
+)
+def test_a_search_on_other_data_or_of_other_code_is_not_judged(finished, tmp_path, changed, words):
+    run = tmp_path / "run"
+    shutil.copytree(finished["darts"], run)
+    info = json.loads((run / "run.json").read_text())
+    info["provenance"] |= changed
+    (run / "run.json").write_text(json.dumps(info))
+    with pytest.raises(UserError, match=words):
+        SearchedSupernet.load(run)
+
+
 TRUTH = [[v, v + 1e-3] for v in np.random.default_rng(0).permutation(60) / 100]
 
 
