@@ -40,9 +40,13 @@ def of_dataclass(options: type) -> Parameters:
 
 
 def defaults_of(options: type) -> dict[str, Any]:
-    """Return the defaults of a plug-in's ``Options``; one without a default is left out."""
-    plain = {entry.name: entry.default for entry in dataclasses.fields(options)}
-    return {name: value for name, value in plain.items() if value is not dataclasses.MISSING}
+    """Return what it means if a record lacks an option of a plug-in, for those with a default."""
+    plain = {
+        entry.name: entry.metadata.get("older", entry.default)
+        for entry in dataclasses.fields(options)
+        if entry.default is not dataclasses.MISSING
+    }
+    return plain
 
 
 def of_space(space: type) -> Parameters:

@@ -45,6 +45,7 @@ def option(
     allowed: tuple[Any, ...] | None = None,
     only_with: tuple[str, Any] | None = None,
     later: bool = False,
+    older: Any = MISSING,
     scope: Scope = "result",
 ) -> Any:
     """Declare an option of a dataclass: its default, its help and the values it may take.
@@ -63,6 +64,7 @@ def option(
         allowed: the only allowed values.
         only_with: another option and the value of it with which this one has an effect.
         later: whether older records lack this option; they mean its default.
+        older: what a record that lacks this option means, if it is not the default.
         scope: what the option decides; see :data:`Scope`.
     """
     limits: dict[str, Any] = {
@@ -74,6 +76,8 @@ def option(
         "allowed": allowed,
     }
     metadata = {"help": help, **limits, "only_with": only_with, "later": later, "scope": scope}
+    if older is not MISSING:
+        metadata["older"] = older
     if isinstance(default, dict):
         return field(metadata=metadata, default_factory=dict)
     return field(metadata=metadata, default=default)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nasbench.board.files import packed
 from nasbench.board.library import Library
-from nasbench.store.records import Record
+from nasbench.store.records import Record, write_record
 from nasbench.store.runs import RunFolder
 from tests.board.conftest import epoch, trial
 
@@ -283,6 +284,19 @@ def test_a_run_that_has_not_changed_is_not_read_again(results, make_run, monkeyp
     monkeypatch.undo()
     (path / "checkpoint.json").write_text('{"arch": {"a": "b"}}')
     assert run_of(library)["arch"] == {"a": "b"}
+
+
+def test_a_network_at_chance_level_is_named_as_such(results, make_run):
+    make_run("one")
+    (run,) = (results / "runs").iterdir()
+    classes = {"task": "mine", "test_accuracy": 0.5, "test_classes": [180, 180]}
+    record = replace(EXAMPLE, run=run.name, **classes)
+    write_record(results, record)
+    library = Library(results)
+    assert run_of(library)["record"]["at_chance"] is True
+    (task,) = place(library)["tasks"]
+    assert "50.00, at chance level" in task["rows"][0]["cells"]
+    assert any("50.00 % that always answering" in note for note in place(library)["notes"])
 
 
 def test_halves_of_characters_in_a_record(results):

@@ -174,6 +174,26 @@ def test_a_missing_option_means_the_default_of_when_it_came(record):
     assert sorted(row.runs for row in rows) == [1, 2]
 
 
+def test_an_older_record_may_mean_another_value_than_the_default(record):
+    search = configure({"strategy": "rspws"}, {})
+    told = defaults(search)
+    assert told["strategy_options"]["batches"] == 1  # all there was before the option came
+    assert search.config.strategy_options["batches"] == 1
+    config = {**search.config.compared(), "revision": search.strategy.revision}
+    old = {**config, "strategy_options": {**config["strategy_options"]}}
+    del old["strategy_options"]["batches"]
+    a = record("a", method="rspws", space="darts", search_config=old)
+    b = record(
+        "b",
+        method="rspws",
+        space="darts",
+        search_config=config,
+        defaults={"search": told},
+        retrain_seed=1,
+    )
+    assert names(a, b) == ["rspws"]
+
+
 def test_a_preset_is_its_options(record):
     a = record("a", search_config={"preset": "quick", "epochs": 50})
     b = record("b", search_config={"preset": "paper", "epochs": 50}, retrain_seed=1)

@@ -68,6 +68,7 @@ class DartsPtStrategy(DartsStrategy):
     """DARTS whose architecture is selected by perturbation."""
 
     Options = DartsPtOptions
+    revision = 2
     recipes: ClassVar[Mapping[str, Recipe]] = {
         **RECIPES,
         "darts": DARTS.but(

@@ -150,6 +150,7 @@ class EnasStrategy(SinglePathStrategy):
     """
 
     Options = EnasOptions
+    revision = 2
     recipes: ClassVar[Mapping[str, Recipe]] = {
         **RECIPES,
         "darts": DARTS.but(

@@ -70,6 +70,7 @@ class FairDartsStrategy(DifferentiableStrategy):
     """
 
     Options = FairDartsOptions
+    revision = 2
     recipes: ClassVar[Mapping[str, Recipe]] = {
         **RECIPES,
         "darts": DARTS.but(

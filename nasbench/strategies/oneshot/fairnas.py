@@ -31,6 +31,7 @@ class FairNasStrategy(SharedSearchStrategy):
     """
 
     Options = FairNasOptions
+    revision = 2
     recipes: ClassVar[Mapping[str, Recipe]] = {
         "proxyless": Recipe(
             source="FairNAS (arXiv:1907.01845), section 4; its code holds no training",

@@ -30,7 +30,10 @@ class RspwsOptions(EvaluationOptions):
 
     candidates: int = 100
     batches: int = option(
-        10, "Validation batches on which a candidate is evaluated, the same for all.", low=1
+        10,
+        "Validation batches on which a candidate is evaluated, the same for all.",
+        low=1,
+        older=1,
     )
     finalists: int = option(
         10, "Best candidates, evaluated again on the whole validation half.", low=1

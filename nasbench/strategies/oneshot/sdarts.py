@@ -84,6 +84,7 @@ class SdartsStrategy(DifferentiableStrategy):
     """
 
     Options = SdartsOptions
+    revision = 2
     recipes: ClassVar[Mapping[str, Recipe]] = {
         **RECIPES,
         "darts": DARTS.but(

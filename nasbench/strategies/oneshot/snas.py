@@ -44,6 +44,7 @@ class SnasStrategy(DifferentiableStrategy):
     """
 
     Options = SnasOptions
+    revision = 2
     recipes: ClassVar[Mapping[str, Recipe]] = {
         **RECIPES,
         "darts": DARTS.but(

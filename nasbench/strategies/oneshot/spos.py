@@ -27,6 +27,7 @@ class SposStrategy(SharedSearchStrategy):
     """
 
     Options = SposOptions
+    revision = 2
     recipes: ClassVar[Mapping[str, Recipe]] = {
         "proxyless": Recipe(
             source="SPOS (arXiv:1904.00420), section 4; src/Supernet/train.py, "
