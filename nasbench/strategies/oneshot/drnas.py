@@ -94,6 +94,7 @@ class DrnasStrategy(DifferentiableStrategy):
     """
 
     Options = DrnasOptions
+    revision = 2
     recipes: ClassVar[Mapping[str, Recipe]] = {
         "darts": DARTS.but(
             "DrNAS (arXiv:2006.10355), section 4; DARTS-space/train_search.py, train.py",

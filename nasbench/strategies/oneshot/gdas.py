@@ -51,6 +51,7 @@ class GdasStrategy(DifferentiableStrategy):
     """
 
     Options = GdasOptions
+    revision = 2
     recipes: ClassVar[Mapping[str, Recipe]] = {
         "darts": DARTS.but(
             "GDAS (arXiv:1910.04465), section 4; configs/search-opts/GDAS-NASNet-CIFAR.config, "

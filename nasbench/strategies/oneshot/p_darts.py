@@ -81,6 +81,7 @@ class PDartsStrategy(DifferentiableStrategy):
     """
 
     Options = PDartsOptions
+    revision = 2
     recipes: ClassVar[Mapping[str, Recipe]] = {
         **RECIPES,
         "darts": DARTS.but(
