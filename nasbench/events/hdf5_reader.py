@@ -21,7 +21,9 @@ from nasbench.events.recordings import natural
 from nasbench.optional import require
 
 AXES = ("channel,y,x", "channel,x,y")  # images are returned with the first
-_DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # what h5py raises
+# What h5py raises.
+_DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+_MOST = 2**28  # bytes of an image, which may be packed to almost nothing
 _MAX_REASON = 120  # characters; h5py's messages can have many hundred
 _WINDOW = re.compile(r"(.+)-\d+")  # image 1-0 of walk 1
 _PLAIN_WINDOW = re.compile(r"(\d+)-\d+")  # in files that do not state their windows
@@ -135,6 +137,8 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _read_image(path: Path, file: Any, name: str) -> NDArray[Any]:
     try:
+        if (size := file[name].nbytes) > _MOST:
+            raise ValueError(f"{size:,} bytes: at most {_MOST:,} are read")
         found: NDArray[Any] = file[name][()]
     except _DAMAGED as error:
         raise UserError(f"{path}: image {name} cannot be read ({_reason(error)})") from error

@@ -161,3 +161,12 @@ def test_an_array_alone_is_no_such_file(tmp_path):
     np.save(tmp_path / "x.npy", [1, 2])
     with pytest.raises(RecordingError, match="not a readable"):
         npz.samples(tmp_path / "x.npy")
+
+
+def test_arrays_that_unpack_to_more_than_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.npz"
+    np.savez_compressed(path, **{**ONE, "t": np.zeros(2**20, np.int64)})
+    assert path.stat().st_size < 2**14
+    monkeypatch.setattr(npz, "_MOST", 2**22)
+    with pytest.raises(RecordingError, match=r"8,388,\d+ bytes of arrays: at most 4,194,304 are"):
+        read(path)

@@ -287,3 +287,8 @@ def test_the_one_person_too_many_is_named_among_forty(tmp_path) -> None:
     write(tmp_path / "gait-train.h5", persons=range(40), walks=("1", "2"))
     write(tmp_path / "gait-test.h5", persons=range(41), walks=("3",))
     refused(tmp_path, "disagree: only gait-test.h5 has person 40; they must have the same persons")
+
+
+def test_an_image_that_unpacks_to_more_than_is_read(pair, monkeypatch) -> None:
+    monkeypatch.setattr(hdf5_reader, "_MOST", 400)
+    refused(pair, "480 bytes: at most 400 are read")
