@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -67,6 +68,19 @@ def test_table(run, searched):
     assert lines[12].startswith("verdict: the supernet ")
     assert lines[13].startswith(f"written: {searched / 'trust.json'}")
     assert json.loads((searched / "trust.json").read_text())["format"] == "nasbench-trust/1"
+
+
+def test_multiply_adds_that_cannot_be_counted_rank_nothing(run, searched, monkeypatch):
+    from nasbench.cost import counting
+
+    monkeypatch.setattr(counting, "is_free", lambda func: "relu" not in func.name())
+    answer = run("trust", searched, "--table", "table.py:load", "--samples", 12)
+    assert answer.status == 0
+    assert "left out: multiply-adds, because aten::relu cannot be counted" in answer.out
+    assert not re.search("^multiply-adds", answer.out, re.MULTILINE)
+    report = json.loads((searched / "trust.json").read_text())
+    assert set(report["agreement"]) == {"supernet", "parameters", "depth", "two seeds"}
+    assert {row["multiply-adds"] for row in report["architectures"]} == {None}
 
 
 def test_picture(run, searched):
