@@ -63,7 +63,7 @@ SEARCHES: dict[str, tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]] = {
         {"channels": 16, "layers": 8},
         {"arch_lr": 3e-3, "arch_weight_decay": 1e-3, "zero_one": 10.0, "threshold": 0.85},
     ),
-    # ruocwang/darts-pt, sota/cnn/train_search.py: ten epochs of 391 steps for two decisions
+    # ruocwang/darts-pt, sota/cnn/train_search.py and exp_scripts: five epochs of 391 steps
     "darts-pt": (
         (50, 64, 0.025, 0.001, 3e-4, False, "cosine", 5.0, 0.0),
         {"channels": 16, "layers": 8},
@@ -79,7 +79,7 @@ SEARCHES: dict[str, tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]] = {
     "enas": (
         (150, 160, 0.05, 5e-4, 1e-4, True, "cosine", 5.0, 0.0),
         {"channels": 20, "layers": 8, "nodes": 5},
-        {"arch_lr": 3.5e-3, "samples": 10, "entropy": 1e-4, "tanh_constant": 2.5},
+        {"arch_lr": 3.5e-3, "samples": 10, "decay": 0.99, "entropy": 1e-4, "tanh_constant": 2.5},
     ),
     # liamcli/randomNAS_release
     "rspws": (
@@ -104,9 +104,9 @@ ELSEWHERE: dict[tuple[str, str], tuple[tuple[Any, ...], dict[str, Any], dict[str
     ),
     # mit-han-lab/proxylessnas, search/imagenet_arch_search.py
     ("proxyless", "proxyless"): (
-        (120, 256, 0.025, 0.0, 4e-5, True, "cosine", 0.0, 0.1),
+        (160, 256, 0.025, 0.0, 4e-5, True, "cosine", 0.0, 0.1),
         {"width": 1.0},
-        {"arch_lr": 1e-3, "arch_weight_decay": 0.0},
+        {"arch_lr": 1e-3, "arch_weight_decay": 0.0, "warmup": 0.25},
     ),
     # D-X-Y/AutoDL-Projects, configs/nas-benchmark/algos/{DARTS,GDAS,RANDOM}.config
     ("darts", "nas-bench-201"): (

@@ -73,8 +73,7 @@ class DartsPtStrategy(DartsStrategy):
         **RECIPES,
         "darts": DARTS.but(
             "DARTS-PT (arXiv:2108.04392), section 4; sota/cnn/train_search.py, projection.py",
-            # Ten epochs of 391 steps tune both cells after a decision in each; here decisions
-            # are taken one by one. Each sees the whole validation half.
+            # Five epochs of 391 steps follow a decision, which sees the whole validation half.
             options={"tune_steps": 1955, "samples": 25_000},
         ),
         "nas-bench-201": NASBENCH201.but(

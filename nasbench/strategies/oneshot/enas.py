@@ -164,7 +164,7 @@ class EnasStrategy(SinglePathStrategy):
                 "nesterov": True,
                 "weight_decay": 1e-4,
             },
-            options={"arch_lr": 3.5e-3, "samples": 10},
+            options={"arch_lr": 3.5e-3, "samples": 10, "decay": 0.99},
             network={"channels": 20, "layers": 8, "nodes": 5},
             retrain={
                 "epochs": 630,

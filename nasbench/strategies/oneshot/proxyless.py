@@ -116,7 +116,7 @@ class ProxylessStrategy(DifferentiableStrategy):
             source="ProxylessNAS (arXiv:1812.00332), section 4; search/imagenet_arch_search.py",
             search={
                 **DARTS.search,
-                "epochs": 120,
+                "epochs": 160,  # of them 40 that train the weights alone
                 "batch_size": 256,
                 "final_lr": 0.0,
                 "nesterov": True,
@@ -124,6 +124,7 @@ class ProxylessStrategy(DifferentiableStrategy):
                 "grad_clip": 0.0,
                 "label_smoothing": 0.1,
             },
+            options={"warmup": 0.25},
             retrain=IMAGENET.retrain,
         ),
         "nas-bench-201": NASBENCH201,
