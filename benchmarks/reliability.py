@@ -9,6 +9,7 @@ verbs and the means are those of the tests: tests/verbs.py, tests/killing.py, te
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -24,12 +25,12 @@ HERE = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(HERE), str(HERE / "tests")]
 
 from breaking import Breaker, Tally  # noqa: E402
-from killing import room  # noqa: E402
+from killing import FULL, ONCE, SHORT, room  # noqa: E402
 from verbs import VERBS, Bench, given  # noqa: E402
 
 from nasbench.provenance import cpu_model, git_commit  # noqa: E402
 
-PAGE = HERE / "results" / "reliability.md"
+PAGE, COUNTS = (HERE / "results" / f"reliability.{kind}" for kind in ("md", "json"))
 HEAD = """\
 # What a kill, a full disk or a broken file costs
 
@@ -44,24 +45,21 @@ again, and every file must be equal bit for bit to that of a run that nobody dis
 times. Between events nothing on the disk changes; kills that leave the same files count once.
 """
 DISKS = """\
-`python benchmarks/reliability.py`: at every file event the disk is full: from then on, for this
-event alone, or, in a write, after half of its bytes. The command must end with status 2 and one
-line of at most 500 characters that names the file (or succeed, where the file is optional: the
-memory of the code that the user has named), never with a traceback, and what it left must be
-continued to the same result as above.
+`python benchmarks/reliability.py`: at every file event that needs space the disk is full from then
+on, at every write also after half of its bytes, and at eight events for the event alone. The
+command must end with status 2 and one line of at most 500 characters that names the file (or
+succeed, where the file is optional: the memory of the code that the user has named), never with a
+traceback, and what it left must be continued to the same result as above.
 """
 
 
-def table(heads: tuple[str, ...], rows: dict[str, Tally]) -> str:
-    """Return tallies as a table with their sums."""
+def table(heads: tuple[str, ...], rows: dict[str, list[int]]) -> str:
+    """Return counts by verb as a table with their sums."""
+    sums = [sum(column) for column in zip(*rows.values(), strict=True)]
     lines = [f"| verb | {' | '.join(heads)} |", f"|---|{'---:|' * len(heads)}"]
-    lines += [f"| `{name}` | {tally} |" for name, tally in rows.items()]
-    total = Tally(0)
-    for tally in rows.values():
-        total.events += tally.events
-        total.broken += tally.broken
-        total.wrong += tally.wrong
-    return "\n".join([*lines, f"| all | {total} |"])
+    for name, counts in {**rows, "all": sums}.items():
+        lines.append(f"| {name} | {' | '.join(map(str, counts))} |")
+    return "\n".join(lines)
 
 
 def machine() -> str:
@@ -87,23 +85,40 @@ def write(title: str, text: str) -> None:
     PAGE.write_text(f"{page.rstrip()}\n", encoding="utf-8")
 
 
+def counts(tally: Tally) -> list[int]:
+    """Return the numbers of file events, of interruptions, and of equal ends."""
+    return [tally.events, tally.broken, tally.broken - len(tally.wrong)]
+
+
 def main() -> int:
-    """Run, write the page, and return the exit status."""
-    kills, disks, begin = dict[str, Tally](), dict[str, Tally](), time.monotonic()
+    """Run the verbs, write the page, and return the exit status."""
+    found = json.loads(COUNTS.read_text()) if COUNTS.exists() else {}
+    wrong = 0
     with tempfile.TemporaryDirectory() as temporary, room(Path(temporary)) as folder:
         bench = Bench(folder, given(folder / "given"))
         for name in sys.argv[1:] or VERBS:
+            begin = time.monotonic()
             breaker = Breaker(bench, name)
-            kills[name], disks[name] = breaker.kills(), breaker.full_disks()
-            print(f"{name}: {kills[name]}; {disks[name]}", flush=True)  # noqa: T201
-            for line in (*kills[name].wrong, *disks[name].wrong):
+            kills, disks = breaker.kills(), breaker.full_disks(hows=(FULL, SHORT))
+            once = breaker.full_disks(most=8, hows=(ONCE,))
+            disks.broken, disks.wrong = disks.broken + once.broken, disks.wrong + once.wrong
+            seconds = round(time.monotonic() - begin)
+            found[name] = {"kills": counts(kills), "disks": counts(disks), "seconds": seconds}
+            COUNTS.write_text(json.dumps({**found, "machine": machine()}, indent=1) + "\n")
+            print(f"{name}: {found[name]}", flush=True)  # noqa: T201
+            for line in (*kills.wrong, *disks.wrong):
+                wrong += 1
                 print(f"  {line}", flush=True)  # noqa: T201
-    about = f"{machine()} Both sections took {(time.monotonic() - begin) / 60:.0f} minutes."
+    rows = {name: found[name] for name in VERBS if name in found}
+    seconds = sum(row["seconds"] for row in rows.values())
+    about = f"{machine()} Both sections took {seconds / 60:.0f} minutes."
     heads = ("file events", "kills that leave other files", "equal")
-    write("Kills", f"{KILLS}\n{table(heads, kills)}\n\n{about}")
+    tables = table(heads, {name: row["kills"] for name, row in rows.items()})
+    write("Kills", f"{KILLS}\n{tables}\n\n{about}")
     heads = ("file events", "full disks", "refused in one line, then equal")
-    write("Full disks", f"{DISKS}\n{table(heads, disks)}\n\n{about}")
-    return int(any(tally.wrong for tally in (*kills.values(), *disks.values())))
+    tables = table(heads, {name: row["disks"] for name, row in rows.items()})
+    write("Full disks", f"{DISKS}\n{tables}\n\n{about}")
+    return int(wrong > 0)
 
 
 if __name__ == "__main__":

@@ -28,10 +28,6 @@ class Tally:
     broken: int = 0
     wrong: list[str] = field(default_factory=list)
 
-    def __str__(self) -> str:
-        """Return a row of a table."""
-        return f"{self.events} | {self.broken} | {self.broken - len(self.wrong)}"
-
 
 def spread(numbers: Sequence[int], most: int | None) -> list[int]:
     """Return at most so many numbers, spread evenly over all."""
