@@ -15,6 +15,12 @@ import h5py  # noqa: F401
 import matplotlib.figure  # noqa: F401
 import sklearn.datasets
 
+import nasbench.engine.nni_experiment
+import nasbench.events.hdf5_writer
+import nasbench.export.targets
+import nasbench.ranking.run
+import nasbench.study.report
+import nasbench.tabular.search  # noqa: F401
 from nasbench import provenance
 from nasbench.cli import main
 
@@ -27,11 +33,15 @@ SMALL = ("--limit-train", "40", "--batch-size", "10", "--device", "cpu", "--epoc
 
 
 def warm(out: Path) -> None:
-    """Search and retrain once."""
+    """Search, retrain and convert once."""
     words = ["search", "darts", "--space", "engine_parts:Tiny", *SMALL, "--out", str(out)]
     assert main(words) == 0
     (found,) = out.glob("runs/*/checkpoint.json")
     assert main(["retrain", str(found), *SMALL, "--out", str(out)]) == 0
+    assert main(["convert", "zoo:DARTS_V2", "--to", "nni-3"]) == 0
+    (out / "walk.txt").write_text("0 1 2 1\n5 3 4 0\n10 1 2 1\n")
+    words = ["data", "gait", str(out / "walk.txt"), "--out", str(out / "a.h5"), "--jobs", "1"]
+    assert main(words) == 0
 
 
 _quiet = io.StringIO()

@@ -13,8 +13,8 @@ from breaking import Breaker
 from killing import FULL, room, skip_without_proc
 from verbs import VERBS, Bench, given
 
-ELSEWHERE = ("search, one-shot", "search, sampled", "retrain", "retrain --folds", "hpo")
-"""Killed once by default in test_engine_resume.py."""
+BY_DEFAULT = ("hpo, NNI experiment", "study")
+"""Searches, retrainings, folds and tunings are killed by default in test_engine_resume.py."""
 WRITES = [name for name in VERBS if name != "search --table"]
 
 
@@ -34,12 +34,7 @@ def breaker(tmp_path_factory) -> Callable[[str], Breaker]:
         yield interrupter
 
 
-def tried(name: str) -> list[object]:
-    """Mark as slow what is killed elsewhere by default."""
-    return pytest.param(name, marks=pytest.mark.slow) if name in ELSEWHERE else name
-
-
-@pytest.mark.parametrize("name", [tried(name) for name in WRITES])
+@pytest.mark.parametrize("name", BY_DEFAULT)
 def test_killed_and_on_a_full_disk_once(breaker, name):
     one = breaker(name)
     kills, disks = one.kills(most=1), one.full_disks(most=1, hows=(FULL,))
