@@ -198,7 +198,16 @@ def outcome(place: Path) -> dict[str, Any]:
         if path.is_dir() or name.startswith("cache") or not _lasts(path):
             continue
         found[name] = READERS.get(path.suffix, Path.read_bytes)(path)
+        if path.parent.name == "records":
+            found[f"{name}: openings"] = _openings_are_told(path)
     return found
+
+
+def _openings_are_told(record: Path) -> bool:
+    """Return whether a record tells of every opening of the test set, before a kill as well."""
+    journal = Journal(record.parents[1] / "runs" / record.stem / "journal.jsonl")
+    told = json.loads(record.read_text())["test_openings"]
+    return bool(told == len(journal.events("test opened")) >= 1)
 
 
 def _lasts(path: Path) -> bool:
