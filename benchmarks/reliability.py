@@ -19,6 +19,7 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"
 HERE = Path(__file__).resolve().parents[1]
@@ -109,6 +110,12 @@ def main() -> int:
             for line in (*kills.wrong, *disks.wrong):
                 wrong += 1
                 print(f"  {line}", flush=True)  # noqa: T201
+    write_page(found)
+    return int(wrong > 0)
+
+
+def write_page(found: dict[str, Any]) -> None:
+    """Write the two sections of what was found by verb."""
     rows = {name: found[name] for name in VERBS if name in found}
     seconds = sum(row["seconds"] for row in rows.values())
     about = f"{machine()} Both sections took {seconds / 60:.0f} minutes."
@@ -118,7 +125,6 @@ def main() -> int:
     heads = ("file events", "full disks", "refused in one line, then equal")
     tables = table(heads, {name: row["disks"] for name, row in rows.items()})
     write("Full disks", f"{DISKS}\n{tables}\n\n{about}")
-    return int(wrong > 0)
 
 
 if __name__ == "__main__":
