@@ -75,6 +75,18 @@ class Breaker:
         shutil.rmtree(snapshots, ignore_errors=True)
         return tally
 
+    def kills_in_a_row(self, moments: Sequence[int]) -> str:
+        """Kill before the event of each number, the next time in what continues the one before.
+
+        Returns:
+            what is wrong in the end; ``""`` for nothing.
+        """
+        place = self.bench.begun(self.name, self.bench.folder / "row")
+        self.bench.run(self.name, place, at=moments[0])
+        for moment in moments[1:]:
+            self.bench.end(self.name, place, at=moment)
+        return self._continued(place)
+
     def full_disks(
         self, most: int | None = None, hows: Iterable[str] = (FULL, ONCE, SHORT)
     ) -> Tally:

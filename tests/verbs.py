@@ -179,15 +179,18 @@ class Bench:
         """Run a verb in its place; see :func:`killing.run`."""
         return run(self.words(name), place, **env(place), **how)
 
-    def end(self, name: str, place: Path) -> Ended | None:
-        """Continue what was interrupted in a place; ``None`` if it is complete."""
+    def end(self, name: str, place: Path, **how: Any) -> Ended | None:
+        """Continue what was interrupted in a place; ``None`` if it is complete.
+
+        ``how`` interrupts it again; see :func:`killing.run`.
+        """
         words, runs = self.words(name), [path.parent for path in place.rglob("run.json")]
         if VERBS[name].continues and runs:
             (only,) = runs
             if RunFolder(only).status == "done":
                 return None
             words = [words[0], "--resume", str(only), *OUT.split()]
-        return run(words, place, **env(place))
+        return run(words, place, **env(place), **how)
 
 
 def outcome(place: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ full run.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
@@ -48,6 +49,15 @@ def test_killed_before_any_file_event(breaker, name):
     tally = breaker(name).kills(temporary=False)
     assert tally.broken > 0
     assert tally.wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRITES)
+def test_killed_three_times(breaker, name):
+    each = random.Random(name)
+    most = max(1, breaker(name).whole.events // 4)
+    moments = [each.randint(1, 2 * most), *(each.randint(1, most) for _ in range(2))]
+    assert breaker(name).kills_in_a_row(moments) == ""
 
 
 @pytest.mark.slow
