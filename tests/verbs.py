@@ -117,7 +117,7 @@ VERBS = {
         continues=True,
     ),
     "hpo, NNI experiment": Verb(f"hpo --config {{given}}/experiment.yml {OUT}", continues=True),
-    "study": Verb(f"study {{given}}/study.yaml --device cpu {OUT}"),
+    "study": Verb(f"study {{given}}/study.yaml --code engine_parts:Tiny --device cpu {OUT}"),
     "trust": Verb("trust {place}/results/runs/search --train 10 --epochs 1", begin=True),
     "export": Verb(f"export {CELL} --to py -o {{place}}/made"),
     "convert": Verb("convert zoo:DARTS_V2 --to nni-3 -o {place}/made.json"),
