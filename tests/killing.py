@@ -33,6 +33,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["killing_preload"])
 MODULES = (Path(__file__).parent, Path(__file__).parent / "engine", Path(__file__).parents[1])
 TIMEOUT = 300
+ROOM = 2**30  # bytes
 INLINE = "NASBENCH_TESTS_INLINE"
 """A variable of the environment: all is done in the command's process, where events are seen."""
 FULL, ONCE, SHORT = "full", "once", "short"
@@ -295,7 +296,8 @@ def skip_without_proc() -> None:
 def room(tmp_path: Path) -> Iterator[Path]:
     """Yield a folder for thousands of small files: in memory where the system has such a place."""
     shared = Path("/dev/shm")
-    if not (shared.is_dir() and os.access(shared, os.W_OK)):
+    usable = shared.is_dir() and os.access(shared, os.W_OK)
+    if not usable or shutil.disk_usage(shared).free < ROOM:
         yield tmp_path
         return
     folder = shared / f"nasbench-tests-{os.getpid()}-{tmp_path.name}"
