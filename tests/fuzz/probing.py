@@ -90,7 +90,7 @@ def _broken(status: int, told: str, named: Sequence[str]) -> str:
         return "no line 'error:'"
     if sum(line.startswith("error:") for line in lines) > 1:
         return "several errors"
-    if not any(name in lines[-1] for name in (*named, "--", "-o ", "'", '"')):
+    if not any(name in lines[-1] for name in (*named, "--", "-o ", "'", '"', "=")):
         return "names nothing"
     return ""
 
