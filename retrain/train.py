@@ -90,6 +90,8 @@ class Retraining:
             UserError: a name is unknown, or the code behind it is not known here.
         """
         space = space_of(checkpoint, config.space)
+        # Those of a run folder may be of an older version, or changed since.
+        arguments.split(config.space_arguments, space=arguments.of_space(space))
         return cls(checkpoint, config, space, task_of(checkpoint, config.task))
 
     def with_seed(self, seed: int) -> Retraining:

@@ -65,6 +65,12 @@ class Tuning:
                 raise UserError(
                     f"assessor {config.assessor!r}: must be a subclass of nasbench's Assessor"
                 )
+        # Those of a run folder may be of an older version, or changed since.
+        given = {tuner: config.tuner_options, assessor: config.assessor_options}
+        for kind, options in given.items():
+            if kind is not None:
+                (own,) = arguments.split(options, own=arguments.of_dataclass(kind.Options))
+                kind.Options(**own)
         model = open_model(config.model)
         if config.space_content:  # also that of a run folder, which may have been edited
             hyperparameters.check(config.space_content, str(model.space["name"]))

@@ -25,7 +25,7 @@ import torch
 from hypothesis import strategies as st
 from mutants import documents, flipped, json_files, spliced, texts, yaml_files
 
-from nasbench.config import RetrainConfig, SearchConfig
+from nasbench.config import HpoConfig, RetrainConfig, SearchConfig
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.records import FORMAT, Record
 
@@ -105,7 +105,26 @@ RUN = {
     "error": None,
     "continued": [],
 }
-RETRAINED = {**RUN, "verb": "retrain", "config": RetrainConfig(device="cuda:7").to_json()}
+RETRAINED = {
+    **RUN,
+    "verb": "retrain",
+    "config": RetrainConfig(
+        device="cuda:7", space_arguments={"cells": 1, "channels": 4}, val_fraction=0.2, patience=2
+    ).to_json(),
+}
+TUNED = {
+    **RUN,
+    "verb": "hpo",
+    "name": "tpe",
+    "config": HpoConfig(
+        model="small-cnn",
+        device="cuda:7",
+        budget="2",
+        space_content={"lr": {"_type": "loguniform", "_value": [0.001, 0.1]}},
+        tuner_options={"n_startup_trials": 2},
+        space_arguments={"width": 8},
+    ).to_json(),
+}
 
 EVENTS = [
     {"event": "decisions", "time": "2026-11-29T10:00:00+00:00", "candidates": {"a": ["x", "y"]}},
@@ -428,6 +447,20 @@ def formats() -> dict[str, Format]:
     return {
         "checkpoint": Format("in/checkpoint.json", json_files(CHECKPOINT), _CHECKPOINT, 4),
         "run.json": Format("results/runs/one/run.json", json_files(RUN), _RUN, 2, _results),
+        "run.json of a retraining": Format(
+            "results/runs/one/run.json",
+            json_files(RETRAINED),
+            ("retrain --resume results/runs/one", *_RUN[1:2], *_RUN[4:]),
+            1,
+            _results,
+        ),
+        "run.json of a tuning": Format(
+            "results/runs/one/run.json",
+            json_files(TUNED),
+            ("hpo --resume results/runs/one", _RUN[5]),
+            1,
+            _results,
+        ),
         "journal": Format(
             "results/runs/one/journal.jsonl",
             st.lists(json_files(EVENTS[1]), min_size=1, max_size=3).map(b"\n".join),
