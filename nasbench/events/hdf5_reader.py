@@ -21,8 +21,7 @@ from nasbench.events.recordings import natural
 from nasbench.optional import require
 
 AXES = ("channel,y,x", "channel,x,y")  # images are returned with the first
-# What h5py raises.
-_DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, MemoryError)
+_DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # what h5py raises
 _MOST = 2**28  # bytes of an image, which may be packed to almost nothing
 _MAX_REASON = 120  # characters; h5py's messages can have many hundred
 _WINDOW = re.compile(r"(.+)-\d+")  # image 1-0 of walk 1

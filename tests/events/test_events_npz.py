@@ -168,5 +168,5 @@ def test_arrays_that_unpack_to_more_than_is_read(tmp_path, monkeypatch):
     np.savez_compressed(path, **{**ONE, "t": np.zeros(2**20, np.int64)})
     assert path.stat().st_size < 2**14
     monkeypatch.setattr(npz, "_MOST", 2**22)
-    with pytest.raises(RecordingError, match=r"8,388,\d+ bytes of arrays: at most 4,194,304 are"):
+    with pytest.raises(RecordingError, match=r"8,38\d,\d+ bytes of arrays: at most 4,194,304 are"):
         read(path)
