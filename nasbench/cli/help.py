@@ -59,7 +59,10 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
     network: Mapping[str, Any] = {}  # what the strategy's paper sets in the space
     for parameter, kind in _NAMING.items():
         name = given.get(parameter)
-        if not isinstance(name, str) or (parameter == "checkpoint" and not _names_code(name)):
+        if not isinstance(name, str):
+            continue
+        # FILE.py:NAME is a genotype to retrain, which is read and never run.
+        if parameter == "checkpoint" and name not in catalog.TABLES["space"]:
             continue
         if parameter == "model" and not _names_code(name):
             continue

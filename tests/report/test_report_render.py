@@ -50,7 +50,7 @@ def test_csv_holds_raw_numbers_and_unfinished_runs_without_any(board):
     assert darts["params"] == "3349342"
     failed = rows[-1]
     assert (failed["status"], failed["accuracy_percent"]) == ("failed", "")
-    assert failed["error"] == "bad\n[bold]x[/bold] | y"
+    assert failed["error"] == "bad [bold]x[/bold] | y"
 
 
 def test_json_holds_everything(board):

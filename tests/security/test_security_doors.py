@@ -133,4 +133,3 @@ def test_no_field_of_a_checkpoint_is_code(foreign: Foreign, field):
     value = hostile.get(field, EVIL if kind is str else {"space": EVIL, "task": EVIL, EVIL: EVIL})
     path = foreign.checkpoint(**{field: value})
     foreign.run("show", path, "--format", "dot")
-    foreign.run("proxies", path, "--proxy", "params")

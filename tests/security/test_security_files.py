@@ -166,6 +166,10 @@ def test_genotypes_are_read_and_not_run(foreign: Foreign):
             foreign.run(words[0], given, *words[1:])
 
 
+def test_the_help_of_a_retraining_does_not_run_a_genotype_file(foreign: Foreign):
+    assert foreign.run("retrain", EVIL, "--help")[0] == 0
+
+
 @pytest.mark.slow
 def test_tables_are_numbers(foreign: Foreign):
     Path("t.csv").write_text(f"arch_str,x\n{EVIL},{EVIL}\n")

@@ -60,6 +60,16 @@ def test_the_network_in_the_search_space_of_a_run_folder(foreign: Foreign):
         assert f"--code {name}" in foreign.refused("hpo", "--resume", "r-1")
 
 
+def test_the_network_in_the_journal_of_a_run_folder(foreign: Foreign):
+    place = foreign.stopped("hpo", COMPLETE["hpo"])
+    event = {"event": "suggested", "round": 1, "number": 0}
+    for name in BOTH:
+        line = json.dumps({**event, "parameters": {"model": name, "lr": 0.1}})
+        (place / "journal.jsonl").write_text(line + "\n")
+        foreign.refused("hpo", "--resume", "r-1")
+        foreign.stopped("hpo", COMPLETE["hpo"])
+
+
 @pytest.mark.parametrize("kind", some(["strategy", "space", "task"], "space"))
 def test_a_supernet_from_elsewhere(foreign: Foreign, kind):
     place = foreign.stopped("search", {**COMPLETE["search"], "strategy": "darts", kind: EVIL})
