@@ -96,7 +96,7 @@ def guarded() -> Iterator[Output]:
     _open_what_is_closed()
     before = sys.stdout, sys.stderr
     out, err = (Output(stream or io.StringIO()) for stream in before)  # no stream if it is closed
-    sys.stdout, sys.stderr = out, err  # type: ignore[assignment]
+    sys.stdout, sys.stderr = out, err
     try:
         yield out
     finally:
