@@ -67,7 +67,8 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
         if parameter == "model" and not _names_code(name):
             continue
         plugin = catalog.resolve(kind, name)
-        if not isinstance(plugin, type) or not (kind == "space" or hasattr(plugin, "Options")):
+        options: Any = getattr(plugin, "Options", None)
+        if not isinstance(plugin, type) or not (kind == "space" or options is not None):
             raise UserError(f"{kind} {name!r}: must be a class of that kind")
         if kind == "space":
             by_preset: Mapping[str, Mapping[str, Any]] = {}
@@ -79,9 +80,9 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
             recipe = paper_recipe(plugin, str(given.get("space") or "darts"))
             network = recipe.network if preset == "paper" else {}
             defaults = search_defaults(preset, name, task, sampled=False, recipe=recipe)
-            rows = option_rows(plugin.Options, defaults["strategy_options"], preset)
+            rows = option_rows(options, defaults["strategy_options"], preset)
         else:
-            rows = option_rows(plugin.Options, {}, preset)
+            rows = option_rows(options, {}, preset)
         yield f"Options of the {kind} {name} (-o NAME=VALUE)", rows
 
 

@@ -106,6 +106,9 @@ def widening(
     for name, value in narrow.items():
         if not isinstance(value, Tensor) or value.shape == wide[name].shape:
             continue
+        if 0 in value.shape:
+            depthwise, last = None, ""
+            continue
         (size, *inputs), (wider, *wide_inputs) = value.shape, wide[name].shape
         module = name.rpartition(".")[0]
         if not inputs:
@@ -118,17 +121,15 @@ def widening(
                 behind, owner = [], module
             found[name] = [vectors]
             continue
-        depthwise, before, last = None, depthwise, ""
-        if min(size, inputs[0]) == 0:
-            continue
-        last = module
         rows, columns = drawn(size, wider), torch.arange(inputs[0])
         if inputs[0] != wide_inputs[0]:
-            same = before is not None and len(before) == wide_inputs[0]
-            columns = before if before is not None and same else drawn(inputs[0], wide_inputs[0])
+            if depthwise is not None and len(depthwise) == wide_inputs[0]:
+                columns = depthwise
+            else:
+                columns = drawn(inputs[0], wide_inputs[0])
         found[name] = [rows, columns]
         behind.append((size, rows))
-        depthwise = rows if wide_inputs[0] == 1 else None
+        depthwise, last = (rows if wide_inputs[0] == 1 else None), module
     return found
 
 
