@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nasbench.errors import UserError
+from nasbench.errors import UserError, printable
 from nasbench.export.classes import classes
 from nasbench.export.expressions import Unit
 from nasbench.export.tracing import layer_of
@@ -32,6 +32,7 @@ def source(network: nn.Module, words: str) -> tuple[str, str, dict[str, str]]:
     if not isinstance(root, Unit):
         raise UserError(f"{type(network).__name__}: a network of our own is needed")
     text = "\n\n\n".join(classes(root))
+    words = "\n".join(map(printable, words.split("\n")))  # names in it may come from a file
     quoted = words.replace("\\", "\\\\").replace('"""', "'''")
     imports = "\n".join(
         line for line in _IMPORTS.splitlines() if "as F" not in line or "F." in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import typing
@@ -23,6 +24,8 @@ from security_foreign import (
 )
 
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig
+from nasbench.engine.checkpoints import open_network
+from nasbench.export.plain import source
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -206,3 +209,17 @@ def test_records_are_only_shown(foreign: Foreign):
     for form in ("table", "md", "csv", "json", "html"):
         assert foreign.run("leaderboard", "--format", form)[0] == 0
     assert foreign.run("board", "results", "--export", "page")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ['"""\nraise SystemExit\n"""', "\\", '"', '\\"""', "\x00\x1b"],
+    ids=["lines", "backslash", "quote", "both", "control"],
+)
+def test_a_name_in_an_exported_file_stays_in_its_docstring(foreign: Foreign, name):
+    found = open_network(foreign.checkpoint(strategy={"name": name}))
+    text, _, _ = source(found.network(), found.summary)
+    text.encode()
+    docstring, *rest = ast.parse(text).body
+    assert isinstance(docstring, ast.Expr)
+    assert {type(node) for node in rest} == {ast.Import, ast.ImportFrom, ast.ClassDef}
