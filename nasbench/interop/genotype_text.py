@@ -28,6 +28,8 @@ def parse(text: str) -> Genotype:
         found = assigned(text, _CALLS)
     except UserError as error:
         raise _no_genotype(text) from error
+    if not any(isinstance(value, Genotype | Exception) for value in found.values()):
+        raise _no_genotype(text)
     return _chosen(found, None)
 
 
