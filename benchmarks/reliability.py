@@ -35,7 +35,7 @@ from nasbench.provenance import cpu_model, git_commit  # noqa: E402
 MOST = {"study": 30, "trust": 30}
 PAGE, COUNTS = (HERE / "results" / f"reliability.{kind}" for kind in ("md", "json"))
 HEAD = """\
-# What a kill, a full disk or a broken file costs
+# Reliability
 
 The harnesses are tests: small counts by default, larger ones with `pytest -m ''`, and all of them
 with the commands below.
