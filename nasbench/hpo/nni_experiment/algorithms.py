@@ -102,7 +102,9 @@ def read_algorithms(top: Section, version: int) -> tuple[Algorithm, Algorithm | 
         UserError: one is unknown or not available here, or an argument of it is unknown, of the
             wrong type or out of range.
     """
-    named = {kind: _named(top, kind, version) if top.has(kind) else None for kind in ALLOWED}
+    # As in NNI, a section of version 1 that is left empty counts as missing.
+    given = [kind for kind in ALLOWED if top.has(kind) and (version == 2 or top.raw(kind) != {})]
+    named = {kind: _named(top, kind, version) if kind in given else None for kind in ALLOWED}
     tuner, assessor = named["tuner"] or named["advisor"], named["assessor"]
     if named["tuner"] and named["advisor"]:
         raise top.error("advisor", "left out beside a tuner")

@@ -115,8 +115,9 @@ class Section:
         return Section(self._fields.get(field, {}), self._file, name, known, ignored, exact)
 
     def text(self, field: str, default: str | None = None) -> str:
-        """Return a text that is not empty."""
-        value = self._fields.get(field, default)
+        """Return a text that is not empty; an empty one is replaced by the default if any."""
+        value = self._fields.get(field)
+        value = default if value in (None, "") else value
         if not isinstance(value, str) or not value.strip():
             raise self.error(field, "a text")
         return value
