@@ -14,6 +14,7 @@ import typing
 from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -127,7 +128,7 @@ class Config:
         Raises:
             UserError: an option is unknown, of the wrong type or out of range.
         """
-        types_of = typing.get_type_hints(cls)
+        types_of = _types(cls)
         merged: dict[str, Any] = {}
         for layer in layers:
             for name, value in layer.items():
@@ -162,6 +163,11 @@ class PluginOptions:
     def __post_init__(self) -> None:
         for entry in fields(self):
             _check(self, entry, f"-o {entry.name}=")
+
+
+@cache
+def _types(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def require_effect(options: Any, given: Container[str]) -> None:

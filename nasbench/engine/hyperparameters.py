@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 from nasbench import arguments, catalog
@@ -73,7 +74,7 @@ def read(parameters: Mapping[str, Any], model: str) -> Meaning:
     """
     given = flat(parameters)
     model = str(given.pop(MODEL, model))
-    known = arguments.of_space(load_space(model))
+    known = _arguments(load_space(model))
     training, own = {}, {}
     for name, value in given.items():
         option = ALIASES.get(name, name)
@@ -117,7 +118,7 @@ def check(content: Mapping[str, Any], model: str) -> None:
     for one in models:
         if one != model:  # code that the search space names, not the user
             catalog.check_known("space", one)
-    taken = {name for one in models for name in arguments.of_space(load_space(one))}
+    taken = {name for one in models for name in _arguments(load_space(one))}
     meant: dict[str, str] = {}
     for name, parameter in parameters:
         option = ALIASES.get(name, name)
@@ -147,6 +148,11 @@ def _check_values(name: str, parameter: Parameter, models: Iterable[str]) -> Non
                 NetworkConfig.from_layers(read({name: value}, model).training)
             except UserError as error:
                 raise UserError(f"the search space's parameter {name!r}: {error}") from error
+
+
+@cache
+def _arguments(space: type) -> arguments.Parameters:
+    return arguments.of_space(space)
 
 
 def _whole(value: Any, kind: Any) -> Any:
