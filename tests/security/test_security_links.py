@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from security_foreign import FLAGS, Foreign, files
 
+from nasbench.cli import main
 from nasbench.errors import UserError
 from nasbench.store.atomic import write_text
 from nasbench.store.journal import Journal
@@ -17,10 +19,20 @@ from nasbench.store.runs import hold
 SEARCH = ("search", "random", "--space", "mobilenet-skip", "--budget", "1", *FLAGS)
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A results folder with a run and every file that a run writes."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        assert main([*SEARCH, "--out", str(folder / "results"), "--json"]) == 0
+    return folder / "results"
+
+
 @pytest.fixture
-def stopped(foreign: Foreign) -> Path:
-    """A stopped run with every file that a run writes."""
-    assert foreign.run(*SEARCH)[0] == 0
+def stopped(foreign: Foreign, finished: Path) -> Path:
+    """The run folder, as if the run had been stopped."""
+    shutil.copytree(finished, "results")
     (place,) = Path("results/runs").iterdir()
     info = json.loads((place / "run.json").read_text())
     (place / "run.json").write_text(json.dumps({**info, "status": "stopped"}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from nasbench.errors import one_line, printable
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "x\x1b[2J\x9b31m\x07\nnext: rm -rf ~\r\x85\u2028\u202eevil"
 FORGED = "next: rm -rf"
+_PRINTING = re.compile(r"\becho\(|(?<![\w.])print\(|\bstd(out|err)\.write\(")
 PRINTING = ("typer.echo", "click.echo", "print", "sys.stdout.write", "sys.stderr.write")
 
 
