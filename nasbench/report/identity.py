@@ -23,6 +23,7 @@ from functools import cached_property
 from typing import Any
 
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
+from nasbench.errors import shortened
 from nasbench.store import older
 from nasbench.store.records import Record
 
@@ -37,6 +38,7 @@ _SEARCHES: dict[str, type[TrainingConfig]] = {"nas": SearchConfig, "hpo": HpoCon
 _NAMES_ONLY = ("preset",)  # its options are compared one by one
 _NAMES = ("strategy", "space", "task", "tuner")  # what lacks these does not mean their default
 _FINGERPRINTS = ("data", "code of")
+_LONGEST = 100  # characters of a value in a name
 _DIGITS = 8  # of a fingerprint in a name
 
 
@@ -102,7 +104,7 @@ def shown(part: tuple[str, str], value: Any) -> str:
     """Return the value of a part as a table names it: fingerprints are cut."""
     if part[1].startswith(_FINGERPRINTS) and value != UNKNOWN:
         return "+".join(text[:_DIGITS] for text in str(value).split("+"))
-    return str(value)
+    return shortened(str(value), _LONGEST)
 
 
 def identities(records: Sequence[Record]) -> list[Identity]:

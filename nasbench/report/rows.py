@@ -299,6 +299,6 @@ def _shown(row: Row, part: tuple[str, str], siblings: Sequence[Row]) -> str:
     value = shown(part, row.identity.parts.get(part, _UNSET))
     if part != ARCHITECTURE or not row.given:
         return value
-    mine = row.identity.parts[part]
+    mine, given = row.identity.parts[part], shown(part, row.given)
     others = {one.identity.parts.get(part) for one in siblings if one.given == row.given}
-    return row.given if others <= {mine} else f"{row.given}, {value}"
+    return given if others <= {mine} else f"{given}, {value}"

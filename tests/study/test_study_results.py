@@ -13,7 +13,7 @@ from nasbench.study.cost_estimate import passes
 from nasbench.study.file import Study
 from nasbench.study.fingerprint import fingerprint, runs_by_fingerprint
 from nasbench.study.plan import Plan, Step
-from nasbench.study.report import _histories, write_curves
+from nasbench.study.report import _histories, listing, write_curves
 from nasbench.study.results import entry_results
 from nasbench.study.runner import Progress
 from nasbench.study.scale import Scale
@@ -53,6 +53,37 @@ def test_a_run_whose_result_is_gone_is_told(tmp_path):
         "delete that folder to run it again",
     )
     assert "the accuracy of" in lines[1].failed[0]
+
+
+@pytest.mark.parametrize(
+    ("limit", "accuracy", "low"),
+    [
+        (None, 0.137, 1),  # of 250 images 10 % and 1.96 deviations of 1.9 %
+        (None, 0.138, 0),
+        (100, 0.183, 1),  # of 50 images 10 % and 1.96 deviations of 4.2 %
+        (100, 0.184, 0),
+    ],
+)
+def test_validation_accuracies_at_chance_level(tmp_path, limit, accuracy, low):
+    plan = plan_of(entries={"b": {"hpo": "small-cnn"}})
+    told = {"config": {"val_fraction": 0.5, "limit_train": limit}}
+    told["provenance"] = {"classes": [50] * 10}
+    folder = run_folder(tmp_path, "hpo", metrics={"val_accuracy": accuracy}, **told)
+    (entry,) = plan.study.entries.values()
+    (line,) = entry_results(plan, Progress({Step(entry, 0): folder.path}), tmp_path)
+    assert line.at_chance == low
+    marked = f"{100 * accuracy:.2f}{', at chance level' if low else ''}"
+    assert listing([line]).lines[0][2] == marked
+
+
+def test_runs_on_other_data_are_not_the_study_s(tmp_path):
+    folder = run_folder(tmp_path, "search", config={}, provenance={"data": "d1"})
+    assert len(runs_by_fingerprint(tmp_path)) == 1
+    assert len(runs_by_fingerprint(tmp_path, {"digits": "d1"})) == 1
+    assert runs_by_fingerprint(tmp_path, {"digits": "d2"}) == {}
+    assert len(runs_by_fingerprint(tmp_path, {"mnist": "d2"})) == 1  # a checkpoint's own task
+    folder.update(provenance={})  # of an earlier version
+    assert len(runs_by_fingerprint(tmp_path, {"digits": "d2"})) == 1
 
 
 @pytest.mark.parametrize("cost", [None, {}, {"device_seconds": None}, [3]])
