@@ -5,6 +5,9 @@ tuner ``tpe`` was NNI's and ``optuna-tpe`` optuna's; now ``nni-tpe`` is NNI's an
 optuna's. The option ``port`` therefore marks what is older, and every reader of run folders,
 checkpoints and records translates it here. So a run is continued by the tuner that began it, and
 the two never share a row of the leaderboard.
+
+Up to 29 November 2026 a run of the task ``digits`` could be given a folder, which was not read; now
+that is an error, but such a run is continued.
 """
 
 from __future__ import annotations
@@ -41,6 +44,9 @@ _TUNERS = {"tpe": "nni-tpe", "optuna-tpe": "tpe"}
 def run_info(info: dict[str, Any]) -> dict[str, Any]:
     """Return the content of ``run.json`` in the names of this version."""
     config = info.get("config")
+    if info.get("task") == "digits" and isinstance(config, Mapping) and config.get("data_dir"):
+        config = {**config, "data_dir": None}  # which the task does not read
+        info = {**info, "config": config}
     if info.get("verb") != "hpo" or not _is_older(config):
         return info
     return {**info, "name": _tuner(info.get("name")), "config": _options(config)}

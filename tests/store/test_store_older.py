@@ -85,3 +85,10 @@ def test_everything_else_stays(content):
 def test_a_broken_run_is_left_to_its_reader():
     content = {"verb": "hpo", "name": ["tpe"], "config": {"port": 8080, "tuner": {}}}
     assert older.run_info(content)["name"] == ["tpe"]
+
+
+@pytest.mark.parametrize(("task", "now"), [("digits", None), ("mnist", "images")])
+def test_a_folder_that_digits_did_not_read_is_forgotten(tmp_path, task, now):
+    info = {"task": task, "seed": 0, "config": {"epochs": 3, "data_dir": "images"}}
+    folder = RunFolder.create(tmp_path, "search", "darts", info)
+    assert folder.info["config"] == {"epochs": 3, "data_dir": now}
