@@ -6,8 +6,8 @@ optuna's. The option ``port`` therefore marks what is older, and every reader of
 checkpoints and records translates it here. So a run is continued by the tuner that began it, and
 the two never share a row of the leaderboard.
 
-Up to 29 November 2026 a run of the task ``digits`` could be given a folder, which was not read; now
-that is an error, but such a run is continued.
+Up to 29 November 2026 a run of the task ``digits`` could be given a folder, which was not read.
+Now that is an error, but such a run is continued.
 """
 
 from __future__ import annotations
