@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -37,7 +40,8 @@ def export(
     """
     write, code = TARGETS[target]
     try:
-        path = write(module, truth.images[:-1], folder, words)
+        with _quiet():
+            path = write(module, truth.images[:-1], folder, words)
     except (UserError, OSError):
         raise
     except Exception as error:  # whatever PyTorch's tracers raise
@@ -46,3 +50,15 @@ def export(
             f"{type(module).__name__}: cannot be exported to {target}: {line}"
         ) from error
     return path, check.agreement(code, folder, truth)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what PyTorch's exporters log and print; the error's line says what is wrong."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)
