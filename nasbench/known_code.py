@@ -84,7 +84,7 @@ def known(name: str) -> bool:
     if _words is not None and _is_typed(name, _words):
         return True
     try:
-        return (_folder() / fingerprint(name)).exists()
+        return _is_remembered(fingerprint(name))
     except (OSError, ValueError):  # ValueError: a NUL in its path
         return False
 
@@ -100,7 +100,7 @@ def may_run(name: str, content: bytes) -> bool:
     if _words is None or _is_typed(name, _words):
         _remember(digest)
         return True
-    return (_folder() / digest).exists()
+    return _is_remembered(digest)
 
 
 def check_places(config: Mapping[str, Any], given: Container[str] = ()) -> None:
@@ -118,7 +118,7 @@ def check_places(config: Mapping[str, Any], given: Container[str] = ()) -> None:
         value = config.get(name)
         if value is None or name in given or (name == "engine" and value == "local"):
             continue
-        if not (_folder() / _place(name, value)).exists():
+        if not _is_remembered(_place(name, value)):
             spelled = "--" + name.replace("_", "-")
             raise UserError(
                 f"{spelled} {value}: a file names it, and you never did: give {spelled} yourself"
@@ -177,6 +177,23 @@ def _remember(digest: str) -> None:
         (_folder() / digest).touch()
 
 
+def _is_remembered(digest: str) -> bool:
+    try:
+        return (_folder() / digest).exists()
+    except OSError:
+        return False
+
+
 def _folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "nasbench" / "known-code"
+    """Return the folder of what was named; never one that depends on the working folder.
+
+    Raises:
+        OSError: this user has no home.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not cache.is_absolute():
+        try:
+            cache = Path.home() / ".cache"
+        except RuntimeError as error:
+            raise FileNotFoundError("no home folder") from error
+    return cache / "nasbench" / "known-code"

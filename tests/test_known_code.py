@@ -123,3 +123,23 @@ def test_nothing_is_known_where_nothing_can_be_written(monkeypatch, tmp_path):
     known_code.remember("package.module:Name")
     assert not known_code.known("package.module:Name")
     assert not known_code.known(str(tmp_path / "missing.py") + ":Name")
+
+
+def test_a_folder_from_elsewhere_cannot_bring_what_is_known(monkeypatch, tmp_path):
+    """A relative cache would lie in the working folder, and so would ``~`` without a home."""
+    monkeypatch.chdir(tmp_path)
+    digest = known_code.fingerprint("package.module:Name")
+    for cache in ("cache", "~/.cache"):
+        (tmp_path / cache / "nasbench" / "known-code").mkdir(parents=True)
+        (tmp_path / cache / "nasbench" / "known-code" / digest).touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", "cache")
+    assert not known_code.known("package.module:Name")
+
+    def homeless() -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert not known_code.known("package.module:Name")
+    known_code.remember("package.module:Name")
+    assert not known_code.known("package.module:Name")
