@@ -108,7 +108,9 @@ EVOLUTION = "evolution --budget 3 -o population=2 -o sample=2"
 VERBS = {
     "search, one-shot": Verb(ONE_SHOT, continues=True),
     "search, sampled": Verb(f"search {EVOLUTION} {TINY} {SMALL} --epochs 1 {OUT}", continues=True),
-    "search --table": Verb("search random --table {given}/table.py:load --budget 3"),
+    "search --table": Verb(
+        "search random --table {given}/table.py:load --code engine_parts:Tiny --budget 3"
+    ),
     "retrain": Verb(f"retrain {CELL} {SMALL} --epochs 2 {OUT}", continues=True),
     "retrain --folds": Verb(f"retrain {CELL} {SMALL} --folds 2 --epochs 1 {OUT}", continues=True),
     "hpo": Verb(
