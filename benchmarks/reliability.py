@@ -52,8 +52,8 @@ DISKS = """\
 on, at every write also after half of its bytes, and at eight events for the event alone (of a
 study and of `trust`, whose events are mostly those of the other verbs, at up to 30 and 4 of each
 kind). The command must end with status 2 and one line of at most 500 characters that names the
-file (or succeed, where the file is optional: the memory of the code that the user has named), never
-with a traceback, and what it left must be continued to the same result as above.
+file (or succeed, where the file is optional: the memory of the code that the user has named),
+never with a traceback, and what it left must be continued to the same result as above.
 """
 
 
