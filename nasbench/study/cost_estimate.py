@@ -8,10 +8,12 @@ from pathlib import Path
 
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
-from nasbench.engine.presets import retrain_defaults
+from nasbench.engine.presets import paper_recipe, retrain_defaults
+from nasbench.engine.search import load_strategy
 from nasbench.errors import UserError
 from nasbench.report.quantities import count, duration
 from nasbench.store import studies
+from nasbench.strategies.recipe import DARTS, Recipe
 from nasbench.study.plan import Plan, Step
 from nasbench.study.results import entry_results
 from nasbench.study.runner import Progress
@@ -143,6 +145,18 @@ def config_without_source(plan: Plan, step: Step) -> TrainingConfig:
         config = HpoConfig.from_layers({"budget": study.budget or None, **options})
     else:
         asked = RetrainConfig.from_layers(options)
-        recipe = retrain_defaults(asked.preset, study.task)
+        recipe = retrain_defaults(asked.preset, study.task, _recipe(plan, step))
         config = RetrainConfig.from_layers(recipe, options)
     return plan.scale.apply(config, len(plan.task.train))
+
+
+def _recipe(plan: Plan, step: Step) -> Recipe:
+    """Return the settings of the paper behind the search whose result the step retrains."""
+    source = plan.source(step)
+    try:
+        config = None if source is None else plan.configure(source, None).config
+    except UserError:  # reported when the run would start
+        config = None
+    if not isinstance(config, SearchConfig):
+        return DARTS
+    return paper_recipe(load_strategy(config.strategy), config.space)

@@ -75,7 +75,8 @@ SEARCHES: dict[str, tuple[tuple[Any, ...], dict[str, Any], dict[str, Any]]] = {
         {"channels": 16, "layers": 8},
         {"arch_lr": 3e-4, "arch_weight_decay": 1e-3, "epsilon": 0.3, "epsilon_min": 0.03},
     ),
-    # melodyguan/enas, scripts/cifar10_micro_search.sh: 6 cells and 2 reductions, 5 nodes
+    # melodyguan/enas, scripts/cifar10_micro_search.sh: 6 cells and 2 reductions, 5 nodes; the
+    # bound of the logits is the paper's
     "enas": (
         (150, 160, 0.05, 5e-4, 1e-4, True, "cosine", 5.0, 0.0),
         {"channels": 20, "layers": 8, "nodes": 5},
@@ -129,6 +130,18 @@ ELSEWHERE: dict[tuple[str, str], tuple[tuple[Any, ...], dict[str, Any], dict[str
         (100, 64, 0.025, 0.001, 3e-4, False, "cosine", 5.0, 0.0),
         {"channels": 16, "cells": 5},
         {"arch_lr": 3e-4, "anchor": 1e-3, "partial": 4, "widen": 2, "warmup": 10 / 50},
+    ),
+    # D-X-Y/AutoDL-Projects, configs/nas-benchmark/algos/ENAS.config, ENAS.sh
+    ("enas", "nas-bench-201"): (
+        (250, 128, 0.05, 5e-4, 2.5e-4, True, "cosine", 5.0, 0.0),
+        {"channels": 16, "cells": 5},
+        {"arch_lr": 1e-3, "samples": 20, "entropy": 1e-4, "candidates": 100},
+    ),
+    # xiangning-chen/SmoothDARTS, nasbench201/train_search.py
+    ("sdarts", "nas-bench-201"): (
+        (100, 64, 0.025, 0.001, 3e-4, False, "cosine", 5.0, 0.0),
+        {"channels": 16, "cells": 5},
+        {"arch_lr": 3e-4, "arch_weight_decay": 1e-3, "epsilon": 0.3},
     ),
     # ruocwang/darts-pt, nasbench201/train_search.py
     ("darts-pt", "nas-bench-201"): (

@@ -13,7 +13,13 @@ from torch.func import functional_call
 from nasbench.errors import UserError
 from nasbench.space import DataSpec, LayerChoice, SearchSpace
 from nasbench.strategies.oneshot.base import OneShotContext
-from nasbench.strategies.oneshot.darts import DartsOptions, DartsStrategy, unrolled_gradient
+from nasbench.strategies.oneshot.darts import (
+    DartsOptions,
+    DartsStrategy,
+    plain_step,
+    stepped,
+    unrolled_gradient,
+)
 from nasbench.strategies.oneshot.evaluation import frozen_bn_statistics
 from nasbench.supernet.mixture import Mixture
 from nasbench.testing.supernets import PlainSupernets
@@ -106,6 +112,20 @@ def test_the_second_order_gradient_is_the_exact_one(seed):
     assert (found - exact).norm() / exact.norm() < 1e-3
     # The test can fail: without the second-order term the error is far larger.
     assert (first_order - exact).norm() / exact.norm() > 1e-2
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_the_unrolled_step_is_that_of_sgd(nesterov):
+    torch.manual_seed(0)
+    w, g, b = torch.randn(3, 7, dtype=torch.float64)
+    parameter = nn.Parameter(w.clone())
+    sgd = torch.optim.SGD([parameter], LR, MOMENTUM, weight_decay=DECAY, nesterov=nesterov)
+    sgd.state[parameter]["momentum_buffer"] = b.clone()
+    parameter.grad = g.clone()
+    sgd.step()
+    lr, momentum = plain_step(LR, MOMENTUM, nesterov)
+    (found,) = stepped([w], [g], [b], lr, momentum, DECAY)
+    assert torch.allclose(found, parameter.detach(), atol=1e-15)
 
 
 class Smooth(SearchSpace):

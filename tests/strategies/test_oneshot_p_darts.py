@@ -300,6 +300,21 @@ def test_a_later_state_can_be_followed_by_an_earlier_one():
     assert digest(late) == digest(early)
 
 
+def test_a_state_with_dropout_behind_every_skip_connection_is_read():
+    """That is how earlier versions saved the second and the third stage."""
+    late, other = searching(), searching()
+    late.begin_epoch(2, 6)
+    state, renamed = late.state_dict(), 0
+    for name in list(state):
+        if ".skip_connect.0." in name:
+            old = name.replace(".skip_connect.0.", ".skip_connect.skip.0.")
+            renamed += old != name
+            state[old] = state.pop(name)
+    assert renamed > 0
+    other.load_state_dict(state)
+    assert digest(other) == digest(late)
+
+
 def test_fewer_epochs_than_stages_are_told():
     with pytest.raises(UserError, match=r"^--epochs 2: must be at least 3, one for each stage$"):
         searching(epochs=2)

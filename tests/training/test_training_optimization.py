@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 from torch.optim import SGD
-from torch.optim.lr_scheduler import CosineAnnealingLR, ReduceLROnPlateau, StepLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, ReduceLROnPlateau, StepLR
 
 from nasbench.errors import UserError
 from nasbench.training.optimization import Optimization, OptimizerConfig, Plateau, factor
@@ -33,6 +33,26 @@ def test_cosine_is_torchs():
     config = OptimizerConfig(lr=0.1, final_lr=0.01, schedule="cosine")
     expected = torchs(lambda o: CosineAnnealingLR(o, 40, eta_min=0.01), 40)
     assert rates(config, 40) == pytest.approx(expected)
+
+
+def test_linear_is_torchs():
+    config = OptimizerConfig(lr=0.1, final_lr=0.02, schedule="linear")
+    expected = torchs(lambda o: LinearLR(o, 1.0, 0.2, 40), 40)
+    assert rates(config, 40) == pytest.approx(expected)
+
+
+def test_nesterovs_momentum_is_torchs():
+    start = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    config = OptimizerConfig(lr=0.1, momentum=0.9, nesterov=True, schedule="constant", grad_clip=0)
+    found = Optimization([ours], config, 5)
+    sgd = SGD([theirs], 0.1, momentum=0.9, weight_decay=3e-4, nesterov=True)
+    for _ in range(5):
+        found.minimize((ours**4).sum())
+        sgd.zero_grad()
+        (theirs**4).sum().backward()
+        sgd.step()
+    assert torch.allclose(ours, theirs)
 
 
 def test_step_is_torchs():

@@ -48,6 +48,21 @@ def stepped(
     ]
 
 
+def plain_step(lr: float, momentum: float, nesterov: bool) -> tuple[float, float]:
+    """Return learning rate and momentum with which :func:`stepped` takes a step of SGD.
+
+    Nesterov's step along g with momentum m and buffer b is lr ((1 + m) g + m^2 b).
+
+    Args:
+        lr: of SGD.
+        momentum: of SGD, in [0, 1).
+        nesterov: whether SGD uses Nesterov's momentum.
+    """
+    if not nesterov:
+        return lr, momentum
+    return lr * (1 + momentum), momentum**2 / (1 + momentum)
+
+
 def unrolled_gradient(
     train_loss: Loss,
     validation_loss: Loss,
@@ -147,9 +162,7 @@ class DartsStrategy(DifferentiableStrategy):
         if self.options.order == 1:
             return super().arch_step(train, validation)
         config = self.weights.config
-        lr, momentum = self.weights.lr, config.momentum
-        if config.nesterov:  # the step is lr ((1 + m) g + m^2 b)
-            lr, momentum = lr * (1 + momentum), momentum**2 / (1 + momentum)
+        lr, momentum = plain_step(self.weights.lr, config.momentum, config.nesterov)
         with frozen_bn_statistics(self.mixture):
             gradients, loss = unrolled_gradient(
                 lambda: self.objective(self.mixture, *train)[0],

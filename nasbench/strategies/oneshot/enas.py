@@ -22,7 +22,7 @@ from nasbench.space import Arch, Domain, Domains, Value
 from nasbench.strategies.oneshot.base import Batch, OneShotContext, SearchData, Supernets
 from nasbench.strategies.oneshot.evaluation import frozen_bn_statistics
 from nasbench.strategies.oneshot.single_path import TRIES, EvaluationOptions, SinglePathStrategy
-from nasbench.strategies.recipe import DARTS, RECIPES, Recipe
+from nasbench.strategies.recipe import DARTS, NASBENCH201, RECIPES, Recipe
 from nasbench.training.distributed import average
 from nasbench.training.objective import correct_share
 from nasbench.training.optimization import Optimization, OptimizerConfig
@@ -177,6 +177,17 @@ class EnasStrategy(SinglePathStrategy):
                 "drop_path": 0.4,
             },
             retrain_network={"layers": 17, "nodes": 5},
+        ),
+        "nas-bench-201": NASBENCH201.but(
+            "NAS-Bench-201 (arXiv:2001.00326); configs/nas-benchmark/algos/ENAS.config",
+            search={
+                "epochs": 250,
+                "batch_size": 128,
+                "lr": 0.05,
+                "final_lr": 5e-4,
+                "weight_decay": 2.5e-4,
+            },
+            options={"arch_lr": 1e-3, "samples": 20, "candidates": 100},
         ),
     }
     learns_architecture = True

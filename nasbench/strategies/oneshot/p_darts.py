@@ -181,7 +181,13 @@ class PDartsStrategy(DifferentiableStrategy):
         """Build the supernet of the state's stage, then load it."""
         if state_dict["_extra_state"] != self.stage:
             self._build(state_dict["_extra_state"])
-        return super().load_state_dict(state_dict, strict, assign)
+        # In states of earlier versions, a dropout was behind skip connections of stride 2 as well.
+        own = self.state_dict()
+        present = {
+            name if name in own else name.replace(".skip.", "."): value
+            for name, value in state_dict.items()
+        }
+        return super().load_state_dict(present, strict, assign)
 
 
 def skip_rate(first: float, epoch: int, resting: int, epochs: int) -> float:

@@ -23,7 +23,7 @@ from nasbench.strategies.oneshot.differentiable import (
     DifferentiableStrategy,
 )
 from nasbench.strategies.oneshot.evaluation import frozen_bn_statistics
-from nasbench.strategies.recipe import DARTS, RECIPES, Recipe
+from nasbench.strategies.recipe import DARTS, NASBENCH201, RECIPES, Recipe
 from nasbench.supernet.base import no_grad_for
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights, search_progress
 from nasbench.training.distributed import average
@@ -89,6 +89,10 @@ class SdartsStrategy(DifferentiableStrategy):
         **RECIPES,
         "darts": DARTS.but(
             "SmoothDARTS (arXiv:2002.05283), section 5; sota/cnn/train_search.py, train.py"
+        ),
+        "nas-bench-201": NASBENCH201.but(
+            "SmoothDARTS (arXiv:2002.05283), section 5; nasbench201/train_search.py",
+            search={"epochs": 100, "nesterov": False, "weight_decay": 3e-4},
         ),
     }
     options: SdartsOptions
