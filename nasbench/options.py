@@ -11,7 +11,7 @@ import math
 import os
 import types
 import typing
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
@@ -165,9 +165,7 @@ class PluginOptions:
             _check(self, entry, f"-o {entry.name}=")
 
 
-@cache
-def _types(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
+_types: Callable[[Any], dict[str, Any]] = cache(typing.get_type_hints)
 
 
 def require_effect(options: Any, given: Container[str]) -> None:

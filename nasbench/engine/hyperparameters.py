@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
@@ -150,9 +150,7 @@ def _check_values(name: str, parameter: Parameter, models: Iterable[str]) -> Non
                 raise UserError(f"the search space's parameter {name!r}: {error}") from error
 
 
-@cache
-def _arguments(space: type) -> arguments.Parameters:
-    return arguments.of_space(space)
+_arguments: Callable[[type], arguments.Parameters] = cache(arguments.of_space)
 
 
 def _whole(value: Any, kind: Any) -> Any:

@@ -211,11 +211,10 @@ def _options(section: Section, kind: type[PluginOptions]) -> dict[str, Any]:
     }
 
 
-def _option(
-    section: Section, kind: type[PluginOptions], entry: Field[Any], hint: type
-) -> int | float | str:
+def _option(section: Section, kind: type[PluginOptions], entry: Field[Any], hint: type) -> Any:
     """Return one option as its type."""
-    value, words = section.raw(entry.name), {int: "a whole number", float: "a number"}.get(hint)
+    value: Any = section.raw(entry.name)
+    words = {int: "a whole number", float: "a number"}.get(hint)
     limits = allowed_values(entry.metadata)
     try:
         # YAML 1.1 reads 1e-3 as a text.
