@@ -90,7 +90,8 @@ def _hpo(
         named, assigned = running.layers(given, config, o)
         named["model"] = model or named.get("model")
         if named["model"] is None:
-            raise UserError("which MODEL? see: nasbench list baselines")
+            why = "" if config is None else f"--config {config} names none and is no experiment: "
+            raise UserError(f"which MODEL? {why}see: nasbench list baselines")
         tuning = configure(named, assigned)
 
         def run(seed: int) -> None:

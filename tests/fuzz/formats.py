@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import gzip
 import io
+import itertools
 import json
 import shutil
 import struct
@@ -361,6 +362,46 @@ def _weights() -> bytes:
     return save({name: value.contiguous().clone() for name, value in state.items()})
 
 
+MACRO = {
+    "test_acc": [80.5, 81.0, 81.5],
+    "mean_acc": 81.0,
+    "std": 0.4,
+    "params": 100_000,
+    "flops": 1_000_000,
+}
+CELLS = (
+    "index,arch_str,c10_valid,c10_test,c100_valid,c100_test,in16_valid,in16_test,"
+    "c10_valid_seeds,c100_valid_seeds,in16_valid_seeds,c10_valid_ep12,c10_test_ep12,"
+    "c100_valid_ep12,c100_test_ep12,in16_valid_ep12,in16_test_ep12,"
+    "params_c10_M,flops_c10_M,train_time_c10_200ep_s\n"
+)
+
+
+@cache
+def _macro_rest() -> bytes:
+    """Return NAS-Bench-Macro's JSON after its first entry."""
+    names = ["".join(digits) for digits in itertools.product("012", repeat=8)]
+    entry = json.dumps(MACRO)
+    return ("".join(f', "{name}": {entry}' for name in names[1:]) + "}").encode()
+
+
+def _row(number: int, cell: tuple[str, ...]) -> str:
+    a, b, c, d, e, f = cell
+    text = f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+    return f"{number},{text},85,86,60,61,40,41,85;85,60;60,40;40,70,71,50,51,30,31,0.3,30,900\n"
+
+
+@cache
+def _rows() -> list[str]:
+    """Return the lines of NAS-Bench-201's CSV file."""
+    operations = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+    return [_row(i, cell) for i, cell in enumerate(itertools.product(operations, repeat=6))]
+
+
+def _csv(line: bytes) -> bytes:
+    return CELLS.encode() + line + "".join(_rows()[1:]).encode()
+
+
 @cache
 def _begun() -> Path:
     """Return a results folder whose run ``one`` stopped after its first epoch."""
@@ -534,6 +575,18 @@ def formats() -> dict[str, Format]:
             "in/gait.h5",
             flipped(_hdf5()),
             (f"search random --task gait --data-dir {{}} {NETWORK} {NOWHERE}",),
+        ),
+        "table, NAS-Bench-Macro": Format(
+            "in/t.json",
+            json_files(MACRO).map(lambda entry: b'{"00000000": ' + entry + _macro_rest()),
+            ("search random --table nas-bench-macro={} --budget 3 --concurrency 1",),
+            0.5,
+        ),
+        "table, NAS-Bench-201": Format(
+            "in/t.csv",
+            st.deferred(lambda: texts(_rows()[0])).map(_csv),
+            ("search random --table nas-bench-201={} --budget 3 --concurrency 1",),
+            0.1,
         ),
         "weights": Format(
             "results/runs/one/model.safetensors",

@@ -14,6 +14,7 @@ LONG = {
     *("events, npz", "events, packed npz", "events, AEDAT", "events, text", "images, HDF5"),
     *("weights", "state", "options of data draw", "options of data gait", "options of export"),
     "options of profile",
+    *("table, NAS-Bench-Macro", "table, NAS-Bench-201"),
 }
 """Those that load or train for seconds before the first input."""
 
