@@ -102,8 +102,20 @@ class Mixture(Supernet):
         return {"kept": _copy(self.kept), "cut": _copy(self.cut)}
 
     def set_extra_state(self, state: dict[str, dict[str, list[int]]]) -> None:
-        """Restore the remaining candidates and removed inputs."""
-        self.kept, self.cut = _copy(state["kept"]), _copy(state["cut"])
+        """Restore the remaining candidates and removed inputs.
+
+        Raises:
+            ValueError: they are not those of these decisions, as a file may have it.
+        """
+        kept, cut = _copy(state["kept"]), _copy(state["cut"])
+        counts = {label: len(alpha) for label, alpha in zip(self.labels, self.alphas, strict=True)}
+        for label, places in kept.items():
+            known = range(counts.get(label, 0))
+            if not places or any(type(place) is not int or place not in known for place in places):
+                raise ValueError(f"the candidates kept of {label!r} are {places!r:.40}")
+        if set(kept) != set(counts) or any(type(i) is not int for p in cut.values() for i in p):
+            raise ValueError("the kept candidates or cut inputs are of other decisions")
+        self.kept, self.cut = kept, cut
 
     def mixing_weights(self) -> dict[str, Tensor]:
         """Return label to the expected weights of all candidates; 0 for removed ones."""

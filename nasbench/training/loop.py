@@ -164,6 +164,9 @@ class Progress:
             raise ValueError(f"seconds {self.seconds!r:.80}: must be a number")
         if not all(isinstance(epoch, dict) for epoch in self.history):
             raise ValueError("history: must hold the metrics of each epoch")
+        sums = (*self.sums.values(), *([] if self.bad_step is None else [self.bad_step]))
+        if not all(isinstance(total, Tensor) and total.numel() == 1 for total in sums):
+            raise ValueError("sums: must be single numbers")
 
     def add(self, metrics: dict[str, Tensor]) -> None:
         """Count one step's metrics, without waiting for the device."""

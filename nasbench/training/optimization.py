@@ -16,6 +16,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from nasbench.errors import unknown
 from nasbench.training.distributed import agree, average
 
+_LARGEST = 1e30  # fits into a float32
+
 PLATEAU_FACTOR = 0.1  # each drop multiplies the rate by it
 PLATEAU_THRESHOLD = 1e-4  # the relative improvement from which a value counts as better
 
@@ -280,8 +282,45 @@ class Optimization:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from :meth:`state_dict`."""
+        """Continue from :meth:`state_dict`.
+
+        Raises:
+            ValueError: the state has values of another kind or shape, as a file may.
+        """
+        _check_alike(state, self.state_dict(), "optimization")
         self.optimizer.load_state_dict(state["optimizer"])
+        for parameter, found in self.optimizer.state.items():
+            for name, value in found.items():
+                if isinstance(value, Tensor) and value.shape not in (parameter.shape, ()):
+                    raise ValueError(f"{name} has the shape {tuple(value.shape)}")
+                plain = float | int if name == "step" else None
+                if not isinstance(value, Tensor | plain):
+                    raise ValueError(f"{name} is {type(value).__name__}")
         self._schedule.load_state_dict({**state["schedule"], "lr_lambdas": [None]})
         if self.plateau is not None:
             self.plateau.load_state_dict(state["plateau"])
+
+
+def _check_alike(found: Any, expected: Any, name: str) -> None:
+    """Raise unless plain values are of the same kinds as others; missing ones are passed over.
+
+    Args:
+        found: values from a file.
+        expected: values of the same structure.
+        name: where they are, for the error.
+
+    Raises:
+        ValueError: one is of another kind, or no number that fits into a float32.
+    """
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for key, value in expected.items():
+            if key in found:
+                _check_alike(found[key], value, f"{name}.{key}")
+    elif isinstance(expected, list | tuple) and isinstance(found, list | tuple):
+        for number, (one, value) in enumerate(zip(found, expected, strict=False)):
+            _check_alike(one, value, f"{name}.{number}")
+    elif isinstance(expected, int | float):
+        if not isinstance(found, int | float) or _LARGEST < abs(found) < math.inf:
+            raise ValueError(f"{name} is {found!r:.40}: must be a number")
+    elif expected is not None and not isinstance(found, type(expected)):
+        raise ValueError(f"{name} is {found!r:.40}: must be {type(expected).__name__}")
