@@ -70,7 +70,7 @@ def of_format(format: Format, count: int, number: int, check: Check) -> None:
             shutil.rmtree("made", ignore_errors=True)
             Path("made").mkdir()
             words = command.replace("{}", format.file).split()
-            verdict = probe(words, [path.name, "results", TAKEN], folder)
+            verdict = probe(words, [path.name, "results", TAKEN, *words[2:]], folder)
             check(verdict, f"{command}\n{content[:3000]!r}")
 
         fuzz(st.tuples(format.mutants, st.sampled_from(format.commands)), count, number, one)
