@@ -11,7 +11,7 @@ import math
 import struct
 import zlib
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -54,7 +54,7 @@ def read_idx(path: Path) -> Tensor:
         raise UserError(f"{path} cannot be read ({plain_files.reason(error)})") from error
 
 
-def _values(path: Path, file: IO[bytes]) -> Tensor:
+def _values(path: Path, file: BinaryIO | gzip.GzipFile) -> Tensor:
     """Return the values of an open file, whose path is for errors."""
     head = file.read(4)
     wrong = len(head) < 4 or head[:2] != b"\0\0" or head[2] != _UNSIGNED_BYTES

@@ -51,7 +51,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: it cannot be read, or is damaged.
     """
-    kinds = DAMAGED
+    kinds: tuple[type[Exception], ...] = DAMAGED
     try:
         with plain_files.open_bytes(path) as file:
             if path.suffix == ".pt":
