@@ -51,7 +51,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: it cannot be read, or is damaged.
     """
-    kinds: tuple[type[Exception], ...] = DAMAGED
+    kinds: tuple[type[Exception], ...] = (*DAMAGED, UserError)
     try:
         with plain_files.open_bytes(path) as file:
             if path.suffix == ".pt":
@@ -60,13 +60,13 @@ def load_weights(path: Path) -> dict[str, Tensor]:
                 from safetensors import SafetensorError
                 from safetensors.torch import load_file
 
-                kinds = (*DAMAGED, SafetensorError)
+                kinds = (*kinds, SafetensorError)
                 tensors = load_file(path)
         if not isinstance(tensors, dict) or not all(
             isinstance(value, Tensor) for value in tensors.values()
         ):
             raise ValueError("it holds no tensors by name")
-    except (*kinds, UserError) as error:
+    except kinds as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"cannot read the weights {path}: {reason}") from error
     return tensors
