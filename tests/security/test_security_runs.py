@@ -89,7 +89,8 @@ def test_places_in_a_run_folder_are_the_users_to_name(foreign: Foreign, verb, pl
         return  # computes in its own process
     name = next(iter(places)).replace("_", "-")
     of = "search" if verb == "trust" else verb
-    place = foreign.stopped(of, {**COMPLETE[of], **places})
+    config = {**COMPLETE[of], **places, "task": "mnist"}  # which reads a folder
+    place = foreign.stopped(of, config, task="mnist")
     line = foreign.refused(
         verb, *([place, "--train", 10] if verb == "trust" else ["--resume", "r-1"])
     )
