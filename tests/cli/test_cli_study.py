@@ -157,6 +157,7 @@ def test_several_at_once_give_the_same_results(study, run):
     assert told == {provenance.public_command(sys.argv)}  # the study's, and no worker's
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kills as POSIX does")
 def test_a_killed_study_goes_on_where_it_was(study, run):
     """After a kill nothing that is done is done again, and the results are the same."""
