@@ -69,10 +69,11 @@ def table(heads: tuple[str, ...], rows: dict[str, list[int]]) -> str:
 def machine() -> str:
     """Return hardware, versions and date in one sentence."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    kernel = ".".join(platform.release().split(".")[:2])
     return (
         f"{os.cpu_count()} virtual cores of {cpu_model()}, {memory:.0f} GB, no GPU, one thread; "
         f"Python {platform.python_version()}, torch {version('torch')}, numpy {version('numpy')}, "
-        f"{platform.system()} {platform.release()}; commit {(git_commit(HERE) or '?')[:8]}; "
+        f"{platform.system()} {kernel}; commit {(git_commit(HERE) or '?')[:8]}; "
         f"{datetime.now(UTC):%d %B %Y}."
     )
 
