@@ -111,14 +111,15 @@ def write_mnist(folder: Path) -> None:
 @pytest.mark.slow
 def test_five_packages_are_enough(place):
     write_mnist(place / "data" / "mnist")
-    small = "--limit-train 100 --epochs 1 --batch-size 10 --data-dir data --device cpu"
+    (place / "empty").mkdir()
+    small = "--limit-train 100 --epochs 1 --batch-size 10 --device cpu"
     lines = [
         "list",
         "doctor --json",
         "search darts --space space.py:Tiny --epochs 1",
-        f"search darts --space space.py:Tiny --task cifar10 {small}",
-        f"search darts --space space.py:Tiny --task mnist {small}",
-        f"retrain CHECKPOINT {small} --json",
+        f"search darts --space space.py:Tiny --task cifar10 {small} --data-dir empty",
+        f"search darts --space space.py:Tiny --task mnist {small} --data-dir data",
+        f"retrain CHECKPOINT {small} --data-dir data --json",
         "leaderboard --format md",
     ]
     done = python(WITHOUT_EXTRAS.format(absent=ABSENT, lines=lines), place)
