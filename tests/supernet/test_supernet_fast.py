@@ -67,7 +67,7 @@ def relative(ours, theirs):
     [
         *((name, torch.float64, 1e-9) for name in SPACES),
         # Not MobileNet: BN over six values, layer by layer, turns rounding into anything.
-        ("darts", torch.float32, 1e-4),
+        pytest.param("darts", torch.float32, 1e-4, marks=pytest.mark.slow),
         ("nas-bench-201", torch.float32, 1e-4),
     ],
 )
