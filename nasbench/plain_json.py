@@ -17,7 +17,8 @@ from nasbench.errors import UserError
 DEEPEST = 100
 """Levels of lists and objects; a nested search space has about ten."""
 
-_DIGITS = 300  # the largest float has 309
+DIGITS = 300
+"""Digits of the longest integer; the largest float has 309."""
 
 
 def read(path: Path, *, unique: bool = False, most: int = plain_files.MOST) -> Any:
@@ -88,8 +89,8 @@ def check_depth(content: Any) -> None:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > _DIGITS:
-        raise UserError(f"the number {digits[:20]}... has {len(digits)} digits: at most {_DIGITS}")
+    if len(digits) > DIGITS:
+        raise UserError(f"the number {digits[:20]}... has {len(digits)} digits: at most {DIGITS}")
     return int(digits)
 
 

@@ -18,8 +18,6 @@ MOST = 256 * 2**10
 NODES = 100_000
 """Values, lists and mappings of a text once its aliases are replaced by what they stand for."""
 
-_DIGITS = 300  # of an integer; the largest float has 309
-
 
 class _Loader(yaml.SafeLoader):
     """Plain values only; a duplicate key is an error, not dropped."""
@@ -35,7 +33,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        if len(node.value) > _DIGITS:
+        if len(node.value) > plain_json.DIGITS:
             line = node.start_mark.line + 1
             raise UserError(f"line {line}: the number {node.value[:20]}... is too large")
         return super().construct_yaml_int(node)

@@ -8,7 +8,6 @@ from pathlib import Path
 from torch import nn
 
 from nasbench.config import RetrainConfig
-from nasbench.data.fingerprint import fingerprint
 from nasbench.engine.checkpoints import Architecture
 from nasbench.engine.problem import evaluation_batches, objective, on_device
 from nasbench.engine.session import Session
@@ -83,5 +82,5 @@ def evaluate(
         )
     openings = len(folder.journal.events("test opened"))
     classes = tuple(map(int, images.labels.bincount(minlength=task.spec.classes)))
-    digest = fingerprint(images)
+    digest = images.fingerprint()
     return Evaluation(measured, openings, len(images), rebuilt, model, classes, digest)

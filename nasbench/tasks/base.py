@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nasbench.data.augment import Augmentation
-from nasbench.data.fingerprint import fingerprint
 from nasbench.data.images import ImageSet, channel_statistics
 from nasbench.space.spec import DataSpec
 
@@ -139,7 +138,7 @@ class Task:
         how = self.augmentation
         numbers = " ".join(f"{number:.4g}" for number in (*how.mean, *how.std))
         drawn = f"{type(how).__qualname__} {how.crop_padding} {how.flip} {how.cutout}"
-        text = f"{self.spec.classes} {drawn} {numbers} {fingerprint(self.train)}"
+        text = f"{self.spec.classes} {drawn} {numbers} {self.train.fingerprint()}"
         return hashlib.sha256(text.encode()).hexdigest()
 
     def search_split(self, seed: int, val_fraction: float) -> tuple[ImageSet, ImageSet]:
