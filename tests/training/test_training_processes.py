@@ -14,6 +14,7 @@ import torch.distributed as dist
 from safetensors.torch import load_file
 from torch import nn
 
+from nasbench.cli import main
 from nasbench.errors import UserError
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.store.journal import Journal
@@ -24,19 +25,23 @@ SMALL = ["--limit-train", "80", "--batch-size", "20", "--epochs", "2"]
 SPACE = ["--space", str(Path(__file__).parents[2] / "examples" / "my_space.py") + ":MySpace"]
 
 
-def nasbench(arguments, processes=1):
-    launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
-    start = [sys.executable, *(launcher if processes > 1 else []), "-m", "nasbench"]
+def alone(arguments, capsys):
+    """Return what one process, this one, prints as JSON."""
+    assert main(list(map(str, arguments))) == 0
+    return json.loads(capsys.readouterr().out.splitlines()[0])
+
+
+def together(arguments):
+    """Return the lines of JSON that two processes under torchrun print."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
     done = subprocess.run(
-        [*start, *arguments],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        [*launcher, "-m", "nasbench", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    return found[0] if len(found) == 1 else found
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def losses(out, run):
@@ -45,24 +50,23 @@ def losses(out, run):
 
 
 @pytest.mark.slow
-def test_search_and_retrain_in_two_processes(tmp_path):
+def test_search_and_retrain_in_two_processes(tmp_path, capsys):
     one, two = tmp_path / "one", tmp_path / "two"
-    search = ["search", "darts", *SMALL, *SPACE, "-o", "order=2", "--json", "--out"]
-    alone, together = nasbench([*search, str(one)]), nasbench([*search, str(two)], 2)
-    assert losses(two, together["run"]) == pytest.approx(losses(one, alone["run"]), rel=1e-3)
-    assert len(list((two / "runs").iterdir())) == 1
-    how = ["--cutout", "2", *SMALL, *SPACE, "--json", "--out"]
-    retrain = ["retrain", alone["checkpoint"], *how]
-    alone, together = nasbench([*retrain, str(one)]), nasbench([*retrain, str(two)], 2)
-    assert losses(two, together["run"]) == pytest.approx(losses(one, alone["run"]), rel=1e-3)
-    ours, theirs = load_file(alone["model"]), load_file(together["model"])
-    assert ours.keys() == theirs.keys()
-    for name, value in ours.items():
-        assert torch.allclose(value, theirs[name], rtol=1e-2, atol=1e-3), name
-    assert together["test_openings"] == 1
+    search = ["search", "darts", *SMALL, *SPACE, "-o", "order=2", "--json"]
+    ours = alone([*search, "--out", one], capsys)
     # One after the other in the same two processes: the next seed goes on in their group.
-    lines = nasbench([*search[:2], *SMALL, *SPACE, "--seeds", "2", "--json", "--out", str(two)], 2)
-    assert [line["metrics"]["epoch"] for line in lines] == [2, 2]
+    theirs, second = together([*search, "--seeds", "2", "--out", two])
+    assert [line["metrics"]["epoch"] for line in (theirs, second)] == [2, 2]
+    assert losses(two, theirs["run"]) == pytest.approx(losses(one, ours["run"]), rel=1e-3)
+    assert len(list((two / "runs").iterdir())) == 2
+    retrain = ["retrain", ours["checkpoint"], "--cutout", "2", *SMALL, *SPACE, "--json", "--out"]
+    ours, (theirs,) = alone([*retrain, one], capsys), together([*retrain, two])
+    assert losses(two, theirs["run"]) == pytest.approx(losses(one, ours["run"]), rel=1e-3)
+    weights, other = load_file(ours["model"]), load_file(theirs["model"])
+    assert weights.keys() == other.keys()
+    for name, value in weights.items():
+        assert torch.allclose(value, other[name], rtol=1e-2, atol=1e-3), name
+    assert theirs["test_openings"] == 1
 
 
 def _norm(x):
