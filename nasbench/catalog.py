@@ -338,6 +338,9 @@ TABLES = {
     "assessor": ASSESSORS,
     "table": BENCHMARKS,
     "proxy": PROXIES,
+    # Of a user's own; the others are in nasbench.training, by the kind of what is predicted.
+    "metric": {},
+    "loss": {},
 }
 
 

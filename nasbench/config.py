@@ -28,7 +28,60 @@ ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingConfig(Config):
+class TaskConfig(Config):
+    """How the data is read, what is predicted, and how it is judged.
+
+    ``None`` leaves a choice to the task.
+    """
+
+    metric: str | None = option(
+        None, "Leading metric: a name, or file.py:function. [default: the task's]", later=True
+    )
+    also: str | None = option(
+        None, "Further metrics to record, separated by commas.", later=True, scope="identity"
+    )
+    loss: str | None = option(
+        None, "Loss: a name, or file.py:function. [default: the task's]", later=True
+    )
+    class_weights: str | None = option(
+        None,
+        "Weights of the classes in the loss; balanced: every class counts the same.",
+        allowed=("balanced",),
+        later=True,
+    )
+    target: str | None = option(
+        None,
+        "What your own data says of an example: one class, several labels, or numbers. "
+        "[default: recognised]",
+        allowed=("class", "labels", "numbers"),
+        later=True,
+    )
+    size: int | None = option(
+        None,
+        "Side in pixels to which your own images are resized. [default: the median side, at "
+        "most 64 with the preset quick]",
+        low=1,
+        most=4096,
+        later=True,
+    )
+    channels: int | None = option(
+        None,
+        "Channels of your own images: 1 is grey, 3 is colour. [default: as they are]",
+        allowed=(1, 3),
+        later=True,
+    )
+    skip_bad: bool = option(
+        False, "Leave out pictures that cannot be read, instead of ending.", later=True
+    )
+    columns: str | None = option(
+        None,
+        "Columns of a CSV of your own: file=NAME,label=NAME[+NAME...],split=NAME,group=NAME.",
+        later=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig(TaskConfig):
     """Options that all runs have."""
 
     preset: str = option("quick", "Recipe to start from.", allowed=("quick", "paper"))

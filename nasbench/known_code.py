@@ -23,7 +23,7 @@ from typing import Any
 
 from nasbench.errors import UserError
 
-PLACES = ("data_dir", "engine", "address")
+PLACES = ("data_dir", "engine", "address", "task")
 """Options that say where a run reads data and computes; a file's are not followed blindly."""
 
 _words: Sequence[str] | None = None  # of the command line, while a command runs

@@ -16,7 +16,8 @@ from nasbench.space import SearchSpace
 from nasbench.store.weights import find_weights, load_weights, save_weights
 from nasbench.tasks.base import Task
 from nasbench.training.distributed import wait
-from nasbench.training.supervised import accuracy
+from nasbench.training.metrics import ACCURACY, Metric, confusion_matrix
+from nasbench.training.supervised import predictions
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,24 @@ class Evaluation:
     """The result on the test set.
 
     Attributes:
-        accuracy: share of right answers, in [0, 1].
+        metric: the leading metric.
+        metrics: name to value: the leading metric, those recorded beside it and, of single
+            classes, the accuracy.
+        confusion: the number of test examples of each class by the class that the network says,
+            ``(classes, classes)``; empty for other targets.
+        class_names: names of the outputs, ``()`` if they have none.
         openings: number of times that this run opened the test set.
         examples: the size of the test set.
         network: the network with the weights read back from their file.
         model: the weights' file.
-        classes: the number of test images of each class.
+        classes: the number of test images of each class; empty for other targets.
         fingerprint: of the test set.
     """
 
-    accuracy: float
+    metric: Metric
+    metrics: dict[str, float]
+    confusion: list[list[int]]
+    class_names: tuple[str, ...]
     openings: int
     examples: int
     network: SearchSpace
@@ -55,7 +64,7 @@ def evaluate(
         running: the session; its journal counts the opening.
 
     Raises:
-        UserError: the network read back has another accuracy than the one that was written.
+        UserError: the network read back has another result than the one that was written.
     """
     folder = running.folder
     if running.leads:
@@ -63,24 +72,36 @@ def evaluate(
     wait()
     model = find_weights(folder.path)
     assert model is not None
-    loss = objective(config, config.auxiliary_weight)
+    judge = objective(task, config, config.auxiliary_weight)
 
     def record_opening() -> None:
         if running.leads:
             folder.journal.append("test opened")
 
-    images = task.open_test(record_opening)
-    batches = evaluation_batches(images, task.augmentation, running)
-    measured = accuracy(network, batches, loss)
+    examples = task.open_test(record_opening)
+    batches = evaluation_batches(examples, task.augmentation, running)
+    measured = predictions(network, batches.epoch(0), judge, running.device)
     rebuilt = on_device(found.build(), running.device)
     rebuilt.load_state_dict(load_weights(model))
-    again = accuracy(rebuilt.eval(), batches, loss)
-    if again != measured:
+    again = predictions(rebuilt.eval(), batches.epoch(0), judge, running.device)
+    metric = task.metric
+    before, after = metric.value(*measured), metric.value(*again)
+    if before != after:
         raise UserError(
-            f"{model} answers otherwise than the network it was written from: "
-            f"accuracy {again:.4%} instead of {measured:.4%}; do not use this result"
+            f"{model} answers otherwise than the network it was written from: {metric.words} "
+            f"{after:.6g} instead of {before:.6g}; do not use this result"
         )
-    openings = len(folder.journal.events("test opened"))
-    classes = tuple(map(int, images.labels.bincount(minlength=task.spec.classes)))
-    digest = images.fingerprint()
-    return Evaluation(measured, openings, len(images), rebuilt, model, classes, digest)
+    single = task.target == "class"
+    every = (metric, *task.also, *((ACCURACY,) if single else ()))
+    return Evaluation(
+        metric,
+        {one.name: one.value(*measured) for one in every},
+        confusion_matrix(*measured, task.spec.outputs).tolist() if single else [],
+        task.class_names,
+        len(folder.journal.events("test opened")),
+        len(examples),
+        rebuilt,
+        model,
+        tuple(task.class_counts(examples)),
+        examples.fingerprint(),
+    )

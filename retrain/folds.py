@@ -26,7 +26,7 @@ from nasbench.tasks.base import Task
 from nasbench.training.distributed import agree, wait
 from nasbench.training.loop import Callback, Loop
 from nasbench.training.stopping import StopSignal
-from nasbench.training.supervised import Supervised, accuracy
+from nasbench.training.supervised import Supervised, evaluated_metric
 from retrain.train import Retrained, Retraining, identity, make_unit, run_retrain
 
 
@@ -87,7 +87,7 @@ def run_folds(
     assert config.folds is not None
     task, found = job.open()
     seed, train = derive(config.seed, "folds"), task.train
-    parts = stratified_folds(train.labels, config.folds, seed, train.groups)
+    parts = stratified_folds(train.strata, config.folds, seed, train.groups)
     read = job.inputs(task)
     with session(
         "retrain", job.method, job.task, config, stop, resumed, command, job.checkpoint, read
@@ -106,10 +106,9 @@ def run_folds(
         if not running.leads:
             return CrossValidated(running.folder, None, None)
         folds = [done[number] for number in sorted(done)]
-        classes = train.labels.bincount(minlength=task.spec.classes).tolist()
-        record = _record(replace(job, config=config), found, running, folds, classes)
+        record = _record(replace(job, config=config), task, found, running, folds)
         path = write_folds(config.out, record)
-        running.folder.update(val_accuracy=record.mean, folds=path.name)
+        running.folder.update(**{f"val_{record.metric}": record.mean}, folds=path.name)
         return CrossValidated(running.folder, record, path)
 
 
@@ -156,7 +155,8 @@ class FoldTraining:
         progress = Loop(unit, config.epochs, state, callbacks, running.stop).run()
         images = self.task.train.subset(self.held_out)
         batches = evaluation_batches(images, self.task.augmentation, running)
-        value = accuracy(unit.finish(), batches, objective(config, config.auxiliary_weight))
+        judge = objective(self.task, config, config.auxiliary_weight)
+        value = evaluated_metric(unit.finish(), batches, judge)
         seconds = agree(progress.seconds, running.device)
         return Fold(self.number, self._seed(config), value, len(self.held_out), seconds)
 
@@ -170,20 +170,16 @@ class FoldTraining:
         train = self.task.train
         rest = train.subset(without(len(train), self.held_out))
         own = replace(config, seed=self._seed(config))
-        return make_unit(self.found, rest, None, self.task.augmentation, own, self.running)
+        return make_unit(self.found, self.task, rest, None, own, self.running)
 
     def _seed(self, config: RetrainConfig) -> int:
         return derive(config.seed, "fold", self.number)
 
 
 def _record(
-    job: Retraining,
-    found: Architecture,
-    running: Session,
-    folds: list[Fold],
-    classes: list[int],
+    job: Retraining, task: Task, found: Architecture, running: Session, folds: list[Fold]
 ) -> CrossValidation:
-    values = [fold.val_accuracy for fold in folds]
+    values = [fold.result for fold in folds]
     network = found.build()
     return CrossValidation(
         **identity(job, found, running),
@@ -193,5 +189,6 @@ def _record(
         interval=t_interval(values),
         params=inference_parameter_count(network, network.training_only),
         provenance=running.started,
-        classes=classes,
+        classes=task.class_counts(task.train),
+        metric=task.metric.name,
     )

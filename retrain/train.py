@@ -12,7 +12,6 @@ from nasbench.config import RetrainConfig
 from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import counted
 from nasbench.cost.params import inference_parameter_count
-from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
 from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.callbacks import (
@@ -23,6 +22,7 @@ from nasbench.engine.callbacks import (
 )
 from nasbench.engine.checkpoints import (
     Architecture,
+    data_options,
     recipe_of,
     retrain_arguments,
     space_of,
@@ -30,16 +30,17 @@ from nasbench.engine.checkpoints import (
 )
 from nasbench.engine.hyperparameters import tuned
 from nasbench.engine.presets import retrain_defaults
-from nasbench.engine.problem import inputs, load_task, on_device, supervised
+from nasbench.engine.problem import inputs, load_task, objective, on_device, supervised
 from nasbench.engine.session import Session, session
 from nasbench.errors import UserError
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
 from nasbench.space import SearchSpace
-from nasbench.store.checkpoint import SHAPE, Checkpoint
+from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.records import Record, write_record
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
+from nasbench.tasks import sources
 from nasbench.tasks.base import Task
 from nasbench.training.loop import Callback, EarlyStopping, Loop, Progress
 from nasbench.training.stopping import StopSignal
@@ -106,7 +107,7 @@ class Retraining:
     @property
     def task(self) -> str:
         """The task's name, as in names of run folders and records."""
-        return catalog.short(self.task_name)
+        return sources.short(self.task_name)
 
     def inputs(self, task: Task) -> dict[str, Any]:
         """Return the fingerprints of the data and of the user's own code."""
@@ -120,8 +121,8 @@ class Retraining:
             UserError: the data have another shape, or a label or value does not fit the space.
         """
         task = load_task(self.config, self.task_name)
-        here = {side: getattr(task.spec, side) for side in SHAPE}
-        if here != {side: self.checkpoint.data[side] for side in SHAPE}:
+        here = task.spec.to_json()
+        if here != {name: self.checkpoint.data.get(name) for name in here}:
             raise UserError(
                 f"the checkpoint was searched on data of {self.checkpoint.data}, "
                 f"but the task {task.name} has {here}"
@@ -134,6 +135,8 @@ def configure(
     checkpoint: Checkpoint, given: dict[str, Any], assignments: dict[str, Any]
 ) -> Retraining:
     """Return the retraining with all options: preset, then the tuned ones, then the user's.
+
+    The data are read and judged as in the search, unless the user says otherwise.
 
     Args:
         checkpoint: its network is rebuilt.
@@ -149,7 +152,8 @@ def configure(
     wanted = {**asked.space_arguments, **assignments}
     network = {"space_arguments": retrain_arguments(space, checkpoint, asked.preset, wanted)}
     recipe = retrain_defaults(asked.preset, task_name, recipe_of(checkpoint))
-    config = RetrainConfig.from_layers(recipe, tuned(checkpoint), given, network)
+    data = data_options(checkpoint)
+    config = RetrainConfig.from_layers(recipe, data, tuned(checkpoint), given, network)
     return Retraining(checkpoint, config, space, task_name)
 
 
@@ -193,7 +197,7 @@ def run_retrain(
             return Retrained(running.folder, None, None, evaluation.model)
         record = _record(job, found, running, progress, evaluation)
         path = write_record(config.out, record)
-        running.folder.update(test_accuracy=evaluation.accuracy, record=path.name)
+        running.folder.update(**{f"test_{record.metric}": record.result}, record=path.name)
         return Retrained(running.folder, record, path, evaluation.model)
 
 
@@ -213,7 +217,10 @@ def _train(
             listeners.append(board)
         callbacks = CallbackList(listeners)
     state = StateFile(running.folder.path / "state.pt")
-    patience = EarlyStopping(config.patience) if config.patience else None
+    metric = task.metric
+    patience = None
+    if config.patience:
+        patience = EarlyStopping(config.patience, f"val_{metric.name}", metric.larger_is_better)
     return unit, Loop(unit, config.epochs, state, callbacks, running.stop, patience).run()
 
 
@@ -227,15 +234,15 @@ def _unit(task: Task, found: Architecture, config: RetrainConfig, running: Sessi
     """Return the network with its batches; all training images unless some are held out."""
     train, held_out = task.train, None
     if config.val_fraction > 0:
-        train, held_out = train.split(config.val_fraction, derive(config.seed, "held-out"))
-    return make_unit(found, train, held_out, task.augmentation, config, running)
+        train, held_out = task.search_split(derive(config.seed, "held-out"), config.val_fraction)
+    return make_unit(found, task, train, held_out, config, running)
 
 
 def make_unit(
     found: Architecture,
+    task: Task,
     train: ImageSet,
     held_out: ImageSet | None,
-    augmentation: Augmentation,
     config: RetrainConfig,
     running: Session,
 ) -> Supervised:
@@ -243,16 +250,17 @@ def make_unit(
 
     Args:
         found: the architecture; its weights are drawn with ``config.seed``.
+        task: gives augmentation, loss and metric.
         train: the training images.
         held_out: images to validate on after every epoch, or ``None``.
-        augmentation: augmentation of the task.
         config: the options of the training.
         running: device and processes.
     """
     seed_process(config.seed, "retrain")
     network = on_device(found.build(), running.device)
     seed = derive(config.seed, "retrain")
-    return supervised(network, train, held_out, augmentation, config, seed, running)
+    judge = objective(task, config, config.auxiliary_weight)
+    return supervised(network, train, held_out, task.augmentation, config, judge, seed, running)
 
 
 def identity(job: Retraining, found: Architecture, running: Session) -> dict[str, Any]:
@@ -296,8 +304,13 @@ def _record(
         **identity(job, found, running),
         retrain_seed=job.config.seed,
         search_config={**searched, **short},
-        test_accuracy=evaluation.accuracy,
+        test_accuracy=evaluation.metrics.get("accuracy"),
         val_accuracy=metrics.get("val_accuracy", metrics.get("supernet_val_accuracy")),
+        metric=evaluation.metric.name,
+        larger_is_better=evaluation.metric.larger_is_better,
+        test_metrics=evaluation.metrics,
+        confusion=evaluation.confusion,
+        class_names=list(evaluation.class_names),
         params=inference_parameter_count(network, network.training_only),
         macs=macs.total,
         uncounted=list(macs.uncounted),

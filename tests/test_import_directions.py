@@ -60,8 +60,10 @@ ALLOWED: dict[str, set[str]] = {
     # Written are plain layers; drop-path and choices are looked through.
     "export": {"nn", "space"},
     # A task tells its spaces the shape of its data: space.spec.
-    "tasks": {"data", "events", "space"},
-    "training": {"data", "nn", "seeding"},
+    # Its loss and its metrics are those of the training.
+    "tasks": {"catalog", "config", "data", "events", "space", "training"},
+    # A loss or a metric may be the user's own.
+    "training": {"catalog", "data", "nn", "seeding"},
     # A one-shot strategy steps by the training's objective and optimizers; it has no loop.
     "strategies": {"seeding", "space", "supernet", "training"},
     "store": set(),
@@ -140,6 +142,7 @@ ALLOWED: dict[str, set[str]] = {
         "strategies",
         "supernet",
         "tabular",
+        "tasks",
         "training",
     },
     "study": {
@@ -177,6 +180,7 @@ ALLOWED: dict[str, set[str]] = {
         "retrain",
         "study",
         "tabular",
+        "tasks",
         "training",
     },
     "__main__": {"cli"},

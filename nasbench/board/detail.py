@@ -10,7 +10,7 @@ from nasbench.board import drawings
 from nasbench.board.files import checkpoint_of, read_json, text, whole
 from nasbench.board.history import candidates, events_of, mixing_weights, of_kind
 from nasbench.board.runs import Run, row
-from nasbench.report.chance import at_chance
+from nasbench.report.chance import record_at_chance
 from nasbench.store.journal import number, table
 from nasbench.store.records import Record
 
@@ -36,7 +36,7 @@ def content(run: Run, root: Path, bound: Path, record: Record | None) -> dict[st
     hardware = ", ".join(map(text, gpus)) if isinstance(gpus, list) else ""
     metrics = {n: number(v) for n, v in table(info.get("metrics")).items() if n != "epoch"}
     return {
-        **row(run, None if record is None else record.test_accuracy),
+        **row(run, None if record is None else record.result),
         "command": text(provenance.get("command")),
         "hardware": hardware or text(provenance.get("cpu")),
         "versions": _one_line(provenance.get("versions")),
@@ -58,7 +58,7 @@ def content(run: Run, root: Path, bound: Path, record: Record | None) -> dict[st
 
 def _measured(record: Record) -> dict[str, Any]:
     numbers = {name: getattr(record, name) for name in _MEASURED}
-    low = at_chance(record.test_accuracy, record.test_classes)
+    low = record_at_chance(record)
     return {**numbers, "at_chance": low, "uncounted": len(record.uncounted)}
 
 

@@ -84,7 +84,7 @@ class Overview:
             if signature(path):  # only a study's folder has the file
                 problems.insert(0, str(error))
         records = self.records
-        tested = {name: record.test_accuracy for name, record in records.items()}
+        tested = {name: record.result for name, record in records.items()}
         return {
             "path": text(self.name),
             "note": note,

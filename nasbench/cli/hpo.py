@@ -132,15 +132,16 @@ def _print_tuned(tuned: Tuned, options: HpoConfig, as_json: bool) -> None:
             "run": tuned.folder.name,
             "checkpoint": str(tuned.checkpoint),
             "parameters": tuned.parameters,
-            "metrics": {"val_accuracy": tuned.score},
+            "metrics": tuned.metrics,
             "trials": tuned.trials,
             "failed": tuned.failed,
             "device_seconds": tuned.seconds,
         }
         tell(json.dumps(plain))
         return
-    score = f"validation accuracy {tuned.score:.2%}"
-    _print_best(score, tuned.parameters, tuned.trials, tuned.failed)
+    from nasbench.cli.progress import words
+
+    _print_best(words(tuned.metrics), tuned.parameters, tuned.trials, tuned.failed)
     tell(f"checkpoint: {tuned.checkpoint}")
     out = running.out_flag(options.out)
     tell(f"next:       nasbench retrain {shlex.quote(str(tuned.checkpoint))}{out}")

@@ -110,7 +110,7 @@ def _spelling(entry: Any, hints: dict[str, Any], by_preset: Collection[str]) -> 
 def _help(entry: Any, by_preset: Collection[str]) -> str:
     words: str = entry.metadata["help"]
     if entry.metadata["allowed"]:
-        words += f" One of: {', '.join(entry.metadata['allowed'])}."
+        words += f" One of: {', '.join(map(str, entry.metadata['allowed']))}."
     if entry.name in by_preset:
         return f"{words} [default: the preset's]"
     return words if entry.default is None else f"{words} [default: {entry.default}]"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nasbench.cli.output import leads, note
 from nasbench.engine.callbacks import NullCallback
 from nasbench.errors import one_line
+from nasbench.report.quantities import measured
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -40,13 +41,12 @@ def shown(quiet: bool) -> Iterator[Callback]:
 
 
 def words(metrics: dict[str, float]) -> str:
-    """Return metrics on one line, accuracies in percent."""
+    """Return metrics on one line, shares in percent."""
     parts = []
     for name, value in metrics.items():
         if name in ("epoch", "seconds"):
             continue
-        shown = f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4f}"
-        parts.append(f"{name.replace('_', ' ')} {shown}")
+        parts.append(f"{name.replace('_', ' ')} {measured(name, value)}")
     return ", ".join(parts)
 
 
@@ -125,7 +125,7 @@ class Bar(NullCallback):
             return
         self._shown = now
         means = {name: float(total) / step for name, total in sums.items()}
-        short = {k: v for k, v in means.items() if k in ("loss", "accuracy", "val_accuracy")}
+        short = {k: v for k, v in means.items() if k == "loss" or k.endswith("accuracy")}
         text = f"{self._text}epoch {epoch + 1}: {words(short)}"
         self._bar.update(self._task, completed=epoch * self._steps + step, description=text)
 
@@ -134,7 +134,7 @@ class Bar(NullCallback):
         if self._bar is None or self._task is None:
             return
         done = int(metrics["epoch"]) * self._steps
-        short = {k: v for k, v in metrics.items() if k in ("loss", "accuracy", "val_accuracy")}
+        short = {k: v for k, v in metrics.items() if k not in ("epoch", "seconds")}
         text = f"{self._text}epoch {int(metrics['epoch'])}: {words(short)}"
         self._bar.update(self._task, completed=done, description=text)
         if self._bar.finished:

@@ -15,7 +15,7 @@ from nasbench.cli.output import note, tell
 from nasbench.config import RetrainConfig, TrialsConfig
 from nasbench.engine.presets import RETRAIN_OPTIONS
 from nasbench.errors import UserError
-from nasbench.report.quantities import multiply_adds
+from nasbench.report.quantities import measured, multiply_adds
 
 if TYPE_CHECKING:
     from nasbench.store.folds import CrossValidation
@@ -154,18 +154,21 @@ def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
         if as_json:
             tell(json.dumps({**asdict(folds), "record": str(done.record_path)}))
             return
+        metric, name = folds.metric, folds.metric.replace("_", " ")
         tell("")
         for fold in folds.folds:
             tell(
-                f"fold {fold.fold}: validation accuracy {fold.val_accuracy:.2%} "
-                f"on {fold.val_examples} images"
+                f"fold {fold.fold}: validation {name} {measured(metric, fold.result)} "
+                f"on {fold.val_examples} examples"
             )
         low, high = folds.interval
         tell(
-            f"mean of {len(folds.folds)} folds {folds.mean:.2%}, "
-            f"95 % t-interval {low:.2%} to {high:.2%} (the test set stays sealed)"
+            f"mean of {len(folds.folds)} folds {measured(metric, folds.mean)}, "
+            f"95 % t-interval {measured(metric, low)} to {measured(metric, high)} "
+            "(the test set stays sealed)"
         )
-        _warn_of_chance(folds.mean, folds.classes)
+        if metric == "accuracy":
+            _warn_of_chance(folds.mean, folds.classes)
         tell(f"record:  {done.record_path}")
         return
     record: Record = done.record
@@ -174,10 +177,15 @@ def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
         return
     tell("")
     tell(
-        f"test accuracy {record.test_accuracy:.2%} on {record.test_examples} sealed images "
+        f"test {record.metric.replace('_', ' ')} {measured(record.metric, record.result)} "
+        f"on {record.test_examples} sealed examples "
         f"(opened {record.test_openings} time{'s' * (record.test_openings != 1)})"
     )
-    _warn_of_chance(record.test_accuracy, record.test_classes)
+    for metric, value in record.test_metrics.items():
+        if metric != record.metric:
+            tell(f"also {metric.replace('_', ' ')} {measured(metric, value)}")
+    if record.test_accuracy is not None:
+        _warn_of_chance(record.test_accuracy, record.test_classes)
     macs = multiply_adds(f"{record.macs:,}", record.uncounted)
     tell(f"network: {record.params:,} parameters, {macs}")
     tell(f"weights: {done.model}")

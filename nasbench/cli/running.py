@@ -16,6 +16,7 @@ from nasbench.cli.output import note
 from nasbench.config import TrainingConfig, flag, read_yaml
 from nasbench.errors import UserError
 from nasbench.faults import MachineError
+from nasbench.tasks import sources
 
 if TYPE_CHECKING:
     from nasbench.store.runs import RunFolder
@@ -99,7 +100,7 @@ def to_resume(
     if "engine" in own:  # the cluster of another engine
         config = {key: value for key, value in config.items() if key != "address"}
     options = kind.from_layers(config, own)
-    known_code.check_places(options.to_json(), own)
+    known_code.check_places(sources.places(options.to_json()), own)
     return folder, replace(options, out=folder.path.parent.parent)
 
 

@@ -34,7 +34,7 @@ class Latency:
 
 def measure_latency(
     module: nn.Module,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     batch: int = 1,
     runs: int = 30,
     warmup: int = 5,

@@ -18,7 +18,7 @@ LAYERS = (
 )
 
 
-def multiply_adds(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
+def multiply_adds(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Return the multiply-adds of one forward pass of one example, in evaluation mode.
 
     Convolutions, matrix products, attention and recurrent layers are counted, as papers do;
@@ -40,7 +40,7 @@ def multiply_adds(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
     return found.total
 
 
-def counted(module: nn.Module, input_shape: tuple[int, int, int]) -> Count:
+def counted(module: nn.Module, input_shape: tuple[int, ...]) -> Count:
     """Return the multiply-adds as :func:`multiply_adds`, with the names of what is left out.
 
     Args:
@@ -53,7 +53,7 @@ def counted(module: nn.Module, input_shape: tuple[int, int, int]) -> Count:
     return count
 
 
-def depth(module: nn.Module, input_shape: tuple[int, int, int]) -> int:
+def depth(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     """Return the largest number of layers on a path from an image to the output.
 
     Layers are convolutions and matrix products. Paths through modules that only produce zeros

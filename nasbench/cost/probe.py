@@ -26,7 +26,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def example(module: nn.Module, input_shape: tuple[int, int, int], batch: int) -> torch.Tensor:
+def example(module: nn.Module, input_shape: tuple[int, ...], batch: int) -> torch.Tensor:
     """Return a batch of noise, shape ``(batch, channels, height, width)``, the same each time.
 
     It has the device and the floating-point type of the module's first parameter or buffer.

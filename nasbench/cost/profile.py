@@ -48,7 +48,7 @@ class Part:
 
 
 def parts(
-    network: nn.Module, input_shape: tuple[int, int, int], batch: int = 1, runs: int = 30
+    network: nn.Module, input_shape: tuple[int, ...], batch: int = 1, runs: int = 30
 ) -> list[Part]:
     """Return the parts that a forward pass uses, in the order of the network's attributes.
 
@@ -126,7 +126,7 @@ def _hooked(
 
 
 def _macs(
-    network: nn.Module, named: Mapping[str, nn.Module], shape: tuple[int, int, int]
+    network: nn.Module, named: Mapping[str, nn.Module], shape: tuple[int, ...]
 ) -> dict[str, tuple[int, tuple[str, ...]]]:
     """Return the multiply-adds of each part for one image, and what is not counted."""
     found: dict[str, int] = dict.fromkeys(named, 0)
@@ -147,7 +147,7 @@ def _macs(
     return {name: (found[name], tuple(dict.fromkeys(skipped[name]))) for name in named}
 
 
-def peak_memory(module: nn.Module, input_shape: tuple[int, int, int], batch: int = 1) -> int:
+def peak_memory(module: nn.Module, input_shape: tuple[int, ...], batch: int = 1) -> int:
     """Return the bytes of the weights and of the features alive at once, in evaluation mode.
 
     The storages of tensors are counted as they are created and freed, on any device; the

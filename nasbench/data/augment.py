@@ -1,6 +1,7 @@
 """Augmentation of whole batches, without a loop over images.
 
 Shapes: ``(n, c, h, w)`` is (images, channels, height, width); ``p`` is the crop's padding.
+Examples of another shape, such as signals ``(n, c, length)``, are normalised alone.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class Augmentation:
         """Return the same augmentation with a cutout of ``side`` pixels."""
         return replace(self, cutout=side)
 
-    def draw(self, n: int, height: int, width: int, generator: torch.Generator) -> Draws:
+    def draw(self, n: int, shape: tuple[int, ...], generator: torch.Generator) -> Draws | None:
         """Draw the random numbers for a batch, on the CPU.
 
         Everything is drawn whether it is used or not, so that enabling one augmentation does not
@@ -94,10 +95,20 @@ class Augmentation:
 
         Args:
             n: number of images.
-            height: of an image, in pixels.
-            width: of an image, in pixels.
+            shape: of one image, ``(channels, height, width)``.
             generator: on the CPU; the draws are a function of its state.
+
+        Returns:
+            The draws, or ``None`` for examples that are no images.
+
+        Raises:
+            ValueError: crop, flip or cutout of what is no image.
         """
+        if len(shape) != 3:
+            if self.crop_padding or self.flip or self.cutout:
+                raise ValueError(f"crop, flip and cutout are for images, and these are {shape}")
+            return None
+        _, height, width = shape
 
         def uniform(count: int) -> Tensor:
             return torch.randint(count, (n,), generator=generator)
@@ -111,12 +122,12 @@ class Augmentation:
             cx=uniform(width),
         )
 
-    def apply(self, images: Tensor, draws: Draws) -> Tensor:
+    def apply(self, images: Tensor, draws: Draws | None) -> Tensor:
         """Return the augmented batch.
 
         Args:
-            images: uint8 or float32 of shape ``(n, c, h, w)``.
-            draws: of the same ``n`` images, on any device.
+            images: uint8 or float32 of shape ``(n, c, h, w)``, or other examples ``(n, *shape)``.
+            draws: of the same ``n`` images, on any device; ``None`` to normalise alone.
 
         Returns:
             float32 of the shape and on the device of ``images``.
@@ -124,6 +135,8 @@ class Augmentation:
         Raises:
             ValueError: the numbers of draws and images differ.
         """
+        if draws is None:
+            return self.plain(images)
         if len(draws) != len(images):
             raise ValueError(f"{len(draws)} draws for {len(images)} images")
         draws = draws.to(images.device)
@@ -140,18 +153,23 @@ class Augmentation:
         return batch
 
     def plain(self, images: Tensor) -> Tensor:
-        """Normalise uint8 or float32 ``images`` of shape ``(n, c, h, w)``; return float32."""
+        """Normalise uint8 or float32 ``images`` of shape ``(n, c, ...)``; return float32.
+
+        Numbers of tokens, int64, and examples without statistics are returned as they are.
+        """
+        if images.dtype == torch.int64 or not self.mean:
+            return images
         if images.shape[1] != len(self.mean):
             raise ValueError(f"{images.shape[1]} channels, but {len(self.mean)} means")
         white = 1 if images.is_floating_point() else 255
-        scale, shift = _affine(self.mean, self.std, white, images.device)
+        scale, shift = _affine(self.mean, self.std, white, images.dim() - 2, images.device)
         # One pass: every pixel is read once, as a single byte from uint8, and written once.
         return torch.addcmul(shift, images, scale)
 
 
 @lru_cache(maxsize=32)  # otherwise each batch would wait for two tiny transfers
 def _affine(
-    mean: tuple[float, ...], std: tuple[float, ...], white: int, device: torch.device
+    mean: tuple[float, ...], std: tuple[float, ...], white: int, sides: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Return a scale and a shift that normalise a pixel in one step.
 
@@ -159,13 +177,15 @@ def _affine(
         mean: of each channel.
         std: of each channel.
         white: the pixel value that counts as 1.
+        sides: of an example besides its channels: 2 for images.
         device: of the result.
 
     Returns:
-        Two float32 tensors of shape ``(c, 1, 1)``.
+        Two float32 tensors of shape ``(c, 1, 1)`` for images.
     """
-    means = torch.tensor(mean, dtype=torch.float64).view(-1, 1, 1)
-    stds = torch.tensor(std, dtype=torch.float64).view(-1, 1, 1)
+    form = (-1, *(1,) * sides)
+    means = torch.tensor(mean, dtype=torch.float64).view(form)
+    stds = torch.tensor(std, dtype=torch.float64).view(form)
     scale, shift = 1 / (white * stds), -means / stds
     return scale.float().to(device), shift.float().to(device)
 

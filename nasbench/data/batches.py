@@ -21,7 +21,7 @@ class Batches:
     random draws: together they see what a single process would see.
 
     Args:
-        data: the images; batches are on their device.
+        data: the examples; batches are on their device unless they are mapped from a file.
         batch_size: images of a global batch, over all processes.
         seed: of the order and the augmentation.
         augmentation: of training batches; others are only normalised.
@@ -30,6 +30,7 @@ class Batches:
         rank: of this process, 0 to ``world - 1``.
         world: number of processes. Without ``train``, a process may get fewer rows of the last
             batch than others, or none.
+        device: of the batches; by default that of the data.
 
     Raises:
         UserError: the batch size exceeds the data, or is no multiple of the number of processes.
@@ -46,6 +47,7 @@ class Batches:
         train: bool,
         rank: int = 0,
         world: int = 1,
+        device: torch.device | None = None,
     ) -> None:
         if not 0 <= rank < world:
             raise ValueError(f"rank={rank}: must be 0 to {world - 1}")
@@ -71,6 +73,7 @@ class Batches:
         self.seed = seed
         self.augmentation = augmentation
         self.train = train
+        self.device = device or data.device
         self._shard = slice(rank, None, world)
 
     def __len__(self) -> int:
@@ -82,7 +85,8 @@ class Batches:
         """Yield this process's part of each batch, from step ``start``.
 
         Yields:
-            float32 images ``(b, channels, height, width)`` and int64 labels ``(b,)``.
+            float32 images ``(b, *shape)`` and int64 labels ``(b,)`` or float32 ones
+            ``(b, outputs)``.
 
         Raises:
             ValueError: ``start`` is less than 0 or more than the number of steps.
@@ -97,20 +101,21 @@ class Batches:
 
     def _train(self, epoch: int, start: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield shuffled, augmented batches."""
-        images, labels = self.data.images, self.data.labels
+        data, labels = self.data, self.data.labels
         order = torch.randperm(len(labels), generator=generator(self.seed, "order", epoch))
-        order = order.to(images.device)
-        height, width = images.shape[2:]
+        order = order.to(data.device)
         for step in range(start, len(self)):
             rows = order[self._rows(step)][self._shard]
             stream = generator(self.seed, "augment", epoch, step)
-            draws = self.augmentation.draw(self.batch_size, height, width, stream)[self._shard]
-            batch = self.augmentation.apply(images.index_select(0, rows), draws)
-            yield batch, labels.index_select(0, rows)
+            draws = self.augmentation.draw(self.batch_size, data.shape, stream)
+            images = data.take(rows).to(self.device)
+            batch = self.augmentation.apply(images, None if draws is None else draws[self._shard])
+            yield batch, labels.index_select(0, rows).to(self.device)
 
     def _in_order(self, start: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield normalised batches in the order of the data."""
         for step in range(start, len(self)):
             rows = self._rows(step)
-            images = self.data.images[rows][self._shard]
-            yield self.augmentation.plain(images), self.data.labels[rows][self._shard]
+            images = self.data.take(rows)[self._shard].to(self.device)
+            labels = self.data.labels[rows][self._shard].to(self.device)
+            yield self.augmentation.plain(images), labels

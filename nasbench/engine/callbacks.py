@@ -120,7 +120,7 @@ class TensorBoardCallback(NullCallback):
                 self.writer.add_scalar(name, value, at)
         self.writer.flush()
 
-    def graph(self, network: nn.Module, shape: tuple[int, int, int]) -> str:
+    def graph(self, network: nn.Module, shape: tuple[int, ...]) -> str:
         """Add the graph of ``network`` on one image of ``shape``.
 
         Returns:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from nasbench import arguments, catalog, known_code, plain_files, plain_json
-from nasbench.config import RetrainConfig, TrainingConfig
+from nasbench.config import RetrainConfig, TaskConfig, TrainingConfig
 from nasbench.engine.presets import paper_recipe
 from nasbench.engine.problem import describe, load_space, load_task
 from nasbench.errors import UserError
@@ -24,14 +24,15 @@ from nasbench.interop.python_text import shown
 from nasbench.seeding import seed_process
 from nasbench.space import Arch, DataSpec, SearchSpace
 from nasbench.space.domains import Domains
-from nasbench.store.checkpoint import SHAPE, Checkpoint
+from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.store.weights import find_weights, load_weights
 from nasbench.strategies.recipe import Recipe
 from nasbench.supernet.inherited_weights import recalibrate_bn
+from nasbench.tasks import sources
 
 DEFAULT_TASK = "cifar10"
-CIFAR10 = dict(zip(SHAPE, (3, 32, 32, 10), strict=True))
+CIFAR10 = DataSpec(3, 32, 32, 10).to_json()
 IMPORTED = "imported"
 _CALIBRATION = 16  # images of noise
 
@@ -81,7 +82,7 @@ class Architecture:
         if space_arguments is None:
             given = checkpoint.space.get("arguments", {})
             (space_arguments,) = arguments.split(given, space=arguments.of_space(kind))
-        spec = spec or DataSpec(*(checkpoint.data[side] for side in SHAPE))
+        spec = spec or DataSpec.from_json(checkpoint.data)
         domains = describe(kind, spec, space_arguments)
         if domains and not checkpoint.arch:
             raise UserError(
@@ -166,9 +167,15 @@ def task_of(checkpoint: Checkpoint, override: str | None = None) -> str:
         UserError: the checkpoint names a user's own code that is not known here.
     """
     if override is not None:
-        return override
-    catalog.check_known("task", checkpoint.task)
+        return sources.located(override)
+    sources.check_known(checkpoint.task)
     return checkpoint.task
+
+
+def data_options(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return how the search read and judged its data: the options of :class:`TaskConfig`."""
+    names = (entry.name for entry in fields(TaskConfig))
+    return {name: checkpoint.search[name] for name in names if name in checkpoint.search}
 
 
 def recipe_of(checkpoint: Checkpoint) -> Recipe:
@@ -366,7 +373,7 @@ def _imported(
     data: dict[str, Any] = dict(CIFAR10)
     if task is not None:
         spec = load_task(TrainingConfig(data_dir=data_dir), task).spec
-        data = {side: getattr(spec, side) for side in SHAPE}
+        data = spec.to_json()
     own = catalog.fingerprints({"space": name})  # so that a retraining's run can be opened
     return Checkpoint(
         space={"name": name, "arguments": dict(found.arguments)}

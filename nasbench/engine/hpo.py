@@ -27,6 +27,7 @@ from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
+from nasbench.tasks import sources
 from nasbench.tasks.base import Task
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
@@ -94,7 +95,8 @@ class Tuned:
         folder: the run folder.
         checkpoint: path of ``checkpoint.json``.
         parameters: hyperparameters of the best trial.
-        score: its validation accuracy.
+        score: of its validation; more is better.
+        metrics: its leading metric on the validation images, such as ``val_accuracy``.
         trials: number of trials with a result.
         failed: number of failed trials.
         seconds: device-seconds of all trials.
@@ -104,6 +106,7 @@ class Tuned:
     checkpoint: Path
     parameters: Params
     score: float
+    metrics: dict[str, float]
     trials: int
     failed: int
     seconds: float
@@ -120,7 +123,7 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Tuning:
         UserError: an option or argument is unknown, of the wrong type or out of range.
     """
     asked = HpoConfig.from_layers(given)
-    catalog.check("task", asked.task)
+    sources.check(asked.task)
     tuning = Tuning.of(asked)
     model, owners = tuning.model.space["name"], {"tuner": tuning.tuner}
     if tuning.assessor is not None:
@@ -134,7 +137,9 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Tuning:
         for (name, kind), mine in zip(owners.items(), own, strict=True)
     }
     recipe = retrain_defaults(asked.preset, asked.task)
-    config = HpoConfig.from_layers(recipe, hpo_defaults(asked.preset, asked.task), given, options)
+    by_preset = hpo_defaults(asked.preset, asked.task)
+    given = {**given, "task": sources.located(asked.task)}
+    config = HpoConfig.from_layers(recipe, by_preset, given, options)
     if config.search_space is not None:
         space = ParameterSpace.read(config.search_space)
     else:
@@ -170,7 +175,7 @@ def run_hpo(
     config = tuning.config
     task = load_task(config, config.task)
     model = Architecture.of(tuning.model, spec=task.spec, space_arguments=tuning.space_arguments)
-    name, short = catalog.short(config.tuner), catalog.short(config.task)
+    name, short = catalog.short(config.tuner), sources.short(config.task)
     read = inputs(
         task, task=config.task, space=model.name, tuner=config.tuner, assessor=config.assessor
     )
@@ -330,6 +335,7 @@ def _finish(
     own, arch = _built_with(model, found.model)
     seconds = sum(one.cost.seconds for one in rounds)
     cost = {"device_seconds": seconds, "evaluations": len(every)}
+    metrics = {f"val_{task.metric.name}": task.metric.score(score)}
     path = running.folder.path / "checkpoint.json"
     if running.leads:
         Checkpoint(
@@ -339,25 +345,25 @@ def _finish(
                 "sha256": catalog.fingerprint(found.model),
             },
             arch=arch,
-            data=asdict(task.spec),
+            data=task.spec.to_json(),
             strategy={"name": config.tuner, "options": config.tuner_options},
             task=config.task,
             seed=config.seed,
             search={**config.compared(), **_revision(tuning), **_searched(tuning)},
-            metrics={"val_accuracy": score},
+            metrics=metrics,
             cost=cost,
             kind="hpo",
             given=_given(tuning),
             defaults=_defaults(tuning, model),
             training=trained_with(config, found.training),
             hyperparameters={**found.training, **found.arguments},
-            curve=scheduler.anytime_curve(running.folder.journal.events("trial")),
+            curve=scheduler.anytime_curve(running.folder.journal.events("trial"), task.metric),
             run=running.folder.name,
             provenance=running.started,
         ).write(path)
-        running.folder.update(cost=cost, metrics={"val_accuracy": score}, parameters=parameters)
+        running.folder.update(cost=cost, metrics=metrics, parameters=parameters)
     failed = sum(one.cost.failed for one in rounds)
-    return Tuned(running.folder, path, parameters, score, len(every), failed, seconds)
+    return Tuned(running.folder, path, parameters, score, metrics, len(every), failed, seconds)
 
 
 def _revision(tuning: Tuning) -> dict[str, int]:

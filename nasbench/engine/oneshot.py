@@ -41,12 +41,12 @@ from nasbench.strategies.oneshot.base import (
     SearchData,
 )
 from nasbench.strategies.oneshot.collapse import CollapseSigns, entropy, skip_edges, verdict
-from nasbench.strategies.oneshot.single_path import inherited_accuracy
+from nasbench.strategies.oneshot.single_path import inherited_metric
 from nasbench.supernet.mixture import Mixture
 from nasbench.training.distributed import any_process
 from nasbench.training.loop import Callback, Loop
 from nasbench.training.stopping import Stopped, StopSignal
-from nasbench.training.supervised import accuracy
+from nasbench.training.supervised import evaluated_metric
 
 CALIBRATION = 4  # batches for the BN statistics of the derived architecture
 
@@ -99,19 +99,17 @@ def search(
     progress = Loop(unit, config.epochs, state, callbacks, running.stop).run()
     plain = evaluation_batches(validation.data, problem.task.augmentation, running)
     mixes = isinstance(strategy.relaxed, Mixture)
-    whole = accuracy(strategy, plain, objective(config)) if mixes else None
+    whole = evaluated_metric(strategy, plain, strategy.objective) if mixes else None
     data = SearchBatches(unit, plain, callback, running.stop)
     begin = time.perf_counter()
     arch = strategy.select(data)
     if bounds is not None:
         arch = bounds.nearest(arch, strategy.mixing_weights())
     seconds = progress.seconds + (time.perf_counter() - begin) * running.place.world
-    signs = signs_of_collapse(strategy, arch, data, config, whole, running.device)
-    names = {
-        "supernet_accuracy": "supernet_val_accuracy",
-        "derived_accuracy": "derived_val_accuracy",
-    }
-    metrics = {name: signs[key] for key, name in names.items() if signs[key] is not None}
+    signs, derived = signs_of_collapse(strategy, arch, data, config, whole, running.device)
+    name = problem.task.metric.name
+    measured = {f"supernet_val_{name}": whole, f"derived_val_{name}": derived}
+    metrics = {key: value for key, value in measured.items() if value is not None}
     return Outcome(arch, {**progress.history[-1], **metrics}, seconds, evaluations=0, watch=signs)
 
 
@@ -164,7 +162,7 @@ def build(
         kind.Options(**config.strategy_options),
         OneShotContext(
             optimizer(config, steps),
-            objective(config),
+            objective(problem.task, config),
             config.epochs * steps,
             config.seed,
             config.epochs,
@@ -211,7 +209,7 @@ class OneShotSearch:
         self.strategy = strategy.train()
         self.train = train
         self.validation = validation
-        self.device = train.data.device
+        self.device = train.device
 
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """Begin an epoch of the strategy."""
@@ -306,31 +304,36 @@ def signs_of_collapse(
     config: SearchConfig,
     measured: float | None,
     device: torch.device,
-) -> dict[str, Any]:
-    """Return the signs of a collapse, and a ``verdict`` of one line each.
+) -> tuple[dict[str, Any], float]:
+    """Return the signs of a collapse with a ``verdict`` of one line each, and the metric.
+
+    The metric is that of the architecture with the supernet's weights. Only one in [0, 1] is
+    among the signs.
 
     Args:
         strategy: after its last step; BN's statistics in its supernet are replaced.
         arch: the derived architecture.
         data: the data of the search.
         config: the options of the search.
-        measured: the supernet's accuracy on the validation half, in [0, 1]; ``None`` if it cannot
+        measured: the supernet's metric on the validation half; ``None`` if it cannot
             be evaluated as a whole.
         device: the device of the supernet.
     """
     skips, edges = skip_edges(strategy.relaxed.sites, arch)
     early_stop = getattr(strategy, "early_stop", None)
     images = [images for (images, _), _ in data.training("calibration", CALIBRATION)]
+    derived = inherited_metric(
+        strategy.relaxed, arch, images, data.validation(), strategy.objective, device
+    )
+    is_share = strategy.objective.metric.is_share
     signs = CollapseSigns(
         skips,
         edges,
         entropy(strategy.mixing_weights()) if strategy.learns_architecture else None,
-        measured,
-        inherited_accuracy(
-            strategy.relaxed, arch, images, data.validation(), strategy.objective, device
-        ),
+        measured if is_share else None,
+        derived if is_share else None,
         tuple(early_stop.eigenvalues) if early_stop is not None else (),
     )
     robust = getattr(strategy.options, "robust", None)
     lines = verdict(signs, catalog.short(config.strategy), robust)
-    return {**signs.to_json(), "verdict": list(lines)}
+    return {**signs.to_json(), "verdict": list(lines)}, derived

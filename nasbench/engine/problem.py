@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -21,6 +21,7 @@ from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.seeding import derive
 from nasbench.space import DataSpec, Domains, SearchSpace
 from nasbench.tasks.base import Task
+from nasbench.tasks.loading import load
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
 from nasbench.training.supervised import Supervised, SupervisedConfig
@@ -34,17 +35,14 @@ def load_task(config: TrainingConfig, name: str) -> Task:
     Raises:
         UserError: it is unknown, its data cannot be had, or it has fewer images than the limit.
     """
-    load = catalog.resolve_function("task", name, named=("data_dir",))
-    task = load(data_dir=config.data_dir)
-    if not isinstance(task, Task):
-        raise UserError(f"task {name!r}: returned {type(task).__name__}, not a nasbench Task")
+    task = load(name, config, config.data_dir)
     limit, n = config.limit_train, len(task.train)
     if limit is None or limit == n:
         return task
     if limit > n:
         raise UserError(f"--limit-train {limit}: the task {name} has {n} training images")
-    _, kept = stratified_split(task.train.labels, limit / n, derive(config.seed, "limit"))
-    return replace(task, train=task.train.subset(kept), whole=task.fingerprint)
+    _, kept = stratified_split(task.train.strata, limit / n, derive(config.seed, "limit"))
+    return task.part(kept)
 
 
 def inputs(task: Task, /, **plugins: str | None) -> dict[str, Any]:
@@ -59,8 +57,11 @@ def inputs(task: Task, /, **plugins: str | None) -> dict[str, Any]:
         each plug-in that is a user's own, by kind.
     """
     named = {kind: name for kind, name in plugins.items() if name is not None}
-    classes = task.train.labels.bincount(minlength=task.spec.classes).tolist()
-    return {"data": task.fingerprint, "classes": classes, "code": catalog.code(named)}
+    return {
+        "data": task.fingerprint,
+        "classes": task.class_counts(task.train),
+        "code": catalog.code(named),
+    }
 
 
 def load_space(name: str) -> type[SearchSpace]:
@@ -164,6 +165,7 @@ def supervised(
     held_out: ImageSet | None,
     augmentation: Augmentation,
     config: NetworkConfig,
+    objective: Objective,
     seed: int,
     where: Placement,
 ) -> Supervised:
@@ -175,6 +177,7 @@ def supervised(
         held_out: those to measure on after every epoch, or ``None``.
         augmentation: of the task; the configuration's cutout is added.
         config: how to train.
+        objective: the loss and the metric.
         seed: of the batches.
         where: device and place.
     """
@@ -184,7 +187,7 @@ def supervised(
         network,
         SupervisedConfig(
             optimizer(config, len(batches)),
-            objective(config, config.auxiliary_weight),
+            objective,
             config.drop_path,
             config.ema,
         ),
@@ -213,9 +216,11 @@ def optimizer(config: TrainingConfig, steps: int) -> OptimizerConfig:
     )
 
 
-def objective(config: TrainingConfig, auxiliary_weight: float = 0.4) -> Objective:
-    """Return the loss."""
-    return Objective(config.label_smoothing, auxiliary_weight, config.precision)
+def objective(task: Task, config: TrainingConfig, auxiliary_weight: float = 0.4) -> Objective:
+    """Return the task's loss and leading metric, in the precision of a run."""
+    return Objective(
+        config.label_smoothing, auxiliary_weight, config.precision, task.loss, task.metric
+    )
 
 
 def train_batches(
@@ -230,6 +235,7 @@ def train_batches(
         train=True,
         rank=where.place.rank,
         world=where.place.world,
+        device=where.device,
     )
 
 
@@ -243,4 +249,5 @@ def evaluation_batches(images: ImageSet, augmentation: Augmentation, where: Plac
         train=False,
         rank=where.place.rank,
         world=where.place.world,
+        device=where.device,
     )

@@ -26,6 +26,7 @@ from nasbench.seeding import derive, generator, seed_process
 from nasbench.space import Arch, SearchSpace
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.strategies.sampled.proxy_scores import mean_ranks
+from nasbench.tasks import sources
 from nasbench.tasks.base import Task
 from nasbench.training.distributed import agree
 
@@ -78,7 +79,9 @@ class Scorer:
         images = self._images()
         order = torch.randperm(len(images), generator=generator(self._seed, "proxy batch"))
         drawn = images.subset(order[:BATCH]).to(self._device)
-        return self._problem.task.augmentation.plain(drawn.images), drawn.labels
+        return self._problem.task.augmentation.plain(drawn.take(slice(None))).to(
+            self._device
+        ), drawn.labels.to(self._device)
 
     def network(self, arch: Arch) -> SearchSpace:
         """Return the untrained network, as its constructor initialises it."""
@@ -195,7 +198,7 @@ def score_table(request: ProxyRequest, names: Sequence[str]) -> list[dict[str, A
 def _checkpoint_row(path: Path, request: ProxyRequest, names: Sequence[str]) -> dict[str, Any]:
     found = Checkpoint.read(path)
     if request.task is None:
-        catalog.check_known("task", found.task)
+        sources.check_known(found.task)
     space = space_of(found)
     (own,) = arguments.split(found.space.get("arguments", {}), space=arguments.of_space(space))
     problem = Problem.of(_task(request, request.task or found.task), space, own)

@@ -74,14 +74,15 @@ def search(
         raise costs.unmet()
     if total.failed == total.trials:
         raise scheduler.no_result()
-    best = strategy.best()
+    best, metric = strategy.best(), problem.task.metric
+    name = f"val_{metric.name}"
     return Outcome(
         best.arch,
-        {"val_accuracy": best.score},
+        {name: metric.score(best.score)},
         total.seconds + scorer.seconds,
         evaluations=total.trials - total.failed,
-        curve=scheduler.anytime_curve(running.folder.journal.events("trial")),
-        front=tuple((r.arch, {"val_accuracy": r.score, **r.costs}) for r in strategy.front()),
+        curve=scheduler.anytime_curve(running.folder.journal.events("trial"), metric),
+        front=tuple((r.arch, {name: metric.score(r.score), **r.costs}) for r in strategy.front()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -24,6 +25,7 @@ from nasbench.executors import (
 )
 from nasbench.faults import Fault, MachineError
 from nasbench.strategies.sampled.ask_tell import ask_and_tell
+from nasbench.training.metrics import ACCURACY, Metric
 from nasbench.training.stopping import Stopped
 
 MAX_FIRST_FAILURES = 3  # if all of the first trials fail, so will the others
@@ -222,23 +224,26 @@ def no_result() -> UserError:
     return UserError("every trial failed: see journal.jsonl in the run folder for the reasons")
 
 
-def anytime_curve(trials: Iterable[Mapping[str, Any]]) -> list[list[float]]:
-    """Return the best validation accuracy so far against the cost so far.
+def anytime_curve(
+    trials: Iterable[Mapping[str, Any]], metric: Metric = ACCURACY
+) -> list[list[float]]:
+    """Return the best validation result so far against the cost so far.
 
     Args:
         trials: ``trial`` events of the journal, in the order in which the trials ended.
+        metric: of the scores.
 
     Returns:
-        ``[device-seconds, validation accuracy]`` wherever the best accuracy improves.
+        ``[device-seconds, metric]`` wherever the best one improves.
     """
-    seconds, best = 0.0, -1.0
+    seconds, best = 0.0, -math.inf
     points: list[list[float]] = []
     for trial in trials:
         seconds += trial["seconds"]
         score = trial.get("score")
         if score is not None and score > best:
             best = score
-            points.append([seconds, best])
+            points.append([seconds, metric.score(best)])
     return points
 
 

@@ -23,6 +23,7 @@ from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
 from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.strategies.sampled.base import SampledStrategy
+from nasbench.tasks import sources
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
 
@@ -101,7 +102,7 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Search:
     """
     search = Search.of(SearchConfig.from_layers(given))
     asked, strategy, space = search.config, search.strategy, search.space
-    catalog.check("task", asked.task)
+    sources.check(asked.task)
     own, network = arguments.split(
         assignments,
         strategy=arguments.of_dataclass(strategy.Options),
@@ -121,6 +122,7 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Search:
     if asked.preset == "paper":
         by_preset = {**by_preset, **recipe.network}
     network = arguments.complete(space, {**by_preset, **asked.space_arguments, **network})
+    given = {**given, "task": sources.located(asked.task)}
     config = SearchConfig.from_layers(
         by_strategy, given, {"strategy_options": asdict(options), "space_arguments": network}
     )
@@ -189,7 +191,7 @@ def run_search(
     problem = Problem.of(load_task(config, config.task), space, config.space_arguments)
     if not problem.domains:
         raise UserError(f"space {config.space!r} has no choices: there is nothing to search")
-    name, short = catalog.short(config.strategy), catalog.short(config.task)
+    name, short = catalog.short(config.strategy), sources.short(config.task)
     read = inputs(problem.task, strategy=config.strategy, space=config.space, task=config.task)
     with session("search", name, short, config, stop, resumed, command, inputs=read) as running:
         if issubclass(strategy, OneShotStrategy):
@@ -222,7 +224,7 @@ def _checkpoint(
     return Checkpoint(
         space={**space, "sha256": catalog.fingerprint(config.space)},
         arch=dict(outcome.arch),
-        data=asdict(spec),
+        data=spec.to_json(),
         strategy={"name": config.strategy, "options": config.strategy_options},
         task=config.task,
         seed=config.seed,

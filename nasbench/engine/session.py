@@ -21,6 +21,7 @@ from nasbench.nn.processes import Place, place
 from nasbench.space import Arch
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
+from nasbench.tasks import sources
 from nasbench.training.distributed import join
 from nasbench.training.stopping import Stopped, StopSignal
 
@@ -105,7 +106,7 @@ def session(
             Ray cluster.
     """
     known_code.check_cluster(getattr(config, "address", None))
-    known_code.remember_places(config.to_json())
+    known_code.remember_places(sources.places(config.to_json()))
     device = pick(config.device)
     join(device)
     _check_same(config)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 
@@ -22,7 +21,6 @@ from nasbench.engine.problem import (
     evaluation_batches,
     halves,
     load_space,
-    objective,
     on_device,
     supervised,
 )
@@ -36,10 +34,48 @@ from nasbench.store.state import StateFile
 from nasbench.tasks.base import Task
 from nasbench.training.distributed import agree
 from nasbench.training.loop import Callback, Loop
+from nasbench.training.objective import Objective
 from nasbench.training.stopping import StopSignal
-from nasbench.training.supervised import Supervised, accuracy
+from nasbench.training.supervised import Supervised, evaluated_metric
 
-_Split = tuple[npt.NDArray[np.uint8 | np.float32], npt.NDArray[np.int64]]
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples as arrays, which worker processes share; or the rows of a file that they map.
+
+    Attributes:
+        images: ``(n, *shape)``, ``None`` if they are mapped.
+        labels: ``(n,)`` or ``(n, outputs)``.
+        path: of the mapped file.
+        rows: int64 ``(n,)`` of the mapped file.
+    """
+
+    images: Array | None
+    labels: Array
+    path: Path | None = None
+    rows: Array | None = None
+
+    @classmethod
+    def of(cls, examples: ImageSet) -> Split:
+        """Return the arrays of a set on the CPU."""
+        labels = examples.labels.numpy()
+        if examples.mapped is None:
+            return cls(examples.images.numpy(), labels)
+        return cls(None, labels, examples.mapped.path, examples.mapped.rows.numpy())
+
+    def examples(self) -> ImageSet:
+        """Return the set; groups are only needed to split it."""
+        with warnings.catch_warnings():
+            # Arrays that several processes share cannot be written to, and nobody does.
+            warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
+            labels = torch.from_numpy(self.labels)
+            if self.images is not None:
+                return ImageSet(torch.from_numpy(self.images), labels)
+            assert self.path is not None
+            assert self.rows is not None
+            return ImageSet.map(self.path, labels, rows=torch.from_numpy(self.rows))
 
 
 @dataclass(frozen=True)
@@ -50,16 +86,18 @@ class Context:
         config: the training options.
         spec: the shape of the data.
         augmentation: of the task.
-        train: training images and labels, ``(n, c, h, w)`` as in ``ImageSet`` and int64 ``(n,)``.
-        val: validation images and labels.
+        train: the training examples.
+        val: the validation examples.
+        objective: the task's loss and metric.
         folder: the run folder, which holds the states of trials under way.
     """
 
     config: dict[str, Any]
     spec: DataSpec
     augmentation: Augmentation
-    train: _Split
-    val: _Split
+    train: Split
+    val: Split
+    objective: Objective
     folder: str
 
     @classmethod
@@ -81,8 +119,9 @@ class Context:
             shared,
             task.spec,
             task.augmentation,
-            _arrays(train),
-            _arrays(val),
+            Split.of(train),
+            Split.of(val),
+            Objective(function=task.loss, metric=task.metric),
             str(folder.resolve()),
         )
 
@@ -119,12 +158,13 @@ class TrialResult:
     """The result of a trial.
 
     Attributes:
-        score: validation accuracy in [0, 1].
+        score: of the validation, more is better: the task's leading metric, with its sign changed
+            if less is better.
         seconds: device-seconds of the whole training, earlier parts included, and of the final
             evaluation.
         epochs: number of epochs trained; fewer than requested if the trial was stopped early.
         measuring: the part of ``seconds`` that the evaluation took.
-        reports: validation accuracy after each epoch of a watched trial.
+        reports: the score after each epoch of a watched trial.
     """
 
     score: float
@@ -154,7 +194,7 @@ class TrialRunner:
         self.context = context
         self.device = pick(context.config.get("device", "auto"))
         self.place: Place = place()
-        self.train, self.val = _images(context.train), _images(context.val)
+        self.train, self.val = context.train.examples(), context.val.examples()
         self.train, self.val = self.train.to(self.device), self.val.to(self.device)
         self.callback = callback or NullCallback()
         self.stop = stop or StopSignal()
@@ -175,7 +215,7 @@ class TrialRunner:
         state = self._state(request.key)
         if request.parent is not None and state.load() is None:
             self._inherit(unit, request.parent)
-        stopping = _EarlyStopping(report) if request.watched else None
+        stopping = _EarlyStopping(report, self._reported) if request.watched else None
         progress = Loop(unit, request.epochs, state, self.callback, self.stop, stopping).run()
         if stopping is not None:
             stopping.exhausted(progress.history)  # the loop does not ask after the last epoch
@@ -184,7 +224,7 @@ class TrialRunner:
         spent = (time.perf_counter() - since) * self.place.world
         if self.place.rank == 0 and not request.kept:
             state.clear()
-        reports = [epoch["val_accuracy"] for epoch in progress.history] if stopping else []
+        reports = [self._reported(epoch) for epoch in progress.history] if stopping else []
         measuring, trained = agree(spent, self.device), agree(progress.seconds, self.device)
         return TrialResult(score, trained + measuring, progress.epoch, measuring, reports)
 
@@ -203,6 +243,7 @@ class TrialRunner:
             self.val if request.watched or config.schedule == "plateau" else None,
             self.context.augmentation,
             config,
+            self._objective(config),
             derive(config.seed, "trial", request.key),
             self,
         )
@@ -210,11 +251,25 @@ class TrialRunner:
     def _score(
         self, unit: Supervised, history: Sequence[Mapping[str, float]], config: NetworkConfig
     ) -> float:
-        """Return the accuracy after the last epoch, evaluated now unless the loop has done so."""
-        if history and "val_accuracy" in history[-1]:
-            return history[-1]["val_accuracy"]
+        """Return the score after the last epoch, evaluated now unless the loop has done so."""
+        metric = self.context.objective.metric
+        if history and f"val_{metric.name}" in history[-1]:
+            return self._reported(history[-1])
         plain = evaluation_batches(self.val, self.context.augmentation, self)
-        return accuracy(unit.finish(), plain, objective(config))
+        return metric.score(evaluated_metric(unit.finish(), plain, self._objective(config)))
+
+    def _reported(self, epoch: Mapping[str, float]) -> float:
+        """Return the score of an epoch with a validation."""
+        metric = self.context.objective.metric
+        return metric.score(epoch[f"val_{metric.name}"])
+
+    def _objective(self, config: NetworkConfig) -> Objective:
+        return replace(
+            self.context.objective,
+            label_smoothing=config.label_smoothing,
+            auxiliary_weight=config.auxiliary_weight,
+            precision=config.precision,
+        )
 
     def _inherit(self, unit: Supervised, parent: str) -> None:
         """Start from the weights of a finished trial.
@@ -243,15 +298,16 @@ class TrialRunner:
 class _EarlyStopping:
     """Stops a training early if the report of an epoch is answered with ``False``."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, score: Callable[[Mapping[str, float]], float]) -> None:
         self._report = report
+        self._score = score
         self._reported = 0
         self._continues = report(Restarted())
 
     def exhausted(self, history: Sequence[dict[str, float]]) -> bool:
         """Report new epochs; a resumed training reports its whole history again."""
         while self._continues and self._reported < len(history):
-            self._continues = self._report(history[self._reported]["val_accuracy"])
+            self._continues = self._report(self._score(history[self._reported]))
             self._reported += 1
         return not self._continues
 
@@ -261,15 +317,3 @@ def remove_states(running: Session) -> None:
     if running.leads:
         for path in running.folder.path.glob("trial-*.pt"):
             path.unlink()
-
-
-def _arrays(images: ImageSet) -> _Split:
-    return images.images.numpy(), images.labels.numpy()
-
-
-def _images(split: _Split) -> ImageSet:
-    with warnings.catch_warnings():
-        # Arrays that several processes share cannot be written to, and nobody does.
-        warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
-        images, labels = (torch.from_numpy(array) for array in split)
-    return ImageSet(images, labels)

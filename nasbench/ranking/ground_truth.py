@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from nasbench import catalog
 from nasbench.engine.presets import TRIAL_EPOCHS, TRIAL_EPOCHS_ELSEWHERE
 from nasbench.engine.trial import Context, Request, TrialRunner
 from nasbench.errors import UserError
@@ -16,6 +15,7 @@ from nasbench.space import Arch
 from nasbench.store.journal import Journal
 from nasbench.store.state import StateFile
 from nasbench.tabular.base import Table
+from nasbench.tasks import sources
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
 
@@ -102,7 +102,7 @@ class TrainedTruth:
         callback: Callback,
         stop: StopSignal,
     ) -> None:
-        task = catalog.short(searched.config.task)
+        task = sources.short(searched.config.task)
         self.epochs = epochs or TRIAL_EPOCHS.get(task, TRIAL_EPOCHS_ELSEWHERE)
         self.repeats = repeats
         times = f"mean over {repeats} seeds" if repeats > 1 else "one seed"

@@ -23,8 +23,9 @@ from nasbench.store.journal import table
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
 from nasbench.strategies.oneshot.base import OneShotStrategy
-from nasbench.strategies.oneshot.single_path import inherited_accuracy
+from nasbench.strategies.oneshot.single_path import inherited_metric
 from nasbench.supernet.mixture import Mixture
+from nasbench.tasks import sources
 
 CALIBRATION = 4  # batches of the training half for the statistics of BN
 CALIBRATION_BATCH = 64  # images in each, or the whole half if it is smaller
@@ -123,7 +124,7 @@ def _config(folder: RunFolder, device: str, data_dir: Path | None) -> SearchConf
     for kind in ("strategy", "space", "task"):
         catalog.check_known(kind, getattr(config, kind))
     if data_dir is None:
-        known_code.check_places({"data_dir": config.data_dir})
+        known_code.check_places(sources.places({"data_dir": config.data_dir, "task": config.task}))
     return replace(config, device=device, data_dir=data_dir or config.data_dir)
 
 
@@ -183,7 +184,12 @@ class SupernetAccuracy:
         drawn = validation.subset(order[:images]).to(device)
         self.images = len(drawn)
         plain = Batches(
-            drawn, min(BATCH, len(drawn)), seed=seed, augmentation=task.augmentation, train=False
+            drawn,
+            min(BATCH, len(drawn)),
+            seed=seed,
+            augmentation=task.augmentation,
+            train=False,
+            device=device,
         )
         self._validation = list(plain.epoch(0))
         augmented = Batches(
@@ -192,6 +198,7 @@ class SupernetAccuracy:
             seed=derive(seed, "trust calibration"),
             augmentation=task.augmentation,
             train=True,
+            device=device,
         )
         # Images (B, C, H, W) of the training half.
         self._calibration = [batch for batch, _ in islice(augmented.epoch(0), CALIBRATION)]
@@ -200,7 +207,7 @@ class SupernetAccuracy:
         """Return the accuracy of ``arch`` in [0, 1] on the images of the validation half."""
         strategy, device = self._searched.strategy, self._searched.device
         with torch.inference_mode():
-            return inherited_accuracy(
+            return inherited_metric(
                 strategy.relaxed,
                 arch,
                 self._calibration,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from nasbench.store.records import Record
+
 _REACH = 1.96  # standard deviations: 97.5 % of a normal distribution lie below
 
 
@@ -15,6 +17,15 @@ def largest_share(classes: Sequence[float]) -> float:
         classes: the number of images of each class; at least one image in all.
     """
     return max(classes) / sum(classes)
+
+
+def record_at_chance(record: Record) -> bool:
+    """Return whether a record's accuracy is not shown to be above that of the largest class.
+
+    Of other metrics nothing is said.
+    """
+    accuracy = record.test_accuracy
+    return accuracy is not None and at_chance(accuracy, record.test_classes)
 
 
 def at_chance(accuracy: float, classes: Sequence[float]) -> bool:

@@ -50,6 +50,27 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+SHARES = frozenset(
+    {
+        *("accuracy", "balanced_accuracy", "macro_f1", "auroc", "label_accuracy"),
+        *("exact_match", "mean_average_precision"),
+    }
+)
+"""Metrics between 0 and 1, which are shown in percent."""
+
+
+def measured(metric: str, value: float) -> str:
+    """Return the value of a metric: ``"93.10%"``, or ``"0.1234"`` of one that is no share.
+
+    Args:
+        metric: its name, with or without ``val_``, ``supernet_val_`` and the like before it.
+        value: as recorded.
+    """
+    if any(metric == name or metric.endswith(f"_{name}") for name in SHARES):
+        return f"{value:.2%}"
+    return f"{value:.4f}"
+
+
 def signed(points: float) -> str:
     """Return a difference with its sign and two decimals; the minus is typographic."""
     return f"{points:+.2f}".replace("-", "\N{MINUS SIGN}")

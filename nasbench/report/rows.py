@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import Any, TypeVar
 
-from nasbench.report.chance import at_chance, largest_share
+from nasbench.report.chance import largest_share, record_at_chance
 from nasbench.report.identity import (
     ARCHITECTURE,
     RETRAIN,
@@ -193,7 +193,7 @@ def _row(identity: Identity, records: Sequence[Record]) -> Row:
         # A retraining run twice with one seed is no second draw, which would narrow the interval:
         # repeated runs of a seed are averaged.
         cells = _grouped(seeds[number], lambda record: (record.retrain_seed, record.arch_id))
-        means = (fmean(record.test_accuracy for record in cells[key]) for key in sorted(cells))
+        means = (fmean(record.result for record in cells[key]) for key in sorted(cells))
         accuracies.append(tuple(100 * mean for mean in means))
     shares = [largest_share(record.test_classes) for record in records if record.test_classes]
     chance = 100 * shares[0] if shares else None
@@ -224,7 +224,7 @@ def _row(identity: Identity, records: Sequence[Record]) -> Row:
         reopened=any(record.test_openings > 1 for record in records),
         uncounted=tuple(dict.fromkeys(name for record in records for name in record.uncounted)),
         chance=chance,
-        at_chance=sum(at_chance(record.test_accuracy, record.test_classes) for record in records),
+        at_chance=sum(record_at_chance(record) for record in records),
         torch=tuple(sorted({_torch(record) for record in records} - {""})),
     )
 

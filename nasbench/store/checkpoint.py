@@ -14,7 +14,7 @@ from nasbench.store.atomic import write_json
 
 VERSION = 1
 FORMAT = f"nasbench/{VERSION}"
-SHAPE = ("channels", "height", "width", "classes")
+_IMAGE = ("channels", "height", "width", "classes")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,9 @@ class Checkpoint:
         space: ``name`` and ``arguments`` of the search space; ``sha256`` of its file if it is
             the user's own.
         arch: label to chosen value.
-        data: ``channels``, ``height``, ``width`` and ``classes``.
+        data: the shape of an example and the number of outputs: ``channels``, ``height``,
+            ``width`` and ``classes`` of images, else ``shape`` and ``outputs``; see
+            :meth:`nasbench.space.DataSpec.to_json`.
         strategy: ``name`` and ``options``.
         task: the task's name.
         seed: the search's seed.
@@ -48,7 +50,7 @@ class Checkpoint:
 
     space: dict[str, Any]
     arch: dict[str, Any]
-    data: dict[str, int]
+    data: dict[str, Any]
     strategy: dict[str, Any]
     task: str
     seed: int
@@ -139,8 +141,7 @@ def _check_inside(path: Path, known: dict[str, Any]) -> None:
         raise UserError(f"{path}: the field 'space' lacks a 'name'")
     if not isinstance(known["space"].get("arguments", {}), dict):
         raise UserError(f"{path}: the field 'space.arguments' must be an object")
-    for name in SHAPE:
-        value = known["data"].get(name)
+    for name, value in _sizes(path, known["data"]):
         if type(value) is not int or value < 1:
             raise UserError(
                 f"{path}: the field 'data.{name}' has the value {value!r}: "
@@ -151,3 +152,16 @@ def _check_inside(path: Path, known: dict[str, Any]) -> None:
             raise UserError(
                 f"{path}: the field 'cost.{name}' has the value {value!r}: expected a number"
             )
+
+
+def _sizes(path: Path, data: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return the sizes that the shape of an example has, by name."""
+    if "shape" not in data:
+        return [(name, data.get(name)) for name in _IMAGE]
+    shape = data["shape"]
+    if not isinstance(shape, list) or not 1 <= len(shape) <= 8:
+        raise UserError(
+            f"{path}: the field 'data.shape' has the value {shape!r:.80}: expected 1 to 8 numbers"
+        )
+    tokens = [("vocabulary", data["vocabulary"])] if "vocabulary" in data else []
+    return [*(("shape", size) for size in shape), ("outputs", data.get("outputs")), *tokens]

@@ -20,14 +20,14 @@ class Fold:
     Attributes:
         fold: its number, from 1.
         seed: of this training, derived from the run's and the number.
-        val_accuracy: accuracy on the fold after the last epoch, in [0, 1].
+        result: the task's leading metric on the fold after the last epoch.
         val_examples: size of the fold.
         seconds: device-seconds of the training.
     """
 
     fold: int
     seed: int
-    val_accuracy: float
+    result: float
     val_examples: int
     seconds: float
 
@@ -48,11 +48,12 @@ class CrossValidation:
         seed: of the split, and of the seeds of the folds.
         retrain_config: options of the training.
         folds: every fold's result, in order.
-        mean: of the folds' accuracies, in [0, 1].
-        interval: the 95 % t-interval of the mean; its ends may lie outside of [0, 1].
+        mean: of the folds' results.
+        interval: the 95 % t-interval of the mean; its ends may lie outside of the metric's range.
         params: parameters of the network, without those used only in training.
         provenance: version, commit, command, hardware, libraries, times.
         classes: the number of training images of each class; empty if unknown.
+        metric: the name of the results' metric.
     """
 
     run: str
@@ -71,6 +72,7 @@ class CrossValidation:
     params: int
     provenance: dict[str, Any] = field(default_factory=dict)
     classes: list[int] = field(default_factory=list)
+    metric: str = "accuracy"
 
 
 def read_folds(path: Path) -> CrossValidation:
@@ -84,10 +86,16 @@ def read_folds(path: Path) -> CrossValidation:
         if content.pop("format") != FORMAT:
             raise ValueError(f"not of the format {FORMAT}")
         low, high = content["interval"]
-        folds = [Fold(**fold) for fold in content["folds"]]
+        folds = [Fold(**_fold(fold)) for fold in content["folds"]]
         return CrossValidation(**{**content, "folds": folds, "interval": (low, high)})
     except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from error
+
+
+def _fold(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a fold; before other metrics, its result was an accuracy by name."""
+    old = {"val_accuracy": "result"}
+    return {old.get(name, name): value for name, value in content.items()}
 
 
 def write_folds(results: Path, found: CrossValidation) -> Path:

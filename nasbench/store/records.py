@@ -17,9 +17,10 @@ KINDS = ("nas", "hpo", "plain")
 """What was searched: an architecture, the hyperparameters of a given network, or nothing."""
 
 _COUNTED = (
-    *("test_accuracy", "params", "macs", "latency_ms", "search_seconds", "search_evaluations"),
+    *("params", "macs", "latency_ms", "search_seconds", "search_evaluations"),
     *("retrain_seconds", "test_openings", "test_examples"),
 )
+_OR_NONE = ("test_accuracy", "val_accuracy")
 _MOST = 1e18  # more multiply-adds than any trained network has
 
 
@@ -39,7 +40,8 @@ class Record:
         retrain_seed: the seed of this retraining.
         search_config: configuration of the search (options, epochs, preset), without seeds.
         retrain_config: configuration of the retraining, without seeds.
-        test_accuracy: accuracy on the sealed test set, in [0, 1].
+        test_accuracy: accuracy on the sealed test set, in [0, 1]; ``None`` if no single class is
+            predicted.
         val_accuracy: the search's last validation accuracy, of the architecture as the search
             trained it or, one-shot, of the supernet; ``None`` if it has none.
         params: parameters of the retrained network, without those used only in training.
@@ -54,12 +56,19 @@ class Record:
         provenance: of the retraining: version, commit, command, hardware, libraries, times.
         kind: ``"nas"``, ``"hpo"`` or ``"plain"``, from :data:`KINDS`.
         curve: anytime curve of the search: ascending pairs of device-seconds spent so far and the
-            best validation accuracy so far, in [0, 1]; empty if unknown.
+            best validation result so far; empty if unknown.
         uncounted: operations of the network whose multiply-adds cannot be counted, by name.
         given: what the user chose in place of a search's result, such as ``cells.py:MINE``; ``""``
             if a search found the architecture or the choice has no name.
         defaults: what it means if ``search`` or ``retrain`` configurations lack an option.
         test_classes: the number of test images of each class; empty if unknown.
+        metric: the name of the task's leading metric.
+        larger_is_better: its direction.
+        test_metrics: name to value on the test set, the leading metric among them; empty in
+            records of accuracies from before there were others.
+        confusion: counts of the test examples: a row for each class, a column for each answer;
+            empty if unknown.
+        class_names: names of the classes or outputs, empty if they have none.
     """
 
     run: str
@@ -72,7 +81,7 @@ class Record:
     retrain_seed: int
     search_config: dict[str, Any]
     retrain_config: dict[str, Any]
-    test_accuracy: float
+    test_accuracy: float | None
     val_accuracy: float | None
     params: int
     macs: int
@@ -91,6 +100,16 @@ class Record:
     given: str = ""
     defaults: dict[str, Any] = field(default_factory=dict)
     test_classes: list[int] = field(default_factory=list)
+    metric: str = "accuracy"
+    larger_is_better: bool = True
+    test_metrics: dict[str, float] = field(default_factory=dict)
+    confusion: list[list[int]] = field(default_factory=list)
+    class_names: list[str] = field(default_factory=list)
+
+    @property
+    def result(self) -> float:
+        """The leading metric on the test set."""
+        return self.test_metrics.get(self.metric, self.test_accuracy or 0.0)
 
     @property
     def chosen(self) -> bool:
@@ -159,7 +178,7 @@ def _record(content: dict[str, Any]) -> Record:
     """Return the record with these fields; fields of later versions are ignored."""
     known = {f.name: content[f.name] for f in fields(Record) if f.name in content}
     for name, value in known.items():
-        kinds = typing.get_args(_HINTS[name]) if name == "val_accuracy" else (_HINTS[name],)
+        kinds = typing.get_args(_HINTS[name]) if name in _OR_NONE else (_HINTS[name],)
         plain = tuple(typing.get_origin(kind) or kind for kind in kinds)
         if not isinstance(value, (*plain, int) if float in plain else plain):
             raise ValueError(f"the field {name!r} has the value {value!r}")
@@ -170,8 +189,9 @@ def _record(content: dict[str, Any]) -> Record:
         value = getattr(record, name)
         if not 0 <= value < _MOST:  # it would spoil the means of other records
             raise ValueError(f"the field {name!r} has the value {value!r}")
-    if not record.test_accuracy <= 1:
+    if not 0 <= (record.test_accuracy or 0) <= 1:
         raise ValueError(f"the field 'test_accuracy' has the value {record.test_accuracy!r}")
+    _check_metrics(record)
     counts = record.test_classes
     if counts and not (
         all(type(count) is int and count >= 0 for count in counts)
@@ -188,9 +208,35 @@ def _record(content: dict[str, Any]) -> Record:
         pair = isinstance(point, list) and len(point) == 2
         if not (pair and all(isinstance(number, int | float) for number in point)):
             raise ValueError(f"the field 'curve' has the point {point!r}")
-        if not (spent <= point[0] < _MOST and 0.0 <= point[1] <= 1.0):
+        in_range = 0.0 <= point[1] <= 1.0 or record.metric != "accuracy"
+        if not (spent <= point[0] < _MOST and in_range and abs(point[1]) < _MOST):
             raise ValueError(
                 f"the field 'curve' has the point {point!r} after {spent:g} device-seconds"
             )
         spent = point[0]
     return record
+
+
+def _check_metrics(record: Record) -> None:
+    """Raise unless the metrics are finite numbers, the leading one among them.
+
+    Raises:
+        ValueError: they are not.
+    """
+    for name, value in record.test_metrics.items():
+        if not isinstance(value, int | float) or not abs(value) < _MOST:
+            raise ValueError(f"the field 'test_metrics.{name}' has the value {value!r}")
+    known = record.metric in record.test_metrics
+    if not known and (record.metric != "accuracy" or record.test_accuracy is None):
+        raise ValueError(f"the field 'test_metrics' lacks the metric {record.metric!r}")
+    k = len(record.test_classes)
+    rows = record.confusion
+    if rows and not (
+        len(rows) == k
+        and all(isinstance(row, list) and len(row) == k for row in rows)
+        and all(type(n) is int and n >= 0 for row in rows for n in row)
+        and [sum(row) for row in rows] == record.test_classes
+    ):
+        raise ValueError("the field 'confusion' does not agree with 'test_classes'")
+    if not all(isinstance(name, str) for name in record.class_names):
+        raise ValueError(f"the field 'class_names' has the value {record.class_names!r:.80}")

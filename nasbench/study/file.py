@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from nasbench import catalog, plain_yaml
+from nasbench import plain_yaml
 from nasbench.budget import Budget
 from nasbench.errors import UserError, unknown
 from nasbench.study.entry import (
@@ -20,6 +20,7 @@ from nasbench.study.entry import (
     normalized,
     with_underscores,
 )
+from nasbench.tasks import sources
 
 FIELDS = ("name", "about", "task", "seeds", "budget", "reported", "defaults", "entries")
 MOST_SEEDS = 10_000
@@ -78,7 +79,7 @@ class Study:
         for field in ("task", "entries"):
             if not content.get(field):
                 raise UserError(f"the field {field!r} is missing")
-        catalog.check("task", str(content["task"]))
+        sources.check(str(content["task"]))
         written = content["entries"]
         if not isinstance(written, dict):
             raise UserError("'entries' must hold 'name: ...' lines")

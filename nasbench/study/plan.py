@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from nasbench.study.entry import Entry
 from nasbench.study.file import Study
 from nasbench.study.fingerprint import fingerprint
 from nasbench.study.scale import Scale
+from nasbench.tasks import sources
 from nasbench.tasks.base import Task
 from retrain import train
 
@@ -149,7 +150,7 @@ class Plan:
     @property
     def data(self) -> dict[str, str]:
         """The fingerprint of the data by the task's name, as in run folders."""
-        return {catalog.short(self.study.task): self.task.fingerprint}
+        return {sources.short(self.study.task): self.task.fingerprint}
 
     def _checkpoint(self, entry: Entry, seed: int, found: Path | None) -> Checkpoint:
         if entry.verb == "retrain":
@@ -160,7 +161,7 @@ class Plan:
         return Checkpoint(
             space={"name": entry.target, "arguments": {}},
             arch={},
-            data=asdict(self.task.spec),
+            data=self.task.spec.to_json(),
             strategy={"name": "by hand", "options": {}},
             task=self.study.task,
             seed=seed,
@@ -209,8 +210,8 @@ def load_plan(
     """
     size, study = Scale(scale), Study.read(file)
     if task is not None and task != study.task:
-        catalog.check("task", task)
-        study = replace(study, task=task, name=f"{study.name}-{catalog.short(task)}")
+        sources.check(task)
+        study = replace(study, task=task, name=f"{study.name}-{sources.short(task)}")
     for entry in only:
         if entry not in study.entries:
             raise unknown("entry", entry, study.entries)

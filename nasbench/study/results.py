@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.errors import UserError
-from nasbench.report.chance import at_chance
+from nasbench.report.chance import at_chance, record_at_chance
 from nasbench.report.statistics import bootstrap_interval, mean_of_means
 from nasbench.store.folds import read_folds
 from nasbench.store.journal import number, table
@@ -100,10 +100,10 @@ def _measured(
     if entry.verb in ("retrain", "train"):
         found = [records[path.name] for path in runs.values() if path.name in records]
         lost = _lost("record", {seed: p for seed, p in runs.items() if p.name not in records})
-        values = tuple(100 * record.test_accuracy for record in found)
+        values = tuple(100 * record.result for record in found)
         seconds = sum(record.retrain_seconds for record in found)
         openings = sum(record.test_openings for record in found)
-        low = sum(at_chance(record.test_accuracy, record.test_classes) for record in found)
+        low = sum(record_at_chance(record) for record in found)
         gone = (*failed, *lost)
         return EntryResult(entry, seeds, values, TEST, seconds, openings, gone, at_chance=low)
     accuracies: dict[int, float | None] = {}

@@ -1,10 +1,10 @@
-"""The task: labelled images, their augmentation, and a sealed test set."""
+"""The task: labelled examples, what is predicted and how it is judged, a sealed test set."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,10 @@ from torch import Tensor
 
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet, channel_statistics
+from nasbench.data.split import without
 from nasbench.space.spec import DataSpec
+from nasbench.training.losses import CROSS_ENTROPY, Loss
+from nasbench.training.metrics import ACCURACY, Metric
 
 Array = NDArray[Any] | Tensor
 
@@ -40,19 +43,26 @@ class SealedTest:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Images to classify, and a sealed test set.
+    """Examples, what is predicted of them, and a sealed test set.
 
     Attributes:
         name: name of the task.
-        spec: shape of an image, and number of classes.
-        train: all training images, on the CPU.
+        spec: shape of an example, and number of outputs.
+        train: all training examples, on the CPU.
         augmentation: normalisation and random augmentation of training batches.
         test: the test set.
         note: where the data comes from, in one line.
         whole: the fingerprint of the task that this one is a part of, ``""`` if it is whole.
+        loss: what a training minimizes; it also says what is predicted.
+        metric: the leading metric, by which searches, tunings and the test judge.
+        also: further metrics, recorded beside it.
+        class_names: names of the outputs in order, ``()`` if they have none.
+        held_out: int64, sorted rows of ``train`` that the user set apart for validation, or
+            ``None``. A search then validates on them, whatever its fraction.
 
     Raises:
-        ValueError: the images do not have the shape of the spec.
+        ValueError: the examples do not have the shape of the spec, or their targets do not fit
+            the loss.
 
     Example:
         >>> def load_mine(data_dir=None, download=True):
@@ -67,13 +77,48 @@ class Task:
     test: SealedTest = field(repr=False)
     note: str = ""
     whole: str = field(default="", repr=False)
+    loss: Loss = CROSS_ENTROPY
+    metric: Metric = ACCURACY
+    also: tuple[Metric, ...] = ()
+    class_names: tuple[str, ...] = ()
+    held_out: Tensor | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.train.images.shape[1:] != self.spec.shape:
+        if self.train.shape != self.spec.shape:
             raise ValueError(
-                f"task {self.name}: images are {tuple(self.train.images.shape[1:])}, "
+                f"task {self.name}: images are {self.train.shape}, "
                 f"but its spec says {self.spec.shape}"
             )
+        if (self.train.labels.dim() == 1) is not (self.target == "class"):
+            raise ValueError(
+                f"task {self.name}: targets are {self.train.labels.dtype} "
+                f"{tuple(self.train.labels.shape)}, which the loss {self.loss.name} of the target "
+                f"{self.target} does not take"
+            )
+
+    @property
+    def target(self) -> str:
+        """What is predicted: ``class``, ``labels`` or ``numbers``."""
+        return self.loss.target
+
+    def class_counts(self, examples: ImageSet) -> list[int]:
+        """Return the number of examples of each class; an empty list for other targets."""
+        if self.target != "class":
+            return []
+        counts: list[int] = examples.labels.bincount(minlength=self.spec.outputs).tolist()
+        return counts
+
+    def part(self, rows: Tensor) -> Task:
+        """Return the task with some of its training examples; the test set stays.
+
+        Args:
+            rows: int64, sorted.
+        """
+        held_out = None
+        if self.held_out is not None:
+            held_out = torch.isin(rows, self.held_out).nonzero().flatten()
+        train = self.train.subset(rows)
+        return replace(self, train=train, whole=self.fingerprint, held_out=held_out)
 
     @classmethod
     def from_arrays(
@@ -144,6 +189,8 @@ class Task:
     def search_split(self, seed: int, val_fraction: float) -> tuple[ImageSet, ImageSet]:
         """Split the training images into those that a search trains on and validates on.
 
+        A task with a validation set of its own is split into it and the rest.
+
         Args:
             seed: of the split.
             val_fraction: share of each class to validate on, between 0 and 1; of its groups if
@@ -152,7 +199,10 @@ class Task:
         Raises:
             UserError: ``val_fraction`` is out of range.
         """
-        return self.train.split(val_fraction, seed)
+        held_out = self.held_out
+        if held_out is None or not 0 < len(held_out) < len(self.train):
+            return self.train.split(val_fraction, seed)
+        return self.train.subset(without(len(self.train), held_out)), self.train.subset(held_out)
 
     def open_test(self, on_open: Callable[[], None]) -> ImageSet:
         """Return the test set; only the final evaluation of a retrained network may call this.

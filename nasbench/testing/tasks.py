@@ -177,12 +177,12 @@ class TaskSuite:
     def test_augmentation_is_a_function_of_its_generator(self, task: Task) -> None:
         """The same generator gives the same batch, of the images' shape, whatever came before."""
         images = task.train.images[:BATCH]
-        n, _, height, width = images.shape
+        n = len(images)
         before = images.clone()
 
         def augmented(seed: int) -> Tensor:
             stream = torch.Generator().manual_seed(seed)
-            draws = task.augmentation.draw(n, height, width, stream)
+            draws = task.augmentation.draw(n, task.spec.shape, stream)
             return task.augmentation.apply(images, draws)
 
         first = augmented(1)

@@ -96,6 +96,25 @@ def average(tensors: Sequence[Tensor]) -> None:
         tensor.copy_(part.view_as(tensor))
 
 
+def gathered(tensor: Tensor) -> Tensor:
+    """Return the rows of all processes' tensors, those of the first process first.
+
+    Args:
+        tensor: ``(n, ...)``; ``n`` may differ between the processes.
+    """
+    if place().world == 1:
+        return tensor
+    count = torch.tensor([len(tensor)], device=tensor.device)
+    counts = [torch.zeros_like(count) for _ in range(place().world)]
+    dist.all_gather(counts, count)
+    longest = max(int(each) for each in counts)
+    padded = tensor.new_zeros(longest, *tensor.shape[1:])
+    padded[: len(tensor)] = tensor
+    every = [torch.zeros_like(padded) for _ in counts]
+    dist.all_gather(every, padded)
+    return torch.cat([rows[: int(each)] for rows, each in zip(every, counts, strict=True)])
+
+
 def wait() -> None:
     """Wait until every process is here, for example before reading what the first one wrote."""
     if place().world > 1:

@@ -119,15 +119,18 @@ class EarlyStopping:
 
     Attributes:
         patience: epochs to wait, at least 1.
-        metric: a name in the history; larger is better.
+        metric: a name in the history.
+        larger_is_better: its direction.
     """
 
     patience: int
     metric: str = "val_accuracy"
+    larger_is_better: bool = True
 
     def exhausted(self, history: Sequence[dict[str, float]]) -> bool:
         """Return whether the best value is at least ``patience`` epochs old."""
-        values = [epoch[self.metric] for epoch in history]
+        sign = 1 if self.larger_is_better else -1
+        values = [sign * epoch[self.metric] for epoch in history]
         return bool(values) and len(values) - 1 - values.index(max(values)) >= self.patience
 
 

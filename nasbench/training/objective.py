@@ -1,4 +1,4 @@
-"""The loss and the accuracy of classification."""
+"""What a training minimizes, and the metric by which it is judged."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nasbench.errors import unknown
+from nasbench.training.losses import CROSS_ENTROPY, Loss
+from nasbench.training.metrics import ACCURACY, Metric, correct_share
 
 Output = Tensor | tuple[Tensor, Tensor]
 PRECISIONS = ("fp32", "bf16")
@@ -18,17 +19,21 @@ PRECISIONS = ("fp32", "bf16")
 
 @dataclass(frozen=True)
 class Objective:
-    """Cross-entropy with label smoothing and the weighted loss of an auxiliary classifier.
+    """The loss, with label smoothing and the weighted loss of an auxiliary classifier.
 
     Attributes:
         label_smoothing: share of the target spread over all classes, in [0, 1).
         auxiliary_weight: weight of the auxiliary classifier's loss.
         precision: ``fp32``, or ``bf16`` for automatic mixed precision.
+        function: the task's loss.
+        metric: the task's leading metric.
     """
 
     label_smoothing: float = 0.0
     auxiliary_weight: float = 0.4
     precision: str = "fp32"
+    function: Loss = CROSS_ENTROPY
+    metric: Metric = ACCURACY
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -43,12 +48,12 @@ class Objective:
     def __call__(
         self, network: nn.Module, images: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the loss, a scalar, and the logits ``(B, classes)``.
+        """Return the loss, a scalar, and the outputs ``(B, outputs)``.
 
         Args:
-            network: returns logits, or logits and those of its auxiliary classifier.
-            images: ``(B, C, H, W)``.
-            labels: ``(B,)``, class indices.
+            network: returns outputs, or outputs and those of its auxiliary classifier.
+            images: ``(B, *shape)``.
+            labels: ``(B,)``, class indices; or ``(B, outputs)``.
         """
         with self.casting(images.device):
             output: Output = network(images)
@@ -59,11 +64,24 @@ class Objective:
         return loss, main.detach()
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the mean cross-entropy, computed in float32 or wider."""
+        """Return the mean loss, computed in float32 or wider."""
         wide = logits.float() if logits.dtype == torch.bfloat16 else logits
-        return F.cross_entropy(wide, labels, label_smoothing=self.label_smoothing)
+        return self.function(wide, labels, self.label_smoothing)
 
+    def reported(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Return what a training step reports beside its loss: the accuracy of single labels."""
+        if self.function.target != "class":
+            return {}
+        return {"accuracy": correct_share(outputs, targets)}
 
-def correct_share(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the accuracy in [0, 1], a scalar on the device."""
-    return (logits.argmax(dim=1) == labels).float().mean()
+    def reward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return how good the outputs of one batch are, a scalar on the device; more is better.
+
+        It is the accuracy, of each label if there are several; of numbers, the negative loss. The
+        leading metric may need more examples than a batch has.
+        """
+        if self.function.target == "class":
+            return correct_share(outputs, targets)
+        if self.function.target == "labels":
+            return ((outputs > 0) == (targets > 0.5)).float().mean()
+        return -self.loss(outputs, targets).float()

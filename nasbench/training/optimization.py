@@ -149,7 +149,7 @@ class Plateau:
 
     Attributes:
         patience: epochs without improvement before a drop, at least 0.
-        metric: ``"val_accuracy"``, or ``"loss"`` if there is none.
+        metric: ``"score"`` of the validation, ``"val_accuracy"``, or else ``"loss"``.
         best: the best value so far, or ``None`` before the first.
         waited: epochs since then or since the last drop.
         drops: how often the rate was multiplied by ``PLATEAU_FACTOR``.
@@ -248,13 +248,13 @@ class Optimization:
         """Update the plateau schedule; the other schedules depend on the steps alone.
 
         Args:
-            metrics: of the epoch; ``"val_accuracy"`` is used if present, else ``"loss"``. Epochs
-                that end in the warm-up do not count.
+            metrics: of the epoch; ``"score"``, of which more is better, is used if present, then
+                ``"val_accuracy"``, else ``"loss"``. Epochs that end in the warm-up do not count.
         """
         done = self._schedule.last_epoch
         if self.plateau is None or done < _warm_steps(self.config, self.total_steps):
             return
-        metric = "val_accuracy" if "val_accuracy" in metrics else "loss"
+        metric = next(n for n in ("score", "val_accuracy", "loss") if n in metrics)
         self.plateau.watch(metric, agree(metrics[metric], self.params[0].device))
         rates = [base * self._factor(done) for base in self._schedule.base_lrs]
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from nasbench.data.batches import Batches
 from nasbench.nn.drop_path import set_drop_path
-from nasbench.training.distributed import total
-from nasbench.training.objective import Objective, correct_share
+from nasbench.training.distributed import gathered
+from nasbench.training.objective import Objective
 from nasbench.training.optimization import Optimization, OptimizerConfig
 
 Batch = tuple[Tensor, Tensor]
@@ -38,42 +39,54 @@ class SupervisedConfig:
     ema: float = 0.0
 
 
-def accuracy(network: nn.Module, batches: Batches, objective: Objective) -> float:
-    """Return the accuracy in [0, 1] over every process's part of ``batches``.
+def evaluated_metric(network: nn.Module, batches: Batches, objective: Objective) -> float:
+    """Return the leading metric over every process's part of ``batches``.
 
     Args:
         network: the network, on the device of the batches.
-        batches: the images and labels to evaluate.
-        objective: gives the precision.
+        batches: the examples to evaluate.
+        objective: gives the metric and the precision.
     """
-    return right_share(network, batches.epoch(0), objective, batches.data.images.device)
+    return metric_over(network, batches.epoch(0), objective, batches.device)
 
 
-@torch.no_grad()
-def right_share(
+def metric_over(
     network: nn.Module, batches: Iterable[Batch], objective: Objective, device: torch.device
 ) -> float:
-    """Return the accuracy in [0, 1] over the batches of every process.
+    """Return the leading metric over the batches of every process.
 
     Args:
         network: the network, on ``device``.
-        batches: images ``(B, C, H, W)`` and labels ``(B,)``.
+        batches: inputs ``(B, *shape)`` and targets ``(B,)`` or ``(B, outputs)``.
+        objective: gives the metric and the precision.
+        device: of the batches.
+    """
+    return objective.metric.value(*predictions(network, batches, objective, device))
+
+
+@torch.no_grad()
+def predictions(
+    network: nn.Module, batches: Iterable[Batch], objective: Objective, device: torch.device
+) -> Batch:
+    """Return float32 outputs ``(n, outputs)`` and targets over the batches of every process.
+
+    Args:
+        network: the network, on ``device``.
+        batches: inputs ``(B, *shape)`` and targets ``(B,)`` or ``(B, outputs)``.
         objective: gives the precision.
-        device: where the counts are kept.
+        device: of the batches.
     """
     was_training = network.training
     network.eval()
-    counts = torch.zeros(2, dtype=torch.float64, device=device)
-    for images, labels in batches:
-        if not len(labels):  # this process's share of a small last batch
+    found, seen = [], []
+    for inputs, targets in batches:
+        if not len(targets):  # this process's share of a small last batch
             continue
-        with objective.casting(images.device):
-            logits: Tensor = network(images)
-        counts[0] += (logits.argmax(dim=1) == labels).sum()
-        counts[1] += len(labels)
+        with objective.casting(device):
+            found.append(network(inputs))
+        seen.append(targets)
     network.train(was_training)
-    right, seen = total(counts).tolist()
-    return float(right / seen)
+    return gathered(torch.cat(found).float()), gathered(torch.cat(seen))
 
 
 class Supervised:
@@ -100,7 +113,7 @@ class Supervised:
         self.config = config
         self.train = train
         self.validation = validation
-        self.device = train.data.images.device
+        self.device = train.device
         steps = epochs * len(train)
         self.optimization = Optimization(list(network.parameters()), config.optimizer, steps)
         self.average: AveragedModel | None = None
@@ -129,7 +142,7 @@ class Supervised:
         self.optimization.minimize(loss)
         if self.average is not None:
             self.average.update_parameters(self.network)
-        return {"loss": loss.detach(), "accuracy": correct_share(logits, labels)}
+        return {"loss": loss.detach(), **self.config.objective.reported(logits, labels)}
 
     def evaluated(self) -> nn.Module:
         """Return the network that is measured and kept: the averaged or the trained one."""
@@ -139,12 +152,16 @@ class Supervised:
         """Measure on the validation batches, keep the best weights, update the schedule."""
         measured: dict[str, float] = {}
         if self.validation is not None:
-            value = accuracy(self.evaluated(), self.validation, self.config.objective)
-            measured["val_accuracy"] = value
-            if value > self.best.get("val_accuracy", -1.0):
+            metric = self.config.objective.metric
+            value = evaluated_metric(self.evaluated(), self.validation, self.config.objective)
+            measured[f"val_{metric.name}"] = value
+            score = metric.score(value)
+            if score > self.best.get("score", -math.inf):
                 weights = copy.deepcopy(self.evaluated().state_dict())
-                self.best = {"val_accuracy": value, "weights": weights}
-        self.optimization.end_epoch({"loss": means["loss"], **measured})
+                self.best = {"score": score, "weights": weights}
+            self.optimization.end_epoch({"loss": means["loss"], "score": score})
+        else:
+            self.optimization.end_epoch({"loss": means["loss"]})
         return measured
 
     def finish(self) -> nn.Module:

@@ -16,7 +16,7 @@ def random_images(n: int, h: int = 9, w: int = 12, seed: int = 0) -> Tensor:
 
 
 def draw(augmentation: Augmentation, n: int, h: int = 9, w: int = 12, seed: int = 1) -> Draws:
-    return augmentation.draw(n, h, w, torch.Generator().manual_seed(seed))
+    return augmentation.draw(n, (3, h, w), torch.Generator().manual_seed(seed))
 
 
 def slow(augmentation: Augmentation, image: Tensor, draws: Draws, i: int) -> Tensor:

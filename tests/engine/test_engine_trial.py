@@ -21,7 +21,7 @@ from nasbench.space import Arch
 from nasbench.store.state import StateFile
 from nasbench.training.objective import Objective
 from nasbench.training.stopping import Stopped, StopSignal
-from nasbench.training.supervised import accuracy
+from nasbench.training.supervised import evaluated_metric
 
 ARCH = {"first": "conv3", "second": "conv1", "join": (1,)}
 
@@ -85,8 +85,8 @@ def test_the_context_holds_the_split_of_the_seed_and_no_test_image(tmp_path, mon
     train, val = task.search_split(derive(3, "halves"), 0.25)
     assert (len(train), len(val)) == (90, 30)
     for images, ours in ((train, made.train), (val, made.val)):
-        assert (ours[0] == images.images.numpy()).all()
-        assert (ours[1] == images.labels.numpy()).all()
+        assert (ours.images == images.images.numpy()).all()
+        assert (ours.labels == images.labels.numpy()).all()
     assert made.folder == str(tmp_path / "here")  # workers may stand elsewhere
     assert made.config["batch_size"] == 10
     assert "strategy" not in made.config
@@ -122,7 +122,7 @@ def test_the_score_is_the_accuracy_on_the_validation_images(runner):
     network = Tiny.freeze(Arch(ARCH), runner.context.spec)
     network.load_state_dict(state(runner)["unit"]["network"])
     plain = Batches(runner.val, 7, seed=9, augmentation=runner.context.augmentation, train=False)
-    assert accuracy(network, plain, Objective()) == measured.score
+    assert evaluated_metric(network, plain, Objective()) == measured.score
     assert measured.score > 0.15  # chance is 0.1
 
 
@@ -171,7 +171,7 @@ def test_a_plateau_is_seen_on_the_images_that_the_trial_is_judged_on(runner):
     training = {"schedule": "plateau", "plateau_patience": 0}
     plain = runner(request("a", 4, training=training, kept=True), go_on)
     kept = state(runner, "a")["unit"]["optimization"]["plateau"]
-    assert (kept["metric"], kept["patience"]) == ("val_accuracy", 0)
+    assert (kept["metric"], kept["patience"]) == ("score", 0)
     StateFile(Path(runner.context.folder) / "trial-a.pt").clear()
     watched = runner(request("a", 4, training=training, watched=True), go_on)
     assert kept["best"] == max(watched.reports)
@@ -341,6 +341,6 @@ def test_weights_that_are_not_here_or_do_not_fit(parent):
 
 def test_arrays_that_several_processes_share_may_be_read_only(tmp_path):
     made = context(tmp_path / "run")
-    for array in (*made.train, *made.val):
+    for array in (made.train.images, made.train.labels, made.val.images, made.val.labels):
         array.flags.writeable = False
     assert setup(made)(request(epochs=1), go_on).epochs == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,7 +64,7 @@ def checkpoint(task):
     return Checkpoint(
         space={"name": "small-cnn", "arguments": {"width": 2, "hidden_size": 4}},
         arch={},
-        data=asdict(spec),
+        data=spec.to_json(),
         strategy={"name": "by hand", "options": {}},
         task=task,
         seed=0,

@@ -19,7 +19,7 @@ from nasbench.training.loop import EarlyStopping, Loop
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
 from nasbench.training.stopping import Stopped, StopSignal
-from nasbench.training.supervised import Supervised, SupervisedConfig, accuracy
+from nasbench.training.supervised import Supervised, SupervisedConfig, evaluated_metric
 from tests.conftest import same_state
 
 
@@ -226,7 +226,7 @@ def test_the_loop_ends_early_and_keeps_the_best_weights():
         max(progress.history, key=lambda e: e["val_accuracy"])
     )
     best = max(e["val_accuracy"] for e in progress.history)
-    assert accuracy(made.finish(), made.validation, Objective()) == best
+    assert evaluated_metric(made.finish(), made.validation, Objective()) == best
 
 
 def test_the_moving_average_is_torchs_formula():
@@ -249,7 +249,7 @@ def test_accuracy_counts_every_image():
     data = images(31)
     batches = Batches(data, 7, seed=0, augmentation=how, train=False)
     expected = float((data.labels == 0).double().mean())
-    assert accuracy(Constant(), batches, Objective()) == pytest.approx(expected)
+    assert evaluated_metric(Constant(), batches, Objective()) == pytest.approx(expected)
 
 
 def test_the_objective_adds_the_auxiliary_loss_and_smooths():

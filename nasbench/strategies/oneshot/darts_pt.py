@@ -23,8 +23,7 @@ from nasbench.strategies.oneshot.evaluation import evaluation_mode
 from nasbench.strategies.recipe import DARTS, NASBENCH201, RECIPES, Recipe
 from nasbench.supernet.base import edges_decide
 from nasbench.supernet.mixing_weights import MixingRule
-from nasbench.training.distributed import average
-from nasbench.training.objective import correct_share
+from nasbench.training.distributed import average, gathered
 from nasbench.training.optimization import Optimization
 
 TUNING_LR = 0.1  # of the search's highest rate
@@ -144,16 +143,20 @@ class DartsPtStrategy(DartsStrategy):
 
     @torch.no_grad()
     def _score(self, images: Sequence[Batch]) -> Score:
-        """Return the accuracy; where two are the same, the lower loss is better."""
-        sums = torch.zeros(3, device=self.mixture.alphas[0].device)
+        """Return the metric's score; where two are the same, the lower loss is better."""
+        sums = torch.zeros(2, device=self.mixture.alphas[0].device)
+        outputs = []
         with evaluation_mode(self.mixture):
             for batch in images:
                 loss, logits = self.objective(self.mixture, *batch)
-                right = correct_share(logits, batch[1])
-                sums += len(batch[1]) * torch.stack([right, -loss.float(), right.new_ones(())])
+                sums += len(logits) * torch.stack([-loss.float(), loss.new_ones(()).float()])
+                outputs.append(logits)
         average([sums])
-        right_, loss_, count = sums.tolist()
-        return right_ / count, loss_ / count
+        total, count = sums.tolist()
+        targets = torch.cat([targets for _, targets in images])
+        metric = self.objective.metric
+        value = metric.value(gathered(torch.cat(outputs).float()), gathered(targets))
+        return metric.score(value), total / count
 
 
 def limited(batches: Iterable[Batch], most: int) -> Iterator[Batch]:

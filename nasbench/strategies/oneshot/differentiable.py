@@ -26,7 +26,6 @@ from nasbench.strategies.oneshot.robust import EarlyStop
 from nasbench.supernet.base import no_grad_for
 from nasbench.supernet.mixing_weights import MixingRule
 from nasbench.supernet.mixture import Mixture
-from nasbench.training.objective import correct_share
 from nasbench.training.optimization import Optimization, OptimizerConfig
 
 
@@ -142,8 +141,8 @@ class DifferentiableStrategy(OneShotStrategy):
         with no_grad_for(self.mixture.weight_parameters):
             loss, logits = self.objective(self.mixture, *validation)
             self.arch.minimize(loss + self.regularizer())
-        accuracy = correct_share(logits, validation[1])
-        return {"val_loss": loss.detach(), "val_accuracy": accuracy}
+        found = self.objective.reported(logits, validation[1])
+        return {"val_loss": loss.detach(), **{f"val_{k}": value for k, value in found.items()}}
 
     def regularizer(self) -> Tensor | float:
         """Return the term that is added to the validation loss in the architecture's loss."""
@@ -157,7 +156,7 @@ class DifferentiableStrategy(OneShotStrategy):
         with no_grad_for(self.mixture.arch_parameters):
             loss, logits = self.objective(self.mixture, *train)
             self.weights.minimize(loss)
-        return {"loss": loss.detach(), "accuracy": correct_share(logits, train[1])}
+        return {"loss": loss.detach(), **self.objective.reported(logits, train[1])}
 
     def derive(self) -> Arch:
         """Return the discretized architecture, without ``none`` (DARTS, section 2.4)."""

@@ -24,7 +24,6 @@ from nasbench.strategies.oneshot.evaluation import frozen_bn_statistics
 from nasbench.strategies.oneshot.single_path import TRIES, EvaluationOptions, SinglePathStrategy
 from nasbench.strategies.recipe import DARTS, NASBENCH201, RECIPES, Recipe
 from nasbench.training.distributed import average
-from nasbench.training.objective import correct_share
 from nasbench.training.optimization import Optimization, OptimizerConfig
 
 INITIAL_RANGE = 0.1  # parameters begin uniform in [-0.1, 0.1], as in the paper
@@ -238,15 +237,16 @@ class EnasStrategy(SinglePathStrategy):
             self.baseline = self.options.decay * before + (1 - self.options.decay) * reward
         self.arch.minimize(torch.stack(losses).mean())
         entropy = torch.stack([draw.entropy.detach() for draw in draws]).mean()
-        return {"val_accuracy": entropy.new_tensor(accuracies).mean(), "entropy": entropy}
+        name = "val_accuracy" if self.objective.function.target == "class" else "reward"
+        return {name: entropy.new_tensor(accuracies).mean(), "entropy": entropy}
 
     @torch.no_grad()
     def reward(self, arch: Arch, validation: Batch) -> float:
-        """Return the accuracy on a batch, BN with the batch's own statistics."""
+        """Return the reward on a batch, such as the accuracy, BN with the batch's statistics."""
         self.paths.arch = arch
         with frozen_bn_statistics(self.paths):
             _, logits = self.objective(self.paths, *validation)
-        share = correct_share(logits, validation[1])
+        share = self.objective.reward(logits, validation[1])
         average([share])
         return float(share)
 

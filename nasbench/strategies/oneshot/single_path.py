@@ -32,12 +32,12 @@ from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
 from nasbench.supernet.base import Supernet
 from nasbench.supernet.inherited_weights import recalibrate_bn
 from nasbench.supernet.single_path import SinglePath, active_subnet
-from nasbench.training.objective import Objective, correct_share
+from nasbench.training.objective import Objective
 from nasbench.training.optimization import Optimization
-from nasbench.training.supervised import right_share
+from nasbench.training.supervised import metric_over
 
 
-def inherited_accuracy(
+def inherited_metric(
     supernet: Supernet,
     arch: Arch,
     calibration: Iterable[Tensor],
@@ -45,14 +45,14 @@ def inherited_accuracy(
     objective: Objective,
     device: torch.device,
 ) -> float:
-    """Return the accuracy of ``arch`` in [0, 1] with the shared weights, over all processes.
+    """Return the leading metric of ``arch`` with the shared weights, over all processes.
 
     Args:
         supernet: mixtures or paths; BN's statistics in it are replaced.
         arch: the architecture to evaluate.
         calibration: batches of images ``(B, C, H, W)`` from which BN's statistics are computed.
-        batches: the batches on which the accuracy is computed.
-        objective: names the precision.
+        batches: the batches on which the metric is computed.
+        objective: gives the metric and the precision.
         device: the device of the supernet.
 
     Raises:
@@ -61,7 +61,7 @@ def inherited_accuracy(
     with active_subnet(supernet, arch) as paths:
         with objective.casting(device):
             recalibrate_bn(paths, calibration)
-        return right_share(paths, batches, objective, device)
+        return metric_over(paths, batches, objective, device)
 
 
 TRIES = 10  # draws over the limits, after which the least costly of them is taken
@@ -105,18 +105,18 @@ class SinglePathStrategy(OneShotStrategy):
         self.weights.end_epoch(means)
 
     def train_paths(self, archs: Sequence[Arch], train: Batch) -> dict[str, Tensor]:
-        """Take one step of the weights; return the paths' mean loss and accuracy."""
+        """Take one step of the weights; return the means of what the paths report."""
         summed: list[Tensor | None] = [None] * len(self.weights.params)
-        seen = []
+        seen: list[dict[str, Tensor]] = []
         for arch in archs:
             self.paths.arch = arch
             loss, logits = self.objective(self.paths, *train)
             found = torch.autograd.grad(loss, self.weights.params, allow_unused=True)
             summed = [_sum(a, b) for a, b in zip(summed, found, strict=True)]
-            seen.append(torch.stack([loss.detach(), correct_share(logits, train[1])]))
+            seen.append({"loss": loss.detach(), **self.objective.reported(logits, train[1])})
         self.weights.apply(summed)
-        loss, accuracy = torch.stack(seen).mean(dim=0)
-        return {"loss": loss, "accuracy": accuracy}
+        means = torch.stack([torch.stack(list(one.values())) for one in seen]).mean(dim=0)
+        return dict(zip(seen[0], means, strict=True))
 
     def uniform(self, *names: object) -> Arch:
         """Return a uniform draw that keeps the limits, the same for the same names.
@@ -136,16 +136,20 @@ class SinglePathStrategy(OneShotStrategy):
         return best
 
     def judge(self, arch: Arch, calibration: Iterable[Tensor], batches: Iterable[Batch]) -> float:
-        """Return the accuracy of ``arch`` in [0, 1] with the shared weights, over all processes.
+        """Return the score of ``arch`` with the shared weights, over all processes.
+
+        It is the leading metric, with its sign changed if less is better.
 
         Args:
             arch: the architecture to evaluate.
             calibration: batches of images ``(B, C, H, W)`` from which BN's statistics are
                 computed; those of the supernet are replaced.
-            batches: the batches on which the accuracy is computed.
+            batches: the batches on which the metric is computed.
         """
         device = self.weights.params[0].device
-        return inherited_accuracy(self.paths, arch, calibration, batches, self.objective, device)
+        how = self.objective
+        value = inherited_metric(self.paths, arch, calibration, batches, how, device)
+        return how.metric.score(value)
 
     def calibration(self, data: SearchData, steps: int) -> list[Tensor]:
         """Return ``steps`` batches of training images, to compute BN's statistics from."""

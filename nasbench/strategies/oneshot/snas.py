@@ -23,7 +23,6 @@ from nasbench.strategies.oneshot.differentiable import (
 )
 from nasbench.strategies.recipe import DARTS, RECIPES, Recipe
 from nasbench.supernet.mixing_weights import SoftGumbel, search_progress
-from nasbench.training.objective import correct_share
 
 
 @dataclass(frozen=True)
@@ -80,4 +79,4 @@ class SnasStrategy(DifferentiableStrategy):
         )
         self.weights.apply(gradients[: len(weights)])
         self.arch.apply(gradients[len(weights) :])
-        return {"loss": loss.detach(), "accuracy": correct_share(logits, train[1])}
+        return {"loss": loss.detach(), **self.objective.reported(logits, train[1])}

@@ -1,0 +1,148 @@
+"""Losses by name, for each kind of target, or of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nasbench import catalog
+from nasbench.errors import UserError, unknown
+
+LOSSES: dict[str, dict[str, Callable[..., Tensor]]] = {
+    "class": {"cross-entropy": F.cross_entropy},
+    "labels": {"bce": F.binary_cross_entropy_with_logits},
+    "numbers": {"mse": F.mse_loss, "l1": F.l1_loss, "huber": F.huber_loss},
+}
+DEFAULT = {"class": "cross-entropy", "labels": "bce", "numbers": "mse"}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss function and the weights of its classes.
+
+    Attributes:
+        name: of :data:`LOSSES`, or of a user's own.
+        target: what is predicted: ``class``, ``labels`` or ``numbers``.
+        function: takes float32 outputs and targets, and returns a scalar.
+        weights: of each class in the cross-entropy, of positive labels in the binary one;
+            ``None`` for equal ones.
+        source: ``file.py:function`` of a user's own, which takes outputs and targets alone;
+            ``""`` of the others.
+    """
+
+    name: str
+    target: str
+    function: Callable[..., Tensor]
+    weights: tuple[float, ...] | None = None
+    source: str = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a worker process import a user's function by its name."""
+        if self.source:
+            return own_loss, (self.source, self.target)
+        return Loss, (self.name, self.target, self.function, self.weights)
+
+    def __call__(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """Return the mean loss.
+
+        Args:
+            outputs: float32 or wider, ``(n, outputs)``.
+            targets: int64 ``(n,)``, or float32 ``(n, outputs)``.
+            label_smoothing: share of the target spread over all classes, in [0, 1).
+
+        Raises:
+            UserError: a function of the user's own returned no scalar.
+        """
+        if self.source:
+            return self._own(outputs, targets)
+        if self.target == "class":
+            weight = self._weights(outputs)
+            return self.function(outputs, targets, weight, label_smoothing=label_smoothing)
+        if self.target == "labels":
+            smooth = targets * (1 - label_smoothing) + label_smoothing / 2
+            return self.function(outputs, smooth, pos_weight=self._weights(outputs))
+        return self.function(outputs, targets)
+
+    def _weights(self, outputs: Tensor) -> Tensor | None:
+        return None if self.weights is None else outputs.new_tensor(self.weights)
+
+    def _own(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        try:
+            found: Any = self.function(outputs, targets)
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"--loss {self.name}: {type(error).__name__}: {reason}") from error
+        if not isinstance(found, Tensor) or found.dim() or not found.is_floating_point():
+            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise UserError(f"--loss {self.name}: returned {shape}: must be a scalar tensor")
+        return found
+
+
+CROSS_ENTROPY = Loss("cross-entropy", "class", F.cross_entropy)
+
+
+def loss(name: str, target: str, weights: tuple[float, ...] | None = None) -> Loss:
+    """Return the loss called ``name``.
+
+    Args:
+        name: of :data:`LOSSES`, or ``file.py:function``.
+        target: what is predicted.
+        weights: see :class:`Loss`.
+
+    Raises:
+        UserError: there is none of this name for the target.
+    """
+    if ":" in name:
+        if weights is not None:
+            raise UserError(f"--class-weights: the loss {name} takes none: leave them out")
+        return own_loss(name, target)
+    table = LOSSES[target]
+    if name not in table:
+        elsewhere = [kind for kind, names in LOSSES.items() if name in names]
+        if elsewhere:
+            raise UserError(
+                f"--loss {name}: is for the target {elsewhere[0]}, and this task predicts "
+                f"{target}: allowed: {', '.join(table)}"
+            )
+        raise unknown("--loss", name, [*table, "file.py:function"])
+    return Loss(name, target, table[name], weights)
+
+
+def own_loss(source: str, target: str) -> Loss:
+    """Return a loss of the user's own.
+
+    Args:
+        source: ``file.py:function`` or ``package.module:function``; it takes float32 outputs
+            ``(n, outputs)`` and targets, and returns a scalar tensor.
+        target: what is predicted.
+
+    Raises:
+        UserError: there is no such function, or it is not known here.
+    """
+    function = catalog.resolve_function("loss", source, "outputs", "targets")
+    return Loss(source.rpartition(":")[2], target, function, source=source)
+
+
+def balanced_weights(targets: Tensor, classes: int) -> tuple[float, ...]:
+    """Return weights under which every class, or both sides of every label, counts the same.
+
+    Args:
+        targets: int64 ``(n,)`` of one class, or float32 ``(n, classes)`` of 0 and 1.
+        classes: the number of classes or labels.
+
+    Returns:
+        ``n / (classes * count)`` of each class, as in scikit-learn's ``balanced``; the number of
+        negatives over positives of each label. A class without examples has the weight 0.
+    """
+    if targets.dim() == 1:
+        counts = torch.bincount(targets, minlength=classes).double()
+        weights = len(targets) / (classes * counts)
+    else:
+        positives = targets.double().sum(0)
+        weights = (len(targets) - positives) / positives
+    return tuple(float(one) for one in weights.nan_to_num(0.0, 0.0, 0.0))

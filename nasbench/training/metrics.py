@@ -1,0 +1,205 @@
+"""Metrics: one number that says how good a network's outputs are, by torchmetrics or one's own."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nasbench import catalog
+from nasbench.errors import UserError, unknown
+
+TARGETS = ("class", "labels", "numbers")
+"""What is predicted: one class, several labels that may hold at once, or numbers."""
+
+Function = Callable[[Tensor, Tensor], Any]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric over all examples of an evaluation.
+
+    Attributes:
+        name: as in records and tables, such as ``"balanced_accuracy"``.
+        function: takes outputs and targets of all examples and returns one number. Outputs are
+            float32 logits ``(n, classes)`` for one class, logits ``(n, labels)`` for several
+            labels, numbers ``(n, k)``; targets int64 ``(n,)``, float32 ``(n, labels)`` of 0 and
+            1, float32 ``(n, k)``.
+        larger_is_better: its direction.
+        is_share: whether it lies in [0, 1] and is shown in percent.
+        source: ``file.py:function`` of a user's own, ``""`` of the others.
+    """
+
+    name: str
+    function: Function
+    larger_is_better: bool = True
+    is_share: bool = False
+    source: str = ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a worker process import a user's function by its name."""
+        if self.source:
+            return own_metric, (self.source,)
+        return Metric, (self.name, self.function, self.larger_is_better, self.is_share)
+
+    def value(self, outputs: Tensor, targets: Tensor) -> float:
+        """Return the metric of these outputs.
+
+        Raises:
+            UserError: the function failed, or returned no finite number.
+        """
+        try:
+            found = float(self.function(outputs, targets))
+        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(f"--metric {self.name}: {type(error).__name__}: {reason}") from error
+        if not math.isfinite(found):
+            raise UserError(f"--metric {self.name}: returned {found} for {len(targets)} examples")
+        return found
+
+    def score(self, value: float) -> float:
+        """Return a value as one of which more is better, for comparisons."""
+        return value if self.larger_is_better else -value
+
+    @property
+    def words(self) -> str:
+        """The name in words: ``balanced accuracy``."""
+        return self.name.replace("_", " ")
+
+
+def correct_share(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the accuracy in [0, 1], a scalar on the device."""
+    return (logits.argmax(dim=1) == labels).float().mean()
+
+
+def _accuracy(logits: Tensor, labels: Tensor) -> float:
+    return float((logits.argmax(dim=1) == labels).double().mean())
+
+
+ACCURACY = Metric("accuracy", _accuracy, is_share=True)
+
+
+def _torchmetrics(name: str, outputs: Tensor, targets: Tensor, **options: Any) -> Tensor:
+    """Call a function of ``torchmetrics.functional``, which takes a second to import."""
+    where, _, function = name.rpartition(".")
+    module = importlib.import_module(f"torchmetrics.functional.{where}")
+    with warnings.catch_warnings():  # of a class that these examples lack, which counts as 0
+        warnings.simplefilter("ignore", UserWarning)
+        found: Tensor = getattr(module, function)(outputs, targets, **options)
+    return found
+
+
+def _classes(name: str, logits: Tensor, labels: Tensor, **options: Any) -> Tensor:
+    return _torchmetrics(name, logits, labels, num_classes=logits.shape[1], **options)
+
+
+def _labels(name: str, logits: Tensor, targets: Tensor, **options: Any) -> Tensor:
+    """Call a function on probabilities, as it would otherwise guess whether they are any."""
+    options["num_labels"] = logits.shape[1]
+    return _torchmetrics(name, logits.sigmoid(), targets.long(), **options)
+
+
+def _share(name: str, how: Callable[..., Tensor], function: str, **options: Any) -> Metric:
+    return Metric(name, partial(how, function, **options), is_share=True)
+
+
+METRICS: dict[str, dict[str, Metric]] = {
+    "class": {
+        "accuracy": ACCURACY,
+        "balanced_accuracy": _share(
+            "balanced_accuracy", _classes, "classification.multiclass_accuracy", average="macro"
+        ),
+        "macro_f1": _share(
+            "macro_f1", _classes, "classification.multiclass_f1_score", average="macro"
+        ),
+        "auroc": _share("auroc", _classes, "classification.multiclass_auroc"),
+    },
+    "labels": {
+        "label_accuracy": _share(
+            "label_accuracy", _labels, "classification.multilabel_accuracy", average="micro"
+        ),
+        "exact_match": _share("exact_match", _labels, "classification.multilabel_exact_match"),
+        "macro_f1": _share(
+            "macro_f1", _labels, "classification.multilabel_f1_score", average="macro"
+        ),
+        "auroc": _share("auroc", _labels, "classification.multilabel_auroc"),
+        "mean_average_precision": _share(
+            "mean_average_precision", _labels, "classification.multilabel_average_precision"
+        ),
+    },
+    "numbers": {
+        "mae": Metric("mae", partial(_torchmetrics, "regression.mean_absolute_error"), False),
+        "rmse": Metric(
+            "rmse", partial(_torchmetrics, "regression.mean_squared_error", squared=False), False
+        ),
+        "r2": Metric("r2", partial(_torchmetrics, "regression.r2_score")),
+    },
+}
+LEADING = {"class": "accuracy", "labels": "mean_average_precision", "numbers": "rmse"}
+"""The metric of a task whose user names none."""
+
+
+def metric(name: str, target: str) -> Metric:
+    """Return the metric called ``name``.
+
+    Args:
+        name: of :data:`METRICS`, or ``file.py:function``.
+        target: what is predicted, of :data:`TARGETS`.
+
+    Raises:
+        UserError: there is none of this name for the target.
+    """
+    if ":" in name:
+        return own_metric(name)
+    table = METRICS[target]
+    if name in table:
+        return table[name]
+    elsewhere = [kind for kind in TARGETS if name in METRICS[kind]]
+    if elsewhere:
+        raise UserError(
+            f"--metric {name}: is for the target {' or '.join(elsewhere)}, and this task "
+            f"predicts {target}: allowed: {', '.join(table)}"
+        )
+    raise unknown("--metric", name, [*table, "file.py:function"])
+
+
+def own_metric(source: str) -> Metric:
+    """Return a metric of the user's own.
+
+    The attributes ``larger_is_better`` and ``is_share`` of the function say what they say of a
+    :class:`Metric`; without them, more is better, and values are no shares.
+
+    Args:
+        source: ``file.py:function`` or ``package.module:function``; see :class:`Metric` for what
+            the function takes and returns.
+
+    Raises:
+        UserError: there is no such function, or it is not known here.
+    """
+    function = catalog.resolve_function("metric", source, "outputs", "targets")
+    return Metric(
+        source.rpartition(":")[2],
+        function,
+        bool(getattr(function, "larger_is_better", True)),
+        bool(getattr(function, "is_share", False)),
+        source,
+    )
+
+
+def confusion_matrix(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
+    """Return counts, int64 ``(classes, classes)``: rows are true classes, columns predicted ones.
+
+    Args:
+        outputs: logits ``(n, classes)``.
+        targets: int64 ``(n,)``.
+        classes: their number.
+    """
+    cells = targets * classes + outputs.argmax(dim=1)
+    return torch.bincount(cells, minlength=classes * classes).view(classes, classes)
