@@ -18,9 +18,11 @@ def stratified_split(
         labels: int64 of shape ``(n,)``, at least 0.
         fraction: share of each class to hold out, between 0 and 1.
         seed: of the split, which is a function of the arguments alone.
-        groups: int64 of shape ``(n,)``; rows with the same number must have the same label, and
-            are kept together. The counts below then apply to groups instead of rows, whatever
-            their sizes.
+        groups: int64 of shape ``(n,)``; rows with the same number are kept together. The counts
+            below then apply to groups instead of rows, whatever their sizes. If the rows of a
+            group have different labels, its class is the most frequent one, both parts have at
+            least one group, and ``rest`` has every label if at most half of the groups that
+            would be held out have to stay in it.
 
     Returns:
         The sorted indices ``(rest, held_out)``, int64 on the CPU. ``held_out`` has
@@ -29,17 +31,19 @@ def stratified_split(
 
     Raises:
         UserError: ``fraction`` is not between 0 and 1.
-        ValueError: rows of one group have different labels.
     """
-    if groups is not None:
-        # Split as if each group were a row, and return the rows of both parts.
-        member, label = _grouped(labels.cpu(), groups.cpu())
-        chosen = torch.zeros(len(label), dtype=torch.bool)
-        chosen[stratified_split(label, fraction, seed)[1]] = True
-        return (~chosen[member]).nonzero().flatten(), chosen[member].nonzero().flatten()
     if not 0 < fraction < 1:
         raise UserError(f"--val-fraction {fraction}: must lie between 0 and 1, both excluded")
     labels = labels.cpu()
+    if groups is not None:
+        # Split as if each group were a row, and return the rows of both parts.
+        member, label = _grouped(labels, groups.cpu())
+        chosen = torch.zeros(len(label), dtype=torch.bool)
+        if torch.equal(label[member], labels):
+            chosen[stratified_split(label, fraction, seed)[1]] = True
+        else:
+            chosen[_mixed_groups(labels, member, label, fraction, seed)] = True
+        return (~chosen[member]).nonzero().flatten(), chosen[member].nonzero().flatten()
     counts = torch.bincount(labels)
     shuffled = torch.randperm(len(labels), generator=generator(seed, "split"))
     by_class = shuffled[labels[shuffled].argsort(stable=True)]
@@ -50,13 +54,41 @@ def stratified_split(
 
 
 def _grouped(labels: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
-    """Return each row's group, counted from 0, and each group's label."""
-    numbers, member = torch.unique(groups, return_inverse=True)
-    label = torch.empty(len(numbers), dtype=torch.int64)
-    label[member] = labels
-    if not torch.equal(label[member], labels):
-        raise ValueError("groups: the images of one group must have one label")
-    return member, label
+    """Return each row's group, counted from 0, and each group's most frequent label."""
+    member = torch.unique(groups, return_inverse=True)[1]
+    classes = int(labels.max()) + 1 if len(labels) else 1
+    pairs, counts = torch.unique(member * classes + labels, return_counts=True)
+    # By group, the most frequent label first; of equally frequent ones the smallest.
+    order = counts.argsort(descending=True, stable=True)
+    order = order[(pairs[order] // classes).argsort(stable=True)]
+    group = pairs[order] // classes
+    first = torch.ones(len(group), dtype=torch.bool)
+    first[1:] = group[1:] != group[:-1]
+    return member, pairs[order][first] % classes
+
+
+def _mixed_groups(
+    labels: Tensor, member: Tensor, label: Tensor, fraction: float, seed: int
+) -> Tensor:
+    """Return the groups to hold out if some hold several labels.
+
+    Args:
+        labels: of each row.
+        member: the group of each row.
+        label: the most frequent label of each group.
+        fraction: share of the groups.
+        seed: of the order of the groups.
+    """
+    groups = len(label)
+    shuffled = torch.randperm(groups, generator=generator(seed, "split"))
+    by_class = shuffled[label[shuffled].argsort(stable=True)]
+    count = min(max(round(groups * fraction), 1), groups - 1)
+    held = by_class[(torch.arange(count) * 2 + 1) * groups // (2 * max(count, 1))]
+    for one in torch.unique(labels):
+        holders = torch.unique(member[labels == one])
+        if len(held) > (count + 1) // 2 and bool(torch.isin(holders, held).all()):
+            held = held[held != holders[0]]  # otherwise none would be left to train on
+    return held
 
 
 def _held_counts(counts: Tensor, fraction: float) -> Tensor:
@@ -88,15 +120,21 @@ def stratified_folds(
     """
     if groups is not None:
         member, label = _grouped(labels.cpu(), groups.cpu())
-        parts = stratified_folds(label, folds, seed)
+        if torch.equal(label[member], labels.cpu()):
+            parts = stratified_folds(label, folds, seed)
+        else:
+            parts = _folds(label, folds, seed, len(label), "the groups")
         return [torch.isin(member, part).nonzero().flatten() for part in parts]
     labels = labels.cpu()
     counts = torch.bincount(labels)
     smallest = int(counts[counts > 0].min())
-    if not 2 <= folds <= smallest:
-        raise UserError(
-            f"--folds {folds}: must be from 2 to {smallest}, the images of the smallest class"
-        )
+    return _folds(labels, folds, seed, smallest, "the images of the smallest class")
+
+
+def _folds(labels: Tensor, folds: int, seed: int, most: int, what: str) -> list[Tensor]:
+    """Distribute rows over folds, of which there may be as many as ``what`` says."""
+    if not 2 <= folds <= most:
+        raise UserError(f"--folds {folds}: must be from 2 to {most}, {what}")
     shuffled = torch.randperm(len(labels), generator=generator(seed, "folds"))
     by_class = shuffled[labels[shuffled].argsort(stable=True)]
     # Each class continues where the one before it ended, which keeps the folds even.

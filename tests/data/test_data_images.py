@@ -39,7 +39,7 @@ def test_to_the_same_device_shares_memory() -> None:
     ("images", "labels", "message"),
     [
         (torch.zeros(2, 1, 3, 3).double(), torch.zeros(2, dtype=torch.int64), "float32"),
-        (torch.zeros(2, 3, 3, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), "uint8"),
+        (torch.zeros(2, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), "uint8"),
         (torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64), "labels"),
         (torch.zeros(2, 1, 3, 3, dtype=torch.uint8), torch.zeros(2), "labels"),
     ],
@@ -88,10 +88,11 @@ def test_groups_go_along_where_sets_are_joined_and_are_lost_beside_a_set_without
     assert ImageSet.concat(rest, ImageSet(held.images, held.labels)).groups is None
 
 
-def test_a_group_has_one_label() -> None:
-    data = ImageSet(torch.zeros(2, 1, 1, 1), torch.tensor([0, 1]), torch.tensor([7, 7]))
-    with pytest.raises(ValueError, match="one label"):
-        data.split(0.5, seed=0)
+def test_a_group_of_several_labels_stays_together() -> None:
+    labels = torch.tensor([0, 1, 0, 1])
+    data = ImageSet(torch.zeros(4, 1, 1, 1), labels, torch.tensor([7, 7, 8, 8]))
+    rest, held = data.split(0.5, seed=0)
+    assert sorted([*set(rest.groups.tolist()), *set(held.groups.tolist())]) == [7, 8]
 
 
 def test_groups_must_fit() -> None:

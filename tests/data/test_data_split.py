@@ -104,3 +104,69 @@ def test_folds_keep_groups_together():
     for part in parts:
         assert torch.equal(torch.isin(groups, groups[part]).nonzero().flatten(), part)
         assert labels[part].sum() == 6
+
+
+def patients(groups: int = 40, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Labels and groups: every patient has pictures of several classes, mostly of one."""
+    drawn = torch.Generator().manual_seed(seed)
+    sizes = torch.randint(1, 9, (groups,), generator=drawn)
+    of = torch.repeat_interleave(torch.arange(groups), sizes)
+    other = torch.rand(len(of), generator=drawn) < 0.4
+    labels = torch.where(other, torch.randint(3, (len(of),), generator=drawn), of % 3)
+    order = torch.randperm(len(of), generator=drawn)
+    return labels[order], of[order] * 7 - 3
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5, 0.8])
+def test_groups_with_several_labels_are_kept_together(fraction: float) -> None:
+    labels, groups = patients()
+    rest, held = stratified_split(labels, fraction, 0, groups)
+    assert torch.equal(torch.cat([rest, held]).sort().values, torch.arange(len(labels)))
+    assert not set(groups[rest].tolist()) & set(groups[held].tolist())
+    assert set(labels[rest].tolist()) == {0, 1, 2}
+    assert len(groups[held].unique()) == pytest.approx(40 * fraction, abs=1)
+    assert torch.equal(held, stratified_split(labels, fraction, 0, groups)[1])
+
+
+def test_the_most_frequent_label_of_a_group_is_its_class() -> None:
+    labels, groups = patients(300)
+    held = stratified_split(labels, 0.2, 0, groups)[1]
+    most = {
+        one: torch.bincount(labels[groups == one], minlength=3).argmax().item()
+        for one in groups.unique().tolist()
+    }
+    for label in range(3):
+        all_of = [one for one, its in most.items() if its == label]
+        held_of = [one for one in groups[held].unique().tolist() if most[one] == label]
+        assert len(held_of) == pytest.approx(len(all_of) * 0.2, abs=1)
+
+
+def test_a_label_that_one_group_alone_has_is_trained_on() -> None:
+    labels = torch.tensor([0, 1] * 10 + [2])
+    groups = torch.tensor([n // 2 for n in range(20)] + [9])
+    for seed in range(20):
+        rest, held = stratified_split(labels, 0.3, seed, groups)
+        assert set(labels[rest].tolist()) == {0, 1, 2}
+        assert len(held)
+
+
+def test_folds_of_groups_with_several_labels() -> None:
+    labels, groups = patients()
+    parts = stratified_folds(labels, 5, 0, groups)
+    assert torch.equal(torch.cat(parts).sort().values, torch.arange(len(labels)))
+    for part in parts:
+        assert torch.equal(torch.isin(groups, groups[part]).nonzero().flatten(), part)
+        assert len(groups[part].unique()) == 8
+    with pytest.raises(UserError, match="--folds 41: must be from 2 to 40, the groups"):
+        stratified_folds(labels, 41, 0, groups)
+
+
+def test_groups_of_one_label_are_split_as_single_rows_are() -> None:
+    """The indices that the version before mixed groups gave, which records rely on."""
+    labels = torch.tensor([0, 0, 1, 1, 0, 1, 2, 2, 2, 0, 1, 2])
+    groups = torch.tensor([5, 5, 9, 9, 1, 2, 3, 3, 4, 7, 8, 6])
+    of_groups = {group: int(labels[groups == group][0]) for group in sorted(set(groups.tolist()))}
+    held = stratified_split(torch.tensor(list(of_groups.values())), 0.4, 3)[1]
+    chosen = [list(of_groups)[int(one)] for one in held]
+    found = stratified_split(labels, 0.4, 3, groups)[1]
+    assert sorted(set(groups[found].tolist())) == sorted(chosen)
