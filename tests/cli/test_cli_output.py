@@ -75,7 +75,7 @@ def test_a_search_in_words(run, runs, tiny):
     assert words.status == 0
     [record] = Path("results/records").iterdir()
     accuracy = json.loads(record.read_text())["test_accuracy"]
-    assert f"test accuracy {accuracy:.2%} on 360 sealed images (opened 1 time)" in words.out
+    assert f"test accuracy {accuracy:.2%} on 360 sealed examples (opened 1 time)" in words.out
     assert f"record:  {record}\n" in words.out
     assert words.out.endswith("next:    nasbench leaderboard --task digits\n")
     for name in ("weights", "record"):

@@ -81,7 +81,7 @@ def run(checkpoint, config, watch=None, stop=None, resumed=None) -> CrossValidat
 
 
 def results(done: CrossValidated) -> list[tuple]:
-    return [(f.fold, f.seed, f.val_accuracy, f.val_examples) for f in done.record.folds]
+    return [(f.fold, f.seed, f.result, f.val_examples) for f in done.record.folds]
 
 
 def test_the_record_holds_every_fold_and_what_they_say_together(checkpoint, config):
@@ -90,7 +90,7 @@ def test_the_record_holds_every_fold_and_what_they_say_together(checkpoint, conf
     record = json.loads(done.record_path.read_text())
     assert done.record_path == config.out / "folds" / f"{done.folder.name}.json"
     assert record["format"] == "nasbench-folds/1"
-    values = [fold["val_accuracy"] for fold in record["folds"]]
+    values = [fold["result"] for fold in record["folds"]]
     assert [fold["fold"] for fold in record["folds"]] == [1, 2, 3]
     assert [fold["val_examples"] for fold in record["folds"]] == [40, 40, 40]
     assert len({fold["seed"] for fold in record["folds"]}) == 3
