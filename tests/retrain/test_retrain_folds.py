@@ -115,9 +115,9 @@ def test_the_record_holds_every_fold_and_what_they_say_together(checkpoint, conf
 def test_each_fold_trains_on_the_other_images(checkpoint, config, monkeypatch):
     seen, make = [], folds.make_unit
 
-    def remembered(found, train, held_out, *rest):
+    def remembered(found, task, train, held_out, *rest):
         seen.append((train, held_out))
-        return make(found, train, held_out, *rest)
+        return make(found, task, train, held_out, *rest)
 
     monkeypatch.setattr(folds, "make_unit", remembered)
     run(checkpoint, config)
