@@ -141,7 +141,8 @@ def _print_tuned(tuned: Tuned, options: HpoConfig, as_json: bool) -> None:
         return
     from nasbench.cli.progress import words
 
-    _print_best(words(tuned.metrics), tuned.parameters, tuned.trials, tuned.failed)
+    score = words(tuned.metrics).replace("val ", "validation ", 1)
+    _print_best(score, tuned.parameters, tuned.trials, tuned.failed)
     tell(f"checkpoint: {tuned.checkpoint}")
     out = running.out_flag(options.out)
     tell(f"next:       nasbench retrain {shlex.quote(str(tuned.checkpoint))}{out}")

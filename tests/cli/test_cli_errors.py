@@ -125,7 +125,7 @@ def test_a_gpu_too_many(refused, monkeypatch, tiny):
         (None, "--config c.yaml: cannot be read: No such file or directory"),
         ("a: [1\n", "--config c.yaml: not YAML: "),
         ("- epochs\n", "--config c.yaml: expected 'option: value' lines"),
-        ("epoch: 3\n", "unknown option 'epoch': did you mean epochs? allowed: preset, "),
+        ("epoch: 3\n", "unknown option 'epoch': did you mean epochs? allowed: metric, "),
         ("epochs: many\n", "--epochs 'many': must be of type int"),
         ("strategy: 3\n", "--strategy 3: must be of type str"),
         ("options: 3\n", "--config c.yaml: 'options' must hold 'key: value' lines"),

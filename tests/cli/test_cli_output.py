@@ -184,7 +184,7 @@ def test_a_cross_validation(run, checkpoint, small):
     [path] = Path("results/folds").iterdir()
     record = json.loads(path.read_text())
     assert lines[:2] == [
-        f"fold {fold['fold']}: validation accuracy {fold['val_accuracy']:.2%} on 100 images"
+        f"fold {fold['fold']}: validation accuracy {fold['result']:.2%} on 100 examples"
         for fold in record["folds"]
     ]
     low, high = record["interval"]
