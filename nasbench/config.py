@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from nasbench import plain_yaml
 from nasbench.budget import Budget
@@ -33,6 +33,8 @@ class TaskConfig(Config):
 
     ``None`` leaves a choice to the task.
     """
+
+    section: ClassVar[str] = "Data and metrics"
 
     metric: str | None = option(
         None, "Leading metric: a name, or file.py:function. [default: the task's]", later=True
@@ -84,11 +86,24 @@ class TaskConfig(Config):
 class TrainingConfig(TaskConfig):
     """Options that all runs have."""
 
-    preset: str = option("quick", "Recipe to start from.", allowed=("quick", "paper"))
+    section: ClassVar[str] = "Training"
+
+    preset: str = option(
+        "quick", "Recipe to start from.", allowed=("quick", "paper"), section="Options"
+    )
     epochs: int = option(10, "Epochs of training.", low=1, most=10**6)
     batch_size: int = option(64, "Images in a (global) batch.", low=1, most=10**7)
-    seed: int = option(0, "Seed of all random numbers.", low=0, most=2**63 - 1, scope="identity")
-    device: str = option("auto", "Device: auto, cpu, cuda or cuda:N.", scope="place")
+    seed: int = option(
+        0,
+        "Seed of all random numbers.",
+        low=0,
+        most=2**63 - 1,
+        scope="identity",
+        section="Options",
+    )
+    device: str = option(
+        "auto", "Device: auto, cpu, cuda or cuda:N.", scope="place", section="Options"
+    )
     precision: str = option(
         "fp32", "Precision of the network's arithmetic.", allowed=("fp32", "bf16")
     )
@@ -133,10 +148,17 @@ class TrainingConfig(TaskConfig):
     )
     label_smoothing: float = option(0.0, "Label smoothing.", low=0.0, below=1.0)
     limit_train: int | None = option(
-        None, "Use only N training images, stratified by class.", low=2
+        None,
+        "Use only N training images, stratified by class.",
+        low=2,
+        section="Data and metrics",
     )
-    data_dir: Path | None = option(None, "Folder of the data.", scope="place")
-    out: Path = option(Path("results"), "Folder for runs and records.", scope="place")
+    data_dir: Path | None = option(
+        None, "Folder of a built-in task's data.", scope="place", section="Data and metrics"
+    )
+    out: Path = option(
+        Path("results"), "Folder for runs and records.", scope="place", section="Options"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -150,6 +172,8 @@ class TrainingConfig(TaskConfig):
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig(TrainingConfig):
     """Further options of the training of a plain network."""
+
+    section: ClassVar[str] = "Training"
 
     cutout: int = option(
         0, "Side of the square that cutout erases, in pixels; 0 for no cutout.", low=0, most=10**5
@@ -166,6 +190,8 @@ class NetworkConfig(TrainingConfig):
 @dataclass(frozen=True, kw_only=True)
 class TrialsConfig(Config):
     """The budget of the trials, and where they run."""
+
+    section: ClassVar[str] = "Trials"
 
     budget: str | None = option(
         None, "Trials (20), epochs ('40 epochs') or device time (900s, 15min, 2h)."
@@ -198,8 +224,14 @@ class TrialsConfig(Config):
 class SearchConfig(TrialsConfig, TrainingConfig):
     """Options of ``nasbench search``."""
 
+    section: ClassVar[str] = "Search"
+
     strategy: str = option("darts", "Search strategy.")
-    task: str = option("digits", "Task: the data and what is predicted.")
+    task: str = option(
+        "digits",
+        "Task: a built-in one, or your own data: images/, labels.csv, data.npz, file.py:Name.",
+        section="Data and metrics",
+    )
     space: str = option("darts", "Search space: a name, file.py:Class or package.module:Class.")
     val_fraction: float = option(
         0.5,
@@ -234,8 +266,14 @@ class SearchConfig(TrialsConfig, TrainingConfig):
 class HpoConfig(TrialsConfig, NetworkConfig):
     """Options of ``nasbench hpo``."""
 
+    section: ClassVar[str] = "Tuning"
+
     model: str = option("small-cnn", "Name of a baseline, or a checkpoint.", scope="identity")
-    task: str = option("digits", "Task: the data and what is predicted.")
+    task: str = option(
+        "digits",
+        "Task: a built-in one, or your own data: images/, labels.csv, data.npz, file.py:Name.",
+        section="Data and metrics",
+    )
     tuner: str = option("tpe", "Tuner; see: nasbench list tuners.")
     assessor: str | None = option(
         None, "Assessor, which stops trials early; see: nasbench list assessors."
@@ -259,12 +297,17 @@ class HpoConfig(TrialsConfig, NetworkConfig):
 class RetrainConfig(NetworkConfig):
     """Options of ``nasbench retrain``."""
 
+    section: ClassVar[str] = "Retraining"
+
     auto_batch: bool = option(False, "Halve the batch until a step fits in memory.", scope="place")
     space: str | None = option(
         None, "Present location of your own space: file.py:Class.", scope="identity"
     )
     task: str | None = option(
-        None, "Task with data of the same shape; the checkpoint's by default.", scope="identity"
+        None,
+        "Task with data of the same shape; the checkpoint's by default.",
+        scope="identity",
+        section="Data and metrics",
     )
     val_fraction: float = option(
         0.0, "Share of the training images held out to choose the best epoch.", low=0.0, below=1.0

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from nasbench.errors import UserError, unknown
 
@@ -48,6 +48,7 @@ def option(
     later: bool = False,
     older: Any = MISSING,
     scope: Scope = "result",
+    section: str | None = None,
 ) -> Any:
     """Declare an option of a dataclass: its default, its help and the values it may take.
 
@@ -67,6 +68,7 @@ def option(
         later: whether older records lack this option; they mean its default.
         older: what a record that lacks this option means, if it is not the default.
         scope: what the option decides; see :data:`Scope`.
+        section: of the help page; by default that of the class.
     """
     limits: dict[str, Any] = {
         "low": low,
@@ -76,7 +78,14 @@ def option(
         "most": most,
         "allowed": allowed,
     }
-    metadata = {"help": help, **limits, "only_with": only_with, "later": later, "scope": scope}
+    metadata = {
+        "help": help,
+        **limits,
+        "only_with": only_with,
+        "later": later,
+        "scope": scope,
+        "section": section,
+    }
     if older is not MISSING:
         metadata["older"] = older
     if isinstance(default, dict):
@@ -86,7 +95,13 @@ def option(
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A set of options, checked on construction."""
+    """A set of options, checked on construction.
+
+    Attributes:
+        section: of the help page, in which the options that a class declares stand.
+    """
+
+    section: ClassVar[str] = "Options"
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -109,6 +124,21 @@ class Config:
             for e in shaping
             if not (e.metadata["later"] and values[e.name] == e.default)
         }
+
+    @classmethod
+    def sections(cls) -> dict[str, str]:
+        """Return the section of each option's help, by option."""
+        found = {}
+        for entry in fields(cls):
+            declaring = next(
+                kind
+                for kind in reversed(cls.__mro__)
+                if entry.name in vars(kind).get("__annotations__", {})
+            )
+            found[entry.name] = entry.metadata["section"] or vars(declaring).get(
+                "section", "Options"
+            )
+        return found
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from typer.core import TyperCommand
@@ -42,8 +42,12 @@ class PluginCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the command's flags, then one section for each plug-in that is named."""
-        super().format_options(ctx, formatter)
+        """Write the command's flags by section, then the options of each plug-in that is named."""
+        for title, params in _by_section(self.get_params(ctx)).items():
+            rows = [row for param in params if (row := param.get_help_record(ctx)) is not None]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
         sections = list(_sections(str(self.name), ctx.meta.get("given", {})))
         for title, rows in sections:
             with formatter.section(title):
@@ -51,6 +55,19 @@ class PluginCommand(TyperCommand):
                     formatter.write_dl(rows, col_max=28)
                 else:
                     formatter.write_text("none")
+
+
+def _by_section(params: Iterable[Any]) -> dict[str, list[Any]]:
+    """Return the parameters by the section of the help page that they stand in."""
+    found: dict[str, list[Any]] = {"Arguments": [], "Options": []}
+    for param in params:
+        plain = "Arguments" if param.param_type_name == "argument" else "Options"
+        section = getattr(param, "rich_help_panel", None) or plain
+        place = 0 if param.name == "task" else len(found.setdefault(section, []))
+        found.setdefault(section, []).insert(place, param)
+    # What a command is about comes first, what most runs leave alone last.
+    late = [title for title in ("Training", "Trials") if title in found]
+    return {title: found[title] for title in (*(t for t in found if t not in late), *late)}
 
 
 def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Rows]]:

@@ -66,7 +66,7 @@ def with_options(
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        hints = typing.get_type_hints(config)
+        hints, sections = typing.get_type_hints(config), config.sections()
         flags = {
             entry.name: Annotated[
                 hints[entry.name] | None,
@@ -74,6 +74,7 @@ def with_options(
                     _spelling(entry, hints, by_preset),
                     help=_help(entry, by_preset),
                     show_default=False,
+                    rich_help_panel=sections[entry.name],
                 ),
             ]
             for entry in fields(config)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -89,3 +90,15 @@ def test_every_argument_of_a_space_has_help(name):
     words = arguments.help_of_space(space)
     for argument in arguments.of_space(space):
         assert words.get(argument, "").endswith("."), argument
+
+
+@pytest.mark.parametrize("command", ["search", "hpo", "retrain"])
+def test_options_stand_by_subject_and_the_task_comes_first(command, capsys):
+    assert main([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    titles = re.findall(r"^(\w[\w ]+):$", text, re.M)
+    assert titles[:3] == ["Arguments", "Options", "Data and metrics"]
+    assert titles.index("Training") > 2
+    data = text.split("Data and metrics:\n")[1]
+    assert data.lstrip().startswith("--task ")
+    assert "--batch-size" in text.split("Training:\n")[1]
