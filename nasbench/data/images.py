@@ -6,15 +6,15 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nasbench.data.split import stratified_split
+from nasbench.data.split import strata, stratified_split
 
 DTYPES = (torch.uint8, torch.float32, torch.int64)
-_BINS = 10  # strata of a number to predict
 _CHUNK = 1 << 25  # bytes that a fingerprint reads at once
 
 
@@ -25,10 +25,12 @@ class Mapped:
     Attributes:
         path: a ``.npy`` file of the shape ``(N, *shape)``.
         rows: int64 ``(n,)`` on the CPU.
+        digest: the fingerprint of the set of these rows if it is known, else ``""``.
     """
 
     path: Path
     rows: Tensor
+    digest: str = ""
 
     def open(self) -> Tensor:
         """Return the whole file as a tensor that the system reads page by page."""
@@ -77,7 +79,12 @@ class ImageSet:
 
     @classmethod
     def map(
-        cls, path: Path, labels: Tensor, groups: Tensor | None = None, rows: Tensor | None = None
+        cls,
+        path: Path,
+        labels: Tensor,
+        groups: Tensor | None = None,
+        rows: Tensor | None = None,
+        digest: str = "",
     ) -> ImageSet:
         """Return examples that stay in a ``.npy`` file.
 
@@ -86,10 +93,22 @@ class ImageSet:
             labels: of the rows.
             groups: of the rows, or ``None``.
             rows: int64 ``(n,)``, the rows of the file; all of them by default.
+            digest: the set's :meth:`fingerprint` if it is known: the file is then not read for it.
         """
         rows = torch.arange(len(labels)) if rows is None else rows
-        mapped = Mapped(path, rows)
+        mapped = Mapped(path, rows, digest)
         return cls(mapped.open(), labels, groups, mapped)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a worker process gets: of a mapped set, where its file is."""
+        images = self.images if self.mapped is None else None
+        return {**self.__dict__, "images": images}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        mapped = state["mapped"]
+        if mapped is not None:
+            state = {**state, "images": mapped.open()}
+        self.__dict__.update(state)
 
     def _check(self, name: str, numbers: Tensor) -> None:
         """Check that there is one number for each example."""
@@ -125,6 +144,8 @@ class ImageSet:
         It is equal for equal data, wherever the files are, and takes a tenth of a second for the
         150 MB of CIFAR-10.
         """
+        if self.mapped is not None and self.mapped.digest:
+            return self.mapped.digest
         digest = hashlib.sha256()
         for name in ("images", "labels", "groups"):
             tensor = getattr(self, name)
@@ -170,25 +191,13 @@ class ImageSet:
             self.images,
             self.labels[rows],
             None if self.groups is None else self.groups[rows],
-            replace(self.mapped, rows=self.mapped.rows[rows]),
+            replace(self.mapped, rows=self.mapped.rows[rows], digest=""),
         )
 
     @property
     def strata(self) -> Tensor:
-        """The class of each example for a stratified split, int64 ``(n,)`` on the CPU.
-
-        With several labels it is their combination; of numbers, the tenth of the first one's
-        range of values that holds an equal share of the examples.
-        """
-        labels = self.labels.cpu()
-        if labels.dim() == 1:
-            return labels
-        if bool(((labels == 0) | (labels == 1)).all()):
-            strata: Tensor = torch.unique(labels, dim=0, return_inverse=True)[1]
-            return strata
-        ranks = labels[:, 0].argsort(stable=True).argsort(stable=True)
-        strata = ranks * min(_BINS, len(labels)) // len(labels)
-        return strata
+        """The class of each example for a split; see :func:`nasbench.data.split.strata`."""
+        return strata(self.labels)
 
     def split(self, fraction: float, seed: int) -> tuple[ImageSet, ImageSet]:
         """Return ``(rest, held_out)``, each class in proportion; see :func:`stratified_split`.
@@ -217,7 +226,7 @@ class ImageSet:
         labels = torch.cat([first.labels, second.labels])
         one, other = first.mapped, second.mapped
         if one is not None and other is not None and one.path == other.path:
-            rows = replace(one, rows=torch.cat([one.rows, other.rows]))
+            rows = replace(one, rows=torch.cat([one.rows, other.rows]), digest="")
             return ImageSet(first.images, labels, groups, rows)
         every = slice(None)
         return ImageSet(torch.cat([first.take(every), second.take(every)]), labels, groups)

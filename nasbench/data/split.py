@@ -8,6 +8,29 @@ from torch import Tensor
 from nasbench.errors import UserError
 from nasbench.seeding import generator
 
+_BINS = 10  # strata of a number to predict
+
+
+def strata(labels: Tensor) -> Tensor:
+    """Return the class of each example for a stratified split, int64 ``(n,)`` on the CPU.
+
+    Args:
+        labels: int64 ``(n,)`` of classes, which are returned; or float32 ``(n, outputs)``. With
+            several labels, 0 and 1, the class is their combination, and those that occur once are
+            one class together. Of numbers, it is the tenth of the first one's range of values that
+            holds an equal share of the examples.
+    """
+    labels = labels.cpu()
+    if labels.dim() == 1:
+        return labels
+    if bool(((labels == 0) | (labels == 1)).all()):
+        _, which, counts = torch.unique(labels, dim=0, return_inverse=True, return_counts=True)
+        which[counts[which] == 1] = len(counts)
+        combined: Tensor = torch.unique(which, return_inverse=True)[1]
+        return combined
+    ranks = labels[:, 0].argsort(stable=True).argsort(stable=True)
+    return ranks * min(_BINS, len(labels)) // len(labels)
+
 
 def stratified_split(
     labels: Tensor, fraction: float, seed: int, groups: Tensor | None = None

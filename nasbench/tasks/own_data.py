@@ -1,0 +1,98 @@
+"""A packed folder as a task: in memory if it is small, else mapped from its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nasbench.data import packed
+from nasbench.data.augment import Augmentation
+from nasbench.data.images import ImageSet
+from nasbench.data.packed import Damaged, Packed
+from nasbench.data.watching import watcher
+from nasbench.space.spec import DataSpec
+from nasbench.tasks.base import SealedTest, Task
+from nasbench.training import losses, metrics
+
+MAPPED_FROM = 2**30
+"""Bytes of a part's examples from which they stay in their file."""
+
+
+def cached(name: str, key: str, pack: Callable[[], object]) -> Task:
+    """Return the task of a key, which is packed if it is not there or was damaged.
+
+    Args:
+        name: of the task.
+        key: see :func:`nasbench.data.packed.key`.
+        pack: writes the packed folder of the key from the source.
+
+    Raises:
+        UserError: the source cannot be read.
+    """
+    folder = packed.place(key)
+    with packed.held(key):
+        if folder.exists():
+            try:
+                return open_packed(folder, name)
+            except Damaged as error:
+                watcher().line(str(error).partition(": delete ")[0] + ": packing anew")
+                packed.discard(folder)
+        pack()
+    return open_packed(folder, name)
+
+
+def open_packed(folder: Path, name: str) -> Task:
+    """Return the task that a packed folder holds; nothing of the test part but its size is read.
+
+    Args:
+        folder: see :func:`nasbench.data.packed.place`.
+        name: of the task.
+
+    Raises:
+        Damaged: a file was changed or cut.
+    """
+    found = packed.describe(folder)
+    found.check("test", thorough=False)
+    about, counts = found.about, found.counts
+    train = _read(found, "train", counts["train"] + counts["val"])
+    held_out = torch.arange(counts["train"], len(train)) if counts["val"] else None
+    try:
+        return Task(
+            name,
+            DataSpec(*found.shape, about.outputs, vocabulary=about.vocabulary),
+            train,
+            Augmentation(found.mean, found.std),
+            SealedTest(partial(_read, found, "test", counts["test"])),
+            about.note,
+            loss=losses.loss(losses.DEFAULT[about.target], about.target),
+            metric=metrics.metric(metrics.LEADING[about.target], about.target),
+            class_names=about.class_names,
+            held_out=held_out,
+        )
+    except (ValueError, LookupError) as error:
+        raise found.damaged("task.json", "does not fit its arrays") from error
+
+
+def _read(found: Packed, part: str, count: int) -> ImageSet:
+    """Return the examples of a part after a check that they are as they were written."""
+    examples = found.array(part, "examples")
+    mapped = examples.nbytes >= MAPPED_FROM
+    found.check(part, thorough=not mapped)
+    targets = _tensor(found, part, "targets")
+    groups = _tensor(found, part, "groups") if found.has(part, "groups") else None
+    if examples.shape[1:] != found.shape or not count == len(examples) == len(targets):
+        raise found.damaged(f"{part}-examples.npy", "does not fit task.json")
+    if found.about.target == "class" and int(targets.max()) >= found.about.outputs:
+        raise found.damaged(f"{part}-targets.npy", "does not fit task.json")
+    if mapped:
+        path = found.path(part, "examples")
+        return ImageSet.map(path, targets, groups, digest=found.digest if part == "train" else "")
+    return ImageSet(torch.from_numpy(examples).clone(), targets, groups)
+
+
+def _tensor(found: Packed, part: str, kind: str) -> Tensor:
+    return torch.from_numpy(found.array(part, kind)).clone()
