@@ -8,11 +8,13 @@ from pathlib import Path
 from torch import nn
 
 from nasbench.config import RetrainConfig
+from nasbench.data import preprocessing
 from nasbench.engine.checkpoints import Architecture
 from nasbench.engine.problem import evaluation_batches, objective, on_device
 from nasbench.engine.session import Session
 from nasbench.errors import UserError
 from nasbench.space import SearchSpace
+from nasbench.store.atomic import write_json
 from nasbench.store.weights import find_weights, load_weights, save_weights
 from nasbench.tasks.base import Task
 from nasbench.training.distributed import wait
@@ -54,7 +56,7 @@ class Evaluation:
 def evaluate(
     network: nn.Module, task: Task, found: Architecture, config: RetrainConfig, running: Session
 ) -> Evaluation:
-    """Write the weights, open the test set, and measure before and after reading them back.
+    """Write preprocessing and weights, open the test set, and measure before and after reading.
 
     Args:
         network: the trained network.
@@ -68,6 +70,8 @@ def evaluate(
     """
     folder = running.folder
     if running.leads:
+        if (about := task.preprocessing) is not None:
+            write_json(folder.path / preprocessing.FILE, about.to_json())
         save_weights(network, folder.path)
     wait()
     model = find_weights(folder.path)

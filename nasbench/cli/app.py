@@ -19,6 +19,7 @@ from nasbench.cli import (
     hpo,
     leaderboard,
     listing,
+    predict,
     profiling,
     proxies,
     retrain,
@@ -87,6 +88,7 @@ app.add_typer(data.app, name="data")
 _register("show", show.command, "nasbench show checkpoint.json --format svg --format png")
 _register("convert", convert.command, "nasbench convert zoo:DARTS_V2 --to nni-3")
 _register("export", export.command, "nasbench export zoo:DARTS_V2 --to py -o darts")
+_register("predict", predict.command, "nasbench predict RUN photos/ --out predictions.csv")
 _register("profile", profiling.command, "nasbench profile zoo:DARTS_V2 --batch 1 --batch 32")
 _register("zoo", convert.zoo, "nasbench retrain zoo:DARTS_V2 --preset paper")
 _register(

@@ -15,6 +15,7 @@ import torch
 
 from nasbench import arguments, catalog, known_code, plain_files, plain_json
 from nasbench.config import RetrainConfig, TaskConfig, TrainingConfig
+from nasbench.data.preprocessing import Preprocessing
 from nasbench.engine.presets import paper_recipe
 from nasbench.engine.problem import describe, load_space, load_task
 from nasbench.errors import UserError
@@ -49,6 +50,7 @@ class Architecture:
         arch: what was chosen; empty for a baseline.
         spec: the shape of the network's data.
         weights: the file of its trained weights, or ``None`` if it was not trained.
+        about: what a trained network expects of its inputs; ``None`` if it is unknown.
     """
 
     checkpoint: Checkpoint
@@ -58,6 +60,7 @@ class Architecture:
     arch: Arch
     spec: DataSpec
     weights: Path | None = None
+    about: Preprocessing | None = None
 
     @classmethod
     def of(
@@ -122,8 +125,7 @@ class Architecture:
         else:
             # With BN's initial statistics, features fade from cell to cell, the outputs hardly
             # depend on the image, and no check of them would show anything.
-            shape = self.spec.channels, self.spec.height, self.spec.width
-            recalibrate_bn(network, [torch.randn(_CALIBRATION, *shape)])
+            recalibrate_bn(network, [noise(self.spec, _CALIBRATION)])
         return network.eval()
 
     @property
@@ -133,6 +135,19 @@ class Architecture:
         name = self.checkpoint.strategy.get("name", IMPORTED)
         head = f"A network of the space {self.name}, {weights}; {name}."
         return f"{head}\n\n{self.space.text(self.arch)}\n\nInput: {self.spec}."
+
+
+def noise(spec: DataSpec, n: int, stream: torch.Generator | None = None) -> torch.Tensor:
+    """Return ``n`` random inputs ``(n, *shape)``: normal numbers, or random tokens.
+
+    Args:
+        spec: the shape of the data.
+        n: the number of examples.
+        stream: of the numbers; torch's global one by default.
+    """
+    if spec.vocabulary:
+        return torch.randint(spec.vocabulary, (n, *spec.shape), generator=stream)
+    return torch.randn(n, *spec.shape, generator=stream)
 
 
 def space_of(checkpoint: Checkpoint, override: str | None = None) -> type[SearchSpace]:
@@ -239,9 +254,9 @@ def open_network(
     Raises:
         UserError: the network cannot be built.
     """
+    folder = retrained(Path(given))
     checkpoint = open_checkpoint(given, form, task, space)
-    config, weights = _retrained(Path(given))
-    if config is None:
+    if folder is None:
         preset = RetrainConfig.from_layers({"preset": preset}).preset
         kind = space_of(checkpoint, space)
         own = retrain_arguments(kind, checkpoint, preset, assignments or {})
@@ -249,19 +264,49 @@ def open_network(
     if assignments:
         name = next(iter(assignments))
         raise UserError(f"{name}={assignments[name]}: a trained network has its arguments")
-    found = Architecture.of(checkpoint, space, space_arguments=config.space_arguments)
-    return replace(found, weights=weights)
+    return open_retrained(folder, space)
 
 
-def _retrained(given: Path) -> tuple[RetrainConfig | None, Path | None]:
-    """Return options and weights' file of a retraining, or two ``None`` for anything else."""
+def retrained(given: Path) -> RunFolder | None:
+    """Return the run folder of a finished retraining, or ``None`` for anything else."""
     folder = given.parent if given.name == "checkpoint.json" else given
     if not os.path.isfile(folder / "run.json"):  # noqa: PTH113 (a text may be too long)
-        return None, None
-    info, weights = RunFolder(folder).info, find_weights(folder)
-    if info.get("verb") != "retrain" or weights is None:
-        return None, None
-    return RetrainConfig.from_layers(info["config"]), weights
+        return None
+    run = RunFolder(folder)
+    is_one = run.info.get("verb") == "retrain" and find_weights(folder) is not None
+    return run if is_one else None
+
+
+def open_retrained(run: RunFolder, space: str | None = None) -> Architecture:
+    """Return the network of a finished retraining, with its weights and its preprocessing.
+
+    Args:
+        run: its folder.
+        space: where a user's own space is now; by default where the retraining found it.
+
+    Raises:
+        UserError: the network cannot be built.
+    """
+    config, about = options_of(run), Preprocessing.read(run.path)
+    spec = None  # the checkpoint's: of a version that wrote no preprocessing
+    if about is not None:
+        spec = DataSpec(shape=about.shape, outputs=about.outputs, vocabulary=about.vocabulary)
+    found = Architecture.of(
+        Checkpoint.read(run.path), space or config.space, spec, config.space_arguments
+    )
+    return replace(found, weights=find_weights(run.path), about=about)
+
+
+def options_of(run: RunFolder) -> RetrainConfig:
+    """Return the options of a retraining.
+
+    Raises:
+        UserError: its ``run.json`` lacks them, or one is invalid.
+    """
+    config = run.info.get("config")
+    if not isinstance(config, dict):
+        raise UserError(f"{run.path}: its run.json lacks the field 'config'")
+    return RetrainConfig.from_layers(config)
 
 
 def open_model(name: str) -> Checkpoint:

@@ -161,8 +161,13 @@ def all_runs(results: Path) -> Iterator[RunFolder]:
             continue
 
 
-def find(results: Path, run: str) -> RunFolder:
+def find(results: Path, run: str, option: str = "--resume") -> RunFolder:
     """Return the run folder that ``run`` names: a path, a name, or the end of a name.
+
+    Args:
+        results: the results folder.
+        run: what the user wrote.
+        option: where, for the message of an error.
 
     Raises:
         UserError: there is none, or more than one.
@@ -174,7 +179,7 @@ def find(results: Path, run: str) -> RunFolder:
         return found[0]
     names = ", ".join(r.name for r in found or list(all_runs(results))[-3:]) or "none"
     many = "names several runs" if found else f"is no run under {results / 'runs'}; the latest"
-    raise UserError(f"--resume {run} {many}: {names}")
+    raise UserError(f"{option} {run} {many}: {names}")
 
 
 def is_held(lock: Path) -> bool:

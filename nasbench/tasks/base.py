@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet, channel_statistics
+from nasbench.data.preprocessing import Preprocessing
 from nasbench.data.split import without
 from nasbench.space.spec import DataSpec
 from nasbench.training.losses import CROSS_ENTROPY, Loss
@@ -100,6 +101,27 @@ class Task:
     def target(self) -> str:
         """What is predicted: ``class``, ``labels`` or ``numbers``."""
         return self.loss.target
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """How an example becomes an input, and what the outputs mean.
+
+        It is ``None`` if a user's own augmentation normalises in a way of its own.
+        """
+        how = self.augmentation
+        if type(how).plain is not Augmentation.plain:
+            return None
+        return Preprocessing(
+            task=self.name,
+            shape=self.spec.shape,
+            outputs=self.spec.outputs,
+            dtype=str(self.train.images.dtype).removeprefix("torch."),
+            mean=how.mean,
+            std=how.std,
+            target=self.target,
+            class_names=self.class_names,
+            vocabulary=self.spec.vocabulary,
+        )
 
     def class_counts(self, examples: ImageSet) -> list[int]:
         """Return the number of examples of each class; an empty list for other targets."""

@@ -20,6 +20,11 @@ from nasbench.tasks.downloads import DownloadableFiles
 _FOLDER = "cifar-10-batches-py"
 _FILES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
 
+CLASSES = (
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
+
 
 def _dataset() -> Any:
     """Return torchvision's class."""
@@ -58,6 +63,7 @@ def load_cifar10(data_dir: Path | None = None, download: bool = True) -> Task:
         ),
         test=SealedTest(partial(_read, folder, train=False)),
         note="CIFAR-10, official split",
+        class_names=CLASSES,
     )
 
 

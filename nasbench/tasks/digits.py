@@ -49,4 +49,5 @@ def load_digits(data_dir: Path | None = None, download: bool = True) -> Task:
         augmentation=Augmentation(mean=(0.3044,), std=(0.3754,), crop_padding=1),
         test=SealedTest(partial(whole.subset, held_out)),
         note="scikit-learn's 8x8 digits, fixed split 1437/360",
+        class_names=tuple("0123456789"),
     )

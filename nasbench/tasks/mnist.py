@@ -32,12 +32,14 @@ class _Variant:
         source: its files.
         augmentation: with the set's own mean and deviation.
         class_counts: number of training images of each class in the official set.
+        class_names: what the classes are.
     """
 
     name: str
     source: DownloadableFiles
     augmentation: Augmentation
     class_counts: tuple[int, ...]
+    class_names: tuple[str, ...]
 
 
 def _source(title: str, dataset: str, alias: str) -> DownloadableFiles:
@@ -59,12 +61,17 @@ _MNIST = _Variant(
     _source("MNIST", "MNIST", "mnist"),
     Augmentation(mean=(0.1307,), std=(0.3081,), crop_padding=2),
     (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+    tuple("0123456789"),
 )
 _FASHION = _Variant(
     "fashion-mnist",
     _source("Fashion-MNIST", "FashionMNIST", "fashion-mnist"),
     Augmentation(mean=(0.2860,), std=(0.3530,), crop_padding=2),
     (6000,) * 10,
+    (
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+    ),
 )
 
 
@@ -106,6 +113,7 @@ def _load(variant: _Variant, other: _Variant, data_dir: Path | None, download: b
         augmentation=variant.augmentation,
         test=SealedTest(partial(_read, variant.source, folder, "t10k")),
         note=f"{variant.source.title}, official split",
+        class_names=variant.class_names,
     )
 
 

@@ -1,0 +1,218 @@
+"""Examples to predict: pictures, folders of pictures, tables that name pictures, and arrays."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nasbench import plain_files
+from nasbench.data.preprocessing import Preprocessing
+from nasbench.errors import UserError
+
+Array = NDArray[Any]
+Input = str | Path | Array
+
+FILE_COLUMNS = ("file", "path", "filename", "image", "picture")
+"""Names of the column of a table that names pictures."""
+
+TABLES = (".csv", ".tsv")
+ARRAYS = (".npy", ".npz")
+_MOST = 2**30  # bytes of the largest table
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example, read when its batch is due.
+
+    Attributes:
+        name: the file, or ``X.npy[3]``.
+        read: returns the example, ``(*shape)``; raises a UserError without the name.
+    """
+
+    name: str
+    read: Callable[[], Array]
+
+
+def examples(inputs: Iterable[Input], about: Preprocessing) -> Iterator[Example]:
+    """Yield every example in the order of the inputs; folders in the order of their files' names.
+
+    Args:
+        inputs: pictures, folders, tables with a column of :data:`FILE_COLUMNS`, ``.npy`` and
+            ``.npz`` files, and arrays ``(n, *shape)``.
+        about: what the network expects.
+
+    Raises:
+        UserError: an input does not exist, cannot be opened, or holds nothing that fits.
+    """
+    for given in inputs:
+        if isinstance(given, str | Path):
+            yield from _of_path(Path(given), about)
+        else:
+            yield from _rows(np.asarray(given), "array", about)
+
+
+def check(inputs: Sequence[Input]) -> None:
+    """Raise unless there are inputs, and all files and folders among them exist.
+
+    Raises:
+        UserError: one does not.
+    """
+    if not inputs:
+        raise UserError("no INPUTS given: name pictures, folders, a CSV, .npy or .npz files")
+    for given in inputs:
+        if isinstance(given, str | Path) and not os.path.lexists(given):
+            raise UserError(f"{given}: there is no such file or folder")
+
+
+def _of_path(path: Path, about: Preprocessing) -> Iterator[Example]:
+    kind = path.suffix.lower()
+    if kind in ARRAYS:
+        yield from _of_arrays(path, about)
+        return
+    if not about.takes_pictures:
+        raise UserError(
+            f"{path}: the network takes {about.dtype} of the shape {about.shape}, no pictures: "
+            "give .npy or .npz files"
+        )
+    if path.is_dir():
+        paths = list(_pictures_in(path))
+        if not paths:
+            raise UserError(f"{path}: holds no pictures ({', '.join(SUFFIXES)})")
+    elif kind in TABLES:
+        paths = _pictures_of(path)
+    else:
+        paths = [path]
+    for one in paths:
+        yield Example(str(one), lambda one=one: picture(one, about))  # type: ignore[misc]
+
+
+def _pictures_in(folder: Path) -> Iterator[Path]:
+    """Yield the pictures in a folder and in those below it, without hidden ones."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
+                yield Path(place) / name
+
+
+def _pictures_of(table: Path) -> list[Path]:
+    """Return the pictures that a table names, relative to its folder."""
+    try:
+        text = plain_files.read_text(table, _MOST)
+        delimiter = "\t" if table.suffix.lower() == ".tsv" else ","
+        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        names = [str(name) for name in rows.fieldnames or ()]
+        column = next((name for name in names if name.strip().lower() in FILE_COLUMNS), None)
+        if column is None:
+            raise UserError(
+                f"no column names the pictures: columns are {', '.join(names) or 'none'}; "
+                f"allowed: {', '.join(FILE_COLUMNS)}"
+            )
+        found = [table.parent / (row[column] or "") for row in rows]
+    except (csv.Error, UserError) as error:
+        raise UserError(f"{table}: {error}") from error
+    if not found:
+        raise UserError(f"{table}: has no rows")
+    return found
+
+
+def _of_arrays(path: Path, about: Preprocessing) -> Iterator[Example]:
+    try:
+        with plain_files.open_bytes(path):  # no pipe or device
+            pass
+        loaded: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = _chosen(loaded, about) if isinstance(loaded, Mapping) else loaded
+    except (OSError, ValueError, EOFError, KeyError, UserError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: {reason}") from error
+    yield from _rows(array, str(path), about)
+
+
+def _chosen(arrays: Mapping[str, Array], about: Preprocessing) -> Array:
+    """Return that array of an ``.npz`` file whose examples have the right shape."""
+    found = {name: arrays[name] for name in arrays}
+    fitting = [name for name, array in found.items() if _as_batch(array, about) is not None]
+    if len(fitting) != 1:
+        shapes = ", ".join(f"{name} {array.dtype}{array.shape}" for name, array in found.items())
+        many = "several arrays" if fitting else "no array"
+        raise UserError(
+            f"holds {many} of {about.dtype} (n, {', '.join(map(str, about.shape))}): {shapes}"
+        )
+    return found[fitting[0]]
+
+
+def _as_batch(array: Array, about: Preprocessing) -> Array | None:
+    """Return an array as ``(n, *shape)``, ``None`` if it does not fit.
+
+    Images may also be ``(n, height, width, channels)``, grey ones ``(n, height, width)``, and a
+    single example may lack ``n``.
+    """
+    if not _fits(array.dtype, about.dtype):
+        return None
+    shape = about.shape
+    if array.shape == shape:
+        return array[None]
+    if array.shape[1:] == shape:
+        return array
+    if len(shape) == 3:
+        channels, *sides = shape
+        if array.shape[1:] == (*sides, channels):
+            return np.moveaxis(array, -1, 1)
+        if channels == 1 and array.shape[1:] == tuple(sides):
+            return array[:, None]
+    return None
+
+
+def _fits(found: np.dtype[Any], wanted: str) -> bool:
+    if wanted == "uint8":
+        return found == np.uint8
+    return found.kind in ("iu" if wanted == "int64" else "iuf")
+
+
+def _rows(array: Array, name: str, about: Preprocessing) -> Iterator[Example]:
+    batch = _as_batch(array, about)
+    if batch is None:
+        raise UserError(
+            f"{name}: is {array.dtype} {array.shape}, and the network takes {about.dtype} "
+            f"(n, {', '.join(map(str, about.shape))})"
+        )
+    for number in range(len(batch)):
+        yield Example(f"{name}[{number}]", lambda n=number: _row(batch, n, about))  # type: ignore[misc]
+
+
+def _row(batch: Array, number: int, about: Preprocessing) -> Array:
+    row = np.asarray(batch[number], dtype=about.dtype)
+    if about.dtype == "float32" and not np.isfinite(row).all():
+        raise UserError("holds a value that is no finite number")
+    if about.dtype == "int64" and not ((row >= 0) & (row < about.vocabulary)).all():
+        raise UserError(f"holds a token outside of 0 to {about.vocabulary - 1}")
+    return row
+
+
+# --- until nasbench.data.decoding is there ---
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+
+
+def picture(path: Path, about: Preprocessing) -> Array:
+    """Return a picture as uint8 ``(channels, height, width)``."""
+    from PIL import Image
+
+    channels = about.shape[0]
+    height, width = about.size
+    try:
+        with plain_files.open_bytes(path) as file, Image.open(file) as opened:
+            made = opened.convert("L" if channels == 1 else "RGB")
+            made = made.resize((width, height), Image.Resampling.BILINEAR)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UserError(" ".join(str(error).split())[:200]) from error
+    pixels = np.asarray(made, dtype=np.uint8).reshape(height, width, channels)
+    return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
