@@ -65,7 +65,7 @@ def test_arrays_tables_and_pictures_agree_in_any_batch(retrained, run, test_digi
     images = test_digits[0][:20]
     save(Path("photos/deep"), images[:10])
     save(Path("photos"), images[10:])
-    os.rename("photos/0003.png", "photos/=3.PNG")
+    Path("photos/0003.png").rename("photos/=3.PNG")
     np.save("grey.npy", images)
     np.savez("all.npz", x=images[..., None], y=np.arange(20))
     Path("list.csv").write_text("id,File\n1,photos/deep/0000.png\n2,photos/0004.png\n")
