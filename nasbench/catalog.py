@@ -484,6 +484,11 @@ def _load_file(kind: str, path: Path, content: bytes) -> ModuleType:
     return module
 
 
+def loaded_files() -> set[str]:
+    """Return the names of the modules that users' files were loaded as."""
+    return {module.__name__ for _, module in _loaded.values()}
+
+
 def _reason(error: Exception) -> str:
     text = str(error).splitlines()
     return f"{type(error).__name__}: {text[0] if text else 'no reason given'}"

@@ -11,7 +11,18 @@ class UserError(Exception):
     """A mistake the user can mend; the command line prints it in one line and exits with 2.
 
     The message names the thing, the value and what is allowed.
+
+    Attributes:
+        value: of an unknown name: what the user wrote; else ``None``.
+        allowed: of an unknown name: the names that exist.
     """
+
+    value: str | None = None
+    allowed: tuple[str, ...] = ()
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback."""
+        return [f"{type(self).__name__}: {one_line(str(self))}"]
 
 
 def unknown(kind: str, value: object, allowed: Iterable[object]) -> UserError:
@@ -25,7 +36,10 @@ def unknown(kind: str, value: object, allowed: Iterable[object]) -> UserError:
     names = [str(name) for name in allowed]
     near = difflib.get_close_matches(str(value), names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return UserError(f"unknown {kind} {str(value)!r}: {hint}allowed: {', '.join(names) or 'none'}")
+    shown = ", ".join(names) or "none"
+    error = UserError(f"unknown {kind} {str(value)!r}: {hint}allowed: {shown}")
+    error.value, error.allowed = str(value), tuple(names)
+    return error
 
 
 # C0 and C1 controls, other line breaks, marks that reorder text, and halves of surrogates.

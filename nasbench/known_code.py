@@ -59,7 +59,7 @@ def source(name: str) -> bytes:
         return Path(where).read_bytes()
     if where.endswith((".yml", ".yaml")):  # its command runs what lies beside it
         return f"{Path(where).resolve()}\n".encode() + Path(where).read_bytes()
-    origin = _origin(where)
+    origin = origin_of(where)
     text = origin.read_bytes() if origin is not None and origin.is_file() else b""
     return f"module {name} {origin}\n".encode() + text
 
@@ -151,7 +151,7 @@ def _is_typed(name: str, words: Sequence[str]) -> bool:
     return any(alone.search(word) for word in words)
 
 
-def _origin(module: str) -> Path | None:
+def origin_of(module: str) -> Path | None:
     """Return the file of a module without importing it or its packages, or ``None``."""
     path, spec, parts = None, None, module.split(".")
     for depth in range(1, len(parts) + 1):

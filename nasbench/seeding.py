@@ -6,6 +6,9 @@ Torch is imported only by the functions that use its generators; tuners derive s
 from __future__ import annotations
 
 import hashlib
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,3 +58,25 @@ def restore_global_state(state: dict[str, Any], device: torch.device) -> None:
     torch.set_rng_state(state["cpu"].cpu())
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+
+
+@contextmanager
+def kept_generators() -> Iterator[None]:
+    """Put the process's global generators back after the block: torch's, NumPy's and Python's.
+
+    A program that calls nasbench as a library goes on with its own random numbers.
+    """
+    import numpy as np
+    import torch
+
+    cards = torch.cuda.is_initialized()
+    plain, array, own = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    on_cards = torch.cuda.get_rng_state_all() if cards else []
+    try:
+        yield
+    finally:
+        random.setstate(plain)
+        np.random.set_state(array)  # noqa: NPY002
+        torch.set_rng_state(own)
+        if cards:
+            torch.cuda.set_rng_state_all(on_cards)

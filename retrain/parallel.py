@@ -30,6 +30,7 @@ class Done:
         record_path: path of the record.
         model: the weights' file.
         error: why there is no record, in one line.
+        folder: the run folder, or ``None`` after an error.
     """
 
     seed: int
@@ -37,6 +38,7 @@ class Done:
     record_path: Path | None = None
     model: Path | None = None
     error: str | None = None
+    folder: RunFolder | None = None
 
 
 def setup(context: tuple[Checkpoint, RetrainConfig]) -> Work:
@@ -47,7 +49,7 @@ def setup(context: tuple[Checkpoint, RetrainConfig]) -> Work:
         seed, folder = payload
         job = Retraining.of(checkpoint, replace(config, seed=seed))
         done = run_retrain(job, NullCallback(), StopSignal(), RunFolder(folder))
-        return Done(seed, done.record, done.record_path, done.model)
+        return Done(seed, done.record, done.record_path, done.model, folder=done.folder)
 
     return work
 

@@ -34,7 +34,8 @@ GROUND = {
 
 # A part of nasbench, or a package beside it -> what it may import besides GROUND.
 ALLOWED: dict[str, set[str]] = {
-    "": set(),
+    # The names that users import, each loaded when it is asked for.
+    "": {"api", "space", "tasks"},
     "errors": set(),
     "faults": set(),
     "graph": set(),
@@ -160,7 +161,25 @@ ALLOWED: dict[str, set[str]] = {
     },
     # The page reads what lies on the disk, and asks the catalog for the spaces' pictures.
     "board": {"budget", "catalog", "report", "store"},
+    # What the commands do, as functions of a program or a notebook.
+    "api": {
+        "catalog",
+        "config",
+        "devices",
+        "engine",
+        "hpo",
+        "report",
+        "retrain",
+        "seeding",
+        "space",
+        "store",
+        "study",
+        "tabular",
+        "tasks",
+        "training",
+    },
     "cli": {
+        "api",
         "board",
         "cost",
         "devices",

@@ -5,30 +5,20 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasbench import arguments
 from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
-from nasbench.cli.output import tell
-from nasbench.config import HpoConfig, read_yaml
+from nasbench.cli.output import note, tell
+from nasbench.config import HpoConfig
 from nasbench.engine.presets import RETRAIN_OPTIONS
-from nasbench.errors import UserError
 
 if TYPE_CHECKING:
     from nasbench.engine.hpo import Tuned
     from nasbench.engine.nni_experiment import Ran
-
-# Each NNI experiment file has at least one of these fields; our options have none of them.
-OF_EXPERIMENTS = (
-    "trial",
-    "trialCommand",
-    "trialConcurrency",
-    "searchSpacePath",
-    "searchSpaceFile",
-)
 
 Model = Annotated[
     str | None,
@@ -56,57 +46,31 @@ def _hpo(
     as_json: AsJson = False,
 ) -> None:
     """Tune the hyperparameters of a network, or run an NNI experiment file."""
-    from nasbench.cli import progress
-    from nasbench.engine.hpo import Tuning, configure, run_hpo
-    from nasbench.engine.nni_experiment import configure as configure_experiment
-    from nasbench.engine.nni_experiment import run_experiment, with_flags
-    from nasbench.hpo.nni_experiment.experiment import read
+    from nasbench.api import progress, tuning
+    from nasbench.api.runs import Surroundings, layers
+    from nasbench.engine.nni_experiment import Ran
     from nasbench.training.stopping import StopSignal
 
-    stop = StopSignal()
+    def ended(found: Tuned | Ran) -> None:
+        if isinstance(found, Ran):
+            _print_experiment(found, as_json)
+        else:
+            _print_tuned(found, as_json)
+
     with running.stoppable("hpo"), progress.shown(quiet=as_json) as callback:
+        around = Surroundings(callback, StopSignal(), note)
         extra: dict[str, Any] = {"MODEL": model, "-o": o, "--seeds": seeds > 1}
         if resume is not None:
             extra |= {"--config": config, "--trials": trials}
-            folder, options = running.to_resume("hpo", HpoConfig, resume, given, extra)
-            if _is_experiment(Path(options.model)):
-                experiment = with_flags(read(Path(options.model)), options)
-                ran = run_experiment(experiment, options, callback.phase, stop, folder)
-                _print_experiment(ran, as_json)
-            else:
-                _print_tuned(run_hpo(Tuning.of(options), callback, stop, folder), options, as_json)
+            ended(tuning.resumed(resume, given, extra, around))
             return
-        if trials is not None and given.get("budget") is not None:
-            raise UserError(f"--trials {trials} and --budget {given['budget']}: give one of them")
-        if trials is not None:
-            given["budget"] = str(trials)
-        if config is not None and _is_experiment(config):
-            if wrong := next((name for name, value in extra.items() if value), None):
-                raise UserError(f"{wrong}: leave it out: the experiment file determines it")
-            flags = {name: value for name, value in given.items() if value is not None}
-            experiment, options = configure_experiment(config, flags)
-            _print_experiment(run_experiment(experiment, options, callback.phase, stop), as_json)
+        tuning.with_trials(given, trials)
+        if config is not None and tuning.is_experiment(config):
+            ended(tuning.experiment(config, given, extra, around))
             return
-        named, assigned = running.layers(given, config, o)
+        named, assigned = layers(given, config, arguments.parse(o or []))
         named["model"] = model or named.get("model")
-        if named["model"] is None:
-            why = "" if config is None else f"--config {config} names none and is no experiment: "
-            raise UserError(f"which MODEL? {why}see: nasbench list baselines")
-        tuning = configure(named, assigned)
-
-        def run(seed: int) -> None:
-            tuned = run_hpo(tuning.with_seed(seed), callback, stop)
-            _print_tuned(tuned, tuning.config, as_json)
-
-        running.each_seed(stop, tuning.config.seed, seeds, run)
-
-
-def _is_experiment(path: Path) -> bool:
-    """Return whether a YAML file is an NNI experiment, not a file of options."""
-    if path.suffix not in (".yml", ".yaml") or not path.is_file():
-        return False
-    known = {name.lower() for name in OF_EXPERIMENTS}  # NNI takes trial_command, too
-    return any(str(name).replace("_", "").lower() in known for name in read_yaml(path))
+        tuning.tunings(named, assigned, seeds, around, ended, config)
 
 
 def _print_experiment(ran: Ran, as_json: bool) -> None:
@@ -126,7 +90,7 @@ def _print_experiment(ran: Ran, as_json: bool) -> None:
     tell(f"trials: {ran.folder.path / 'trials'}")
 
 
-def _print_tuned(tuned: Tuned, options: HpoConfig, as_json: bool) -> None:
+def _print_tuned(tuned: Tuned, as_json: bool) -> None:
     if as_json:
         plain = {
             "run": tuned.folder.name,
@@ -139,12 +103,12 @@ def _print_tuned(tuned: Tuned, options: HpoConfig, as_json: bool) -> None:
         }
         tell(json.dumps(plain))
         return
-    from nasbench.cli.progress import words
+    from nasbench.api.progress import words
 
     score = words(tuned.metrics).replace("val ", "validation ", 1)
     _print_best(score, tuned.parameters, tuned.trials, tuned.failed)
     tell(f"checkpoint: {tuned.checkpoint}")
-    out = running.out_flag(options.out)
+    out = running.out_flag(tuned.folder.path.parent.parent)
     tell(f"next:       nasbench retrain {shlex.quote(str(tuned.checkpoint))}{out}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -29,22 +28,15 @@ def command(
     curves: Curves = None,
 ) -> None:
     """Compare methods in one table, with intervals and costs."""
-    from nasbench.catalog import check
+    from nasbench.api.boards import of_folder
     from nasbench.report.anytime import write_pictures
     from nasbench.report.formats import FORMATS, print_table, render
-    from nasbench.report.leaderboard import build, unfinished_runs
-    from nasbench.store import studies
-    from nasbench.store.records import read_records
 
-    if task is not None:
-        check("task", task)
     if format not in FORMATS:
         raise unknown("--format", format, FORMATS)
-    records, problems = read_records(results)
-    board = build(records, unfinished_runs(results), task)
-    if known := studies.note(results):
-        board = replace(board, notes=(known, *board.notes))
-    for problem in problems:
+    found = of_folder(results, task)
+    board = found.board
+    for problem in found.problems:
         note(problem)
     if not board.rows and not board.unfinished:
         note(f"no records under {results}: nasbench retrain writes one")

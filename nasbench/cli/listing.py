@@ -10,20 +10,11 @@ from typing import Annotated
 
 import typer
 
-from nasbench import catalog
+from nasbench.api.listing import KINDS
 from nasbench.cli.options import AsJson
 from nasbench.cli.output import tell
 from nasbench.errors import unknown
 
-KINDS = {
-    "spaces": catalog.SPACES,
-    "strategies": catalog.STRATEGIES,
-    "tasks": catalog.TASKS,
-    "baselines": catalog.BASELINES,
-    "tuners": catalog.TUNERS,
-    "assessors": catalog.ASSESSORS,
-    "tables": catalog.BENCHMARKS,
-}
 Kind = Annotated[str | None, typer.Argument(help=f"One of: {', '.join(KINDS)}. [default: all]")]
 
 

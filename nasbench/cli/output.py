@@ -6,18 +6,12 @@ erase or overwrite what stands there, and a line break could forge a line such a
 
 from __future__ import annotations
 
-import os
-
 import typer
 
-from nasbench.errors import one_line, printable
+from nasbench.api.output import leads, note
+from nasbench.errors import printable
 
-LONGEST_NOTE = 2000  # characters
-
-
-def leads() -> bool:
-    """Return whether this process prints, among those of torchrun."""
-    return os.environ.get("RANK", "0") == "0"
+__all__ = ["document", "leads", "note", "tell"]
 
 
 def tell(*lines: str) -> None:
@@ -25,13 +19,6 @@ def tell(*lines: str) -> None:
     if leads():
         for line in lines:
             typer.echo(printable(line))
-
-
-def note(*lines: str) -> None:
-    """Print lines on the standard error, in one process only; each argument stays one line."""
-    if leads():
-        for line in lines:
-            typer.echo(one_line(line, LONGEST_NOTE), err=True)
 
 
 def document(text: str) -> None:

@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasbench import arguments
 from nasbench.cli import running
 from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds, with_options
 from nasbench.cli.output import note, tell
 from nasbench.config import RetrainConfig, TrialsConfig
 from nasbench.engine.presets import RETRAIN_OPTIONS
-from nasbench.errors import UserError
 from nasbench.report.quantities import measured, multiply_adds
 
 if TYPE_CHECKING:
     from nasbench.store.folds import CrossValidation
     from nasbench.store.records import Record
-    from nasbench.training.stopping import StopSignal
-    from retrain.parallel import Done
-    from retrain.train import Retraining
 
 Given = Annotated[
     str | None,
@@ -72,77 +69,28 @@ def _retrain(
     address: Address = None,
 ) -> None:
     """Rebuild the network of a checkpoint, train it, and test it once."""
-    from nasbench.cli import progress
-    from nasbench.engine.checkpoints import open_checkpoint
-    from nasbench.store.checkpoint import Checkpoint
+    from nasbench.api import progress
+    from nasbench.api.retraining import configured, resumed, retrainings
+    from nasbench.api.runs import Surroundings, layers
     from nasbench.training.stopping import StopSignal
-    from retrain.folds import run
-    from retrain.train import Retraining, configure
 
-    stop = StopSignal()
     with running.stoppable("retrain"), progress.shown(quiet=as_json) as callback:
+        around = Surroundings(callback, StopSignal(), note)
         if resume is not None:
             extra: dict[str, Any] = {"CHECKPOINT": checkpoint, "--config": config, "-o": o}
             extra |= {"--seeds": seeds > 1, "--engine": engine, "--concurrency": concurrency > 1}
-            folder, options = running.to_resume("retrain", RetrainConfig, resume, given, extra)
-            job = Retraining.of(Checkpoint.read(folder.path), options)
-            _report(run(job, callback, stop, folder), options, as_json)
+            done, options = resumed(resume, given, extra, around)
+            _report(done, options, as_json)
             return
-        if checkpoint is None:
-            raise UserError("no CHECKPOINT given: nasbench search writes one")
-        values, over = running.layers(given, config, o)
-        if rendition is not None:
-            over = {**over, "rendition": rendition}
-        where_from = form, values.get("task"), values.get("space"), values.get("data_dir")
-        found = open_checkpoint(checkpoint, *where_from)
-        job = configure(found, values, over)
-        options = job.config
+        values, over = layers(given, config, arguments.parse(o or []))
+        job = configured(checkpoint, values, over, form, rendition)
         where = TrialsConfig(
             engine=engine,
             concurrency=concurrency,
             gpus_per_trial=gpus_per_trial,
             address=address,
         )
-        if engine is not None or concurrency > 1:
-            if options.folds is not None:
-                raise UserError(
-                    f"--folds {options.folds}: folds are trained one after the other: "
-                    "leave out --engine and --concurrency"
-                )
-            _at_once(job, seeds, where, stop, as_json)
-            return
-        if gpus_per_trial:
-            raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
-
-        def train(seed: int) -> None:
-            _report(run(job.with_seed(seed), callback, stop), options, as_json)
-
-        running.each_seed(stop, options.seed, seeds, train)
-
-
-def _at_once(
-    job: Retraining, seeds: int, where: TrialsConfig, stop: StopSignal, as_json: bool
-) -> None:
-    """Retrain several seeds at once and report each as it ends."""
-    from nasbench.training.stopping import Stopped
-    from retrain.parallel import run_seeds
-
-    options = job.config
-
-    def report(done: Done) -> None:
-        if done.error is not None:
-            note(f"seed {done.seed} failed: {done.error}")
-        _report(done, options, as_json)
-
-    every = range(options.seed, options.seed + seeds)
-    try:
-        ended = run_seeds(job, every, where, stop, report)
-    except Stopped as stopped:
-        note(f"{stopped}; the other seeds can be resumed from their run folders")
-        raise typer.Exit(128 + stopped.signal) from stopped
-    failed = [str(done.seed) for done in ended if done.error is not None]
-    if failed:
-        raise UserError(f"no record for seed {', '.join(failed)}")
+        retrainings(job, seeds, where, around, lambda done: _report(done, job.config, as_json))
 
 
 def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:

@@ -98,8 +98,6 @@ def command(
     where = TrialsConfig(
         engine=engine, concurrency=concurrency, gpus_per_trial=gpus_per_trial, address=address
     )
-    if gpus_per_trial and engine is None:
-        raise UserError(f"--gpus-per-trial {gpus_per_trial:g} needs --engine local or ray")
     given: dict[str, object] = {"data_dir": data_dir, "device": device}
     plan, folder = load_plan(file, scale, given, out, task, only or ())
     _run(plan, folder, where, dry_run, _command(file, out, task, plan, where))
@@ -109,41 +107,31 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: 
     """Print the estimated cost, run what is missing, and print the table of results."""
     from rich.console import Console
 
-    from nasbench.cli import progress
-    from nasbench.devices import pick
+    from nasbench.api import progress, studies
+    from nasbench.api.runs import Surroundings
     from nasbench.report.formats.console import listed
-    from nasbench.store.runs import hold
-    from nasbench.study import cost_estimate, report, results, runner
+    from nasbench.study import report
     from nasbench.training.stopping import Stopped, StopSignal
 
-    done = runner.earlier_progress(plan, folder)
-    for line in cost_estimate.estimate(plan, done, folder):
-        tell(line)
+    done, cost = studies.estimated(plan, folder)
+    tell(*cost)
     if dry_run:
         return
-    if where.engine != "ray":
-        pick(str(plan.given["device"]))
-    stop = StopSignal()
-
-    with hold(folder):
-        try:
-            with progress.shown(quiet=False) as callback:
-                runner.run_study(plan, done, where, callback, stop, note)
-        except Stopped as stopped:
-            note(f"{stopped}; continue with: {command}")
-            raise typer.Exit(128 + stopped.signal) from stopped
-        except MachineError as error:
-            raise MachineError(f"{error}; continue with: {command}") from error
-        found = results.entry_results(plan, done, folder)
-        written = report.write(plan, done, found, folder, command)
+    try:
+        with progress.shown(quiet=False) as callback:
+            around = Surroundings(callback, StopSignal(), note)
+            found, written = studies.run(plan, done, folder, where, around, command)
+    except Stopped as stopped:
+        note(f"{stopped}; continue with: {command}")
+        raise typer.Exit(128 + stopped.signal) from stopped
+    except MachineError as error:
+        raise MachineError(f"{error}; continue with: {command}") from error
     if plan.scale.words:
         tell("", plan.scale.words)
     Console().print(listed(report.listing(found)))
     for path in written:
         tell(f"written: {path}")
-    failed = [f"{one.entry.name}, {reason}" for one in found for reason in one.failed]
-    if failed:
-        raise UserError(f"no result: {'; '.join(failed)}")
+    studies.check(found)
 
 
 def _command(file: Path, out: Path, task: str | None, plan: Plan, where: TrialsConfig) -> str:

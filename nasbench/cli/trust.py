@@ -49,7 +49,7 @@ def command() -> Callable[..., None]:
 
 def _trust(given: dict[str, Any], run: Run, format: AsFormat = Form.TABLE) -> None:
     """Measure whether a supernet ranks architectures as stand-alone training does."""
-    from nasbench.cli import progress
+    from nasbench.api import progress
     from nasbench.ranking.run import run_ranking
     from nasbench.training.stopping import Stopped, StopSignal
 

@@ -20,6 +20,7 @@ from nasbench.faults import MachineError, fault_of, in_one_line
 from nasbench.nn.processes import Place, place
 from nasbench.space import Arch
 from nasbench.store.checkpoint import Checkpoint
+from nasbench.store.code import keep
 from nasbench.store.runs import RunFolder
 from nasbench.tasks import sources
 from nasbench.training.distributed import join
@@ -120,9 +121,20 @@ def session(
         started = {**began, **_merged(began, inputs or {}, folder), "continued": parts}
         running = Session(folder, device, place(), stop, started)
         with folder.held() if running.leads else nullcontext():
+            if running.leads:
+                keep(folder.path, _own_code(config, checkpoint))
             _note(running, status="running", error=None, continued=parts)
             with _status(running):
                 yield running
+
+
+def _own_code(config: TrainingConfig, checkpoint: Checkpoint | None) -> list[str]:
+    """Return the names of the user's own code that a run reads, in files."""
+    names = list(catalog.fingerprints(config.to_json()))
+    if checkpoint is not None:
+        named = {"space": checkpoint.space["name"], "task": checkpoint.task}
+        names += catalog.fingerprints(named)
+    return names
 
 
 def _merged(

@@ -58,9 +58,14 @@ def open_to_append(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | special, 0o666), "ab+")
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content``, atomically."""
+    write(path, lambda file: file.write(content))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, atomically."""
-    write(path, lambda file: file.write(text.encode()))
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:

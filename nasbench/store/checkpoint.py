@@ -9,7 +9,7 @@ from typing import Any
 
 from nasbench import plain_files, plain_json
 from nasbench.errors import UserError
-from nasbench.store import older
+from nasbench.store import code, older
 from nasbench.store.atomic import write_json
 
 VERSION = 1
@@ -110,7 +110,7 @@ class Checkpoint:
                     f"expected {kind.__name__}"
                 )
         _check_inside(path, known)
-        return cls(**older.checkpoint(known))
+        return cls(**older.checkpoint(_located(path.parent, known)))
 
 
 _TYPES: dict[str, type] = {
@@ -134,6 +134,18 @@ _TYPES: dict[str, type] = {
     "provenance": dict,
 }
 _REQUIRED = ("space", "arch", "data", "strategy", "task", "seed")
+
+
+def _located(folder: Path, known: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with the run's copy of a user's own code where its file is gone."""
+    space, digests = known["space"], known.get("provenance", {}).get("code")
+    name = code.found(folder, space["name"], space.get("sha256"))
+    task = digests.get("task") if isinstance(digests, dict) else None
+    return {
+        **known,
+        "space": {**space, "name": name},
+        "task": code.found(folder, known["task"], task),
+    }
 
 
 def _check_inside(path: Path, known: dict[str, Any]) -> None:

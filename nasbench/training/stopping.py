@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -38,7 +39,10 @@ class StopSignal:
 
     @contextmanager
     def listening(self) -> Iterator[StopSignal]:
-        """Handle the signals while the block runs."""
+        """Handle the signals while the block runs, in a main thread; others cannot."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = [signal.signal(number, self._on_signal) for number in numbers]
         try:

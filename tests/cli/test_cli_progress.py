@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from nasbench.cli import progress
+from nasbench.api import progress
 from nasbench.engine.callbacks import NullCallback
 
 

@@ -1,4 +1,4 @@
-"""The progress of a run: a bar in a terminal, else one line per epoch."""
+"""The progress of a run: a bar in a terminal or a notebook, else one line per epoch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from html import escape
+from typing import TYPE_CHECKING, Any
 
-from nasbench.cli.output import leads, note
+from nasbench.api.output import leads, note
 from nasbench.engine.callbacks import NullCallback
 from nasbench.errors import one_line
 from nasbench.report.quantities import measured
@@ -26,7 +27,16 @@ def make(quiet: bool) -> Callback:
     """Return a progress bar, lines, or nothing if ``quiet``."""
     if quiet or not leads():
         return NullCallback()
+    if in_notebook():
+        return NotebookBar()
     return Bar() if sys.stderr.isatty() else Lines()
+
+
+def in_notebook() -> bool:
+    """Return whether this is the kernel of a notebook, which shows HTML."""
+    shell = sys.modules.get("IPython")
+    current = shell.get_ipython() if shell is not None else None
+    return type(current).__name__ == "ZMQInteractiveShell"
 
 
 @contextmanager
@@ -36,7 +46,7 @@ def shown(quiet: bool) -> Iterator[Callback]:
     try:
         yield callback
     finally:
-        if isinstance(callback, Bar):
+        if isinstance(callback, Bar | NotebookBar):
             callback.close()
 
 
@@ -145,3 +155,63 @@ class Bar(NullCallback):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+class NotebookBar(NullCallback):
+    """One line of a notebook's output that is replaced: a bar with the metrics and the time left.
+
+    Front ends without HTML show the line as text.
+    """
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+        self._text = ""
+        self._since = self._shown = 0.0
+        self._first = self._steps = self._epochs = 1
+
+    def phase(self, text: str) -> None:
+        """Show the name of a phase."""
+        self._text = f"{one_line(text)}: "
+        self._show(0.0, one_line(text))
+
+    def start(self, epoch: int, epochs: int, steps: int) -> None:
+        """Show an empty bar; a continued run starts after ``epoch``."""
+        self._first, self._epochs, self._steps = epoch, epochs, steps
+        self._since = time.perf_counter()
+        self._show(epoch / epochs, f"{self._text}epoch {epoch + 1}/{epochs}")
+
+    def step(self, epoch: int, step: int, sums: dict[str, Tensor]) -> None:
+        """Update the bar, a few times a second."""
+        if time.perf_counter() - self._shown < REFRESH_S:
+            return
+        means = {name: float(total) / step for name, total in sums.items()}
+        short = {k: v for k, v in means.items() if k == "loss" or k.endswith("accuracy")}
+        self._progress(epoch + step / self._steps, f"epoch {epoch + 1}", short)
+
+    def epoch(self, metrics: dict[str, float]) -> None:
+        """Show the epoch's metrics."""
+        self._progress(metrics["epoch"], f"epoch {int(metrics['epoch'])}", metrics)
+
+    def close(self) -> None:
+        """Keep the last line as it is."""
+        self._handle = None
+
+    def _progress(self, done: float, where: str, metrics: dict[str, float]) -> None:
+        each = (time.perf_counter() - self._since) / max(1e-9, done - self._first)
+        left = clock(each * (self._epochs - done))
+        text = f"{self._text}{where}/{self._epochs}: {words(metrics)}; {left} left"
+        self._show(done / self._epochs, text)
+
+    def _show(self, share: float, text: str) -> None:
+        from IPython.display import display
+
+        self._shown = time.perf_counter()
+        line = {
+            "text/plain": text,
+            "text/html": f'<div><progress max="1" value="{share:.4f}"></progress> '
+            f"{escape(text)}</div>",
+        }
+        if self._handle is None:
+            self._handle = display(line, raw=True, display_id=True)
+        else:
+            self._handle.update(line, raw=True)

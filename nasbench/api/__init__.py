@@ -1,0 +1,1 @@
+"""What ``import nasbench as nb`` offers: the commands as functions, and results as objects."""

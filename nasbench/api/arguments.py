@@ -1,0 +1,96 @@
+"""Keyword arguments of a call: the options of the command, and those of its plug-ins."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from nasbench.api import objects
+from nasbench.config import Config
+from nasbench.errors import UserError, unknown
+
+# Filled from other arguments; a run's file has them under these names.
+_INNER = ("strategy_options", "space_arguments", "tuner_options", "assessor_options")
+
+
+def divided(
+    kind: type[Config], given: Mapping[str, Any], options: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options of a command, and the arguments of its strategy, space or tuner.
+
+    A task that :func:`nasbench.task` opened brings the options with which it was opened.
+
+    Args:
+        kind: the class of the options.
+        given: the keyword arguments.
+        options: arguments of plug-ins that have the name of an option.
+
+    Raises:
+        UserError: an argument is an object that no process can load by a name.
+    """
+    known = {entry.name for entry in fields(kind)} - {*_INNER}
+    out = given.get("out")
+    folder = Path("results" if out is None else out)
+    own = {name: value for name, value in given.items() if value is not None}
+    opened = getattr(own.get("task"), "options", None)
+    if opened is not None:
+        own = {**{k: v for k, v in opened.items() if k in known}, **own}
+        own["task"] = own["task"].source
+    own = objects.named({name: plain(value) for name, value in own.items()}, folder)
+    named = {name: joined(name, value) for name, value in own.items() if name in known}
+    rest = {name: value for name, value in own.items() if name not in known}
+    more = {name: plain(value) for name, value in (options or {}).items()}
+    return named, {**rest, **objects.named(more, folder)}
+
+
+def plain(value: Any) -> Any:
+    """Return a number of NumPy as Python's own; other values as they are."""
+    scalar = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
+    return value.item() if scalar else value
+
+
+def joined(name: str, value: Any) -> Any:
+    """Return an option as the command line writes it: lists with commas, a budget as text."""
+    if name == "also" and isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    if name == "columns" and isinstance(value, Mapping):
+        return ",".join(
+            f"{key}={'+'.join(one) if isinstance(one, list | tuple) else one}"
+            for key, one in value.items()
+        )
+    if name in ("budget", "refine") and isinstance(value, int) and type(value) is not bool:
+        return str(value)
+    return value
+
+
+@contextmanager
+def all_names(kind: type[Config], assigned: Mapping[str, Any]) -> Iterator[None]:
+    """Let the error of an unknown argument suggest the options of the command as well.
+
+    Args:
+        kind: the class of the options.
+        assigned: the arguments that are no options of the command.
+
+    Raises:
+        UserError: an argument is unknown.
+    """
+    try:
+        yield
+    except UserError as error:
+        if error.value not in assigned:
+            raise
+        every = [entry.name for entry in fields(kind) if entry.name not in _INNER]
+        near = difflib.get_close_matches(str(error.value), every, n=1, cutoff=0.6)
+        if not near:
+            raise
+        raise unknown("argument", error.value, [*near, *error.allowed]) from error
+
+
+def opened_words(named: Mapping[str, Any], code: Any = None) -> list[str]:
+    """Return what a call names: the texts among its arguments, and ``code``."""
+    more = [code] if isinstance(code, str) else list(code or ())
+    return [*objects.words(named), *more]
