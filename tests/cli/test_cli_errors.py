@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import re
 import struct
 from pathlib import Path
@@ -242,6 +243,7 @@ def test_a_space_file_that_moved_or_changed_must_be_named(
     path = finished / "space.py"
     if change == "moved":
         path = path.rename(finished / "moved.py")
+        shutil.rmtree(checkpoint.parent / "code")
     else:
         path.write_text(path.read_text() + "\n# edited\n")
     for words in (("show", checkpoint), ("retrain", checkpoint, *small)):
@@ -249,6 +251,16 @@ def test_a_space_file_that_moved_or_changed_must_be_named(
         answer = run(*words, "--space", f"{path}:Tiny", "--json")
         assert answer.status == 0, answer.err
     assert answer.json["test_examples"] == 360
+
+
+def test_a_run_folder_is_rebuilt_from_its_copy_of_a_space(run, refused, finished, checkpoint):
+    name = "code/*/space.py"
+    assert next(checkpoint.parent.glob(name)).read_text() == (finished / "space.py").read_text()
+    (finished / "space.py").unlink()
+    assert run("show", checkpoint).status == 0
+    copy = next(checkpoint.parent.glob(name))
+    copy.write_text(copy.read_text() + "\n# edited\n")
+    assert refused("show", checkpoint).endswith("name it with --space file.py:Class")
 
 
 @pytest.mark.parametrize(
