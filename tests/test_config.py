@@ -10,6 +10,7 @@ from nasbench.config import (
     HpoConfig,
     RetrainConfig,
     SearchConfig,
+    TaskConfig,
     TrainingConfig,
     TrialsConfig,
     flag,
@@ -80,7 +81,7 @@ def test_values_that_serve(name, value, expected):
         ("step_every", 0.5, "--step-every 0.5: must be of type int"),
         ("step_factor", 0, "--step-factor 0.0: must be above 0"),
         ("grad_clip_value", -0.1, "--grad-clip-value -0.1: must be at least 0"),
-        ("epoch", 3, "unknown option 'epoch': did you mean epochs? allowed: preset, epochs, "),
+        ("epoch", 3, "unknown option 'epoch': did you mean epochs? allowed: metric, also, "),
     ],
 )
 def test_values_that_do_not_fit(name, value, words):
@@ -138,6 +139,7 @@ def test_options_that_came_later_are_left_out_at_their_default():
         "plateau_patience",
         "folds",
         "nesterov",
+        *(entry.name for entry in fields(TaskConfig)),
     )
     plain = RetrainConfig().compared()
     assert plain == {
@@ -175,7 +177,7 @@ def test_options_that_say_where_a_run_is_carried_out():
 def test_flags():
     assert flag("val_fraction") == "--val-fraction"
     for kind in (SearchConfig, RetrainConfig, HpoConfig):
-        assert all(entry.metadata["help"].endswith(".") for entry in fields(kind))
+        assert all(entry.metadata["help"].endswith((".", "]")) for entry in fields(kind))
 
 
 def test_read_yaml(tmp_path):

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from nasbench import catalog
+from nasbench import catalog, measures
 from nasbench.api import html
 from nasbench.errors import unknown
 
-KINDS = {
-    "spaces": catalog.SPACES,
-    "strategies": catalog.STRATEGIES,
-    "tasks": catalog.TASKS,
-    "baselines": catalog.BASELINES,
-    "tuners": catalog.TUNERS,
-    "assessors": catalog.ASSESSORS,
-    "tables": catalog.BENCHMARKS,
+
+def _described(table: dict[str, catalog.Entry]) -> dict[str, str]:
+    return {name: entry.description for name, entry in table.items()}
+
+
+KINDS: dict[str, dict[str, str]] = {
+    "spaces": _described(catalog.SPACES),
+    "strategies": _described(catalog.STRATEGIES),
+    "tasks": _described(catalog.TASKS),
+    "baselines": _described(catalog.BASELINES),
+    "tuners": _described(catalog.TUNERS),
+    "assessors": _described(catalog.ASSESSORS),
+    "tables": _described(catalog.BENCHMARKS),
+    "metrics": measures.listed(measures.METRICS, measures.LEADING),
+    "losses": measures.listed(measures.LOSSES, measures.DEFAULT_LOSS),
 }
 
 
@@ -32,8 +39,8 @@ def list(kind: str | None = None) -> Names | dict[str, Names]:
     """Return the names that other functions accept, as ``nasbench list`` does.
 
     Args:
-        kind: ``spaces``, ``strategies``, ``tasks``, ``baselines``, ``tuners``, ``assessors`` or
-            ``tables``; all of them by default.
+        kind: ``spaces``, ``strategies``, ``tasks``, ``baselines``, ``tuners``, ``assessors``,
+            ``tables``, ``metrics`` or ``losses``; all of them by default.
 
     Returns:
         Names with a few words about each; without a kind, these by kind.
@@ -48,7 +55,7 @@ def list(kind: str | None = None) -> Names | dict[str, Names]:
     if kind is not None and kind not in KINDS:
         raise unknown("kind of names", kind, KINDS)
     found = {
-        name: Names({key: entry.description for key, entry in table.items()})
+        name: Names(table)
         for name, table in KINDS.items()
         if kind in (None, name)
     }

@@ -133,6 +133,11 @@ def _check_known(config: Mapping[str, Any]) -> None:
                 f"name it yourself with --config {model}"
             )
         return  # its tuner is NNI's, its task its own name
+    own = {key: config.get(key) for key in ("metric", "loss")}
+    also = str(config.get("also") or "").split(",")
+    for kind, name in [*own.items(), *(("metric", one.strip()) for one in also)]:
+        if ":" in str(name or ""):
+            catalog.check_known(kind, str(name))
     for key in ("strategy", "space", "task", "tuner", "assessor", "model"):
         named = config.get(key)
         if not named or (key == "model" and ":" not in model):

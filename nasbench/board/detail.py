@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nasbench.board import drawings
 from nasbench.board.files import checkpoint_of, read_json, text, whole
-from nasbench.board.history import candidates, events_of, mixing_weights, of_kind
-from nasbench.board.runs import Run, row
+from nasbench.board.history import candidates, events_of, measured, mixing_weights, of_kind
+from nasbench.board.runs import Run, metric, row
+from nasbench.measures import named
 from nasbench.report.chance import record_at_chance
 from nasbench.store.journal import number, table
 from nasbench.store.records import Record
 
 _NO_CURVE = ("epoch", "seconds", "trial", "fold")
-_MEASURED = ("test_accuracy", "params", "macs", "latency_ms", "test_openings")
+_MEASURED = ("params", "macs", "latency_ms", "test_openings")
 _DECADES = 100  # the ratio of largest to smallest value from which an axis is logarithmic
 
 
@@ -35,6 +37,7 @@ def content(run: Run, root: Path, bound: Path, record: Record | None) -> dict[st
     gpus = provenance.get("gpus")
     hardware = ", ".join(map(text, gpus)) if isinstance(gpus, list) else ""
     metrics = {n: number(v) for n, v in table(info.get("metrics")).items() if n != "epoch"}
+    curves = _curves(epochs)
     return {
         **row(run, None if record is None else record.result),
         "command": text(provenance.get("command")),
@@ -49,9 +52,10 @@ def content(run: Run, root: Path, bound: Path, record: Record | None) -> dict[st
         "parameters": _texts(info.get("parameters")),
         "record": None if record is None else _measured(record),
         "folds": _folds(root / "folds" / f"{run.path.name}.json", bound),
-        "curves": _curves(epochs),
+        "curves": curves,
+        "shares": _shares(run, [*metrics, *(curve["name"].split(",")[0] for curve in curves)]),
         "weights": mixing_weights(epochs, candidates(events)),
-        "trials": _trials(of_kind(events, "trial")),
+        "trials": _trials(of_kind(events, "trial"), run),
         "drawings": drawings.listed(run.key, epochs, checkpoint),
     }
 
@@ -59,7 +63,26 @@ def content(run: Run, root: Path, bound: Path, record: Record | None) -> dict[st
 def _measured(record: Record) -> dict[str, Any]:
     numbers = {name: getattr(record, name) for name in _MEASURED}
     low = record_at_chance(record)
-    return {**numbers, "at_chance": low, "uncounted": len(record.uncounted)}
+    measure = record.measure
+    also = {n: v for n, v in record.test_metrics.items() if n != measure.name}
+    return {
+        **numbers,
+        "at_chance": low,
+        "uncounted": len(record.uncounted),
+        "result": record.result,
+        "metric": metric(measure),
+        "also": {f"test {named(n).words}": [v, named(n).is_share] for n, v in also.items()},
+    }
+
+
+def _shares(run: Run, names: Iterable[str]) -> list[str]:
+    """Return those names of values that are shares, which the page shows in percent."""
+    own = run.measure
+    return [
+        name
+        for name in dict.fromkeys(names)
+        if named(name).is_share or (own and own.is_share and name.endswith(f"_{own.name}"))
+    ]
 
 
 def _one_line(value: Any) -> str:
@@ -73,14 +96,19 @@ def _texts(value: Any) -> dict[str, str] | None:
 
 
 def _folds(path: Path, bound: Path) -> list[dict[str, Any]] | None:
-    """Return the accuracy of every fold of a cross-validation."""
+    """Return the result of every fold of a cross-validation."""
     try:
         found = read_json(path, bound).get("folds")
     except ValueError:
         return None
     folds = [table(fold) for fold in found] if isinstance(found, list) else []
-    shown = ("fold", "val_accuracy")
-    return [{name: number(fold.get(name)) for name in shown} for fold in folds] or None
+    return [
+        {
+            "fold": number(fold.get("fold")),
+            "result": number(fold.get("result", fold.get("val_accuracy"))),
+        }
+        for fold in folds
+    ] or None
 
 
 def _curves(epochs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -98,12 +126,16 @@ def _curves(epochs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _trials(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Return the trials as columns, ``None`` if there are none; the last report of each counts."""
+def _trials(events: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any] | None:
+    """Return the trials as columns, ``None`` if there are none; the last report of each counts.
+
+    Their scores are given as values of the run's metric.
+    """
     last = {place: event for event in events if (place := whole(event.get("number"))) is not None}
     if not last:
         return None
     trials = [last[place] for place in sorted(last)]
+    result = partial(measured, measure=run.measure)
     choices: list[dict[str, Any]] = [
         next((trial[n] for n in ("parameters", "arch") if isinstance(trial.get(n), dict)), {})
         for trial in trials
@@ -113,10 +145,12 @@ def _trials(events: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
     for trial in trials:
         values = trial.get("reports")
         listed = values if isinstance(values, list) else []
-        reports.append([found for value in listed if (found := number(value)) is not None])
+        reports.append([found for value in listed if (found := result(value)) is not None])
     return {
         "number": sorted(last),
-        "score": [number(trial.get("score")) for trial in trials],
+        "larger": run.larger_is_better,
+        "metric": metric(run.measure) if run.measure is not None else None,
+        "score": [result(trial.get("score")) for trial in trials],
         "error": [text(trial.get("error")) for trial in trials],
         "seconds": [number(trial.get("seconds")) for trial in trials],
         "epochs": [number(trial.get("epochs")) for trial in trials],

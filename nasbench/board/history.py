@@ -23,6 +23,7 @@ from nasbench.board.files import (
     whole,
 )
 from nasbench.errors import UserError
+from nasbench.measures import ACCURACY, Measure
 from nasbench.store.journal import events_in, number, table
 
 Event = Mapping[str, Any]
@@ -37,9 +38,9 @@ class History:
 
     Attributes:
         epoch: the last epoch outside of trials, 0 before the first.
-        val: the last validation accuracy outside of trials.
-        best: the best validation accuracy, or the best score of a trial.
-        scores: each trial's score by number, ``None`` if it failed.
+        val: the last validation result outside of trials.
+        best: the best validation result, that of a trial included.
+        scores: each trial's result by number, ``None`` if it failed.
         device_seconds: of the epochs, or of the trials.
         cut: whether the journal was too large, so that its beginning is not counted.
     """
@@ -54,21 +55,32 @@ class History:
         self._times: deque[Any] = deque(maxlen=_GAPS + 1)
         self._timed = 0  # trials whose seconds are known
         self._read = 0
+        self._measure: Measure | None = ACCURACY
+        self._larger = True
 
     def fits(self, path: Path) -> bool:
         """Return whether the journal has only grown since it was read."""
         return (signature(path) or (0,))[0] >= self._read
 
-    def update(self, path: Path, bound: Path) -> None:
+    def update(
+        self,
+        path: Path,
+        bound: Path,
+        measure: Measure | None = ACCURACY,
+        larger_is_better: bool = True,
+    ) -> None:
         """Read the complete lines that were added; a torn line is read once it is complete.
 
         Args:
             path: the journal; it need not exist yet.
             bound: the folder that it must not lead out of.
+            measure: the run's leading metric; ``None`` if the scores of its trials are plain.
+            larger_is_better: the direction of the results.
 
         Raises:
             ValueError, OSError: it cannot be read.
         """
+        self._measure, self._larger = measure, larger_is_better
         if not signature(path):
             return
         with opened(path, bound) as file:
@@ -110,7 +122,8 @@ class History:
         if event.get("event") == "epoch" and event.get("trial") is None:
             self.epoch = whole(event.get("epoch")) or self.epoch
             self.device_seconds = number(event.get("seconds"))
-            self.val = value = number(event.get("val_accuracy"))
+            name = (self._measure or ACCURACY).name
+            self.val = value = number(event.get(f"val_{name}"))
             self._times.append(event.get("time"))
         elif event.get("event") == "trial":
             place = whole(event.get("number"))
@@ -120,9 +133,17 @@ class History:
             if place not in self.scores and seconds is not None:
                 self.device_seconds = (self.device_seconds or 0.0) + max(seconds, 0.0)
                 self._timed += 1
-            self.scores[place] = value = number(event.get("score"))
-        if value is not None and (self.best is None or value > self.best):
+            self.scores[place] = value = measured(event.get("score"), self._measure)
+        if value is not None and (
+            self.best is None or (value > self.best if self._larger else value < self.best)
+        ):
             self.best = value
+
+
+def measured(score: Any, measure: Measure | None) -> float | None:
+    """Return the metric of a trial's score, of which more is better; ``None`` if it is none."""
+    found = number(score)
+    return found if found is None or measure is None else measure.score(found)
 
 
 def _parsed(lines: Sequence[bytes]) -> list[Any]:

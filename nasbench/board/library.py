@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -21,10 +21,10 @@ from nasbench.board.files import (
     signature,
     text,
 )
-from nasbench.board.runs import Run, Runs, row
+from nasbench.board.runs import Run, Runs, metric, row
 from nasbench.report import anytime
-from nasbench.report.formats.cells import COLUMNS
-from nasbench.report.leaderboard import Leaderboard, Row, build
+from nasbench.report.formats.cells import Column, columns
+from nasbench.report.leaderboard import Row, Table, build
 from nasbench.store import studies
 from nasbench.store.journal import finite
 from nasbench.store.records import Record, folder, parse_record
@@ -33,20 +33,6 @@ PLACES = "places"
 _PLACE = re.compile(r"place-([0-9]{1,6})")
 _RUN = re.compile(r"run-([0-9a-f]{12})")
 _KEPT = 4  # runs whose page is kept in memory
-
-_SORT: dict[str, Callable[[Row], Any]] = {
-    "search cost": lambda row: row.search_seconds,
-    "test accuracy, %": lambda row: row.mean,
-    "95 % interval": lambda row: None if row.interval is None else row.interval[0],
-    "vs random, points": lambda row: row.versus_random and row.versus_random.points,
-    "evaluations": lambda row: row.search_evaluations,
-    "parameters": lambda row: row.params,
-    "MACs": lambda row: row.macs,
-    "latency": lambda row: row.latency_ms,
-    "retrain cost": lambda row: row.retrain_seconds,
-    "test openings": lambda row: row.test_openings,
-}
-"""The sort keys of columns that are not sorted by their text."""
 
 _CUT = "runs/{}: journal.jsonl is too large, and only its end is counted"
 
@@ -112,40 +98,49 @@ class Overview:
             except ValueError as error:
                 self._problems.append(f"records/{text(path.name)} left out: {error}")
         board = build(list(self.records.values()), [], None)
-        tasks = [_task(board, task) for task in board.tasks]
+        tasks = [_table(table) for table in board.tables]
         self._tables = {"tasks": tasks, "notes": list(map(text, board.notes))}
 
 
-def _task(board: Leaderboard, task: str) -> dict[str, Any]:
-    """Return the table of one task."""
-    rows = board.of(task)
+def _table(table: Table) -> dict[str, Any]:
+    """Return the table of one task and one metric."""
+    rows = table.rows
     curves: dict[int, dict[str, list[float | None]]] = {}
     for raced, curve in zip(anytime.with_curves(rows), anytime.mean_curves(rows), strict=True):
         kept = [place for place, mean in enumerate(curve.mean) if math.isfinite(mean)]
         ends = {name: getattr(curve, name)[kept].tolist() for name in ("x", "mean", "low", "high")}
         curves[id(raced)] = finite(ends)
+    shown = columns(table.measure)
     return {
-        "task": text(task),
-        "columns": [{"heading": one.heading, "numeric": one.numeric} for one in COLUMNS],
-        "rows": [{**_row(one), "curve": curves.get(id(one))} for one in rows],
+        "task": text(table.task),
+        "title": text(table.title),
+        "metric": metric(table.measure),
+        "columns": [
+            {
+                "name": one.name or one.heading,
+                "heading": text(one.heading),
+                "numeric": one.numeric,
+                "less": one.less_is_better,
+            }
+            for one in shown
+        ],
+        "rows": [{**_row(one, shown), "curve": curves.get(id(one))} for one in rows],
     }
 
 
-def _row(one: Row) -> dict[str, Any]:
+def _row(one: Row, shown: Sequence[Column]) -> dict[str, Any]:
     return {
-        "cells": [text(column.text(one)) for column in COLUMNS],
+        "cells": [text(column.text(one)) for column in shown],
         "sort": [
-            finite(_SORT[column.heading](one))
-            if column.heading in _SORT
-            else text(column.text(one))
-            for column in COLUMNS
+            text(column.text(one)) if column.sort is None else finite(column.sort(one))
+            for column in shown
         ],
         "kind": one.kind,
         "method": text(one.method),
         "name": text(one.name),
         "mean": one.mean,
         "interval": one.interval,
-        "accuracies": [value for group in one.accuracies for value in group],
+        "results": [value for group in one.results for value in group],
         "seconds": one.search_seconds + one.retrain_seconds,
     }
 

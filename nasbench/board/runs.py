@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nasbench import measures
 from nasbench.board.files import (
     Signature,
     inside,
@@ -18,6 +19,7 @@ from nasbench.board.files import (
 from nasbench.board.history import History
 from nasbench.budget import Budget
 from nasbench.errors import UserError
+from nasbench.measures import Measure
 from nasbench.store import older
 from nasbench.store.journal import number, table
 from nasbench.store.runs import FORMAT, LOCK, STATUSES, is_held
@@ -43,6 +45,20 @@ class Run:
     history: History = field(default_factory=History)
     problem: str = ""
     signatures: tuple[Signature, ...] = ()
+
+    @property
+    def measure(self) -> Measure | None:
+        """The leading metric, ``None`` of an experiment whose trials report what they like."""
+        if self.config.get("engine") == "nni" or "optimize_mode" in self.info:
+            return None
+        return measures.of_run(self.info)
+
+    @property
+    def larger_is_better(self) -> bool:
+        """The direction of the run's scores."""
+        if self.measure is not None:
+            return self.measure.larger_is_better
+        return self.info.get("optimize_mode") != "minimize"
 
     @property
     def config(self) -> dict[str, Any]:
@@ -98,7 +114,7 @@ class Runs:
                 if run.info.get("format") != FORMAT:
                     raise ValueError(f"run.json: not of the format {FORMAT}")
                 run.history = run.history if run.history.fits(journal) else History()
-                run.history.update(journal, self.bound)
+                run.history.update(journal, self.bound, run.measure, run.larger_is_better)
             except (ValueError, OSError) as error:
                 run.problem = f"runs/{text(path.name)} left out: {error}"
         if run.problem:
@@ -117,7 +133,7 @@ def row(run: Run, test: float | None) -> dict[str, Any]:
 
     Args:
         run: a readable run.
-        test: its accuracy on the test set, if it has one.
+        test: its leading metric on the test set, if it has one.
     """
     info, history, config = run.info, run.history, run.config
     tries = history.scores or config.get("budget") or info.get("verb") == "hpo"
@@ -145,6 +161,18 @@ def row(run: Run, test: float | None) -> dict[str, Any]:
         "val": history.val,
         "best": history.best,
         "test": test,
+        "metric": metric(run.measure) if run.measure is not None else None,
+    }
+
+
+def metric(measure: Measure) -> dict[str, Any]:
+    """Return how the page shows the values of a metric."""
+    return {
+        "name": text(measure.name),
+        "words": text(measure.words),
+        "heading": text(measure.heading),
+        "share": measure.is_share,
+        "larger": measure.larger_is_better,
     }
 
 

@@ -35,7 +35,7 @@ class Mapped:
     def open(self) -> Tensor:
         """Return the whole file as a tensor that the system reads page by page."""
         # Copy on write: torch warns of arrays that cannot be written to, and the file stays.
-        return torch.from_numpy(np.load(self.path, mmap_mode="c"))
+        return torch.from_numpy(np.load(self.path, mmap_mode="c", allow_pickle=False))
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,13 +53,17 @@ def inputs(task: Task, /, **plugins: str | None) -> dict[str, Any]:
         plugins: the names of the plug-ins by kind, ``None`` for one that the run does without.
 
     Returns:
-        ``data``; ``classes``: the number of training images of each; and ``code``: the SHA-256 of
-        each plug-in that is a user's own, by kind.
+        ``data``; ``classes``: the number of training examples of each; ``metric``: how the
+        leading one is read; and ``code``: the SHA-256 of each plug-in that is a user's own, by
+        kind, the metrics and the loss among them.
     """
     named = {kind: name for kind, name in plugins.items() if name is not None}
+    own = {"metric": task.metric.source, "loss": task.loss.source}
+    named |= {kind: name for kind, name in own.items() if name}
     return {
         "data": task.fingerprint,
         "classes": task.class_counts(task.train),
+        "metric": task.metric.measure.to_json(),
         "code": catalog.code(named),
     }
 

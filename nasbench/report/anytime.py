@@ -1,4 +1,4 @@
-"""Anytime curves: the best validation accuracy so far against the cost of the search."""
+"""Anytime curves: the best validation result so far against the cost of the search."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench.measures import Measure
 from nasbench.report.plots import Curve, draw_curves, render_curves
 from nasbench.report.rows import Points, Row
 from nasbench.report.statistics import bootstrap_band
 
 if TYPE_CHECKING:
-    from nasbench.report.leaderboard import Leaderboard
+    from nasbench.report.leaderboard import Leaderboard, Table
 
 
 SHARES = (0.25, 0.5, 1.0)
@@ -32,13 +33,13 @@ def with_curves(rows: Sequence[Row]) -> list[Row]:
 
 
 def mean_curves(rows: Sequence[Row]) -> list[Curve]:
-    """Return each row's mean curve in percent, all on one logarithmic grid of device-seconds.
+    """Return each row's mean curve in its metric's unit, all on one grid of device-seconds.
 
-    A row's curve begins where all its search seeds have a first result and ends with its
-    longest search; the band is the 95 % bootstrap interval over search seeds.
+    The grid is logarithmic. A row's curve begins where all its search seeds have a first result
+    and ends with its longest search; the band is the 95 % bootstrap interval over search seeds.
 
     Args:
-        rows: of one task; those without a curve are left out.
+        rows: of one task and one metric; those without a curve are left out.
     """
     raced = with_curves(rows)
     if not raced:
@@ -76,8 +77,8 @@ def anytime_notes(task: str, rows: Sequence[Row]) -> list[str]:
     if not with_curves(rows):
         return []
     found = [
-        f"task {task}: a best validation accuracy is the best of many on the same images and "
-        "therefore optimistic; the test accuracy is the result"
+        f"task {task}: a best validation {rows[0].measure.words} is the best of many on the same "
+        f"examples and therefore optimistic; the test {rows[0].measure.words} is the result"
     ]
     for row in rows:
         known, seeds = len(_curves(row)), len(row.curves)
@@ -93,26 +94,30 @@ def _curves(row: Row) -> list[Points]:
 
 
 def _on(times: NDArray[np.float64], row: Row, name: str) -> Curve:
-    """Return the row's mean curve in percent at these device-seconds."""
-    found = _curves(row)
-    accuracies = []
+    """Return the row's mean curve in its metric's unit at these device-seconds."""
+    found, measure = _curves(row), row.measure
+    best = np.maximum if measure.larger_is_better else np.minimum
+    heights = []
     for curve in found:
         spent, results = np.array(curve).T
-        steps = np.concatenate(([np.nan], np.maximum.accumulate(results)))  # NaN: no result yet
-        accuracies.append(steps[np.searchsorted(spent, times, side="right")])
-    values = 100 * np.array(accuracies)
+        steps = np.concatenate(([np.nan], best.accumulate(results)))  # NaN: no result yet
+        heights.append(steps[np.searchsorted(spent, times, side="right")])
+    values = measure.scale * np.array(heights)
     values[:, times > max(curve[-1][0] for curve in found)] = np.nan
     low, high = bootstrap_band(values)
     return Curve(name, times, values.mean(axis=0), low, high)
 
 
 _XLABEL = "device-seconds of the search"
-_YLABEL = "best validation accuracy so far, %"
 _TITLE = "{}: mean over search seeds, 95 % interval"
 
 
+def _ylabel(measure: Measure) -> str:
+    return f"best validation {measure.words} so far{', %' if measure.is_share else ''}"
+
+
 def write_pictures(board: Leaderboard, folder: Path, suffix: str = "") -> list[Path]:
-    """Write ``anytime-<task>.svg`` for each task that has curves and return the paths.
+    """Write ``anytime-<task>.svg`` for each table that has curves and return the paths.
 
     Args:
         board: the leaderboard.
@@ -123,27 +128,27 @@ def write_pictures(board: Leaderboard, folder: Path, suffix: str = "") -> list[P
         UserError: matplotlib is missing, or a file cannot be written.
     """
     paths = []
-    for task in board.tasks:
-        if curves := mean_curves(board.of(task)):
-            path = folder / f"anytime-{re.sub(r'[^A-Za-z0-9_.-]+', '_', task)}.svg"
-            title = _TITLE.format(f"{task}{suffix}")
-            paths.append(draw_curves(curves, path, xlabel=_XLABEL, ylabel=_YLABEL, title=title))
+    for one in board.tables:
+        if curves := mean_curves(one.rows):
+            path = folder / f"anytime-{re.sub(r'[^A-Za-z0-9_.-]+', '_', one.title)}.svg"
+            title, label = _TITLE.format(f"{one.title}{suffix}"), _ylabel(one.measure)
+            paths.append(draw_curves(curves, path, xlabel=_XLABEL, ylabel=label, title=title))
     return paths
 
 
-def inline_svg(task: str, rows: Sequence[Row], prefix: str) -> str:
-    """Return one task's curves as an ``<svg>`` element for an HTML page.
+def inline_svg(table: Table, prefix: str) -> str:
+    """Return a table's curves as an ``<svg>`` element for an HTML page.
 
     Args:
-        task: the task's name.
-        rows: its rows; at least one has a curve.
+        table: the rows; at least one has a curve.
         prefix: goes before the element's ids, which must be unique in the page.
 
     Raises:
         UserError: matplotlib is missing.
     """
-    curves, title = mean_curves(rows), _TITLE.format(task)
-    drawn = render_curves(curves, "svg", xlabel=_XLABEL, ylabel=_YLABEL, title=title).decode()
+    curves, title = mean_curves(table.rows), _TITLE.format(table.title)
+    label = _ylabel(table.measure)
+    drawn = render_curves(curves, "svg", xlabel=_XLABEL, ylabel=label, title=title).decode()
     element = drawn[drawn.index("<svg") + len("<svg") :].rstrip()
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     element = re.sub(r' xmlns(:xlink)?="[^"]*"', "", element)  # implied in HTML

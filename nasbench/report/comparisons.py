@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean
+from typing import Any
 
 from nasbench.report.identity import RETRAIN, differences
-from nasbench.report.quantities import duration, signed
+from nasbench.report.quantities import duration
 from nasbench.report.rows import Difference, Row
 from nasbench.report.statistics import (
     Groups,
@@ -28,17 +30,21 @@ def difference(ours: Row, theirs: Row) -> Difference:
     common are therefore compared in pairs, others as independent samples.
     """
     common = sorted(set(ours.seed_numbers) & set(theirs.seed_numbers))
-    chance = ours.only_chance and theirs.only_chance
+    plain: dict[str, Any] = {
+        "at_chance": ours.only_chance and theirs.only_chance,
+        "measure": ours.measure,
+        "size": max(abs(ours.mean), abs(theirs.mean)),
+    }
     if len(common) < 2:
         points = ours.mean - theirs.mean
-        interval = difference_interval(ours.accuracies, theirs.accuracies)
+        interval = difference_interval(ours.results, theirs.results)
         seeds = min(len(ours.seed_numbers), len(theirs.seed_numbers))
-        return Difference(points, interval, paired=False, seeds=seeds, at_chance=chance)
+        return Difference(points, interval, paired=False, seeds=seeds, **plain)
     first, second = _of(ours, common), _of(theirs, common)
     pairs = zip(first, second, strict=True)
     points = fmean(mean_of_means([one]) - mean_of_means([other]) for one, other in pairs)
     interval = paired_interval(first, second)
-    return Difference(points, interval, paired=True, seeds=len(common), at_chance=chance)
+    return Difference(points, interval, paired=True, seeds=len(common), **plain)
 
 
 def sentence(ours: Row, theirs: Row, found: Difference) -> str:
@@ -47,22 +53,23 @@ def sentence(ours: Row, theirs: Row, found: Difference) -> str:
     Args:
         ours: the first row.
         theirs: the row it is compared with.
-        found: their difference, positive if the first row is better.
+        found: their difference.
     """
-    against = f"{ours.title} against {theirs.title}: {signed(found.points)} points"
+    signed, digits, unit = found.measure.signed, found.measure.digits, found.measure.points
+    against = f"{ours.title} against {theirs.title}: {signed(found.points)} {unit}"
     if found.interval is None:
-        singles = [row for row in (ours, theirs) if is_single(row.accuracies)]
+        singles = [row for row in (ours, theirs) if is_single(row.results)]
         few = "one run each" if len(singles) == 2 else f"a single run of {singles[0].name}"
         return f"{against}; {few}: no interval, no difference shown"
     if not found.shown:
         ends = ", ".join(map(signed, found.interval))
         why = f", {found.why_not}" if found.why_not else ""
         return f"{against} [{ends}], {_how(found)}: no difference shown{why}"
-    better, worse = (ours, theirs) if found.points > 0 else (theirs, ours)
+    better, worse = (ours, theirs) if found.first_is_better else (theirs, ours)
     low, high = sorted(map(abs, found.interval))
     return (
-        f"{better.title} is better than {worse.title} by {abs(found.points):.2f} points "
-        f"[{low:.2f}, {high:.2f}], {_how(found)}"
+        f"{better.title} is better than {worse.title} by {digits(abs(found.points))} {unit} "
+        f"[{digits(low)}, {digits(high)}], {_how(found)}"
     )
 
 
@@ -80,8 +87,8 @@ def few_seeds(rows: Iterable[Row]) -> list[str]:
 
 
 def _of(row: Row, seeds: Iterable[int]) -> Groups:
-    accuracies = dict(zip(row.seed_numbers, row.accuracies, strict=True))
-    return [accuracies[seed] for seed in seeds]
+    results = dict(zip(row.seed_numbers, row.results, strict=True))
+    return [results[seed] for seed in seeds]
 
 
 def _how(found: Difference) -> str:
@@ -91,8 +98,12 @@ def _how(found: Difference) -> str:
 
 
 def comparable(row: Row, other: Row) -> bool:
-    """Return whether two rows are of the same task and data; unknown data equal unknown ones."""
-    return row.task == other.task and row.identity.data == other.identity.data
+    """Return whether two rows are of the same task, data and metric.
+
+    Unknown data equal unknown ones.
+    """
+    same = row.task == other.task and row.measure == other.measure
+    return same and row.identity.data == other.identity.data
 
 
 _FAIR = (0.8, 1.25)  # the other's search cost as a share of the row's
@@ -163,6 +174,13 @@ def rival(row: Row, rows: Sequence[Row]) -> Row | None:
     )
 
 
+def _data_of(row: Row) -> str:
+    """Return the flags by which another search has the data and the metric of a row's search."""
+    asked = {"task": row.task, **row.search_config}
+    named = (name for name in ("task", "metric") if isinstance(asked.get(name), str))
+    return " ".join(f"--{name} {shlex.quote(asked[name])}" for name in named)
+
+
 def random_notes(task: str, rows: Sequence[Row]) -> list[str]:
     """Return notes that compare one task's rows with random search.
 
@@ -173,10 +191,11 @@ def random_notes(task: str, rows: Sequence[Row]) -> list[str]:
         of_kind = [row for row in rows if row.kind == kind]
         if any(row.method == RANDOM for row in of_kind):
             continue
-        what, command = ("random-search", f"nasbench search random --task {task}")
+        what, asked = "random-search", _data_of(of_kind[0])
+        command = f"nasbench search random {asked}"
         if kind == "hpo":
             what = "random HPO"
-            command = f"nasbench hpo {of_kind[0].space} --task {task} --tuner random"
+            command = f"nasbench hpo {of_kind[0].space} {asked} --tuner random"
         found.append(f"no {what} row for task {task}: run `{command}` and retrain its checkpoint")
     for row in rows:
         other = rival(row, rows)
@@ -209,7 +228,7 @@ def contest(rows: Sequence[Row]) -> tuple[Row, Row] | None:
     nas, hpo = _entrants(rows, "nas"), _entrants(rows, "hpo")
     pairs = [(one, other) for one in nas for other in hpo if comparable(one, other)]
     return max(
-        pairs, key=lambda pair: (equal_budget(*pair), pair[0].mean, pair[1].mean), default=None
+        pairs, key=lambda pair: (equal_budget(*pair), pair[0].score, pair[1].score), default=None
     )
 
 
@@ -220,9 +239,10 @@ def nas_against_hpo_notes(task: str, rows: Sequence[Row]) -> list[str]:
         return []
     lines = [sentence(*pair, difference(*pair)), *caveats(*pair)]
     nas, hpo = (len(_entrants(rows, kind)) for kind in ("nas", "hpo"))
+    words = pair[0].measure.words
     if max(nas, hpo) > 1:
         lines.append(
-            f"the best of {nas} NAS and the best of {hpo} HPO, chosen by test accuracy: this "
+            f"the best of {nas} NAS and the best of {hpo} HPO, chosen by test {words}: this "
             "selection favours the kind with more rows"
         )
     return [f"task {task}, NAS against HPO: {line}" for line in lines]

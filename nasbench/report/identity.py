@@ -186,13 +186,14 @@ def _tuned(record: Record, name: str, tunes_model: bool) -> bool:
 def _code(record: Record) -> dict[tuple[str, str], Any]:
     """Return the fingerprints of the user's own code; that of the search where it is another."""
     config, found = record.search_config, {}
-    named = {RETRAIN: {"space": record.space, "task": record.task}, SEARCH: {}}
+    retrained = {"space": record.space, "task": record.task, **_judges(record.retrain_config)}
+    named: dict[str, dict[str, str]] = {RETRAIN: retrained, SEARCH: {}}
     if record.kind != "plain":
         named[SEARCH] = {
             kind: str(config[kind])
             for kind in ("strategy", "space", "task", "tuner", "assessor")
             if config.get(kind)
-        }
+        } | _judges(config)
     known = {RETRAIN: record.provenance, SEARCH: record.search_provenance}
     for stage, names in named.items():
         code = known[stage].get("code")
@@ -206,6 +207,11 @@ def _code(record: Record) -> dict[tuple[str, str], Any]:
         for (stage, kind), value in found.items()
         if stage == RETRAIN or value != found.get((RETRAIN, kind))
     }
+
+
+def _judges(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the names of a user's own metric and loss."""
+    return {kind: str(config[kind]) for kind in ("metric", "loss") if config.get(kind)}
 
 
 def _data(record: Record) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nasbench.measures import ACCURACY, Measure
 from nasbench.report.anytime import anytime_notes
 from nasbench.report.comparisons import (
     few_seeds,
@@ -17,7 +19,7 @@ from nasbench.report.rows import Difference, Row, make_rows, with_variants
 from nasbench.store.records import Record
 from nasbench.store.runs import all_runs
 
-__all__ = ["Difference", "Leaderboard", "Row", "Unfinished", "build"]
+__all__ = ["Difference", "Leaderboard", "Row", "Table", "Unfinished", "build"]
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,29 @@ class Unfinished:
 
 
 @dataclass(frozen=True)
+class Table:
+    """The rows of one task and one metric, best mean first.
+
+    Attributes:
+        task: the task's name.
+        title: the task, with the metric if the task has rows of several.
+        measure: the metric.
+        rows: at least one.
+    """
+
+    task: str
+    title: str
+    measure: Measure
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
 class Leaderboard:
-    """Rows by task, best mean first; runs without a result; and notes.
+    """Rows by task and metric, best mean first; runs without a result; and notes.
 
     Attributes:
         task: the one task asked for, or ``None`` for all.
-        rows: sorted by task, then by mean accuracy, descending.
+        rows: sorted by task and metric, then by the mean result, best first.
         unfinished: runs that gave no result.
         notes: one line each.
     """
@@ -58,13 +77,21 @@ class Leaderboard:
     notes: tuple[str, ...]
 
     @property
-    def tasks(self) -> list[str]:
-        """The tasks that have rows, in alphabetical order."""
-        return sorted({row.task for row in self.rows})
+    def tables(self) -> list[Table]:
+        """The rows by task and metric, in alphabetical order."""
+        return _tables(self.rows)
 
-    def of(self, task: str) -> list[Row]:
-        """Return one task's rows, best mean first."""
-        return [row for row in self.rows if row.task == task]
+
+def _tables(rows: Sequence[Row]) -> list[Table]:
+    groups: dict[tuple[str, Measure], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.task, row.measure), []).append(row)
+    several, found = Counter(task for task, _ in groups), []
+    for (task, measure), own in groups.items():
+        less = "" if measure.larger_is_better else " (less is better)"
+        title = task if several[task] == 1 else f"{task}, {measure.words}{less}"
+        found.append(Table(task, title, measure, tuple(own)))
+    return found
 
 
 def build(
@@ -80,15 +107,19 @@ def build(
     unique = {record.run: record for record in records}.values()
     rows = make_rows(record for record in unique if task in (None, record.task))
     rows = with_differences(with_variants(rows))
-    rows.sort(key=lambda row: (row.task, -row.mean, row.name, row.space))
+    rows.sort(key=lambda row: (row.task, *_order(row.measure), -row.score, row.name, row.space))
     shown = [run for run in unfinished if task in (None, run.task)]
     return Leaderboard(task, tuple(rows), tuple(shown), tuple(_notes(rows, task)))
 
 
+def _order(measure: Measure) -> tuple[str, bool, bool]:
+    return measure.name, measure.larger_is_better, measure.is_share
+
+
 def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
     found = [] if rows else [f"no finished retraining{f' for task {task}' if task else ''} yet"]
-    for name in sorted({row.task for row in rows}):
-        of_task = [row for row in rows if row.task == name]
+    for one in _tables(rows):
+        name, of_task = one.title, one.rows
         found += nas_against_hpo_notes(name, of_task)
         found += random_notes(name, of_task)
         found += anytime_notes(name, of_task)
@@ -102,7 +133,7 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
             if row.reopened:
                 found.append(
                     f"task {name}: {row.name} opened the test set more than once in one run "
-                    "(marked !): its accuracy may flatter it"
+                    f"(marked !): its {row.measure.words} may flatter it"
                 )
             if row.repeats:
                 runs = "1 run repeats" if row.repeats == 1 else f"{row.repeats} runs repeat"
@@ -124,13 +155,21 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
 
 
 def _chance_notes(task: str, rows: Sequence[Row]) -> list[str]:
-    """Return what is meant by chance level, for each share of the largest class."""
-    shares = sorted({row.chance for row in rows if row.at_chance and row.chance is not None})
-    return [
-        f"task {task}: at chance level: not shown to be above the {share:.2f} % that always "
-        "answering the largest class gives"
-        for share in shares
-    ]
+    """Return what is meant by chance level, for each result of a constant answer."""
+    found = []
+    for value in sorted({row.chance for row in rows if row.at_chance and row.chance is not None}):
+        measure = rows[0].measure
+        if measure == ACCURACY:
+            share = measure.digits(value)
+            what = f"above the {share} % that always answering the largest class gives"
+        else:
+            unit = f" {measure.unit}" if measure.unit else ""
+            what = (
+                f"better than always giving one answer, whose {measure.words} is "
+                f"{measure.digits(value)}{unit}"
+            )
+        found.append(f"task {task}: at chance level: not shown to be {what}")
+    return found
 
 
 def unfinished_runs(results: Path) -> list[Unfinished]:

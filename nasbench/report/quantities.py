@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nasbench import measures
+
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -50,15 +52,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-SHARES = frozenset(
-    {
-        *("accuracy", "balanced_accuracy", "macro_f1", "auroc", "label_accuracy"),
-        *("exact_match", "mean_average_precision"),
-    }
-)
-"""Metrics between 0 and 1, which are shown in percent."""
-
-
 def measured(metric: str, value: float) -> str:
     """Return the value of a metric: ``"93.10%"``, or ``"0.1234"`` of one that is no share.
 
@@ -66,9 +59,7 @@ def measured(metric: str, value: float) -> str:
         metric: its name, with or without ``val_``, ``supernet_val_`` and the like before it.
         value: as recorded.
     """
-    if any(metric == name or metric.endswith(f"_{name}") for name in SHARES):
-        return f"{value:.2%}"
-    return f"{value:.4f}"
+    return measures.named(metric).text(value)
 
 
 def signed(points: float) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import Any, TypeVar
 
-from nasbench.report.chance import largest_share, record_at_chance
+from nasbench.measures import ACCURACY, Measure
+from nasbench.report.chance import constant, record_at_chance
 from nasbench.report.identity import (
     ARCHITECTURE,
     RETRAIN,
@@ -21,22 +22,24 @@ from nasbench.report.statistics import FEWEST_PAIRS, bootstrap_interval, mean_of
 from nasbench.store.records import Record
 
 Points = tuple[tuple[float, float], ...]
-"""An anytime curve: device-seconds spent so far, and the best validation accuracy, in [0, 1]."""
+"""An anytime curve: device-seconds spent so far, and the best validation result as measured."""
 
-_ROUNDING = 1e-9  # percentage points: far below one test image, far above rounding errors
+_ROUNDING = 1e-11  # of the values compared: far below one test image, far above rounding errors
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How a row's mean accuracy differs from another row's.
+    """How a row's mean result differs from another row's of the same metric.
 
     Attributes:
-        points: difference of the means, in percentage points; positive if the first row is
-            better. If paired, it is taken over the search seeds that both rows have.
+        points: difference of the means, in the unit of the results: percentage points of a
+            share. If paired, it is taken over the search seeds that both rows have.
         interval: its 95 % bootstrap interval, or ``None`` if one of the rows is a single run.
         paired: whether the rows' common search seeds were redrawn jointly.
         seeds: search seeds that the interval was drawn from, of the row with fewer.
         at_chance: whether no network of either row is shown to be above the largest class.
+        measure: the metric; its direction says which sign is better.
+        size: of the values compared, for what counts as rounding.
     """
 
     points: float
@@ -44,6 +47,13 @@ class Difference:
     paired: bool
     seeds: int
     at_chance: bool = False
+    measure: Measure = ACCURACY
+    size: float = 100.0
+
+    @property
+    def first_is_better(self) -> bool:
+        """Whether the first row has the better mean."""
+        return self.measure.score(self.points) > 0
 
     @property
     def excludes_zero(self) -> bool:
@@ -51,7 +61,7 @@ class Difference:
         if self.interval is None:
             return False
         low, high = self.interval
-        return low > _ROUNDING or high < -_ROUNDING
+        return low > _ROUNDING * self.size or high < -_ROUNDING * self.size
 
     @property
     def shown(self) -> bool:
@@ -83,11 +93,13 @@ class Row:
         retrain_config: configuration of the retraining, without values that a tuner chose.
         identity: everything that its records have in common.
         given: the name of an architecture that the user chose, ``""`` if it has none.
+        measure: the leading metric, which all its records share.
         seed_numbers: the search seeds, ascending.
-        accuracies: test accuracy in percent, one inner tuple per search seed.
+        results: the metric on the test set, in percent if it is a share; one inner tuple per
+            search seed.
         curves: the anytime curve of each search seed, empty if its records have none.
         runs: records in the row.
-        mean: mean of the search seeds' mean accuracies, percent.
+        mean: mean of the search seeds' mean results, in their unit.
         interval: 95 % bootstrap interval of the mean, or ``None`` for a single run.
         params: median parameter count.
         macs: median multiply-adds per example.
@@ -99,8 +111,10 @@ class Row:
         retrain_seconds: device-seconds of one retraining, mean over records.
         test_openings: how often the records opened the test set, in all.
         reopened: whether some record opened it more than once.
-        chance: share of the largest class of the test set in percent, or ``None`` if unknown.
-        at_chance: records that are not shown to be above it.
+        chance: the metric of the best answer that does not depend on the example, in the unit of
+            the results; of the accuracy, the share of the test set's largest class. ``None`` if
+            unknown.
+        at_chance: records that are not shown to be better.
         torch: the versions of torch that retrained the networks, as far as they are known.
         variant: what distinguishes the row from others of its method and space, or ``""``.
         versus_random: the comparison with random search, or ``None``.
@@ -115,8 +129,9 @@ class Row:
     retrain_config: Mapping[str, Any]
     identity: Identity
     given: str
+    measure: Measure
     seed_numbers: tuple[int, ...]
-    accuracies: tuple[tuple[float, ...], ...]
+    results: tuple[tuple[float, ...], ...]
     curves: tuple[Points, ...]
     runs: int
     mean: float
@@ -140,15 +155,20 @@ class Row:
     @property
     def seeds(self) -> str:
         """Search seeds times retrain seeds, or for example ``"2 (5 runs)"`` if they differ."""
-        sizes = [len(group) for group in self.accuracies]
+        sizes = [len(group) for group in self.results]
         if len(set(sizes)) == 1:
             return f"{len(sizes)}\N{MULTIPLICATION SIGN}{sizes[0]}"
         return f"{len(sizes)} ({sum(sizes)} runs)"
 
     @property
     def only_chance(self) -> bool:
-        """Whether none of its networks is shown to be above the largest class."""
+        """Whether none of its networks is shown to be better than a constant answer."""
         return self.at_chance == self.runs
+
+    @property
+    def score(self) -> float:
+        """The mean as a number of which more is better."""
+        return self.measure.score(self.mean)
 
     @property
     def name(self) -> str:
@@ -169,7 +189,7 @@ class Row:
     @property
     def repeats(self) -> int:
         """Number of records that repeat the seeds and the architecture of another one."""
-        return self.runs - sum(len(group) for group in self.accuracies)
+        return self.runs - sum(len(group) for group in self.results)
 
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -178,9 +198,10 @@ _Key = TypeVar("_Key", bound=Hashable)
 def make_rows(records: Iterable[Record]) -> list[Row]:
     """Group records by everything that their results depend on but seeds, one row per group."""
     every = list(records)
-    groups: dict[tuple[str, ...], tuple[Identity, list[Record]]] = {}
+    groups: dict[tuple[Any, ...], tuple[Identity, list[Record]]] = {}
     for record, identity in zip(every, identities(every), strict=True):
-        groups.setdefault(identity.key, (identity, []))[1].append(record)
+        key = (record.measure, *identity.key)
+        groups.setdefault(key, (identity, []))[1].append(record)
     return [_row(identity, group) for identity, group in groups.values()]
 
 
@@ -188,15 +209,15 @@ def _row(identity: Identity, records: Sequence[Record]) -> Row:
     first = records[0]
     seeds = _grouped(records, lambda record: record.search_seed)
     numbers = tuple(sorted(seeds))
-    accuracies = []
+    results, measure = [], first.measure
     for number in numbers:
         # A retraining run twice with one seed is no second draw, which would narrow the interval:
         # repeated runs of a seed are averaged.
         cells = _grouped(seeds[number], lambda record: (record.retrain_seed, record.arch_id))
         means = (fmean(record.result for record in cells[key]) for key in sorted(cells))
-        accuracies.append(tuple(100 * mean for mean in means))
-    shares = [largest_share(record.test_classes) for record in records if record.test_classes]
-    chance = 100 * shares[0] if shares else None
+        results.append(tuple(measure.scale * mean for mean in means))
+    constants = [value for record in records if (value := constant(record)) is not None]
+    chance = measure.scale * constants[0] if constants else None
     devices = {str(record.provenance.get("device") or "") for record in records}
     return Row(
         task=first.task,
@@ -208,11 +229,12 @@ def _row(identity: Identity, records: Sequence[Record]) -> Row:
         identity=identity,
         given=" = ".join(sorted({record.given for record in records} - {""})),
         seed_numbers=numbers,
-        accuracies=tuple(accuracies),
+        measure=measure,
+        results=tuple(results),
         curves=tuple(_curve(seeds[number]) for number in numbers),
         runs=len(records),
-        mean=mean_of_means(accuracies),
-        interval=bootstrap_interval(accuracies),
+        mean=mean_of_means(results),
+        interval=bootstrap_interval(results),
         params=round(median(record.params for record in records)),
         macs=round(median(record.macs for record in records)),
         latency_ms=median(record.latency_ms for record in records),

@@ -8,6 +8,7 @@ from typing import Any
 
 from nasbench import plain_json
 from nasbench.errors import UserError
+from nasbench.measures import Measure
 from nasbench.store.atomic import write_json
 
 FORMAT = "nasbench-folds/1"
@@ -54,6 +55,8 @@ class CrossValidation:
         provenance: version, commit, command, hardware, libraries, times.
         classes: the number of training images of each class; empty if unknown.
         metric: the name of the results' metric.
+        larger_is_better: its direction.
+        is_share: whether it lies in [0, 1] and is shown in percent.
     """
 
     run: str
@@ -73,6 +76,13 @@ class CrossValidation:
     provenance: dict[str, Any] = field(default_factory=dict)
     classes: list[int] = field(default_factory=list)
     metric: str = "accuracy"
+    larger_is_better: bool = True
+    is_share: bool = True
+
+    @property
+    def measure(self) -> Measure:
+        """How the results are read."""
+        return Measure(self.metric, self.larger_is_better, self.is_share)
 
 
 def read_folds(path: Path) -> CrossValidation:

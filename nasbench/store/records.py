@@ -9,6 +9,7 @@ from typing import Any
 
 from nasbench import plain_files, plain_json
 from nasbench.errors import UserError
+from nasbench.measures import Measure
 from nasbench.store import older
 from nasbench.store.atomic import write_json
 
@@ -18,9 +19,9 @@ KINDS = ("nas", "hpo", "plain")
 
 _COUNTED = (
     *("params", "macs", "latency_ms", "search_seconds", "search_evaluations"),
-    *("retrain_seconds", "test_openings", "test_examples"),
+    *("retrain_seconds", "test_openings", "test_examples", "steps"),
 )
-_OR_NONE = ("test_accuracy", "val_accuracy")
+_OR_NONE = ("test_accuracy", "val_accuracy", "constant", "train_result")
 _MOST = 1e18  # more multiply-adds than any trained network has
 
 
@@ -64,11 +65,17 @@ class Record:
         test_classes: the number of test images of each class; empty if unknown.
         metric: the name of the task's leading metric.
         larger_is_better: its direction.
+        is_share: whether it lies in [0, 1] and is shown in percent.
         test_metrics: name to value on the test set, the leading metric among them; empty in
             records of accuracies from before there were others.
         confusion: counts of the test examples: a row for each class, a column for each answer;
             empty if unknown.
         class_names: names of the classes or outputs, empty if they have none.
+        constant: the leading metric of the best answer that does not depend on the example, as
+            the training examples suggest it; ``None`` if unknown.
+        train_result: the leading metric on training examples without augmentation, ``None`` if
+            unknown.
+        steps: steps of the optimizer in the retraining, 0 if unknown.
     """
 
     run: str
@@ -105,6 +112,15 @@ class Record:
     test_metrics: dict[str, float] = field(default_factory=dict)
     confusion: list[list[int]] = field(default_factory=list)
     class_names: list[str] = field(default_factory=list)
+    is_share: bool = True
+    constant: float | None = None
+    train_result: float | None = None
+    steps: int = 0
+
+    @property
+    def measure(self) -> Measure:
+        """How the leading metric is read."""
+        return Measure(self.metric, self.larger_is_better, self.is_share)
 
     @property
     def result(self) -> float:
@@ -226,6 +242,10 @@ def _check_metrics(record: Record) -> None:
     for name, value in record.test_metrics.items():
         if not isinstance(value, int | float) or not abs(value) < _MOST:
             raise ValueError(f"the field 'test_metrics.{name}' has the value {value!r}")
+    for name in ("constant", "train_result"):
+        value = getattr(record, name)
+        if value is not None and not abs(value) < _MOST:
+            raise ValueError(f"the field {name!r} has the value {value!r}")
     known = record.metric in record.test_metrics
     if not known and (record.metric != "accuracy" or record.test_accuracy is None):
         raise ValueError(f"the field 'test_metrics' lacks the metric {record.metric!r}")

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from nasbench import provenance
+from nasbench.measures import ACCURACY, Measure, named, of_run
 from nasbench.optional import available
 from nasbench.report.anytime import write_pictures
-from nasbench.report.formats.cells import Listing
+from nasbench.report.formats.cells import Listing, span
 from nasbench.report.formats.markdown import markdown, table
 from nasbench.report.leaderboard import build, unfinished_runs
 from nasbench.report.plots import Curve, draw_curves
@@ -26,10 +27,8 @@ from nasbench.study.plan import Plan
 from nasbench.study.results import EntryResult
 from nasbench.study.runner import Progress
 
-HEADINGS = ("entry", "what", "accuracy, %", "95 % interval", "on", "runs", "reported, %", "cost")
 NUMERIC = (False, False, True, True, False, True, True, True)
-_METRICS = ("val_accuracy", "accuracy")
-_WORDS = {"val_accuracy": "validation", "accuracy": "training"}
+_TRAINING = ("accuracy", "loss")  # what an epoch says without a validation
 
 
 def write(
@@ -58,7 +57,7 @@ def write(
         f"# {plan.study.name}",
         plan.study.about,
         plan.scale.words and f"**{plan.scale.words}**",
-        table(HEADINGS, listing(results).lines, NUMERIC),
+        table(listing(results).headings, listing(results).lines, NUMERIC),
         *_remarks(plan, results, sum(record.test_openings for record in records)),
         *(f"![{path.stem}]({path.name})" for path in pictures),
         markdown(board).replace("\n## ", "\n### ").replace("# Leaderboard", "## Leaderboard", 1),
@@ -70,7 +69,14 @@ def write(
 
 
 def listing(results: Iterable[EntryResult]) -> Listing:
-    """Return the entries as a table."""
+    """Return the entries as a table; of several metrics, each cell names its own."""
+    results = list(results)
+    every = {result.measure for result in results if result.values}
+    measure = next(iter(every)) if len(every) == 1 else None
+    headings = (
+        *("entry", "what", measure.heading if measure else "result", "95 % interval", "on"),
+        *("runs", "reported, %" if measure is None or measure.is_share else "reported", "cost"),
+    )
     lines = []
     for result in results:
         entry, interval = result.entry, result.interval
@@ -78,33 +84,46 @@ def listing(results: Iterable[EntryResult]) -> Listing:
             (
                 entry.name,
                 entry.note or f"{entry.verb} {entry.target}",
-                _accuracy(result),
-                "" if interval is None else "{:.2f} \N{EN DASH} {:.2f}".format(*interval),
+                _result(result, named=measure is None),
+                "" if interval is None else span(interval, result.measure),
                 result.measured_on,
                 f"{len(result.values)} of {result.seeds}",
-                "" if entry.reported is None else f"{entry.reported:.2f}",
+                "" if entry.reported is None else result.measure.digits(entry.reported),
                 duration(result.seconds) if result.seconds else "",
             )
         )
-    return Listing("Entries", HEADINGS, NUMERIC, tuple(lines))
+    return Listing("Entries", headings, NUMERIC, tuple(lines))
 
 
-def _accuracy(result: EntryResult) -> str:
-    """Return the mean accuracy in percent, marked if networks are at chance level."""
-    if result.mean is None or not result.at_chance:
-        return "" if result.mean is None else f"{result.mean:.2f}"
+def _result(result: EntryResult, named: bool) -> str:
+    """Return the mean result in its unit, marked if networks are at chance level.
+
+    Args:
+        result: of an entry.
+        named: whether the metric is named.
+    """
+    if result.mean is None:
+        return ""
+    shown = result.measure.digits(result.mean)
+    if named:
+        shown = f"{result.measure.words} {shown}{result.measure.unit}"
+    if not result.at_chance:
+        return shown
     every = result.at_chance == len(result.values)
     how_many = "" if every else f"{result.at_chance} of {len(result.values)} "
-    return f"{result.mean:.2f}, {how_many}at chance level"
+    return f"{shown}, {how_many}at chance level"
 
 
 def _remarks(plan: Plan, results: Sequence[EntryResult], openings: int) -> list[str]:
     opened = sum(result.openings for result in results)
+    every = {result.measure for result in results if result.values} or {ACCURACY}
+    one = next(iter(every)).words if len(every) == 1 else "a result"
+    what = one[0].upper() + one[1:]
     more = f", and {openings - opened} more times by runs of earlier versions of the study"
     found = [
-        "Accuracy on `validation` is that of the best trial or of the search; accuracy on `folds` "
+        f"{what} on `validation` is that of the best trial or of the search; {one} on `folds` "
         "is that of a cross-validation of the training images, and with one seed its interval is "
-        "Student's t over the folds; accuracy on `test` is that of a final evaluation. "
+        f"Student's t over the folds; {one} on `test` is that of a final evaluation. "
         f"The test set was opened {opened} times, once for each final evaluation"
         f"{more if openings > opened else ''}."
     ]
@@ -112,6 +131,8 @@ def _remarks(plan: Plan, results: Sequence[EntryResult], openings: int) -> list[
         found.append(
             "At chance level: not shown to be above the accuracy of always answering the largest "
             "class."
+            if every == {ACCURACY}
+            else "At chance level: not shown to be better than always giving the same answer."
         )
     if plan.study.reported:
         found.append(f"Reported: {plan.study.reported}")
@@ -145,7 +166,10 @@ def _plain(plan: Plan, results: Sequence[EntryResult]) -> dict[str, object]:
             result.entry.name: {
                 "verb": result.entry.verb,
                 "target": result.entry.target,
-                "accuracies": list(result.values),
+                "metric": result.measure.name,
+                "unit": result.measure.unit,
+                "larger_is_better": result.measure.larger_is_better,
+                "accuracies" if result.measure == ACCURACY else "results": list(result.values),
                 "measured_on": result.measured_on,
                 "at_chance": result.at_chance,
                 "interval": result.interval,
@@ -162,49 +186,66 @@ def _plain(plan: Plan, results: Sequence[EntryResult]) -> dict[str, object]:
 def write_curves(plan: Plan, progress: Progress, out: Path) -> list[Path]:
     """Draw a training curve for each ``train`` and ``retrain`` entry; return the paths written.
 
-    A curve shows the mean and the range over the seeds, or over their folds, of the validation
-    accuracy; of the training accuracy if no images were held out.
+    A curve shows the mean and the range over the seeds, or over their folds, of the leading
+    metric on validation examples; of the training accuracy or loss if none were held out. Curves
+    of different metrics have pictures of their own.
 
     Args:
         plan: the study.
         progress: its runs.
         out: the study's folder.
     """
-    found = dict[str, tuple[str, list[list[float]]]]()
+    found: dict[Measure, dict[str, tuple[str, list[list[float]]]]] = {}
     for entry in plan.study.entries.values():
         if entry.verb in ("train", "retrain"):
             runs = [path for step, path in progress.done.items() if step.entry is entry]
-            metric, histories = _histories(runs)
+            measure, part, histories = _histories(runs)
             if histories:
-                found[entry.name] = metric, histories
-    if not found:
-        return []
-    metrics = {metric for metric, _ in found.values()}
+                found.setdefault(measure, {})[entry.name] = part, histories
+    drawn = []
+    for measure, entries in found.items():
+        name = f"training-{measure.name}.svg" if drawn else "training.svg"
+        drawn.append(_drawn(plan, measure, entries, out / name))
+    return drawn
+
+
+def _drawn(
+    plan: Plan, measure: Measure, entries: dict[str, tuple[str, list[list[float]]]], path: Path
+) -> Path:
+    """Draw the curves of one metric."""
+    parts = {part for part, _ in entries.values()}
     curves = []
-    for name, (metric, histories) in found.items():
+    for name, (part, histories) in entries.items():
         length = min(map(len, histories))
         values = np.array([history[:length] for history in histories])
         x = np.arange(1, length + 1, dtype=np.float64)
-        label = name if len(metrics) == 1 else f"{name} ({_WORDS[metric]})"
+        label = name if len(parts) == 1 else f"{name} ({part})"
         curves.append(Curve(label, x, values.mean(0), values.min(0), values.max(0)))
-    words = " or ".join(_WORDS[metric] for metric in sorted(metrics, reverse=True))
+    words = " or ".join(sorted(parts, reverse=True))
     title = f"{plan.study.name}{plan.scale.suffix}: mean and range over runs"
-    path = out / "training.svg"
-    label = f"{words} accuracy, %"
-    return [draw_curves(curves, path, xlabel="epoch", ylabel=label, title=title, log_x=False)]
+    label = f"{words} {measure.words}{', %' if measure.is_share else ''}"
+    return draw_curves(curves, path, xlabel="epoch", ylabel=label, title=title, log_x=False)
 
 
-def _histories(runs: Iterable[Path]) -> tuple[str, list[list[float]]]:
-    """Return a metric and its values after each epoch in percent, for each run or fold."""
+def _histories(runs: Iterable[Path]) -> tuple[Measure, str, list[list[float]]]:
+    """Return a metric, where it was measured, and its values after each epoch of each run.
+
+    The values of a share are in percent; folds count as runs.
+    """
     by_fold: dict[Any, list[dict[str, Any]]] = {}  # without folds, all epochs of a run together
+    leading = ACCURACY
     for run in runs:
-        epochs = RunFolder(run).journal.epochs()
+        folder = RunFolder(run)
+        leading = of_run(folder.info)
+        epochs = folder.journal.epochs()
         for event in sorted(epochs, key=lambda event: number(event["epoch"]) or 0.0):
             by_fold.setdefault((run, event.get("fold")), []).append(event)
     every = list(by_fold.values())
-    for metric in _METRICS:
-        histories = [[number(event.get(metric)) for event in epochs] for epochs in every]
-        known = [[100 * v for v in history if v is not None] for history in histories]
+    shown = [(leading, "validation", f"val_{leading.name}")]
+    shown += [(named(name), "training", name) for name in _TRAINING]
+    for measure, part, name in shown:
+        histories = [[number(event.get(name)) for event in epochs] for epochs in every]
+        known = [[measure.scale * v for v in one if v is not None] for one in histories]
         if every and [*map(len, known)] == [*map(len, every)]:
-            return metric, known
-    return "", []
+            return measure, part, known
+    return leading, "", []

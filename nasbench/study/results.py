@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.errors import UserError
+from nasbench.measures import ACCURACY, Measure, of_run
 from nasbench.report.chance import at_chance, record_at_chance
 from nasbench.report.statistics import bootstrap_interval, mean_of_means
 from nasbench.store.folds import read_folds
@@ -19,7 +20,7 @@ from nasbench.study.plan import Plan
 from nasbench.study.runner import Progress
 
 TEST, VALIDATION, FOLDS = "test", "validation", "folds"
-_VALIDATION = ("val_accuracy", "supernet_val_accuracy")
+_VALIDATION = ("val_", "supernet_val_")
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,15 @@ class EntryResult:
     Attributes:
         entry: the entry.
         seeds: the number of runs that it should have.
-        values: accuracies in percent, one for each run that succeeded; the mean over the folds
-            if a run is a cross-validation.
+        values: results of the leading metric, in percent if it is a share, one for each run that
+            succeeded; the mean over the folds if a run is a cross-validation.
         measured_on: ``test`` after a final evaluation, ``folds`` or ``validation`` otherwise.
         seconds: device-seconds of all its runs.
         openings: how often the test set was opened, over all runs.
         failed: why runs have no result.
         of_folds: the 95 % t-interval of a single cross-validation.
-        at_chance: how many of its values are not shown to be above the share of the largest class.
+        at_chance: how many of its values are not shown to be better than a constant answer.
+        measure: the leading metric.
     """
 
     entry: Entry
@@ -48,10 +50,11 @@ class EntryResult:
     failed: tuple[str, ...] = field(default=())
     of_folds: tuple[float, float] | None = None
     at_chance: int = 0
+    measure: Measure = ACCURACY
 
     @property
     def mean(self) -> float | None:
-        """The mean accuracy in percent, or ``None``."""
+        """The mean result in its unit, or ``None``."""
         return mean_of_means([self.values]) if self.values else None
 
     @property
@@ -100,28 +103,47 @@ def _measured(
     if entry.verb in ("retrain", "train"):
         found = [records[path.name] for path in runs.values() if path.name in records]
         lost = _lost("record", {seed: p for seed, p in runs.items() if p.name not in records})
-        values = tuple(100 * record.result for record in found)
+        found, mixed = _of_one_metric(found)
+        measure = found[0].measure if found else ACCURACY
+        values = tuple(measure.scale * record.result for record in found)
         seconds = sum(record.retrain_seconds for record in found)
         openings = sum(record.test_openings for record in found)
         low = sum(record_at_chance(record) for record in found)
-        gone = (*failed, *lost)
-        return EntryResult(entry, seeds, values, TEST, seconds, openings, gone, at_chance=low)
-    accuracies: dict[int, float | None] = {}
+        gone = (*failed, *lost, *mixed)
+        return EntryResult(
+            entry, seeds, values, TEST, seconds, openings, gone, at_chance=low, measure=measure
+        )
+    measure = next((of_run(RunFolder(path).info) for path in runs.values()), ACCURACY)
+    results: dict[int, float | None] = {}
     spent = []
     for seed, path in runs.items():
         info = RunFolder(path).info
-        measured = [number(table(info.get("metrics")).get(name)) for name in _VALIDATION]
-        accuracies[seed] = next((value for value in measured if value is not None), None)
+        names = [f"{prefix}{measure.name}" for prefix in _VALIDATION]
+        measured = [number(table(info.get("metrics")).get(name)) for name in names]
+        results[seed] = next((value for value in measured if value is not None), None)
         spent.append(number(table(info.get("cost")).get("device_seconds")) or 0.0)
-    lost = _lost("accuracy", {s: p for s, p in runs.items() if accuracies[s] is None})
-    values = tuple(100 * value for value in accuracies.values() if value is not None)
+    lost = _lost(measure.words, {s: p for s, p in runs.items() if results[s] is None})
+    values = tuple(measure.scale * value for value in results.values() if value is not None)
     low = sum(
         at_chance(value, _validation_classes(RunFolder(runs[seed]).info))
-        for seed, value in accuracies.items()
-        if value is not None
+        for seed, value in results.items()
+        if value is not None and measure == ACCURACY
     )
     gone = (*failed, *lost)
-    return EntryResult(entry, seeds, values, VALIDATION, sum(spent), 0, gone, at_chance=low)
+    return EntryResult(
+        entry, seeds, values, VALIDATION, sum(spent), 0, gone, at_chance=low, measure=measure
+    )
+
+
+def _of_one_metric(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """Return the records of the first one's metric, and why the others are left out."""
+    kept = [record for record in records if record.measure == records[0].measure]
+    others = [record for record in records if record.measure != records[0].measure]
+    return kept, [
+        f"seed {one.search_seed}: {one.run} was tested by {one.measure.words}, "
+        f"not by {records[0].measure.words}"
+        for one in others
+    ]
 
 
 def _validation_classes(info: Mapping[str, Any]) -> list[float]:
@@ -150,13 +172,14 @@ def _cross_validated(
             every.append(read_folds(path.parents[1] / "folds" / str(name)))
         except UserError:
             lost[seed] = path
-    values = tuple(100 * found.mean for found in every)
+    measure = every[0].measure if every else ACCURACY
+    values = tuple(measure.scale * found.mean for found in every)
     seconds = sum(fold.seconds for found in every for fold in found.folds)
-    low_high = tuple(100 * end for end in every[0].interval) if len(every) == 1 else None
+    low_high = tuple(measure.scale * end for end in every[0].interval) if len(every) == 1 else None
     interval = None if low_high is None else (low_high[0], low_high[1])
     gone = (*failed, *_lost("file of folds", lost))
-    low = sum(at_chance(found.mean, found.classes) for found in every)
-    return EntryResult(entry, seeds, values, FOLDS, seconds, 0, gone, interval, low)
+    low = sum(at_chance(found.mean, found.classes) for found in every if measure == ACCURACY)
+    return EntryResult(entry, seeds, values, FOLDS, seconds, 0, gone, interval, low, measure)
 
 
 def _lost(what: str, runs: Mapping[int, Path]) -> Iterable[str]:

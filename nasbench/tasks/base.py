@@ -78,10 +78,10 @@ class Task:
     test: SealedTest = field(repr=False)
     note: str = ""
     whole: str = field(default="", repr=False)
-    loss: Loss = CROSS_ENTROPY
+    loss: Loss = field(default=CROSS_ENTROPY, repr=False)
     metric: Metric = ACCURACY
-    also: tuple[Metric, ...] = ()
-    class_names: tuple[str, ...] = ()
+    also: tuple[Metric, ...] = field(default=(), repr=False)
+    class_names: tuple[str, ...] = field(default=(), repr=False)
     held_out: Tensor | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

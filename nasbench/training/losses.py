@@ -18,7 +18,7 @@ LOSSES: dict[str, dict[str, Callable[..., Tensor]]] = {
     "labels": {"bce": F.binary_cross_entropy_with_logits},
     "numbers": {"mse": F.mse_loss, "l1": F.l1_loss, "huber": F.huber_loss},
 }
-DEFAULT = {"class": "cross-entropy", "labels": "bce", "numbers": "mse"}
+"""What computes each loss of :data:`nasbench.measures.LOSSES`."""
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nasbench import catalog
+from nasbench import catalog, measures
 from nasbench.errors import UserError, unknown
+from nasbench.measures import LEADING, TARGETS, Measure
 
-TARGETS = ("class", "labels", "numbers")
-"""What is predicted: one class, several labels that may hold at once, or numbers."""
+__all__ = ["ACCURACY", "LEADING", "METRICS", "TARGETS", "Metric", "metric", "own_metric"]
 
 Function = Callable[[Tensor, Tensor], Any]
 
@@ -38,7 +37,7 @@ class Metric:
     """
 
     name: str
-    function: Function
+    function: Function = field(repr=False)
     larger_is_better: bool = True
     is_share: bool = False
     source: str = ""
@@ -71,7 +70,12 @@ class Metric:
     @property
     def words(self) -> str:
         """The name in words: ``balanced accuracy``."""
-        return self.name.replace("_", " ")
+        return self.measure.words
+
+    @property
+    def measure(self) -> Measure:
+        """How its values are read."""
+        return Measure(self.name, self.larger_is_better, self.is_share)
 
 
 def correct_share(logits: Tensor, labels: Tensor) -> Tensor:
@@ -83,13 +87,12 @@ def _accuracy(logits: Tensor, labels: Tensor) -> float:
     return float((logits.argmax(dim=1) == labels).double().mean())
 
 
-ACCURACY = Metric("accuracy", _accuracy, is_share=True)
-
-
 def _torchmetrics(name: str, outputs: Tensor, targets: Tensor, **options: Any) -> Tensor:
     """Call a function of ``torchmetrics.functional``, which takes a second to import."""
-    where, _, function = name.rpartition(".")
-    module = importlib.import_module(f"torchmetrics.functional.{where}")
+    from torchmetrics.functional import classification, regression
+
+    where, _, function = name.partition(".")
+    module = {"classification": classification, "regression": regression}[where]
     with warnings.catch_warnings():  # of a class that these examples lack, which counts as 0
         warnings.simplefilter("ignore", UserWarning)
         found: Tensor = getattr(module, function)(outputs, targets, **options)
@@ -106,44 +109,38 @@ def _labels(name: str, logits: Tensor, targets: Tensor, **options: Any) -> Tenso
     return _torchmetrics(name, logits.sigmoid(), targets.long(), **options)
 
 
-def _share(name: str, how: Callable[..., Tensor], function: str, **options: Any) -> Metric:
-    return Metric(name, partial(how, function, **options), is_share=True)
-
-
-METRICS: dict[str, dict[str, Metric]] = {
+_FUNCTIONS: dict[str, dict[str, Function]] = {
     "class": {
-        "accuracy": ACCURACY,
-        "balanced_accuracy": _share(
-            "balanced_accuracy", _classes, "classification.multiclass_accuracy", average="macro"
+        "accuracy": _accuracy,
+        "balanced_accuracy": partial(
+            _classes, "classification.multiclass_accuracy", average="macro"
         ),
-        "macro_f1": _share(
-            "macro_f1", _classes, "classification.multiclass_f1_score", average="macro"
-        ),
-        "auroc": _share("auroc", _classes, "classification.multiclass_auroc"),
+        "macro_f1": partial(_classes, "classification.multiclass_f1_score", average="macro"),
+        "auroc": partial(_classes, "classification.multiclass_auroc"),
     },
     "labels": {
-        "label_accuracy": _share(
-            "label_accuracy", _labels, "classification.multilabel_accuracy", average="micro"
-        ),
-        "exact_match": _share("exact_match", _labels, "classification.multilabel_exact_match"),
-        "macro_f1": _share(
-            "macro_f1", _labels, "classification.multilabel_f1_score", average="macro"
-        ),
-        "auroc": _share("auroc", _labels, "classification.multilabel_auroc"),
-        "mean_average_precision": _share(
-            "mean_average_precision", _labels, "classification.multilabel_average_precision"
-        ),
+        "label_accuracy": partial(_labels, "classification.multilabel_accuracy", average="micro"),
+        "exact_match": partial(_labels, "classification.multilabel_exact_match"),
+        "macro_f1": partial(_labels, "classification.multilabel_f1_score", average="macro"),
+        "auroc": partial(_labels, "classification.multilabel_auroc"),
+        "mean_average_precision": partial(_labels, "classification.multilabel_average_precision"),
     },
     "numbers": {
-        "mae": Metric("mae", partial(_torchmetrics, "regression.mean_absolute_error"), False),
-        "rmse": Metric(
-            "rmse", partial(_torchmetrics, "regression.mean_squared_error", squared=False), False
-        ),
-        "r2": Metric("r2", partial(_torchmetrics, "regression.r2_score")),
+        "mae": partial(_torchmetrics, "regression.mean_absolute_error"),
+        "rmse": partial(_torchmetrics, "regression.mean_squared_error", squared=False),
+        "r2": partial(_torchmetrics, "regression.r2_score"),
     },
 }
-LEADING = {"class": "accuracy", "labels": "mean_average_precision", "numbers": "rmse"}
-"""The metric of a task whose user names none."""
+METRICS: dict[str, dict[str, Metric]] = {
+    target: {
+        name: Metric(name, _FUNCTIONS[target][name], one.larger_is_better, one.is_share)
+        for name, one in table.items()
+    }
+    for target, table in measures.METRICS.items()
+}
+"""What computes each metric of :data:`nasbench.measures.METRICS`."""
+
+ACCURACY = METRICS["class"]["accuracy"]
 
 
 def metric(name: str, target: str) -> Metric:
@@ -184,8 +181,14 @@ def own_metric(source: str) -> Metric:
         UserError: there is no such function, or it is not known here.
     """
     function = catalog.resolve_function("metric", source, "outputs", "targets")
+    name = source.rpartition(":")[2]
+    if name in measures.RESERVED:
+        raise UserError(
+            f"--metric {source}: {name} is the name of another number in records: "
+            "give the function a name of its own"
+        )
     return Metric(
-        source.rpartition(":")[2],
+        name,
         function,
         bool(getattr(function, "larger_is_better", True)),
         bool(getattr(function, "is_share", False)),

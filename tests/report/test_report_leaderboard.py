@@ -45,7 +45,7 @@ def test_rows_of_a_task_are_sorted_by_mean_and_tasks_kept_apart(record):
     ]
     board = build(records, [], None)
     assert [row.method for row in board.rows] == ["high", "low", "other"]
-    assert board.tasks == ["digits", "mnist"]
+    assert [table.title for table in board.tables] == ["digits", "mnist"]
     assert [row.method for row in build(records, [], "mnist").rows] == ["other"]
 
 

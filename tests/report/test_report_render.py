@@ -45,18 +45,18 @@ def test_markdown_cells_cannot_break_their_table(board):
 def test_csv_holds_raw_numbers_and_unfinished_runs_without_any(board):
     rows = list(csv.DictReader(io.StringIO(render(board, "csv"))))
     darts = next(row for row in rows if row["method"] == "darts")
-    assert float(darts["accuracy_percent"]) == pytest.approx(91.2)
+    assert float(darts["mean"]) == pytest.approx(91.2)
     assert float(darts["interval_low"]) < 91.2 < float(darts["interval_high"])
     assert darts["params"] == "3349342"
     failed = rows[-1]
-    assert (failed["status"], failed["accuracy_percent"]) == ("failed", "")
+    assert (failed["status"], failed["mean"]) == ("failed", "")
     assert failed["error"] == "bad [bold]x[/bold] | y"
 
 
 def test_json_holds_everything(board):
     content = json.loads(render(board, "json"))
     darts = next(row for row in content["rows"] if row["method"] == "darts")
-    assert darts["accuracies"][0] == pytest.approx([90.1, 90.3])
+    assert darts["results"][0] == pytest.approx([90.1, 90.3])
     assert darts["versus_random"]["points"] == pytest.approx(0.1)
     assert darts["retrain_config"] == {"epochs": 20}
     assert content["unfinished"][0]["run"] == "run-1"

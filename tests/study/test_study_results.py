@@ -100,17 +100,17 @@ def test_each_fold_has_a_course_of_its_own(tmp_path):
     for fold, accuracies in ((1, (0.2, 0.4)), (2, (0.3, 0.5)), (1, (0.25, 0.45))):
         for epoch, accuracy in enumerate(accuracies, 1):
             tell(folder, {"epoch": epoch, "fold": fold, "accuracy": accuracy})
-    metric, courses = _histories([folder.path])
-    assert metric == "accuracy"
+    measure, part, courses = _histories([folder.path])
+    assert (measure.name, part) == ("accuracy", "training")
     assert courses == [pytest.approx([25, 45]), pytest.approx([30, 50])]  # told again counts last
 
 
 def test_epochs_without_numbers_do_no_harm(tmp_path):
     folder = run_folder(tmp_path)
     tell(folder, {}, {"epoch": "one"}, {"epoch": 1, "accuracy": None})
-    assert _histories([folder.path]) == ("", [])
+    assert _histories([folder.path])[1:] == ("", [])
     tell(folder, {"epoch": 1, "accuracy": 0.5})
-    assert _histories([folder.path]) == ("accuracy", [[50.0]])
+    assert _histories([folder.path])[1:] == ("training", [[50.0]])
 
 
 def test_curves_tell_their_scale_and_which_accuracy_each_shows(tmp_path):

@@ -113,7 +113,7 @@ def test_a_plateau_goes_on_where_it_was(validation):
     whole, told = unit(epochs=9, **how), Watch()
     run(whole, Memory(), told, epochs=9)
     assert whole.optimization.plateau.drops > 0
-    assert whole.optimization.plateau.metric == ("val_accuracy" if validation else "loss")
+    assert whole.optimization.plateau.metric == ("score" if validation else "loss")
     store, heard = Memory(), []
     for at in (*[5] * 10, None):  # every epoch has six steps
         made, stop, watch = unit(epochs=9, **how), StopSignal(), Watch(None, at)

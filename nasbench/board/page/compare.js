@@ -3,15 +3,15 @@
   "use strict";
   const nasbench = (window.nasbench = window.nasbench || {});
   const { el } = nasbench;
-  const { score, seconds, count, moment, isNumber, significant } = nasbench.format;
+  const { score, measured, seconds, count, moment, isNumber, significant } = nasbench.format;
 
   function results(run) {
     const record = run.record || {};
     const metrics = Object.entries(run.metrics || {}).map(([name, value]) =>
-      [name.replaceAll("_", " "), name.includes("accuracy") ? score(value) : significant(value, 4)]);
+      [name.replaceAll("_", " "), run.shares?.includes(name) ? score(value) : significant(value, 4)]);
     return new Map([["status", run.status], ["error", run.error], ["method", run.method], ["task", run.task],
       ["space", run.space], ["seed", String(run.seed ?? "")], ["started", run.started ? moment(run.started) : ""],
-      ["device time", seconds(run.seconds)], ["test accuracy", isNumber(record.test_accuracy) ? score(record.test_accuracy) : ""],
+      ["device time", seconds(run.seconds)], [`test ${record.metric?.words}`, isNumber(record.result) ? measured(record.result, record.metric) : ""],
       ...metrics, ["parameters", isNumber(record.params) ? count(record.params) : ""],
       ["MACs", isNumber(record.macs) ? (record.uncounted ? "≥ " : "") + count(record.macs) : ""],
       ["latency", isNumber(record.latency_ms) ? `${significant(record.latency_ms)} ms` : ""],
@@ -111,7 +111,7 @@
       const series = view.runs.flatMap((run, i) => (run.trials?.number.length
         ? nasbench.scoreSeries(run.trials, "AB"[i], { colour: nasbench.colour.series(i).colour, dash: null }, false).series : []));
       const unit = view.runs.find((run) => run.trials) && view.runs.every((run) =>
-        !run.trials || nasbench.format.arePercent(run.trials.score)) ? "%" : "score";
+        !run.trials || nasbench.trialsInPercent(run.trials)) ? "%" : "score";
       best.unit(unit);
       best.update(series);
       legend.update([{ series }]);

@@ -1,4 +1,4 @@
-// What accuracy costs: architecture search against hyperparameter tuning.
+// What a result costs: architecture search against hyperparameter tuning.
 (function () {
   "use strict";
   const nasbench = (window.nasbench = window.nasbench || {});
@@ -24,14 +24,16 @@
     return rows.map((row) => look.get(row));
   }
 
-  function panel(name) {
+  function panel(name, metric) {
+    const unit = `${metric.words}${metric.share ? ", %" : ""}`;
+    const less = metric.larger ? "" : " (less is better)";
     const curves = nasbench.chart({
-      label: "While searching", y: "best validation accuracy so far, %, 95 % band", x: "device-seconds",
-      log: true, time: true, height: 340, zoom: true,
+      label: "While searching", y: `best validation ${metric.words} so far${metric.share ? ", %" : ""}, 95 % band${less}`, x: "device-seconds",
+      log: true, time: true, height: 340, zoom: metric.larger,
     });
     const ends = nasbench.chart({
-      label: "In the end", y: "test accuracy, %, 95 % interval", x: "device-seconds, search and retraining",
-      log: true, time: true, height: 340, zoom: true, nearest: "point",
+      label: "In the end", y: `test ${unit}, 95 % interval${less}`, x: "device-seconds, search and retraining",
+      log: true, time: true, height: 340, zoom: metric.larger, nearest: "point",
     });
     const legend = nasbench.legend([curves, ends]);
     const missing = el("p", { class: "muted" });
@@ -67,7 +69,7 @@
   }
 
   nasbench.views.cost = {
-    heading: "Accuracy by cost",
+    heading: "Results by cost",
     build() {
       const panels = new Map();
       const list = el("div");
@@ -78,16 +80,16 @@
         update({ place, id }) {
           empty.hidden = place.tasks.length > 0;
           for (const [name, { node }] of [...panels]) {
-            if (place.tasks.some((task) => task.task === name)) continue;
+            if (place.tasks.some((task) => task.title === name)) continue;
             node.remove();
             panels.delete(name);
           }
           for (const task of place.tasks) {
-            if (!panels.has(task.task)) {
-              panels.set(task.task, panel(task.task));
-              list.append(panels.get(task.task).node);
+            if (!panels.has(task.title)) {
+              panels.set(task.title, panel(task.title, task.metric));
+              list.append(panels.get(task.title).node);
             }
-            panels.get(task.task).update(task.rows);
+            panels.get(task.title).update(task.rows);
           }
           notes.hidden = !place.notes?.length;
           nasbench.replace(notes, id, () => [el("p", {}, "What to know of these rows is noted under the ",

@@ -4,10 +4,13 @@
   const nasbench = (window.nasbench = window.nasbench || {});
   const { el } = nasbench;
 
+  // The metric of a curve: training and validation lie in one chart.
   function group(name) {
-    if (name.includes("accuracy")) return "accuracy";
-    return name.includes("loss") ? "loss" : name;
+    const metric = name.split(",")[0].replace(/^(supernet_|derived_)?(val_|train_|test_)?/, "");
+    return metric.includes("loss") ? "loss" : metric;
   }
+
+  const isShare = (runs, { curve, r }) => (runs[r].shares || []).includes(curve.name.split(",")[0]);
 
   const scaled = (values) => values.map((value) => (nasbench.format.isNumber(value) ? value * 100 : null));
 
@@ -23,7 +26,7 @@
     });
     const order = (key) => ["accuracy", "loss"].indexOf(key) >>> 0;
     return [...found].sort((a, b) => order(a[0]) - order(b[0])).map(([key, members]) => {
-      const percent = key === "accuracy" && nasbench.format.arePercent(members.flatMap(({ curve }) => curve.y));
+      const percent = members.every((member) => isShare(runs, member)) && nasbench.format.arePercent(members.flatMap(({ curve }) => curve.y));
       const names = [...new Set(members.map(({ curve }) => curve.name))];
       const series = members.map(({ curve, r }) => {
         const index = names.indexOf(curve.name);

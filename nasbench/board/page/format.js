@@ -57,6 +57,9 @@
   }
 
   const percent = (share) => (isNumber(share) ? `${(share * 100).toFixed(2)} %` : NONE);
+  // A value of a metric that the run names; of foreign runs nothing is known.
+  const measured = (value, metric) => (!metric ? score(value)
+    : metric.share ? percent(value) : significant(value, 4));
   const score = (value) => (arePercent([value]) ? percent(value) : significant(value, 4));
   const grouped = (value) => (isNumber(value) ? value.toLocaleString("en-US") : NONE);
 
@@ -65,6 +68,6 @@
   }
 
   nasbench.format = {
-    NONE, isNumber, significant, seconds, count, moment, percent, score, grouped, plural, arePercent,
+    NONE, isNumber, significant, seconds, count, moment, percent, score, measured, grouped, plural, arePercent,
   };
 })();

@@ -1,23 +1,27 @@
-// Methods by test accuracy, a table per task, all intervals of a task on one scale.
+// Methods by their test result, a table per task and metric, all intervals of a task on one scale.
 (function () {
   "use strict";
   const nasbench = (window.nasbench = window.nasbench || {});
   const { el, svg } = nasbench;
-  const { isNumber, plural } = nasbench.format;
+  const { isNumber, plural, significant } = nasbench.format;
   const WIDTH = 168;
-  const FIRST = ["method", "test accuracy", "95 % interval"];
+  const FIRST = ["method", "result", "95 % interval"];
 
   const KINDS = { nas: "architecture search", hpo: "hyperparameter tuning", plain: "trained as it is" };
 
-  function whisker(row, at) {
+  // Shares come in percent already.
+  const shown = (value, metric) => (metric.share ? `${value.toFixed(2)} %` : significant(value, 4));
+
+  function whisker(row, at, metric) {
+    const text = (value) => shown(value, metric);
     const label = row.interval
-      ? `${row.mean.toFixed(2)} %, interval ${row.interval.map((end) => end.toFixed(2)).join(" to ")} %`
-      : `${row.mean.toFixed(2)} %, a single run`;
+      ? `${text(row.mean)}, interval ${row.interval.map(text).join(" to ")}`
+      : `${text(row.mean)}, a single run`;
     const colour = nasbench.colour.family(row.kind, 0).colour;
     return svg("svg", { class: "whisker", width: WIDTH, height: 18, role: "img", "aria-label": label },
       svg("title", {}, label),
       svg("path", { class: "rail", d: `M0 9H${WIDTH}` }),
-      (row.accuracies || []).filter(isNumber).map((each) => svg("path", { class: "seed", d: `M${at(each)} 4v10` })),
+      (row.results || []).filter(isNumber).map((each) => svg("path", { class: "seed", d: `M${at(each)} 4v10` })),
       row.interval && svg("path", {
         d: `M${at(row.interval[0])} 9H${at(row.interval[1])}`, stroke: colour, "stroke-width": 2.5,
       }),
@@ -27,18 +31,19 @@
   }
 
   // The drawn column tells its range in its head.
-  function drawnColumn(rows) {
-    const range = nasbench.extent(rows.flatMap((row) => [[row.mean], row.interval, row.accuracies]));
+  function drawnColumn(rows, metric) {
+    const range = nasbench.extent(rows.flatMap((row) => [[row.mean], row.interval, row.results]));
     if (!range) return null;
     const { at, ticks, domain } = nasbench.scale(range, [8, WIDTH - 8], { gap: 34, pad: 0.02 });
-    const text = `from ${domain[0].toFixed(1)} to ${domain[1].toFixed(1)} %`;
+    const text = metric.share ? `from ${domain[0].toFixed(1)} to ${domain[1].toFixed(1)} %`
+      : `from ${significant(domain[0], 3)} to ${significant(domain[1], 3)}`;
     const axis = svg("svg", { class: "whisker", width: WIDTH, height: 18, role: "img", "aria-label": `Scale ${text}` },
       ticks.map((tick) => svg("text", { x: at(tick), y: 12, "text-anchor": "middle" }, tick)),
       ticks.map((tick) => svg("path", { class: "rail", d: `M${at(tick)} 15v3` })));
     return {
       heading: "interval, drawn", head: [el("span", {}, `drawn ${text}`), axis], sort: false, stamp: domain, value: () => null,
       title: `Mean (dot), 95 % interval (line), each run (ticks); ${text}. A hollow dot is a single run.`,
-      cell: (row) => (isNumber(row.mean) ? whisker(row, at) : ""),
+      cell: (row) => (isNumber(row.mean) ? whisker(row, at, metric) : ""),
     };
   }
 
@@ -46,9 +51,11 @@
     const list = task.columns.map((column, i) => ({
       heading: column.heading,
       numeric: column.numeric,
+      less: column.less,
+      name: column.name,
       value: (row) => row.sort?.[i],
       cell: (row) => {
-        if (column.heading !== "method") return el("bdi", { class: column.numeric ? null : "name long", title: row.cells[i] }, row.cells[i]);
+        if (column.name !== "method") return el("bdi", { class: column.numeric ? null : "name long", title: row.cells[i] }, row.cells[i]);
         const query = `method:"${row.method}" task:"${task.task}"`;
         return el("span", { class: "methodcell" },
           el("span", { class: `kind ${row.kind}`, title: KINDS[row.kind] || row.kind }, row.kind),
@@ -56,9 +63,9 @@
             nasbench.name(row.cells[i])));
       },
     }));
-    const drawn = drawnColumn(task.rows);
+    const drawn = drawnColumn(task.rows, task.metric);
     // What a narrow screen shows without scrolling: who, and how good.
-    const first = (column) => FIRST.findIndex((word) => column.heading.startsWith(word));
+    const first = (column) => FIRST.indexOf(column.name);
     const front = list.filter((column) => first(column) >= 0).sort((a, b) => first(a) - first(b));
     return [...front, ...(drawn ? [drawn] : []), ...list.filter((column) => first(column) < 0)];
   }
@@ -92,20 +99,20 @@
           strip.update(place.runs, id);
           empty.hidden = place.tasks.length > 0;
           for (const name of [...boards.keys()]) {
-            if (place.tasks.some((task) => task.task === name)) continue;
+            if (place.tasks.some((task) => task.title === name)) continue;
             boards.get(name).node.remove();
             boards.delete(name);
           }
           for (const task of place.tasks) {
-            if (!boards.has(task.task)) {
-              boards.set(task.task, board(task.task));
-              list.append(boards.get(task.task).node);
+            if (!boards.has(task.title)) {
+              boards.set(task.title, board(task.title));
+              list.append(boards.get(task.title).node);
             }
-            boards.get(task.task).update(task, id);
+            boards.get(task.title).update(task, id);
           }
           nasbench.replace(notes, [place.notes, place.tasks.length > 0], () => [
             place.tasks.length > 0 && el("p", {}, "Drawn intervals: the dot is the mean, the line the 95 % interval, ",
-              "small ticks are single runs; a hollow dot has one run only. All rows of a task share one scale."),
+              "small ticks are single runs; a hollow dot has one run only. All rows of a table share one scale."),
             ...(place.notes || []).map((text) => el("p", {}, text))]);
         },
       };

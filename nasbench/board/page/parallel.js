@@ -109,7 +109,9 @@
 
     function draw() {
       const { trials } = state;
-      const { groups, sorted } = buckets(trials.score);
+      const sign = trials.larger === false ? -1 : 1; // the scores times it: more is better
+      const signed = trials.score.map((each) => (isNumber(each) ? sign * each : null));
+      const { groups, sorted } = buckets(signed);
       if (!sorted.length) {
         state.axes = [];
         box.replaceChildren(el("p", { class: "muted empty" }, "No finished trial yet."));
@@ -117,9 +119,9 @@
       }
       const count = Math.max(1, Math.ceil((sorted.length * state.share) / 100));
       const least = sorted[sorted.length - count];
-      const percent = nasbench.format.arePercent(trials.score);
+      const percent = nasbench.trialsInPercent(trials);
       const value = percent ? nasbench.format.percent : (each) => significant(each, 4);
-      told.textContent = state.share === 100 ? "all" : `${count} of ${sorted.length}, ${value(least)} and more`;
+      told.textContent = state.share === 100 ? "all" : `${count} of ${sorted.length}, ${value(sign * least)} and ${sign < 0 ? "less" : "more"}`;
       const score = { name: percent ? "score, %" : "score", kind: "number", log: false,
         values: percent ? trials.score.map((each) => (isNumber(each) ? each * 100 : null)) : trials.score };
       state.axes = [...trials.columns, score].map(axis);
@@ -129,13 +131,13 @@
       state.shown = [];
       // The best lie on top.
       const paths = groups.map((members, b) => {
-        const kept = members.filter((i) => trials.score[i] >= least);
+        const kept = members.filter((i) => signed[i] >= least);
         state.shown.push(...kept);
         return svg("path", { d: kept.map((i) => trialPath(state.axes, state.xs, i)).join(""), fill: "none",
           stroke: nasbench.colour.css(0.22 + (0.78 * b) / (BUCKETS - 1)), "stroke-opacity": Math.min(0.9, 9 / Math.sqrt(kept.length || 1)) });
       });
-      legend.replaceChildren(`by rank: worst ${value(sorted[0])}`, el("span", { "aria-hidden": "true" }, groups.map((_, b) => el("span",
-        { style: { background: nasbench.colour.css(0.22 + (0.78 * b) / (BUCKETS - 1)) } }))), `best ${value(sorted[sorted.length - 1])}`);
+      legend.replaceChildren(`by rank: worst ${value(sign * sorted[0])}`, el("span", { "aria-hidden": "true" }, groups.map((_, b) => el("span",
+        { style: { background: nasbench.colour.css(0.22 + (0.78 * b) / (BUCKETS - 1)) } }))), `best ${value(sign * sorted[sorted.length - 1])}`);
       box.replaceChildren(svg("svg", { width, height: HEIGHT, role: "img",
         "aria-label": `Parallel coordinates of ${count} trials over ${trials.columns.length} parameters and the score; ` +
           "the table below holds the same values." },

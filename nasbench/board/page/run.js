@@ -3,7 +3,7 @@
   "use strict";
   const nasbench = (window.nasbench = window.nasbench || {});
   const { el } = nasbench;
-  const { score, seconds, count, moment, isNumber, percent, significant, plural } = nasbench.format;
+  const { score, measured, seconds, count, moment, isNumber, percent, significant, plural } = nasbench.format;
 
   function head(run, id) {
     const runs = (field) => `${nasbench.href(id, "runs")}?q=${encodeURIComponent(`${field}:"${run[field]}"`)}`;
@@ -18,9 +18,11 @@
 
   function tiles(run) {
     const record = run.record || {};
-    const list = [[record.at_chance ? "test accuracy, at chance level" : "test accuracy", isNumber(record.test_accuracy) && score(record.test_accuracy)],
+    const what = `test ${record.metric?.words}`;
+    const list = [[record.at_chance ? `${what}, at chance level` : what, isNumber(record.result) && measured(record.result, record.metric)],
+      ...Object.entries(record.also || {}).map(([name, [value, share]]) => [name, measured(value, { share })]),
       ...Object.entries(run.metrics || {}).map(([name, value]) => [name.replaceAll("_", " "),
-        isNumber(value) && (name.includes("accuracy") ? score(value) : significant(value, 4))]),
+        isNumber(value) && (run.shares?.includes(name) ? score(value) : significant(value, 4))]),
       ["parameters", isNumber(record.params) && count(record.params)], ["MACs", isNumber(record.macs) && (record.uncounted ? "≥ " : "") + count(record.macs)],
       ["latency", isNumber(record.latency_ms) && `${significant(record.latency_ms)} ms`],
       ["test openings", isNumber(record.test_openings) && record.test_openings]];
@@ -28,11 +30,11 @@
       el("div", { class: "tile" }, el("b", {}, value), el("span", {}, el("bdi", { title: name }, name))));
   }
 
-  function folds(list) {
-    const values = list.map((fold) => fold.val_accuracy).filter(isNumber);
+  function folds(list, metric) {
+    const values = list.map((fold) => fold.result).filter(isNumber);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    return [el("p", {}, `${plural(list.length, "fold")}, mean validation accuracy ${score(mean)}.`),
-      nasbench.facts(list.map((fold) => [`fold ${fold.fold}`, score(fold.val_accuracy)]))];
+    return [el("p", {}, `${plural(list.length, "fold")}, mean validation ${metric?.words} ${measured(mean, metric)}.`),
+      nasbench.facts(list.map((fold) => [`fold ${fold.fold}`, measured(fold.result, metric)]))];
   }
 
   const pairs = (object) => nasbench.facts(Object.entries(object));
@@ -41,7 +43,7 @@
     return [
       run.parameters && ["Best setting found", [pairs(run.parameters)], true],
       run.arch && ["Architecture", [pairs(run.arch)], Object.keys(run.arch).length <= 12],
-      run.folds?.length && ["Folds", folds(run.folds), true],
+      run.folds?.length && ["Folds", folds(run.folds, run.metric), true],
       ["How it was made", [run.command && el("p", {}, el("code", { class: "command" }, run.command)),
         nasbench.facts([["hardware", run.hardware], ["versions", run.versions], ["run", run.name], ["key", run.key]])], true],
       Object.keys(run.config || {}).length > 0 && [`Configuration, ${plural(Object.keys(run.config).length, "entry").replace("entrys", "entries")}`,

@@ -3,7 +3,7 @@
   "use strict";
   const nasbench = (window.nasbench = window.nasbench || {});
   const { el } = nasbench;
-  const { score, seconds, moment, plural, grouped } = nasbench.format;
+  const { measured, seconds, moment, plural, grouped } = nasbench.format;
   const STATUSES = ["running", "done", "stopped", "failed"];
   const FIELDS = ["name", "verb", "method", "task", "space", "seed", "status", "error"];
 
@@ -25,7 +25,8 @@
       heading, value: (run) => run[heading] || null, cell: (run) => (run[heading] ? nasbench.name(String(run[heading])) : ""),
     });
     const value = (heading, title) => ({
-      heading, title, numeric: true, value: (run) => run[heading], cell: (run) => score(run[heading]),
+      heading, title, numeric: true, value: (run) => run[heading],
+      cell: (run) => el("span", { title: run.metric?.words }, measured(run[heading], run.metric)),
     });
     return [
       { heading: "name", value: (run) => run.name, cell: (run) => el("span", { class: "namecell" },
@@ -41,7 +42,8 @@
         cell: (run) => (run.status === "running" ? seconds(run.seconds_left) : "") },
       text("verb"), text("method"), text("task"), text("space"),
       { heading: "seed", numeric: true, value: (run) => run.seed, cell: (run) => run.seed ?? "" },
-      value("val", "Last validation accuracy"), value("best", "Best validation accuracy"), value("test", "Test accuracy"),
+      value("val", "Last validation result"), value("best", "Best validation result"), value("test", "Test result"),
+      { heading: "metric", value: (run) => run.metric?.words || null, cell: (run) => run.metric?.words || "" },
       { heading: "device time", numeric: true, value: (run) => run.seconds, cell: (run) => seconds(run.seconds) },
       { heading: "started", title: "Local time", value: (run) => run.started || null, cell: (run) => moment(run.started) },
     ];

@@ -39,7 +39,7 @@
     if (again) again.focus({ preventScroll: true });
   }
 
-  /* options: label; columns [{heading, title?, numeric?, sort?: false, value(row), cell(row)}];
+  /* options: label; columns [{heading, title?, numeric?, less?: the smallest first, sort?: false, value(row), cell(row)}];
      sort {column: heading, descending}; signature(row): text that tells when a row must be drawn
      anew; mark(row): class; tall: scrolls within the page. Returns {node, update(rows, columns?)}. */
   nasbench.table = (options) => {
@@ -61,7 +61,7 @@
       const inside = column.sort === false ? [column.head || column.heading] : el("button", {
         type: "button", title: column.title, "data-column": column.heading, onclick: () => {
           const same = state.sort?.column === column.heading;
-          state.sort = { column: column.heading, descending: same ? !state.sort.descending : Boolean(column.numeric) };
+          state.sort = { column: column.heading, descending: same ? !state.sort.descending : Boolean(column.numeric && !column.less) };
           draw();
         },
       }, column.heading, el("span", { class: "arrow", "aria-hidden": "true" }));

@@ -11,22 +11,24 @@
   }
 
   // The best score among trials 0..i.
-  function bestSoFar(scores) {
+  function bestSoFar(scores, larger) {
     let best = null;
     return scores.map((score) => {
-      if (isNumber(score) && (best === null || score > best)) best = score;
+      if (isNumber(score) && (best === null || (larger ? score > best : score < best))) best = score;
       return best;
     });
   }
 
+  nasbench.trialsInPercent = ({ metric, score }) => (metric ? metric.share : true) && nasbench.format.arePercent(score);
+
   nasbench.scoreSeries = (trials, name = "", look = nasbench.colour.series(0), dots = true) => {
-    const inPercent = nasbench.format.arePercent(trials.score);
+    const inPercent = nasbench.trialsInPercent(trials);
     const scores = inPercent ? trials.score.map((score) => (isNumber(score) ? score * 100 : null)) : trials.score;
     const lead = name ? `${name}: ` : "";
     return { unit: inPercent ? "%" : "", series: [
       dots && { key: `${name}dots`, name: `${lead}trials`, kind: "dots", colour: name ? look.colour : "#56B4E9", x: trials.number, y: scores,
         size: trials.number.length > 2000 ? 2.5 : 6, opacity: trials.number.length > 2000 ? 0.5 : 0.9 },
-      { key: `${name}best`, name: `${lead}best so far`, kind: "step", ...look, colour: name ? look.colour : nasbench.colour.best, x: trials.number, y: bestSoFar(scores), width: 2.2 },
+      { key: `${name}best`, name: `${lead}best so far`, kind: "step", ...look, colour: name ? look.colour : nasbench.colour.best, x: trials.number, y: bestSoFar(scores, trials.larger !== false), width: 2.2 },
     ].filter(Boolean) };
   };
 
@@ -40,7 +42,7 @@
         type: "button", class: "plain pick", "aria-pressed": String(state.selected === i), "data-focus": `t${i}`,
         "aria-label": `Trial ${trials.number[i]}: details`, onclick: () => select(i),
       }, trials.number[i]) },
-      { heading: "score", numeric: true, value: (i) => trials.score[i], cell: (i) => (isNumber(trials.score[i])
+      { heading: "score", title: trials.metric?.words, numeric: true, less: trials.larger === false, value: (i) => trials.score[i], cell: (i) => (isNumber(trials.score[i])
         ? score(trials.score[i])
         : el("span", { class: "status failed", title: trials.error[i] }, el("span", { "aria-hidden": "true" }, "✕"), "failed")) },
       ...trials.columns.map((column) => ({
@@ -113,14 +115,15 @@
       update(trials) {
         if (!trials?.number.length) return false;
         state.trials = trials;
-        state.percent = nasbench.format.arePercent(trials.score);
+        state.percent = nasbench.trialsInPercent(trials);
+        const larger = trials.larger !== false;
         const finished = trials.score.filter(isNumber);
-        const best = finished.reduce((top, score) => Math.max(top, score), -Infinity);
+        const best = finished.reduce((top, score) => (larger ? Math.max : Math.min)(top, score), larger ? -Infinity : Infinity);
         const failed = trials.score.length - finished.length;
         summary.textContent = `${plural(trials.number.length, "trial")}` + (failed ? `, ${nasbench.format.grouped(failed)} failed` : "") +
           (finished.length ? `; best ${state.percent ? percent(best) : significant(best, 5)} in trial ${trials.number[trials.score.indexOf(best)]}` : "");
         const { series, unit } = nasbench.scoreSeries(trials);
-        chart.unit(unit || "score");
+        chart.unit(unit || trials.metric?.words || "score");
         chart.update(series);
         legend.update([{ series }]);
         parallelBox.hidden = !trials.columns.length;

@@ -5,19 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from nasbench.measures import Measure
 from nasbench.report import anytime
 from nasbench.report.leaderboard import Leaderboard, Row
-from nasbench.report.quantities import count, counted, duration, signed
+from nasbench.report.quantities import count, counted, duration
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, how a row fills it, and whether it holds numbers."""
+    """A column.
+
+    Attributes:
+        heading: its heading.
+        text: how a row fills it.
+        numeric: whether it holds numbers.
+        name: what it holds, whatever the metric; the heading by default.
+        sort: what a row is sorted by, ``None`` for the text.
+        less_is_better: whether a sort for the best begins with the smallest.
+    """
 
     heading: str
     text: Callable[[Row], str]
     numeric: bool = True
+    name: str = ""
+    sort: Callable[[Row], Any] | None = None
+    less_is_better: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,25 +52,33 @@ class Listing:
 
 
 def interval(row: Row) -> str:
-    """Return the 95 % interval in percent, or ``"single run"``."""
+    """Return the 95 % interval in the metric's unit, or ``"single run"``."""
     if row.interval is None:
         return "single run"
-    return "{:.2f} \N{EN DASH} {:.2f}".format(*row.interval)
+    return span(row.interval, row.measure)
 
 
-def accuracy(row: Row) -> str:
-    """Return the mean test accuracy in percent, marked if networks are at chance level."""
+def span(ends: tuple[float, float], measure: Measure) -> str:
+    """Return an interval of shown values: both ends with a dash between them."""
+    low, high = map(measure.digits, ends)
+    return f"{low} \N{EN DASH} {high}"
+
+
+def result(row: Row) -> str:
+    """Return the mean test result in its unit, marked if networks are at chance level."""
+    mean = row.measure.digits(row.mean)
     if not row.at_chance:
-        return f"{row.mean:.2f}"
+        return mean
     how_many = "" if row.only_chance else f"{row.at_chance} of {row.runs} "
-    return f"{row.mean:.2f}, {how_many}at chance level"
+    return f"{mean}, {how_many}at chance level"
 
 
 def versus_random(row: Row) -> str:
-    """Return the difference from random in points with its interval, ``""`` if unknown."""
+    """Return the difference from random with its interval, ``""`` if unknown."""
     found = row.versus_random
     if found is None:
         return ""
+    signed = found.measure.signed
     if found.interval is None:
         return f"{signed(found.points)}, no interval"
     low, high = map(signed, found.interval)
@@ -75,22 +97,50 @@ def openings(row: Row) -> str:
     return f"{row.test_openings}{' !' if row.reopened else ''}"
 
 
-COLUMNS = (
-    Column("method", lambda row: row.name, numeric=False),
-    Column("space", lambda row: row.space, numeric=False),
-    Column("search cost", search_cost),
-    Column("seeds, search \N{MULTIPLICATION SIGN} retrain", lambda row: row.seeds),
-    Column("test accuracy, %", accuracy),
-    Column("95 % interval", interval),
-    Column("vs random, points", versus_random),
-    Column("evaluations", lambda row: count(row.search_evaluations)),
-    Column("parameters", lambda row: count(row.params)),
-    Column("MACs", lambda row: counted(row.macs, row.uncounted)),
-    Column("latency", lambda row: f"{row.latency_ms:.2f} ms"),
-    Column("retrain cost", lambda row: duration(row.retrain_seconds)),
-    Column("test openings", openings),
-)
-"""Every column, in the order in which it is shown."""
+def columns(measure: Measure) -> tuple[Column, ...]:
+    """Return every column of a table of this metric, in the order in which it is shown."""
+    less = not measure.larger_is_better
+    return (
+        Column("method", lambda row: row.name, numeric=False),
+        Column("space", lambda row: row.space, numeric=False),
+        Column("search cost", search_cost, sort=lambda row: row.search_seconds),
+        Column("seeds, search \N{MULTIPLICATION SIGN} retrain", lambda row: row.seeds),
+        Column(
+            f"test {measure.heading}",
+            result,
+            name="result",
+            sort=lambda row: row.mean,
+            less_is_better=less,
+        ),
+        Column(
+            "95 % interval",
+            interval,
+            sort=lambda row: row.interval and row.interval[0],
+            less_is_better=less,
+        ),
+        Column(
+            f"vs random, {measure.points}",
+            versus_random,
+            name="vs random",
+            sort=lambda row: row.versus_random and row.versus_random.points,
+            less_is_better=less,
+        ),
+        Column("evaluations", _evaluations, sort=lambda row: row.search_evaluations),
+        Column("parameters", lambda row: count(row.params), sort=lambda row: row.params),
+        Column("MACs", lambda row: counted(row.macs, row.uncounted), sort=lambda row: row.macs),
+        Column("latency", lambda row: f"{row.latency_ms:.2f} ms", sort=lambda row: row.latency_ms),
+        Column("retrain cost", _retrain_cost, sort=lambda row: row.retrain_seconds),
+        Column("test openings", openings, sort=lambda row: row.test_openings),
+    )
+
+
+def _evaluations(row: Row) -> str:
+    return count(row.search_evaluations)
+
+
+def _retrain_cost(row: Row) -> str:
+    return duration(row.retrain_seconds)
+
 
 _UNFINISHED = ("run", "verb", "method", "task", "status", "error")
 
@@ -107,10 +157,11 @@ def unfinished(board: Leaderboard) -> Listing | None:
 
 
 def standings(rows: Sequence[Row]) -> Listing | None:
-    """Return one task's rows during the search, or ``None`` if no record has a curve."""
+    """Return a table's rows during the search, or ``None`` if no record has a curve."""
     found = anytime.standings(rows)
     if not found:
         return None
+    heading, digits = rows[0].measure.heading, rows[0].measure.digits
     times = [duration(time) for time in found[0][1].x]
     marks = [f"{share:.0%} ({time})" for share, time in zip(anytime.SHARES, times, strict=True)]
     lines = []
@@ -120,12 +171,12 @@ def standings(rows: Sequence[Row]) -> Listing | None:
             if math.isnan(mean):
                 cells.append("no result yet")
             elif math.isnan(low):
-                cells.append(f"{mean:.2f}, single run")
+                cells.append(f"{digits(mean)}, single run")
             else:
-                cells.append(f"{mean:.2f} [{low:.2f}, {high:.2f}]")
+                cells.append(f"{digits(mean)} [{digits(low)}, {digits(high)}]")
         lines.append((row.name, row.space, *cells))
     return Listing(
-        f"Best validation accuracy, %, after a share of the smallest search cost, {times[-1]}",
+        f"Best validation {heading}, after a share of the smallest search cost, {times[-1]}",
         ("method", "space", *(mark.replace("%", " %") for mark in marks)),
         (False, False, *(True for _ in marks)),
         tuple(lines),

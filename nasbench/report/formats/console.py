@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nasbench.errors import printable
-from nasbench.report.formats.cells import COLUMNS, Column, Listing, standings, unfinished
+from nasbench.report.formats.cells import Column, Listing, columns, standings, unfinished
 from nasbench.report.leaderboard import Leaderboard, Row
+from nasbench.report.leaderboard import Table as Rows
 
 _EXPENDABLE = (
     *("retrain cost", "latency", "MACs", "evaluations", "parameters"),
@@ -33,14 +34,13 @@ def table(board: Leaderboard) -> str:
 
 
 def print_table(board: Leaderboard, console: Console) -> None:
-    """Print one table per task, its anytime results, the unfinished runs and the notes.
+    """Print one table per task and metric, its anytime results, the unfinished runs and the notes.
 
     A console too narrow for every column omits some and names them.
     """
-    for task in board.tasks:
-        rows = board.of(task)
-        console.print(_fitting(task, rows, console.width))
-        if course := standings(rows):
+    for one in board.tables:
+        console.print(_fitting(one, console.width))
+        if course := standings(one.rows):
             console.print(listed(course))
     if runs := unfinished(board):
         console.print(listed(runs))
@@ -48,21 +48,21 @@ def print_table(board: Leaderboard, console: Console) -> None:
         console.print(_cell(f"note: {note}"), style="yellow")
 
 
-def _fitting(task: str, rows: Sequence[Row], space: int) -> Table:
-    """Return the task's table with as many columns as ``space`` characters hold unbroken."""
-    columns, dropped = list(COLUMNS), list[str]()
+def _fitting(table: Rows, space: int) -> Table:
+    """Return the table with as many columns as ``space`` characters hold unbroken."""
+    rows, kept, dropped = table.rows, list(columns(table.measure)), list[str]()
     for heading in _EXPENDABLE:
-        if _spare(columns, rows, space) >= 0:
+        if _spare(kept, rows, space) >= 0:
             break
-        columns = [column for column in columns if column.heading != heading]
+        kept = [column for column in kept if column.heading != heading]
         dropped.append(heading)
     caption = f"too narrow for: {', '.join(dropped)}" if dropped else None
-    drawn = Table(title=_cell(task), caption=caption, title_justify="left")
+    drawn = Table(title=_cell(table.title), caption=caption, title_justify="left")
     # Rich itself narrows all columns alike, including those of short numbers. Here spare
     # characters are handed out from the left.
-    spare = _spare(columns, rows, space)
+    spare = _spare(kept, rows, space)
     folded = spare < 0  # a name is longer than the console: rich folds it
-    for column in columns:
+    for column in kept:
         needed = _needed(column, rows)
         wished = max(map(cell_len, [column.heading, *map(column.text, rows)]))
         extra = min(spare, wished - needed)
@@ -71,7 +71,7 @@ def _fitting(task: str, rows: Sequence[Row], space: int) -> Table:
         width = None if folded else needed + extra
         drawn.add_column(column.heading, justify=justify, width=width, overflow="fold")
     for row in rows:
-        drawn.add_row(*(_cell(column.text(row)) for column in columns))
+        drawn.add_row(*(_cell(column.text(row)) for column in kept))
     return drawn
 
 

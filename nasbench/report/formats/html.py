@@ -7,7 +7,7 @@ from html import escape
 
 from nasbench.optional import available
 from nasbench.report.anytime import inline_svg
-from nasbench.report.formats.cells import COLUMNS, Listing, standings, unfinished
+from nasbench.report.formats.cells import Listing, columns, standings, unfinished
 from nasbench.report.leaderboard import Leaderboard
 
 _STYLE = """
@@ -38,15 +38,16 @@ def html(board: Leaderboard) -> str:
     The anytime curves are drawn in the page if matplotlib is installed.
     """
     sections = []
-    headings = [column.heading for column in COLUMNS]
-    for number, task in enumerate(board.tasks):
-        rows = [[column.text(row) for column in COLUMNS] for row in board.of(task)]
-        table = _table(headings, rows, [column.numeric for column in COLUMNS])
-        sections += [f"<h2>{escape(task)}</h2>", table]
-        if course := standings(board.of(task)):
+    for number, one in enumerate(board.tables):
+        shown = columns(one.measure)
+        rows = [[column.text(row) for column in shown] for row in one.rows]
+        headings = [column.heading for column in shown]
+        table = _table(headings, rows, [column.numeric for column in shown])
+        sections += [f"<h2>{escape(one.title)}</h2>", table]
+        if course := standings(one.rows):
             sections += _listed(course, "h3")
             if available("matplotlib"):
-                drawn = inline_svg(task, board.of(task), f"curves{number}")
+                drawn = inline_svg(one, f"curves{number}")
                 sections.append(f"<figure>{drawn}</figure>")
             else:
                 sections.append(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nasbench.report.formats.cells import COLUMNS, Listing, standings, unfinished
+from nasbench.report.formats.cells import Listing, columns, standings, unfinished
 from nasbench.report.leaderboard import Leaderboard
 
 
 def markdown(board: Leaderboard) -> str:
-    """Return one section per task, then the unfinished runs, then the notes."""
+    """Return one section per task and metric, then the unfinished runs, then the notes."""
     blocks = ["# Leaderboard"]
-    for task in board.tasks:
-        rows = [[column.text(row) for column in COLUMNS] for row in board.of(task)]
-        headings = [column.heading for column in COLUMNS]
-        blocks += [f"## {_escape(task)}", table(headings, rows, [c.numeric for c in COLUMNS])]
-        if course := standings(board.of(task)):
+    for one in board.tables:
+        shown = columns(one.measure)
+        rows = [[column.text(row) for column in shown] for row in one.rows]
+        headings = [column.heading for column in shown]
+        numeric = [column.numeric for column in shown]
+        blocks += [f"## {_escape(one.title)}", table(headings, rows, numeric)]
+        if course := standings(one.rows):
             blocks += _listed(course, "###")
     if runs := unfinished(board):
         blocks += _listed(runs, "##")

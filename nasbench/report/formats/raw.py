@@ -13,7 +13,8 @@ from nasbench.report.leaderboard import Leaderboard, Row
 
 _FIELDS = (
     *("task", "kind", "method", "variant", "space", "status", "search_seeds", "runs"),
-    *("accuracy_percent", "interval_low", "interval_high", "chance", "at_chance"),
+    *("metric", "unit", "larger_is_better", "mean"),
+    *("interval_low", "interval_high", "chance", "at_chance"),
     *("versus_random", "versus_random_low", "versus_random_high", "versus_random_paired"),
     "versus_random_shown",
     *("params", "macs", "latency_ms", "device", "search_seconds", "search_evaluations"),
@@ -32,8 +33,8 @@ def as_csv(board: Leaderboard) -> str:
         plain = {name: value for name, value in vars(row).items() if name in _FIELDS}
         numbers = {
             "status": "finished",
-            "search_seeds": len(row.accuracies),
-            "accuracy_percent": row.mean,
+            "search_seeds": len(row.results),
+            **_metric(row),
             "interval_low": low,
             "interval_high": high,
             "versus_random": versus["points"],
@@ -50,10 +51,11 @@ def as_csv(board: Leaderboard) -> str:
 
 
 def as_json(board: Leaderboard) -> str:
-    """Return the whole board, with configurations and every accuracy, as indented JSON."""
+    """Return the whole board, with configurations and every result, as indented JSON."""
     rows = []
     for row in board.rows:
-        fields = vars(row) | {"versus_random": _versus(row), "seeds": row.seeds}
+        fields = vars(row) | {"versus_random": _versus(row), "seeds": row.seeds, **_metric(row)}
+        del fields["measure"]
         fields["identity"] = {
             " ".join(part).strip(): value for part, value in row.identity.parts.items()
         }
@@ -68,6 +70,16 @@ def as_json(board: Leaderboard) -> str:
         "notes": list(board.notes),
     }
     return json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def _metric(row: Row) -> dict[str, Any]:
+    """Return what the row's results are."""
+    measure = row.measure
+    return {
+        "metric": measure.name,
+        "unit": measure.unit,
+        "larger_is_better": measure.larger_is_better,
+    }
 
 
 def _versus(row: Row) -> dict[str, Any] | None:
