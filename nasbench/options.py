@@ -11,7 +11,7 @@ import math
 import os
 import types
 import typing
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
@@ -195,7 +195,11 @@ class PluginOptions:
             _check(self, entry, f"-o {entry.name}=")
 
 
-_types: Callable[[Any], dict[str, Any]] = cache(typing.get_type_hints)
+@cache
+def _types(kind: Any) -> dict[str, Any]:
+    """Return the types of the options; class variables are none."""
+    hints = typing.get_type_hints(kind)
+    return {entry.name: hints[entry.name] for entry in fields(kind)}
 
 
 def require_effect(options: Any, given: Container[str]) -> None:
