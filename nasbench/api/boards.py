@@ -12,7 +12,7 @@ from nasbench.api import html
 from nasbench.api.calling import spelled
 from nasbench.errors import UserError, unknown
 from nasbench.report.formats import FORMATS, render
-from nasbench.report.formats.cells import COLUMNS
+from nasbench.report.formats.cells import columns
 from nasbench.report.leaderboard import Leaderboard, build, unfinished_runs
 from nasbench.store import studies
 from nasbench.store.records import Record, read_records
@@ -91,11 +91,12 @@ class Board:
         return self.text("table").rstrip("\n")
 
     def _repr_html_(self) -> str:
-        headings = [column.heading for column in COLUMNS]
         blocks = []
-        for task in self.board.tasks:
-            rows = [[column.text(row) for column in COLUMNS] for row in self.board.of(task)]
-            blocks += [html.heading(task), html.listing(headings, rows)]
+        for table in self.board.tables:
+            shown = columns(table.measure)
+            rows = [[column.text(row) for column in shown] for row in table.rows]
+            headings = [column.heading for column in shown]
+            blocks += [html.heading(table.title), html.listing(headings, rows)]
         if self.board.unfinished:
             lines = [(one.run, one.method, one.status, one.error) for one in self.board.unfinished]
             blocks.append(html.listing(("run", "method", "status", "error"), lines))
