@@ -230,10 +230,9 @@ def test_list(run):
         "assessors": catalog.ASSESSORS,
         "tables": catalog.BENCHMARKS,
     }
-    assert listed == {
-        name: {key: entry.description for key, entry in table.items()}
-        for name, table in tables.items()
-    }
+    for name, table in tables.items():
+        assert listed[name] == {key: entry.description for key, entry in table.items()}
+    assert list(listed) == [*tables, "metrics", "losses"]
     whole = run("list").out
     for kind in tables:
         assert list(run("list", kind, "--json").json) == [kind]
@@ -241,6 +240,25 @@ def test_list(run):
         assert part in whole
         names = [line.split()[0] for line in part.splitlines() if " NNI's " not in line[:8]]
         assert names == [f"{kind}:", *listed[kind]]
+
+
+def test_the_list_says_which_target_a_metric_and_a_loss_are_for(run):
+    from nasbench.training import losses, metrics
+
+    for kind, table in (("metrics", metrics.METRICS), ("losses", losses.LOSSES)):
+        listed = run("list", kind, "--json").json[kind]
+        assert set(listed) == {name for names in table.values() for name in names}
+        for name, words in listed.items():
+            targets = words.removeprefix("for ").partition(":")[0].split(" and ")
+            assert [one.split()[0] for one in targets] == [t for t in table if name in table[t]]
+        text = run("list", kind).out
+        assert all(name in text for name in listed)
+        assert "file.py:function" in text
+    for target, table in metrics.METRICS.items():
+        for name, one in table.items():
+            words = run("list", "metrics", "--json").json["metrics"][name]
+            assert ("less is better" in words) is not one.larger_is_better
+            assert (f"{target} (the default)" in words) is (metrics.LEADING[target] == name)
 
 
 def test_the_list_tells_which_tuners_of_nni_are_not_to_be_had(run):
