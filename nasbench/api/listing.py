@@ -54,9 +54,5 @@ def list(kind: str | None = None) -> Names | dict[str, Names]:
     """
     if kind is not None and kind not in KINDS:
         raise unknown("kind of names", kind, KINDS)
-    found = {
-        name: Names(table)
-        for name, table in KINDS.items()
-        if kind in (None, name)
-    }
+    found = {name: Names(table) for name, table in KINDS.items() if kind in (None, name)}
     return found if kind is None else found[kind]
