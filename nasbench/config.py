@@ -305,9 +305,14 @@ class RetrainConfig(NetworkConfig):
     )
     task: str | None = option(
         None,
-        "Task with data of the same shape; the checkpoint's by default.",
+        "Task with examples of the same shape; the checkpoint's by default.",
         scope="identity",
         section="Data and metrics",
+    )
+    weights: Path | None = option(
+        None,
+        "Start from a trained network: a retraining's run, or a .safetensors file.",
+        scope="place",  # a result depends on what is in it, which the record holds
     )
     val_fraction: float = option(
         0.0, "Share of the training images held out to choose the best epoch.", low=0.0, below=1.0

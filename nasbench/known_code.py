@@ -23,8 +23,10 @@ from typing import Any
 
 from nasbench.errors import UserError
 
-PLACES = ("data_dir", "engine", "address", "task")
+PLACES = ("data_dir", "engine", "address", "task", "weights")
 """Options that say where a run reads data and computes; a file's are not followed blindly."""
+
+_PATHS = ("data_dir", "weights")
 
 _words: Sequence[str] | None = None  # of the command line, while a command runs
 
@@ -166,7 +168,7 @@ def origin_of(module: str) -> Path | None:
 
 
 def _place(name: str, value: Any) -> str:
-    text = str(Path(value).absolute()) if name == "data_dir" else str(value)
+    text = str(Path(value).absolute()) if name in _PATHS else str(value)
     return hashlib.sha256(f"{name} {text}".encode(errors="surrogateescape")).hexdigest()
 
 

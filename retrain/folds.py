@@ -85,13 +85,15 @@ def run_folds(
     """
     config = job.config
     assert config.folds is not None
-    task, found = job.open()
+    task, found = job.open(resumed)
     seed, train = derive(config.seed, "folds"), task.train
     parts = stratified_folds(train.strata, config.folds, seed, train.groups)
-    read = job.inputs(task)
+    read = job.inputs(task, found)
     with session(
         "retrain", job.method, job.task, config, stop, resumed, command, job.checkpoint, read
     ) as running:
+        if found.start is not None:
+            found.start.keep(running)
         fields = Fold.__dataclass_fields__
         done = {
             event["fold"]: Fold(**{name: event[name] for name in fields})

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from nasbench import arguments, catalog
 from nasbench.config import RetrainConfig
 from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import counted
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.images import ImageSet
+from nasbench.engine import start
 from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.callbacks import (
     CallbackList,
@@ -35,7 +38,7 @@ from nasbench.engine.session import Session, session
 from nasbench.errors import UserError
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
-from nasbench.space import SearchSpace
+from nasbench.space import DataSpec, SearchSpace
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.records import Record, write_record
 from nasbench.store.runs import RunFolder
@@ -109,26 +112,40 @@ class Retraining:
         """The task's name, as in names of run folders and records."""
         return sources.short(self.task_name)
 
-    def inputs(self, task: Task) -> dict[str, Any]:
-        """Return the fingerprints of the data and of the user's own code."""
+    def inputs(self, task: Task, found: Architecture) -> dict[str, Any]:
+        """Return the fingerprints of the data, of the user's own code and of initial weights."""
         space = self.config.space or self.checkpoint.space["name"]
-        return inputs(task, space=space, task=self.task_name)
+        weights = {} if found.start is None else found.start.inputs
+        return {**inputs(task, space=space, task=self.task_name), **weights}
 
-    def open(self) -> tuple[Task, Architecture]:
-        """Load the data and check the architecture against it.
+    def open(self, resumed: RunFolder | None = None) -> tuple[Task, Architecture]:
+        """Load the data, check the architecture against it, and read the weights to start from.
+
+        A task that the user names may have another number of outputs than the search's.
+
+        Args:
+            resumed: the run folder to continue, or ``None``.
 
         Raises:
-            UserError: the data have another shape, or a label or value does not fit the space.
+            UserError: the data have another shape, a label or value does not fit the space, or
+                the weights do not fit the network.
         """
-        task = load_task(self.config, self.task_name)
-        here = task.spec.to_json()
-        if here != {name: self.checkpoint.data.get(name) for name in here}:
+        task, config = load_task(self.config, self.task_name), self.config
+        here, there = task.spec, DataSpec.from_json(self.checkpoint.data)
+        outputs = there.outputs if config.task is None else here.outputs
+        if here != DataSpec(*there.shape, outputs, vocabulary=there.vocabulary):
             raise UserError(
                 f"the checkpoint was searched on data of {self.checkpoint.data}, "
-                f"but the task {task.name} has {here}"
+                f"but the task {task.name} has {here.to_json()}"
             )
-        own = self.config.space_arguments
-        return task, Architecture.of(self.checkpoint, self.space, task.spec, own)
+        found = Architecture.of(self.checkpoint, self.space, here, config.space_arguments)
+        if config.weights is None:
+            return task, found
+        started = start.of_run(resumed)
+        if started is None:
+            with torch.random.fork_rng(devices=[]):  # a network whose random values are not used
+                started = start.of_trained(config.weights, found.build(), task.preprocessing)
+        return task, replace(found, start=started)
 
 
 def configure(
@@ -154,6 +171,8 @@ def configure(
     recipe = retrain_defaults(asked.preset, task_name, recipe_of(checkpoint))
     data = data_options(checkpoint)
     config = RetrainConfig.from_layers(recipe, data, tuned(checkpoint), given, network)
+    if config.weights is not None:
+        config = replace(config, weights=start.located(config.weights, config.out))
     return Retraining(checkpoint, config, space, task_name)
 
 
@@ -178,11 +197,13 @@ def run_retrain(
         UserError: the options, the data or the run folder do not fit, or the weights changed on
             the disk.
     """
-    task, found = job.open()
-    read = job.inputs(task)
+    task, found = job.open(resumed)
+    read = job.inputs(task, found)
     with session(
         "retrain", job.method, job.task, job.config, stop, resumed, command, job.checkpoint, read
     ) as running:
+        if found.start is not None:
+            found.start.keep(running)
         (unit, progress), config = run_with_auto_batch(
             lambda wanted: _train(task, found, wanted, running, callback),
             lambda wanted: _try_step(task, found, wanted, running),
@@ -249,7 +270,8 @@ def make_unit(
     """Return the training of a fresh network.
 
     Args:
-        found: the architecture; its weights are drawn with ``config.seed``.
+        found: the architecture; its weights are drawn with ``config.seed``, except those that it
+            starts from.
         task: gives augmentation, loss and metric.
         train: the training images.
         held_out: images to validate on after every epoch, or ``None``.
@@ -257,7 +279,10 @@ def make_unit(
         running: device and processes.
     """
     seed_process(config.seed, "retrain")
-    network = on_device(found.build(), running.device)
+    fresh = found.build()
+    if found.start is not None:
+        found.start.load_into(fresh)
+    network = on_device(fresh, running.device)
     seed = derive(config.seed, "retrain")
     judge = objective(task, config, config.auxiliary_weight)
     return supervised(network, train, held_out, task.augmentation, config, judge, seed, running)
@@ -271,7 +296,7 @@ def identity(job: Retraining, found: Architecture, running: Session) -> dict[str
         found: its architecture.
         running: the session; the record has the name of its run folder.
     """
-    checkpoint = job.checkpoint
+    checkpoint, weights = job.checkpoint, running.started.get("weights")
     return {
         "run": running.folder.name,
         "method": job.method,
@@ -281,7 +306,10 @@ def identity(job: Retraining, found: Architecture, running: Session) -> dict[str
         "arch": {**found.arch, **checkpoint.hyperparameters},
         "search_run": checkpoint.run,
         "search_seed": checkpoint.seed,
-        "retrain_config": job.config.compared(),
+        "retrain_config": {
+            **job.config.compared(),
+            **({} if weights is None else {"weights": weights}),  # their fingerprint, not a place
+        },
     }
 
 

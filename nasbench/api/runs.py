@@ -65,6 +65,7 @@ def layers(
             raise UserError(f"--config {file}: {key}: write arguments under 'options:'")
     named = {key.replace("-", "_"): value for key, value in content.items()}
     set_by_user = {key: value for key, value in given.items() if value is not None}
+    known_code.check_places({"weights": named.get("weights")}, set_by_user)
     from_file = {str(key): value for key, value in inside.items()}
     return {**named, **set_by_user}, {**from_file, **assignments}
 
@@ -92,6 +93,7 @@ def to_resume(
         UserError: there is no such run, it cannot be continued, or options were given that decide
             its result.
     """
+    from nasbench.engine.start import has_copy
     from nasbench.store.code import located
     from nasbench.store.runs import find
 
@@ -116,7 +118,8 @@ def to_resume(
     if "engine" in own:  # the cluster of another engine
         config = {key: value for key, value in config.items() if key != "address"}
     options = kind.from_layers(config, own)
-    known_code.check_places(sources.places(options.to_json()), own)
+    kept = {"weights"} if has_copy(folder) else set()  # the copy is read, not the place
+    known_code.check_places(sources.places(options.to_json()), {*own, *kept})
     return folder, replace(options, out=folder.path.parent.parent)
 
 

@@ -18,6 +18,7 @@ from nasbench.config import RetrainConfig, TaskConfig, TrainingConfig
 from nasbench.data.preprocessing import Preprocessing
 from nasbench.engine.presets import paper_recipe
 from nasbench.engine.problem import describe, load_space, load_task
+from nasbench.engine.start import Start
 from nasbench.errors import UserError
 from nasbench.interop import foreign, genotype_text, zoo
 from nasbench.interop.foreign import Foreign
@@ -51,6 +52,7 @@ class Architecture:
         spec: the shape of the network's data.
         weights: the file of its trained weights, or ``None`` if it was not trained.
         about: what a trained network expects of its inputs; ``None`` if it is unknown.
+        start: trained weights that a training takes over, ``None`` to start from scratch.
     """
 
     checkpoint: Checkpoint
@@ -61,6 +63,7 @@ class Architecture:
     spec: DataSpec
     weights: Path | None = None
     about: Preprocessing | None = None
+    start: Start | None = None
 
     @classmethod
     def of(

@@ -37,7 +37,7 @@ Parts = Mapping[tuple[str, str], Any]
 _SEARCHES: dict[str, type[TrainingConfig]] = {"nas": SearchConfig, "hpo": HpoConfig}
 _NAMES_ONLY = ("preset",)  # its options are compared one by one
 _NAMES = ("strategy", "space", "task", "tuner")  # what lacks these does not mean their default
-_FINGERPRINTS = ("data", "code of")
+_FINGERPRINTS = ("data", "code of", "weights")
 _LONGEST = 100  # characters of a value in a name
 _DIGITS = 8  # of a fingerprint in a name
 

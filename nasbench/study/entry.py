@@ -85,6 +85,8 @@ class Entry:
                 raise UserError(f"reported {reported!r}: must be a number, percent")
             reported = float(reported)
         for option in left:
+            if option == "weights":
+                raise UserError("weights: a study trains from scratch: use nasbench retrain")
             if option in NOT_OPTIONS:
                 raise UserError(f"{option}: is set for the whole study, not for an entry")
             if option in WRITTEN_ELSEWHERE:

@@ -131,7 +131,7 @@ def _defaults(content: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError("'defaults' must hold 'option: value' lines")
     defaults = with_underscores(given)
     known = {option for config in VERBS.values() for option in config.__dataclass_fields__}
-    known -= {*NOT_OPTIONS, *WRITTEN_ELSEWHERE, "budget"}
+    known -= {*NOT_OPTIONS, *WRITTEN_ELSEWHERE, "budget", "weights"}
     for option in defaults:
         if option not in known:
             raise unknown("defaults", option, sorted(known))

@@ -36,7 +36,7 @@ WITH_CHECKPOINTS = ("retrain", "show", "export", "profile", "convert", "proxies"
 PARAMETERS = {
     "code": "strategy space task tuner assessor table proxy strategies code metric also loss",
     "file": "checkpoint checkpoints given inputs config resume run search_space file model "
-    "results raw data_dir",
+    "results raw data_dir weights",
     "text": "budget device refine out target only engine address form format rendition dataset o "
     "assignments argument to preset kind drawing curves export host window sensor channels "
     "chip columns precision optimizer schedule class_weights",
