@@ -27,6 +27,7 @@ from nasbench.seeding import seed_process
 from nasbench.space import Arch, DataSpec, SearchSpace
 from nasbench.space.domains import Domains
 from nasbench.store.checkpoint import Checkpoint
+from nasbench.store.code import located
 from nasbench.store.runs import RunFolder
 from nasbench.store.weights import find_weights, load_weights
 from nasbench.strategies.recipe import Recipe
@@ -309,7 +310,7 @@ def options_of(run: RunFolder) -> RetrainConfig:
     config = run.info.get("config")
     if not isinstance(config, dict):
         raise UserError(f"{run.path}: its run.json lacks the field 'config'")
-    return RetrainConfig.from_layers(config)
+    return RetrainConfig.from_layers(located(run.path, config, run.info.get("code")))
 
 
 def open_model(name: str) -> Checkpoint:
