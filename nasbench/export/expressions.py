@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from nasbench.nn.drop_path import DropPath
 
@@ -56,7 +57,8 @@ class Layer:
     Attributes:
         parts: texts, and units that will be calls.
         hints: a name for each number of the texts, in order.
-        state: new name below the attribute to present name of each tensor.
+        state: new name below the attribute to present name of each tensor; ``""`` if the
+            attribute is a tensor.
     """
 
     parts: list[str | Unit]
@@ -65,13 +67,18 @@ class Layer:
 
     def below(self, old: str) -> Layer:
         """Return the same layer for a module that is at ``old`` in its parent."""
-        state = {new: f"{old}.{where}" for new, where in self.state.items()}
+        state = {new: joined(old, where) for new, where in self.state.items()}
         return Layer(self.parts, self.hints, state)
 
     @property
     def units(self) -> list[Unit]:
         """The units inside."""
         return [part for part in self.parts if isinstance(part, Unit)]
+
+
+def joined(path: str, name: str) -> str:
+    """Return the path of what is called ``name`` below ``path``, ``""`` meaning itself."""
+    return f"{path}.{name}" if name else path
 
 
 def is_torchs(module: nn.Module) -> bool:
@@ -113,3 +120,17 @@ def leaf(module: nn.Module) -> Layer:
         words.append(text if positional else f"{name}={text}")
     state = {name: name for name in module.state_dict()}
     return Layer([f"nn.{type(module).__name__}({', '.join(words)})"], hints, state)
+
+
+def tensor(value: Tensor) -> Layer:
+    """Return the expression of a parameter or a buffer, whose values are in the weights' file."""
+    words = [str(tuple(value.shape))]
+    if value.dtype != torch.float32:
+        words.append(f"dtype={value.dtype}")
+    made = f"torch.empty({', '.join(words)})"
+    if isinstance(value, nn.Parameter):
+        fixed = "" if value.is_floating_point() else ", requires_grad=False"
+        text = f"nn.Parameter({made}{fixed})"
+    else:
+        text = f"nn.Buffer({made})"
+    return Layer([text], ["size"] * len(NUMBER.findall(text)), {"": ""})

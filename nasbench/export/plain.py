@@ -54,13 +54,19 @@ def write(network: nn.Module, example: Tensor, folder: Path, words: str) -> Path
     """
     save = require("safetensors.torch", "an export", "safetensors").save_file
     text, name, state = source(network, words)
-    tensors = network.state_dict()
-    kept = {new: tensors[old].detach().cpu().contiguous().clone() for new, old in state.items()}
+    kept = {new: tensor_at(network, old).contiguous().clone() for new, old in state.items()}
     (folder / CODE).write_text(text, encoding="utf-8")
     save(kept, folder / WEIGHTS)
     shape = ", ".join(str(side) for side in (1, *example.shape[1:]))
     (folder / EXAMPLE).write_text(_EXAMPLE.format(name=name, shape=shape), encoding="utf-8")
     return folder / CODE
+
+
+def tensor_at(network: nn.Module, path: str) -> Tensor:
+    """Return a tensor of a network on the CPU, also one that is not in its ``state_dict``."""
+    owner, _, name = path.rpartition(".")
+    found: Tensor = getattr(network.get_submodule(owner), name)
+    return found.detach().cpu()
 
 
 _EXAMPLE = '''"""Load the network and classify an image of noise."""

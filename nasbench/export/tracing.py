@@ -7,7 +7,16 @@ import re
 from torch import fx, nn
 
 from nasbench.errors import UserError
-from nasbench.export.expressions import Layer, Unit, inside, is_sequence, is_torchs, leaf
+from nasbench.export.expressions import (
+    Layer,
+    Unit,
+    inside,
+    is_sequence,
+    is_torchs,
+    joined,
+    leaf,
+    tensor,
+)
 from nasbench.nn.drop_path import DropPath
 from nasbench.space import Choice, LayerChoice
 
@@ -17,7 +26,9 @@ _SLICE = re.compile(r"slice\((\w+), (\w+), (\w+)\)")
 
 
 class _Tracer(fx.Tracer):
-    """Traces into choices and records every other module as one call."""
+    """Traces into choices and records every other module as one call, every tensor as itself."""
+
+    proxy_buffer_attributes = True
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether a module is recorded as one call."""
@@ -28,7 +39,7 @@ def unit_of(module: nn.Module) -> Unit:
     """Return the unit of a module that is not PyTorch's own, with all its layers.
 
     Raises:
-        UserError: its ``forward`` cannot be traced, or uses a tensor outside of layers.
+        UserError: its ``forward`` cannot be traced, or uses a tensor of another module.
     """
     name = type(module).__name__
     if is_sequence(module):
@@ -45,10 +56,10 @@ def unit_of(module: nn.Module) -> Unit:
     known: dict[fx.Node, fx.Node] = {}
     attributes: dict[str, str] = {}
     for node in graph.nodes:
-        if node.op == "get_attr":
-            raise UserError(f"{name}: has the tensor {node.target} of its own; use layers")
         target = node.target
-        if node.op == "call_module":
+        if node.op == "get_attr":
+            target = _tensor(target, unit, attributes)
+        elif node.op == "call_module":
             child = module.get_submodule(target)
             if isinstance(child, DropPath):
                 known[node] = known[node.args[0]]
@@ -61,6 +72,30 @@ def unit_of(module: nn.Module) -> Unit:
         known[node] = new.create_node(node.op, target, args, kwargs)
     unit.forward = _code(new)
     return unit
+
+
+def _tensor(path: str, unit: Unit, attributes: dict[str, str]) -> str:
+    """Return where a tensor that ``forward`` uses lies: in a layer, or in the module itself.
+
+    Raises:
+        UserError: it is that of a module for which a class will be written.
+    """
+    owner, _, inner = path.rpartition(".")
+    module = unit.module.get_submodule(owner)
+    if owner and not isinstance(module, Choice | nn.ParameterList | nn.ParameterDict):
+        if not is_torchs(module):
+            raise UserError(
+                f"{unit.name}: uses the tensor {path}, which is inside of "
+                f"{type(module).__name__}; use it there"
+            )
+        made = attributes.setdefault(owner, _attribute(owner, unit))
+        if made not in unit.layers:
+            unit.layers[made] = leaf(module).below(owner)
+        return f"{made}.{inner}"
+    if path not in attributes:
+        attributes[path] = _attribute(path, unit)
+        unit.layers[attributes[path]] = tensor(getattr(module, inner)).below(path)
+    return attributes[path]
 
 
 def _attribute(path: str, unit: Unit) -> str:
@@ -84,7 +119,7 @@ def layer_of(module: nn.Module) -> Layer:
         for number, child in enumerate(children):
             whole.parts += [*([", "] if number else []), *child.parts]
             whole.hints += child.hints
-            whole.state |= {f"{number}.{new}": old for new, old in child.state.items()}
+            whole.state |= {joined(str(number), new): old for new, old in child.state.items()}
         whole.parts.append(")")
         return whole
     if is_torchs(module):
@@ -94,7 +129,7 @@ def layer_of(module: nn.Module) -> Layer:
         return layer_of(chosen).below(f"candidates.{name}")
     unit = unit_of(module)
     state = {
-        f"{attribute}.{new}": old
+        joined(attribute, new): old
         for attribute, layer in unit.layers.items()
         for new, old in layer.state.items()
     }
