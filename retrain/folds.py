@@ -152,6 +152,7 @@ class FoldTraining:
 
     def _train(self, config: RetrainConfig) -> Fold:
         unit, running = self._unit(config), self.running
+        running.note_length(len(unit.train.data), config)
         callbacks = journaled(running, self.callback, lambda: {"fold": self.number})
         state = StateFile(running.folder.path / "state.pt")
         progress = Loop(unit, config.epochs, state, callbacks, running.stop).run()

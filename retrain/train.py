@@ -33,7 +33,7 @@ from nasbench.engine.checkpoints import (
 )
 from nasbench.engine.hyperparameters import tuned
 from nasbench.engine.presets import retrain_defaults
-from nasbench.engine.problem import inputs, load_task, objective, on_device, supervised
+from nasbench.engine.problem import Data, inputs, objective, on_device, supervised
 from nasbench.engine.session import Session, session
 from nasbench.errors import UserError
 from nasbench.optional import available
@@ -79,16 +79,25 @@ class Retraining:
         config: the options of the training.
         space: the class of the network.
         task_name: the task to train on.
+        data: the task; every seed uses the same.
     """
 
     checkpoint: Checkpoint
     config: RetrainConfig
     space: type[SearchSpace]
     task_name: str
+    data: Data
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, config: RetrainConfig) -> Retraining:
+    def of(
+        cls, checkpoint: Checkpoint, config: RetrainConfig, task: Task | None = None
+    ) -> Retraining:
         """Resolve the names in a checkpoint and a complete configuration.
+
+        Args:
+            checkpoint: its network is rebuilt.
+            config: the options of the training.
+            task: the task that they name if it is already here.
 
         Raises:
             UserError: a name is unknown, or the code behind it is not known here.
@@ -96,7 +105,8 @@ class Retraining:
         space = space_of(checkpoint, config.space)
         # Those of a run folder may be of an older version, or changed since.
         arguments.split(config.space_arguments, space=arguments.of_space(space))
-        return cls(checkpoint, config, space, task_of(checkpoint, config.task))
+        name = _task_name(checkpoint, config, task)
+        return cls(checkpoint, config, space, name, Data(name, config, task))
 
     def with_seed(self, seed: int) -> Retraining:
         """Return the same retraining with another seed."""
@@ -130,7 +140,7 @@ class Retraining:
             UserError: the data have another shape, a label or value does not fit the space, or
                 the weights do not fit the network.
         """
-        task, config = load_task(self.config, self.task_name), self.config
+        task, config = self.data.part(self.config), self.config
         here, there = task.spec, DataSpec.from_json(self.checkpoint.data)
         outputs = there.outputs if config.task is None else here.outputs
         if here != DataSpec(*there.shape, outputs, vocabulary=there.vocabulary):
@@ -149,7 +159,10 @@ class Retraining:
 
 
 def configure(
-    checkpoint: Checkpoint, given: dict[str, Any], assignments: dict[str, Any]
+    checkpoint: Checkpoint,
+    given: dict[str, Any],
+    assignments: dict[str, Any],
+    task: Task | None = None,
 ) -> Retraining:
     """Return the retraining with all options: preset, then the tuned ones, then the user's.
 
@@ -159,21 +172,33 @@ def configure(
         checkpoint: its network is rebuilt.
         given: options by name, ``None`` for those that the user did not set.
         assignments: the ``-o key=value`` arguments of the space.
+        task: the task that they name if it is already here.
 
     Raises:
         UserError: an option or argument is unknown, of the wrong type or out of range.
     """
     asked = RetrainConfig.from_layers(given)
     space = space_of(checkpoint, asked.space)
-    task_name = task_of(checkpoint, asked.task)
+    task_name = _task_name(checkpoint, asked, task)
     wanted = {**asked.space_arguments, **assignments}
     network = {"space_arguments": retrain_arguments(space, checkpoint, asked.preset, wanted)}
-    recipe = retrain_defaults(asked.preset, task_name, recipe_of(checkpoint))
-    data = data_options(checkpoint)
-    config = RetrainConfig.from_layers(recipe, data, tuned(checkpoint), given, network)
+    over = (data_options(checkpoint), tuned(checkpoint), given, network)
+    without = RetrainConfig.from_layers(*over)
+    data = Data(task_name, without, task)
+    known = {name: value for layer in over for name, value in layer.items() if value is not None}
+    paper = recipe_of(checkpoint)
+    recipe = retrain_defaults(asked.preset, task_name, paper, data.amount(without), known)
+    config = RetrainConfig.from_layers(recipe, *over)
     if config.weights is not None:
         config = replace(config, weights=start.located(config.weights, config.out))
-    return Retraining(checkpoint, config, space, task_name)
+    return Retraining(checkpoint, config, space, task_name, data)
+
+
+def _task_name(checkpoint: Checkpoint, config: RetrainConfig, task: Task | None) -> str:
+    """Return the name of the task; only one that must be opened is asked whose choice it is."""
+    if task is not None:
+        return config.task or checkpoint.task
+    return task_of(checkpoint, config.task)
 
 
 def run_retrain(
@@ -227,6 +252,7 @@ def _train(
 ) -> tuple[Supervised, Progress]:
     """Train from the run's state, or from the beginning; return the network and the progress."""
     unit = _unit(task, found, config, running)
+    running.note_length(len(unit.train.data), config)
     callbacks: Callback = NullCallback()
     if running.leads:  # of several processes the first alone writes
         listeners: list[Callback] = [JournalCallback(running.folder.journal), callback]

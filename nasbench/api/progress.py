@@ -67,11 +67,20 @@ def clock(seconds: float) -> str:
     return f"{hours}h{minutes:02d}m" if hours else f"{minutes}m{rest:02d}s"
 
 
+def say_length(epochs: int, steps: int, said: str) -> str:
+    """Print the length of a training unless it is what was said last; return it."""
+    text = f"{epochs} epoch{'s' * (epochs > 1)} of {steps} step{'s' * (steps > 1)}"
+    if text != said:
+        note(text)
+    return text
+
+
 class Lines(NullCallback):
     """One line per epoch, on the standard error."""
 
     def __init__(self) -> None:
         self.epochs = 0
+        self._said = ""
         self._first = 0
         self._since = 0.0
 
@@ -84,6 +93,8 @@ class Lines(NullCallback):
         self.epochs, self._first, self._since = epochs, epoch, time.perf_counter()
         if epoch:
             note(f"continuing after epoch {epoch} of {epochs}")
+        else:
+            self._said = say_length(epochs, steps, self._said)
 
     def epoch(self, metrics: dict[str, float]) -> None:
         """Print the epoch's line."""
@@ -100,6 +111,7 @@ class Bar(NullCallback):
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._text = ""
+        self._said = ""
         self._steps = 1
         self._shown = 0.0
 
@@ -114,6 +126,8 @@ class Bar(NullCallback):
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         self.close()
+        if not epoch:
+            self._said = say_length(epochs, steps, self._said)
         self._steps = steps
         self._bar = Progress(
             TextColumn("{task.description}"),

@@ -13,8 +13,8 @@ from nasbench.config import HpoConfig
 from nasbench.engine import hyperparameters, scheduler
 from nasbench.engine.callbacks import journaled
 from nasbench.engine.checkpoints import Architecture, open_model
-from nasbench.engine.presets import DEFAULT_SPACE, hpo_defaults, retrain_defaults
-from nasbench.engine.problem import inputs, load_space, load_task
+from nasbench.engine.presets import default_space, hpo_defaults
+from nasbench.engine.problem import Data, inputs, load_space
 from nasbench.engine.scheduler import TotalCost, Trial
 from nasbench.engine.session import Session, session
 from nasbench.engine.trial import Context, Request, TrialResult, TrialRunner, remove_states
@@ -42,16 +42,22 @@ class Tuning:
         model: the network, as a checkpoint.
         tuner: the tuner's class.
         assessor: the assessor's class, or ``None``.
+        data: the task; every seed uses the same.
     """
 
     config: HpoConfig
     model: Checkpoint
     tuner: Any
-    assessor: Any = None
+    assessor: Any
+    data: Data
 
     @classmethod
-    def of(cls, config: HpoConfig) -> Tuning:
+    def of(cls, config: HpoConfig, task: Task | None = None) -> Tuning:
         """Resolve the model, the tuner and the assessor that the options name.
+
+        Args:
+            config: the options.
+            task: the task that they name if it is already here.
 
         Raises:
             UserError: one of them is unknown or not installed, or the search space does not fit.
@@ -75,7 +81,7 @@ class Tuning:
         model = open_model(config.model)
         if config.space_content:  # also that of a run folder, which may have been edited
             hyperparameters.check(config.space_content, str(model.space["name"]))
-        return cls(config, model, tuner, assessor)
+        return cls(config, model, tuner, assessor, Data(config.task, config, task))
 
     @property
     def space_arguments(self) -> dict[str, Any]:
@@ -112,19 +118,23 @@ class Tuned:
     seconds: float
 
 
-def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Tuning:
+def configure(
+    given: dict[str, Any], assignments: dict[str, Any], task: Task | None = None
+) -> Tuning:
     """Return the tuning with all its options: defaults, then the preset's, then the user's.
 
     Args:
         given: options by name; ``None`` for the default.
         assignments: the ``-o key=value`` arguments.
+        task: the task that they name if it is already here.
 
     Raises:
         UserError: an option or argument is unknown, of the wrong type or out of range.
     """
     asked = HpoConfig.from_layers(given)
-    sources.check(asked.task)
-    tuning = Tuning.of(asked)
+    if task is None:
+        sources.check(asked.task)
+    tuning = Tuning.of(asked, task)
     model, owners = tuning.model.space["name"], {"tuner": tuning.tuner}
     if tuning.assessor is not None:
         owners["assessor"] = tuning.assessor
@@ -136,14 +146,14 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Tuning:
         f"{name}_options": asdict(kind.Options(**mine))
         for (name, kind), mine in zip(owners.items(), own, strict=True)
     }
-    recipe = retrain_defaults(asked.preset, asked.task)
-    by_preset = hpo_defaults(asked.preset, asked.task)
+    amount = tuning.data.amount(asked)
+    by_preset = hpo_defaults(asked.preset, asked.task, amount, given)
     given = {**given, "task": sources.located(asked.task)}
-    config = HpoConfig.from_layers(recipe, by_preset, given, options)
+    config = HpoConfig.from_layers(by_preset, given, options)
     if config.search_space is not None:
         space = ParameterSpace.read(config.search_space)
     else:
-        space = ParameterSpace.of(config.space_content or DEFAULT_SPACE)
+        space = ParameterSpace.of(config.space_content or default_space(amount))
     hyperparameters.check(space.content, model)
     if config.refine is not None:
         share(config.refine)
@@ -173,7 +183,7 @@ def run_hpo(
         UserError: the task, the model and the options do not fit together, or every trial failed.
     """
     config = tuning.config
-    task = load_task(config, config.task)
+    task = tuning.data.part(config)
     model = Architecture.of(tuning.model, spec=task.spec, space_arguments=tuning.space_arguments)
     name, short = catalog.short(config.tuner), sources.short(config.task)
     read = inputs(
@@ -181,6 +191,7 @@ def run_hpo(
     )
     with session("hpo", name, short, config, stop, resumed, command, inputs=read) as running:
         context = Context.of(task, config, config.val_fraction, running.folder.path)
+        running.note_length(len(context.train.labels), config)
         space = ParameterSpace.of(config.space_content)
         rounds = [_round(tuning, model, space, context, running, callback)]
         if config.refine is not None:

@@ -94,6 +94,7 @@ def search(
     train, validation = _batches(problem, config, running)
     strategy = build(kind, problem, config, len(train), running.device, bounds)
     unit = OneShotSearch(strategy, train, validation)
+    running.note_length(len(train.data), config)
     state = StateFile(running.folder.path / "state.pt")
     callbacks = _callbacks(strategy, running, callback)
     progress = Loop(unit, config.epochs, state, callbacks, running.stop).run()

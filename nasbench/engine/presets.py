@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from nasbench.strategies.recipe import DARTS, RECIPES, Recipe, recipe_for
@@ -41,6 +44,88 @@ BUDGET = "8"
 BUDGETS = {"successive-halving": "8 trials", "hyperband": "24 trials", "nsga2": "24"}
 
 
+# The least number of steps of ``quick`` on a user's own data: what it takes on the built-in tasks.
+# A small set is passed through more often, up to the bound; a large one is cut, or passed through
+# less often than a built-in one.
+SEARCH_STEPS, TRIAL_STEPS, TUNING_STEPS, RETRAIN_STEPS = 270, 550, 270, 640
+MOST_EPOCHS = 200
+MOST_STEPS = 4_000  # of a retraining
+OWN_LIMIT = 6_000  # images of a search and a tuning
+STEPS_PER_EPOCH = 4  # that a batch leaves, so that an epoch sees most of a small set
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much data a run trains on, from which ``quick`` counts its steps.
+
+    Attributes:
+        images: training images of the task, those of ``--limit-train`` if it is given.
+        share: of them that the run trains on, in (0, 1]; it validates on the others.
+        own: whether the data are the user's own. Built-in tasks have numbers of epochs.
+    """
+
+    images: int
+    share: float
+    own: bool = True
+
+    @property
+    def trained(self) -> int:
+        """The number of images that the run trains on."""
+        return max(1, int(self.images * self.share + 1e-6))
+
+    def batch(self, wanted: int, per_epoch: int = 1, halves: bool = False) -> int:
+        """Return ``wanted``, or the largest power of two that is small enough for the images.
+
+        Args:
+            wanted: the preset's batch size.
+            per_epoch: steps that an epoch has at least; a built-in task needs a single one.
+            halves: whether batches are also taken from the validation images.
+        """
+        fits = self.trained // (per_epoch if self.own else 1)
+        if halves:
+            fits = min(fits, max(1, self.images - self.trained))
+        return wanted if wanted <= fits else 1 << (max(1, fits).bit_length() - 1)
+
+    def steps(self, batch_size: int) -> int:
+        """Return the steps of an epoch."""
+        return max(1, self.trained // batch_size)
+
+    def fitted(
+        self,
+        chosen: dict[str, Any],
+        least: int,
+        given: Mapping[str, Any],
+        most: int | None = None,
+        halves: bool = False,
+    ) -> dict[str, Any]:
+        """Return a preset's options with a batch that fits and epochs for enough steps.
+
+        Args:
+            chosen: the preset's options.
+            least: the number of steps that a run takes at least, within :data:`MOST_EPOCHS`.
+            given: the options that win over the preset's, ``batch_size`` perhaps among them.
+            most: the number of steps that more than one epoch may take; ``None`` for any.
+            halves: as for :meth:`batch`.
+        """
+        size, epochs = self.batch(chosen["batch_size"], STEPS_PER_EPOCH, halves), chosen["epochs"]
+        if self.own:
+            each = self.steps(given.get("batch_size") or size)
+            epochs = max(epochs, min(-(-least // each), MOST_EPOCHS))
+            if most is not None:
+                epochs = min(epochs, max(1, most // each))
+        return {**chosen, "batch_size": size, "epochs": epochs}
+
+    def limited(self, given: Mapping[str, Any]) -> tuple[Amount, dict[str, Any]]:
+        """Return the amount and the options of a search, which sees a part of many images.
+
+        Args:
+            given: the options that win over the preset's.
+        """
+        if not self.own or self.images <= OWN_LIMIT or given.get("limit_train"):
+            return self, {}
+        return replace(self, images=OWN_LIMIT), {"limit_train": OWN_LIMIT}
+
+
 # What the presets set in a search and in a retraining, for the help pages.
 SEARCH_OPTIONS = frozenset({*DARTS.search, *QUICK, "limit_train", "budget"})
 RETRAIN_OPTIONS = frozenset(DARTS.retrain)
@@ -57,7 +142,13 @@ def paper_recipe(strategy: type, space: str) -> Recipe:
 
 
 def search_defaults(
-    preset: str, strategy: str, task: str, sampled: bool, recipe: Recipe = DARTS
+    preset: str,
+    strategy: str,
+    task: str,
+    sampled: bool,
+    recipe: Recipe = DARTS,
+    amount: Amount | None = None,
+    given: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return the options that the preset sets, ``strategy_options`` among them.
 
@@ -67,16 +158,31 @@ def search_defaults(
         task: its name.
         sampled: whether the strategy trains its candidates one by one.
         recipe: the settings of the strategy's paper.
+        amount: how much data the search trains on; ``None`` for all of a built-in task.
+        given: the options that win over these.
     """
     budget = {"budget": BUDGETS.get(strategy, BUDGET)} if sampled else {}
     if preset == "paper":
-        return {**budget, **recipe.search, "strategy_options": dict(recipe.options)}
+        paper = {**budget, **recipe.search, "strategy_options": dict(recipe.options)}
+        return paper if amount is None else _fitting(paper, amount, halves=not sampled)
     chosen = {**QUICK, **QUICK_TASKS.get(task, {}), **budget}
+    least = TRIAL_STEPS if sampled else SEARCH_STEPS
     if strategy in SINGLE_PATH:
         chosen["epochs"] *= SINGLE_PATH_EPOCHS
+        least *= SINGLE_PATH_EPOCHS
     if sampled:
         chosen["epochs"] = TRIAL_EPOCHS.get(task, TRIAL_EPOCHS_ELSEWHERE)
+    if amount is not None:
+        amount, limit = amount.limited(given)
+        chosen = {**amount.fitted(chosen, least, given, halves=not sampled), **limit}
     return {**chosen, "strategy_options": dict(QUICK_OPTIONS.get(strategy, {}))}
+
+
+def _fitting(paper: dict[str, Any], amount: Amount, halves: bool = False) -> dict[str, Any]:
+    """Return a paper's options with a batch that is not larger than the data."""
+    if "batch_size" not in paper:
+        return paper
+    return {**paper, "batch_size": amount.batch(paper["batch_size"], halves=halves)}
 
 
 # What is tuned where no search space is given.
@@ -88,16 +194,49 @@ DEFAULT_SPACE: dict[str, Any] = {
 }
 
 
-def hpo_defaults(preset: str, task: str) -> dict[str, Any]:
-    """Return the options that the preset sets beside the retraining's recipe."""
+def default_space(amount: Amount | None) -> dict[str, Any]:
+    """Return what is tuned where no search space is given, with batches that fit the data."""
+    sizes = DEFAULT_SPACE["batch_size"]["_value"]
+    largest = sizes[-1] if amount is None else amount.batch(sizes[-1], STEPS_PER_EPOCH)
+    if largest < sizes[-1]:
+        sizes = sorted({max(1, largest // part) for part in (4, 2, 1)})
+    return {**DEFAULT_SPACE, "batch_size": {"_type": "choice", "_value": sizes}}
+
+
+def hpo_defaults(
+    preset: str,
+    task: str,
+    amount: Amount | None = None,
+    given: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Return the options that the preset sets in a tuning, the recipe of a training among them.
+
+    Args:
+        preset: ``quick`` or ``paper``.
+        task: its name.
+        amount: how much data a trial trains on; ``None`` for all of a built-in task.
+        given: the options that win over these.
+    """
+    recipe = retrain_defaults(preset, task)
     if preset == "paper":
-        return {"epochs": DARTS.search["epochs"], "budget": BUDGET}
+        paper = {**recipe, "epochs": DARTS.search["epochs"], "budget": BUDGET}
+        return paper if amount is None else _fitting(paper, amount)
     limit = QUICK_TASKS.get(task, {}).get("limit_train")
     epochs = TRIAL_EPOCHS.get(task, TRIAL_EPOCHS_ELSEWHERE)
-    return {"epochs": epochs, "budget": BUDGET, "limit_train": limit}
+    chosen = {**recipe, "epochs": epochs, "budget": BUDGET, "limit_train": limit}
+    if amount is None:
+        return chosen
+    amount, own_limit = amount.limited(given)
+    return {**amount.fitted(chosen, TUNING_STEPS, given), **own_limit}
 
 
-def retrain_defaults(preset: str, task: str, recipe: Recipe = DARTS) -> dict[str, Any]:
+def retrain_defaults(
+    preset: str,
+    task: str,
+    recipe: Recipe = DARTS,
+    amount: Amount | None = None,
+    given: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return the options that the preset sets in a retraining.
 
     ``quick`` takes minutes on two CPU cores: few epochs with a warm-up and a high rate.
@@ -106,14 +245,20 @@ def retrain_defaults(preset: str, task: str, recipe: Recipe = DARTS) -> dict[str
         preset: ``quick`` or ``paper``.
         task: its name.
         recipe: the settings of the paper behind the architecture.
+        amount: how much data the retraining trains on; ``None`` for all of a built-in task.
+        given: the options that win over these.
     """
     if preset == "paper":
-        return dict(recipe.retrain)
+        paper = dict(recipe.retrain)
+        return paper if amount is None else _fitting(paper, amount)
     epochs = {"digits": 30}.get(task, 4)
-    return {
+    chosen = {
         "epochs": epochs,
         "batch_size": 64,
         "lr": 0.1,
         "weight_decay": 5e-4,
         "warmup": 0.1,
     }
+    return (
+        chosen if amount is None else amount.fitted(chosen, RETRAIN_STEPS, given, most=MOST_STEPS)
+    )

@@ -10,16 +10,18 @@ import torch
 from torch import nn
 
 from nasbench import catalog
-from nasbench.config import NetworkConfig, TrainingConfig
+from nasbench.config import HpoConfig, NetworkConfig, RetrainConfig, SearchConfig, TrainingConfig
 from nasbench.data.augment import Augmentation
 from nasbench.data.batches import Batches
 from nasbench.data.images import ImageSet
 from nasbench.data.split import stratified_split
+from nasbench.engine.presets import Amount
 from nasbench.errors import UserError
 from nasbench.nn.processes import Place, place
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.seeding import derive
 from nasbench.space import DataSpec, Domains, SearchSpace
+from nasbench.tasks import sources
 from nasbench.tasks.base import Task
 from nasbench.tasks.loading import load
 from nasbench.training.objective import Objective
@@ -29,20 +31,88 @@ from nasbench.training.supervised import Supervised, SupervisedConfig
 EVALUATION_BATCH = 500  # images per process in a batch that is evaluated without gradients
 
 
+class Data:
+    """The task that a run names, read at its first use and kept for the next seeds.
+
+    Args:
+        name: of the task; see :mod:`nasbench.tasks.sources`.
+        config: how the data are read and judged, and where they are.
+        task: the task itself if it is already here.
+    """
+
+    def __init__(self, name: str, config: TrainingConfig, task: Task | None = None) -> None:
+        self.name = name
+        self._config = config
+        self._task = task
+
+    @property
+    def task(self) -> Task:
+        """The whole task.
+
+        Raises:
+            UserError: it is unknown, its data cannot be had, or an option does not fit it.
+        """
+        if self._task is None:
+            self._task = load(self.name, self._config, self._config.data_dir)
+        return self._task
+
+    def part(self, config: TrainingConfig) -> Task:
+        """Return the task with ``--limit-train`` applied, which depends on the seed.
+
+        Raises:
+            UserError: as for :attr:`task`; or it has fewer images than the limit.
+        """
+        task = self.task
+        limit, n = config.limit_train, len(task.train)
+        if limit is None or limit == n:
+            return task
+        if limit > n:
+            raise UserError(f"--limit-train {limit}: the task {self.name} has {n} training images")
+        _, kept = stratified_split(task.train.strata, limit / n, derive(config.seed, "limit"))
+        return task.part(kept)
+
+    def amount(self, config: SearchConfig | HpoConfig | RetrainConfig) -> Amount | None:
+        """Return how much a run trains on, from which a preset counts its steps.
+
+        The data are read for it only if they are the user's own: the presets know the others.
+
+        Args:
+            config: the options that the user gave; ``batch_size`` is left out.
+        """
+        own = sources.kind(self.name) != "table"
+        if not own and self._task is None:
+            if config.limit_train is None:
+                return None
+            return Amount(config.limit_train, _trained_share(config), own=False)
+        train, held_out = self.task.train, self.task.held_out
+        apart = None if held_out is None else len(held_out) / len(train)
+        images = min(config.limit_train or len(train), len(train))
+        return Amount(images, _trained_share(config, apart), own=own)
+
+
+def _trained_share(
+    config: SearchConfig | HpoConfig | RetrainConfig, apart: float | None = None
+) -> float:
+    """Return the share of the training images that a run trains on.
+
+    Args:
+        config: the options.
+        apart: share of the validation images of a task that has some.
+    """
+    if isinstance(config, RetrainConfig) and config.folds is not None:
+        return 1 - 1 / config.folds
+    if config.val_fraction and apart:
+        return 1 - apart
+    return 1 - config.val_fraction
+
+
 def load_task(config: TrainingConfig, name: str) -> Task:
     """Return the task of that name, with ``--limit-train`` applied.
 
     Raises:
         UserError: it is unknown, its data cannot be had, or it has fewer images than the limit.
     """
-    task = load(name, config, config.data_dir)
-    limit, n = config.limit_train, len(task.train)
-    if limit is None or limit == n:
-        return task
-    if limit > n:
-        raise UserError(f"--limit-train {limit}: the task {name} has {n} training images")
-    _, kept = stratified_split(task.train.strata, limit / n, derive(config.seed, "limit"))
-    return task.part(kept)
+    return Data(name, config).part(config)
 
 
 def inputs(task: Task, /, **plugins: str | None) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def search(
     source = ArchitectureTrials(strategy, problem, config, costs, running, callback)
     total = source.replay()
     context = Context.of(problem.task, config, config.val_fraction, running.folder.path)
+    running.note_length(len(context.train.labels), config)
     if config.budget is None:
         raise UserError("--budget is required: how much the search may spend, such as 20 or 15min")
     with scheduler.open_trial_executor(

@@ -13,7 +13,7 @@ from nasbench.engine import oneshot, sampled
 from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.limits import FLAGS, limits_of
 from nasbench.engine.presets import paper_recipe, search_defaults
-from nasbench.engine.problem import Problem, inputs, load_space, load_task
+from nasbench.engine.problem import Data, Problem, inputs, load_space
 from nasbench.engine.session import Outcome, Session, session
 from nasbench.errors import UserError
 from nasbench.options import require_effect
@@ -24,6 +24,7 @@ from nasbench.store.runs import RunFolder
 from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.tasks import sources
+from nasbench.tasks.base import Task
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import StopSignal
 
@@ -39,15 +40,21 @@ class Search:
         config: the options.
         strategy: the strategy's class.
         space: the class of networks.
+        data: the task; every seed uses the same.
     """
 
     config: SearchConfig
     strategy: type[OneShotStrategy] | type[SampledStrategy]
     space: type[SearchSpace]
+    data: Data
 
     @classmethod
-    def of(cls, config: SearchConfig) -> Search:
+    def of(cls, config: SearchConfig, task: Task | None = None) -> Search:
         """Resolve the strategy and the space that the options name.
+
+        Args:
+            config: the options.
+            task: the task that they name if it is already here.
 
         Raises:
             UserError: one of them is unknown, or is no strategy or space.
@@ -59,7 +66,7 @@ class Search:
         )
         strategy.Options(**own)
         arguments.split(config.space_arguments, space=arguments.of_space(space))
-        return cls(config, strategy, space)
+        return cls(config, strategy, space, Data(config.task, config, task))
 
     def with_seed(self, seed: int) -> Search:
         """Return the same search with another seed."""
@@ -89,20 +96,24 @@ class Found:
     front: tuple[Path, ...] = ()
 
 
-def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Search:
+def configure(
+    given: dict[str, Any], assignments: dict[str, Any], task: Task | None = None
+) -> Search:
     """Return the search with all its options: defaults, then the preset's, then the user's.
 
     Args:
         given: options by name; ``None`` for the default.
         assignments: the ``-o key=value`` arguments.
+        task: the task that they name if it is already here.
 
     Raises:
         UserError: an option or argument is unknown, of the wrong type or out of range, or has no
             effect on this search.
     """
-    search = Search.of(SearchConfig.from_layers(given))
+    search = Search.of(SearchConfig.from_layers(given), task)
     asked, strategy, space = search.config, search.strategy, search.space
-    sources.check(asked.task)
+    if task is None:
+        sources.check(asked.task)
     own, network = arguments.split(
         assignments,
         strategy=arguments.of_dataclass(strategy.Options),
@@ -112,10 +123,9 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Search:
     if sampled and asked.auto_batch:
         raise UserError(f"--auto-batch: is for one-shot strategies, and {asked.strategy} is none")
     recipe = paper_recipe(strategy, asked.space)
-    by_strategy = search_defaults(asked.preset, asked.strategy, asked.task, sampled, recipe)
-    options = strategy.Options(
-        **{**by_strategy.pop("strategy_options"), **asked.strategy_options, **own}
-    )
+    preset = asked.preset, asked.strategy, asked.task, sampled, recipe
+    by_strategy = search_defaults(*preset)["strategy_options"]
+    options = strategy.Options(**{**by_strategy, **asked.strategy_options, **own})
     if not sampled:
         _refuse_without_effect(asked, options, own)
     by_preset = space.search_arguments.get(asked.preset, {})
@@ -124,7 +134,9 @@ def configure(given: dict[str, Any], assignments: dict[str, Any]) -> Search:
     network = arguments.complete(space, {**by_preset, **asked.space_arguments, **network})
     given = {**given, "task": sources.located(asked.task)}
     config = SearchConfig.from_layers(
-        by_strategy, given, {"strategy_options": asdict(options), "space_arguments": network}
+        search_defaults(*preset, search.data.amount(asked), given),
+        given,
+        {"strategy_options": asdict(options), "space_arguments": network},
     )
     return replace(search, config=config)
 
@@ -188,7 +200,7 @@ def run_search(
         UserError: the task, the space and the options do not fit together, or nothing was found.
     """
     config, strategy, space = search.config, search.strategy, search.space
-    problem = Problem.of(load_task(config, config.task), space, config.space_arguments)
+    problem = Problem.of(search.data.part(config), space, config.space_arguments)
     if not problem.domains:
         raise UserError(f"space {config.space!r} has no choices: there is nothing to search")
     name, short = catalog.short(config.strategy), sources.short(config.task)

@@ -52,6 +52,18 @@ class Session:
         """Whether this process writes the files."""
         return self.place.rank == 0
 
+    def note_length(self, examples: int, config: TrainingConfig) -> None:
+        """Write to ``run.json`` how long a training is, which a preset may have chosen.
+
+        Args:
+            examples: what it trains on.
+            config: its options.
+        """
+        if self.leads:
+            size, epochs = config.batch_size, config.epochs
+            length = {"examples": examples, "batch_size": size, "epochs": epochs}
+            self.folder.update(training={**length, "steps": epochs * (examples // size)})
+
 
 @dataclass(frozen=True)
 class Outcome:

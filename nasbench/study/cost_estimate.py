@@ -8,7 +8,8 @@ from pathlib import Path
 
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
-from nasbench.engine.presets import paper_recipe, retrain_defaults
+from nasbench.engine.presets import hpo_defaults, paper_recipe, retrain_defaults
+from nasbench.engine.problem import Data
 from nasbench.engine.search import load_strategy
 from nasbench.errors import UserError
 from nasbench.report.quantities import count, duration
@@ -142,11 +143,16 @@ def config_without_source(plan: Plan, step: Step) -> TrainingConfig:
     options, study = step.entry.over(plan.study.defaults), plan.study
     config: TrainingConfig
     if step.entry.verb == "hpo":
-        config = HpoConfig.from_layers({"budget": study.budget or None, **options})
+        tuned = HpoConfig.from_layers({"budget": study.budget or None, **options})
+        amount = Data(study.task, tuned, plan.task).amount(tuned)
+        preset = hpo_defaults(tuned.preset, study.task, amount, options)
+        config = HpoConfig.from_layers(preset, {"budget": study.budget or None, **options})
     else:
         asked = RetrainConfig.from_layers(options)
-        recipe = retrain_defaults(asked.preset, study.task, _recipe(plan, step))
-        config = RetrainConfig.from_layers(recipe, options)
+        amount = Data(study.task, asked, plan.task).amount(asked)
+        recipe = _recipe(plan, step)
+        preset = retrain_defaults(asked.preset, study.task, recipe, amount, options)
+        config = RetrainConfig.from_layers(preset, options)
     return plan.scale.apply(config, len(plan.task.train))
 
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from nasbench import catalog, known_code
-from nasbench.config import TrainingConfig
+from nasbench.config import RetrainConfig, TaskConfig, TrainingConfig
 from nasbench.engine import hpo, search
-from nasbench.engine.checkpoints import open_checkpoint
-from nasbench.engine.problem import load_task
+from nasbench.engine.checkpoints import data_options, open_checkpoint
 from nasbench.errors import UserError, unknown
 from nasbench.store import studies
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.strategies.sampled.base import SampledStrategy
-from nasbench.study.entry import Entry
+from nasbench.study.entry import VERBS, Entry
 from nasbench.study.file import Study
 from nasbench.study.fingerprint import fingerprint
 from nasbench.study.scale import Scale
 from nasbench.tasks import sources
 from nasbench.tasks.base import Task
+from nasbench.tasks.loading import load
 from retrain import train
 
 
@@ -70,6 +70,7 @@ class Plan:
         scale: the share of epochs, images and trials.
         given: command-line options of all runs: ``out``, ``data_dir``, ``device``.
         only: names of the entries to run, together with those that they use; empty means all.
+        opened: the task as entries with options of their own read it, by those options.
     """
 
     study: Study
@@ -77,6 +78,7 @@ class Plan:
     scale: Scale
     given: Mapping[str, Any]
     only: Sequence[str] = ()
+    opened: dict[tuple[Any, ...], Task] = field(default_factory=dict, repr=False)
 
     @property
     def steps(self) -> list[Step]:
@@ -126,31 +128,52 @@ class Plan:
         }
         config: TrainingConfig
         checkpoint = None
+        task: Task | None = None
+        if entry.verb in ("search", "hpo"):
+            task = self.open(VERBS[entry.verb].from_layers(given))
         if entry.verb == "search":
             given["strategy"] = target
             if self.study.budget and issubclass(search.load_strategy(target), SampledStrategy):
                 given.setdefault("budget", self.study.budget)
-            config = search.configure(given, dict(entry.arguments)).config
+            config = search.configure(given, dict(entry.arguments), task).config
         elif entry.verb == "hpo":
             given["model"] = str(found / "checkpoint.json") if found else target
             given.setdefault("budget", self.study.budget or None)
-            config = hpo.configure(given, dict(entry.arguments)).config
+            config = hpo.configure(given, dict(entry.arguments), task).config
         else:
             checkpoint = self._checkpoint(entry, step.seed, found)
             if entry.verb == "train" and ":" in target:
                 given["space"] = target
             # The task is the checkpoint's own; as an option it would replace it.
             del given["task"]
-            config = train.configure(checkpoint, given, dict(entry.arguments)).config
+            read = RetrainConfig.from_layers(data_options(checkpoint), given)
+            task = self.open(read, checkpoint)
+            config = train.configure(checkpoint, given, dict(entry.arguments), task).config
         known_code.check_cluster(getattr(config, "address", None))
         verb = "retrain" if entry.verb == "train" else entry.verb
         scaled = self.scale.apply(config, len(self.task.train))
-        return ConfiguredRun(verb, scaled, self.data, checkpoint)
+        data = {sources.short(self.study.task): (task or self.task).fingerprint}
+        return ConfiguredRun(verb, scaled, data, checkpoint)
 
-    @property
-    def data(self) -> dict[str, str]:
-        """The fingerprint of the data by the task's name, as in run folders."""
-        return {sources.short(self.study.task): self.task.fingerprint}
+    def open(self, config: TrainingConfig, checkpoint: Checkpoint | None = None) -> Task | None:
+        """Return the study's task as a run reads and judges it; runs that agree share it.
+
+        Args:
+            config: the options of the run.
+            checkpoint: what the run retrains; ``None`` is returned if it is of another task.
+
+        Raises:
+            UserError: an option does not fit the task.
+        """
+        name = self.study.task
+        if checkpoint is not None and checkpoint.task not in (name, sources.located(name)):
+            return None
+        key = _reading(self.study, config)
+        if key == _reading(self.study, _of_all(self.study)):
+            return self.task
+        if key not in self.opened:
+            self.opened[key] = load(name, config, self.given.get("data_dir"))
+        return self.opened[key]
 
     def _checkpoint(self, entry: Entry, seed: int, found: Path | None) -> Checkpoint:
         if entry.verb == "retrain":
@@ -167,6 +190,18 @@ class Plan:
             seed=seed,
             kind="plain",
         )
+
+
+def _reading(study: Study, config: TrainingConfig) -> tuple[Any, ...]:
+    """Return the options that decide how the study's task is read and judged."""
+    sized = "" if sources.kind(study.task) == "table" else config.preset
+    return (sized, *(getattr(config, one.name) for one in fields(TaskConfig)))
+
+
+def _of_all(study: Study) -> TrainingConfig:
+    """Return how the study reads its task where an entry says nothing else."""
+    own = {"preset", *(one.name for one in fields(TaskConfig))} & study.defaults.keys()
+    return TrainingConfig.from_layers({name: study.defaults[name] for name in own})
 
 
 def check_distinct(runs: Iterable[tuple[Step, ConfiguredRun]]) -> None:
@@ -223,6 +258,5 @@ def load_plan(
             f"{folder} holds another study, on {other[0]} with {', '.join(sorted(other[1]))}: "
             "give this study a different 'name:', or choose another --out"
         )
-    where = TrainingConfig.from_layers({"data_dir": given.get("data_dir")})
-    options = {**given, "out": folder}
-    return Plan(study, load_task(where, study.task), size, options, only), folder
+    opened = load(study.task, _of_all(study), given.get("data_dir"))
+    return Plan(study, opened, size, {**given, "out": folder}, only), folder

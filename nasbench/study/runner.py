@@ -25,8 +25,10 @@ from nasbench.executors import (
     open_executor,
 )
 from nasbench.faults import Fault, MachineError
+from nasbench.store.runs import RunFolder
 from nasbench.study.fingerprint import runs_by_fingerprint
 from nasbench.study.plan import ConfiguredRun, Plan, Step, check_distinct
+from nasbench.tasks.base import Task
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import Stopped, StopSignal
 from retrain import folds
@@ -52,7 +54,7 @@ def earlier_progress(plan: Plan, out: Path) -> Progress:
     Raises:
         UserError: an entry is invalid, or two entries are the same run.
     """
-    known = runs_by_fingerprint(out, plan.data)
+    known: dict[str, dict[str, RunFolder]] = {}
     progress, runs = Progress(), list[tuple[Step, ConfiguredRun]]()
     for step in plan.steps:
         source = plan.source(step)
@@ -65,7 +67,10 @@ def earlier_progress(plan: Plan, out: Path) -> Progress:
                 raise
             continue  # the source left a broken result: reported when the run would start
         runs.append((step, run))
-        before = known.get(run.fingerprint)
+        (data,) = run.data.values()
+        if data not in known:
+            known[data] = runs_by_fingerprint(out, run.data)
+        before = known[data].get(run.fingerprint)
         if before is not None and before.status == "done":
             progress.done[step] = before.path
     check_distinct(runs)
@@ -96,7 +101,7 @@ def run_study(
         Stopped: a signal asked to stop; the interrupted runs can be continued.
         MachineError: the disk is full or the like; the interrupted runs can be continued.
     """
-    with stop.listening(), _executor(where, callback, stop) as executor:
+    with stop.listening(), _executor(plan, where, callback, stop) as executor:
         runner = _Runner(plan, progress, executor, say)
         while runner.left:
             runner.begin()
@@ -110,9 +115,9 @@ def run_study(
     return progress
 
 
-def _executor(where: TrialsConfig, callback: Callback, stop: StopSignal) -> Executor:
+def _executor(plan: Plan, where: TrialsConfig, callback: Callback, stop: StopSignal) -> Executor:
     if where.engine is None and where.concurrency == 1:
-        return InlineExecutor(_work(callback, stop), _always)
+        return InlineExecutor(_work(callback, stop, plan=plan), _always)
     name, options = f"{__name__}:{setup.__name__}", executor_options(where)
     return open_executor(where.engine or "local", name, list(sys.argv), _always, options)
 
@@ -190,9 +195,15 @@ def setup(context: Sequence[str]) -> Work:
     return _work(NullCallback(), StopSignal(), context)
 
 
-def _work(callback: Callback, stop: StopSignal, command: Sequence[str] | None = None) -> Work:
+def _work(
+    callback: Callback,
+    stop: StopSignal,
+    command: Sequence[str] | None = None,
+    plan: Plan | None = None,
+) -> Work:
     def work(run: ConfiguredRun, report: Report) -> Path:
-        return perform(run, callback, stop, command)
+        task = None if plan is None else plan.open(run.config, run.checkpoint)
+        return perform(run, callback, stop, command, task)
 
     return work
 
@@ -202,6 +213,7 @@ def perform(
     callback: Callback,
     stop: StopSignal,
     command: Sequence[str] | None = None,
+    task: Task | None = None,
 ) -> Path:
     """Run, or continue the same run if it was interrupted; return the run folder.
 
@@ -210,6 +222,7 @@ def perform(
         callback: receives its events.
         stop: set by Ctrl-C and SIGTERM.
         command: the command line that the records name; ``sys.argv`` by default.
+        task: the run's task if it is already here.
 
     Raises:
         Stopped: a signal asked to stop.
@@ -222,9 +235,9 @@ def perform(
     interrupted = before is not None and before.status in ("stopped", "failed")
     resumed = before if interrupted else None
     if run.verb == "search":
-        return run_search(Search.of(config), callback, stop, resumed, command).folder.path
+        return run_search(Search.of(config, task), callback, stop, resumed, command).folder.path
     if run.verb == "hpo":
-        return run_hpo(Tuning.of(config), callback, stop, resumed, command).folder.path
+        return run_hpo(Tuning.of(config, task), callback, stop, resumed, command).folder.path
     assert run.checkpoint is not None
-    job = Retraining.of(run.checkpoint, config)
+    job = Retraining.of(run.checkpoint, config, task)
     return folds.run(job, callback, stop, resumed, command).folder.path

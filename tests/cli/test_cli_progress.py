@@ -53,13 +53,13 @@ def test_a_line_an_epoch(capsys):
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == ""
-    assert len(lines) == 3
-    assert lines[0] == "trial 1"
+    assert len(lines) == 4
+    assert lines[:2] == ["trial 1", "2 epochs of 4 steps"]
     for epoch in (1, 2):
         begin = f"epoch {epoch}/2: loss 2.0000, val accuracy 12.50%; "
-        assert lines[epoch].startswith(begin)
-        assert lines[epoch].endswith(" left")
-    assert lines[2].endswith("; 0m00s left")
+        assert lines[epoch + 1].startswith(begin)
+        assert lines[epoch + 1].endswith(" left")
+    assert lines[3].endswith("; 0m00s left")
 
 
 def test_a_continued_run_says_so(capsys):

@@ -411,7 +411,7 @@ def test_a_tuning_says_which_architecture_it_was_given(out):
             **{"strategy": {"name": "darts"}, "seed": 0, "search": {"epochs": 3}, **changes},
         }
         found = Checkpoint(**fields)
-        return hpo.Tuning(replace(configure({}, {}).config, seed=seed), found, None)
+        return replace(configure({}, {}).with_seed(seed), model=found)
 
     searched = of(0, run="the-search")
     assert hpo._searched(searched) == {"model": {"epochs": 3, "strategy": "darts"}}
