@@ -56,7 +56,7 @@ def test_a_line_an_epoch(capsys):
     assert len(lines) == 4
     assert lines[:2] == ["trial 1", "2 epochs of 4 steps"]
     for epoch in (1, 2):
-        begin = f"epoch {epoch}/2: loss 2.0000, val accuracy 12.50%; "
+        begin = f"epoch {epoch}/2: loss 2.000, val accuracy 12.50%; "
         assert lines[epoch + 1].startswith(begin)
         assert lines[epoch + 1].endswith(" left")
     assert lines[3].endswith("; 0m00s left")
