@@ -76,7 +76,7 @@ def test_a_bar_in_a_terminal(monkeypatch, capsys):
     monkeypatch.setattr(progress, "REFRESH_S", 0.0)
     drive(progress.make(quiet=False))
     text = screen.getvalue()
-    assert "trial 1: epoch 2: loss 2.0000, val accuracy 12.50%" in text
+    assert "trial 1: epoch 2: loss 2.000, val accuracy 12.50%" in text
     assert "100%" in text
     assert capsys.readouterr().out == ""
 
