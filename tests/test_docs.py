@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from nasbench.cli import main
+from tests import pages
+
 ROOT = Path(__file__).resolve().parent.parent
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [
-    *sorted((ROOT / "docs").glob("*.md")),
-    *(ROOT / f"{n}.md" for n in ("README", "CONTRIBUTING")),
+    *DOCS,
+    *(ROOT / f"{n}.md" for n in ("README", "README.zh-CN", "CONTRIBUTING")),
 ]
 FILES = [
     path.relative_to(ROOT).as_posix()
@@ -35,6 +39,13 @@ def test_every_link_leads_somewhere(page):
     text = page.read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", DOCS, ids=lambda page: page.name)
+def test_every_command_parses(page, capsys):
+    for words in pages.commands(page.read_text(encoding="utf-8"), inline=False):
+        status = main([*words, "--help"])
+        assert (words, status) == (words, 0), capsys.readouterr().err
 
 
 def test_the_architecture_page_describes_every_package():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,36 +15,26 @@ from nasbench.cli import main
 from nasbench.config import SearchConfig
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.records import read_records
+from nasbench.tasks import sources
+from tests import pages
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = pages.text("README.md")
+CHINESE = pages.text("README.zh-CN.md")
 EXAMPLE = ROOT / "examples" / "my_space.py"
 SPACE = f"{EXAMPLE}:MySpace"
 SMALL = ["--limit-train", "200", "--epochs", "1", "--batch-size", "20", "--device", "cpu"]
 
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-
-
-def _commands() -> list[str]:
-    """Return every nasbench command in shell blocks and in the text, its arguments alone."""
-    lines = [line for block in _blocks("sh") for line in block.splitlines()]
-    lines += re.findall(r"`((?:nasbench|python -m nasbench) [^`]+)`", README)
-    found = (re.search(r"(?:^|&& |-m )nasbench (.+)", line) for line in lines)
-    return sorted({match[1] for match in found if match})
-
-
-COMMANDS = _commands()
+COMMANDS = sorted({" ".join(words): words for words in pages.commands(README)}.values())
 
 
 def test_the_set_up_commands_stand_as_printed():
-    assert "pip install -e . && nasbench search darts\n" in _blocks("sh")
-    assert 'pip install -e ".[dev]" && pytest\n' in _blocks("sh")
+    assert "pip install -e . && nasbench search darts\n" in pages.blocks(README, "sh")
+    assert 'pip install -e ".[dev]" && pytest\n' in pages.blocks(README, "sh")
 
 
 def test_commands_are_found():
-    assert {command.split()[0] for command in COMMANDS} >= {
+    assert {words[0] for words in COMMANDS} >= {
         "search",
         "retrain",
         "leaderboard",
@@ -55,9 +44,9 @@ def test_commands_are_found():
     }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_command_parses(command, capsys):
-    assert main([*shlex.split(command), "--help"]) == 0
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_command_parses(words, capsys):
+    assert main([*words, "--help"]) == 0
     assert capsys.readouterr().out.startswith("Usage: nasbench")
 
 
@@ -66,21 +55,21 @@ def test_an_option_that_is_not_there_would_be_noticed(capsys):
     assert "--no-such-option" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_names_in_commands_exist(command):
-    words = shlex.split(command)
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_names_in_commands_exist(words):
     named = dict(pairwise(words))
     if words[0] == "search" and not words[1].startswith("-"):
         catalog.check("strategy", words[1])
-    for kind in ("task", "space"):
-        if f"--{kind}" in named:
-            catalog.check(kind, named[f"--{kind}"])
+    if "--space" in named:
+        catalog.check("space", named["--space"])
+    assert "--task" not in named or sources.kind(named["--task"]) in ("table", "folder")
 
 
-def test_listing_runs_and_tells_every_task_of_the_readme(capsys):
+def test_listing_runs_and_tells_every_task_of_the_page_of_tasks(capsys):
     assert main(["list", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert set(re.findall(r"^\| `([\w-]+)` \|", README, flags=re.MULTILINE)) == set(told["tasks"])
+    page = pages.text("docs/tasks.md")
+    assert set(re.findall(r"^\| `([\w-]+)` \|", page, flags=re.MULTILINE)) == set(told["tasks"])
 
 
 def test_links_lead_somewhere():
@@ -90,7 +79,7 @@ def test_links_lead_somewhere():
 
 
 def test_configuration_example_is_taken():
-    (text,) = _blocks("yaml")
+    (text,) = pages.blocks(pages.text("docs/running.md"), "yaml")
     content = yaml.safe_load(text)
     options = content.pop("options")
     assert set(options) == {"order"}
@@ -98,13 +87,59 @@ def test_configuration_example_is_taken():
 
 
 def test_space_example_is_the_file():
-    assert EXAMPLE.read_text(encoding="utf-8") in _blocks("python")
+    assert EXAMPLE.read_text(encoding="utf-8") in pages.blocks(README, "python")
 
 
 def test_library_example_runs(capsys):
-    (text,) = [block for block in _blocks("python") if "class MySpace" not in block]
-    exec(compile(text, "README.md", "exec"), {})
+    (text,) = pages.blocks(pages.text("docs/spaces.md"), "python")
+    exec(compile(text, "spaces.md", "exec"), {})
     assert "Genotype(" in capsys.readouterr().out
+
+
+def test_every_page_is_in_the_list():
+    listed = set(re.findall(r"^\| \[(docs/[\w-]+\.md)\]\(\1\)", README, flags=re.MULTILINE))
+    assert listed == {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+
+
+def test_the_chinese_readme_has_the_same_code():
+    assert pages.blocks(CHINESE) == pages.blocks(README)
+
+
+def test_the_chinese_readme_has_the_same_commands_in_its_text():
+    inline = [
+        sorted(re.findall(r"`([a-z-]*nasbench [^`]+|--?[a-z][^`]*)`", page))
+        for page in (README, CHINESE)
+    ]
+    assert inline[0] == inline[1]
+
+
+def test_the_chinese_readme_has_the_same_links_in_the_same_order():
+    def links(page):
+        return [
+            link
+            for link in re.findall(r"\]\(([^)]+)\)", page)
+            if link not in ("README.md", "README.zh-CN.md")
+        ]
+
+    assert links(CHINESE) == links(README)
+    assert "](README.zh-CN.md)" in README
+    assert "](README.md)" in CHINESE
+
+
+def test_the_chinese_readme_has_the_same_headings():
+    levels = [re.findall(r"^#+", page, flags=re.MULTILINE) for page in (README, CHINESE)]
+    assert levels[0] == levels[1]
+
+
+def test_the_chinese_tables_have_the_same_numbers():
+    def numbers(page):
+        return [
+            [re.findall(r"[-−+]?\d[\d.,]*|`[^`]+`|\([^)]+\)", line) for line in lines]
+            for lines in pages.tables(page)
+        ]
+
+    assert numbers(CHINESE) == numbers(README)
+    assert sum(map(len, numbers(README))) > 20
 
 
 @pytest.mark.parametrize("strategy", [["darts"], ["random", "--budget", "2"]], ids=lambda s: s[0])
