@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import nasbench
-
 PAGE = Path(__file__).with_name("python.md")
 MARK = "<!-- From here on written by docs/make_python.py from the docstrings. -->\n"
 

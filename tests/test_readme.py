@@ -134,7 +134,7 @@ def test_the_chinese_readme_has_the_same_headings():
 def test_the_chinese_tables_have_the_same_numbers():
     def numbers(page):
         return [
-            [re.findall(r"[-−+]?\d[\d.,]*|`[^`]+`|\([^)]+\)", line) for line in lines]
+            [re.findall(r"[-+\u2212]?\d[\d.,]*|`[^`]+`|\([^)]+\)", line) for line in lines]
             for lines in pages.tables(page)
         ]
 

@@ -43,7 +43,8 @@ def retrain(
 
     Args:
         checkpoint: the result of a search or a tuning, its folder, a ``checkpoint.json``, a file
-            of another format, ``zoo:NAME``, or the text of an architecture.
+            of another format, ``zoo:NAME``, the text of an architecture, or ``"last"``: the
+            latest search or tuning.
         task: a task with data of the same shape; the checkpoint's by default.
         space: the space of a foreign file, or your own space: ``file.py:Class`` or a class.
         seeds: the number of seeds to train with, from ``seed`` on; the result is then a list.
@@ -116,7 +117,8 @@ def configured(
     """Return the retraining of what a user named.
 
     Args:
-        checkpoint: see :func:`nasbench.engine.checkpoints.open_checkpoint`.
+        checkpoint: see :func:`nasbench.engine.checkpoints.open_checkpoint`; ``last`` is the
+            latest search or tuning.
         named: options by name.
         assigned: arguments of the space.
         form: the format of the file.
@@ -126,6 +128,7 @@ def configured(
         UserError: the checkpoint cannot be opened, or an option is invalid.
     """
     from nasbench.engine.checkpoints import open_checkpoint
+    from nasbench.store.runs import or_latest
     from retrain.train import configure
 
     if checkpoint is None:
@@ -133,7 +136,9 @@ def configured(
     over = dict(assigned) if rendition is None else {**assigned, "rendition": rendition}
     data_dir = named.get("data_dir")
     folder = Path(data_dir) if isinstance(data_dir, str) else data_dir
-    found = open_checkpoint(checkpoint, form, named.get("task"), named.get("space"), folder)
+    results = Path(named.get("out") or "results")
+    source = or_latest(checkpoint, results, ("search", "hpo"))
+    found = open_checkpoint(source, form, named.get("task"), named.get("space"), folder)
     return configure(found, dict(named), over)
 
 

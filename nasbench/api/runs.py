@@ -95,7 +95,7 @@ def to_resume(
     """
     from nasbench.engine.start import has_copy
     from nasbench.store.code import located
-    from nasbench.store.runs import find
+    from nasbench.store.runs import find, or_latest
 
     own = {key: value for key, value in given.items() if value is not None}
     where = kind.placing() - _NOT_WITH_RESUME
@@ -103,7 +103,8 @@ def to_resume(
     extra += [name for name, value in more.items() if value]
     if extra:
         raise UserError(f"--resume continues with the run's own options: leave out {extra[0]}")
-    folder = find(Path(own.pop("out", "results")), run)
+    results = Path(own.pop("out", "results"))
+    folder = find(results, or_latest(run, results, (verb,), ("stopped", "failed")))
     config = folder.info.get("config")
     if not isinstance(config, dict):
         raise UserError(f"--resume {run}: its run.json lacks the field 'config'")

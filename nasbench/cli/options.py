@@ -28,13 +28,17 @@ Seeds = Annotated[
     typer.Option("--seeds", min=1, max=10**4, help="Number of seeds to run, one after the other."),
 ]
 Resume = Annotated[
-    str | None, typer.Option("--resume", metavar="RUN", help="Continue a stopped run.")
+    str | None,
+    typer.Option(
+        "--resume", metavar="RUN", help="Continue a stopped run; 'last' is the latest one."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Given = Annotated[
     str,
     typer.Argument(
-        help="A run, checkpoint.json, a file in another format, FILE.py:NAME, zoo:NAME or a text."
+        help="A run ('last' is the latest one), checkpoint.json, a file in another format, "
+        "FILE.py:NAME, zoo:NAME or a text."
     ),
 ]
 Form = Annotated[

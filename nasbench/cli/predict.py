@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from nasbench.engine.predict import Prediction
 
 Run = Annotated[
-    str, typer.Argument(help="Run folder of a retraining, its name, or the end of its name.")
+    str,
+    typer.Argument(help="Run folder of a retraining, its name, the end of its name, or 'last'."),
 ]
 Inputs = Annotated[
     list[str],

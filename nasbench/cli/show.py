@@ -56,7 +56,9 @@ def command(
     """Print an architecture and draw it."""
     from nasbench.engine.checkpoints import Architecture, open_checkpoint
     from nasbench.report.drawing import draw
+    from nasbench.store.runs import or_latest
 
+    checkpoint = or_latest(checkpoint, Path("results"))
     found = open_checkpoint(checkpoint, form, space=space)
     opened = Architecture.of(found, space)
     kind, domains, arch = opened.space, opened.domains, opened.arch

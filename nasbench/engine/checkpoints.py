@@ -28,7 +28,7 @@ from nasbench.space import Arch, DataSpec, SearchSpace
 from nasbench.space.domains import Domains
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.code import located
-from nasbench.store.runs import RunFolder
+from nasbench.store.runs import RunFolder, or_latest
 from nasbench.store.weights import find_weights, load_weights
 from nasbench.strategies.recipe import Recipe
 from nasbench.supernet.inherited_weights import recalibrate_bn
@@ -258,6 +258,7 @@ def open_network(
     Raises:
         UserError: the network cannot be built.
     """
+    given = or_latest(given, Path("results"))
     folder = retrained(Path(given))
     checkpoint = open_checkpoint(given, form, task, space)
     if folder is None:

@@ -27,7 +27,7 @@ from nasbench.engine.unlabelled import Array, Example, Input, check, examples
 from nasbench.errors import UserError
 from nasbench.store import atomic
 from nasbench.store.checkpoint import Checkpoint
-from nasbench.store.runs import RunFolder, find
+from nasbench.store.runs import RunFolder, find, or_latest
 from nasbench.tasks import sources
 from nasbench.training.objective import Objective
 
@@ -198,6 +198,7 @@ def _finished(results: Path, run: str) -> RunFolder:
     Raises:
         UserError: there is none of that name, or it has no network.
     """
+    run = or_latest(run, results, ("retrain",))
     path = Path(run)
     folder = find(results, str(path.parent) if path.name == "checkpoint.json" else run, "RUN")
     if retrained(folder.path) is not None:

@@ -7,8 +7,8 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -28,6 +28,10 @@ TRIALS = "trials"
 """The folder in a run folder that holds one folder for each command of an NNI experiment."""
 
 _TRIES, _BETWEEN = 5, 0.05  # seconds
+VERBS = ("search", "hpo", "retrain")
+LATEST = "last"
+"""What a user writes for the latest run."""
+
 STATUSES = ("running", "done", "stopped", "failed")
 
 
@@ -180,6 +184,31 @@ def find(results: Path, run: str, option: str = "--resume") -> RunFolder:
     names = ", ".join(r.name for r in found or list(all_runs(results))[-3:]) or "none"
     many = "names several runs" if found else f"is no run under {results / 'runs'}; the latest"
     raise UserError(f"{option} {run} {many}: {names}")
+
+
+def or_latest(
+    given: str, results: Path, verbs: Collection[str] = VERBS, status: Collection[str] = ("done",)
+) -> str:
+    """Return ``given``, or the path of the latest run if it is ``last`` and no file is called so.
+
+    Args:
+        given: what the user wrote.
+        results: the results folder.
+        verbs: of the runs that are meant.
+        status: of the runs that are meant.
+
+    Raises:
+        UserError: no run is meant.
+    """
+    if given != LATEST or os.path.lexists(given):
+        return given
+    for path in sorted((results / "runs").glob("*/run.json"), reverse=True):
+        with suppress(UserError):
+            run = RunFolder(path.parent)
+            if run.info.get("verb") in verbs and run.status in status:
+                return str(run.path)
+    kinds = " or ".join(verbs)
+    raise UserError(f"{LATEST}: {results / 'runs'} holds no {kinds} that is {' or '.join(status)}")
 
 
 def is_held(lock: Path) -> bool:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from nasbench.errors import UserError
-from nasbench.store.runs import RunFolder, all_runs, find
+from nasbench.store.runs import RunFolder, all_runs, find, or_latest
 
 INFO = {"task": "digits", "seed": 3}
 
@@ -58,6 +58,26 @@ def test_a_name_that_is_not_enough(tmp_path):
     with pytest.raises(UserError, match="names several runs") as error:
         find(tmp_path, "abcd")
     assert "20260101-000001-search-s0-abcd, 20260101-000002-search-s0-abcd" in str(error.value)
+
+
+def test_the_latest_run_of_a_verb(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, verb, status in (
+        ("20261001-100000-search", "search", "done"),
+        ("20261002-100000-retrain", "retrain", "done"),
+        ("20261003-100000-search", "search", "stopped"),
+    ):
+        make(tmp_path, name).update(verb=verb, status=status)
+    folder = tmp_path / "runs"
+    assert or_latest("last", tmp_path) == str(folder / "20261002-100000-retrain")
+    assert or_latest("last", tmp_path, ("search", "hpo")) == str(folder / "20261001-100000-search")
+    stopped = or_latest("last", tmp_path, ("search",), ("stopped", "failed"))
+    assert stopped == str(folder / "20261003-100000-search")
+    with pytest.raises(UserError, match=r"^last: .*runs holds no hpo that is done$"):
+        or_latest("last", tmp_path, ("hpo",))
+    assert or_latest("zoo:DARTS_V2", tmp_path) == "zoo:DARTS_V2"
+    (tmp_path / "last").mkdir()  # a file of this name is meant itself
+    assert or_latest("last", tmp_path) == "last"
 
 
 def test_no_runs_at_all(tmp_path):
