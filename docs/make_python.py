@@ -17,15 +17,12 @@ MARK = "<!-- From here on written by docs/make_python.py from the docstrings. --
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Functions": (
-        "task",
         "search",
         "hpo",
         "retrain",
         "study",
         "leaderboard",
         "load",
-        "export",
-        "predict",
         "list",
     ),
     "Results": (
@@ -42,6 +39,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 
 _HEADS = ("Args", "Attributes", "Returns", "Yields", "Raises", "Example", "Examples", "Note")
 _WIDTH = 88
+_PLAIN = (str, int, float, tuple, type(None))
 
 
 def page() -> str:
@@ -71,9 +69,13 @@ def _item(name: str) -> Iterator[str]:
         return
     if not where and "__init__" in vars(found):
         yield _code(shown, found)
-    yield from markdown(inspect.getdoc(found) or "")
+    text = inspect.getdoc(found) or ""
+    for base in found.__bases__:
+        if f"nasbench.api.results:{base.__name__}" in SECTIONS["Results"]:
+            text = f"{text}\n\nIt has everything that a `{base.__name__}` has."
+    yield from markdown(text)
     for member, value in vars(found).items():
-        if not member.startswith("_"):
+        if not member.startswith("_") and member != "forward":
             yield from _member(short, member, value)
 
 
@@ -125,19 +127,21 @@ def _type(annotation: Any) -> str:
 
 
 def _value(default: Any) -> str:
-    """Return a default without addresses in the memory, which differ from run to run."""
-    if inspect.isfunction(default) or inspect.isclass(default):
-        return str(default.__name__)
-    return re.sub(r"<([\w.]+)[^>]* at 0x[0-9a-f]+>", r"\1", repr(default))
+    """Return a plain default; others may hold addresses, which differ from run to run."""
+    return repr(default) if isinstance(default, _PLAIN) else "..."
 
 
 def markdown(docstring: str) -> Iterator[str]:
     """Yield the blocks of a google-style docstring as Markdown."""
-    head, lines = "", []
+    head, seen = "", set[str]()
+    lines: list[str] = []
     for line in [*docstring.splitlines(), "End:"]:
         title = line.removesuffix(":")
         if line.endswith(":") and (title in _HEADS or title == "End"):
-            yield from _section(head, "\n".join(lines))
+            text = "\n".join(lines).rstrip()
+            if text not in seen:  # arguments may be attributes as well
+                yield from _section(head, text)
+            seen.add(text)
             head, lines = title, []
         else:
             lines.append(line)
@@ -152,7 +156,8 @@ def _section(head: str, text: str) -> Iterator[str]:
         return
     yield f"**{head}**"
     if ">>>" in body:
-        code = re.sub(r"^(>>>|\.\.\.) ?", "", body, flags=re.MULTILINE)
+        code = re.sub(r"^(?!>>>|\.\.\.)(?=\S)", "# ", body, flags=re.MULTILINE)
+        code = re.sub(r"^(>>>|\.\.\.) ?", "", code, flags=re.MULTILINE)
         yield f"```python\n{code}\n```"
     elif head in ("Args", "Attributes", "Raises"):
         entries = re.split(r"\n(?=\S)", body)

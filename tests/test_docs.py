@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
+import nasbench
 from nasbench.cli import main
 from tests import pages
 
@@ -18,7 +20,7 @@ PAGES = [
 ]
 FILES = [
     path.relative_to(ROOT).as_posix()
-    for folder in ("nasbench", "search_spaces", "retrain", "tests", "benchmarks", "examples")
+    for folder in ("nasbench", "search_spaces", "retrain", "tests", "benchmarks", "docs", "examples")
     for path in (ROOT / folder).rglob("*.py")
 ]
 
@@ -60,3 +62,11 @@ def test_the_architecture_page_names_the_rooms_of_the_engine():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rooms = {path.name for path in (ROOT / "nasbench" / "engine").glob("[a-z]*.py")}
     assert [name for name in sorted(rooms) if f"{name}" not in text] == []
+
+
+def test_the_page_of_python_is_that_of_the_docstrings():
+    written = runpy.run_path(str(ROOT / "docs" / "make_python.py"))
+    page = pages.text("docs/python.md")
+    assert page == written["page"](), "run: python docs/make_python.py"
+    public = set(nasbench.__all__) - {"__version__"}
+    assert {name for name in public if f"\n### nb.{name}\n" not in page} == set()
