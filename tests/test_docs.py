@@ -18,9 +18,10 @@ PAGES = [
     *DOCS,
     *(ROOT / f"{n}.md" for n in ("README", "README.zh-CN", "CONTRIBUTING")),
 ]
+OURS = ("nasbench", "search_spaces", "retrain")
 FILES = [
     path.relative_to(ROOT).as_posix()
-    for folder in ("nasbench", "search_spaces", "retrain", "tests", "benchmarks", "docs", "examples")
+    for folder in (*OURS, "tests", "benchmarks", "docs", "examples")
     for path in (ROOT / folder).rglob("*.py")
 ]
 
