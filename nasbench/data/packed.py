@@ -35,7 +35,8 @@ PARTS = ("train", "val", "test")
 TEST_SHARE = 0.2
 """Share of the examples that :func:`cut` seals where the data name no test part."""
 
-_DESCRIPTION = "task.json"
+DESCRIPTION = "task.json"
+"""The file of a packed folder that says what the others are."""
 _DTYPES = ("|u1", "<f4", "<i8")
 _CHUNK = 1 << 20  # numbers that are looked at together: their float64 take 8 MB
 _ABANDONED_S = 86_400  # seconds: a process that packs writes to its folder more often
@@ -272,7 +273,7 @@ class Writer:
             "fingerprints": {file.name: _sha256(file) for file in files},
             "stamps": {file.name: _stamp(file) for file in files},
         }
-        with (self._temporary / _DESCRIPTION).open("x", encoding="utf-8") as file:
+        with (self._temporary / DESCRIPTION).open("x", encoding="utf-8") as file:
             file.write(json.dumps(content, indent=2) + "\n")
             file.flush()
             os.fsync(file.fileno())
@@ -481,7 +482,7 @@ def describe(folder: Path) -> Packed:
     Raises:
         Damaged: it is missing or not readable.
     """
-    path = folder / _DESCRIPTION
+    path = folder / DESCRIPTION
     try:
         content = plain_json.read(path, most=2**28)
         if content["format"] != FORMAT:

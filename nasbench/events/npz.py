@@ -35,7 +35,7 @@ N_MNIST = Size(34, 34)
 _MOST = 2**32  # bytes of arrays; all of N-MNIST has about 1.8 billion
 
 Arrays = dict[str, NDArray[Any]]
-_DAMAGED = (  # what zipfile and NumPy raise; RuntimeError if a password is needed
+DAMAGED = (  # what zipfile and NumPy raise; RuntimeError if a password is needed
     ArithmeticError,
     EOFError,
     LookupError,
@@ -65,7 +65,7 @@ def load(path: Path, names: Collection[str]) -> Arrays:
             _check_size(file.zip, wanted)
             for name in wanted:
                 found[name] = np.asarray(file[name])  # a member that is not an array is bytes
-    except (*_DAMAGED, UserError) as error:
+    except (*DAMAGED, UserError) as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise RecordingError(f"{path}: not a readable .npz file ({name}: {reason})") from error
     return found

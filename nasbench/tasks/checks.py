@@ -172,6 +172,11 @@ def _whole_classes(raw: Mapping[str, Array], where: str, names: Sequence[str]) -
         return Targets("class", len(names), dict(raw), tuple(names))
     if every == list(range(len(every))):
         return Targets("class", len(every), dict(raw))
+    if every[0] < 0 and every != [-1, 1]:
+        raise UserError(
+            f"{where}: label {every[0]}: must be 0 or more; leave out examples without a class, "
+            "or predict numbers with --target numbers"
+        )
     shown = _listed([str(one) for one in every])
     first = every == list(range(1, len(every) + 1))
     note = "labels start at 1" if first else f"labels are {shown}"

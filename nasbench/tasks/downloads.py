@@ -79,7 +79,7 @@ class DownloadableFiles:
         try:
             root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=root, prefix=".download-") as temporary:
-                with _network_timeout():
+                with network_timeout():
                     self.download(Path(temporary))
                 target.mkdir(parents=True, exist_ok=True)
                 for path in (Path(temporary) / self.folder).iterdir():
@@ -99,7 +99,7 @@ class DownloadableFiles:
 
 
 @contextmanager
-def _network_timeout() -> Iterator[None]:
+def network_timeout() -> Iterator[None]:
     """Make a silent server fail after a while; torchvision sets no limit."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_TIMEOUT_S)

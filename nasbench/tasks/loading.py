@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from nasbench import catalog
-from nasbench.config import TaskConfig, flag
+from nasbench.config import TaskConfig
+from nasbench.data import packed
 from nasbench.errors import UserError
-from nasbench.tasks import sources
+from nasbench.tasks import arrays, own_code, own_data, packing, sources, torchvision_sets
 from nasbench.tasks.base import Task
 from nasbench.training import losses, metrics
-
-OF_OWN_DATA = ("target", "size", "channels", "skip_bad", "columns")
-"""Options that say how the user's own data are read."""
 
 Opener = Callable[[str, TaskConfig], Task]
 
@@ -33,9 +30,13 @@ def load(name: str, config: TaskConfig, data_dir: Path | None = None) -> Task:
     """
     sources.check(name)
     kind = sources.kind(name)
-    if kind in ("table", "code"):
-        _refuse_own(name, config)
-        task = _from_function(name, data_dir)
+    if kind == "table":
+        packing.refuse_own(name, config, own_code.OF_OWN_DATA)
+        task = catalog.resolve("task", name)(data_dir=data_dir)
+    elif kind == "code":
+        task = own_code.load(name, config, data_dir)
+    elif kind == "torchvision":
+        task = torchvision_sets.load(name, config, data_dir)
     else:
         if data_dir is not None:
             raise UserError(f"--data-dir {data_dir}: --task {name} says itself where its data are")
@@ -65,31 +66,21 @@ def judged(task: Task, config: TaskConfig) -> Task:
     return replace(task, loss=loss, metric=metric, also=also)
 
 
-def _refuse_own(name: str, config: TaskConfig) -> None:
-    plain = TaskConfig()
-    for option in OF_OWN_DATA:
-        value = getattr(config, option)
-        if value != getattr(plain, option):
-            given = flag(option) if value is True else f"{flag(option)} {value}"
-            raise UserError(f"{given}: is for data of your own, and {name} says it itself")
-
-
-def _from_function(name: str, data_dir: Path | None) -> Task:
-    load: Any = catalog.resolve_function("task", name, named=("data_dir",))
-    task = load(data_dir=data_dir)
-    if not isinstance(task, Task):
-        raise UserError(f"task {name!r}: returned {type(task).__name__}, not a nasbench Task")
-    return task
-
-
 def _open_later(name: str, config: TaskConfig) -> Task:
     raise UserError(f"--task {name}: data of this kind cannot be opened yet")
 
 
+def _open_folder(name: str, config: TaskConfig) -> Task:
+    folder = sources.paths(name)[0]
+    if (folder / packed.DESCRIPTION).is_file():
+        packing.refuse_own(name, config, own_code.OF_OWN_DATA)
+        return own_data.open_packed(folder, sources.short(name))
+    return _open_later(name, config)
+
+
 _OPENERS: dict[str, Opener] = {
-    "folder": _open_later,
+    "folder": _open_folder,
     "csv": _open_later,
-    "arrays": _open_later,
+    "arrays": arrays.load,
     "hdf5": _open_later,
-    "torchvision": _open_later,
 }

@@ -65,7 +65,7 @@ def check(name: str) -> None:
 
 def paths(name: str) -> tuple[Path, ...]:
     """Return the files or the folder that a place names."""
-    if kind(name) == "arrays":
+    if kind(name) == "arrays" and not Path(name).is_file():  # whose name may hold a comma
         return tuple(Path(part).expanduser() for part in name.split(","))
     return (Path(_split(name)[0]).expanduser(),)
 

@@ -76,6 +76,7 @@ def test_the_user_decides_on_the_target():
     ("raw", "target", "line"),
     [
         ([0, 1, 0.5], "class", "x: label 0.5 is no whole number.*--target numbers"),
+        ([-1, 0, 1], None, "x: label -1: must be 0 or more"),
         ([[1, 0], [0, 1]], "class", "2 targets per example"),
         ([[1, 0], [0, 2]], "labels", "train example 2: target 2 is 2: must be 0 or 1"),
         ([0.5, float("nan")], None, "train example 2: target 1 is nan: must be a finite number"),
