@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from nasbench import measures
 from nasbench.data import packed
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
@@ -68,8 +69,8 @@ def open_packed(folder: Path, name: str) -> Task:
             Augmentation(found.mean, found.std),
             SealedTest(partial(_read, found, "test", counts["test"])),
             about.note,
-            loss=losses.loss(losses.DEFAULT[about.target], about.target),
-            metric=metrics.metric(metrics.LEADING[about.target], about.target),
+            loss=losses.loss(measures.DEFAULT_LOSS[about.target], about.target),
+            metric=metrics.metric(measures.LEADING[about.target], about.target),
             class_names=about.class_names,
             held_out=held_out,
         )
