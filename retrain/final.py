@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from nasbench.config import RetrainConfig
@@ -18,7 +19,14 @@ from nasbench.store.atomic import write_json
 from nasbench.store.weights import find_weights, load_weights, save_weights
 from nasbench.tasks.base import Task
 from nasbench.training.distributed import wait
-from nasbench.training.metrics import ACCURACY, Metric, confusion_matrix
+from nasbench.training.metrics import (
+    ACCURACY,
+    Metric,
+    confusion_matrix,
+    constant_value,
+    per_class,
+)
+from nasbench.training.objective import Objective
 from nasbench.training.supervised import predictions
 
 
@@ -39,6 +47,12 @@ class Evaluation:
         model: the weights' file.
         classes: the number of test images of each class; empty for other targets.
         fingerprint: of the test set.
+        per_class: figures of each class or label, see
+            :func:`nasbench.training.metrics.per_class`; empty for numbers.
+        constant: the leading metric of the best constant answer, ``None`` if it has none.
+        train_result: the leading metric on training examples, at most :data:`MOST_TRAIN`, without
+            augmentation; ``None`` if it has none.
+        notes: why further metrics have no value.
     """
 
     metric: Metric
@@ -51,6 +65,14 @@ class Evaluation:
     model: Path
     classes: tuple[int, ...]
     fingerprint: str
+    per_class: list[dict[str, float]] = field(default_factory=list)
+    constant: float | None = None
+    train_result: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+MOST_TRAIN = 2000
+"""Training examples on which the trained network is measured beside the test set."""
 
 
 def evaluate(
@@ -95,11 +117,16 @@ def evaluate(
             f"{model} answers otherwise than the network it was written from: {metric.words} "
             f"{after:.6g} instead of {before:.6g}; do not use this result"
         )
-    single = task.target == "class"
-    every = (metric, *task.also, *((ACCURACY,) if single else ()))
+    single, targets = task.target == "class", task.train.labels
+    values, notes = {metric.name: before}, []
+    for one in (*task.also, *((ACCURACY,) if single else ())):
+        try:
+            values.setdefault(one.name, one.value(*measured))
+        except UserError as error:  # it does not lead: the record is written without it
+            notes.append(str(error))
     return Evaluation(
         metric,
-        {one.name: one.value(*measured) for one in every},
+        values,
         confusion_matrix(*measured, task.spec.outputs).tolist() if single else [],
         task.class_names,
         len(folder.journal.events("test opened")),
@@ -108,4 +135,22 @@ def evaluate(
         model,
         tuple(task.class_counts(examples)),
         examples.fingerprint(),
+        per_class(*measured) if task.target != "numbers" else [],
+        constant_value(metric, task.target, targets, measured[1], task.spec.outputs),
+        _on_training(network, task, judge, running),
+        tuple(notes),
     )
+
+
+def _on_training(
+    network: nn.Module, task: Task, judge: Objective, running: Session
+) -> float | None:
+    """Return the leading metric on evenly spaced training examples, without augmentation."""
+    n = len(task.train)
+    rows = torch.linspace(0, n - 1, min(n, MOST_TRAIN)).round().long().unique()
+    batches = evaluation_batches(task.train.subset(rows), task.augmentation, running)
+    found = predictions(network, batches.epoch(0), judge, running.device)
+    try:
+        return task.metric.value(*found)
+    except UserError:
+        return None

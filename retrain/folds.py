@@ -194,4 +194,6 @@ def _record(
         provenance=running.started,
         classes=task.class_counts(task.train),
         metric=task.metric.name,
+        larger_is_better=task.metric.larger_is_better,
+        is_share=task.metric.is_share,
     )

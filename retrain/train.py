@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from nasbench import arguments, catalog
+from nasbench import arguments, catalog, measures
 from nasbench.config import RetrainConfig
 from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import counted
@@ -50,7 +50,7 @@ from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised
 from retrain.final import Evaluation, evaluate
 
-PLUGINS = ("strategy", "space", "task", "tuner", "assessor")
+PLUGINS = ("strategy", "space", "task", "tuner", "assessor", "metric", "loss")
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,8 @@ def run_retrain(
         evaluation = evaluate(unit.finish(), task, found, config, running)
         if not running.leads:
             return Retrained(running.folder, None, None, evaluation.model)
-        record = _record(job, found, running, progress, evaluation)
+        steps = progress.epoch * unit.steps_per_epoch()
+        record = _record(job, found, running, progress, evaluation, steps)
         path = write_record(config.out, record)
         running.folder.update(**{f"test_{record.metric}": record.result}, record=path.name)
         return Retrained(running.folder, record, path, evaluation.model)
@@ -333,7 +334,10 @@ def identity(job: Retraining, found: Architecture, running: Session) -> dict[str
         "search_run": checkpoint.run,
         "search_seed": checkpoint.seed,
         "retrain_config": {
-            **job.config.compared(),
+            **{
+                name: catalog.short(value) if name in ("metric", "loss") and value else value
+                for name, value in job.config.compared().items()
+            },
             **({} if weights is None else {"weights": weights}),  # their fingerprint, not a place
         },
     }
@@ -345,6 +349,7 @@ def _record(
     running: Session,
     progress: Progress,
     evaluation: Evaluation,
+    steps: int,
 ) -> Record:
     checkpoint, network, shape = job.checkpoint, evaluation.network, found.spec.shape
     metrics, searched = checkpoint.metrics, checkpoint.search
@@ -352,6 +357,7 @@ def _record(
     short: dict[str, Any] = {
         k: catalog.short(searched[k]) for k in PLUGINS if isinstance(searched.get(k), str)
     }
+    led = measures.of_run({"provenance": checkpoint.provenance})
     latency, macs = measure_latency(network, shape), counted(network, shape)
     tested = {"test_data": evaluation.fingerprint, "device": latency.device}
     return Record(
@@ -362,6 +368,12 @@ def _record(
         val_accuracy=metrics.get("val_accuracy", metrics.get("supernet_val_accuracy")),
         metric=evaluation.metric.name,
         larger_is_better=evaluation.metric.larger_is_better,
+        is_share=evaluation.metric.is_share,
+        per_class=evaluation.per_class,
+        constant=evaluation.constant,
+        train_result=evaluation.train_result,
+        notes=list(evaluation.notes),
+        steps=steps,
         test_metrics=evaluation.metrics,
         confusion=evaluation.confusion,
         class_names=list(evaluation.class_names),
@@ -377,7 +389,8 @@ def _record(
         search_provenance=checkpoint.provenance,
         provenance={**running.started, **tested},
         kind=checkpoint.kind,
-        curve=checkpoint.curve,
+        # A search by another metric has a curve of its own, which no row of this one shows.
+        curve=checkpoint.curve if led == evaluation.metric.measure else [],
         given=checkpoint.given,
         defaults={
             "search": checkpoint.defaults,

@@ -15,7 +15,9 @@ from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds,
 from nasbench.cli.output import note, tell
 from nasbench.config import RetrainConfig, TrialsConfig
 from nasbench.engine.presets import RETRAIN_OPTIONS
-from nasbench.report.quantities import measured, multiply_adds
+from nasbench.measures import ACCURACY
+from nasbench.report.closing import class_lines, result_lines
+from nasbench.report.quantities import multiply_adds
 
 if TYPE_CHECKING:
     from nasbench.store.folds import CrossValidation
@@ -102,20 +104,19 @@ def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
         if as_json:
             tell(json.dumps({**asdict(folds), "record": str(done.record_path)}))
             return
-        metric, name = folds.metric, folds.metric.replace("_", " ")
+        measure = folds.measure
         tell("")
         for fold in folds.folds:
             tell(
-                f"fold {fold.fold}: validation {name} {measured(metric, fold.result)} "
+                f"fold {fold.fold}: validation {measure.words} {measure.text(fold.result)} "
                 f"on {fold.val_examples} examples"
             )
-        low, high = folds.interval
+        low, high = map(measure.text, folds.interval)
         tell(
-            f"mean of {len(folds.folds)} folds {measured(metric, folds.mean)}, "
-            f"95 % t-interval {measured(metric, low)} to {measured(metric, high)} "
-            "(the test set stays sealed)"
+            f"mean of {len(folds.folds)} folds {measure.text(folds.mean)}, "
+            f"95 % t-interval {low} to {high} (the test set stays sealed)"
         )
-        if metric == "accuracy":
+        if measure == ACCURACY:
             _warn_of_chance(folds.mean, folds.classes)
         tell(f"record:  {done.record_path}")
         return
@@ -124,16 +125,10 @@ def _report(done: Any, options: RetrainConfig, as_json: bool) -> None:
         tell(json.dumps({**asdict(record), "model": str(done.model)}))
         return
     tell("")
-    tell(
-        f"test {record.metric.replace('_', ' ')} {measured(record.metric, record.result)} "
-        f"on {record.test_examples} sealed examples "
-        f"(opened {record.test_openings} time{'s' * (record.test_openings != 1)})"
-    )
-    for metric, value in record.test_metrics.items():
-        if metric != record.metric:
-            tell(f"also {metric.replace('_', ' ')} {measured(metric, value)}")
-    if record.test_accuracy is not None:
-        _warn_of_chance(record.test_accuracy, record.test_classes)
+    for line in result_lines(record):
+        tell(line)
+    if table := class_lines(record):
+        tell("", *table, "")
     macs = multiply_adds(f"{record.macs:,}", record.uncounted)
     tell(f"network: {record.params:,} parameters, {macs}")
     tell(f"weights: {done.model}")

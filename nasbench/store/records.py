@@ -22,6 +22,7 @@ _COUNTED = (
     *("retrain_seconds", "test_openings", "test_examples", "steps"),
 )
 _OR_NONE = ("test_accuracy", "val_accuracy", "constant", "train_result")
+PER_CLASS = ("examples", "precision", "recall", "f1")
 _MOST = 1e18  # more multiply-adds than any trained network has
 
 
@@ -76,6 +77,9 @@ class Record:
         train_result: the leading metric on training examples without augmentation, ``None`` if
             unknown.
         steps: steps of the optimizer in the retraining, 0 if unknown.
+        per_class: ``examples``, ``precision``, ``recall`` and ``f1`` of each class or label on
+            the test set; empty if unknown.
+        notes: why further metrics have no value, one line each.
     """
 
     run: str
@@ -116,6 +120,8 @@ class Record:
     constant: float | None = None
     train_result: float | None = None
     steps: int = 0
+    per_class: list[dict[str, float]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def measure(self) -> Measure:
@@ -258,5 +264,11 @@ def _check_metrics(record: Record) -> None:
         and [sum(row) for row in rows] == record.test_classes
     ):
         raise ValueError("the field 'confusion' does not agree with 'test_classes'")
-    if not all(isinstance(name, str) for name in record.class_names):
-        raise ValueError(f"the field 'class_names' has the value {record.class_names!r:.80}")
+    for one in record.per_class:
+        if not isinstance(one, dict) or set(one) != set(PER_CLASS):
+            raise ValueError(f"the field 'per_class' has the entry {str(one)[:80]!r}")
+        if not all(isinstance(v, int | float) and 0 <= v < _MOST for v in one.values()):
+            raise ValueError(f"the field 'per_class' has the entry {str(one)[:80]!r}")
+    for name in ("class_names", "notes"):
+        if not all(isinstance(text, str) for text in getattr(record, name)):
+            raise ValueError(f"the field {name!r} has the value {str(getattr(record, name))[:80]}")

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from nasbench import catalog
 from nasbench.errors import UserError, unknown
+from nasbench.faults import fault_of
+from nasbench.training.metrics import FAILURES
 
 LOSSES: dict[str, dict[str, Callable[..., Tensor]]] = {
     "class": {"cross-entropy": F.cross_entropy},
@@ -74,12 +76,19 @@ class Loss:
     def _own(self, outputs: Tensor, targets: Tensor) -> Tensor:
         try:
             found: Any = self.function(outputs, targets)
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        except FAILURES as error:
+            if fault_of(error) is not None:  # no memory is left, say
+                raise
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"--loss {self.name}: {type(error).__name__}: {reason}") from error
         if not isinstance(found, Tensor) or found.dim() or not found.is_floating_point():
             shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise UserError(f"--loss {self.name}: returned {shape}: must be a scalar tensor")
+        if outputs.requires_grad and not found.requires_grad:
+            raise UserError(
+                f"--loss {self.name}: its result does not depend on the outputs: compute it from "
+                "them by operations of torch"
+            )
         return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from collections.abc import Callable
@@ -14,11 +15,18 @@ from torch import Tensor
 
 from nasbench import catalog, measures
 from nasbench.errors import UserError, unknown
+from nasbench.faults import fault_of
 from nasbench.measures import LEADING, TARGETS, Measure
 
 __all__ = ["ACCURACY", "LEADING", "METRICS", "TARGETS", "Metric", "metric", "own_metric"]
 
 Function = Callable[[Tensor, Tensor], Any]
+
+FAILURES = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError),
+    *(TypeError, ValueError),
+)
+"""What a function of a user's own may raise, which is then told in one line."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,9 @@ class Metric:
         """
         try:
             found = float(self.function(outputs, targets))
-        except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        except FAILURES as error:
+            if fault_of(error) is not None:  # no memory is left, say
+                raise
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"--metric {self.name}: {type(error).__name__}: {reason}") from error
         if not math.isfinite(found):
@@ -103,32 +113,88 @@ def _classes(name: str, logits: Tensor, labels: Tensor, **options: Any) -> Tenso
     return _torchmetrics(name, logits, labels, num_classes=logits.shape[1], **options)
 
 
+def _balanced_accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean over the classes that the examples have, as scikit-learn does."""
+    found = _classes("classification.multiclass_accuracy", logits, labels, average="none")
+    return found[labels.unique()].double().mean()
+
+
+def _class_auroc(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean over the classes that the examples have.
+
+    Raises:
+        ValueError: they have a single one.
+    """
+    present = labels.unique()
+    if len(present) < 2:
+        raise ValueError("all examples are of one class: give the split more")
+    return _classes("classification.multiclass_auroc", logits, labels, average="none")[
+        present
+    ].mean()
+
+
 def _labels(name: str, logits: Tensor, targets: Tensor, **options: Any) -> Tensor:
     """Call a function on probabilities, as it would otherwise guess whether they are any."""
     options["num_labels"] = logits.shape[1]
-    return _torchmetrics(name, logits.sigmoid(), targets.long(), **options)
+    return _torchmetrics(name, logits.double().sigmoid(), targets.long(), **options)
 
 
+def _over_labels(name: str, most: float, logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean of a function over the labels for which it is defined.
+
+    Args:
+        name: of the function.
+        most: the share of examples below which a label has to hold for it; 1 if it needs
+            examples without the label, too.
+        logits: ``(n, labels)``.
+        targets: ``(n, labels)``.
+
+    Raises:
+        ValueError: there is no such label.
+    """
+    share = targets.mean(dim=0)
+    defined = ((share > 0) & (share < most)).nonzero().flatten()
+    if not len(defined):
+        raise ValueError("no label holds for some examples and not for others: give them more")
+    return _labels(name, logits[:, defined], targets[:, defined], average="macro")
+
+
+def _r2(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return R², averaged over the outputs.
+
+    Raises:
+        ValueError: there are fewer than two examples.
+    """
+    if len(targets) < 2:
+        raise ValueError("needs at least two examples")
+    return _torchmetrics("regression.r2_score", outputs.double(), targets.double())
+
+
+def _over_numbers(name: str, outputs: Tensor, targets: Tensor, **options: Any) -> Tensor:
+    return _torchmetrics(name, outputs.double().flatten(), targets.double().flatten(), **options)
+
+
+_C, _R = "classification", "regression"
 _FUNCTIONS: dict[str, dict[str, Function]] = {
     "class": {
         "accuracy": _accuracy,
-        "balanced_accuracy": partial(
-            _classes, "classification.multiclass_accuracy", average="macro"
-        ),
-        "macro_f1": partial(_classes, "classification.multiclass_f1_score", average="macro"),
-        "auroc": partial(_classes, "classification.multiclass_auroc"),
+        "balanced_accuracy": _balanced_accuracy,
+        "macro_f1": partial(_classes, f"{_C}.multiclass_f1_score", average="macro"),
+        "auroc": _class_auroc,
     },
     "labels": {
-        "label_accuracy": partial(_labels, "classification.multilabel_accuracy", average="micro"),
-        "exact_match": partial(_labels, "classification.multilabel_exact_match"),
-        "macro_f1": partial(_labels, "classification.multilabel_f1_score", average="macro"),
-        "auroc": partial(_labels, "classification.multilabel_auroc"),
-        "mean_average_precision": partial(_labels, "classification.multilabel_average_precision"),
+        "label_accuracy": partial(_labels, f"{_C}.multilabel_accuracy", average="micro"),
+        "exact_match": partial(_labels, f"{_C}.multilabel_exact_match"),
+        "macro_f1": partial(_labels, f"{_C}.multilabel_f1_score", average="macro"),
+        "auroc": partial(_over_labels, f"{_C}.multilabel_auroc", 1.0),
+        "mean_average_precision": partial(
+            _over_labels, f"{_C}.multilabel_average_precision", math.inf
+        ),
     },
     "numbers": {
-        "mae": partial(_torchmetrics, "regression.mean_absolute_error"),
-        "rmse": partial(_torchmetrics, "regression.mean_squared_error", squared=False),
-        "r2": partial(_torchmetrics, "regression.r2_score"),
+        "mae": partial(_over_numbers, f"{_R}.mean_absolute_error"),
+        "rmse": partial(_over_numbers, f"{_R}.mean_squared_error", squared=False),
+        "r2": _r2,
     },
 }
 METRICS: dict[str, dict[str, Metric]] = {
@@ -206,3 +272,57 @@ def confusion_matrix(outputs: Tensor, targets: Tensor, classes: int) -> Tensor:
     """
     cells = targets * classes + outputs.argmax(dim=1)
     return torch.bincount(cells, minlength=classes * classes).view(classes, classes)
+
+
+def per_class(outputs: Tensor, targets: Tensor) -> list[dict[str, float]]:
+    """Return ``examples``, ``precision``, ``recall`` and ``f1`` of each class or label.
+
+    A share of nothing is 0.
+
+    Args:
+        outputs: logits ``(n, classes)``; a label is said to hold where its logit is above 0.
+        targets: int64 ``(n,)`` of one class, or float32 ``(n, classes)`` of 0 and 1.
+    """
+    if targets.dim() == 1:
+        matrix = confusion_matrix(outputs, targets, outputs.shape[1]).double()
+        right, said, true = matrix.diagonal(), matrix.sum(0), matrix.sum(1)
+    else:
+        holds, positive = (outputs > 0).double(), targets.double()
+        right, said, true = (holds * positive).sum(0), holds.sum(0), positive.sum(0)
+    precision, recall, f1 = (
+        (part / whole).nan_to_num(0.0, 0.0)
+        for part, whole in ((right, said), (right, true), (2 * right, said + true))
+    )
+    columns = (true.long().tolist(), precision.tolist(), recall.tolist(), f1.tolist())
+    names = ("examples", "precision", "recall", "f1")
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def constant_value(
+    one: Metric, target: str, train: Tensor, targets: Tensor, outputs: int
+) -> float | None:
+    """Return a metric of the best answer that does not depend on the example.
+
+    It answers the frequencies of the classes or labels in training, or the mean of the numbers,
+    for the mean absolute error their median.
+
+    Args:
+        one: the metric.
+        target: what is predicted.
+        train: targets of the training examples.
+        targets: those of the examples to answer.
+        outputs: the number of outputs.
+
+    Returns:
+        The value; ``None`` if the metric fails for such answers.
+    """
+    if target == "class":
+        answer = (train.bincount(minlength=outputs).double() + 1e-9).log()
+    elif target == "labels":
+        answer = train.double().mean(0).clamp(1e-6, 1 - 1e-6).logit()
+    else:
+        answer = train.double().median(0).values if one.name == "mae" else train.double().mean(0)
+    with contextlib.suppress(UserError):
+        answers = answer.float().to(targets.device).expand(len(targets), -1)
+        return one.value(answers.contiguous(), targets)
+    return None
