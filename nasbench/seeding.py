@@ -69,7 +69,7 @@ def kept_generators() -> Iterator[None]:
     import numpy as np
     import torch
 
-    cards = torch.cuda.is_initialized()
+    cards = bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
     plain, array, own = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     on_cards = torch.cuda.get_rng_state_all() if cards else []
     try:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.api import objects
-from nasbench.config import Config
 from nasbench.errors import UserError, unknown
+from nasbench.options import Config
 
 # Filled from other arguments; a run's file has them under these names.
 _INNER = ("strategy_options", "space_arguments", "tuner_options", "assessor_options")

@@ -217,7 +217,7 @@ class NotebookBar(NullCallback):
         self._show(done / self._epochs, text)
 
     def _show(self, share: float, text: str) -> None:
-        from IPython.display import display
+        show: Any = sys.modules["IPython"].display
 
         self._shown = time.perf_counter()
         line = {
@@ -226,6 +226,6 @@ class NotebookBar(NullCallback):
             f"{escape(text)}</div>",
         }
         if self._handle is None:
-            self._handle = display(line, raw=True, display_id=True)
+            self._handle = show.display(line, raw=True, display_id=True)
         else:
             self._handle.update(line, raw=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from nasbench.api import html
 from nasbench.errors import UserError, one_line
-from nasbench.optional import available
+from nasbench.optional import available, require
 from nasbench.store.journal import number
 from nasbench.store.runs import RunFolder
 
@@ -288,9 +288,7 @@ def table(rows: Rows) -> Any:
     """Return rows as a pandas frame if pandas is installed, else as they are."""
     if not available("pandas"):
         return rows
-    import pandas
-
-    return pandas.DataFrame(rows)
+    return require("pandas", "a frame").DataFrame(rows)
 
 
 def _scalars(events: Iterable[dict[str, Any]]) -> Rows:
