@@ -30,13 +30,16 @@ __all__ = [
     "UserError",
     "ValueChoice",
     "__version__",
+    "export",
     "hpo",
     "leaderboard",
     "list",
     "load",
+    "predict",
     "retrain",
     "search",
     "study",
+    "task",
 ]
 
 __version__ = "0.1.0"
@@ -46,8 +49,10 @@ if TYPE_CHECKING:
     from nasbench.api.calling import Interrupted
     from nasbench.api.listing import list
     from nasbench.api.loading import load
+    from nasbench.api.predicting import predict
     from nasbench.api.retraining import retrain
     from nasbench.api.search import search
+    from nasbench.api.tasks import task
     from nasbench.errors import UserError
     from nasbench.space import (
         Arch,
@@ -66,6 +71,8 @@ _PLACES = {
     "retrain": "api.retraining",
     "leaderboard": "api.boards",
     "load": "api.loading",
+    "task": "api.tasks",
+    "predict": "api.predicting",
     "list": "api.listing",
     "Interrupted": "api.calling",
     "UserError": "errors",
@@ -80,7 +87,7 @@ _PLACES = {
 }
 
 # Functions that share their name with a package, which is made callable.
-_VERBS = {"hpo": "api.tuning", "study": "api.studies"}
+_VERBS = {"export": "api.exporting", "hpo": "api.tuning", "study": "api.studies"}
 
 
 class _Verb(ModuleType):

@@ -169,6 +169,7 @@ ALLOWED: dict[str, set[str]] = {
         "config",
         "devices",
         "engine",
+        "export",
         "hpo",
         "report",
         "retrain",

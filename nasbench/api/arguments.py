@@ -7,11 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 from nasbench.api import objects
 from nasbench.errors import UserError, unknown
 from nasbench.options import Config
+
+if TYPE_CHECKING:
+    from nasbench.api.tasks import OpenedTask
 
 # Filled from other arguments; a run's file has them under these names.
 _INNER = ("strategy_options", "space_arguments", "tuner_options", "assessor_options")
@@ -36,15 +40,22 @@ def divided(
     out = given.get("out")
     folder = Path("results" if out is None else out)
     own = {name: value for name, value in given.items() if value is not None}
-    opened = getattr(own.get("task"), "options", None)
-    if opened is not None:
-        own = {**{k: v for k, v in opened.items() if k in known}, **own}
-        own["task"] = own["task"].source
+    if "task" in own and not isinstance(own["task"], str | type | FunctionType):
+        opened = _opened(own["task"], folder)
+        own = {**{k: v for k, v in opened.options.items() if k in known}, **own}
+        own["task"] = opened.source
     own = objects.named({name: plain(value) for name, value in own.items()}, folder)
     named = {name: joined(name, value) for name, value in own.items() if name in known}
     rest = {name: value for name, value in own.items() if name not in known}
     more = {name: plain(value) for name, value in (options or {}).items()}
     return named, {**rest, **objects.named(more, folder)}
+
+
+def _opened(task: Any, out: Path) -> OpenedTask:
+    """Return what :func:`nasbench.task` returned, or what it returns for arrays and the like."""
+    from nasbench.api import tasks
+
+    return task if isinstance(task, tasks.OpenedTask) else tasks.task(task, out=out)
 
 
 def plain(value: Any) -> Any:

@@ -206,10 +206,9 @@ def _places(found: Definition) -> Iterator[tuple[list[str], int | None]]:
         file = getattr(sys.modules.get(found.__module__), "__file__", None)
         if file is not None and (lines := linecache.getlines(file)):
             yield lines, None
-        elif file is None:  # a class without methods, in a cell
-            for name in reversed(list(linecache.cache)):
-                if name.startswith("<ipython") or "ipykernel" in name:
-                    yield linecache.getlines(name), None
+        for name in reversed(list(linecache.cache)):  # a class without methods, in a cell
+            if name.startswith("<ipython") or "ipykernel" in name:
+                yield linecache.getlines(name), None
 
 
 def _functions(found: Definition) -> list[types.FunctionType]:
