@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import CELL, SMALL
+from api_parts import CELL, SMALL
 
 import nasbench as nb
 from nasbench import known_code

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from conftest import CELL
+from api_parts import CELL
 
 from nasbench.api import objects, source
 from nasbench.errors import UserError
