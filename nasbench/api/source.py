@@ -14,6 +14,7 @@ import hashlib
 import inspect
 import linecache
 import math
+import secrets
 import symtable
 import sys
 import textwrap
@@ -51,7 +52,10 @@ def kept(found: Definition, folder: Path) -> str:
     digest = hashlib.sha256(text).hexdigest()
     path = folder.absolute() / digest[:16] / f"{found.__name__}.py"
     if not path.is_file() or path.read_bytes() != text:
-        write_bytes(path, text)
+        # Another thread or notebook may write the same file now.
+        own = path.with_name(f"{secrets.token_hex(4)}.tmp")
+        write_bytes(own, text)
+        own.replace(path)
     return f"{path}:{found.__name__}"
 
 
