@@ -17,12 +17,15 @@ MARK = "<!-- From here on written by docs/make_python.py from the docstrings. --
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Functions": (
+        "task",
         "search",
         "hpo",
         "retrain",
         "study",
         "leaderboard",
         "load",
+        "predict",
+        "export",
         "list",
     ),
     "Results": (
@@ -30,6 +33,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         *(f"nasbench.api.results:{name}" for name in ("CrossValidated", "Several", "Drawing")),
         "nasbench.api.boards:Board",
         "nasbench.api.studies:Study",
+        "nasbench.api.predicting:Predictions",
+        "nasbench.api.exporting:Exported",
+        "nasbench.api.tasks:OpenedTask",
     ),
     "Tasks and spaces": ("Task", "DataSpec", "SearchSpace", "Arch"),
     "Choices": ("LayerChoice", "InputChoice", "ValueChoice", "Repeat"),
