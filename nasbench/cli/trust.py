@@ -14,6 +14,7 @@ import typer
 
 from nasbench.cli.options import with_options
 from nasbench.cli.output import note, tell
+from nasbench.measures import Measure
 from nasbench.ranking.options import RankingOptions
 
 
@@ -71,7 +72,7 @@ def _trust(given: dict[str, Any], run: Run, format: AsFormat = Form.TABLE) -> No
 
 
 def _draw(report: Mapping[str, Any], path: Path) -> Path | None:
-    """Draw supernet accuracies against the ground truth, if matplotlib is installed."""
+    """Draw results in the supernet against the ground truth, if matplotlib is installed."""
     from nasbench.optional import available
     from nasbench.report.plots import draw_scatter
 
@@ -79,26 +80,35 @@ def _draw(report: Mapping[str, Any], path: Path) -> Path | None:
         note("no picture: it needs the package matplotlib")
         return None
     rows, found = report["architectures"], report["found"]
+    shared, alone = _measures(report)
     return draw_scatter(
-        [(100 * row["truth"], 100 * row["supernet"]) for row in rows],
+        [(alone.scale * row["truth"], shared.scale * row["supernet"]) for row in rows],
         path,
-        xlabel="accuracy trained alone, %",
-        ylabel="accuracy with the supernet's weights, %",
+        xlabel=f"{alone.words} trained alone{', %' * alone.is_share}",
+        ylabel=f"{shared.words} with the supernet's weights{', %' * shared.is_share}",
         title=f"{report['strategy']}: tau {_numbers(report['agreement']['supernet']['tau'])}",
-        marked=(100 * found["accuracy"], 100 * found["supernet"]) if found else None,
+        marked=(alone.scale * found["result"], shared.scale * found["supernet"])
+        if found
+        else None,
         mark="found by the search",
     )
+
+
+def _measures(report: Mapping[str, Any]) -> tuple[Measure, Measure]:
+    """Return how results in the supernet, and results of the ground truth, are read."""
+    return Measure(**report["metric"]), Measure(**report["truth_metric"])
 
 
 def _lines(report: Mapping[str, Any]) -> list[str]:
     """Return the report as text, with a row for each score and its 95 % intervals."""
     count = len(report["architectures"])
+    shared, alone = _measures(report)
     lines = [
         f"search:   {report['strategy']} on {report['space']}, {report['task']}, "
         f"{report['epochs']} epochs",
         f"truth:    {report['truth']}",
         f"samples:  {count} architectures, drawn uniformly; "
-        f"supernet accuracy on {report['images']:,} images of the validation half",
+        f"supernet {shared.words} on {report['images']:,} images of the validation half",
     ]
     skipped = dict.fromkeys(name for row in report["architectures"] for name in row["uncounted"])
     if skipped:
@@ -116,9 +126,9 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
     lines += ["", *table, ""]
     if found := report["found"]:
         lines.append(
-            f"found by the search: {found['accuracy']:.2%}, rank {found['rank']} among "
+            f"found by the search: {alone.text(found['result'])}, rank {found['rank']} among "
             f"{count} samples (better than {found['share']:.0%} of them; "
-            f"the best has {found['best']:.2%})"
+            f"the best has {alone.text(found['best'])})"
         )
     return [*lines, f"verdict: {report['verdict']}"]
 

@@ -202,8 +202,12 @@ class ArchitectureTrials:
             more_epochs=cost.epochs,
         )
         if not self.inline:
-            self.callback.phase(f"trial {number + 1}: {arch.id}: {measured.score:.2%}")
+            self.callback.phase(f"trial {number + 1}: {arch.id}: {self._words(measured.score)}")
         return cost
+
+    def _words(self, score: float) -> str:
+        metric = self.problem.task.metric
+        return metric.measure.text(metric.score(score))
 
     def keeps(self, number: int, reported: Reported) -> bool:
         """Return ``True``: a strategy stops no trial early."""

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nasbench.measures import ACCURACY, Measure
 from nasbench.ranking.options import FEWEST
 
 RESAMPLES = 2000
@@ -174,8 +175,8 @@ def agreements(
 
     Args:
         scores: by name, ``SUPERNET`` among them; one number for each architecture.
-        trainings: accuracies of the trainings of each architecture, at least one; their mean is
-            the ground truth.
+        trainings: results of the trainings of each architecture, at least one, of which more is
+            better; their mean is the ground truth.
         seed: of the bootstrap, whose draws all scores share.
     """
     truth = np.array([np.mean(one) for one in trainings])
@@ -207,23 +208,28 @@ def _correlations(
     }
 
 
-def position(accuracy: float, truth: Sequence[float]) -> dict[str, Any]:
-    """Return the position of an accuracy among those of the samples.
+def position(value: float, truth: Sequence[float], measure: Measure = ACCURACY) -> dict[str, Any]:
+    """Return the position of a result among those of the samples.
+
+    Args:
+        value: the result.
+        truth: those of the samples.
+        measure: says which is better.
 
     Returns:
-        ``accuracy``; ``rank``, 1 if no sample is better; ``share`` of the samples that are worse;
-        ``best``, the largest accuracy of a sample.
+        ``result``; ``rank``, 1 if no sample is better; ``share`` of the samples that are worse;
+        ``best``, the best result of a sample.
     """
-    values = np.asarray(truth)
+    scores, own = np.array([measure.score(one) for one in truth]), measure.score(value)
     return {
-        "accuracy": accuracy,
-        "rank": 1 + int((values > accuracy).sum()),
-        "share": float((values < accuracy).mean()),
-        "best": float(values.max()),
+        "result": value,
+        "rank": 1 + int((scores > own).sum()),
+        "share": float((scores < own).mean()),
+        "best": measure.score(float(scores.max())),
     }
 
 
-def verdict(found: Mapping[str, Agreement], size: int) -> str:
+def verdict(found: Mapping[str, Agreement], size: int, words: str = "accuracy") -> str:
     """Return one line that says what is shown of the supernet's ranking.
 
     Something is shown if its 95 % interval excludes zero. The supernet is compared with chance,
@@ -232,10 +238,11 @@ def verdict(found: Mapping[str, Agreement], size: int) -> str:
     Args:
         found: the agreement of each score with the ground truth.
         size: the number of architectures.
+        words: the metric.
     """
     own, among = found[SUPERNET], f"{size} architectures"
     if not own.tau.known:
-        return f"the supernet gives all {among} the same accuracy: it ranks nothing"
+        return f"the supernet gives all {among} the same {words}: it ranks nothing"
     chance = _compared(own.tau)
     if chance is None:
         return (

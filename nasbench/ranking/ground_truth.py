@@ -1,4 +1,4 @@
-"""Ground truth of architectures: accuracies of stand-alone trainings, looked up or trained."""
+"""Ground truth of architectures: results of stand-alone trainings, looked up or trained."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from nasbench.engine.presets import TRIAL_EPOCHS, TRIAL_EPOCHS_ELSEWHERE
 from nasbench.engine.trial import Context, Request, TrialRunner
 from nasbench.errors import UserError
 from nasbench.faults import MachineError
+from nasbench.measures import ACCURACY, Measure
 from nasbench.ranking.supernet import SearchedSupernet
 from nasbench.space import Arch
 from nasbench.store.journal import Journal
@@ -23,14 +24,18 @@ JOURNAL = "trust-trainings.jsonl"
 
 
 class GroundTruth(Protocol):
-    """Accuracies of architectures trained alone."""
+    """Results of architectures trained alone."""
 
     @property
     def description(self) -> str:
-        """One line that says which accuracies these are."""
+        """One line that says which results these are."""
+
+    @property
+    def measure(self) -> Measure:
+        """How they are read."""
 
     def __call__(self, archs: Sequence[Arch]) -> list[tuple[float, ...]]:
-        """Return the validation accuracies in [0, 1] of the trainings of each architecture.
+        """Return the metric on validation examples of the trainings of each architecture.
 
         Failed trainings are left out.
         """
@@ -72,6 +77,7 @@ class TableTruth:
             table.check(dataset)
         own = config.task if config.task in table.datasets else table.datasets[0]
         self.table = table
+        self.measure = ACCURACY
         self.dataset = dataset or own
         self.description = (
             f"{table.name}, {self.dataset}: accuracy after {table.lengths[-1]} epochs, "
@@ -106,7 +112,10 @@ class TrainedTruth:
         self.epochs = epochs or TRIAL_EPOCHS.get(task, TRIAL_EPOCHS_ELSEWHERE)
         self.repeats = repeats
         times = f"mean over {repeats} seeds" if repeats > 1 else "one seed"
-        self.description = f"trained alone on {task}: accuracy after {self.epochs} epochs, {times}"
+        self.metric = searched.problem.task.metric
+        self.measure = self.metric.measure
+        after = f"{self.measure.words} after {self.epochs} epochs"
+        self.description = f"trained alone on {task}: {after}, {times}"
         self._searched = searched
         self._callback = callback
         self._stop = stop
@@ -121,7 +130,7 @@ class TrainedTruth:
         """
         arch_of = self._searched.problem.domains.arch
         known: dict[tuple[Arch, int], float | None] = {
-            (arch_of(event["arch"]), event["repeat"]): event["accuracy"]
+            (arch_of(event["arch"]), event["repeat"]): event.get("result", event.get("accuracy"))
             for event in self._journal.events("training")
             if event["epochs"] == self.epochs
         }
@@ -134,7 +143,7 @@ class TrainedTruth:
         return [tuple(one for one in row if one is not None) for row in found]
 
     def _train(self, arch: Arch, repeat: int) -> float | None:
-        """Run one training, append it to the journal, and return its accuracy or ``None``."""
+        """Run one training, append it to the journal, and return its result or ``None``."""
         searched = self._searched
         if self._runner is None:
             config = replace(searched.config, epochs=self.epochs, device=str(searched.device))
@@ -150,10 +159,10 @@ class TrainedTruth:
             {},
             self.epochs,
         )
-        accuracy, seconds, error = None, 0.0, None
+        result, seconds, error = None, 0.0, None
         try:
             measured = self._runner(request, lambda value: True)
-            accuracy, seconds = measured.score, measured.seconds
+            result, seconds = self.metric.score(measured.score), measured.seconds
         except MachineError:
             raise
         except UserError as reason:
@@ -165,8 +174,8 @@ class TrainedTruth:
             arch=dict(arch),
             repeat=repeat,
             epochs=self.epochs,
-            accuracy=accuracy,
+            result=result,
             seconds=seconds,
             error=error,
         )
-        return accuracy
+        return result

@@ -20,7 +20,7 @@ from nasbench.errors import UserError
 from nasbench.ranking.correlation import SUPERNET, agreements, position, verdict
 from nasbench.ranking.ground_truth import GroundTruth, TableTruth, TrainedTruth
 from nasbench.ranking.options import FEWEST, SAMPLES, RankingOptions
-from nasbench.ranking.supernet import SearchedSupernet, SupernetAccuracy
+from nasbench.ranking.supernet import SearchedSupernet, SupernetMetric
 from nasbench.seeding import derive
 from nasbench.space import Arch
 from nasbench.store.atomic import write_json
@@ -78,9 +78,11 @@ def _measure(
     stream = np.random.default_rng(derive(options.seed, "trust"))
     archs = searched.problem.domains.sample_distinct(count, stream)
     result = searched.result()
-    accuracy = SupernetAccuracy(searched, options.images, options.seed)
-    callback.phase(f"supernet accuracies of {len(archs)} architectures")
-    scored = [_score(arch, searched.problem, accuracy, stop) for arch in archs]
+    shared = searched.problem.task.metric.measure
+    alone = truth.measure
+    measured = SupernetMetric(searched, options.images, options.seed)
+    callback.phase(f"supernet {shared.words} of {len(archs)} architectures")
+    scored = [_score(arch, searched.problem, measured, stop) for arch in archs]
     trainings = truth([*archs, *([] if result is None else [result])])
     rows = [
         {**row, "truth": float(np.mean(own)), "trainings": list(own)}
@@ -94,15 +96,16 @@ def _measure(
         )
     found = None
     if result is not None and trainings[-1]:
-        place = position(float(np.mean(trainings[-1])), [row["truth"] for row in rows])
-        found = {"arch": dict(result), SUPERNET: accuracy(result), **place}
+        place = position(float(np.mean(trainings[-1])), [row["truth"] for row in rows], alone)
+        found = {"arch": dict(result), SUPERNET: measured(result), **place}
     names = (SUPERNET, "parameters", "multiply-adds", "depth")
     # A baseline that cannot be counted for one architecture ranks none.
     known = [name for name in names if all(row[name] is not None for row in rows)]
     scores = {name: [float(row[name]) for row in rows] for name in known}
-    ranked = agreements(
-        scores, [row["trainings"] for row in rows], derive(options.seed, "bootstrap")
-    )
+    # Rankings are of scores, of which more is better; the report holds values of the metric.
+    scores[SUPERNET] = [shared.score(value) for value in scores[SUPERNET]]
+    trained = [[alone.score(value) for value in row["trainings"]] for row in rows]
+    ranked = agreements(scores, trained, derive(options.seed, "bootstrap"))
     config = searched.config
     return {
         "format": FORMAT,
@@ -111,28 +114,30 @@ def _measure(
         "epochs": searched.epochs,
         "seed": options.seed,
         "truth": truth.description,
-        "images": accuracy.images,
+        "metric": shared.to_json(),
+        "truth_metric": alone.to_json(),
+        "images": measured.images,
         "failed": len(archs) - len(rows),
         "agreement": {name: one.to_json() for name, one in ranked.items()},
-        "verdict": verdict(ranked, len(rows)),
+        "verdict": verdict(ranked, len(rows), shared.words),
         "found": found,
         "architectures": rows,
     }
 
 
 def _score(
-    arch: Arch, problem: Problem, accuracy: SupernetAccuracy, stop: StopSignal
+    arch: Arch, problem: Problem, measured: SupernetMetric, stop: StopSignal
 ) -> dict[str, Any]:
-    """Return an architecture with its supernet accuracy and its sizes."""
+    """Return an architecture with its metric in the supernet and its sizes."""
     if stop.requested:
-        raise Stopped("while supernet accuracies were measured", stop.number)
+        raise Stopped("while the supernet was measured", stop.number)
     shape = problem.task.spec.shape
     with torch.random.fork_rng(devices=[]):
         network = problem.space.freeze(arch, problem.task.spec, **problem.arguments)
     macs = counted(network, shape)
     return {
         "arch": dict(arch),
-        SUPERNET: accuracy(arch),
+        SUPERNET: measured(arch),
         "parameters": inference_parameter_count(network, network.training_only),
         "multiply-adds": None if macs.uncounted else macs.total,
         "uncounted": list(macs.uncounted),

@@ -1,4 +1,4 @@
-"""The supernet of a one-shot search, opened from its run folder, and its accuracies."""
+"""The supernet of a one-shot search, opened from its run folder, and what it reaches."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def _pruned(strategy: OneShotStrategy) -> str | None:
     return None
 
 
-class SupernetAccuracy:
+class SupernetMetric:
     """Accuracy of architectures with a supernet's weights and their own BN statistics.
 
     Args:
@@ -204,7 +204,7 @@ class SupernetAccuracy:
         self._calibration = [batch for batch, _ in islice(augmented.epoch(0), CALIBRATION)]
 
     def __call__(self, arch: Arch) -> float:
-        """Return the accuracy of ``arch`` in [0, 1] on the images of the validation half."""
+        """Return the leading metric of ``arch`` on the images of the validation half."""
         strategy, device = self._searched.strategy, self._searched.device
         with torch.inference_mode():
             return inherited_metric(

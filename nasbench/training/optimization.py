@@ -170,12 +170,14 @@ class Plateau:
         """Take the value of an epoch; a different metric resets the best value, not the drops."""
         if metric != self.metric:
             self.metric, self.best, self.waited = metric, None, 0
+        # The score of an error is negative, and a threshold beyond it is nearer to zero.
+        share = -PLATEAU_THRESHOLD if (self.best or 0.0) < 0 else PLATEAU_THRESHOLD
         if self.best is None:
             better = True
         elif metric == "loss":
-            better = value < self.best * (1 - PLATEAU_THRESHOLD)
+            better = value < self.best * (1 - share)
         else:
-            better = value > self.best * (1 + PLATEAU_THRESHOLD)
+            better = value > self.best * (1 + share)
         if better:
             self.best, self.waited = value, 0
         else:

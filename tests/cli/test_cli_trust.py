@@ -57,7 +57,7 @@ def searched(checkpoint) -> Path:
 def test_table(run, searched):
     answer = run("trust", searched, "--table", "table.py:load", "--samples", 12)
     assert answer.status == 0
-    assert answer.err.splitlines() == ["supernet accuracies of 12 architectures"]
+    assert answer.err.splitlines() == ["supernet accuracy of 12 architectures"]
     lines = answer.out.splitlines()
     assert lines[0].startswith("search:   darts on space.py:Tiny, digits, 1 epochs")
     assert lines[1] == "truth:    stub, digits: accuracy after 9 epochs, mean over seeds"

@@ -20,7 +20,7 @@ from nasbench.ranking.correlation import Agreement, Estimate, agreements, positi
 from nasbench.ranking.ground_truth import JOURNAL, TableTruth
 from nasbench.ranking.options import RankingOptions
 from nasbench.ranking.run import run_ranking
-from nasbench.ranking.supernet import SearchedSupernet, SupernetAccuracy
+from nasbench.ranking.supernet import SearchedSupernet, SupernetMetric
 from nasbench.space import DataSpec
 from nasbench.store.journal import Journal
 from nasbench.supernet.inherited_weights import inherit_weights, recalibrate_bn
@@ -97,7 +97,7 @@ def trust(run, **given):
 def test_supernet_accuracy_is_that_of_the_plain_network_with_its_weights(run):
     found = SearchedSupernet.load(run)
     problem = found.problem
-    accuracy = SupernetAccuracy(found, images=10**6, seed=0)
+    accuracy = SupernetMetric(found, images=10**6, seed=0)
     config = found.config
     _, validation = halves(problem.task, config.seed, config.val_fraction)
     assert accuracy.images == len(validation)
@@ -130,7 +130,7 @@ def test_a_table_tells_the_truth(run):
     assert report["agreement"]["two seeds"]["tau"] == [1.0, 1.0, 1.0]
     assert report["agreement"]["supernet"]["best_tau"] == [None] * 3  # one of twelve
     found = report["found"]
-    assert found["rank"] == 1 + sum(row["truth"] > found["accuracy"] for row in rows)
+    assert found["rank"] == 1 + sum(row["truth"] > found["result"] for row in rows)
     written = json.loads((run / "trust.json").read_text())
     assert written.pop("provenance")["versions"]
     assert written == json.loads(json.dumps(report))
@@ -276,7 +276,7 @@ def test_no_ceiling_without_a_second_training():
 
 def test_position():
     assert position(0.5, [0.1, 0.5, 0.9, 0.7]) == {
-        "accuracy": 0.5,
+        "result": 0.5,
         "rank": 3,
         "share": 0.25,
         "best": 0.9,

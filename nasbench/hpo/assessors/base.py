@@ -24,6 +24,7 @@ class Assessor(ABC):
     Attributes:
         Options: the dataclass of the assessor's options.
         needs_epochs: whether it must know the number of scores.
+        needs_shares: whether scores must lie in [0, 1], as accuracies do.
 
     Raises:
         UserError: the assessor does not support such trials.
@@ -31,6 +32,7 @@ class Assessor(ABC):
 
     Options: ClassVar[type[PluginOptions]] = PluginOptions
     needs_epochs: ClassVar[bool] = False
+    needs_shares: ClassVar[bool] = False
 
     def __init__(self, options: Any, maximize: bool = True, epochs: int | None = None) -> None:
         if self.needs_epochs and epochs is None:

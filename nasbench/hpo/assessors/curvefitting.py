@@ -36,6 +36,7 @@ class CurvefittingAssessor(Assessor):
 
     Options = CurvefittingOptions
     needs_epochs = True
+    needs_shares = True
 
     def __init__(self, options: Any, maximize: bool = True, epochs: int | None = None) -> None:
         super().__init__(options, maximize, epochs)

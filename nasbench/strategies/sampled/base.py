@@ -37,7 +37,8 @@ class Result:
 
     Attributes:
         arch: the evaluated architecture.
-        score: validation accuracy in [0, 1]; 0 if the trial failed.
+        score: of the validation, more is better: the task's leading metric, negated where less is
+            better; of no meaning if the trial failed.
         epochs: the epochs of its training.
         costs: the costs that the strategy ``measures``, of ``params``, ``macs``, ``latency_ms``.
         failed: whether the trial ended without a score.

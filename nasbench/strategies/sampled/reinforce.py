@@ -8,6 +8,7 @@ Ba, ICLR 2015) and includes the new score in its baseline.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,7 @@ class ReinforceOptions(PluginOptions):
     )
     lr: float = option(
         10.0,
-        "Step size along the gradient, for scores in [0, 1].",
+        "Step size along the gradient, for scores in [0, 1]; others are divided by their range.",
         above=0,
         only_with=("rule", "plain"),
     )
@@ -142,6 +143,7 @@ class ReinforceStrategy(SequentialStrategy):
         self.policy = Policy(self.domains)
         self.baseline: float | None = None
         self._weight = 0.0  # of the scores in the average of NAS-Bench-201
+        self._range = (math.inf, -math.inf)  # of the scores so far
         self._adam = Adam(self.policy.logits, self.options.adam_lr)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -159,6 +161,8 @@ class ReinforceStrategy(SequentialStrategy):
         for result in results:
             if result.failed:
                 continue
+            low, high = self._range
+            self._range = min(low, result.score), max(high, result.score)
             before = result.score if self.baseline is None else self.baseline
             decay = self.options.decay
             if self.options.rule == "nas-bench-201":
@@ -174,9 +178,10 @@ class ReinforceStrategy(SequentialStrategy):
     def _gradients(self, result: Result, baseline: float) -> Logits:
         """Return the gradients of the expected score and entropy that one result estimates."""
         of_log = self.policy.log_gradient(result.arch)
+        unit = max(1.0, self._range[1] - self._range[0])  # an error may be in the thousands
         of_entropy = self.policy.entropy_gradient(result.arch)
         return {
-            label: (result.score - baseline) * of_log[label]
+            label: (result.score - baseline) / unit * of_log[label]
             + self.options.entropy * of_entropy[label]
             for label in result.arch
         }
