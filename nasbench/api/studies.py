@@ -133,7 +133,7 @@ def study(
         plan, folder = load_plan(Path(file), scale, given, place, target, entries)
         done, cost = estimated(plan, folder)
         if dry_run:
-            return Study(folder, report.HEADINGS, (), (), tuple(cost))
+            return Study(folder, (), (), (), tuple(cost))
         for line in cost:
             around.note(line)
         found, written = run(plan, done, folder, where, around, text)

@@ -107,7 +107,7 @@ def task(
         own = named({key: value for key, value in own.items() if value is not None}, Path(out))
         if isinstance(data, OpenedTask):
             data, own = data.source, {**data.options, **own}
-        in_memory = y is not None or _is_data(data)
+        in_memory = _is_data(data)
         given = {"y": y, "test": test, "val": val, "groups": groups}
         wrong = next((key for key, value in given.items() if value is not None), None)
         if wrong is not None and not in_memory:
@@ -120,6 +120,7 @@ def task(
         from nasbench.tasks.loading import judged, load
 
         if not in_memory:
+            sources.check(source)
             source = sources.located(source)
             place = None if data_dir is None else Path(data_dir)
             return _opened(load(source, config, place), source, own)
