@@ -259,7 +259,7 @@ def _train(
         listeners: list[Callback] = [JournalCallback(running.folder.journal), callback]
         if available("torch.utils.tensorboard"):
             board = TensorBoardCallback(running.folder.path / "tb")
-            if note := board.graph(unit.network, task.spec.shape):
+            if note := board.graph(unit.network, task.spec):
                 running.folder.journal.append("note", text=note)
             board.drawing(found.space.graphs(found.arch))
             listeners.append(board)
@@ -351,14 +351,14 @@ def _record(
     evaluation: Evaluation,
     steps: int,
 ) -> Record:
-    checkpoint, network, shape = job.checkpoint, evaluation.network, found.spec.shape
+    checkpoint, network, spec = job.checkpoint, evaluation.network, found.spec
     metrics, searched = checkpoint.metrics, checkpoint.search
     # Names without the folders of a user's own files.
     short: dict[str, Any] = {
         k: catalog.short(searched[k]) for k in PLUGINS if isinstance(searched.get(k), str)
     }
     led = measures.of_run({"provenance": checkpoint.provenance})
-    latency, macs = measure_latency(network, shape), counted(network, shape)
+    latency, macs = measure_latency(network, spec), counted(network, spec)
     tested = {"test_data": evaluation.fingerprint, "device": latency.device}
     return Record(
         **identity(job, found, running),

@@ -70,7 +70,8 @@ ALLOWED: dict[str, set[str]] = {
     # A one-shot strategy steps by the training's objective and optimizers; it has no loop.
     "strategies": {"seeding", "space", "supernet", "training"},
     "store": set(),
-    "cost": set(),
+    # What it measures takes examples of any shape.
+    "cost": {"space"},
     # What an untrained network tells; the smallest proxies are its costs.
     "proxies": {"cost"},
     "executors": set(),

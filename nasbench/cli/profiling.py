@@ -44,11 +44,10 @@ def command(
 
     found = open_network(given, form, space, task, preset, arguments.parse(argument or []))
     network, spec = found.network().to(pick(device)), found.spec
-    shape = spec.channels, spec.height, spec.width
-    macs = counted(network, shape)
+    macs = counted(network, spec)
     report: dict[str, Any] = {
         "space": found.checkpoint.space["name"],
-        "input": list(shape),
+        "input": list(spec.shape),
         "params": inference_parameter_count(network, network.training_only),
         "macs": macs.total,
         "uncounted": list(macs.uncounted),
@@ -56,10 +55,10 @@ def command(
         "parts": [],
     }
     for size in batch or [1]:
-        latency = measure_latency(network, shape, size, runs)
-        peak = peak_memory(network, shape, size)
+        latency = measure_latency(network, spec, size, runs)
+        peak = peak_memory(network, spec, size)
         report["batches"].append({"batch": size, "peak_bytes": peak, **asdict(latency)})
-    report["parts"] = [asdict(part) for part in parts(network, shape, (batch or [1])[0], runs)]
+    report["parts"] = [asdict(part) for part in parts(network, spec, (batch or [1])[0], runs)]
     if as_json:
         tell(json.dumps(report))
         return

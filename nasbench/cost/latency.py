@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nasbench.cost.probe import evaluating, example
+from nasbench.cost.probe import Input, evaluating, example
 from nasbench.provenance import cpu_model
 
 
@@ -34,7 +34,7 @@ class Latency:
 
 def measure_latency(
     module: nn.Module,
-    input_shape: tuple[int, ...],
+    given: Input,
     batch: int = 1,
     runs: int = 30,
     warmup: int = 5,
@@ -45,7 +45,7 @@ def measure_latency(
 
     Args:
         module: the network.
-        input_shape: ``(channels, height, width)``.
+        given: the shape of its examples.
         batch: examples per pass, at least 1.
         runs: timed passes, at least 1.
         warmup: passes before them, which are not timed.
@@ -55,7 +55,7 @@ def measure_latency(
     """
     if batch < 1 or runs < 1:
         raise ValueError(f"batch {batch} and runs {runs} must be at least 1")
-    images = example(module, input_shape, batch)
+    images = example(module, given, batch)
     with evaluating(module):
         times = []
         for _ in range(warmup + runs):

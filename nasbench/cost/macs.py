@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nasbench.cost.counting import Count
-from nasbench.cost.probe import evaluating, example
+from nasbench.cost.probe import Input, evaluating, example
 from nasbench.errors import UserError
 
 # The nodes of autograd's graph that are layers: those whose multiply-adds are counted as well.
@@ -18,7 +18,7 @@ LAYERS = (
 )
 
 
-def multiply_adds(module: nn.Module, input_shape: tuple[int, ...]) -> int:
+def multiply_adds(module: nn.Module, given: Input) -> int:
     """Return the multiply-adds of one forward pass of one example, in evaluation mode.
 
     Convolutions, matrix products, attention and recurrent layers are counted, as papers do;
@@ -26,12 +26,12 @@ def multiply_adds(module: nn.Module, input_shape: tuple[int, ...]) -> int:
 
     Args:
         module: the network.
-        input_shape: ``(channels, height, width)``.
+        given: the shape of its examples.
 
     Raises:
         UserError: an operation cannot be counted; it is named.
     """
-    found = counted(module, input_shape)
+    found = counted(module, given)
     if found.uncounted:
         raise UserError(
             f"the multiply-adds of {type(module).__name__} cannot be counted, because of "
@@ -40,20 +40,20 @@ def multiply_adds(module: nn.Module, input_shape: tuple[int, ...]) -> int:
     return found.total
 
 
-def counted(module: nn.Module, input_shape: tuple[int, ...]) -> Count:
+def counted(module: nn.Module, given: Input) -> Count:
     """Return the multiply-adds as :func:`multiply_adds`, with the names of what is left out.
 
     Args:
         module: the network.
-        input_shape: ``(channels, height, width)``.
+        given: the shape of its examples.
     """
-    image, count = example(module, input_shape, batch=1), Count()
+    image, count = example(module, given, batch=1), Count()
     with count.running(module):
         module(image)
     return count
 
 
-def depth(module: nn.Module, input_shape: tuple[int, ...]) -> int:
+def depth(module: nn.Module, given: Input) -> int:
     """Return the largest number of layers on a path from an image to the output.
 
     Layers are convolutions and matrix products. Paths through modules that only produce zeros
@@ -61,13 +61,15 @@ def depth(module: nn.Module, input_shape: tuple[int, ...]) -> int:
 
     Args:
         module: the network.
-        input_shape: ``(channels, height, width)``.
+        given: the shape of its examples.
     """
 
     def cut(part: nn.Module, inputs: Any, output: Tensor) -> Tensor:
         return output.detach()
 
-    image = example(module, input_shape, batch=1).requires_grad_()
+    image = example(module, given, batch=1)
+    if image.is_floating_point():  # from tokens, paths begin at the embedding
+        image.requires_grad_()
     cuts = [
         part.register_forward_hook(cut)
         for part in module.modules()

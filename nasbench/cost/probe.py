@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from itertools import chain
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from nasbench.space.noise import noise
+from nasbench.space.spec import DataSpec
 
 
 @contextmanager
@@ -26,19 +29,29 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def example(module: nn.Module, input_shape: tuple[int, ...], batch: int) -> torch.Tensor:
-    """Return a batch of noise, shape ``(batch, channels, height, width)``, the same each time.
+Input = DataSpec | tuple[int, ...] | Tensor
+"""What a network takes: the shape of an example, or a batch of examples."""
 
-    It has the device and the floating-point type of the module's first parameter or buffer.
+
+def example(module: nn.Module, given: Input, batch: int) -> Tensor:
+    """Return a batch to measure a network with, shape ``(batch, *shape)``, the same each time.
+
+    Numbers are noise with the device and the floating-point type of the module's first parameter
+    or buffer; tokens are drawn from their vocabulary.
 
     Args:
         module: the network.
-        input_shape: ``(channels, height, width)``.
+        given: the shape of an example; a bare one is that of numbers. Or examples, whose first
+            ones are returned.
         batch: number of examples, at least 1.
     """
-    shape = (batch, *input_shape)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    for tensor in chain(module.parameters(), module.buffers()):
-        if tensor.is_floating_point():
-            return noise.to(tensor.device, tensor.dtype)
-    return noise
+    tensors = chain(module.parameters(), module.buffers())
+    place = next((tensor for tensor in tensors if tensor.is_floating_point()), None)
+    if isinstance(given, Tensor):
+        made = given[:batch]
+    else:
+        spec = given if isinstance(given, DataSpec) else DataSpec(*given, outputs=1)
+        made = noise(spec, batch, torch.Generator().manual_seed(0))
+    if place is None:
+        return made
+    return made.to(place.device, place.dtype if made.is_floating_point() else made.dtype)

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from nasbench.cost.counting import Count
 from nasbench.cost.latency import synchronize
 from nasbench.cost.params import parameter_count
-from nasbench.cost.probe import evaluating, example
+from nasbench.cost.probe import Input, evaluating, example
 
 _WARMUP = 2  # passes that are not timed
 
@@ -47,24 +47,22 @@ class Part:
     share: float
 
 
-def parts(
-    network: nn.Module, input_shape: tuple[int, ...], batch: int = 1, runs: int = 30
-) -> list[Part]:
+def parts(network: nn.Module, given: Input, batch: int = 1, runs: int = 30) -> list[Part]:
     """Return the parts that a forward pass uses, in the order of the network's attributes.
 
     The network is left as it was.
 
     Args:
         network: the network.
-        input_shape: ``(channels, height, width)``.
+        given: the shape of its examples.
         batch: images per pass, at least 1.
         runs: timed passes, at least 1; two untimed passes precede them.
     """
     named = _named(network)
-    macs = _macs(network, named, input_shape)
+    macs = _macs(network, named, given)
     passes: list[dict[str, float]] = []
     started: dict[str, float] = {}
-    images = example(network, input_shape, batch)
+    images = example(network, given, batch)
 
     def start(name: str, module: nn.Module, inputs: Any) -> None:
         synchronize(images.device)
@@ -126,7 +124,7 @@ def _hooked(
 
 
 def _macs(
-    network: nn.Module, named: Mapping[str, nn.Module], shape: tuple[int, ...]
+    network: nn.Module, named: Mapping[str, nn.Module], given: Input
 ) -> dict[str, tuple[int, tuple[str, ...]]]:
     """Return the multiply-adds of each part for one image, and what is not counted."""
     found: dict[str, int] = dict.fromkeys(named, 0)
@@ -143,11 +141,11 @@ def _macs(
         skipped[name] += count.skipped[places:]
 
     with count.running(network), _hooked(named, start, end):
-        network(example(network, shape, 1))
+        network(example(network, given, 1))
     return {name: (found[name], tuple(dict.fromkeys(skipped[name]))) for name in named}
 
 
-def peak_memory(module: nn.Module, input_shape: tuple[int, ...], batch: int = 1) -> int:
+def peak_memory(module: nn.Module, given: Input, batch: int = 1) -> int:
     """Return the bytes of the weights and of the features alive at once, in evaluation mode.
 
     The storages of tensors are counted as they are created and freed, on any device; the
@@ -156,10 +154,10 @@ def peak_memory(module: nn.Module, input_shape: tuple[int, ...], batch: int = 1)
 
     Args:
         module: the network.
-        input_shape: ``(channels, height, width)``.
+        given: the shape of its examples.
         batch: images per pass, at least 1.
     """
-    images = example(module, input_shape, batch)
+    images = example(module, given, batch)
     tensors = {t.data_ptr(): t for t in (*module.parameters(), *module.buffers())}
     weights = sum(t.untyped_storage().nbytes() for t in tensors.values())
     counted = _Alive(known=set(tensors))

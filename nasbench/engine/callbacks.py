@@ -19,6 +19,7 @@ from nasbench.engine.session import Session
 from nasbench.graph import Graph
 from nasbench.optional import available
 from nasbench.report.drawing import dot_source, pictured
+from nasbench.space import DataSpec
 from nasbench.store.journal import Journal
 from nasbench.training.loop import Callback
 
@@ -120,13 +121,15 @@ class TensorBoardCallback(NullCallback):
                 self.writer.add_scalar(name, value, at)
         self.writer.flush()
 
-    def graph(self, network: nn.Module, shape: tuple[int, ...]) -> str:
-        """Add the graph of ``network`` on one image of ``shape``.
+    def graph(self, network: nn.Module, spec: DataSpec) -> str:
+        """Add the graph of ``network`` on one example of zeros.
 
         Returns:
             Why there is none, for a network that cannot be traced; else ``""``.
         """
-        example = torch.zeros(1, *shape, device=next(network.parameters()).device)
+        kind = torch.int64 if spec.vocabulary else torch.float32
+        device = next(network.parameters()).device
+        example = torch.zeros(1, *spec.shape, device=device, dtype=kind)
         # torch prints its own words when it fails; the standard output is for results.
         silence = contextlib.redirect_stdout(io.StringIO())
         with evaluating(network), warnings.catch_warnings(), silence:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from nasbench import arguments, catalog, known_code, plain_files, plain_json
 from nasbench.config import RetrainConfig, TaskConfig, TrainingConfig
 from nasbench.data.preprocessing import Preprocessing
@@ -26,6 +24,7 @@ from nasbench.interop.python_text import shown
 from nasbench.seeding import seed_process
 from nasbench.space import Arch, DataSpec, SearchSpace
 from nasbench.space.domains import Domains
+from nasbench.space.noise import noise
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.code import located
 from nasbench.store.runs import RunFolder, or_latest
@@ -139,19 +138,6 @@ class Architecture:
         name = self.checkpoint.strategy.get("name", IMPORTED)
         head = f"A network of the space {self.name}, {weights}; {name}."
         return f"{head}\n\n{self.space.text(self.arch)}\n\nInput: {self.spec}."
-
-
-def noise(spec: DataSpec, n: int, stream: torch.Generator | None = None) -> torch.Tensor:
-    """Return ``n`` random inputs ``(n, *shape)``: normal numbers, or random tokens.
-
-    Args:
-        spec: the shape of the data.
-        n: the number of examples.
-        stream: of the numbers; torch's global one by default.
-    """
-    if spec.vocabulary:
-        return torch.randint(spec.vocabulary, (n, *spec.shape), generator=stream)
-    return torch.randn(n, *spec.shape, generator=stream)
 
 
 def space_of(checkpoint: Checkpoint, override: str | None = None) -> type[SearchSpace]:

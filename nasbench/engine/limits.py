@@ -177,7 +177,7 @@ def cost_measure(problem: Problem, device: torch.device) -> Measure:
 
     Latency is that of one image on ``device``.
     """
-    shape = problem.task.spec.shape
+    spec = problem.task.spec
 
     def measure(arch: Arch, name: str) -> float:
         if name == "params":
@@ -185,9 +185,9 @@ def cost_measure(problem: Problem, device: torch.device) -> Measure:
             return inference_parameter_count(network, network.training_only)
         network = _network(problem, arch)
         if name == "latency_ms":
-            return agree(measure_latency(on_device(network, device), shape).median_ms, device)
+            return agree(measure_latency(on_device(network, device), spec).median_ms, device)
         # On the meta device this would take three times as long.
-        return multiply_adds(network, shape)
+        return multiply_adds(network, spec)
 
     return measure
 

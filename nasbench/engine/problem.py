@@ -60,9 +60,11 @@ class Data:
         """Return the task with ``--limit-train`` applied, which depends on the seed.
 
         Raises:
-            UserError: as for :attr:`task`; or it has fewer images than the limit.
+            UserError: as for :attr:`task`; or it has fewer images than the limit, or no images
+                for a cutout.
         """
         task = self.task
+        _check_cutout(config, task.spec.shape)
         limit, n = config.limit_train, len(task.train)
         if limit is None or limit == n:
             return task
@@ -88,6 +90,12 @@ class Data:
         apart = None if held_out is None else len(held_out) / len(train)
         images = min(config.limit_train or len(train), len(train))
         return Amount(images, _trained_share(config, apart), own=own)
+
+
+def _check_cutout(config: TrainingConfig, shape: tuple[int, ...]) -> None:
+    side = getattr(config, "cutout", 0)
+    if side and len(shape) != 3:
+        raise UserError(f"--cutout {side}: is for images, and an example has the shape {shape}")
 
 
 def _trained_share(
@@ -255,6 +263,7 @@ def supervised(
         seed: of the batches.
         where: device and place.
     """
+    _check_cutout(config, train.shape)
     augmentation = augmentation.with_cutout(config.cutout)
     batches = train_batches(train, augmentation, config.batch_size, seed, where)
     return Supervised(

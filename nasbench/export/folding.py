@@ -6,9 +6,12 @@ import copy
 from itertools import pairwise
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nasbench.export.expressions import is_sequence
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def folded(network: nn.Module) -> nn.Module:
@@ -24,7 +27,7 @@ def folded(network: nn.Module) -> nn.Module:
         names = list(module._modules)
         for one, other in pairwise(names):
             conv, norm = module.get_submodule(one), module.get_submodule(other)
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            if isinstance(conv, _CONVOLUTIONS) and isinstance(norm, _BatchNorm):
                 setattr(module, one, fuse_conv_bn_eval(conv, norm))
                 setattr(module, other, nn.Identity())
     return network

@@ -17,7 +17,11 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 Proxy = Callable[[nn.Module, Tensor, Tensor], float]
-"""Network, images ``(B, C, H, W)`` and labels ``(B,)`` to a score; -inf if it is undefined."""
+"""Network, examples ``(B, *shape)`` and labels to a score; -inf if it is undefined.
+
+Labels are classes ``(B,)``, int64; or several labels or numbers ``(B, outputs)``, float32.
+Examples are numbers, or int64 tokens, whose embeddings take the place of an image's numbers.
+"""
 
 WORST = -math.inf
 LAYERS = (_ConvNd, nn.Linear)  # those with weights in the sense of Abdelfattah et al.
@@ -53,33 +57,66 @@ def layer_weights(network: nn.Module) -> list[Tensor]:
 def weight_gradients(
     network: nn.Module, images: Tensor, labels: Tensor, create_graph: bool = False
 ) -> list[tuple[Tensor, Tensor]]:
-    """Return every layer's weight with the gradient of the mean cross-entropy.
+    """Return every layer's weight with the gradient of the mean loss.
 
     Layers that the loss does not depend on are left out.
 
     Args:
         network: its ``grad`` fields are not written.
-        images: shape ``(B, C, H, W)``.
-        labels: shape ``(B,)``.
+        images: shape ``(B, *shape)``.
+        labels: shape ``(B,)`` or ``(B, outputs)``.
         create_graph: whether the gradients can be differentiated again.
     """
     weights = layer_weights(network)
     if not weights:
         return []
-    loss = F.cross_entropy(logits(network, images), labels)
+    loss = mean_loss(logits(network, images), labels)
     found = torch.autograd.grad(loss, weights, create_graph=create_graph, allow_unused=True)
     return [(w, g) for w, g in zip(weights, found, strict=True) if g is not None]
 
 
-def input_gradients(network: nn.Module, images: Tensor) -> tuple[Tensor, int]:
-    """Return the gradients of the summed logits by each image, and the number of logits.
+def mean_loss(outputs: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean loss: cross-entropy, of several labels each by itself, or squared error."""
+    if labels.dim() == 1:
+        return F.cross_entropy(outputs, labels)
+    if bool(((labels == 0) | (labels == 1)).all()):
+        return F.binary_cross_entropy_with_logits(outputs, labels)
+    return F.mse_loss(outputs, labels)
 
-    The gradients are float64 of shape ``(B, C * H * W)``.
+
+def input_gradients(network: nn.Module, images: Tensor) -> tuple[Tensor, int]:
+    """Return the gradients of the summed logits by each example, and the number of logits.
+
+    The gradients are float64 of shape ``(B, numbers of an example)``.
+
+    Args:
+        network: a scratch copy.
+        images: shape ``(B, *shape)``; of tokens, the gradients are those by their embeddings.
     """
-    inputs = images.detach().clone().requires_grad_(True)
-    out = logits(network, inputs)
-    (found,) = torch.autograd.grad(out.sum(), [inputs])
-    return found.flatten(1).double(), out.shape[1]
+    inputs: list[Tensor] = []
+    if images.is_floating_point():
+        images = images.detach().clone().requires_grad_(True)
+        inputs.append(images)
+    else:
+        on_embeddings(network, inputs.append)
+    out = logits(network, images)
+    found = torch.autograd.grad(out.sum(), inputs, allow_unused=True) if inputs else ()
+    rows = [one.flatten(1) for one in found if one is not None and len(one) == len(images)]
+    if not rows:
+        return out.new_zeros((len(images), 1), dtype=torch.float64), out.shape[1]
+    return torch.cat(rows, 1).double(), out.shape[1]
+
+
+def on_embeddings(network: nn.Module, change: Callable[[Tensor], Tensor | None]) -> None:
+    """Call ``change`` with the output of every embedding of a scratch copy.
+
+    Args:
+        network: a scratch copy.
+        change: may return what takes the output's place.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Embedding):
+            module.register_forward_hook(lambda _module, _inputs, output: change(output))
 
 
 def total(terms: Iterable[Tensor]) -> float:

@@ -1,6 +1,6 @@
 """The number of multiply-adds: the other baseline that every proxy has to beat.
 
-Score: multiply-adds of one image. Needs the images' shape; no labels. Larger is better.
+Score: multiply-adds of one example. Needs the examples' shape; no labels. Larger is better.
 """
 
 from __future__ import annotations
@@ -11,6 +11,5 @@ from nasbench.cost.macs import multiply_adds
 
 
 def score(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Return the multiply-adds of one forward pass of one image."""
-    channels, height, width = images.shape[1:]
-    return float(multiply_adds(network, (channels, height, width)))
+    """Return the multiply-adds of one forward pass of one example."""
+    return float(multiply_adds(network, images))

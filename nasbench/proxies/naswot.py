@@ -54,7 +54,7 @@ class _Codes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        if func.overloadpacket in _RELUS:
+        if func.overloadpacket in _RELUS and len(out) == len(self.kernel):
             code = (out > 0).flatten(1).to(torch.float32) * 2 - 1
             # A product of codes of -1 and 1 is N - 2 d, an integer that float32 holds exactly.
             self.kernel += (code.shape[1] + (code @ code.T).double()) / 2

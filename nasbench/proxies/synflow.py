@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from nasbench.proxies.base import WORST, layer_weights, logits, scratch, total
+from nasbench.proxies.base import WORST, layer_weights, logits, on_embeddings, scratch, total
 
 
 def score(network: nn.Module, images: Tensor, labels: Tensor) -> float:
@@ -31,7 +31,11 @@ def score(network: nn.Module, images: Tensor, labels: Tensor) -> float:
         weights = layer_weights(made)
         if not weights:
             return WORST
-        ones = torch.ones_like(images[:1], dtype=torch.float64)
+        if images.is_floating_point():
+            ones = torch.ones_like(images[:1], dtype=torch.float64)
+        else:  # tokens stay, and their embeddings are ones
+            ones = images[:1]
+            on_embeddings(made, torch.ones_like)
         out = logits(made, ones).sum()
         found = torch.autograd.grad(out, weights, allow_unused=True)
         pairs = zip(weights, found, strict=True)

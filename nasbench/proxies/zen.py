@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.pooling import _AdaptiveAvgPoolNd
 
-from nasbench.proxies.base import LAYERS, finite, logits, scratch
+from nasbench.proxies.base import LAYERS, finite, logits, on_embeddings, scratch
 
 STEP = 0.01
 MOMENTUM = 0.1  # of BN
@@ -31,35 +31,57 @@ def score(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     """Return the Zen-score."""
     with scratch(network) as made, torch.no_grad():
         _redraw(made)
-        stream = torch.Generator().manual_seed(0)
-        x, e = torch.randn((2, *images.shape), generator=stream).to(images)
-        last = _LastMap(made)
-        change = (last.of(x) - last.of(x + STEP * e)).flatten(1).abs().sum(1).mean()
+        last = _LastMap(made, max(3, images.dim()))
+        if images.is_floating_point():
+            x, e = _noise(images)
+            apart = last.of(x) - last.of(x + STEP * e)
+        else:  # noise in the place of the tokens' embeddings
+            step = torch.zeros((), device=images.device)
+            on_embeddings(made, lambda output: _moved(output, step))
+            before = last.of(images)
+            step.fill_(STEP)
+            apart = before - last.of(images)
+        change = apart.flatten(1).abs().sum(1).mean()
         norms = [module for module in made.modules() if isinstance(module, _BatchNorm)]
         variances = [norm.running_var for norm in norms if norm.running_var is not None]
         scale = sum(0.5 * float(variance.mean().log()) for variance in variances)
         return finite(change.log() + scale)
 
 
+def _noise(like: Tensor) -> Tensor:
+    """Return x and e, shape ``(2, *shape of like)``."""
+    stream = torch.Generator().manual_seed(0)
+    drawn: Tensor = torch.randn((2, *like.shape), generator=stream).to(like)
+    return drawn
+
+
+def _moved(like: Tensor, step: Tensor) -> Tensor:
+    """Return ``x + step * e`` of the shape of ``like``."""
+    x, e = _noise(like)
+    moved: Tensor = x + step * e
+    return moved
+
+
 class _LastMap:
     """Keeps the last feature map of a pass."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, dimensions: int) -> None:
         self._network = network
+        self._dimensions = dimensions
         self._last: Tensor | None = None
         for module in network.modules():
             if not any(True for _ in module.children()):
                 module.register_forward_hook(self._keep)
 
     def of(self, x: Tensor) -> Tensor:
-        """Return the last feature map ``(B, C, H, W)``, or the logits if there is none."""
+        """Return the last feature map ``(B, C, ...)``, or the logits if there is none."""
         self._last = None
         out = logits(self._network, x)
         return out if self._last is None else self._last
 
     def _keep(self, module: nn.Module, _: Any, out: Any) -> None:
         pools = isinstance(module, _AdaptiveAvgPoolNd)
-        if isinstance(out, Tensor) and out.dim() == 4 and not pools:
+        if isinstance(out, Tensor) and out.dim() == self._dimensions and not pools:
             self._last = out
 
 

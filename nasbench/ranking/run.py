@@ -131,15 +131,15 @@ def _score(
     """Return an architecture with its metric in the supernet and its sizes."""
     if stop.requested:
         raise Stopped("while the supernet was measured", stop.number)
-    shape = problem.task.spec.shape
+    spec = problem.task.spec
     with torch.random.fork_rng(devices=[]):
         network = problem.space.freeze(arch, problem.task.spec, **problem.arguments)
-    macs = counted(network, shape)
+    macs = counted(network, spec)
     return {
         "arch": dict(arch),
         SUPERNET: measured(arch),
         "parameters": inference_parameter_count(network, network.training_only),
         "multiply-adds": None if macs.uncounted else macs.total,
         "uncounted": list(macs.uncounted),
-        "depth": depth(network, shape),
+        "depth": depth(network, spec),
     }

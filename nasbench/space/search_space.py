@@ -21,16 +21,20 @@ class SearchSpace(nn.Module):
     """Base class of search spaces: a network with choices.
 
     Subclasses take the task's :class:`DataSpec` first and then keyword arguments, which the
-    ``Args:`` section of their docstring describes. They map images of shape ``(batch, channels,
-    height, width)`` to logits ``(batch, classes)``. In training mode a network may return
-    ``(logits, auxiliary_logits)``.
+    ``Args:`` section of their docstring describes. They map examples of shape ``(batch,
+    *spec.shape)``, such as images ``(batch, channels, height, width)``, to logits ``(batch,
+    spec.outputs)``. In training mode a network may return ``(logits, auxiliary_logits)``.
 
     Args:
         spec: the shape of the data.
 
+    Raises:
+        ValueError: the space is for images, and the data are none.
+
     Attributes:
         channels_last: whether the network supports channels-last memory, in which convolutions
-            are faster; ``view`` on a feature map fails there, ``flatten`` works.
+            are faster; ``view`` on a feature map fails there, ``flatten`` works. Such a network
+            is for images, and the space refuses examples of another shape.
         training_only: names of attributes with layers used in training only, such as an
             auxiliary head.
         depth_argument: the keyword argument that sets the depth of the network without changing
@@ -49,6 +53,8 @@ class SearchSpace(nn.Module):
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()
+        if self.channels_last:
+            _ = spec.image  # refuses other shapes
         self.spec = spec
         self.frozen = current().arch is not None
 

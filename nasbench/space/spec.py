@@ -73,8 +73,8 @@ class DataSpec:
 
     @property
     def is_image(self) -> bool:
-        """Whether an example has channels, height and width."""
-        return len(self.shape) == 3
+        """Whether an example has channels, height and width, and no tokens."""
+        return len(self.shape) == 3 and not self.vocabulary
 
     @property
     def channels(self) -> int:
@@ -94,7 +94,7 @@ class DataSpec:
         Raises:
             ValueError: an example is no image.
         """
-        return self._image()[1]
+        return self.image[1]
 
     @property
     def width(self) -> int:
@@ -103,24 +103,30 @@ class DataSpec:
         Raises:
             ValueError: an example is no image.
         """
-        return self._image()[2]
+        return self.image[2]
 
     @property
     def classes(self) -> int:
         """The number of outputs, by its name in classification."""
         return self.outputs
 
-    def _image(self) -> tuple[int, ...]:
+    @property
+    def image(self) -> tuple[int, ...]:
+        """Channels, height and width of an image.
+
+        Raises:
+            ValueError: an example is no image.
+        """
         if not self.is_image:
+            kind = "tokens of the shape" if self.vocabulary else "the shape"
             raise ValueError(
-                f"needs images (channels, height, width), but an example has the shape "
-                f"{self.shape}"
+                f"needs images (channels, height, width), but an example has {kind} {self.shape}"
             )
         return self.shape
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as in ``checkpoint.json``."""
-        if self.is_image and not self.vocabulary:
+        if self.is_image:
             return {**dict(zip(SIDES, self.shape, strict=True)), "classes": self.outputs}
         more = {"vocabulary": self.vocabulary} if self.vocabulary else {}
         return {"shape": list(self.shape), "outputs": self.outputs, **more}

@@ -86,14 +86,23 @@ def join_partial(x: Tensor, k: int, mixed: Tensor) -> Tensor:
     "ShuffleNet", CVPR 2018).
 
     Args:
-        x: the input of the mixture, shape ``(B, C, H, W)``; C is a multiple of ``k``.
+        x: the input of the mixture, shape ``(B, C, ...)``; C is a multiple of ``k``.
         k: K of partial channels, at least 2.
-        mixed: the output of the mixture, shape ``(B, C / k, H', W')``.
+        mixed: the output of the mixture, shape ``(B, C / k, ...)``.
     """
     rest = x[:, x.shape[1] // k :]
     if mixed.shape[2:] != rest.shape[2:]:
-        rest = F.max_pool2d(rest, 2, 2, ceil_mode=True)
-    return F.channel_shuffle(torch.cat([mixed, rest], dim=1), k)
+        rest = _POOLS[x.dim()](rest, 2, 2, ceil_mode=True)
+    joined = torch.cat([mixed, rest], dim=1)
+    return F.channel_shuffle(joined, k) if joined.dim() > 2 else _shuffled(joined, k)
+
+
+_POOLS = {3: F.max_pool1d, 4: F.max_pool2d, 5: F.max_pool3d}  # by the dimensions of a batch
+
+
+def _shuffled(x: Tensor, k: int) -> Tensor:
+    """Return features ``(B, C)`` shuffled in ``k`` groups, which torch does for maps alone."""
+    return x.reshape(len(x), k, -1).transpose(1, 2).flatten(1)
 
 
 @contextmanager

@@ -153,13 +153,14 @@ class Task:
         classes: int | None = None,
         augmentation: Augmentation | None = None,
         note: str = "",
+        vocabulary: int = 0,
     ) -> Task:
         """Return a task made of arrays or tensors.
 
         Args:
             name: name of the task.
-            train: images ``(n, channels, height, width)``, uint8 or floats, and integer labels
-                ``(n,)`` from 0.
+            train: examples ``(n, *shape)``, such as images ``(n, channels, height, width)``, uint8
+                or floats, and integer labels ``(n,)`` from 0.
             test: the same for the test set, or a function that reads them when it is opened.
             groups: integers ``(n,)``; training images with the same number, such as frames of one
                 recording, are never separated by a split.
@@ -167,9 +168,11 @@ class Task:
             augmentation: by default only the normalisation by mean and deviation of each channel
                 of the training images.
             note: where the data comes from, in one line.
+            vocabulary: number of different tokens if the examples are token numbers ``(n,
+                length)`` from 0; they are not normalised.
 
         Raises:
-            ValueError: a shape or dtype does not match.
+            ValueError: a shape or dtype does not match, or a token is out of range.
 
         Example:
             >>> def load_mine(data_dir=None, download=True):
@@ -177,19 +180,22 @@ class Task:
             ...     train, test = (data["x"], data["y"]), (data["x_test"], data["y_test"])
             ...     return Task.from_arrays("mine", train, test)
         """
-        data = _image_set(*train, groups)
-        channels, height, width = data.images.shape[1:]
+
+        def read(examples: Array, labels: Array, groups: Array | None = None) -> ImageSet:
+            kept = _tokens(examples, vocabulary) if vocabulary else examples
+            return _image_set(kept, labels, groups)
+
+        data = read(*train, groups)
+        outputs = int(data.labels.max()) + 1 if classes is None else classes
+        if augmentation is None:
+            statistics = ((), ()) if vocabulary else channel_statistics(data.images)
+            augmentation = Augmentation(*statistics)
         return cls(
             name=name,
-            spec=DataSpec(
-                channels,
-                height,
-                width,
-                int(data.labels.max()) + 1 if classes is None else classes,
-            ),
+            spec=DataSpec(*data.shape, outputs, vocabulary=vocabulary),
             train=data,
-            augmentation=augmentation or Augmentation(*channel_statistics(data.images)),
-            test=SealedTest(lambda: _image_set(*(test() if callable(test) else test))),
+            augmentation=augmentation,
+            test=SealedTest(lambda: read(*(test() if callable(test) else test))),
             note=note,
         )
 
@@ -243,6 +249,17 @@ def _image_set(images: Array, labels: Array, groups: Array | None = None) -> Ima
         _integers("labels", labels),
         None if groups is None else _integers("groups", groups),
     )
+
+
+def _tokens(examples: Array, vocabulary: int) -> Tensor:
+    """Return int64 tokens after a check of their range."""
+    tokens = _integers("tokens", examples)
+    if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < vocabulary:
+        raise ValueError(
+            f"tokens from {int(tokens.min())} to {int(tokens.max())}: "
+            f"must be from 0 to {vocabulary - 1}"
+        )
+    return tokens
 
 
 def _integers(name: str, values: Array) -> Tensor:

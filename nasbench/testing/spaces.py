@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from nasbench.errors import UserError
 from nasbench.space import Arch, Choice, DataSpec, Domains, SearchSpace
+from nasbench.space.noise import noise
 from nasbench.supernet.inherited_weights import inherit_weights
 from nasbench.supernet.mixture import Mixture
 from nasbench.supernet.single_path import SinglePath
@@ -38,7 +39,7 @@ class SpaceSuite:
     Attributes:
         space: the class under test, at the top level of its module.
         arguments: keyword arguments that make it small.
-        specs: shapes of data that it supports; most tests use the first.
+        specs: shapes of data that it supports, of images or others; most tests use the first.
         size: the number of architectures, if known.
         invalid: keyword argument to a value that must be refused with one line.
         as_in_supernet: keyword arguments under which ``freeze`` constructs layers as a supernet
@@ -124,7 +125,7 @@ class SpaceSuite:
                 check_gradients(network, spec)
                 with torch.no_grad():
                     logits = network.eval()(images(spec))
-                assert logits.shape == (BATCH, spec.classes)
+                assert logits.shape == (BATCH, spec.outputs)
                 assert logits.isfinite().all()
 
     def test_text_and_drawings(self) -> None:
@@ -143,7 +144,7 @@ class SpaceSuite:
 
     def test_presets_are_accepted(self) -> None:
         """The arguments of every preset construct a network."""
-        spec = DataSpec(3, 32, 32, 10)
+        spec = DataSpec(3, 32, 32, 10) if self.specs[0].is_image else self.specs[0]
         presets = {**self.space.search_arguments, **self.space.retrain_arguments}
         for name in presets:
             search = {**self.arguments, **self.space.search_arguments.get(name, {})}
@@ -217,8 +218,8 @@ class SpaceSuite:
 
 
 def images(spec: DataSpec) -> Tensor:
-    """Return the same batch of random images every time."""
-    return torch.randn(BATCH, *spec.shape, generator=torch.Generator().manual_seed(1))
+    """Return the same batch of random examples every time: numbers, or tokens."""
+    return noise(spec, BATCH, torch.Generator().manual_seed(1))
 
 
 def check_gradients(network: nn.Module, spec: DataSpec) -> None:
@@ -226,7 +227,7 @@ def check_gradients(network: nn.Module, spec: DataSpec) -> None:
     out = network.train()(images(spec))
     labels = torch.arange(BATCH) % spec.classes
     logits = out if isinstance(out, tuple) else (out,)
-    assert all(one.shape == (BATCH, spec.classes) for one in logits)
+    assert all(one.shape == (BATCH, spec.outputs) for one in logits)
     loss = torch.stack([nn.functional.cross_entropy(one, labels) for one in logits]).sum()
     torch.autograd.backward(loss)
     for name, parameter in network.named_parameters():

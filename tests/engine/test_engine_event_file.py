@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from nasbench.faults import MachineError
+from nasbench.space import DataSpec
 
 pytest.importorskip("torch.utils.tensorboard")
 
@@ -24,7 +25,7 @@ def test_tensorboard_reads_the_curves(board, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     network = nn.Conv2d(1, 2, 3)
-    assert board.graph(network, (1, 8, 8)) == ""
+    assert board.graph(network, DataSpec(1, 8, 8, 8)) == ""
     for epoch in (1, 2):
         board.epoch({"epoch": epoch, "loss": 1 / epoch})
     found = EventAccumulator(str(tmp_path / "tb")).Reload()
@@ -43,7 +44,7 @@ def test_a_full_disk_names_the_file(board):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_graph_that_finds_the_disk_full_is_no_network_without_a_graph(board):
     board.writer.file_writer.event_writer.path = Path("/dev/full")
-    board.graph(nn.Linear(8, 8), (1, 8, 8))
+    board.graph(nn.Linear(8, 8), DataSpec(1, 8, 8, 8))
     with pytest.raises(MachineError, match="/dev/full"):
         board.drawing([])
 
@@ -57,4 +58,6 @@ def test_the_tracing_of_a_network_may_fail(board):
         def forward(self, x):
             raise RuntimeError("not today")
 
-    assert board.graph(Untraceable(), (1, 8, 8)).startswith("no graph for TensorBoard: not today")
+    assert board.graph(Untraceable(), DataSpec(1, 8, 8, 8)).startswith(
+        "no graph for TensorBoard: not today"
+    )
