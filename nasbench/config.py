@@ -25,6 +25,8 @@ __all__ = [
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "adamax")
 ENGINES = ("local", "ray")
+QUICK_SIDE = 64
+"""Pixels of the largest side that the preset ``quick`` gives to pictures of the user's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,11 @@ class TaskConfig(Config):
         "Columns of a CSV of your own: file=NAME,label=NAME[+NAME...],split=NAME,group=NAME.",
         later=True,
     )
+
+    @property
+    def most_side(self) -> int | None:
+        """Largest side of the user's own pictures where ``size`` is not given, in pixels."""
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,6 +166,11 @@ class TrainingConfig(TaskConfig):
     out: Path = option(
         Path("results"), "Folder for runs and records.", scope="place", section="Options"
     )
+
+    @property
+    def most_side(self) -> int | None:
+        """Largest side of the user's own pictures where ``size`` is not given, in pixels."""
+        return QUICK_SIDE if self.preset == "quick" else None
 
     def __post_init__(self) -> None:
         super().__post_init__()

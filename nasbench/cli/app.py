@@ -31,6 +31,8 @@ from nasbench.cli import (
 )
 from nasbench.cli.help import PluginCommand
 from nasbench.cli.output import tell
+from nasbench.cli.reading import Reading
+from nasbench.data import watching
 from nasbench.errors import UserError, one_line
 from nasbench.faults import fault_of, in_one_line
 
@@ -124,7 +126,7 @@ def _run(words: list[str]) -> int:
     """Run one command; print its error, and return its exit status."""
     debug = "--debug" in words
     try:
-        with known_code.typed(words):
+        with known_code.typed(words), watching.by(Reading()):
             left = _without_code(word for word in words if word != "--debug") or ["--help"]
             status = typer.main.get_command(app).main(left, "nasbench", standalone_mode=False)
             return int(status or 0)

@@ -73,6 +73,7 @@ class About:
         class_names: of the outputs in order, ``()`` if they have none.
         vocabulary: number of different tokens, 0 for real numbers.
         note: where the data come from, in one line.
+        warnings: what a user should know of them, a line each; shown whenever they are opened.
     """
 
     target: str
@@ -80,6 +81,7 @@ class About:
     class_names: tuple[str, ...] = ()
     vocabulary: int = 0
     note: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def root() -> Path:
@@ -169,13 +171,32 @@ def writing(key: str, about: About) -> Writer:
     return Writer(key, about)
 
 
+@contextmanager
+def scratch(key: str) -> Iterator[Path]:
+    """Yield a folder beside the packed ones, which is deleted in the end.
+
+    If the process is killed before, whoever packs the key next deletes it.
+    """
+    folder = _temporary(key)
+    with telling_what_failed(folder):
+        folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _temporary(key: str) -> Path:
+    return root() / f".{key}.{secrets.token_hex(4)}.tmp"
+
+
 class Writer:
     """Writes a packed folder; rows are appended, so a set need not fit in memory."""
 
     def __init__(self, key: str, about: About) -> None:
         self.folder = place(key)
         self.about = about
-        self._temporary = self.folder.with_name(f".{key}.{secrets.token_hex(4)}.tmp")
+        self._temporary = _temporary(key)
         self._parts: dict[str, _PartWriter] = {}
 
     def __enter__(self) -> Self:
@@ -257,6 +278,12 @@ class Writer:
         train, test = self._parts["train"], self._parts["test"]
         counts = {name: self._parts[name].count for name in PARTS if name in self._parts}
         mean, std = train.moments.result()
+        classes: dict[str, list[int]] = {}
+        if self.about.target == "class":
+            classes = {
+                name: np.bincount(part.targets(), minlength=self.about.outputs).tolist()
+                for name, part in self._parts.items()
+            }
         if "val" in self._parts:
             train.append(self._parts["val"])
         digest = train.finish()
@@ -269,6 +296,7 @@ class Writer:
             "mean": mean,
             "std": std,
             "parts": counts,
+            "class_counts": classes,
             "digest": digest,
             "fingerprints": {file.name: _sha256(file) for file in files},
             "stamps": {file.name: _stamp(file) for file in files},
@@ -334,9 +362,11 @@ class _PartWriter:
         other.close()
         other.path.unlink()
 
+    def targets(self) -> Array:
+        return np.concatenate(self._targets)
+
     def _arrays(self) -> tuple[Array, Array | None]:
-        groups = np.concatenate(self._groups) if self._groups else None
-        return np.concatenate(self._targets), groups
+        return self.targets(), np.concatenate(self._groups) if self._groups else None
 
     def finish(self) -> str:
         """Complete the files and return the fingerprint of the rows as an ``ImageSet``."""
@@ -408,6 +438,7 @@ class Packed:
         mean: of each channel of the training examples; uint8 counts as 0 to 1.
         std: the standard deviation likewise.
         counts: number of examples of each part.
+        class_counts: number of examples of each class in each part; empty for other targets.
         digest: fingerprint of the training and validation examples, as ``ImageSet.fingerprint``.
         fingerprints: SHA-256 of each file.
         stamps: size and time of change of each file when it was written.
@@ -419,9 +450,15 @@ class Packed:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     counts: Mapping[str, int]
+    class_counts: Mapping[str, list[int]]
     digest: str
     fingerprints: Mapping[str, str]
     stamps: Mapping[str, list[int]]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all arrays."""
+        return sum(stamp[0] for stamp in self.stamps.values())
 
     def path(self, part: str, kind: str) -> Path:
         """Return the file of a part's ``examples``, ``targets`` or ``groups``."""
@@ -493,6 +530,7 @@ def describe(folder: Path) -> Packed:
             class_names=tuple(map(str, content["class_names"])),
             vocabulary=int(content["vocabulary"]),
             note=str(content["note"]),
+            warnings=tuple(map(str, content["warnings"])),
         )
         return Packed(
             folder,
@@ -501,11 +539,12 @@ def describe(folder: Path) -> Packed:
             tuple(map(float, content["mean"])),
             tuple(map(float, content["std"])),
             {name: int(content["parts"].get(name, 0)) for name in PARTS},
+            {name: list(map(int, counts)) for name, counts in content["class_counts"].items()},
             str(content["digest"]),
             dict(content["fingerprints"]),
             dict(content["stamps"]),
         )
-    except (UserError, ValueError, TypeError, LookupError) as error:
+    except (UserError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise Damaged(
             f"the packed data {path} cannot be read: delete {folder}, and the data are packed anew"
         ) from error
@@ -513,7 +552,7 @@ def describe(folder: Path) -> Packed:
 
 def discard(folder: Path) -> None:
     """Delete a packed folder; processes that read it keep what they have opened."""
-    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+    aside = _temporary(folder.name)
     with telling_what_failed(folder):
         folder.rename(aside)
     shutil.rmtree(aside, ignore_errors=True)

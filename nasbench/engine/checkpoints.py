@@ -180,7 +180,13 @@ def task_of(checkpoint: Checkpoint, override: str | None = None) -> str:
 def data_options(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return how the search read and judged its data: the options of :class:`TaskConfig`."""
     names = (entry.name for entry in fields(TaskConfig))
-    return {name: checkpoint.search[name] for name in names if name in checkpoint.search}
+    options = {name: checkpoint.search[name] for name in names if name in checkpoint.search}
+    shape = checkpoint.data
+    if sources.kind(checkpoint.task) in ("folder", "csv") and "height" in shape:
+        # What the search chose for pictures holds for whatever preset follows.
+        options["size"] = options.get("size") or shape["height"]
+        options["channels"] = options.get("channels") or shape["channels"]
+    return options
 
 
 def recipe_of(checkpoint: Checkpoint) -> Recipe:

@@ -10,7 +10,7 @@ from nasbench import catalog
 from nasbench.config import TaskConfig
 from nasbench.data import packed
 from nasbench.errors import UserError
-from nasbench.tasks import arrays, own_code, own_data, packing, sources, torchvision_sets
+from nasbench.tasks import arrays, image_folder, own_code, own_data, packing, sources, torchvision_sets
 from nasbench.tasks.base import Task
 from nasbench.training import losses, metrics
 
@@ -75,7 +75,7 @@ def _open_folder(name: str, config: TaskConfig) -> Task:
     if (folder / packed.DESCRIPTION).is_file():
         packing.refuse_own(name, config, own_code.OF_OWN_DATA)
         return own_data.open_packed(folder, sources.short(name))
-    return _open_later(name, config)
+    return image_folder.load(name, config)
 
 
 _OPENERS: dict[str, Opener] = {

@@ -19,6 +19,8 @@ from nasbench.space.spec import DataSpec
 from nasbench.tasks.base import SealedTest, Task
 from nasbench.training import losses, metrics
 
+_CLASSES = 30  # that are listed with their counts
+
 MAPPED_FROM = 2**30
 """Bytes of a part's examples from which they stay in their file."""
 
@@ -38,12 +40,46 @@ def cached(name: str, key: str, pack: Callable[[], object]) -> Task:
     with packed.held(key):
         if folder.exists():
             try:
-                return open_packed(folder, name)
+                task = open_packed(folder, name)
+                _tell(folder, name, whole=False)
+                return task
             except Damaged as error:
                 watcher().line(str(error).partition(": delete ")[0] + ": packing anew")
                 packed.discard(folder)
         pack()
-    return open_packed(folder, name)
+    task = open_packed(folder, name)
+    _tell(folder, name, whole=True)
+    return task
+
+
+def _tell(folder: Path, name: str, whole: bool) -> None:
+    """Show what a packed folder holds.
+
+    Args:
+        folder: see :func:`open_packed`.
+        name: of the task.
+        whole: whether to show the counts of the classes, too.
+    """
+    found = packed.describe(folder)
+    words = {"train": "to train on", "val": "to validate on", "test": "to test on"}
+    counts = [f"{count:,} {words[part]}" for part, count in found.counts.items() if count]
+    shape = "x".join(map(str, found.shape))
+    classes = found.class_counts
+    what = f" in {found.about.outputs} classes" if classes else ""
+    watcher().line(f"{name}: {', '.join(counts)}; each {shape}{what}")
+    if classes and whole:
+        names = found.about.class_names or tuple(map(str, range(found.about.outputs)))
+        for number, label in enumerate(names[:_CLASSES]):
+            parts = [f"{part} {counts[number]:,}" for part, counts in classes.items()]
+            watcher().line(f"  {label}: {', '.join(parts)}")
+        if len(names) > _CLASSES:
+            watcher().line(f"  and {len(names) - _CLASSES} more classes")
+        largest = max(range(len(names)), key=classes["train"].__getitem__)
+        share = classes["train"][largest] / found.counts["train"]
+        watcher().line(f"largest class: {names[largest]}, {share:.1%} of those to train on")
+    watcher().line(f"cache: {folder} ({found.size / 2**20:,.1f} MB)")
+    for text in found.about.warnings:
+        watcher().line(f"warning: {text}")
 
 
 def open_packed(folder: Path, name: str) -> Task:
