@@ -16,7 +16,7 @@ import subprocess
 import sys
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -151,11 +151,10 @@ def square(picture: Image, size: int) -> Image:
 
     width, height = picture.size
     side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    if side == size:
-        return picture.crop((int(left), int(top), int(left) + side, int(top) + side))
-    box = (left, top, left + side, top + side)
-    return picture.resize((size, size), Image.Resampling.BILINEAR, box)
+    left, top = (width - side) // 2, (height - side) // 2
+    middle = picture.crop((left, top, left + side, top + side))
+    # BILINEAR of Pillow averages over all pixels that become one.
+    return middle if side == size else middle.resize((size, size), Image.Resampling.BILINEAR)
 
 
 @cache
@@ -174,17 +173,19 @@ def _opened(file: IO[bytes], size: int | None = None) -> Image:
         file: its content.
         size: in pixels, what will be needed of each side: JPEG then decodes not much more.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     if (length := os.fstat(file.fileno()).st_size) > _MOST_BYTES or not length:
         raise UserError(f"{length:,} bytes" if length else "empty")
     try:
         picture = Image.open(file, formats=_formats())
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise UserError("no picture") from error
+    except Image.DecompressionBombError as error:
+        raise UserError(f"too large: at most {MOST_PIXELS:,} pixels are decoded") from error
     width, height = picture.size
     if width * height > MOST_PIXELS:
-        raise UserError(f"{width}x{height} pixels: at most {MOST_PIXELS:,} are decoded")
+        raise UserError(f"too large: at most {MOST_PIXELS:,} pixels are decoded")
     if picture.mode in ("I", "F") and picture.format not in ("PNG", "PPM"):
         raise UserError("pixels of 32 bits: give them as an array, .npy")
     if size is not None:
@@ -251,7 +252,7 @@ def pictures(
     return _each("decode", paths, (size, channels), each, jobs)
 
 
-_WORK = {"header": header, "decode": decode}
+_WORK: dict[str, Callable[..., Header | Picture]] = {"header": header, "decode": decode}
 
 
 def _attempt(what: str, path: Path, more: tuple[Any, ...]) -> Any:
@@ -332,18 +333,18 @@ class _Worker:
 
     def ask(self, what: str, paths: Sequence[Path], more: tuple[Any, ...]) -> list[Any]:
         """Return the results of some paths; a picture that kills the process is a bad one."""
+        if self._process.returncode is not None and not self._ended:
+            self._start()
         found = self._ask(what, paths, more)
         if found is not None:
             return found
         results = []
         for path in paths:
-            if self._ended:
-                break
-            self._start()
+            if self._process.returncode is not None:
+                if self._ended:
+                    break
+                self._start()
             results += self._ask(what, [path], more) or [Bad("the decoder crashed")]
-            self._close()
-        if not self._ended:
-            self._start()
         return results
 
     def _ask(self, what: str, paths: Sequence[Path], more: tuple[Any, ...]) -> list[Any] | None:

@@ -409,7 +409,7 @@ class _Packing:
         for part in ("val", "test"):
             absent = np.bincount(targets[rows[part]], minlength=targets.max() + 1) == 0
             if len(rows[part]) and absent.any():
-                names = sorted({kept[r].label for r in np.flatnonzero(absent[targets])})
+                names = sorted({kept[r].label for r in np.flatnonzero(absent[targets]).tolist()})
                 self.warnings.append(
                     f"classes without a picture in the part {part}: {_some(names)}"
                 )
