@@ -77,7 +77,7 @@ class Listing:
     warnings: list[str]
 
 
-def open_folder(name: str, config: TaskConfig) -> Task:
+def load(name: str, config: TaskConfig) -> Task:
     """Return the task of a folder of pictures.
 
     Args:
@@ -145,12 +145,10 @@ def _listed(folder: Path, tops: list[str], parts: dict[str, list[str]]) -> Listi
         if left := [top for top in tops if top not in used]:
             warnings.append(f"left out beside train/: {_some(left)}")
     if walk.others:
-        warnings.append(
-            f"{_count(walk.others, 'file')} with no picture's name: {_some(walk.others)}"
-        )
-    classes = sorted(
-        {label for part, label in walk.counts if part in ("", "train")}, key=os.fsencode
-    )
+        others = _count(walk.others, "file")
+        warnings.append(f"{others} without a picture's name left out: {_some(walk.others)}")
+    trained = {label for part, label in walk.counts if part in ("", "train")}
+    classes = sorted(trained, key=os.fsencode)
     if not walk.pictures:
         raise UserError(
             f"{named}: has no pictures in its {_count(classes, 'class folder')} "
@@ -244,7 +242,7 @@ class _Packing:
     def run(self) -> None:
         """Write the packed folder; nothing is written if a picture is bad."""
         pictures = self.listing.pictures
-        if len({one.label for one in pictures if one.part in ("", "train")}) == 1:
+        if len(self.listing.classes) == 1:
             raise UserError(
                 f"{self.named}: has one class only, {shown(pictures[0].label)}: a classifier "
                 "needs at least two folders of pictures"
@@ -388,7 +386,7 @@ class _Packing:
         mixed = [group for group in several if len({one.label for one in group}) > 1]
         if mixed:
             named = [" = ".join(shown(one.name) for one in group[:2]) for group in mixed]
-            self.warnings.append(f"{len(mixed)} pictures lie in several classes: {_some(named)}")
+            self.warnings.append(f"pictures in several classes: {_some(named)}")
         return groups
 
     def _parts(

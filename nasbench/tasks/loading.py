@@ -10,7 +10,15 @@ from nasbench import catalog
 from nasbench.config import TaskConfig
 from nasbench.data import packed
 from nasbench.errors import UserError
-from nasbench.tasks import arrays, image_folder, own_code, own_data, packing, sources, torchvision_sets
+from nasbench.tasks import (
+    arrays,
+    image_folder,
+    own_code,
+    own_data,
+    packing,
+    sources,
+    torchvision_sets,
+)
 from nasbench.tasks.base import Task
 from nasbench.training import losses, metrics
 

@@ -116,9 +116,9 @@ def open_packed(folder: Path, name: str) -> Task:
 
 def _read(found: Packed, part: str, count: int) -> ImageSet:
     """Return the examples of a part after a check that they are as they were written."""
-    examples = found.array(part, "examples")
-    mapped = examples.nbytes >= MAPPED_FROM
+    mapped = found.stamps.get(f"{part}-examples.npy", [0])[0] >= MAPPED_FROM
     found.check(part, thorough=not mapped)
+    examples = found.array(part, "examples")
     targets = _tensor(found, part, "targets")
     groups = _tensor(found, part, "groups") if found.has(part, "groups") else None
     if examples.shape[1:] != found.shape or not count == len(examples) == len(targets):

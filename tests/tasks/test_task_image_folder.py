@@ -87,9 +87,7 @@ def test_a_test_share_is_cut_off_once_and_no_picture_is_lost(tmp_path) -> None:
     assert torch.equal(again.open_test(lambda: None).images, test.images)
 
 
-@pytest.mark.parametrize(
-    "names", [("train", "val", "test"), ("Training", "validation", "TESTING")]
-)
+@pytest.mark.parametrize("names", ["train val test", "Training validation TESTING"])
 def test_parts_above_the_classes_are_used(names, tmp_path) -> None:
     for number, (name, count) in enumerate(zip(names.split(), (6, 2, 3), strict=True)):
         fill(tmp_path / "i" / name, {"a": count, "b": count}, first=100 * number)
@@ -132,12 +130,7 @@ def test_what_was_found_is_shown(tmp_path, lines, cache) -> None:
         "warning: 1 file without a picture's name left out: dog/notes.txt",
         "warning: classes with few pictures: dog (9)",
     ):
-        assert (
-            text.replace("test 6, train 24", "train 24, test 6").replace(
-                "test 2, train 9", "train 9, test 2"
-            )
-            in shown
-        )
+        assert text in shown
     first = len(lines)
     opened(folder)
     again = lines[first:]
@@ -338,7 +331,7 @@ def test_a_picture_in_two_classes_is_named(tmp_path, lines) -> None:
     folder = fill(tmp_path / "i", {"a": 10, "b": 10})
     (folder / "b" / "same.png").write_bytes((folder / "a" / "004.png").read_bytes())
     opened(folder)
-    assert "warning: 1 picture lies in several classes: a/004.png = b/same.png" in lines
+    assert "warning: pictures in several classes: a/004.png = b/same.png" in lines
 
 
 def test_the_command_prints_on_the_standard_error_alone(tmp_path, monkeypatch, capsys) -> None:
