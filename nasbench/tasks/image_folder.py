@@ -266,6 +266,12 @@ class _Packing:
             names, targets = self._classes(kept)
             groups = self._copies(kept, digests, thumbs)
             rows = self._parts(kept, targets, groups)
+            counts = np.bincount(targets[rows["train"]], minlength=len(names)).tolist()
+            few = [
+                f"{n} ({count})" for n, count in zip(names, counts, strict=True) if count < _FEW
+            ]
+            if few:
+                self.warnings.append(f"classes with few pictures to train on: {_some(few)}")
             about = About(
                 target="class",
                 outputs=len(names),
@@ -348,9 +354,6 @@ class _Packing:
                 f"{self.named}: {what}: {_some(few or names)}; "
                 + (f"at least {least} pictures are needed" if few else "at least 2 are needed")
             )
-        few = [f"{name} ({counts[name]})" for name in names if counts[name] < _FEW]
-        if few:
-            self.warnings.append(f"classes with few pictures: {_some(few)}")
         number = {name: place for place, name in enumerate(names)}
         unknown = sorted({one.label for one in kept if one.label not in number})
         if unknown:

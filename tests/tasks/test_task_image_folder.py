@@ -128,7 +128,7 @@ def test_what_was_found_is_shown(tmp_path, lines, cache) -> None:
         f"cache: {packed}",
         "pictures of 16x16 to 30x50 pixels (1 grey, 40 colour) become 16x16 colour",
         "warning: 1 file without a picture's name left out: dog/notes.txt",
-        "warning: classes with few pictures: dog (9)",
+        "warning: classes with few pictures to train on: dog (9)",
     ):
         assert text in shown
     first = len(lines)
