@@ -183,6 +183,7 @@ ALLOWED: dict[str, set[str]] = {
         "training",
     },
     "cli": {
+        "data",  # what reading of data shows: data.watching, without torch
         "api",
         "board",
         "cost",
