@@ -37,7 +37,7 @@ from nasbench.errors import UserError, one_line
 from nasbench.faults import fault_of, in_one_line
 
 USER_ERROR = 2
-EPILOG = "Start here: nasbench search darts"
+EPILOG = "Start here: nasbench search darts; with your own pictures: --task images/"
 
 app = typer.Typer(
     name="nasbench",
