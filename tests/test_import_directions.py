@@ -61,7 +61,8 @@ ALLOWED: dict[str, set[str]] = {
     "supernet": {"nn", "space"},
     "data": {"seeding"},
     # Written are plain layers; drop-path and choices are looked through.
-    "export": {"nn", "space"},
+    # They say what they expect: data.preprocessing.
+    "export": {"data", "nn", "space"},
     # A task tells its spaces the shape of its data: space.spec.
     # Its loss and its metrics are those of the training.
     "tasks": {"catalog", "config", "data", "events", "space", "training"},

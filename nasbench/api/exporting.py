@@ -127,16 +127,15 @@ def exported(
     from nasbench.export.check import Truth
     from nasbench.export.folding import folded
     from nasbench.export.targets import export as write
+    from nasbench.space.noise import noise
 
     found = open_network(given, form, space, task, preset, assignments or {})
-    network, spec = found.network(), found.spec
-    stream = torch.Generator().manual_seed(0)
-    images = torch.randn(EXAMPLES, spec.channels, spec.height, spec.width, generator=stream)
-    # Against the network as it was, and with another number of images.
-    truth = Truth.of(network, images)
+    network = found.network()
+    # Against the network as it was, and with another number of examples.
+    truth = Truth.of(network, noise(found.spec, EXAMPLES, torch.Generator().manual_seed(0)))
     module = folded(network) if fold_bn else network
     with new_folder(out) as folder:
-        path, difference = write(to, module, folder, found.summary, truth)
+        path, difference = write(to, module, folder, found.summary, truth, found.about)
     files = tuple(sorted(out.iterdir()))
     trained = found.weights is not None
     return Exported(out / path.name, files, difference, truth.rounding, trained)

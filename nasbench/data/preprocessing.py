@@ -21,6 +21,7 @@ FILE = "preprocessing.json"
 DTYPES = ("uint8", "float32", "int64")
 TARGETS = ("class", "labels", "numbers")
 RESAMPLINGS = ("bilinear",)
+CROP = "center"
 _LARGEST = 2**31
 
 
@@ -28,8 +29,9 @@ _LARGEST = 2**31
 class Preprocessing:
     """How an example becomes the input of a network, and what the outputs mean.
 
-    A picture is converted to ``channels``, resized to ``size``, multiplied by ``scale``, and
-    normalised with the mean and the deviation of each channel.
+    A picture is decoded by :func:`nasbench.data.decoding.decode`: its middle square is resized to
+    ``size``. It is then multiplied by ``scale``, and normalised with the mean and the deviation of
+    each channel.
 
     Attributes:
         task: the name of the task that the network was trained on.
@@ -62,8 +64,10 @@ class Preprocessing:
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether an example is an image of grey or colour values from 0 to 255."""
-        return self.dtype == "uint8" and len(self.shape) == 3 and self.shape[0] in (1, 3)
+        """Whether an example is a square image of grey or colour values from 0 to 255."""
+        channels, *sides = self.shape
+        square = len(sides) == 2 and sides[0] == sides[1]
+        return self.dtype == "uint8" and square and channels in (1, 3)
 
     @property
     def scale(self) -> float:
@@ -81,9 +85,9 @@ class Preprocessing:
 
     def to_json(self) -> dict[str, Any]:
         """Return the file's content."""
-        image = (
-            {"channels": self.shape[0], "size": list(self.size)} if len(self.shape) == 3 else {}
-        )
+        image: dict[str, Any] = {}
+        if len(self.shape) == 3:
+            image = {"channels": self.shape[0], "size": list(self.size), "crop": CROP}
         tokens = {"vocabulary": self.vocabulary} if self.vocabulary else {}
         return {
             "format": FORMAT,
@@ -122,6 +126,8 @@ class Preprocessing:
             vocabulary=_whole(content, "vocabulary", 0) if "vocabulary" in content else 0,
             resampling=_one_of(content, "resampling", RESAMPLINGS),
         )
+        if "crop" in content:
+            _one_of(content, "crop", (CROP,))
         channels = len(found.mean)
         if channels not in (0, found.shape[0]) or len(found.std) != channels:
             raise _wrong(content, "mean", f"{found.shape[0]} numbers, as many as in 'std'")

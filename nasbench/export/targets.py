@@ -10,11 +10,12 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from nasbench.data.preprocessing import Preprocessing
 from nasbench.errors import UserError
 from nasbench.export import check, graphs, plain
 from nasbench.export.check import Truth
 
-Write = Callable[[nn.Module, Tensor, Path, str], Path]
+Write = Callable[[nn.Module, Tensor, Path, str, Preprocessing | None], Path]
 TARGETS: dict[str, tuple[Write, str]] = {
     "py": (plain.write, plain.CHECK),
     "onnx": (graphs.write_onnx, graphs.CHECKS["onnx"]),
@@ -24,7 +25,12 @@ TARGETS: dict[str, tuple[Write, str]] = {
 
 
 def export(
-    target: str, module: nn.Module, folder: Path, words: str, truth: Truth
+    target: str,
+    module: nn.Module,
+    folder: Path,
+    words: str,
+    truth: Truth,
+    about: Preprocessing | None = None,
 ) -> tuple[Path, float]:
     """Write a network, load it without nasbench, and return its path and largest difference.
 
@@ -33,7 +39,8 @@ def export(
         module: the network, in evaluation mode.
         folder: an empty one.
         words: a description for the file.
-        truth: the expected outputs for a batch; the network is traced with one image less.
+        truth: the expected outputs for a batch; the network is traced with one example less.
+        about: what the network expects of its inputs, written along if it is known.
 
     Raises:
         UserError: it cannot be written or loaded, or its outputs differ.
@@ -41,7 +48,7 @@ def export(
     write, code = TARGETS[target]
     try:
         with _quiet():
-            path = write(module, truth.images[:-1], folder, words)
+            path = write(module, truth.images[:-1], folder, words, about)
     except (UserError, OSError):
         raise
     except Exception as error:  # whatever PyTorch's tracers raise
