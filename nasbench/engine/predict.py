@@ -5,10 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,7 +20,7 @@ from nasbench.data.preprocessing import Preprocessing
 from nasbench.devices import pick
 from nasbench.engine.checkpoints import open_retrained, options_of, retrained
 from nasbench.engine.problem import load_task, on_device
-from nasbench.engine.unlabelled import Array, Example, Input, check, examples
+from nasbench.engine.unlabelled import Array, Input, check, examples
 from nasbench.errors import UserError
 from nasbench.store import atomic
 from nasbench.store.checkpoint import Checkpoint
@@ -32,8 +29,6 @@ from nasbench.tasks import sources
 from nasbench.training.objective import Objective
 
 BATCH = 64
-_READERS = min(8, os.cpu_count() or 1)  # threads that decode pictures
-_AHEAD = 3  # batches that are decoded before they are due
 _HALF = 0.5  # probability from which a label holds
 
 
@@ -158,7 +153,8 @@ class Predictor:
         check(inputs)
         if batch_size < 1:
             raise UserError(f"--batch-size {batch_size}: must be at least 1")
-        for batch in _read_ahead(examples(inputs, self.about), batch_size):
+        every = examples(inputs, self.about)
+        while batch := list(islice(every, batch_size)):
             readable = [found for _, found in batch if not isinstance(found, str)]
             scores = iter(self._finite(readable))
             for name, found in batch:
@@ -232,34 +228,6 @@ def _of_task(folder: RunFolder) -> Preprocessing:
             "in a way of its own"
         )
     return about
-
-
-def _read_ahead(
-    every: Iterable[Example], batch_size: int
-) -> Iterator[list[tuple[str, Array | str]]]:
-    """Yield batches of names with examples, or with the reason why one cannot be read.
-
-    The next batches are read by threads while the network works on this one.
-    """
-    with ThreadPoolExecutor(_READERS) as pool:
-        waiting: deque[list[tuple[str, Future[Array | str]]]] = deque()
-        try:
-            source = iter(every)
-            while batch := list(islice(source, batch_size)):
-                waiting.append([(one.name, pool.submit(_read, one)) for one in batch])
-                if len(waiting) > _AHEAD:
-                    yield [(name, found.result()) for name, found in waiting.popleft()]
-            while waiting:
-                yield [(name, found.result()) for name, found in waiting.popleft()]
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _read(example: Example) -> Array | str:
-    try:
-        return example.read()
-    except UserError as error:
-        return str(error) or "cannot be read"
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench import plain_files
+from nasbench.data import decoding
 from nasbench.data.preprocessing import Preprocessing
 from nasbench.errors import UserError
 
 Array = NDArray[Any]
 Input = str | Path | Array
 
-FILE_COLUMNS = ("file", "path", "filename", "image", "picture")
+FILE_COLUMNS = (
+    *("file", "path", "filename", "file_name", "filepath", "file_path"),
+    *("image", "image_path", "image_file", "img", "img_path", "picture"),
+)
 """Names of the column of a table that names pictures."""
 
 TABLES = (".csv", ".tsv")
@@ -28,20 +32,12 @@ ARRAYS = (".npy", ".npz")
 _MOST = 2**30  # bytes of the largest table
 
 
-@dataclass(frozen=True)
-class Example:
-    """One example, read when its batch is due.
-
-    Attributes:
-        name: the file, or ``X.npy[3]``.
-        read: returns the example, ``(*shape)``; raises a UserError without the name.
-    """
-
-    name: str
-    read: Callable[[], Array]
+Found = tuple[str, Array | str]
+"""The name of an example, its file or ``X.npy[3]``, with the example ``(*shape)`` or, if it cannot
+be read, with the reason."""
 
 
-def examples(inputs: Iterable[Input], about: Preprocessing) -> Iterator[Example]:
+def examples(inputs: Iterable[Input], about: Preprocessing) -> Iterator[Found]:
     """Yield every example in the order of the inputs; folders in the order of their files' names.
 
     Args:
@@ -52,11 +48,15 @@ def examples(inputs: Iterable[Input], about: Preprocessing) -> Iterator[Example]
     Raises:
         UserError: an input does not exist, cannot be opened, or holds nothing that fits.
     """
-    for given in inputs:
-        if isinstance(given, str | Path):
-            yield from _of_path(Path(given), about)
-        else:
-            yield from _rows(np.asarray(given), "array", about)
+    for are_pictures, group in groupby(inputs, _is_picture):
+        if are_pictures:  # decoded together
+            yield from _pictures([Path(str(given)) for given in group], about)
+            continue
+        for given in group:
+            if isinstance(given, str | Path):
+                yield from _of_path(Path(given), about)
+            else:
+                yield from _rows(np.asarray(given), "array", about)
 
 
 def check(inputs: Sequence[Input]) -> None:
@@ -72,26 +72,35 @@ def check(inputs: Sequence[Input]) -> None:
             raise UserError(f"{given}: there is no such file or folder")
 
 
-def _of_path(path: Path, about: Preprocessing) -> Iterator[Example]:
+def _is_picture(given: Input) -> bool:
+    if not isinstance(given, str | Path):
+        return False
+    return Path(given).suffix.lower() not in (*TABLES, *ARRAYS) and not Path(given).is_dir()
+
+
+def _of_path(path: Path, about: Preprocessing) -> Iterator[Found]:
     kind = path.suffix.lower()
-    if kind in ARRAYS:
-        yield from _of_arrays(path, about)
-        return
-    if not about.takes_pictures:
-        raise UserError(
-            f"{path}: the network takes {about.dtype} of the shape {about.shape}, no pictures: "
-            "give .npy or .npz files"
-        )
     if path.is_dir():
         paths = list(_pictures_in(path))
         if not paths:
-            raise UserError(f"{path}: holds no pictures ({', '.join(SUFFIXES)})")
+            raise UserError(f"{path}: holds no pictures")
+        yield from _pictures(paths, about)
     elif kind in TABLES:
-        paths = _pictures_of(path)
+        yield from _pictures(_pictures_of(path), about)
     else:
-        paths = [path]
-    for one in paths:
-        yield Example(str(one), lambda one=one: picture(one, about))  # type: ignore[misc]
+        yield from _of_arrays(path, about)
+
+
+def _pictures(paths: Sequence[Path], about: Preprocessing) -> Iterator[Found]:
+    """Yield pictures, which several processes decode ahead of the network."""
+    if not about.takes_pictures:
+        raise UserError(
+            f"{paths[0]}: the network takes {about.dtype} of the shape {about.shape}, no "
+            "pictures: give .npy or .npz files"
+        )
+    found = decoding.pictures(paths, about.size[0], about.shape[0])
+    for path, picture in zip(paths, found, strict=True):
+        yield str(path), picture.reason if isinstance(picture, decoding.Bad) else picture.pixels
 
 
 def _pictures_in(folder: Path) -> Iterator[Path]:
@@ -99,7 +108,7 @@ def _pictures_in(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
+            if not name.startswith(".") and Path(name).suffix.lower() in decoding.SUFFIXES:
                 yield Path(place) / name
 
 
@@ -107,7 +116,8 @@ def _pictures_of(table: Path) -> list[Path]:
     """Return the pictures that a table names, relative to its folder."""
     try:
         text = plain_files.read_text(table, _MOST)
-        delimiter = "\t" if table.suffix.lower() == ".tsv" else ","
+        head = text.partition("\n")[0]
+        delimiter = next((mark for mark in (",", ";", "\t") if mark in head), ",")
         rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         names = [str(name) for name in rows.fieldnames or ()]
         column = next((name for name in names if name.strip().lower() in FILE_COLUMNS), None)
@@ -124,7 +134,7 @@ def _pictures_of(table: Path) -> list[Path]:
     return found
 
 
-def _of_arrays(path: Path, about: Preprocessing) -> Iterator[Example]:
+def _of_arrays(path: Path, about: Preprocessing) -> Iterator[Found]:
     try:
         with plain_files.open_bytes(path):  # no pipe or device
             pass
@@ -177,7 +187,7 @@ def _fits(found: np.dtype[Any], wanted: str) -> bool:
     return found.kind in ("iu" if wanted == "int64" else "iuf")
 
 
-def _rows(array: Array, name: str, about: Preprocessing) -> Iterator[Example]:
+def _rows(array: Array, name: str, about: Preprocessing) -> Iterator[Found]:
     batch = _as_batch(array, about)
     if batch is None:
         raise UserError(
@@ -185,34 +195,14 @@ def _rows(array: Array, name: str, about: Preprocessing) -> Iterator[Example]:
             f"(n, {', '.join(map(str, about.shape))})"
         )
     for number in range(len(batch)):
-        yield Example(f"{name}[{number}]", lambda n=number: _row(batch, n, about))  # type: ignore[misc]
+        row = _row(batch[number], about)
+        yield f"{name}[{number}]", row
 
 
-def _row(batch: Array, number: int, about: Preprocessing) -> Array:
-    row = np.asarray(batch[number], dtype=about.dtype)
+def _row(given: Array, about: Preprocessing) -> Array | str:
+    row = np.asarray(given, dtype=about.dtype)
     if about.dtype == "float32" and not np.isfinite(row).all():
-        raise UserError("holds a value that is no finite number")
+        return "holds a value that is no finite number"
     if about.dtype == "int64" and not ((row >= 0) & (row < about.vocabulary)).all():
-        raise UserError(f"holds a token outside of 0 to {about.vocabulary - 1}")
+        return f"holds a token outside of 0 to {about.vocabulary - 1}"
     return row
-
-
-# --- until nasbench.data.decoding is there ---
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-
-
-def picture(path: Path, about: Preprocessing) -> Array:
-    """Return a picture as uint8 ``(channels, height, width)``."""
-    from PIL import Image
-
-    channels = about.shape[0]
-    height, width = about.size
-    try:
-        with plain_files.open_bytes(path) as file, Image.open(file) as opened:
-            made = opened.convert("L" if channels == 1 else "RGB")
-            made = made.resize((width, height), Image.Resampling.BILINEAR)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise UserError(" ".join(str(error).split())[:200]) from error
-    pixels = np.asarray(made, dtype=np.uint8).reshape(height, width, channels)
-    return np.ascontiguousarray(np.moveaxis(pixels, -1, 0))

@@ -165,10 +165,10 @@ _PREPARE = '''def prepare(path: str) -> {tensor}:
     import numpy as np
     from PIL import Image, ImageOps
 
-    picture = Image.open(path)
-    picture.draft(None, (2 * SIZE, 2 * SIZE))  # of a large JPEG, little more than needed
-    picture.load()
-    picture = ImageOps.exif_transpose(picture)
+    with Image.open(path) as opened:
+        opened.draft(None, (2 * SIZE, 2 * SIZE))  # of a large JPEG, little more than needed
+        opened.load()
+        picture = ImageOps.exif_transpose(opened)
     if picture.mode.startswith("I"):  # 16 bits
         picture = Image.fromarray((np.asarray(picture) >> 8).clip(0, 255).astype(np.uint8))
     if picture.has_transparency_data:
@@ -177,11 +177,9 @@ _PREPARE = '''def prepare(path: str) -> {tensor}:
         picture = Image.alpha_composite(white, picture).convert("RGB")
     picture = picture.convert("{mode}")
     side = min(picture.size)  # the square in the middle
-    left, top = ((length - side) / 2 for length in picture.size)
-    if side == SIZE:
-        left, top = int(left), int(top)
-    box = (left, top, left + side, top + side)
-    picture = picture.resize((SIZE, SIZE), Image.Resampling.BILINEAR, box)
+    left, top = ((length - side) // 2 for length in picture.size)
+    picture = picture.crop((left, top, left + side, top + side))
+    picture = picture.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
     pixels = np.array(picture).reshape(SIZE, SIZE, -1).transpose(2, 0, 1)
     return normalize(of_array(pixels[None]))'''
 

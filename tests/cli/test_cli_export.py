@@ -111,3 +111,66 @@ def test_a_network_that_cannot_be_followed(place, refused, target):
     line = refused("export", "arch.json", "--space", "loop.py:Loop", "--to", target, "-o", "new")
     assert "Loop" in line
     assert not Path("new").exists()
+
+
+CIFAR = """
+import lzma
+from dataclasses import replace
+from pathlib import Path
+import numpy as np
+from nasbench.tasks.base import Task
+from nasbench.tasks.cifar10 import CLASSES
+
+def images(count):
+    '''Return the first official test images, unpacked as restore_cifar10.py does.'''
+    with np.load(Path({path!r}), allow_pickle=False) as packed:
+        pixels, labels = lzma.decompress(packed["pixels_xz"].tobytes()), packed["labels"]
+    d = np.frombuffer(pixels, np.uint8).reshape(3, len(labels), 32, 32)[:, :count]
+    d = d.cumsum(2, dtype=np.uint8).cumsum(3, dtype=np.uint8)
+    return np.stack([d[1] + d[0], d[0], d[2] + d[0]], 1), labels[:count].astype(np.int64)
+
+def load(data_dir=None):
+    x, y = images(500)
+    made = Task.from_arrays("cifar", (x[100:], y[100:]), (x[:100], y[:100]), classes=10)
+    return replace(made, class_names=CLASSES)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_the_example_says_of_a_real_jpeg_what_predict_says(place, run, data_root):
+    from PIL import Image
+
+    path = data_root / "cifar10" / "cifar10_test.npz"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    (place / "cifar.py").write_text(CIFAR.format(path=str(path)))
+    (place / "arch.json").write_text('{"first": "conv3", "second": "conv1", "join": [1]}')
+    words = ("--space", "space.py:Tiny", "--task", "cifar.py:load", "--epochs", 2)
+    done = run("retrain", "arch.json", *words, "--device", "cpu", "--json")
+    assert done.status == 0, done.err
+    (folder,) = Path("results/runs").iterdir()
+    content: dict = {}
+    exec(CIFAR.format(path=str(path)), content)
+    pictures = [str(place / f"{number}.jpg") for number in range(3)]
+    for name, pixels in zip(pictures, content["images"](3)[0], strict=True):
+        Image.fromarray(pixels.transpose(1, 2, 0)).resize((50, 40)).save(name)
+    said = run("predict", folder, *pictures, "--device", "cpu", "--json").json
+    assert said["names"][3] == "cat"
+    for target in ("py", "onnx", "torchscript", "pt2"):
+        if target == "onnx":
+            pytest.importorskip("onnxruntime")
+            pytest.importorskip("onnxscript")
+        done = run("export", folder, "--to", target, "-o", target)
+        assert done.status == 0, done.err
+        told = subprocess.run(
+            [sys.executable, "example.py", *pictures],
+            cwd=target,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()
+        for line, one in zip(told, said["predictions"], strict=True):
+            name, best, share = line.rsplit(" ", 2)
+            assert (name, best) == (one["file"], one["class"])
+            assert float(share.rstrip("%")) / 100 == pytest.approx(one["probability"], abs=1e-3)

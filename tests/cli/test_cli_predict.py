@@ -155,7 +155,7 @@ def test_cells_are_no_formulas(retrained, run, test_digits):
     ("words", "line"),
     [
         (["gone.png"], "gone.png: there is no such file or folder"),
-        (["empty"], "empty: holds no pictures (.png"),
+        (["empty"], "empty: holds no pictures"),
         (["x.npy"], "x.npy: is float64 (4, 8, 8), and the network takes uint8 (n, 1, 8, 8)"),
         (["x.npz"], "x.npz: holds several arrays of uint8 (n, 1, 8, 8): a uint8(4, 8, 8), b"),
         (["objects.npy"], "objects.npy: Array can't be memory-mapped: Python objects"),

@@ -130,3 +130,11 @@ def test_a_given_architecture_is_called_as_the_user_called_it(tmp_path):
     assert open_checkpoint(str(alone)).given == "cells.txt"
     assert open_checkpoint("zoo:DARTS_V1").given == "zoo:DARTS_V1"
     assert open_checkpoint(first).given == ""
+
+
+def test_a_published_cell_that_the_user_names_is_no_code():
+    from nasbench import known_code
+    from nasbench.engine.checkpoints import open_checkpoint, recipe_of
+
+    with known_code.typed(["retrain", "zoo:DARTS_V2"]):
+        assert recipe_of(open_checkpoint("zoo:DARTS_V2")).retrain["epochs"] == 600
