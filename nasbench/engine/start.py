@@ -17,7 +17,7 @@ from nasbench.errors import UserError
 from nasbench.optional import require
 from nasbench.space import SearchSpace
 from nasbench.store import atomic
-from nasbench.store.runs import RunFolder, find
+from nasbench.store.runs import RunFolder, find, or_latest
 from nasbench.store.weights import load_weights
 
 COPY = "initial.safetensors"
@@ -89,7 +89,7 @@ def located(given: Path, results: Path) -> Path:
     """Return the absolute place of a weights' file or of a run folder.
 
     Args:
-        given: a ``.safetensors`` file, a run folder, its name, or the end of its name.
+        given: a ``.safetensors`` file, a run folder, its name, the end of its name, or ``last``.
         results: the results folder, for names.
 
     Raises:
@@ -97,7 +97,8 @@ def located(given: Path, results: Path) -> Path:
     """
     if given.is_file() or given.suffix == SUFFIX:
         return given.absolute()
-    return find(results, str(given), "--weights").path.absolute()
+    run = or_latest(str(given), results, ("retrain",))
+    return find(results, run, "--weights").path.absolute()
 
 
 def has_copy(run: RunFolder) -> bool:
