@@ -9,10 +9,10 @@ from pathlib import Path
 
 from nasbench import plain_files
 from nasbench.errors import UserError, unknown
-from nasbench.events import aedat, aedat4, npz, text
+from nasbench.events import aedat, aedat4, atis, npz, text
 from nasbench.events.events import Events, RecordingError, Size, join
 
-SUFFIXES = (".txt", ".aedat", ".aedat2", ".aedat3", ".aedat4", ".npz")
+SUFFIXES = (".txt", ".aedat", ".aedat2", ".aedat3", ".aedat4", ".npz", atis.SUFFIX)
 GZIP = b"\x1f\x8b"
 _TEXT = re.compile(rb"[^\0-\x08\x0e-\x1f\x7f]*")  # other stray bytes are reported by the reader
 
@@ -25,17 +25,19 @@ class Format(StrEnum):
     AEDAT3 = "AEDAT 3.1"
     AEDAT4 = "AEDAT 4"
     NPZ = "npz"
+    ATIS = "ATIS"
 
 
 VERSIONS = {b"2.": Format.AEDAT2, b"3.": Format.AEDAT3, b"4.": Format.AEDAT4}
 READERS: dict[Format, Callable[[Path], Iterator[Events]]] = {
     Format.AEDAT3: aedat.parts3,
     Format.AEDAT4: aedat4.parts,
+    Format.ATIS: atis.parts,
 }
 
 
 def detect_format(path: Path) -> Format:
-    """Return a file's format, whatever its suffix.
+    """Return a file's format, whatever its suffix; ATIS has no mark but its suffix.
 
     Raises:
         RecordingError: the file has none of the formats.
@@ -55,6 +57,8 @@ def detect_format(path: Path) -> Format:
         return Format.NPZ
     if start.startswith(GZIP):
         raise RecordingError(f"{path}: is gzip-compressed; unpack it first")
+    if path.suffix.lower() == atis.SUFFIX:
+        return Format.ATIS
     if _TEXT.fullmatch(start):
         return Format.TEXT
     raise RecordingError(f"{path}: is not an event recording; formats: {', '.join(Format)}")

@@ -348,7 +348,7 @@ def _of_npy(name: str, paths: Sequence[Path]) -> Raw:
         raise UserError(
             f"--task {name}: targets are missing: give examples and targets as X.npy,y.npy"
         )
-    arrays = dict(zip(stems, map(_mapped, paths), strict=True))
+    arrays = dict(zip(stems, map(packing.mapped, paths), strict=True))
     if len(arrays) != len(paths):
         raise UserError(f"--task {name}: two files have the same name")
     known = len(roles(stems)[0]) == len(stems) if len(paths) > 2 else _are_pair(stems)
@@ -378,15 +378,3 @@ def _are_pair(stems: Sequence[str]) -> bool:
     except UserError:
         return False
     return {kind for kind, _ in found} == {"x", "y"}
-
-
-def _mapped(path: Path) -> Array:
-    try:
-        with plain_files.open_bytes(path):  # no pipe or device
-            pass
-        found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, UserError) as error:
-        raise UserError(f"{path}: not a readable .npy file ({_reason(error)})") from error
-    if not isinstance(found, np.ndarray) or not found.ndim:
-        raise UserError(f"{path}: holds no array of examples")
-    return found

@@ -2,8 +2,8 @@
 
 A reader gives the raw targets of all its parts to :func:`targets`, which returns class indices
 counted from 0, labels of 0 and 1, or numbers. Once every part has its examples, :func:`check`
-refuses what cannot be trained on, :func:`copies` finds test examples that are in the training set,
-and :func:`describe` says what was found.
+refuses what cannot be trained on, and :func:`copies` finds test examples that are in the training
+set.
 """
 
 from __future__ import annotations
@@ -271,31 +271,6 @@ def _check_columns(where: str, given: Targets, train: Array) -> tuple[str, ...]:
     return tuple(f"target {names[i]} is {train[0, i]:g} for every training example" for i in same)
 
 
-def describe(given: Targets) -> tuple[str, ...]:
-    """Return lines on how many examples each part and each class has, and the largest class."""
-    sizes = ", ".join(f"{len(values):,} {part}" for part, values in given.parts.items())
-    if given.target != "class":
-        what = "labels" if given.target == "labels" else "numbers"
-        return (f"{sizes} examples, {given.outputs} {what} to predict",)
-    names = given.names or tuple(map(str, range(given.outputs)))
-    counts = {
-        part: np.bincount(values, minlength=given.outputs) for part, values in given.parts.items()
-    }
-    train = counts["train"] + counts.get("val", np.zeros(given.outputs, np.int64))
-    largest = int(train.argmax())
-    each = _listed(
-        [
-            f"{name} " + "/".join(str(one[i]) for one in counts.values())
-            for i, name in enumerate(names)
-        ]
-    )
-    return (
-        f"{sizes} examples of {given.outputs} classes",
-        f"{'/'.join(counts)} by class: {each}; the largest is {names[largest]} with "
-        f"{train[largest] / train.sum():.1%} of the training examples",
-    )
-
-
 def digest(example: bytes | memoryview) -> bytes:
     """Return a short hash of one example's bytes, for :func:`copies`."""
     return hashlib.blake2b(example, digest_size=16).digest()
@@ -306,14 +281,14 @@ def digests(examples: Array) -> list[bytes]:
     return [digest(np.ascontiguousarray(one).data) for one in examples]
 
 
-def copies(train: Iterable[bytes], test: Iterable[bytes]) -> list[tuple[int, int]]:
+def copies(train: Iterable[Any], test: Iterable[Any]) -> list[tuple[int, int]]:
     """Return the row of each test example that a training example equals, and that one's row.
 
     Args:
-        train: hashes of the training examples.
-        test: hashes of the test examples.
+        train: hashes of the training examples, or other values that copies share.
+        test: those of the test examples.
     """
-    first: dict[bytes, int] = {}
+    first: dict[Any, int] = {}
     for row, one in enumerate(train):
         first.setdefault(one, row)
     return [(row, first[one]) for row, one in enumerate(test) if one in first]

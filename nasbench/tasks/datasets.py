@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,15 +21,14 @@ from torch.utils.data import Dataset, IterableDataset
 
 from nasbench.config import TaskConfig
 from nasbench.data import packed
+from nasbench.data.decoding import Header, square
 from nasbench.data.watching import watcher
 from nasbench.errors import UserError
 from nasbench.faults import telling_what_failed
 from nasbench.tasks import own_data, packing
 from nasbench.tasks.base import Task
+from nasbench.tasks.image_folder import side
 from nasbench.tasks.packing import Raw, Source
-
-QUICK_SIDE = 64
-"""Largest side that pictures of unequal sizes get where the user names none, with ``quick``."""
 
 SAMPLED = 1024
 """Items of each part that are read to see whether the data are those that were packed."""
@@ -58,9 +55,8 @@ class Pictures:
         """Return what fits pictures of which some were looked at, or what the user asks for."""
         size, channels = config.size, config.channels
         if size is None and len({one.size for one in found}) > 1:
-            size = int(np.median([min(one.size) for one in found]))
-            if getattr(config, "preset", "quick") == "quick":
-                size = min(size, QUICK_SIDE)
+            headers = [Header(*one.size, one.mode in _GREY) for one in found]
+            size = side(headers, config.most_side)
         if channels is None:
             channels = 1 if all(one.mode in _GREY for one in found) else 3
         return cls(size, channels)
@@ -69,8 +65,6 @@ class Pictures:
         """Return a picture as uint8 ``(channels, height, width)``."""
         made = picture.convert("L" if self.channels == 1 else "RGB")
         if self.size is not None:
-            from nasbench.data.decoding import square
-
             made = square(made, self.size)
         pixels = np.asarray(made)
         return pixels[None] if self.channels == 1 else np.moveaxis(pixels, -1, 0)
@@ -129,7 +123,7 @@ def load(
         place = f"{packing.plain(where)}-{place[:16]}"
 
     def pack() -> None:
-        with _scratch(place) as folder:
+        with packed.scratch(place) as folder:
             read = {
                 part: _Spool(where, part, folder, pictures).fill(one, counts[part])
                 for part, one in given.items()
@@ -298,19 +292,6 @@ def _target(where: str, part: str, place: int, given: Any) -> Any:
             f"{str(given)[:60]!r}: must be an integer, a text, or numbers"
         )
     return given
-
-
-@contextmanager
-def _scratch(key: str) -> Iterator[Path]:
-    """Return a folder for items that are read, deleted at the end."""
-    # Of the form that nasbench.data.packed.held clears away after a kill.
-    folder = packed.root() / f".{key}.{secrets.token_hex(4)}.tmp"
-    try:
-        with telling_what_failed(folder):
-            folder.mkdir(parents=True)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class _Spool:

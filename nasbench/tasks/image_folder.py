@@ -96,10 +96,19 @@ def load(name: str, config: TaskConfig) -> Task:
     }
     files = [(one.name, one.size, one.changed) for one in listing.pictures]
     key = packed.key("pictures", _VERSION, os.fsencode(folder.resolve()), how, files, listing.bad)
-    task = cached(name, key, lambda: _Packing(listing, config, key).run())
-    side, colour = task.spec.height, task.spec.channels == 3
+    return augmented(cached(name, key, lambda: _Packing(listing, config, key).run()))
+
+
+def augmented(task: Task) -> Task:
+    """Return a task of pictures whose training shifts and, if they are in colour, mirrors them.
+
+    Those of numbers to predict stay as they are, since a position or an angle changes with them.
+    """
+    if task.target == "numbers":
+        return task
+    height, colour = task.spec.height, task.spec.channels == 3
     # As for CIFAR-10 and MNIST: writing and scans are rarely of use mirrored.
-    shift = side // 8 if colour else side // 14
+    shift = height // 8 if colour else height // 14
     return replace(task, augmentation=replace(task.augmentation, crop_padding=shift, flip=colour))
 
 
@@ -253,7 +262,7 @@ class _Packing:
             self._refuse_bad()
         grey = sum(found.grey for found in good)
         channels = self.config.channels or (1 if grey == len(good) else 3)
-        size = self.config.size or _side(good, self.config.most_side)
+        size = self.config.size or side(good, self.config.most_side)
         pairs = zip(pictures, headers, strict=True)
         readable = [one for one, found in pairs if isinstance(found, Header)]
         with packed.scratch(self.key) as scratch:
@@ -262,7 +271,7 @@ class _Packing:
             if self.bad and not self.config.skip_bad:
                 self._refuse_bad()
             self._warn_of_bad()
-            watcher().line(_sizes(good, grey, size, channels))
+            watcher().line(sizes(good, grey, size, channels))
             names, targets = self._classes(kept)
             groups = self._copies(kept, digests, thumbs)
             rows = self._parts(kept, targets, groups)
@@ -438,24 +447,24 @@ def _blocks(rows: Array, each: int) -> Iterator[Array]:
         yield rows[start : start + step]
 
 
-def _side(headers: Sequence[Header], most: int | None) -> int:
+def side(headers: Sequence[Header], most: int | None) -> int:
     """Return the side to which pictures are resized: the median of their shorter sides.
 
     It is rounded down to a multiple of four, which networks halve twice.
     """
-    side = median_low(min(found.width, found.height) for found in headers)
-    side = side if most is None else min(side, most)
-    return side - side % 4 if side > 4 else side
+    middle = median_low(min(found.width, found.height) for found in headers)
+    middle = middle if most is None else min(middle, most)
+    return middle - middle % 4 if middle > 4 else middle
 
 
-def _sizes(headers: Sequence[Header], grey: int, size: int, channels: int) -> str:
+def sizes(headers: Sequence[Header], grey: int, size: int, channels: int) -> str:
     """Return the sizes of the pictures, and what is made of them, in a line."""
-    widths, heights = ([getattr(h, side) for h in headers] for side in ("width", "height"))
+    widths, heights = ([getattr(h, one) for h in headers] for one in ("width", "height"))
     least, most = f"{min(widths)}x{min(heights)}", f"{max(widths)}x{max(heights)}"
-    sizes = least if least == most else f"{least} to {most}"
+    every = least if least == most else f"{least} to {most}"
     kinds = [f"{n:,} {what}" for n, what in ((grey, "grey"), (len(headers) - grey, "colour")) if n]
     made = f"{size}x{size} {'grey' if channels == 1 else 'colour'}"
-    return f"pictures of {sizes} pixels ({', '.join(kinds)}) become {made}"
+    return f"pictures of {every} pixels ({', '.join(kinds)}) become {made}"
 
 
 def _some(names: Sequence[str], most: int = _NAMED) -> str:

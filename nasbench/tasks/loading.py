@@ -12,10 +12,11 @@ from nasbench.data import packed
 from nasbench.errors import UserError
 from nasbench.tasks import (
     arrays,
+    arrays,
+    csv_files,
+    hdf5,
     image_folder,
     own_code,
-    own_data,
-    packing,
     sources,
     torchvision_sets,
 )
@@ -45,6 +46,8 @@ def load(name: str, config: TaskConfig, data_dir: Path | None = None) -> Task:
         task = own_code.load(name, config, data_dir)
     elif kind == "torchvision":
         task = torchvision_sets.load(name, config, data_dir)
+    elif kind == "csv":
+        task = csv_files.load(name, config, data_dir)
     else:
         if data_dir is not None:
             raise UserError(f"--data-dir {data_dir}: --task {name} says itself where its data are")
@@ -74,21 +77,18 @@ def judged(task: Task, config: TaskConfig) -> Task:
     return replace(task, loss=loss, metric=metric, also=also)
 
 
-def _open_later(name: str, config: TaskConfig) -> Task:
-    raise UserError(f"--task {name}: data of this kind cannot be opened yet")
-
-
 def _open_folder(name: str, config: TaskConfig) -> Task:
     folder = sources.paths(name)[0]
     if (folder / packed.DESCRIPTION).is_file():
         packing.refuse_own(name, config, own_code.OF_OWN_DATA)
         return own_data.open_packed(folder, sources.short(name))
+    if recordings.holds_recordings(folder):
+        return recordings.load(name, config)
     return image_folder.load(name, config)
 
 
 _OPENERS: dict[str, Opener] = {
     "folder": _open_folder,
-    "csv": _open_later,
     "arrays": arrays.load,
-    "hdf5": _open_later,
+    "hdf5": hdf5.load,
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench import plain_files
 from nasbench.config import TaskConfig, flag
 from nasbench.data import packed
 from nasbench.data.packed import PARTS, About
@@ -64,6 +65,9 @@ class Raw:
         names: of the classes, or of the columns of targets.
         columns: names of the features of examples ``(n, features)``, for messages.
         notes: what the user should know.
+        twins: of each part int64 ``(n,)``: copies share a number, in all parts. A test share that
+            is cut off keeps them together. Without twins, equal bytes are copies.
+        titles: names of the examples of each part, for messages.
     """
 
     examples: Mapping[str, Source]
@@ -72,6 +76,8 @@ class Raw:
     names: Sequence[str] = ()
     columns: Sequence[str] = ()
     notes: Sequence[str] = ()
+    twins: Mapping[str, Array] = field(default_factory=dict)
+    titles: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -193,17 +199,13 @@ def pack(where: str, key: str, raw: Raw, target: str | None, note: str) -> Path:
     given = checks.targets(where, raw.targets, target, raw.names)
     checks.check(where, given)
     groups = _group_numbers(where, raw.groups)
-    rows = _parts(where, given.parts, groups)
-    final = checks.Targets(
-        given.target,
-        given.outputs,
-        {part: given.parts[of][which] for part, (of, which) in rows.items()},
-        given.names,
-        (*given.notes, *raw.notes, *([how.words] if how.words else [])),
+    rows = _parts(where, given.parts, groups or raw.twins)
+    final = replace(
+        given, parts={part: given.parts[of][which] for part, (of, which) in rows.items()}
     )
-    notes = (*final.notes, *checks.check(where, final))
-    for line in (*checks.describe(final), *notes):
+    for line in (*given.notes, *raw.notes, *([how.words] if how.words else [])):
         watcher().line(line)
+    warnings = checks.check(where, final)
     about = About(
         target=final.target,
         outputs=final.outputs,
@@ -213,10 +215,24 @@ def pack(where: str, key: str, raw: Raw, target: str | None, note: str) -> Path:
     )
     with packed.writing(key, about) as out:
         hashes = _write(out, raw, how, final, rows, groups)
-    found = checks.copies(hashes["train"] + hashes.get("val", []), hashes["test"])
-    for line in checks.copies_note(found, len(hashes["test"])):
-        watcher().line(f"warning: {line}")
+        out.about = replace(about, warnings=(*warnings, *_copies(raw, rows, hashes)))
     return out.folder
+
+
+def _copies(
+    raw: Raw, rows: Mapping[str, tuple[str, Array]], hashes: Mapping[str, list[bytes]]
+) -> tuple[str, ...]:
+    """Return a note on test examples that are copies of training or validation examples."""
+    seen: dict[str, list[Any]] = {part: list(one) for part, one in hashes.items()}
+    if raw.twins:
+        seen = {part: raw.twins[of][which].tolist() for part, (of, which) in rows.items()}
+    titles = {
+        part: [raw.titles[of][row] for row in which] if raw.titles else []
+        for part, (of, which) in rows.items()
+    }
+    found = checks.copies(seen["train"] + seen.get("val", []), seen["test"])
+    trained = titles["train"] + titles.get("val", [])
+    return checks.copies_note(found, len(seen["test"]), trained, titles["test"])
 
 
 def _check_examples(where: str, raw: Raw, how: Layout) -> int:
@@ -367,3 +383,22 @@ def plain(name: str) -> str:
     """Return a name as the beginning of a folder's name: ASCII letters, digits and ``-``."""
     kept = "".join(one if one.isalnum() and one.isascii() else "-" for one in name)
     return kept.strip("-")[:40] or "data"
+
+
+def mapped(path: Path) -> Array:
+    """Return the array of an ``.npy`` file, mapped and not read into memory.
+
+    Raises:
+        UserError: it is no such file, or holds objects.
+    """
+    try:
+        with plain_files.open_bytes(path):  # no pipe or device
+            pass
+        found: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, UserError) as error:
+        raise UserError(
+            f"{path}: not a readable .npy file ({plain_files.reason(error)})"
+        ) from error
+    if not isinstance(found, np.ndarray) or not found.ndim:
+        raise UserError(f"{path}: holds no array of examples")
+    return found

@@ -171,7 +171,7 @@ def test_copies_of_training_examples_are_told(said):
     x, y = drawn()
     np.savez("data.npz", x_train=x, y_train=y, x_test=x[10:14], y_test=y[10:14])
     load("data.npz", PLAIN)
-    (line,) = [one for one in said if "copies" in one]
+    (line,) = [one for one in said if "are copies" in one]
     assert "4 of 4 test examples are copies of training examples" in line
     assert "1 = 11" in line
 

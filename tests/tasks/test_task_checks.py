@@ -131,18 +131,6 @@ def test_notes():
     assert check("x", labels) == ("target wet is 0 for every training example",)
 
 
-def test_what_was_found_is_described():
-    first, second = checks.describe(made([0, 0, 0, 1], [1, 0], ("cat", "dog")))
-    assert first == "4 train, 2 test examples of 2 classes"
-    assert second == (
-        "train/test by class: cat 3/1, dog 1/1; the largest is cat with 75.0% of the "
-        "training examples"
-    )
-    assert checks.describe(made([[0.5]], target="numbers", outputs=1)) == (
-        "1 train examples, 1 numbers to predict",
-    )
-
-
 def test_copies_are_found_by_their_bytes():
     drawn = np.random.default_rng(0)
     train = drawn.integers(0, 256, (50, 3, 4, 4), dtype=np.uint8)
