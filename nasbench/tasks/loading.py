@@ -12,11 +12,13 @@ from nasbench.data import packed
 from nasbench.errors import UserError
 from nasbench.tasks import (
     arrays,
-    arrays,
     csv_files,
     hdf5,
     image_folder,
     own_code,
+    own_data,
+    packing,
+    recordings,
     sources,
     torchvision_sets,
 )
