@@ -79,7 +79,8 @@ class TaskConfig(Config):
     )
     columns: str | None = option(
         None,
-        "Columns of a CSV of your own: file=NAME,label=NAME[+NAME...],split=NAME,group=NAME.",
+        "Columns of a CSV of your own: file=NAME,label=NAME[+NAME...],split=NAME,group=NAME, "
+        "features=NAME[+NAME...]. [default: by their names]",
         later=True,
     )
 

@@ -27,7 +27,7 @@ from nasbench.errors import UserError
 from nasbench.faults import telling_what_failed
 from nasbench.tasks import own_data, packing
 from nasbench.tasks.base import Task
-from nasbench.tasks.image_folder import side
+from nasbench.tasks.image_folder import augmented, side
 from nasbench.tasks.packing import Raw, Source
 
 SAMPLED = 1024
@@ -55,7 +55,7 @@ class Pictures:
         """Return what fits pictures of which some were looked at, or what the user asks for."""
         size, channels = config.size, config.channels
         if size is None and len({one.size for one in found}) > 1:
-            headers = [Header(*one.size, one.mode in _GREY) for one in found]
+            headers = [Header(one.size[0], one.size[1], one.mode in _GREY) for one in found]
             size = side(headers, config.most_side)
         if channels is None:
             channels = 1 if all(one.mode in _GREY for one in found) else 3
@@ -136,7 +136,10 @@ def load(
             what = note or f"items of a dataset, {where}"
             packing.pack(where, place, raw, config.target, what)
 
-    return own_data.cached(name or str(packed.place(place)), place, pack)
+    if name is None:  # opened again by its path, it is the same
+        return own_data.cached(str(packed.place(place)), place, pack)
+    task = own_data.cached(name, place, pack)
+    return task if pictures is None else augmented(task)
 
 
 def _length(where: str, part: str, dataset: Any) -> int:

@@ -83,10 +83,23 @@ def _open_folder(name: str, config: TaskConfig) -> Task:
     folder = sources.paths(name)[0]
     if (folder / packed.DESCRIPTION).is_file():
         packing.refuse_own(name, config, own_code.OF_OWN_DATA)
+        _check_packed(name, folder)
         return own_data.open_packed(folder, sources.short(name))
     if recordings.holds_recordings(folder):
         return recordings.load(name, config)
     return image_folder.load(name, config)
+
+
+def _check_packed(name: str, folder: Path) -> None:
+    """Raise unless a packed folder, which may come from elsewhere, holds its own files alone."""
+    kinds = ("examples", "targets", "groups")
+    files = {f"{part}-{kind}.npy" for part in packed.PARTS for kind in kinds}
+    for path in folder.iterdir():
+        allowed = path.name in files or path.name == packed.DESCRIPTION
+        if not allowed or path.is_symlink() or not path.is_file():
+            raise UserError(f"--task {name}: {path.name} is no file of packed data")
+    if set(packed.describe(folder).fingerprints) - files:
+        raise UserError(f"--task {name}: {packed.DESCRIPTION} names other files than its own")
 
 
 _OPENERS: dict[str, Opener] = {

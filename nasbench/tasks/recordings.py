@@ -163,7 +163,8 @@ def _draw(
     paths = [one.path for one in every]
     jobs = 1 if len(paths) < _FEW else os.cpu_count() or 1
     size = _sensor(paths)
-    kept, bad = [], []
+    kept: list[Found] = []
+    bad: list[str] = []
     shape: tuple[int, ...] = ()
     with spool.open("xb") as file, watcher().progress("drawing recordings", len(paths)) as step:
         drawn = parallel_map(partial(_image, size=size), paths, jobs)
