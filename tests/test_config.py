@@ -139,6 +139,7 @@ def test_options_that_came_later_are_left_out_at_their_default():
         "plateau_patience",
         "folds",
         "nesterov",
+        "weights",
         *(entry.name for entry in fields(TaskConfig)),
     )
     plain = RetrainConfig().compared()
@@ -156,7 +157,7 @@ TRIALS = {"engine", "gpus_per_trial", "trial_timeout", "address"}
 NOT_COMPARED = {
     SearchConfig: {"seed", "table", "dataset", "auto_batch", *PLACE, *TRIALS},
     HpoConfig: {"seed", "search_space", "model", *PLACE, *TRIALS},
-    RetrainConfig: {"seed", "auto_batch", "space", "task", *PLACE},
+    RetrainConfig: {"seed", "auto_batch", "space", "task", "weights", *PLACE},
 }
 
 
@@ -171,7 +172,7 @@ def test_options_that_may_differ_between_repetitions(kind):
 def test_options_that_say_where_a_run_is_carried_out():
     assert SearchConfig.placing() == {"auto_batch", *PLACE, *TRIALS}
     assert HpoConfig.placing() == {"search_space", *PLACE, *TRIALS}
-    assert RetrainConfig.placing() == {"auto_batch", *PLACE}
+    assert RetrainConfig.placing() == {"auto_batch", "weights", *PLACE}
 
 
 def test_flags():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -16,9 +16,11 @@ from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet, channel_statistics
 from nasbench.data.preprocessing import Preprocessing
 from nasbench.data.split import without
+from nasbench.measures import DEFAULT_LOSS, LEADING
 from nasbench.space.spec import DataSpec
+from nasbench.training import losses
 from nasbench.training.losses import CROSS_ENTROPY, Loss
-from nasbench.training.metrics import ACCURACY, Metric
+from nasbench.training.metrics import ACCURACY, METRICS, Metric
 
 Array = NDArray[Any] | Tensor
 
@@ -154,13 +156,16 @@ class Task:
         augmentation: Augmentation | None = None,
         note: str = "",
         vocabulary: int = 0,
+        target: str = "class",
+        class_names: Sequence[str] = (),
     ) -> Task:
         """Return a task made of arrays or tensors.
 
         Args:
             name: name of the task.
             train: examples ``(n, *shape)``, such as images ``(n, channels, height, width)``, uint8
-                or floats, and integer labels ``(n,)`` from 0.
+                or floats, and integer labels ``(n,)`` from 0; or 0 and 1 ``(n, labels)``, or
+                numbers ``(n, outputs)``.
             test: the same for the test set, or a function that reads them when it is opened.
             groups: integers ``(n,)``; training images with the same number, such as frames of one
                 recording, are never separated by a split.
@@ -170,6 +175,9 @@ class Task:
             note: where the data comes from, in one line.
             vocabulary: number of different tokens if the examples are token numbers ``(n,
                 length)`` from 0; they are not normalised.
+            target: what the labels are: ``class``, ``labels`` or ``numbers``. Loss and metric are
+                the default ones of the target.
+            class_names: names of the classes or outputs, in order.
 
         Raises:
             ValueError: a shape or dtype does not match, or a token is out of range.
@@ -183,10 +191,14 @@ class Task:
 
         def read(examples: Array, labels: Array, groups: Array | None = None) -> ImageSet:
             kept = _tokens(examples, vocabulary) if vocabulary else examples
-            return _image_set(kept, labels, groups)
+            return _image_set(kept, labels, groups, single)
+
+        single = target == "class"
 
         data = read(*train, groups)
-        outputs = int(data.labels.max()) + 1 if classes is None else classes
+        outputs = classes
+        if outputs is None:
+            outputs = int(data.labels.max()) + 1 if single else data.labels.shape[1]
         if augmentation is None:
             statistics = ((), ()) if vocabulary else channel_statistics(data.images)
             augmentation = Augmentation(*statistics)
@@ -197,6 +209,9 @@ class Task:
             augmentation=augmentation,
             test=SealedTest(lambda: read(*(test() if callable(test) else test))),
             note=note,
+            loss=losses.loss(DEFAULT_LOSS[target], target),
+            metric=METRICS[target][LEADING[target]],
+            class_names=tuple(class_names),
         )
 
     @cached_property
@@ -241,12 +256,14 @@ class Task:
         return self.test.open(on_open)
 
 
-def _image_set(images: Array, labels: Array, groups: Array | None = None) -> ImageSet:
+def _image_set(
+    images: Array, labels: Array, groups: Array | None = None, single: bool = True
+) -> ImageSet:
     """Return an image set, converting floats to float32 and integers to int64."""
     pixels = torch.as_tensor(images)
     return ImageSet(
         pixels.float() if pixels.is_floating_point() else pixels,
-        _integers("labels", labels),
+        _integers("labels", labels) if single else torch.as_tensor(labels).float(),
         None if groups is None else _integers("groups", groups),
     )
 

@@ -60,7 +60,7 @@ import torch
         ("darts --space gone.py:Tiny", "space 'gone.py': there is no such file"),
         (
             "darts --task os:system --space space.py:Tiny",
-            "task 'os:system': must be a function of data_dir",
+            "task 'os:system': must be a function or a class that can be called without",
         ),
         ("darts --space json:dumps", "space 'json:dumps': must be a subclass of nasbench.space."),
         ("os:system", "strategy 'os:system': must be a OneShotStrategy or SampledStrategy"),
@@ -327,7 +327,7 @@ def test_a_space_typed_for_checkers_only(run, space, small):
 @pytest.mark.usefixtures("place")
 def test_unknown_names_elsewhere(refused, kind):
     if kind == "list":
-        line = "unknown list 'nonsense': allowed: spaces, strategies, tasks, baselines, tuners, "
+        line = "unknown list 'nonsense': did you mean losses? allowed: spaces, strategies, "
         assert refused("list", "nonsense").startswith(line)
         assert "did you mean tasks or tables?" in refused("list", "task")
         return
