@@ -102,6 +102,12 @@ class _Verb(ModuleType):
         name = self.__name__.rpartition(".")[2]
         return getattr(importlib.import_module(f"{__name__}.{_VERBS[name]}"), name)
 
+    @property
+    def __signature__(self) -> Any:
+        import inspect
+
+        return inspect.signature(self.function)
+
 
 class _Package(ModuleType):
     """This package: what the import system sets as an attribute may be called."""

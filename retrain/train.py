@@ -355,8 +355,15 @@ def _record(
     metrics, searched = checkpoint.metrics, checkpoint.search
     # Names without the folders of a user's own files.
     short: dict[str, Any] = {
-        k: catalog.short(searched[k]) for k in PLUGINS if isinstance(searched.get(k), str)
+        k: sources.short(searched[k]) if k == "task" else catalog.short(searched[k])
+        for k in PLUGINS
+        if isinstance(searched.get(k), str)
     }
+    if isinstance(own := searched.get("strategy_options"), dict):  # a proxy of the user's own
+        short["strategy_options"] = {
+            name: catalog.short(value) if isinstance(value, str) and ".py:" in value else value
+            for name, value in own.items()
+        }
     led = measures.of_run({"provenance": checkpoint.provenance})
     latency, macs = measure_latency(network, spec), counted(network, spec)
     tested = {"test_data": evaluation.fingerprint, "device": latency.device}

@@ -46,9 +46,9 @@ def divided(
         own["task"] = opened.source
     own = objects.named({name: plain(value) for name, value in own.items()}, folder)
     named = {name: joined(name, value) for name, value in own.items() if name in known}
+    more = objects.named({k: plain(value) for k, value in (options or {}).items()}, folder)
     rest = {name: value for name, value in own.items() if name not in known}
-    more = {name: plain(value) for name, value in (options or {}).items()}
-    return named, {**rest, **objects.named(more, folder)}
+    return named, {name: joined(name, value) for name, value in {**rest, **more}.items()}
 
 
 def _opened(task: Any, out: Path) -> OpenedTask:
@@ -66,7 +66,7 @@ def plain(value: Any) -> Any:
 
 def joined(name: str, value: Any) -> Any:
     """Return an option as the command line writes it: lists with commas, a budget as text."""
-    if name == "also" and isinstance(value, list | tuple):
+    if name in ("also", "proxy", "proxies", "filter_proxy") and isinstance(value, list | tuple):
         return ",".join(map(str, value))
     if name == "columns" and isinstance(value, Mapping):
         return ",".join(

@@ -23,6 +23,8 @@ KINDS = {
     "tuner": "tuner",
     "assessor": "assessor",
     "proxy": "proxy",
+    "proxies": "proxy",
+    "filter_proxy": "proxy",
     "metric": "metric",
     "also": "metric",
     "loss": "loss",

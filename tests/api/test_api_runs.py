@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import random
@@ -48,6 +49,7 @@ def test_packages_with_the_name_of_a_function_are_both():
     assert nb.hpo is hpo
     assert nb.hpo.space.ParameterSpace is ParameterSpace
     assert callable(export)
+    assert "search_space" in inspect.signature(nb.hpo).parameters
     assert study.function.__doc__.startswith("Run the missing runs of a study")
     with pytest.raises(AttributeError, match="has no attribute 'serch'"):
         nb.serch  # noqa: B018
@@ -208,6 +210,21 @@ def test_own_metrics_losses_strategies_and_tasks(here, cell):
         "agreement",
         "accuracy",
     }
+
+
+def test_a_proxy_of_ones_own_and_a_tuner(here, cell):
+    own = cell(
+        "from nasbench.hpo.tuners.random import RandomTuner\n"
+        "def size(network, images, labels):\n"
+        "    return float(sum(one.numel() for one in network.parameters()))\n"
+        "class Mine(RandomTuner): pass\n"
+    )
+    space, proxies = "mobilenet-skip", [own["size"], "macs"]
+    options = {**SMALL, "space": space, "budget": 1}
+    found = nb.search("training-free", proxy=proxies, candidates=3, **options)
+    assert found.info["config"]["strategy_options"]["proxy"].endswith("size.py:size,macs")
+    tuned = nb.hpo("small-cnn", tuner=own["Mine"], trials=1, **{**SMALL, "batch_size": 64})
+    assert tuned.info["name"] == "Mine.py:Mine"
 
 
 def test_code_that_a_folder_names_must_be_known(space, here, monkeypatch, tmp_path):
