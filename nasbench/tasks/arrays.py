@@ -53,16 +53,16 @@ def load(name: str, config: TaskConfig) -> Task:
     """
     packing.refuse(name, config, "size", "channels", "skip_bad", "columns")
     paths = sources.paths(name)
-    if len(paths) == 1 and paths[0].suffix == ".npz":
+    if len(paths) == 1 and paths[0].suffix.lower() == ".npz":
         key = packed.key("npz", packing.stamp(*paths), config.target)
     else:
         key = packed.key("npy", packing.stamp(*paths), config.target)
 
     def pack() -> None:
-        raw = _of_npz(paths[0]) if paths[0].suffix == ".npz" else _of_npy(name, paths)
+        raw = _of_npz(paths[0]) if paths[0].suffix.lower() == ".npz" else _of_npy(name, paths)
         packing.pack(name, key, raw, config.target, f"arrays of {sources.short(name)}")
 
-    if len(paths) > 1 and any(path.suffix == ".npz" for path in paths):
+    if len(paths) > 1 and any(path.suffix.lower() == ".npz" for path in paths):
         raise UserError(f"--task {name}: give one .npz file, or .npy files")
     return own_data.cached(sources.short(name), key, pack)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,9 +72,25 @@ def targets(
     if len(set(widths.values())) > 1:
         raise UserError(f"{where}: targets per example differ between the parts: {widths}")
     found = target or _recognised(parts)
+    one_hot = all(values.ndim == 2 and _is_one_hot(values) for values in parts.values())
     if found == "class":
-        return classes(where, parts, names)
-    return _numbers(where, parts, found, names)
+        if not one_hot:
+            return classes(where, parts, names)
+        classes_of = {part: values.argmax(1) for part, values in parts.items()}
+        width = parts["train"].shape[1]
+        return Targets("class", width, classes_of, tuple(names))
+    made = _numbers(where, parts, found, names)
+    if found == "labels" and one_hot and not target:
+        note = "every example has exactly one label: --target class makes them classes"
+        return replace(made, notes=(note,))
+    return made
+
+
+def _is_one_hot(values: Array) -> bool:
+    """Return whether exactly one number of each row is 1 and the others are 0."""
+    if values.dtype.kind not in "iuf":
+        return False
+    return bool(((values == 0) | (values == 1)).all() and (values.sum(1) == 1).all())
 
 
 def _column(where: str, part: str, values: Array) -> Array:

@@ -30,15 +30,23 @@ def kind(name: str) -> Kind | None:
     if name.startswith("torchvision:"):
         return "torchvision"
     where = name.rpartition(":")[0]
-    if name.endswith(_HDF5) or where.endswith(_HDF5):
+    small = name.lower()
+    if small.endswith(_HDF5) or where.lower().endswith(_HDF5):
         return "hdf5"
-    if name.endswith(_TABLES):
+    if small.endswith(_TABLES):
         return "csv"
-    if name.endswith(_ARRAYS):
+    if small.endswith(_ARRAYS):
         return "arrays"
-    if Path(name).is_dir() or name.endswith("/"):
+    if _is_folder(name) or name.endswith("/"):
         return "folder"
     return "code" if where else None
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_dir()
+    except (OSError, RuntimeError, ValueError):  # too long; no home; a NUL
+        return False
 
 
 def is_place(name: str) -> bool:
@@ -77,7 +85,7 @@ def group(name: str) -> str:
 
 def _split(name: str) -> tuple[str, str]:
     where, _, inside = name.rpartition(":")
-    return (where, inside) if where.endswith(_HDF5) else (name, "")
+    return (where, inside) if where.lower().endswith(_HDF5) else (name, "")
 
 
 def located(name: str) -> str:

@@ -140,6 +140,14 @@ def test_shapes_and_types(array, shape, dtype):
     assert task.spec.vocabulary == (100 if dtype == torch.int64 else 0)
 
 
+def test_a_name_in_capital_letters_or_with_a_comma():
+    x, y = drawn()
+    for name in ("DATA.NPZ", "a,b.npz"):
+        with Path(name).open("wb") as file:
+            np.savez(file, x=x, y=y)
+        assert len(load(name, PLAIN).train) == 32
+
+
 def test_files_of_npy_by_position_and_by_name():
     x, y = drawn()
     for name, array in {"a": x, "b": y, "x_test": x[:8] ^ 1, "y_test": y[:8]}.items():

@@ -77,7 +77,7 @@ def test_the_user_decides_on_the_target():
     [
         ([0, 1, 0.5], "class", "x: label 0.5 is no whole number.*--target numbers"),
         ([-1, 0, 1], None, "x: label -1: must be 0 or more"),
-        ([[1, 0], [0, 1]], "class", "2 targets per example"),
+        ([[1, 0], [1, 1]], "class", "2 targets per example"),
         ([[1, 0], [0, 2]], "labels", "train example 2: target 2 is 2: must be 0 or 1"),
         ([0.5, float("nan")], None, "train example 2: target 1 is nan: must be a finite number"),
         ([0.5, 1e300], None, "train example 2: target 1 is 1e\\+300"),
@@ -90,6 +90,17 @@ def test_the_user_decides_on_the_target():
 def test_targets_that_do_not_fit(raw, target, line):
     with pytest.raises(UserError, match=line):
         targets("x", {"train": np.asarray(raw)}, target)
+
+
+def test_one_hot_targets():
+    raw = {"train": np.array([[0, 1.0, 0], [1, 0, 0]])}
+    assert targets("x", raw).target == "labels"
+    assert targets("x", raw).notes == (
+        "every example has exactly one label: --target class makes them classes",
+    )
+    made = targets("x", raw, "class", ["a", "b", "c"])
+    assert made.parts["train"].tolist() == [1, 0]
+    assert (made.outputs, made.names) == (3, ("a", "b", "c"))
 
 
 def test_class_names_bound_the_labels():
