@@ -29,7 +29,11 @@ def conv(c_in: int, c_out: int, kernel: int, dilation: int = 1) -> nn.Module:
 
 
 class Signals(SearchSpace):
-    """256 networks: four layers of four kinds, each before a halving of the length."""
+    """256 networks: four layers of four kinds, each before a halving of the length.
+
+    Args:
+        width: channels of every layer.
+    """
 
     def __init__(self, spec: DataSpec, *, width: int = 16) -> None:
         super().__init__(spec)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from nasbench import arguments, catalog
 from nasbench.config import SearchConfig
 from nasbench.data.images import ImageSet
 from nasbench.devices import pick
-from nasbench.engine.checkpoints import space_of
+from nasbench.engine.checkpoints import data_options, space_of
 from nasbench.engine.problem import Problem, load_space, load_task
 from nasbench.errors import UserError
 from nasbench.proxies.base import Proxy
@@ -201,14 +202,18 @@ def _checkpoint_row(path: Path, request: ProxyRequest, names: Sequence[str]) -> 
         sources.check_known(found.task)
     space = space_of(found)
     (own,) = arguments.split(found.space.get("arguments", {}), space=arguments.of_space(space))
-    problem = Problem.of(_task(request, request.task or found.task), space, own)
+    read = data_options(found) if request.task is None else {}
+    problem = Problem.of(_task(request, request.task or found.task, read), space, own)
     arch = problem.domains.arch(found.arch)
     scorer = _scorer(problem, request)
     return _row(str(path), arch, names, [scorer(name, arch) for name in names])
 
 
-def _task(request: ProxyRequest, name: str) -> Task:
-    return load_task(SearchConfig(seed=request.seed, data_dir=request.data_dir), name)
+def _task(
+    request: ProxyRequest, name: str, read: Mapping[str, Any] = MappingProxyType({})
+) -> Task:
+    where = {"seed": request.seed, "data_dir": request.data_dir}
+    return load_task(SearchConfig.from_layers(read, where), name)
 
 
 def _scorer(problem: Problem, request: ProxyRequest) -> Scorer:

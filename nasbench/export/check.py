@@ -26,7 +26,7 @@ class Truth:
     """A network's outputs for a batch, and their rounding error in float32.
 
     Attributes:
-        images: the batch ``(B, C, H, W)``.
+        images: the batch ``(B, *shape)``.
         expected: the outputs in float32.
         rounding: their largest difference from the outputs in float64, relative to the largest
             output if that is above 1; an untrained network of many cells amplifies the rounding
@@ -39,10 +39,11 @@ class Truth:
 
     @classmethod
     def of(cls, network: nn.Module, images: Tensor) -> Self:
-        """Return the outputs of a network in evaluation mode for a batch ``(B, C, H, W)``."""
+        """Return the outputs of a network in evaluation mode for a batch ``(B, *shape)``."""
         expected = trial(network, images)
         try:
-            exact = trial(copy.deepcopy(network).double(), images.double())
+            wide = images.double() if images.is_floating_point() else images
+            exact = trial(copy.deepcopy(network).double(), wide)
         except RuntimeError:  # its forward creates float32 tensors
             exact = expected.double()
         return cls(images, expected, _apart(exact, expected))
