@@ -149,7 +149,7 @@ def test_ones_own_metric_and_loss_in_worker_processes(run, runs, tiny):
     "words",
     [
         ("evolution", "--budget", "6"),
-        ("successive-halving", "--budget", "6"),
+        ("successive-halving", "--budget", "4", "--epochs", "2"),
         ("spos", "-o", "candidates=8", "-o", "population=4"),
         ("rspws", "-o", "candidates=8"),
         ("enas", "-o", "candidates=8"),
@@ -160,7 +160,7 @@ def test_ones_own_metric_and_loss_in_worker_processes(run, runs, tiny):
 def test_an_error_and_a_share_of_right_answers_choose_alike(run, runs, tiny, words):
     """The metrics rank alike, so each seed finds the same architecture by either of them."""
     for metric in ("accuracy", "mine.py:error_rate"):
-        answer = run("search", *words, *tiny, "--metric", metric)
+        answer = run("search", words[0], *tiny, *words[1:], "--metric", metric)
         assert answer.status == 0, answer.err
     found = [json.loads((one["folder"] / "checkpoint.json").read_text()) for one in runs()]
     assert found[0]["arch"] == found[1]["arch"]
