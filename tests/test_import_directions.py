@@ -169,6 +169,7 @@ ALLOWED: dict[str, set[str]] = {
     "api": {
         "catalog",
         "config",
+        "data",
         "devices",
         "engine",
         "export",

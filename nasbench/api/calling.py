@@ -11,6 +11,7 @@ from nasbench import known_code
 from nasbench.api.output import note
 from nasbench.api.runs import Surroundings
 from nasbench.api.spelling import in_python
+from nasbench.data import watching
 from nasbench.errors import UserError, one_line
 from nasbench.faults import MachineError
 
@@ -60,6 +61,7 @@ def calling(
         Interrupted: Ctrl-C, or the kernel was interrupted.
     """
     from nasbench.api.progress import shown
+    from nasbench.api.reading import Reading
     from nasbench.seeding import kept_generators
     from nasbench.training.stopping import StopSignal
 
@@ -75,6 +77,7 @@ def calling(
         spelled(verb, said, done),
         kept_generators(),
         known_code.typed(list(words)),
+        watching.by(watching.Watcher() if quiet else Reading()),
         shown(quiet) as callback,
     ):
         command = command or f"nb.{verb}(...)"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from nasbench.api.output import leads, note
+from nasbench.api.output import in_notebook, leads, note
 from nasbench.engine.callbacks import NullCallback
 from nasbench.errors import one_line
 from nasbench.report.quantities import measured
@@ -30,13 +30,6 @@ def make(quiet: bool) -> Callback:
     if in_notebook():
         return NotebookBar()
     return Bar() if sys.stderr.isatty() else Lines()
-
-
-def in_notebook() -> bool:
-    """Return whether this is the kernel of a notebook, which shows HTML."""
-    shell = sys.modules.get("IPython")
-    current = shell.get_ipython() if shell is not None else None
-    return type(current).__name__ == "ZMQInteractiveShell"
 
 
 @contextmanager
@@ -186,13 +179,13 @@ class NotebookBar(NullCallback):
     def phase(self, text: str) -> None:
         """Show the name of a phase."""
         self._text = f"{one_line(text)}: "
-        self._show(0.0, one_line(text))
+        self.show(0.0, one_line(text))
 
     def start(self, epoch: int, epochs: int, steps: int) -> None:
         """Show an empty bar; a continued run starts after ``epoch``."""
         self._first, self._epochs, self._steps = epoch, epochs, steps
         self._since = time.perf_counter()
-        self._show(epoch / epochs, f"{self._text}epoch {epoch + 1}/{epochs}")
+        self.show(epoch / epochs, f"{self._text}epoch {epoch + 1}/{epochs}")
 
     def step(self, epoch: int, step: int, sums: dict[str, Tensor]) -> None:
         """Update the bar, a few times a second."""
@@ -214,9 +207,10 @@ class NotebookBar(NullCallback):
         each = (time.perf_counter() - self._since) / max(1e-9, done - self._first)
         left = clock(each * (self._epochs - done))
         text = f"{self._text}{where}/{self._epochs}: {words(metrics)}; {left} left"
-        self._show(done / self._epochs, text)
+        self.show(done / self._epochs, text)
 
-    def _show(self, share: float, text: str) -> None:
+    def show(self, share: float, text: str) -> None:
+        """Show a bar that is filled to a share in [0, 1], and a line of text."""
         show: Any = sys.modules["IPython"].display
 
         self._shown = time.perf_counter()

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nasbench import __version__, known_code
+from nasbench.api.reading import Reading
 from nasbench.cli import (
     bench,
     board,
@@ -31,7 +32,6 @@ from nasbench.cli import (
 )
 from nasbench.cli.help import PluginCommand
 from nasbench.cli.output import tell
-from nasbench.cli.reading import Reading
 from nasbench.data import watching
 from nasbench.errors import UserError, one_line
 from nasbench.faults import fault_of, in_one_line

@@ -31,7 +31,7 @@ from nasbench.store.runs import RunFolder, or_latest
 from nasbench.store.weights import find_weights, load_weights
 from nasbench.strategies.recipe import Recipe
 from nasbench.supernet.inherited_weights import recalibrate_bn
-from nasbench.tasks import sources
+from nasbench.tasks import loading, sources
 
 DEFAULT_TASK = "cifar10"
 CIFAR10 = DataSpec(3, 32, 32, 10).to_json()
@@ -182,7 +182,7 @@ def data_options(checkpoint: Checkpoint) -> dict[str, Any]:
     names = (entry.name for entry in fields(TaskConfig))
     options = {name: checkpoint.search[name] for name in names if name in checkpoint.search}
     shape = checkpoint.data
-    if sources.kind(checkpoint.task) in ("folder", "csv") and "height" in shape:
+    if "height" in shape and loading.resizes(checkpoint.task, options.get("columns")):
         # What the search chose for pictures holds for whatever preset follows.
         options["size"] = options.get("size") or shape["height"]
         options["channels"] = options.get("channels") or shape["channels"]

@@ -76,6 +76,23 @@ def load(name: str, config: TaskConfig, data_dir: Path | None = None) -> Task:
     return _of_pictures(name, path, table, roles, files, config)
 
 
+def names_pictures(name: str, given: str | None) -> bool:
+    """Return whether a table names pictures, and neither features nor arrays.
+
+    Args:
+        name: the ``.csv`` or ``.tsv`` file.
+        given: the option ``columns``.
+
+    Raises:
+        UserError: the table cannot be read.
+    """
+    table = Table.read(sources.short(name), sources.paths(name)[0])
+    column = columns(table, given).file
+    return column is not None and not all(
+        Path(file).suffix.lower() == ARRAY for file in table.texts(column).tolist()
+    )
+
+
 def _of_features(name: str, path: Path, table: Table, roles: Columns, config: TaskConfig) -> Task:
     packing.refuse(name, config, "size", "channels", "skip_bad")
     where = sources.short(name)

@@ -79,6 +79,26 @@ def judged(task: Task, config: TaskConfig) -> Task:
     return replace(task, loss=loss, metric=metric, also=also)
 
 
+def resizes(name: str, columns: str | None = None) -> bool:
+    """Return whether a task's examples are pictures in files, which are resized.
+
+    Args:
+        name: see :mod:`nasbench.tasks.sources`.
+        columns: the option of that name.
+    """
+    kind = sources.kind(name)
+    if kind == "csv":
+        try:
+            return csv_files.names_pictures(name, columns)
+        except UserError:  # told when the table is opened, if it is
+            return False
+    if kind != "folder":
+        return False
+    folder = sources.paths(name)[0]
+    packs = (folder / packed.DESCRIPTION).is_file()
+    return folder.is_dir() and not packs and not recordings.holds_recordings(folder)
+
+
 def _open_folder(name: str, config: TaskConfig) -> Task:
     folder = sources.paths(name)[0]
     if (folder / packed.DESCRIPTION).is_file():

@@ -106,3 +106,12 @@ def test_a_network_is_exported(here, cell):
         nb.export(found, "py", "made", quiet=True)
     with pytest.raises(nb.UserError, match="unknown export 'pyy': did you mean py"):
         nb.export(found, "pyy", "other", quiet=True)
+
+
+def test_what_was_found_in_the_data_is_shown_once(here, bright, capsys):
+    task = nb.task(*bright, name="shown")
+    shown = capsys.readouterr().err
+    assert "48" in shown or "60" in shown  # examples of a class
+    nb.task(*bright, name="shown2", quiet=True)
+    assert capsys.readouterr() == ("", "")
+    assert task.spec.outputs == 2

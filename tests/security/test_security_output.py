@@ -127,6 +127,7 @@ def test_commands_print_in_one_place_only():
                 found.add((name, text))
     assert found == {
         ("nasbench/api/output.py", "sys.stderr.write"),
+        ("nasbench/api/output.py", "sys.stdout.write"),
         ("nasbench/cli/output.py", "typer.echo"),
         ("nasbench/cli/app.py", "typer.echo"),
     }

@@ -1,12 +1,13 @@
-"""What reading a user's own data shows: lines and a bar on the standard error."""
+"""What reading a user's own data shows: lines and a bar, as a terminal or a notebook has it."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from nasbench.cli.output import leads, note
+from nasbench.api.output import in_notebook, leads, note
 from nasbench.data.watching import Watcher
 
 _LONG = 2_000  # steps that are announced where no bar can be shown
@@ -27,6 +28,9 @@ class Reading(Watcher):
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
         """Show a bar in a terminal, else a line if it may take long."""
+        if in_notebook():
+            yield _in_notebook(what, total)
+            return
         if not sys.stderr.isatty() or not leads():
             if total >= _LONG:
                 note(f"{what}: {total:,}")
@@ -41,3 +45,20 @@ class Reading(Watcher):
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task(what, total=total)
             yield lambda done: bar.advance(task, done)
+
+
+def _in_notebook(what: str, total: int) -> Callable[[int], None]:
+    """Show a bar in a notebook; return a function that counts steps."""
+    from nasbench.api.progress import REFRESH_S, NotebookBar
+
+    bar, done, shown = NotebookBar(), 0, time.monotonic()
+    bar.show(0.0, f"{what}: {total:,}")
+
+    def count(steps: int) -> None:
+        nonlocal done, shown
+        done += steps
+        if done >= total or time.monotonic() - shown >= REFRESH_S:
+            shown = time.monotonic()
+            bar.show(done / max(1, total), f"{what}: {done:,} of {total:,}")
+
+    return count
