@@ -59,7 +59,8 @@ def retrain(
         options: arguments of the space whose names are options of the retraining as well.
         code: code that a file names and that may run, ``file.py:Name``.
         quiet: whether nothing is printed.
-        **more: every other option of the command, and the arguments of the space.
+        **more: every other option of the command, and the arguments of the space; ``weights``
+            may be the result of a retraining.
 
     Returns:
         A :class:`~nasbench.api.results.Trained`, or a
@@ -74,6 +75,8 @@ def retrain(
         >>> trained.metrics["accuracy"], trained.network()
     """
     done: list[Run] = []
+    if isinstance(start := more.get("weights"), Run):
+        more["weights"] = start.folder
     given = {"task": task, "space": space, **more}
     with spelled("retrain"):
         named, assigned = divided(RetrainConfig, given, options)
@@ -138,7 +141,7 @@ def configured(
     folder = Path(data_dir) if isinstance(data_dir, str) else data_dir
     results = Path(named.get("out") or "results")
     source = or_latest(checkpoint, results, ("search", "hpo"))
-    found = open_checkpoint(source, form, named.get("task"), named.get("space"), folder)
+    found = open_checkpoint(source, form, named.get("task"), named.get("space"), folder, named)
     return configure(found, dict(named), over)
 
 

@@ -332,6 +332,7 @@ def open_checkpoint(
     task: str | None = None,
     space: str | None = None,
     data_dir: Path | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
     """Return the checkpoint that ``given`` names or describes.
 
@@ -342,6 +343,7 @@ def open_checkpoint(
         task: whose shape the network of a foreign architecture gets; CIFAR-10's by default.
         space: of a foreign file that holds labels and values only.
         data_dir: where the task's data lie.
+        data: options that say how they are read, by name.
 
     Raises:
         UserError: it does not exist or cannot be read.
@@ -355,7 +357,10 @@ def open_checkpoint(
         found, strategy = _read_file(path, name or None, form), IMPORTED
     else:
         found, strategy, given = foreign.read(given, form), IMPORTED, ""
-    return replace(_imported(found, strategy, task, space, data_dir), given=_file_name(given))
+    names = {"preset", *(entry.name for entry in fields(TaskConfig))}
+    options = {name: value for name, value in (data or {}).items() if name in names}
+    options["data_dir"] = data_dir
+    return replace(_imported(found, strategy, task, space, options), given=_file_name(given))
 
 
 def split_name(given: str) -> tuple[Path, str]:
@@ -402,7 +407,7 @@ def _read_file(path: Path, name: str | None, form: str | None) -> Foreign:
 
 
 def _imported(
-    found: Foreign, strategy: str, task: str | None, space: str | None, data_dir: Path | None
+    found: Foreign, strategy: str, task: str | None, space: str | None, how: Mapping[str, Any]
 ) -> Checkpoint:
     """Return a checkpoint of a foreign architecture."""
     name = space or found.space
@@ -415,7 +420,7 @@ def _imported(
     catalog.check("space", name)
     data: dict[str, Any] = dict(CIFAR10)
     if task is not None:
-        spec = load_task(TrainingConfig(data_dir=data_dir), task).spec
+        spec = load_task(TrainingConfig.from_layers(how), task).spec
         data = spec.to_json()
     own = catalog.fingerprints({"space": name})  # so that a retraining's run can be opened
     return Checkpoint(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -17,20 +15,13 @@ from nasbench import plain_files
 from nasbench.data import decoding
 from nasbench.data.preprocessing import Preprocessing
 from nasbench.errors import UserError
+from nasbench.tasks.csv_table import ROLES, Table
 
 Array = NDArray[Any]
 Input = str | Path | Array
 
-FILE_COLUMNS = (
-    *("file", "path", "filename", "file_name", "filepath", "file_path"),
-    *("image", "image_path", "image_file", "img", "img_path", "picture"),
-)
-"""Names of the column of a table that names pictures."""
-
 TABLES = (".csv", ".tsv")
 ARRAYS = (".npy", ".npz")
-_MOST = 2**30  # bytes of the largest table
-
 
 Found = tuple[str, Array | str]
 """The name of an example, its file or ``X.npy[3]``, with the example ``(*shape)`` or, if it cannot
@@ -41,7 +32,7 @@ def examples(inputs: Iterable[Input], about: Preprocessing) -> Iterator[Found]:
     """Yield every example in the order of the inputs; folders in the order of their files' names.
 
     Args:
-        inputs: pictures, folders, tables with a column of :data:`FILE_COLUMNS`, ``.npy`` and
+        inputs: pictures, folders, tables with a column ``file``, ``.npy`` and
             ``.npz`` files, and arrays ``(n, *shape)``.
         about: what the network expects.
 
@@ -112,26 +103,16 @@ def _pictures_in(folder: Path) -> Iterator[Path]:
                 yield Path(place) / name
 
 
-def _pictures_of(table: Path) -> list[Path]:
+def _pictures_of(path: Path) -> list[Path]:
     """Return the pictures that a table names, relative to its folder."""
-    try:
-        text = plain_files.read_text(table, _MOST)
-        head = text.partition("\n")[0]
-        delimiter = next((mark for mark in (",", ";", "\t") if mark in head), ",")
-        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        names = [str(name) for name in rows.fieldnames or ()]
-        column = next((name for name in names if name.strip().lower() in FILE_COLUMNS), None)
-        if column is None:
-            raise UserError(
-                f"no column names the pictures: columns are {', '.join(names) or 'none'}; "
-                f"allowed: {', '.join(FILE_COLUMNS)}"
-            )
-        found = [table.parent / (row[column] or "") for row in rows]
-    except (csv.Error, UserError) as error:
-        raise UserError(f"{table}: {error}") from error
-    if not found:
-        raise UserError(f"{table}: has no rows")
-    return found
+    table = Table.read(str(path), path)
+    column = next((name for name in table.cells if name.lower() in ROLES["file"]), None)
+    if column is None:
+        raise UserError(
+            f"{path}: no column names the pictures: columns are {', '.join(table.cells)}; "
+            f"allowed: {', '.join(ROLES['file'])}"
+        )
+    return [path.parent / name for name in table.texts(column).tolist()]
 
 
 def _of_arrays(path: Path, about: Preprocessing) -> Iterator[Found]:

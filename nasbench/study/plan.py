@@ -180,7 +180,10 @@ class Plan:
             if found is not None:
                 return Checkpoint.read(found)
             data_dir = self.given.get("data_dir")
-            return open_checkpoint(entry.target, task=self.study.task, data_dir=data_dir)
+            data = entry.over(self.study.defaults)
+            return open_checkpoint(
+                entry.target, task=self.study.task, data_dir=data_dir, data=data
+            )
         return Checkpoint(
             space={"name": entry.target, "arguments": {}},
             arch={},

@@ -157,7 +157,7 @@ def test_the_example_says_of_a_real_jpeg_what_predict_says(place, run, data_root
         Image.fromarray(pixels.transpose(1, 2, 0)).resize((50, 40)).save(name)
     said = run("predict", folder, *pictures, "--device", "cpu", "--json").json
     assert said["names"][3] == "cat"
-    for target in ("py", "onnx", "torchscript", "pt2"):
+    for target in ("py", "onnx"):
         if target == "onnx":
             pytest.importorskip("onnxruntime")
             pytest.importorskip("onnxscript")

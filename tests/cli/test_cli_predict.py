@@ -202,3 +202,33 @@ def test_the_run_folder_is_enough(retrained, run, test_digits, tmp_path):
     moved = shutil.move(retrained, tmp_path / "moved")
     shutil.rmtree("results")
     assert run("predict", moved, "grey.npy", *SPACE).out == here.out
+
+
+@pytest.mark.parametrize("channels", ["1", "3"])
+def test_own_pictures_are_seen_as_in_training(place, run, channels):
+    """Of unequal sizes and kinds; the accuracy on the test folder is the record's."""
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 12), ("test", 20)):
+        for label, name in enumerate(("=low", "high")):
+            folder = place / "images" / part / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                sides = tuple(int(side) for side in rng.integers(9, 40, 2))
+                pixels = rng.integers(60 * label, 196 + 60 * label, (*sides, 3), dtype=np.uint8)
+                kind = ("png", "jpg")[number % 2]
+                Image.fromarray(pixels).save(folder / f"{number:02d}.{kind}")
+    Path("arch.json").write_text('{"first": "conv3", "second": "conv1", "join": [1]}')
+    words = ("--task", "images/", "--size", 12, "--channels", channels, "--epochs", 2)
+    small = ("--batch-size", 8, "--device", "cpu", "--json")
+    done = run("retrain", "arch.json", "--space", "space.py:Tiny", *words, *small)
+    assert done.status == 0, done.err
+    (folder,) = Path("results/runs").iterdir()
+    assert run("predict", folder, "images/test", "-o", "found.csv", *SPACE).status == 0
+    found = rows("found.csv")
+    assert len(found) == 40
+    correct = [Path(row["file"]).parent.name == row["class"].removeprefix("'") for row in found]
+    assert np.mean(correct) == done.json["test_accuracy"]
+    with (folder / "preprocessing.json").open() as file:
+        about = json.load(file)
+    assert (about["channels"], about["size"]) == (int(channels), [12, 12])
+    assert set(about["class_names"]) == {"=low", "high"}
