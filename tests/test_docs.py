@@ -71,3 +71,8 @@ def test_the_page_of_python_is_that_of_the_docstrings():
     assert page == written["page"](), "run: python docs/make_python.py"
     public = set(nasbench.__all__) - {"__version__"}
     assert {name for name in public if f"\n### nb.{name}\n" not in page} == set()
+
+
+def test_the_tutorial_shows_the_study_that_it_runs():
+    (shown,) = pages.blocks(pages.text("docs/tutorial.md"), "yaml")
+    assert shown == pages.text("examples/pictures.yaml")

@@ -27,7 +27,8 @@ _WIDE = 240  # columns of the text form, which no terminal cuts
 
 def table(board: Leaderboard) -> str:
     """Return what :func:`print_table` prints, without colours, for a file or a pipe."""
-    console = Console(file=io.StringIO(), width=_WIDE, color_system=None)
+    file = io.StringIO()  # in a notebook, too
+    console = Console(file=file, width=_WIDE, color_system=None, force_jupyter=False)
     with console.capture() as captured:
         print_table(board, console)
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
