@@ -11,6 +11,7 @@ import typer
 
 from nasbench.cli.options import AsJson
 from nasbench.cli.output import note, tell
+from nasbench.data import watching
 from nasbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ def command(
         write_csv(out, columns, counted)
         tell(f"written: {out} ({counted.read:,} predictions)")
     else:
-        for one in counted:
-            tell(f"{one.name}: {_words(one, top or 1)}")
+        with watching.by(watching.Watcher()):  # the lines show the progress
+            for one in counted:
+                tell(f"{one.name}: {_words(one, top or 1)}")
     if counted.unreadable:
         if not counted.read:
             raise UserError("no example could be read")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from nasbench import plain_files
 from nasbench.data import decoding
 from nasbench.data.preprocessing import Preprocessing
+from nasbench.data.watching import watcher
 from nasbench.errors import UserError
 from nasbench.tasks.csv_table import ROLES, Table
 
@@ -32,8 +33,8 @@ def examples(inputs: Iterable[Input], about: Preprocessing) -> Iterator[Found]:
     """Yield every example in the order of the inputs; folders in the order of their files' names.
 
     Args:
-        inputs: pictures, folders, tables with a column ``file``, ``.npy`` and
-            ``.npz`` files, and arrays ``(n, *shape)``.
+        inputs: pictures, folders, tables with a column ``file``, ``.npy`` and ``.npz`` files, and
+            arrays ``(n, *shape)``.
         about: what the network expects.
 
     Raises:
@@ -90,8 +91,10 @@ def _pictures(paths: Sequence[Path], about: Preprocessing) -> Iterator[Found]:
             "pictures: give .npy or .npz files"
         )
     found = decoding.pictures(paths, about.size[0], about.shape[0])
-    for path, picture in zip(paths, found, strict=True):
-        yield str(path), picture.reason if isinstance(picture, decoding.Bad) else picture.pixels
+    with watcher().progress("predicting", len(paths)) as step:
+        for path, one in zip(paths, found, strict=True):
+            yield str(path), one.reason if isinstance(one, decoding.Bad) else one.pixels
+            step(1)
 
 
 def _pictures_in(folder: Path) -> Iterator[Path]:

@@ -232,3 +232,25 @@ def test_own_pictures_are_seen_as_in_training(place, run, channels):
         about = json.load(file)
     assert (about["channels"], about["size"]) == (int(channels), [12, 12])
     assert set(about["class_names"]) == {"=low", "high"}
+
+
+def test_a_network_goes_on_with_pictures_of_other_classes(retrained, checkpoint, run):
+    """From ten digits to three kinds of noise: the head is new, and its names are predicted."""
+    rng = np.random.default_rng(0)
+    for name in ("dark", "grey", "light"):
+        folder = Path("noise") / name
+        folder.mkdir(parents=True)
+        for number in range(10):
+            low = 80 * ("dark", "grey", "light").index(name)
+            pixels = rng.integers(low, low + 60, (9, 11), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{number}.png")
+    words = ("--task", "noise", "--size", 8, "--epochs", 1, "--batch-size", 8, "--device", "cpu")
+    weights = ("--weights", retrained.name, "--space", "space.py:Tiny")
+    done = run("retrain", checkpoint, *words, *weights)
+    assert done.status == 0, done.err
+    assert f"weights of {retrained.name}: " in done.err
+    assert "head.weight: the head of other classes, starts anew" in done.err
+    answer = run("predict", "last", "noise/dark/0.png", "--json", *SPACE).json
+    assert answer["names"] == ["dark", "grey", "light"]
+    assert answer["run"] != retrained.name
+    assert len(answer["predictions"][0]["probabilities"]) == 3
