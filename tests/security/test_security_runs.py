@@ -6,6 +6,7 @@ import json
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from security_foreign import (
@@ -149,3 +150,28 @@ def test_weights_are_no_code(foreign: Foreign):
     with pytest.raises((UserError, pickle.UnpicklingError)):
         load_weights(Path("model.pt"))
     assert not foreign.canary.exists()
+
+
+@pytest.mark.parametrize("field", ["space of the checkpoint", "space", "task"])
+@pytest.mark.parametrize("verb", ["predict", "export"])
+def test_the_folder_of_a_retraining_from_elsewhere(foreign: Foreign, verb, field):
+    place = foreign.stopped("retrain", {} if " " in field else {field: EVIL}, status="done")
+    if " " in field:
+        space = {"name": EVIL, "arguments": {}, "sha256": foreign.sha256}
+        foreign.checkpoint(str(place / "checkpoint.json"), space=space, arch={"body": "a"})
+    (place / "model.safetensors").write_bytes(bomb(foreign))
+    np.save("x.npy", np.zeros((1, 1, 8, 8), np.uint8))
+    more = ["x.npy"] if verb == "predict" else ["--to", "py", "-o", "there"]
+    line = foreign.refused(verb, place, *more)
+    if field != "task":  # without preprocessing.json, predict asks the task
+        assert f"--code {EVIL}" in line
+
+
+def test_initial_weights_in_a_run_folder(foreign: Foreign):
+    """Neither the place that it names is read, nor is a copy that is no safetensors file."""
+    elsewhere = foreign.home / "w.safetensors"
+    place = foreign.stopped("retrain", {"weights": str(elsewhere)})
+    line = foreign.refused("retrain", "--resume", "r-1")
+    assert f"--weights {elsewhere}: a file names it, and you never did" in line
+    (place / "initial.safetensors").write_bytes(bomb(foreign))
+    assert "cannot read the weights" in foreign.refused("retrain", "--resume", "r-1")
