@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -250,8 +251,7 @@ def _of_pictures(
 ) -> Task:
     """Return the task of a table that names a picture for each example."""
     where = sources.short(name)
-    most = config.size or ["median", config.most_side]
-    key = _key("picture-files", path, files, config, most, config.channels)
+    key = own_data.key_of_pictures(partial(_key, "picture-files", path, files, config), config)
 
     def pack() -> None:
         with packed.scratch(key) as folder:

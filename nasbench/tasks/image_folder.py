@@ -21,7 +21,7 @@ from nasbench.data.packed import About
 from nasbench.data.watching import watcher
 from nasbench.errors import UserError
 from nasbench.tasks.base import Task
-from nasbench.tasks.own_data import cached
+from nasbench.tasks.own_data import cached, key_of_pictures
 
 SPELLINGS = {
     "train": ("train", "training"),
@@ -89,13 +89,14 @@ def load(name: str, config: TaskConfig) -> Task:
     """
     folder = Path(name).expanduser()
     listing = _listing(folder)
-    how = {
-        "size": config.size or ["median", config.most_side],
-        "channels": config.channels,
-        "skip_bad": config.skip_bad,
-    }
     files = [(one.name, one.size, one.changed) for one in listing.pictures]
-    key = packed.key("pictures", _VERSION, os.fsencode(folder.resolve()), how, files, listing.bad)
+
+    def key_of(size: Any, channels: int | None) -> str:
+        how = {"size": size, "channels": channels, "skip_bad": config.skip_bad}
+        where = os.fsencode(folder.resolve())
+        return packed.key("pictures", _VERSION, where, how, files, listing.bad)
+
+    key = key_of_pictures(key_of, config)
     return augmented(cached(name, key, lambda: _Packing(listing, config, key).run()))
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from nasbench import measures
+from nasbench.config import QUICK_SIDE, TaskConfig
 from nasbench.data import packed
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
@@ -80,6 +83,30 @@ def _tell(folder: Path, name: str, whole: bool) -> None:
     watcher().line(f"cache: {folder} ({found.size / 2**20:,.1f} MB)")
     for text in found.about.warnings:
         watcher().line(f"warning: {text}")
+
+
+def key_of_pictures(key: Callable[[Any, int | None], str], config: TaskConfig) -> str:
+    """Return the key of pictures, which may be packed already with the same size unsaid.
+
+    A search chooses the size itself, and the retraining of what it found asks for that very size.
+
+    Args:
+        key: returns the key for a size and a number of channels, as a key says them.
+        config: ``size`` and ``channels``.
+    """
+    if config.size is None:
+        return key(["median", config.most_side], config.channels)
+    asked = key(config.size, config.channels)
+    if packed.place(asked).is_dir() or config.channels is None:
+        return asked
+    for most in (QUICK_SIDE, None):
+        for channels in (None, config.channels):
+            other = key(["median", most], channels)
+            with suppress(Damaged):
+                shape = packed.describe(packed.place(other)).shape
+                if shape == (config.channels, config.size, config.size):
+                    return other
+    return asked
 
 
 def open_packed(folder: Path, name: str) -> Task:

@@ -155,6 +155,17 @@ def test_a_second_start_decodes_nothing_until_something_changed(tmp_path, monkey
     assert opened(folder).fingerprint != before.fingerprint
 
 
+def test_a_retraining_takes_the_pictures_that_its_search_packed(tmp_path, monkeypatch) -> None:
+    folder = fill(tmp_path / "i", {"a": 5, "b": 5})
+    before = load(str(folder), SearchConfig())
+    channels, side, _ = before.spec.shape
+    same = RetrainConfig(size=side, channels=channels)
+    monkeypatch.setattr(decoding, "headers", None)
+    assert load(str(folder), same).fingerprint == before.fingerprint
+    with pytest.raises(TypeError):
+        load(str(folder), RetrainConfig(size=side + 4, channels=channels))
+
+
 @pytest.mark.parametrize("mapped", [False, True])
 def test_a_damaged_cache_is_made_anew(mapped, tmp_path, cache, lines, monkeypatch) -> None:
     if mapped:
