@@ -11,7 +11,7 @@ import math
 import os
 import types
 import typing
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
@@ -195,11 +195,13 @@ class PluginOptions:
             _check(self, entry, f"-o {entry.name}=")
 
 
-@cache
-def _types(kind: Any) -> dict[str, Any]:
+def _types_of(kind: Any) -> dict[str, Any]:
     """Return the types of the options; class variables are none."""
     hints = typing.get_type_hints(kind)
     return {entry.name: hints[entry.name] for entry in fields(kind)}
+
+
+_types: Callable[[Any], dict[str, Any]] = cache(_types_of)
 
 
 def require_effect(options: Any, given: Container[str]) -> None:

@@ -202,7 +202,7 @@ def write_curves(plan: Plan, progress: Progress, out: Path) -> list[Path]:
             measure, part, histories = _histories(runs)
             if histories:
                 found.setdefault(measure, {})[entry.name] = part, histories
-    drawn = []
+    drawn: list[Path] = []
     for measure, entries in found.items():
         name = f"training-{measure.name}.svg" if drawn else "training.svg"
         drawn.append(_drawn(plan, measure, entries, out / name))

@@ -113,10 +113,15 @@ def _classes(name: str, logits: Tensor, labels: Tensor, **options: Any) -> Tenso
     return _torchmetrics(name, logits, labels, num_classes=logits.shape[1], **options)
 
 
+def _present(labels: Tensor) -> Tensor:
+    """Return the classes that the examples have."""
+    return labels.bincount().nonzero().flatten()
+
+
 def _balanced_accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the mean over the classes that the examples have, as scikit-learn does."""
     found = _classes("classification.multiclass_accuracy", logits, labels, average="none")
-    return found[labels.unique()].double().mean()
+    return found[_present(labels)].double().mean()
 
 
 def _class_auroc(logits: Tensor, labels: Tensor) -> Tensor:
@@ -125,7 +130,7 @@ def _class_auroc(logits: Tensor, labels: Tensor) -> Tensor:
     Raises:
         ValueError: they have a single one.
     """
-    present = labels.unique()
+    present = _present(labels)
     if len(present) < 2:
         raise ValueError("all examples are of one class: give the split more")
     return _classes("classification.multiclass_auroc", logits, labels, average="none")[
