@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,6 @@ def test_arrays_are_never_unpickled(foreign: Foreign):
     write_bomb(foreign, Path("X.npy"))
     np.save("y.npy", np.arange(4) % 2)
     assert "X.npy: not a readable .npy file" in foreign.refused(*SEARCH, "X.npy,y.npy")
-    import zipfile
-
     with zipfile.ZipFile("data.npz", "w") as archive:
         archive.write("X.npy", "x.npy")
         archive.write("y.npy", "y.npy")

@@ -13,9 +13,11 @@ from PIL import Image
 
 from nasbench.config import TaskConfig
 from nasbench.data import watching
+from nasbench.data.split import stratified_folds
 from nasbench.errors import UserError
 from nasbench.tasks.csv_table import Table, columns
 from nasbench.tasks.loading import load
+from nasbench.tasks.mnist import load_mnist
 
 PLAIN = TaskConfig()
 
@@ -94,8 +96,8 @@ def test_splits_and_marks(mark):
     ]
 
 
-def patients(count: int = 120) -> list[dict]:
-    """Rows of pictures of 30 patients, most of whom have pictures of both classes."""
+def patients(count: int = 60) -> list[dict]:
+    """Rows of pictures of 15 patients, most of whom have pictures of both classes."""
     drawn = np.random.default_rng(1)
     rows = pictures(count)
     for n, one in enumerate(rows):
@@ -111,24 +113,22 @@ def test_no_split_parts_a_group():
     patient = {stored(one["file"]): one["patient"] for one in rows}
     train = {patient[one] for one in pixels(task)}
     test = {patient[one] for one in pixels(task, "test")}
-    assert len(test) == 6
+    assert len(test) == 3
     assert not train & test
     for seed in range(3):
         halves = [set(one.groups.tolist()) for one in task.search_split(seed, 0.3)]
         assert not halves[0] & halves[1]
-    from nasbench.data.split import stratified_folds
-
-    folds = stratified_folds(task.train.strata, 5, 0, task.train.groups)
+    folds = stratified_folds(task.train.strata, 4, 0, task.train.groups)
     owners = [set(task.train.groups[fold].tolist()) for fold in folds]
-    assert sum(map(len, owners)) == len(set.union(*owners)) == 24
+    assert sum(map(len, owners)) == len(set.union(*owners)) == 12
 
 
 def test_a_given_split_that_parts_a_group_is_an_error():
     rows = patients()
     for n, one in enumerate(rows):
-        one["split"] = "test" if n >= 98 else "train"
+        one["split"] = "test" if n >= 50 else "train"
     write(rows)
-    with pytest.raises(UserError, match=r"labels.csv: the group p24 is in train and in test"):
+    with pytest.raises(UserError, match=r"labels.csv: the group p12 is in train and in test"):
         load("labels.csv", PLAIN)
 
 
@@ -335,8 +335,6 @@ def test_options_of_pictures_are_refused_for_features():
 @pytest.mark.slow
 def test_groups_of_real_digits(real_data, tmp_path):
     """MNIST's writers are not published: ten digits in a row play one, with mixed labels."""
-    from nasbench.tasks.mnist import load_mnist
-
     task = load_mnist(real_data, download=False)
     rows = []
     Path("digits").mkdir()
