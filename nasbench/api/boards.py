@@ -144,6 +144,8 @@ def of_folder(results: Path, task: str | None) -> Board:
     """
     records, problems = read_records(results)
     tasks = dict.fromkeys([*catalog.TASKS, *(record.task for record in records)])
+    if task is not None and task not in tasks:
+        task = sources.short(task)  # of a place such as images/, whose records have its name alone
     if task is not None and task not in tasks and ":" not in task:
         raise unknown("task", task, tasks)
     board = build(records, unfinished_runs(results), task)
