@@ -321,7 +321,7 @@ def test_the_records_of_this_repository(browser, width):
     with serving(REPOSITORY / "results") as address:
         pages = watched(browser, address, viewport={"width": width, "height": 900})
         page = next(pages)
-        for view, title in {"leaderboard": "Leaderboard", "cost": "Accuracy by cost"}.items():
+        for view, title in {"leaderboard": "Leaderboard", "cost": "Results by cost"}.items():
             page.goto(f"{address}#/0/{view}")
             expect(page.get_by_role("heading", name=title)).to_be_visible()
             heading = page.get_by_role("heading", name="digits")

@@ -119,6 +119,14 @@ def test_what_a_tuning_wrote_is_what_may_come_from_a_checkpoint():
     assert places == {"preset", "seed", "device", "precision", "limit_train", "data_dir", "out"}
 
 
+@pytest.mark.parametrize("field", ["metric", "loss", "also"])
+def test_the_metric_and_the_loss_of_a_checkpoint(foreign: Foreign, field):
+    """A retraining takes them over from the search."""
+    space = {"name": "mobilenet-skip", "arguments": {"width": 0.125}}
+    path = foreign.checkpoint(space=space, search={field: EVIL})
+    assert f"--code {EVIL}" in foreign.refused("retrain", path, *FLAGS)
+
+
 @pytest.mark.parametrize("field", some(Checkpoint.__dataclass_fields__, "strategy"))
 def test_no_field_of_a_checkpoint_is_code(foreign: Foreign, field):
     hostile: dict[str, Any] = {
