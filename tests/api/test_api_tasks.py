@@ -115,3 +115,27 @@ def test_what_was_found_in_the_data_is_shown_once(here, bright, capsys):
     nb.task(*bright, name="shown2", quiet=True)
     assert capsys.readouterr() == ("", "")
     assert task.spec.outputs == 2
+
+
+def test_a_folder_of_pictures_in_three_lines(here, cell):
+    from PIL import Image
+
+    stream = np.random.default_rng(0)
+    for number in range(60):
+        kind = ("dark", "bright")[number % 2]
+        pixels = stream.integers(0, 100, (9, 12, 3)) + 120 * (number % 2)
+        Path("images", kind).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(f"images/{kind}/{number}.png")
+    space = cell(CELL)["MySpace"]
+    task = nb.task("images/", size=8, metric="balanced_accuracy", quiet=True)
+    assert task.spec.shape == (3, 8, 8)
+    options = {"epochs": 1, "batch_size": 8, "device": "cpu", "quiet": True}
+    found = nb.search("darts", space=space, task=task, seeds=2, **options)
+    board = nb.leaderboard([f.retrain(**options) for f in found])
+    (row,) = board.board.rows
+    assert (row.task, row.measure.name, row.seed_numbers) == (
+        "images",
+        "balanced_accuracy",
+        (0, 1),
+    )
+    assert str(here) not in board.text("json")
