@@ -21,6 +21,7 @@ STUDY = {
 }
 
 
+@pytest.mark.slow
 def test_a_study_is_planned_run_and_read(here, capsys):
     Path("study.yaml").write_text(yaml.safe_dump(STUDY))
     plan = nb.study("study.yaml", dry_run=True, quiet=True)

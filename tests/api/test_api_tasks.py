@@ -95,6 +95,7 @@ def test_mistakes(here, given, options, message):
     assert message in str(raised.value)
 
 
+@pytest.mark.slow
 def test_a_network_is_exported(here, cell):
     found = nb.search("darts", space=cell(CELL)["MySpace"], **SMALL)
     made = nb.export(found, "py", "made", quiet=True)
