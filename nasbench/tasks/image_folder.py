@@ -269,7 +269,7 @@ class _Packing:
         with packed.scratch(self.key) as scratch:
             spool = scratch / "pictures"
             kept, digests, thumbs = self._decode(readable, size, channels, spool)
-            if self.bad and not self.config.skip_bad:
+            if not kept or (self.bad and not self.config.skip_bad):
                 self._refuse_bad()
             self._warn_of_bad()
             watcher().line(sizes(good, grey, size, channels))
