@@ -1,6 +1,6 @@
 """Measures --task images/ on 100,000 PNGs of 32x32 and on 5,000 of about 500x500.
 
-python benchmarks/own_images.py [--scale 1.0] [--workers N] [--out results/own_images.md]
+python benchmarks/own_images.py [--scale 1.0] [--workers N] [--pictures FOLDER] [--out PATH]
 
 Makes both folders of pictures, then measures in fresh processes: the first start (decoding), the
 second start (from the cache), both with the memory of the process and its decoders; the examples
@@ -46,6 +46,18 @@ def make(folder: Path, first: int, count: int, least: int, most: int) -> None:
         path = folder / f"class{number % CLASSES}" / f"{number:06}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(path, compress_level=3)
+
+
+def make_all(folder: Path, count: int, least: int, most: int, workers: int) -> None:
+    """Write ``count`` pictures with several processes."""
+    step = 200
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        jobs = [
+            pool.submit(make, folder, at, min(step, count - at), least, most)
+            for at in range(0, count, step)
+        ]
+        for job in jobs:
+            job.result()
 
 
 def memory(root: int) -> tuple[int, int]:
@@ -201,6 +213,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--out", type=Path, default=Path("results/own_images.md"))
     parser.add_argument("--folder", type=Path, help="where to work; needs 3 GB")
+    parser.add_argument(
+        "--pictures", type=Path, help="keep the pictures here, and take those that are here"
+    )
+    parser.add_argument("--make", action="store_true", help="only make the pictures")
     given = parser.parse_args()
     import torch
     import torchvision
@@ -220,19 +236,18 @@ def main() -> None:
     ]
     try:
         for name, (count, least, most) in SETS.items():
-            folder, many = scratch / name, max(200, round(count * given.scale))
-            with ProcessPoolExecutor(given.workers, get_context("spawn")) as pool:
-                step = 200
-                jobs = [
-                    pool.submit(make, folder, at, min(step, many - at), least, most)
-                    for at in range(0, many, step)
-                ]
-                for job in jobs:
-                    job.result()
-            lines += measure(name, folder, given.workers, scratch)
-            shutil.rmtree(folder)
+            many = max(200, round(count * given.scale))
+            folder = (given.pictures or scratch) / f"{name}-{many}"
+            if not folder.is_dir():
+                made = folder.with_name(f"{folder.name}-half")
+                make_all(made, many, least, most, given.workers)
+                made.rename(folder)
+            if not given.make:
+                lines += measure(name, folder, given.workers, scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    if given.make:
+        return
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     sys.stdout.write(given.out.read_text(encoding="utf-8"))

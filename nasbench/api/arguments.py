@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING, Any
 from nasbench.api import objects
 from nasbench.errors import UserError, unknown
 from nasbench.options import Config
+from nasbench.tasks import sources
 
 if TYPE_CHECKING:
     from nasbench.api.tasks import OpenedTask
 
 # Filled from other arguments; a run's file has them under these names.
 _INNER = ("strategy_options", "space_arguments", "tuner_options", "assessor_options")
+
+# Options of one's own data that spaces have as arguments, too.
+_OF_SPACES = ("channels",)
 
 
 def divided(
@@ -37,6 +41,8 @@ def divided(
         UserError: an argument is an object that no process can load by a name.
     """
     known = {entry.name for entry in fields(kind)} - {*_INNER}
+    if not _reads_own_data(kind, given):
+        known -= {*_OF_SPACES}
     out = given.get("out")
     folder = Path("results" if out is None else out)
     own = {name: value for name, value in given.items() if value is not None}
@@ -56,6 +62,20 @@ def _opened(task: Any, out: Path) -> OpenedTask:
     from nasbench.api import tasks
 
     return task if isinstance(task, tasks.OpenedTask) else tasks.task(task, out=out)
+
+
+def _reads_own_data(kind: type[Config], given: Mapping[str, Any]) -> bool:
+    """Return whether a call may read the user's own data.
+
+    Args:
+        kind: the class of the options.
+        given: the keyword arguments.
+    """
+    task = given.get("task")
+    if task is None and "config" not in given:
+        task = getattr(kind, "task", None)  # its default
+    task = getattr(task, "source", task)
+    return not isinstance(task, str) or sources.kind(task) != "table"
 
 
 def plain(value: Any) -> Any:

@@ -19,8 +19,10 @@ from api_parts import CELL, SMALL
 
 import nasbench as nb
 from nasbench import known_code
+from nasbench.api.arguments import divided
 from nasbench.api.results import Several
 from nasbench.cli import main
+from nasbench.config import SearchConfig
 from nasbench.engine.callbacks import NullCallback
 
 
@@ -274,3 +276,10 @@ def test_a_run_is_found_by_the_end_of_its_name(here):
     found = nb.search("random", space="mobilenet-skip", budget=1, **SMALL)
     assert nb.load(found.folder.name[-4:]).folder == found.folder
     assert Path(found.folder).is_dir()
+
+
+def test_channels_of_a_built_in_task_are_those_of_the_space():
+    named, assigned = divided(SearchConfig, {"task": None, "channels": 4}, None)
+    assert ("channels" in named, assigned) == (False, {"channels": 4})
+    named, assigned = divided(SearchConfig, {"task": "images/", "channels": 3}, {"channels": 8})
+    assert (named["channels"], assigned) == (3, {"channels": 8})
