@@ -54,7 +54,15 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     )
     client.execute()
     committed = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    assert len(outputs(notebook.cells)) == len(outputs(committed)) > 0
+    results = [
+        [
+            len([o for o in outputs([cell]) if o["output_type"] == "execute_result"])
+            for cell in cells
+        ]
+        for cells in (notebook.cells, committed)
+    ]
+    assert results[0] == results[1]
+    assert sum(results[0]) > 0
     assert len(list(tmp_path.glob("results/records/*.json"))) == 2
 
 

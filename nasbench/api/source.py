@@ -10,6 +10,7 @@ from __future__ import annotations
 import __future__
 
 import ast
+import contextlib
 import hashlib
 import inspect
 import linecache
@@ -21,6 +22,7 @@ import textwrap
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -305,7 +307,19 @@ def importable(module: str) -> bool:
     top = module.partition(".")[0]
     if top in ("__main__", "__mp_main__"):
         return False
-    return top in sys.stdlib_module_names or known_code.origin_of(module) is not None
+    if top in sys.stdlib_module_names or known_code.origin_of(module) is not None:
+        return True
+    return module in sys.modules and _is_installed_in_place(top)
+
+
+def _is_installed_in_place(package: str) -> bool:
+    """Return whether an installation such as ``pip install -e`` leads to a package."""
+    for finder in sys.meta_path:
+        if finder is not PathFinder and "editable" in getattr(finder, "__module__", ""):
+            with contextlib.suppress(ImportError, ValueError):
+                if finder.find_spec(package, None) is not None:
+                    return True
+    return False
 
 
 def _literal(value: Any) -> str | None:

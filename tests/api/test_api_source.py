@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
+import sys
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
 from api_parts import CELL
 
 from nasbench.api import objects, source
+from nasbench.api.source import importable
 from nasbench.errors import UserError
 
 
@@ -132,3 +136,22 @@ def test_objects_have_the_names_of_the_command_line(tmp_path, monkeypatch, cell)
         objects.name_of("metric", lambda outputs, targets: 0.0, out)
     with pytest.raises(UserError, match="object of the class Net"):
         objects.named({"space": type("Net", (), {"__call__": len})()}, out)
+
+
+def test_a_package_installed_in_place_is_imported_and_not_kept(tmp_path, monkeypatch):
+    """``pip install -e`` may install a finder instead of a folder on the path."""
+    (tmp_path / "inplace.py").write_text("class Layer:\n    pass\n")
+
+    class EditableFinder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            if name == "inplace":
+                return spec_from_file_location(name, tmp_path / "inplace.py")
+            return None
+
+    EditableFinder.__module__ = "__editable___inplace_finder"
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, EditableFinder])
+    importlib.import_module("inplace")
+    monkeypatch.setitem(sys.modules, "inplace", sys.modules["inplace"])
+    assert importable("inplace")
+    assert not importable("inplace_too")

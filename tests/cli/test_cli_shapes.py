@@ -172,7 +172,7 @@ def test_tokens_out_of_range_are_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("strategy", ["darts", "evolution", "pc-darts", "spos"])
+@pytest.mark.parametrize("strategy", ["darts", "evolution", "spos"])
 @pytest.mark.usefixtures("place")
 def test_signals_are_learned_with_the_default_options(strategy, run):
     words = ("--budget", "4") if strategy == "evolution" else ()
