@@ -1,6 +1,6 @@
 """Measures --task images/ on 100,000 PNGs of 32x32 and on 5,000 of about 500x500.
 
-python benchmarks/own_images.py [--scale 1.0] [--workers N] [--pictures FOLDER] [--out PATH]
+python benchmarks/own_images.py [--scale 1.0] [--workers N] [--sets 32x32 500x500] [--pictures FOLDER]
 
 Makes both folders of pictures, then measures in fresh processes: the first start (decoding), the
 second start (from the cache), both with the memory of the process and its decoders; the examples
@@ -216,6 +216,7 @@ def main() -> None:
     parser.add_argument(
         "--pictures", type=Path, help="keep the pictures here, and take those that are here"
     )
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--make", action="store_true", help="only make the pictures")
     given = parser.parse_args()
     import torch
@@ -235,7 +236,8 @@ def main() -> None:
         "",
     ]
     try:
-        for name, (count, least, most) in SETS.items():
+        for name in given.sets:
+            count, least, most = SETS[name]
             many = max(200, round(count * given.scale))
             folder = (given.pictures or scratch) / f"{name}-{many}"
             if not folder.is_dir():
