@@ -1,6 +1,6 @@
 """Measures --task images/ on 100,000 PNGs of 32x32 and on 5,000 of about 500x500.
 
-python benchmarks/own_images.py [--scale 1.0] [--workers N] [--sets 32x32 500x500] [--pictures FOLDER]
+python benchmarks/own_images.py [--scale 1.0] [--sets 32x32 500x500] [--pictures FOLDER]
 
 Makes both folders of pictures, then measures in fresh processes: the first start (decoding), the
 second start (from the cache), both with the memory of the process and its decoders; the examples
