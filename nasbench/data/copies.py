@@ -17,7 +17,7 @@ MEAN = 0.008
 resized to 20 to 100 pixels, 95 of 100 lie below; their different pictures lie above."""
 _FLATTEST = 24  # grey values: nearly plain pictures look alike
 _CELL = 2 * MEAN * 255 * 2
-_MOST = 400_000_000  # comparisons
+_MOST = 20_000_000  # pairs: of more than 4,000 pictures only those next to each other in the grid
 
 
 def same(digests: Array) -> Array:
