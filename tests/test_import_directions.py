@@ -375,3 +375,17 @@ def test_torch_stays_out_of_a_fresh_process(modules):
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.stdout.strip(), done.stderr) == ("False", "")
+
+
+def test_a_search_needs_no_extra():
+    """Without the extras of pyproject.toml, every task of pictures and arrays still opens."""
+    extras = ("numba", "h5py", "aedat", "ray", "onnx", "onnxruntime", "matplotlib", "jinja2")
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({extras!r}))\n"
+        "import nasbench.engine.search, nasbench.engine.hpo, retrain.train\n"
+        "from nasbench.engine.problem import load_task\n"
+        "from nasbench.config import TrainingConfig\n"
+        "print(load_task(TrainingConfig(), 'digits').name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("digits\n", "")

@@ -12,11 +12,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench.events.text import SHORTEST
 from nasbench.optional import require
 
 Loop = TypeVar("Loop", bound=Callable[..., object])
 
-SHORTEST = len("0 0 0 0\n")
 MAX_DIGITS = 18  # any number of this length fits in an int64
 _BLANK, _NEWLINE, _MINUS, _ZERO = (ord(one) for one in " \n-0")
 

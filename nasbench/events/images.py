@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import UserError
-from nasbench.events.compiled import draw
 from nasbench.events.events import MAX_PIXELS, Events, RecordingError, Size
 
 CHANNELS = ("pos-count", "neg-count", "pos-time", "neg-time")
@@ -113,10 +112,12 @@ class _Canvas:
 
     def add(self, part: Events, where: slice) -> None:
         """Add events that are not earlier than those before them."""
+        from nasbench.events import compiled  # by numba, an extra: tasks of pictures go without
+
         t = part.t[where]
         if not self.events:
             self.first = int(t[0])
-        draw(t, part.x[where], part.y[where], part.p[where], self.counts, self.times)
+        compiled.draw(t, part.x[where], part.y[where], part.p[where], self.counts, self.times)
         self.events, self.last = self.events + len(t), int(t[-1])
 
     def take(self) -> Image:

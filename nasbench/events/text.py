@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench.errors import UserError
-from nasbench.events.compiled import SHORTEST, read, read_plain
 from nasbench.events.events import MAX_COORDINATE, Events, RecordingError
 
 COLUMNS = "txyp"
+SHORTEST = len("0 0 0 0\n")
 BLOCK = 192 * 1024  # bytes; the tables of a block fit in the second-level cache
 LONGEST_LINE = 1 << 16
 LIMIT = 2**63  # of an int64
@@ -84,16 +84,18 @@ def _part(
     path: Path, block: bytes, columns: str, line: int, events: int, room: NDArray[np.int64]
 ) -> Events:
     """Parse a block with the fastest parser that accepts it, using ``room`` as scratch memory."""
+    from nasbench.events import compiled  # by numba, an extra: tasks of pictures go without
+
     letters = np.frombuffer(block, np.uint8)
     if columns == COLUMNS:
         capacity = len(letters) // SHORTEST
         t, p = np.empty(capacity, np.int64), np.empty(capacity, np.bool_)
         x, y = np.empty(capacity, np.uint16), np.empty(capacity, np.uint16)
-        rows = read_plain(letters, t, x, y, p)
+        rows = compiled.read_plain(letters, t, x, y, p)
         if rows >= 0:
             span = range(line, line + rows)
             return Events(t[:rows], x[:rows], y[:rows], p[:rows], first=events, lines=span)
-    rows = read(letters, room)
+    rows = compiled.read(letters, room)
     table, lines = (
         (room[:, :rows], range(line, line + rows)) if rows >= 0 else _slow(path, block, line)
     )
