@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from nasbench import measures
 from nasbench.api.output import in_notebook, leads, note
 from nasbench.engine.callbacks import NullCallback
 from nasbench.errors import one_line
-from nasbench.report.quantities import measured
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -49,7 +49,7 @@ def words(metrics: dict[str, float]) -> str:
     for name, value in metrics.items():
         if name in ("epoch", "seconds"):
             continue
-        parts.append(f"{name.replace('_', ' ')} {measured(name, value)}")
+        parts.append(f"{name.replace('_', ' ')} {measures.named(name).text(value)}")
     return ", ".join(parts)
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from nasbench import measures
 from nasbench.api import html
 from nasbench.errors import UserError, one_line
 from nasbench.optional import available, require
@@ -308,11 +309,9 @@ def _hashable(value: Any) -> Any:
 
 
 def _pairs(metrics: dict[str, Any]) -> list[tuple[str, str]]:
-    from nasbench.report.quantities import measured
-
     known = {name: number(value) for name, value in metrics.items()}
     return [
-        (name.replace("_", " "), measured(name, value))
+        (name.replace("_", " "), measures.named(name).text(value))
         for name, value in known.items()
         if value is not None and name != "epoch"
     ]

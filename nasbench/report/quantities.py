@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nasbench import measures
-
 _STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -50,16 +48,6 @@ def duration(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def measured(metric: str, value: float) -> str:
-    """Return the value of a metric: ``"93.10%"``, or ``"0.1234"`` of one that is no share.
-
-    Args:
-        metric: its name, with or without ``val_``, ``supernet_val_`` and the like before it.
-        value: as recorded.
-    """
-    return measures.named(metric).text(value)
 
 
 def signed(points: float) -> str:

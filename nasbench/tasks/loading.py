@@ -42,7 +42,7 @@ def load(name: str, config: TaskConfig, data_dir: Path | None = None) -> Task:
     sources.check(name)
     kind = sources.kind(name)
     if kind == "table":
-        packing.refuse_own(name, config, own_code.OF_OWN_DATA)
+        packing.refuse_own(name, config)
         task = catalog.resolve("task", name)(data_dir=data_dir)
     elif kind == "code":
         task = own_code.load(name, config, data_dir)
@@ -102,7 +102,7 @@ def resizes(name: str, columns: str | None = None) -> bool:
 def _open_folder(name: str, config: TaskConfig) -> Task:
     folder = sources.paths(name)[0]
     if (folder / packed.DESCRIPTION).is_file():
-        packing.refuse_own(name, config, own_code.OF_OWN_DATA)
+        packing.refuse_own(name, config)
         _check_packed(name, folder)
         return own_data.open_packed(folder, sources.short(name))
     if recordings.holds_recordings(folder):

@@ -16,9 +16,6 @@ from nasbench.errors import UserError
 from nasbench.tasks import arrays, datasets, packing, sources
 from nasbench.tasks.base import Task
 
-OF_OWN_DATA = ("target", "size", "channels", "skip_bad", "columns")
-"""Options that say how the user's own data are read; a task says it itself."""
-
 
 def load(name: str, config: TaskConfig, data_dir: Path | None = None) -> Task:
     """Return the task that a function or a class of the user's gives.
@@ -34,7 +31,7 @@ def load(name: str, config: TaskConfig, data_dir: Path | None = None) -> Task:
     """
     given = _called(name, data_dir)
     if isinstance(given, Task):
-        packing.refuse_own(name, config, OF_OWN_DATA)
+        packing.refuse_own(name, config)
         return given
     short = sources.short(name)
     parts = {"train": given}

@@ -21,6 +21,8 @@ from nasbench.tasks import checks
 
 CHUNK = 1 << 24
 """Bytes of examples that are read at once."""
+OF_OWN_DATA = ("target", "size", "channels", "skip_bad", "columns")
+"""Options that say how the user's own data are read; a task says it itself."""
 _CHANNELS = (1, 2, 3, 4)  # of images whose channels may come last
 _MOST_TOKENS = 2**24
 _MOST_SIDES = 6
@@ -159,13 +161,13 @@ def refuse(name: str, config: TaskConfig, *options: str) -> None:
         raise UserError(f"{given}: is for {what}, and --task {name} is none")
 
 
-def refuse_own(name: str, config: TaskConfig, options: Sequence[str]) -> None:
+def refuse_own(name: str, config: TaskConfig) -> None:
     """Raise if the user gives an option of own data to a task that says it itself.
 
     Raises:
         UserError: it names the option.
     """
-    for _, given in _given(config, options):
+    for _, given in _given(config, OF_OWN_DATA):
         raise UserError(f"{given}: is for data of your own, and {name} says it itself")
 
 

@@ -75,7 +75,7 @@ class Metric:
 
     def score(self, value: float) -> float:
         """Return a value as one of which more is better, for comparisons."""
-        return value if self.larger_is_better else -value
+        return self.measure.score(value)
 
     @property
     def words(self) -> str:
