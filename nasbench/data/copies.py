@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+import math
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,7 @@ MEAN = 0.008
 """Largest mean difference likewise. Of copies of MNIST, Fashion-MNIST and CIFAR-10 that were
 resized to 20 to 100 pixels, 95 of 100 lie below; their different pictures lie above."""
 _FLATTEST = 24  # grey values: nearly plain pictures look alike
-_CELL = 2 * MEAN * 255 * 2
-_MOST = 20_000_000  # pairs: of more than 4,000 pictures only those next to each other in the grid
+_NEIGHBOURS = 8  # of each picture that are compared; copies of copies come together by groups
 
 
 def same(digests: Array) -> Array:
@@ -35,33 +34,39 @@ def alike(thumbs: Array) -> Array:
     """Return pairs of pictures that look like the same one in two sizes, int64 ``(k, 2)``.
 
     Args:
-        thumbs: uint8 ``(n, side, side)``, each picture in grey.
+        thumbs: uint8 ``(n, side, side)``, each picture in grey; ``side`` is a multiple of four.
     """
-    values = thumbs.reshape(len(thumbs), -1).astype(np.float32)
+    values = thumbs.reshape(len(thumbs), thumbs.shape[1] * thumbs.shape[2]).astype(np.float32)
     spread = np.ptp(values, axis=1)
-    rows = np.flatnonzero(spread >= _FLATTEST)
-    values, spread = values[rows], spread[rows]
-    half = values.shape[1] // 2
-    # Two thumbnails of one picture differ little in these means, so they share a cell of a grid
-    # or of one that is shifted by half a cell.
-    upper, lower = values[:, :half].mean(1), values[:, half:].mean(1)
-    left = values.reshape(len(rows), *thumbs.shape[1:])[:, :, : thumbs.shape[2] // 2].mean((1, 2))
-    tolerance = 2 * MEAN * spread
     found = [np.empty((0, 2), np.int64)]
-    for shift in product((0.0, 0.5), repeat=2):
-        cells = np.floor(upper / _CELL + shift[0]) * 1000 + np.floor(lower / _CELL + shift[1])
-        order = np.lexsort((left, cells))
-        for apart in range(1, max(2, min(len(order), _MOST // max(1, len(order))))):
-            one, other = order[:-apart], order[apart:]
-            near = (cells[one] == cells[other]) & (left[other] - left[one] <= tolerance[one])
-            if not near.any():
-                break
-            one, other = one[near], other[near]
-            difference = np.abs(values[one] - values[other]) / spread[one, None]
-            equal = (difference.max(1) <= LARGEST) & (difference.mean(1) <= MEAN)
-            found.append(np.stack([rows[one[equal]], rows[other[equal]]], 1))
-    pairs = np.sort(np.concatenate(found), axis=1)
-    return np.unique(pairs, axis=0)
+    least = _FLATTEST
+    while least <= 255:
+        # Spreads of copies differ by less than twice LARGEST: each octave reaches so far down.
+        octave = (spread >= max(_FLATTEST, least * (1 - 2 * LARGEST))) & (spread < 2 * least)
+        found.append(_near(values, spread, np.flatnonzero(octave), 2 * least))
+        least *= 2
+    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+
+
+def _near(values: Array, spread: Array, rows: Array, most: int) -> Array:
+    """Return the pairs among some rows, whose spread is below ``most``, int64 ``(k, 2)``."""
+    from scipy.spatial import KDTree
+
+    if len(rows) < 2:
+        return np.empty((0, 2), np.int64)
+    # The means of blocks differ by no more than the mean of their pixels' differences, so all
+    # copies lie within this radius. A tree of 8 coordinates is fast, one of all 64 is not.
+    side = math.isqrt(values.shape[1])
+    blocks = values[rows].reshape(len(rows), 4, side // 4, 2, side // 2).mean((2, 4))
+    blocks = blocks.reshape(len(rows), 8)
+    radius = 8 * MEAN * most
+    count = min(_NEIGHBOURS, len(rows) - 1) + 1
+    _, near = KDTree(blocks).query(blocks, count, p=1, distance_upper_bound=radius)
+    one, place = np.nonzero((near < len(rows)) & (near != np.arange(len(rows))[:, None]))
+    one, other = rows[one], rows[near[one, place]]
+    difference = np.abs(values[one] - values[other]) / spread[one, None]
+    equal = (difference.max(1) <= LARGEST) & (difference.mean(1) <= MEAN)
+    return np.stack([one[equal], other[equal]], 1)
 
 
 def groups(first: Array, pairs: Array) -> Array:
