@@ -10,7 +10,7 @@ The memory is the peak of a new process that reads a large file, and its peak af
 
 python benchmarks/events.py [--rows N] [--files N] [--megabytes N] [--repeats N] [--out FILE]
 
-Writes results/events.json. The large file is written to a temporary folder ($TMPDIR).
+Writes results/published/events.json. The large file is written to a temporary folder ($TMPDIR).
 """
 
 import os
@@ -181,7 +181,7 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=400, help="files in the folder")
     parser.add_argument("--megabytes", type=int, default=1000, help="size of the large file")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "events.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "published" / "events.json")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="events-") as folder:
         one = speed(Path(folder), args.rows, args.repeats)

@@ -11,8 +11,8 @@ slower than the others, runs on one data set per seed, in turn.
 
 python benchmarks/hpo_regret.py
 
-Writes results/hpo_regret.json and results/hpo_regret.md. The data is read from $NASBENCH_DATA or
-../shared/data.
+Writes hpo_regret.json and hpo_regret.md in results/published. The data is read from $NASBENCH_DATA
+or ../shared/data.
 """
 
 import os
@@ -36,6 +36,7 @@ from nasbench.hpo.space import ParameterSpace
 from nasbench.report.statistics import bootstrap_interval, paired_interval
 
 ROOT = Path(__file__).resolve().parent.parent
+PUBLISHED = ROOT / "results" / "published"
 DATA = Path(os.environ.get("NASBENCH_DATA", ROOT.parent / "shared" / "data"))
 DATASETS = (
     "protein_structure",
@@ -235,8 +236,8 @@ def main() -> None:
         "provenance": facts,
     }
     text = json.dumps(report, indent=1) + "\n"
-    (ROOT / "results" / "hpo_regret.json").write_text(text, encoding="utf-8")
-    (ROOT / "results" / "hpo_regret.md").write_text(markdown(report), encoding="utf-8")
+    (PUBLISHED / "hpo_regret.json").write_text(text, encoding="utf-8")
+    (PUBLISHED / "hpo_regret.md").write_text(markdown(report), encoding="utf-8")
     sys.stdout.write(markdown(report))
 
 

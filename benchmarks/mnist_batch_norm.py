@@ -15,8 +15,8 @@ possible causes in its code are tested here one at a time:
 
 python benchmarks/mnist_batch_norm.py [--seeds N] [--epochs N] [--limit-train N]
 
-Writes results/mnist_batch_norm.json and .md. Each seed holds out another quarter of the training
-images. The test set is not opened.
+Writes results/published/mnist_batch_norm.json and .md. Each seed holds out another quarter of
+the training images. The test set is not opened.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from nasbench.tasks.base import Task
 from nasbench.training.loop import Loop
 from nasbench.training.stopping import StopSignal
 
-RESULTS = Path(__file__).resolve().parent.parent / "results"
+RESULTS = Path(__file__).resolve().parent.parent / "results" / "published"
 
 
 class Here:

@@ -7,8 +7,8 @@ The expected accuracy of the latter is the mean probability of the true label, s
 
 python benchmarks/mnist_softmax.py [--seeds N] [--epochs N] [--limit-train N]
 
-Writes results/mnist_softmax.json and .md. A sixth of the training images is held out; the test set
-is not opened.
+Writes results/published/mnist_softmax.json and .md. A sixth of the training images is held out;
+the test set is not opened.
 """
 
 from __future__ import annotations

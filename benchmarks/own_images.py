@@ -211,7 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--scale", type=float, default=1.0, help="share of the pictures")
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", type=Path, default=Path("results/own_images.md"))
+    parser.add_argument("--out", type=Path, default=Path("results/published/own_images.md"))
     parser.add_argument("--folder", type=Path, help="where to work; needs 3 GB")
     parser.add_argument(
         "--pictures", type=Path, help="keep the pictures here, and take those that are here"

@@ -11,8 +11,9 @@ uses the default initialisation too.
 
 python benchmarks/proxies.py [--archs N] [--seed S] [--data-dir FOLDER]
 
-Writes results/zero_cost_nas-bench-201.json and .md. An interrupted run is resumed. The tables
-are read from $NASBENCH_DATA or ../shared/data, and CIFAR-10 from where `--task cifar10` finds it.
+Writes results/published/zero_cost_nas-bench-201.json and .md. An interrupted run is resumed. The
+tables are read from $NASBENCH_DATA or ../shared/data, and CIFAR-10 from where `--task cifar10`
+finds it.
 """
 
 import os
@@ -266,7 +267,9 @@ def main() -> None:
         "--seed", type=int, default=0, help="of the cells, the batch and the weights"
     )
     parser.add_argument("--data-dir", type=Path, help="folder of cifar-10-batches-py")
-    parser.add_argument("--out", type=Path, default=ROOT / "results", help="folder to write into")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "results" / "published", help="folder to write into"
+    )
     given = parser.parse_args()
     facts = provenance.collect()
     facts["versions"]["scipy"] = metadata.version("scipy")

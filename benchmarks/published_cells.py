@@ -32,7 +32,7 @@ from nasbench.export.folding import folded
 from nasbench.export.targets import export
 from nasbench.interop.zoo import PREFIX, ZOO
 
-RESULTS = Path(__file__).resolve().parent.parent / "results"
+RESULTS = Path(__file__).resolve().parent.parent / "results" / "published"
 BATCHES = (1, 32)
 EXPORTS = ("py", "onnx", "pt2")
 

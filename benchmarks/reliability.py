@@ -3,8 +3,9 @@
 python benchmarks/reliability.py [VERB ...]
 
 Continues what is left each time, and compares it bit for bit with a run that nobody disturbed.
-Writes two sections of results/reliability.md, and exits with status 1 if anything differs. The
-verbs and the means are those of the tests: tests/verbs.py, tests/killing.py, tests/breaking.py.
+Writes two sections of results/published/reliability.md, and exits with status 1 if anything
+differs. The verbs and the means are those of the tests: tests/verbs.py, tests/killing.py,
+tests/breaking.py.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from nasbench.provenance import cpu_model, git_commit  # noqa: E402
 
 # Of these, which have the most events, most of them those of the verbs above, so many are tried.
 MOST = {"study": 30, "trust": 4}
-PAGE, COUNTS = (HERE / "results" / f"reliability.{kind}" for kind in ("md", "json"))
+PAGE, COUNTS = (HERE / "results" / "published" / f"reliability.{kind}" for kind in ("md", "json"))
 HEAD = """\
 # Reliability
 

@@ -7,7 +7,7 @@ of 64, and ``30 epochs`` the retraining alone with 30.
 
 python benchmarks/small_data.py [--seeds N] [--threads N] [--out FILE]
 
-Writes results/small_data.md.
+Writes results/published/small_data.md.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from nasbench.training.stopping import StopSignal
 from retrain.train import configure, run_retrain
 
 PICTURES, CLASSES, SIDE, TRAIN = 300, 5, 12, 240
-OUT = Path(__file__).resolve().parent.parent / "results" / "small_data.md"
+OUT = Path(__file__).resolve().parent.parent / "results" / "published" / "small_data.md"
 # The options of a search and of a retraining; those of quick where there are none.
 WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "epochs": ({"epochs": 3, "batch_size": 32}, {"epochs": 4, "batch_size": 64}),

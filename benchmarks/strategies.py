@@ -1,6 +1,6 @@
 """Benchmark the sampled strategies on NAS-Bench-201; the report goes to results/strategies_*.
 
-python benchmarks/strategies.py [options of nasbench bench strategies]
+python benchmarks/strategies.py --out results/published [options of nasbench bench strategies]
 """
 
 import sys

@@ -14,8 +14,9 @@ included; "MB before" is the same before the first step.
 
 python benchmarks/supernet_step.py
 
-Writes supernet_step.json and supernet_step.md into results. With --scaling it times `nasbench` and
-`paper, channels-last` at other sizes instead, and writes supernet_scaling.json and .svg.
+Writes supernet_step.json and supernet_step.md into results/published. With --scaling it times
+`nasbench` and `paper, channels-last` at other sizes instead, and writes supernet_scaling.json
+and .svg.
 """
 
 import argparse
@@ -53,7 +54,9 @@ def arguments() -> argparse.Namespace:
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=positive, default=default)
     parser.add_argument("--scaling", action="store_true", help="vary the size instead")
-    parser.add_argument("--out", type=Path, default=ROOT / "results", help="folder to write into")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "results" / "published", help="folder to write into"
+    )
     return parser.parse_args()
 
 

@@ -21,7 +21,7 @@ TRIALS = 500
 UNCOUNTED = 20
 CASES = (("inline", 1), ("local", 1), ("local", 2), ("ray", 1), ("ray", 2))
 LIMITS = {"local": 20.0, "ray": 50.0}  # ms
-OUT = Path(__file__).resolve().parent.parent / "results" / "trial_overhead.json"
+OUT = Path(__file__).resolve().parent.parent / "results" / "published" / "trial_overhead.json"
 
 
 def setup(context: None) -> Callable[[int, Report], int]:

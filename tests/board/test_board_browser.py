@@ -318,7 +318,7 @@ def test_narrow_and_dark(browser, address, width, scheme):
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_records_of_this_repository(browser, width):
-    with serving(REPOSITORY / "results") as address:
+    with serving(REPOSITORY / "results" / "published") as address:
         pages = watched(browser, address, viewport={"width": width, "height": 900})
         page = next(pages)
         for view, title in {"leaderboard": "Leaderboard", "cost": "Results by cost"}.items():
@@ -331,7 +331,7 @@ def test_the_records_of_this_repository(browser, width):
             picture(page, f"{view}-{width}")
         place = page.get_by_label("Results folder or study")
         studies = place.locator("option").all_inner_texts()
-        assert any("studies/gait-hpo@0.05" in name for name in studies)
+        assert any("studies/mnist-optim@0.05" in name for name in studies)
         place.select_option(index=len(studies) - 1)
         expect(page.get_by_role("note")).to_contain_text("scale")  # a study made in the small
         assert list(pages) == []
