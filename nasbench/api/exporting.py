@@ -58,6 +58,7 @@ def export(
     task: Any = None,
     preset: str = "quick",
     fold_bn: bool = False,
+    results: str | Path = "results",
     code: str | Sequence[str] | None = None,
     quiet: bool = False,
     **arguments: Any,
@@ -65,8 +66,9 @@ def export(
     """Write a self-contained network, and check that it computes the same outputs.
 
     Args:
-        run: the result of a retraining or a search, its folder, a ``checkpoint.json``, a file of
-            another format, ``zoo:NAME``, or the text of an architecture.
+        run: the result of a retraining or a search, its folder, its name or a unique part of it, a
+            ``checkpoint.json``, a file of another format, ``zoo:NAME``, or the text of an
+            architecture.
         to: ``py``, ``onnx``, ``torchscript`` or ``pt2``.
         out: a new or an empty folder.
         format: format of a file, if several fit (``--from``).
@@ -74,6 +76,7 @@ def export(
         task: the task whose examples an untrained network takes.
         preset: preset of an untrained network's arguments: ``quick`` or ``paper``.
         fold_bn: fold BN into the convolutions before it.
+        results: the folder with the runs, for names.
         code: code that a file names and that may run, ``file.py:Name``.
         quiet: whether nothing is printed.
         **arguments: arguments of an untrained network.
@@ -98,6 +101,7 @@ def export(
             preset=preset,
             assignments=arguments,
             fold_bn=fold_bn,
+            results=Path(results),
         )
 
 
@@ -112,6 +116,7 @@ def exported(
     preset: str = "quick",
     assignments: Mapping[str, Any] | None = None,
     fold_bn: bool = False,
+    results: Path = Path("results"),
 ) -> Exported:
     """Export a network; the arguments are those of :func:`export`, as texts.
 
@@ -129,7 +134,7 @@ def exported(
     from nasbench.export.targets import export as write
     from nasbench.space.noise import noise
 
-    found = open_network(given, form, space, task, preset, assignments or {})
+    found = open_network(given, form, space, task, preset, assignments or {}, results)
     network = found.network()
     # Against the network as it was, and with another number of examples.
     truth = Truth.of(network, noise(found.spec, EXAMPLES, torch.Generator().manual_seed(0)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nasbench.api.calling import spelled
 from nasbench.api.results import Run, of
-from nasbench.store.runs import find, or_latest
+from nasbench.store.runs import find
 
 
 def load(run: str | Path, *, results: str | Path = "results") -> Run:
@@ -15,7 +15,7 @@ def load(run: str | Path, *, results: str | Path = "results") -> Run:
     Nothing is executed: code that the run names is loaded when its network is asked for.
 
     Args:
-        run: the run folder, its name, the end of its name, or ``"last"``: the latest one.
+        run: the run folder, its name, a unique part of it, or ``"last"``: the latest one.
         results: the folder with runs and records.
 
     Returns:
@@ -30,4 +30,4 @@ def load(run: str | Path, *, results: str | Path = "results") -> Run:
         >>> nb.load("results/runs/20261129-101500-search-darts-digits-s0-1a2b").arch
     """
     with spelled("load"):
-        return of(find(Path(results), or_latest(str(run), Path(results))).path)
+        return of(find(Path(results), str(run), "load", status=("done",)).path)

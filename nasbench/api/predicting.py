@@ -95,7 +95,7 @@ def predict(
     """Predict classes, labels or numbers with the network of a retraining.
 
     Args:
-        run: what :func:`nasbench.retrain` returned, its folder, its name, or the end of its name.
+        run: what :func:`nasbench.retrain` returned, its folder, its name, or a unique part of it.
         inputs: pictures, folders of them, a CSV with a column ``file``, ``.npy`` or ``.npz``
             files, or arrays ``(n, *shape)``; one of them, or a list.
         out: a new CSV file to write as well.

@@ -42,13 +42,13 @@ def retrain(
     """Rebuild the network of a checkpoint, train it, and test it once, as ``nasbench retrain``.
 
     Args:
-        checkpoint: the result of a search or a tuning, its folder, a ``checkpoint.json``, a file
-            of another format, ``zoo:NAME``, the text of an architecture, or ``"last"``: the
-            latest search or tuning.
+        checkpoint: the result of a search or a tuning, its folder, its name or a unique part of
+            it, a ``checkpoint.json``, a file of another format, ``zoo:NAME``, the text of an
+            architecture, or ``"last"``: the latest search or tuning.
         task: a task with data of the same shape; the checkpoint's by default.
         space: the space of a foreign file, or your own space: ``file.py:Class`` or a class.
         seeds: the number of seeds to train with, from ``seed`` on; the result is then a list.
-        resume: a stopped run to continue: its folder, its name or the end of its name.
+        resume: a stopped run to continue: its folder, its name or a unique part of it.
         config: a YAML file of options; arguments win over it.
         format: format of the file, if several fit (``--from``).
         rendition: how DARTS cells are built: ``darts`` or ``nni``.
@@ -131,7 +131,7 @@ def configured(
         UserError: the checkpoint cannot be opened, or an option is invalid.
     """
     from nasbench.engine.checkpoints import open_checkpoint
-    from nasbench.store.runs import or_latest
+    from nasbench.store.runs import located
     from retrain.train import configure
 
     if checkpoint is None:
@@ -140,7 +140,7 @@ def configured(
     data_dir = named.get("data_dir")
     folder = Path(data_dir) if isinstance(data_dir, str) else data_dir
     results = Path(named.get("out") or "results")
-    source = or_latest(checkpoint, results, ("search", "hpo"))
+    source = checkpoint if form is not None else located(checkpoint, results, ("search", "hpo"))
     found = open_checkpoint(source, form, named.get("task"), named.get("space"), folder, named)
     return configure(found, dict(named), over)
 

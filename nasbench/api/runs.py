@@ -95,7 +95,7 @@ def to_resume(
     """
     from nasbench.engine.start import has_copy
     from nasbench.store.code import located
-    from nasbench.store.runs import find, or_latest
+    from nasbench.store.runs import find
 
     own = {key: value for key, value in given.items() if value is not None}
     where = kind.placing() - _NOT_WITH_RESUME
@@ -104,7 +104,7 @@ def to_resume(
     if extra:
         raise UserError(f"--resume continues with the run's own options: leave out {extra[0]}")
     results = Path(own.pop("out", "results"))
-    folder = find(results, or_latest(run, results, (verb,), ("stopped", "failed")))
+    folder = find(results, run, "--resume", (verb,), ("stopped", "failed"))
     config = folder.info.get("config")
     if not isinstance(config, dict):
         raise UserError(f"--resume {run}: its run.json lacks the field 'config'")

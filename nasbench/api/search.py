@@ -57,7 +57,7 @@ def search(
             default.
         task: what :func:`nasbench.task` returned, or what it takes; ``"digits"`` by default.
         seeds: the number of seeds to run, from ``seed`` on; the result is then a list.
-        resume: a stopped run to continue: its folder, its name or the end of its name.
+        resume: a stopped run to continue: its folder, its name or a unique part of it.
         config: a YAML file of options; arguments win over it.
         options: options of the strategy or arguments of the space whose names are options of the
             search as well.

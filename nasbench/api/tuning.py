@@ -57,7 +57,7 @@ def hpo(
         search_space: a search space in NNI's format: a file, or its content.
         trials: the number of trials; the same as ``budget=trials``.
         seeds: the number of seeds to run, from ``seed`` on; the result is then a list.
-        resume: a stopped run to continue: its folder, its name or the end of its name.
+        resume: a stopped run to continue: its folder, its name or a unique part of it.
         config: a YAML file of options, or an NNI experiment file; arguments win over it.
         options: options of the tuner or assessor or arguments of the model whose names are
             options of the tuning as well.

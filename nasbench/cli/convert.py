@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.options import AsJson, Form, Given
+from nasbench.cli.options import AsJson, Form, Given, RunsIn
 from nasbench.cli.output import document, tell
 from nasbench.errors import UserError, unknown
 
@@ -34,16 +34,19 @@ def command(
     space: Space = None,
     task: Task = None,
     data_dir: DataDir = None,
+    results: RunsIn = Path("results"),
 ) -> None:
     """Write an architecture in another format."""
     from nasbench.engine.checkpoints import Architecture, open_checkpoint
     from nasbench.interop.writing import WRITERS, write
     from nasbench.store.atomic import write_text
+    from nasbench.store.runs import located
 
     if to not in (*WRITERS, OURS):
         raise unknown("format", to, [*sorted(WRITERS), OURS])
     if data_dir is not None and task is None:
         raise UserError(f"--data-dir {data_dir}: only --task reads a folder: name the task, too")
+    given = given if form is not None else located(given, results)
     found = open_checkpoint(given, form, task, space, data_dir)
     arch = Architecture.of(found, space).arch
     if out is not None and out.exists():

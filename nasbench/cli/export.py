@@ -10,7 +10,7 @@ import typer
 from nasbench import arguments
 from nasbench.api.exporting import TARGETS
 from nasbench.cli.convert import Space, Task
-from nasbench.cli.options import Form, Given
+from nasbench.cli.options import Form, Given, RunsIn
 from nasbench.cli.output import tell
 
 To = Annotated[str, typer.Option("--to", help=f"One of: {', '.join(TARGETS)}.")]
@@ -41,6 +41,7 @@ def command(
     preset: Preset = "quick",
     argument: More = None,
     fold_bn: Fold = False,
+    results: RunsIn = Path("results"),
 ) -> None:
     """Write a self-contained network, and check that it computes the same outputs."""
     from nasbench.api.exporting import exported
@@ -55,6 +56,7 @@ def command(
         preset=preset,
         assignments=arguments.parse(argument or []),
         fold_bn=fold_bn,
+        results=results,
     )
     for made in found.files:
         tell(f"written: {made}")

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 Model = Annotated[
     str | None,
-    typer.Argument(help="A baseline's name, file.py:Class, or the checkpoint.json of a search."),
+    typer.Argument(
+        help="A baseline's name, file.py:Class, or a search: its folder, its name or a unique "
+        "part of it, 'last', or its checkpoint.json."
+    ),
 ]
 Trials = Annotated[
     int | None,

@@ -30,21 +30,24 @@ Seeds = Annotated[
 Resume = Annotated[
     str | None,
     typer.Option(
-        "--resume", metavar="RUN", help="Continue a stopped run; 'last' is the latest one."
+        "--resume",
+        metavar="RUN",
+        help="Continue a stopped run: its folder, its name or a unique part of it, or 'last'.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Given = Annotated[
     str,
     typer.Argument(
-        help="A run ('last' is the latest one), checkpoint.json, a file in another format, "
-        "FILE.py:NAME, zoo:NAME or a text."
+        help="A run (folder, name, unique part of it, or 'last'), checkpoint.json, a file in "
+        "another format, FILE.py:NAME, zoo:NAME or a text."
     ),
 ]
 Form = Annotated[
     str | None, typer.Option("--from", help="Format of the file. [default: detected]")
 ]
 Results = Annotated[Path, typer.Option("--results", "--out", help="Folder with runs and records.")]
+RunsIn = Annotated[Path, typer.Option("--results", help="Folder with the runs, for their names.")]
 
 _NOT_FLAGS = (
     "strategy",

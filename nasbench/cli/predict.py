@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Run = Annotated[
     str,
-    typer.Argument(help="Run folder of a retraining, its name, the end of its name, or 'last'."),
+    typer.Argument(help="A retraining: its folder, its name or a unique part of it, or 'last'."),
 ]
 Inputs = Annotated[
     list[str],

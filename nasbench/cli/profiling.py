@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from nasbench import arguments
 from nasbench.cli.convert import Space, Task
 from nasbench.cli.export import More, Preset
-from nasbench.cli.options import AsJson, Form, Given
+from nasbench.cli.options import AsJson, Form, Given, RunsIn
 from nasbench.cli.output import tell
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
@@ -33,6 +34,7 @@ def command(
     preset: Preset = "quick",
     argument: More = None,
     as_json: AsJson = False,
+    results: RunsIn = Path("results"),
 ) -> None:
     """Measure parameters, multiply-adds, memory and latency of a network and its parts."""
     from nasbench.cost.latency import measure_latency
@@ -42,7 +44,8 @@ def command(
     from nasbench.devices import pick
     from nasbench.engine.checkpoints import open_network
 
-    found = open_network(given, form, space, task, preset, arguments.parse(argument or []))
+    own = arguments.parse(argument or [])
+    found = open_network(given, form, space, task, preset, own, results)
     network, spec = found.network().to(pick(device)), found.spec
     macs = counted(network, spec)
     report: dict[str, Any] = {

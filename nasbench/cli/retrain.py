@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 Given = Annotated[
     str | None,
     typer.Argument(
-        help="checkpoint.json of a search, or its run folder; 'last' is the latest one; or a "
-        "file of another format, FILE.py:NAME, zoo:NAME or the text itself."
+        help="A search or a tuning: its folder, its name or a unique part of it, 'last', or its "
+        "checkpoint.json; or a file of another format, FILE.py:NAME, zoo:NAME or the text itself."
     ),
 ]
 Form = Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.cli.options import AsJson, Form, Given
+from nasbench.cli.options import AsJson, Form, Given, RunsIn
 from nasbench.cli.output import tell
 from nasbench.errors import UserError, one_line
 
@@ -52,13 +52,14 @@ def command(
     supernet: Supernet = False,
     epoch: Epoch = None,
     as_json: AsJson = False,
+    results: RunsIn = Path("results"),
 ) -> None:
     """Print an architecture and draw it."""
     from nasbench.engine.checkpoints import Architecture, open_checkpoint
     from nasbench.report.drawing import draw
-    from nasbench.store.runs import or_latest
+    from nasbench.store.runs import located
 
-    checkpoint = or_latest(checkpoint, Path("results"))
+    checkpoint = checkpoint if form is not None else located(checkpoint, results)
     found = open_checkpoint(checkpoint, form, space=space)
     opened = Architecture.of(found, space)
     kind, domains, arch = opened.space, opened.domains, opened.arch

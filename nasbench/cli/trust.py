@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nasbench.cli.options import with_options
+from nasbench.cli.options import RunsIn, with_options
 from nasbench.cli.output import note, tell
 from nasbench.measures import Measure
 from nasbench.ranking.options import RankingOptions
@@ -25,7 +25,12 @@ class Form(StrEnum):
     JSON = "json"
 
 
-Run = Annotated[Path, typer.Argument(help="The run folder of a one-shot search.")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        help="A one-shot search: its folder, its name or a unique part of it, or 'last'."
+    ),
+]
 AsFormat = Annotated[Form, typer.Option("--format", help="table or json.")]
 
 NAMES = {
@@ -48,27 +53,34 @@ def command() -> Callable[..., None]:
     return with_options(RankingOptions, ())(_trust)
 
 
-def _trust(given: dict[str, Any], run: Run, format: AsFormat = Form.TABLE) -> None:
+def _trust(
+    given: dict[str, Any],
+    run: Run,
+    format: AsFormat = Form.TABLE,
+    results: RunsIn = Path("results"),
+) -> None:
     """Measure whether a supernet ranks architectures as stand-alone training does."""
     from nasbench.api import progress
     from nasbench.ranking.run import run_ranking
+    from nasbench.store.runs import find
     from nasbench.training.stopping import Stopped, StopSignal
 
     options = RankingOptions.from_layers(given)
+    folder = find(results, run, "RUN", ("search",), ("done",)).path
     try:
         with progress.shown(quiet=format is Form.JSON) as callback:
-            report = run_ranking(run, options, callback, StopSignal())
+            report = run_ranking(folder, options, callback, StopSignal())
     except Stopped as stopped:
         again = shlex.join(["nasbench", *sys.argv[1:]])
         note(f"{stopped}; continue with: {again}")
         raise typer.Exit(128 + stopped.signal) from stopped
-    picture = _draw(report, run / "trust.svg")
+    picture = _draw(report, folder / "trust.svg")
     if format is Form.JSON:
         tell(json.dumps(report))
         return
     for line in _lines(report):
         tell(line)
-    tell(f"written: {run / 'trust.json'}{f', {picture}' if picture else ''}")
+    tell(f"written: {folder / 'trust.json'}{f', {picture}' if picture else ''}")
 
 
 def _draw(report: Mapping[str, Any], path: Path) -> Path | None:

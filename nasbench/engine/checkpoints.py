@@ -27,7 +27,8 @@ from nasbench.space.domains import Domains
 from nasbench.space.noise import noise
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.code import located
-from nasbench.store.runs import RunFolder, or_latest
+from nasbench.store.runs import RunFolder
+from nasbench.store.runs import located as run_located
 from nasbench.store.weights import find_weights, load_weights
 from nasbench.strategies.recipe import Recipe
 from nasbench.supernet.inherited_weights import recalibrate_bn
@@ -236,22 +237,24 @@ def open_network(
     task: str | None = None,
     preset: str = "quick",
     assignments: Mapping[str, Any] | None = None,
+    results: Path = Path("results"),
 ) -> Architecture:
     """Return the architecture that ``given`` names, with the weights of a retraining.
 
     Args:
-        given: a retraining's run folder, for its weights and arguments; or what
+        given: a retraining's run, for its weights and arguments; or what
             :func:`open_checkpoint` takes.
         form: see :func:`open_checkpoint`.
         space: where a user's own space is now.
         task: whose shape the network of a foreign architecture gets.
         preset: of the network's arguments, if it has not been trained.
         assignments: arguments of the network, over the preset's.
+        results: the folder with the runs, for names.
 
     Raises:
         UserError: the network cannot be built.
     """
-    given = or_latest(given, Path("results"))
+    given = given if form is not None else run_located(given, results)
     folder = retrained(Path(given))
     checkpoint = open_checkpoint(given, form, task, space)
     if folder is None:

@@ -26,7 +26,7 @@ from nasbench.hpo.refine import refine
 from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.store.checkpoint import Checkpoint
-from nasbench.store.runs import RunFolder
+from nasbench.store.runs import RunFolder, located
 from nasbench.tasks import sources
 from nasbench.tasks.base import Task
 from nasbench.training.loop import Callback
@@ -132,6 +132,9 @@ def configure(
         UserError: an option or argument is unknown, of the wrong type or out of range.
     """
     asked = HpoConfig.from_layers(given)
+    if asked.model not in catalog.TABLES["space"]:
+        given = {**given, "model": located(asked.model, asked.out, ("search",))}
+        asked = HpoConfig.from_layers(given)
     if task is None:
         sources.check(asked.task)
     tuning = Tuning.of(asked, task)

@@ -24,7 +24,7 @@ from nasbench.engine.unlabelled import Array, Input, check, examples
 from nasbench.errors import UserError
 from nasbench.store import atomic
 from nasbench.store.checkpoint import Checkpoint
-from nasbench.store.runs import RunFolder, find, or_latest
+from nasbench.store.runs import RunFolder, find
 from nasbench.tasks import sources
 from nasbench.training.objective import Objective
 
@@ -194,9 +194,7 @@ def _finished(results: Path, run: str) -> RunFolder:
     Raises:
         UserError: there is none of that name, or it has no network.
     """
-    run = or_latest(run, results, ("retrain",))
-    path = Path(run)
-    folder = find(results, str(path.parent) if path.name == "checkpoint.json" else run, "RUN")
+    folder = find(results, run, "RUN", ("retrain",), ("done",))
     if retrained(folder.path) is not None:
         return folder
     verb, status = folder.info.get("verb"), folder.status

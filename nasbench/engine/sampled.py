@@ -158,7 +158,7 @@ class ArchitectureTrials:
         self._under_way[number] = proposal
         self._current = number
         if self.inline:  # trials in workers are announced when they end
-            self.callback.phase(f"trial {number + 1}: architecture {arch.id}")
+            self.callback.phase(f"trial {number}: architecture {arch.id}")
         request = Request(
             self._key(arch, number),
             self.config.space,
@@ -185,7 +185,7 @@ class ArchitectureTrials:
                 more_epochs=cost.epochs,
                 error=finished.error,
             )
-            self.callback.phase(f"trial {number + 1} failed: {finished.error}")
+            self.callback.phase(f"trial {number} failed: {finished.error}")
             return cost
         measured: TrialResult = finished.value
         key = self._key(arch, number)
@@ -202,7 +202,7 @@ class ArchitectureTrials:
             more_epochs=cost.epochs,
         )
         if not self.inline:
-            self.callback.phase(f"trial {number + 1}: {arch.id}: {self._words(measured.score)}")
+            self.callback.phase(f"trial {number}: {arch.id}: {self._words(measured.score)}")
         return cost
 
     def _words(self, score: float) -> str:

@@ -208,7 +208,7 @@ class _Workers:
         """Raise if the machine failed the trial; if it may have, the first time alone."""
         if finished.fault is None:
             return
-        told = f"trial {finished.number + 1} was interrupted: {finished.error}"
+        told = f"trial {finished.number} was interrupted: {finished.error}"
         if finished.fault is Fault.MACHINE:
             raise MachineError(told)
         key, journal = self._keys[finished.number], self.running.folder.journal

@@ -17,7 +17,7 @@ from nasbench.errors import UserError
 from nasbench.optional import require
 from nasbench.space import SearchSpace
 from nasbench.store import atomic
-from nasbench.store.runs import RunFolder, find, or_latest
+from nasbench.store.runs import RunFolder, find
 from nasbench.store.weights import load_weights
 
 COPY = "initial.safetensors"
@@ -97,8 +97,7 @@ def located(given: Path, results: Path) -> Path:
     """
     if given.is_file() or given.suffix == SUFFIX:
         return given.absolute()
-    run = or_latest(str(given), results, ("retrain",))
-    return find(results, run, "--weights").path.absolute()
+    return find(results, str(given), "--weights", ("retrain",), ("done",)).path.absolute()
 
 
 def has_copy(run: RunFolder) -> bool:

@@ -280,14 +280,14 @@ class TrialRunner:
         state = self._state(parent).load()
         if state is None:
             raise UserError(
-                f"the weights of trial {int(parent) + 1}, to continue from, are not in "
+                f"the weights of trial {parent}, to continue from, are not in "
                 f"{self.context.folder}: every node must see this folder"
             )
         try:
             unit.network.load_state_dict(state["unit"]["network"])
         except (RuntimeError, LookupError, TypeError) as error:
             raise UserError(
-                f"cannot continue from the weights of trial {int(parent) + 1}: its network has "
+                f"cannot continue from the weights of trial {parent}: its network has "
                 "another shape; tune options of training alone"
             ) from error
 

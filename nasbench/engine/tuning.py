@@ -140,7 +140,7 @@ class TunerTrials:
             ending["reports"] = self._histories[number].values
         self._note("trial", number, parameters=parameters, **ending)
         self._learn(number, ending)
-        self.say(f"trial {finished.number + 1}: {_words(ending)}")
+        self.say(f"trial {finished.number}: {_words(ending)}")
         return TrialCost(ending["epochs"], ending["seconds"])
 
     def keeps(self, number: int, reported: Reported) -> bool:

@@ -7,7 +7,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,9 @@ _TRIES, _BETWEEN = 5, 0.05  # seconds
 VERBS = ("search", "hpo", "retrain")
 LATEST = "last"
 """What a user writes for the latest run."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_SHOWN = 4  # runs that an error names
 
 STATUSES = ("running", "done", "stopped", "failed")
 
@@ -165,50 +168,125 @@ def all_runs(results: Path) -> Iterator[RunFolder]:
             continue
 
 
-def find(results: Path, run: str, option: str = "--resume") -> RunFolder:
-    """Return the run folder that ``run`` names: a path, a name, or the end of a name.
+def every_run(results: Path) -> list[Path]:
+    """Return the run folders of a results folder and of its studies, the oldest first.
+
+    Their names begin with the time. Nothing in them is read.
+
+    Args:
+        results: the results folder.
+    """
+    places = [results / "runs", *(results / "studies").glob("*/runs")]
+    found = [path.parent for place in places for path in place.glob("*/run.json")]
+    return sorted(found, key=lambda path: (path.name, str(path)))
+
+
+def find(
+    results: Path,
+    run: str,
+    option: str = "--resume",
+    verbs: Collection[str] = VERBS,
+    status: Collection[str] = STATUSES,
+) -> RunFolder:
+    """Return the run that ``run`` names.
+
+    It is a run folder or its ``checkpoint.json``; the name of a run, the end or another part of
+    one; or ``last``. The studies of the results folder count as well.
 
     Args:
         results: the results folder.
         run: what the user wrote.
         option: where, for the message of an error.
+        verbs: of the runs that are meant if several fit.
+        status: of the run that ``last`` means.
 
     Raises:
         UserError: there is none, or more than one.
     """
-    if (Path(run) / "run.json").exists():
-        return RunFolder(Path(run))
-    found = [r for r in all_runs(results) if r.name == run or r.name.endswith(f"-{run}")]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(r.name for r in found or list(all_runs(results))[-3:]) or "none"
-    many = "names several runs" if found else f"is no run under {results / 'runs'}; the latest"
-    raise UserError(f"{option} {run} {many}: {names}")
+    path = Path(run)
+    path = path.parent if path.name == "checkpoint.json" else path
+    if os.path.exists(path / "run.json"):  # noqa: PTH110 (a text may be too long)
+        return RunFolder(path)
+    if run == LATEST and not os.path.lexists(run):
+        return _latest(results, verbs, status)
+    found = _named(results, run, option, verbs)
+    if found is None:
+        names = ", ".join(one.name for one in every_run(results)[-3:]) or "none"
+        raise UserError(f"{option} {run} is no run under {results / 'runs'}; the latest: {names}")
+    return found
 
 
-def or_latest(
-    given: str, results: Path, verbs: Collection[str] = VERBS, status: Collection[str] = ("done",)
+def located(
+    given: str,
+    results: Path,
+    verbs: Collection[str] = VERBS,
+    status: Collection[str] = ("done",),
 ) -> str:
-    """Return ``given``, or the path of the latest run if it is ``last`` and no file is called so.
+    """Return the path of the run that ``given`` names, or ``given`` if it is something else.
+
+    A file or folder of that name comes first, and the text of an architecture is no name.
 
     Args:
         given: what the user wrote.
         results: the results folder.
-        verbs: of the runs that are meant.
-        status: of the runs that are meant.
+        verbs: of the runs that are meant if several fit.
+        status: of the run that ``last`` means.
 
     Raises:
-        UserError: no run is meant.
+        UserError: several runs are meant, or ``last`` and there is none; or a number is the end
+            of a name and may be an architecture's.
     """
-    if given != LATEST or os.path.lexists(given):
+    if os.path.lexists(given) or not _NAME.fullmatch(given):
         return given
-    for path in sorted((results / "runs").glob("*/run.json"), reverse=True):
+    if given == LATEST:
+        return str(_latest(results, verbs, status).path)
+    if given.isdigit():
+        if ends := [path.name for path in every_run(results) if path.name.endswith(f"-{given}")]:
+            raise UserError(
+                f"{given} is the end of the run {ends[-1]}, and a number may be an architecture: "
+                "write more of the name, or name the format with --from"
+            )
+        return given
+    found = _named(results, given, "RUN", verbs)
+    return given if found is None else str(found.path)
+
+
+def _latest(results: Path, verbs: Collection[str], status: Collection[str]) -> RunFolder:
+    """Return the newest run of one of these verbs and statuses."""
+    for path in reversed(every_run(results)):
         with suppress(UserError):
-            run = RunFolder(path.parent)
+            run = RunFolder(path)
             if run.info.get("verb") in verbs and run.status in status:
-                return str(run.path)
+                return run
     kinds = " or ".join(verbs)
     raise UserError(f"{LATEST}: {results / 'runs'} holds no {kinds} that is {' or '.join(status)}")
+
+
+def _named(results: Path, word: str, option: str, verbs: Collection[str]) -> RunFolder | None:
+    """Return the run with this name, with this end, or else with this part in its name.
+
+    Raises:
+        UserError: there are several, also among those of the verbs.
+    """
+    every = every_run(results)
+    fits: tuple[Callable[[str], bool], ...] = (
+        lambda name: name == word,
+        lambda name: name.endswith(f"-{word}"),
+        lambda name: word in name,
+    )
+    paths = next(filter(None, ([p for p in every if fit(p.name)] for fit in fits)), [])
+    runs = []
+    for path in paths:
+        with suppress(UserError):
+            runs.append(RunFolder(path))
+    if len(runs) > 1:
+        runs = [run for run in runs if run.info.get("verb") in verbs] or runs
+    if len(runs) < 2:
+        return runs[0] if runs else None
+    same = len({run.name for run in runs}) < len(runs)
+    names = [str(run.path) if same else run.name for run in reversed(runs)][:_SHOWN]
+    more = f" and {len(runs) - len(names)} more" if len(runs) > len(names) else ""
+    raise UserError(f"{option} {word} names several runs: {', '.join(names)}{more}")
 
 
 def is_held(lock: Path) -> bool:

@@ -201,8 +201,11 @@ def test_the_end_of_a_name_that_fits_two_runs(refused, runs):
     folders = [info["folder"] for info in runs()]
     for number, folder in enumerate(folders):
         folder.rename(folder.with_name(f"2026010{number}-abcd"))
+    line = refused("show", "abcd")
+    assert line == "RUN abcd names several runs: 20260101-abcd, 20260100-abcd"
+    # One of them is a search.
     line = refused("search", "--resume", "abcd")
-    assert line == "--resume abcd names several runs: 20260100-abcd, 20260101-abcd"
+    assert line == "--resume abcd: the run is done: allowed: stopped, failed"
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def refused(run, folder, told):
 
 
 def test_what_is_no_one_shot_search(run, searched):
-    refused(run, "nowhere", "nowhere is not a run folder: run.json: ")
+    refused(run, "nowhere", "RUN nowhere is no run under results/runs; the latest: ")
     (retraining,) = Path("results/runs").glob("*-retrain-*")
     refused(run, retraining, "is a run of nasbench retrain: allowed: nasbench search")
     small = ("--limit-train", 200, "--epochs", 1, "--batch-size", 20, "--device", "cpu")

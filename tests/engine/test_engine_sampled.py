@@ -417,7 +417,7 @@ def test_a_trial_that_finds_the_disk_full_is_repeated(out, tmp_path, monkeypatch
     mark = tmp_path / "full"
     mark.touch()
     monkeypatch.setenv("FULL_DISK", str(mark))
-    with pytest.raises(MachineError, match=r"trial 1 was interrupted: OSError: .* No space left"):
+    with pytest.raises(MachineError, match=r"trial 0 was interrupted: OSError: .* No space left"):
         search("random", out, **given)
     (path,) = (out / "runs").iterdir()
     folder = RunFolder(path)

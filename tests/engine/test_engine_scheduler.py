@@ -212,7 +212,7 @@ def test_a_full_disk_is_never_a_failed_trial(tmp_path):
     session = running(journal=Journal(tmp_path / "journal.jsonl"))
     for _ in range(3):  # however often the run is continued
         with pytest.raises(
-            MachineError, match=r"^trial 2 was interrupted: OSError: no space$"
+            MachineError, match=r"^trial 1 was interrupted: OSError: no space$"
         ) as told:
             interrupted(session, Fault.MACHINE)
         assert (session.told, session.total.failed) == ([0], 0)

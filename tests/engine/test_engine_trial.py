@@ -328,13 +328,13 @@ def test_weights_that_are_not_here_or_do_not_fit(parent):
     with pytest.raises(UserError) as error:
         parent(request("9", parent="7"), go_on)
     assert str(error.value) == (
-        f"the weights of trial 8, to continue from, are not in {parent.context.folder}: "
+        f"the weights of trial 7, to continue from, are not in {parent.context.folder}: "
         "every node must see this folder"
     )
     with pytest.raises(UserError) as error:
         parent(request("9", parent="0", arguments={"width": 6}), go_on)
     assert str(error.value) == (
-        "cannot continue from the weights of trial 1: its network has another shape; "
+        "cannot continue from the weights of trial 0: its network has another shape; "
         "tune options of training alone"
     )
 

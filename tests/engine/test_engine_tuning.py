@@ -94,7 +94,7 @@ def test_suggestions_become_trials_and_results_go_to_the_tuner(bench):
         ["learn", 0, SCRIPT[0], 0.5],
     ]
     assert bench.tuning.results == [(SCRIPT[1], 0.75), (SCRIPT[0], 0.5)]
-    assert bench.said == ["trial 2: 0.7500 in 2.0 s", "trial 1: 0.5000 in 2.0 s"]
+    assert bench.said == ["trial 1: 0.7500 in 2.0 s", "trial 0: 0.5000 in 2.0 s"]
 
 
 def test_a_tuner_that_has_no_more(bench):
@@ -112,7 +112,7 @@ def test_a_failed_trial_is_told_and_charged(tmp_path):
     assert used == TrialCost(9, 1.5)
     assert heard(bench.heard)[-1] == ["fail", 0, SCRIPT[0]]
     assert bench.tuning.results == []
-    assert bench.said == ["trial 1: failed: the loss is not finite"]
+    assert bench.said == ["trial 0: failed: the loss is not finite"]
     assert bench.events()[-1] == {
         "event": "trial",
         "round": 1,

@@ -4,11 +4,12 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from nasbench.errors import UserError
-from nasbench.store.runs import RunFolder, all_runs, find, or_latest
+from nasbench.store.runs import RunFolder, all_runs, every_run, find, located
 
 INFO = {"task": "digits", "seed": 3}
 
@@ -48,8 +49,10 @@ def test_find(tmp_path, monkeypatch):
     assert find(tmp_path, str(second.path)).path == second.path
     monkeypatch.chdir(second.path.parent)
     assert find(tmp_path / "elsewhere", second.name).path.resolve() == second.path
-    with pytest.raises(UserError, match=r"--resume b1 is no run under .*ab1, .*ab2"):
-        find(tmp_path, "b1")  # the end of a name begins after a dash
+    assert find(tmp_path, "b1").path == first.path
+    assert find(tmp_path, str(first.path / "checkpoint.json")).path == first.path
+    with pytest.raises(UserError, match=r"--resume b3 is no run under .*ab1, .*ab2"):
+        find(tmp_path, "b3")
 
 
 def test_a_name_that_is_not_enough(tmp_path):
@@ -57,7 +60,7 @@ def test_a_name_that_is_not_enough(tmp_path):
         make(tmp_path, f"20260101-00000{n}-search-s0-abcd")
     with pytest.raises(UserError, match="names several runs") as error:
         find(tmp_path, "abcd")
-    assert "20260101-000001-search-s0-abcd, 20260101-000002-search-s0-abcd" in str(error.value)
+    assert "20260101-000002-search-s0-abcd, 20260101-000001-search-s0-abcd" in str(error.value)
 
 
 def test_the_latest_run_of_a_verb(tmp_path, monkeypatch):
@@ -69,15 +72,50 @@ def test_the_latest_run_of_a_verb(tmp_path, monkeypatch):
     ):
         make(tmp_path, name).update(verb=verb, status=status)
     folder = tmp_path / "runs"
-    assert or_latest("last", tmp_path) == str(folder / "20261002-100000-retrain")
-    assert or_latest("last", tmp_path, ("search", "hpo")) == str(folder / "20261001-100000-search")
-    stopped = or_latest("last", tmp_path, ("search",), ("stopped", "failed"))
+    assert located("last", tmp_path) == str(folder / "20261002-100000-retrain")
+    assert located("last", tmp_path, ("search", "hpo")) == str(folder / "20261001-100000-search")
+    stopped = located("last", tmp_path, ("search",), ("stopped", "failed"))
     assert stopped == str(folder / "20261003-100000-search")
     with pytest.raises(UserError, match=r"^last: .*runs holds no hpo that is done$"):
-        or_latest("last", tmp_path, ("hpo",))
-    assert or_latest("zoo:DARTS_V2", tmp_path) == "zoo:DARTS_V2"
+        located("last", tmp_path, ("hpo",))
+    assert located("zoo:DARTS_V2", tmp_path) == "zoo:DARTS_V2"
     (tmp_path / "last").mkdir()  # a file of this name is meant itself
-    assert or_latest("last", tmp_path) == "last"
+    assert located("last", tmp_path) == "last"
+
+
+def test_an_end_comes_before_a_part_and_the_verb_decides(tmp_path):
+    made = {
+        name: make(tmp_path, f"20261001-10000{n}-{name}")
+        for n, name in enumerate(("search-a1b2-s0", "search-s0-a1b2", "retrain-s0-ffff"))
+    }
+    made["retrain-s0-ffff"].update(verb="retrain")
+    assert find(tmp_path, "a1b2").path == made["search-s0-a1b2"].path
+    assert find(tmp_path, "s0-", verbs=("retrain",)).path == made["retrain-s0-ffff"].path
+    with pytest.raises(UserError, match=r"RUN -s0 names several runs: .*ffff, .*a1b2, .*-s0$"):
+        find(tmp_path, "-s0", "RUN")
+
+
+def test_runs_of_studies_count_as_well(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = make(Path("results"), "20261001-100000-search-s0-aaaa")
+    of_study = make(Path("results/studies/mine"), "20261002-100000-search-s0-bbbb")
+    assert every_run(Path("results")) == [own.path, of_study.path]
+    assert find(Path("results"), "bbbb").path == of_study.path
+    of_study.update(status="done")
+    assert located("last", Path("results")) == str(of_study.path)
+    assert next(all_runs(Path("results"))).path == own.path
+
+
+@pytest.mark.parametrize("given", ["checkpoint.json", "zoo:DARTS_V2", "|a~0|", "12", "x" * 5000])
+def test_what_names_no_run_stays_as_it_is(tmp_path, given):
+    make(tmp_path, "20261001-100000-search-s0-4711")
+    assert located(given, tmp_path) == given
+
+
+def test_a_number_may_be_a_run_and_an_architecture(tmp_path):
+    make(tmp_path, "20261001-100000-search-s0-4711")
+    with pytest.raises(UserError, match=r"^4711 is the end of the run .*s0-4711, .* --from$"):
+        located("4711", tmp_path)
 
 
 def test_no_runs_at_all(tmp_path):
