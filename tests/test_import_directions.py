@@ -93,6 +93,8 @@ ALLOWED: dict[str, set[str]] = {
         "report",
         "seeding",
         "space",
+        # What was read from a package is kept; searches of a benchmark are.
+        "store",
         "strategies",
     },
     "testing": {

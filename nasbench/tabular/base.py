@@ -24,6 +24,7 @@ class Table(ABC):
         lengths: numbers of epochs with results, ascending.
         timed: whether training times are known.
         note: a caveat in one line, or ``""``.
+        result: what :meth:`test` and :meth:`outcome` return, in words.
         latencies: data set to architecture's text to milliseconds, once added.
     """
 
@@ -32,6 +33,7 @@ class Table(ABC):
     lengths: tuple[int, ...]
     timed: bool = True
     note: str = ""
+    result: str = "test accuracy"
 
     def __init__(self, space: str, spec: DataSpec) -> None:
         self.space: type[SearchSpace] = catalog.resolve("space", space)
@@ -69,7 +71,18 @@ class Table(ABC):
 
     @abstractmethod
     def test(self, arch: Arch, dataset: str) -> float:
-        """Return the mean test accuracy in [0, 1] of the longest trainings."""
+        """Return the mean test accuracy in [0, 1] of the longest trainings.
+
+        A table without test accuracies returns the mean validation accuracy, and its ``result``
+        says so.
+        """
+
+    def outcome(self, arch: Arch, dataset: str, seed: int) -> float:
+        """Return by what a search with this seed is judged, in [0, 1], read after its end.
+
+        It is :meth:`test` where the table has test accuracies.
+        """
+        return self.test(arch, dataset)
 
     @abstractmethod
     def sizes(self, arch: Arch, dataset: str) -> dict[str, float]:

