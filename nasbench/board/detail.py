@@ -7,17 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nasbench.board import drawings
+from nasbench.board import drawings, logs
 from nasbench.board.files import checkpoint_of, read_json, text, whole
 from nasbench.board.history import candidates, events_of, measured, mixing_weights, of_kind
-from nasbench.board.runs import Run, metric, row
-from nasbench.measures import named
-from nasbench.report.chance import record_at_chance
+from nasbench.board.results import figures
+from nasbench.board.runs import Run, metric, row, shares
 from nasbench.store.journal import number, table
 from nasbench.store.records import Record
 
-_NO_CURVE = ("epoch", "seconds", "trial", "fold")
-_MEASURED = ("params", "macs", "latency_ms", "test_openings")
 _DECADES = 100  # the ratio of largest to smallest value from which an axis is logarithmic
 
 
@@ -37,7 +34,7 @@ def content(run: Run, root: Path, bound: Path, record: Record | None) -> dict[st
     gpus = provenance.get("gpus")
     hardware = ", ".join(map(text, gpus)) if isinstance(gpus, list) else ""
     metrics = {n: number(v) for n, v in table(info.get("metrics")).items() if n != "epoch"}
-    curves = _curves(epochs)
+    curves = logs.curves(epochs)
     return {
         **row(run, None if record is None else record.result),
         "command": text(provenance.get("command")),
@@ -50,39 +47,16 @@ def content(run: Run, root: Path, bound: Path, record: Record | None) -> dict[st
         "metrics": {name: value for name, value in metrics.items() if value is not None},
         "arch": _texts(checkpoint.get("arch")),
         "parameters": _texts(info.get("parameters")),
-        "record": None if record is None else _measured(record),
+        "record": None if record is None else figures(record),
+        "warnings": logs.warnings_of(run, checkpoint),
+        "notes": logs.notes_of(events),
         "folds": _folds(root / "folds" / f"{run.path.name}.json", bound),
         "curves": curves,
-        "shares": _shares(run, [*metrics, *(curve["name"].split(",")[0] for curve in curves)]),
+        "shares": shares(run, [*metrics, *(curve["name"].split(",")[0] for curve in curves)]),
         "weights": mixing_weights(epochs, candidates(events)),
         "trials": _trials(of_kind(events, "trial"), run),
         "drawings": drawings.listed(run.key, epochs, checkpoint),
     }
-
-
-def _measured(record: Record) -> dict[str, Any]:
-    numbers = {name: getattr(record, name) for name in _MEASURED}
-    low = record_at_chance(record)
-    measure = record.measure
-    also = {n: v for n, v in record.test_metrics.items() if n != measure.name}
-    return {
-        **numbers,
-        "at_chance": low,
-        "uncounted": len(record.uncounted),
-        "result": record.result,
-        "metric": metric(measure),
-        "also": {f"test {named(n).words}": [v, named(n).is_share] for n, v in also.items()},
-    }
-
-
-def _shares(run: Run, names: Iterable[str]) -> list[str]:
-    """Return those names of values that are shares, which the page shows in percent."""
-    own = run.measure
-    return [
-        name
-        for name in dict.fromkeys(names)
-        if named(name).is_share or (own and own.is_share and name.endswith(f"_{own.name}"))
-    ]
 
 
 def _one_line(value: Any) -> str:
@@ -109,21 +83,6 @@ def _folds(path: Path, bound: Path) -> list[dict[str, Any]] | None:
         }
         for fold in folds
     ] or None
-
-
-def _curves(epochs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the values of each metric over the epochs, separately for each fold."""
-    found: dict[str, dict[str, Any]] = {}
-    for event in epochs:
-        fold = f", fold {text(event['fold'])}" if event.get("fold") is not None else ""
-        for name, value in event.items():
-            if name in _NO_CURVE or (height := number(value)) is None:
-                continue
-            named = f"{name}{fold}"
-            curve = found.setdefault(named, {"name": named, "x": [], "y": []})
-            curve["x"].append(event["epoch"])
-            curve["y"].append(height)
-    return list(found.values())
 
 
 def _trials(events: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any] | None:
@@ -156,7 +115,19 @@ def _trials(events: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any] | N
         "epochs": [number(trial.get("epochs")) for trial in trials],
         "columns": [_column(name, [one.get(name) for one in choices]) for name in names],
         "reports": reports if any(reports) else None,
+        "costs": _costs(trials),
     }
+
+
+def _costs(trials: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
+    """Return parameters, multiply-adds and latency over the trials, as far as they are known."""
+    found = {}
+    for name in ("params", "macs", "latency_ms"):
+        of_each = [{**table(one.get("costs")), **table(one.get("network"))} for one in trials]
+        values = [number(costs.get(name)) for costs in of_each]
+        if any(value is not None for value in values):
+            found[name] = values
+    return found
 
 
 def _column(name: str, values: Sequence[Any]) -> dict[str, Any]:

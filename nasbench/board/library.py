@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import nasbench
-from nasbench.board import detail, drawings
+from nasbench.board import detail, drawings, logs, results
 from nasbench.board.files import (
     MOST_JSON,
     Signature,
@@ -31,8 +31,12 @@ from nasbench.store.records import Record, folder, parse_record
 
 PLACES = "places"
 _PLACE = re.compile(r"place-([0-9]{1,6})")
-_RUN = re.compile(r"run-([0-9a-f]{12})")
+_PAGE = re.compile(r"(run|log|record)-([0-9a-f]{12})")
+_TRIAL = re.compile(r"trial-([0-9a-f]{12})-([0-9]{1,15})")
 _KEPT = 4  # runs whose page is kept in memory
+
+MOST_TRIALS = 100
+"""Trials of a run whose logs are exported."""
 
 _CUT = "runs/{}: journal.jsonl is too large, and only its end is counted"
 
@@ -55,6 +59,8 @@ class Overview:
         self._problems: list[str] = []
         self._signature: tuple[Signature, ...] | None = None
         self._tables: dict[str, Any] = {}
+        self._rows: dict[str, Row] = {}  # by the name of a record's run
+        self._keys: dict[str, str] = {}
 
     def content(self) -> dict[str, Any]:
         """Return all that the page shows of the folder, ready for JSON."""
@@ -79,6 +85,33 @@ class Overview:
             "runs": [row(run, tested.get(run.path.name)) for run in reversed(shown)],
         }
 
+    def links(self, run: Run) -> dict[str, Any]:
+        """Return the search that a run retrains, and the retrainings of what it found."""
+        origin = run.origin(self.bound)
+        retrained = self.runs.retrainings(run.path.name)
+        tested = [self.records.get(one.path.name) for one in retrained]
+        return {
+            "search": self.runs.link(origin) if origin else None,
+            "retrainings": [
+                {
+                    **row(one, None if record is None else record.result),
+                    "arch_id": None if record is None else record.arch_id,
+                }
+                for one, record in zip(retrained, tested, strict=True)
+            ],
+            "has_record": run.path.name in self.records,
+        }
+
+    def record_page(self, key: str) -> dict[str, Any] | None:
+        """Return the page of the record with this key, ``None`` if there is none."""
+        self.read_records()
+        name = self._keys.get(key)
+        if name is None:
+            return None
+        self.runs.read()
+        row = self._rows[name]
+        return results.content(self.records[name], row, self.records, self.runs.link)
+
     def record_paths(self) -> list[Path]:
         """Return the files of records, sorted by name."""
         place = folder(self.root)
@@ -98,11 +131,13 @@ class Overview:
             except ValueError as error:
                 self._problems.append(f"records/{text(path.name)} left out: {error}")
         board = build(list(self.records.values()), [], None)
-        tasks = [_table(table) for table in board.tables]
+        self._rows = {name: row for row in board.rows for name in row.run_names}
+        self._keys = {self.runs.key_of(name): name for name in self._rows}
+        tasks = [_table(table, self.runs.key_of) for table in board.tables]
         self._tables = {"tasks": tasks, "notes": list(map(text, board.notes))}
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: Table, key_of: Callable[[str], str]) -> dict[str, Any]:
     """Return the table of one task and one metric."""
     rows = table.rows
     curves: dict[int, dict[str, list[float | None]]] = {}
@@ -124,7 +159,10 @@ def _table(table: Table) -> dict[str, Any]:
             }
             for one in shown
         ],
-        "rows": [{**_row(one, shown), "curve": curves.get(id(one))} for one in rows],
+        "rows": [
+            {**_row(one, shown), "curve": curves.get(id(one)), "key": key_of(one.run_names[0])}
+            for one in rows
+        ],
     }
 
 
@@ -142,6 +180,9 @@ def _row(one: Row, shown: Sequence[Column]) -> dict[str, Any]:
         "interval": one.interval,
         "results": [value for group in one.results for value in group],
         "seconds": one.search_seconds + one.retrain_seconds,
+        "params": one.params,
+        "macs": one.macs,
+        "latency_ms": one.latency_ms,
     }
 
 
@@ -160,7 +201,11 @@ class Library:
         self._lock = Lock()  # the server answers from several threads
 
     def data(self, key: str) -> dict[str, Any] | None:
-        """Return the data of ``places``, ``place-ID`` or ``run-KEY``, ready for JSON.
+        """Return the data of a key, ready for JSON.
+
+        Args:
+            key: ``places``, ``place-ID``, ``run-KEY``, ``log-KEY``, ``record-KEY``, or
+                ``trial-KEY-NUMBER``.
 
         Returns:
             the data, or ``None`` if the key is unknown.
@@ -171,8 +216,11 @@ class Library:
             if match := _PLACE.fullmatch(key):
                 overviews, number = self._read(), int(match[1])
                 return overviews[number].content() if number < len(overviews) else None
-            if match := _RUN.fullmatch(key):
-                return self._run(match[1])
+            if match := _PAGE.fullmatch(key):
+                kind, of = match.groups()
+                return self._record(of) if kind == "record" else self._run(of, kind)
+            if (match := _TRIAL.fullmatch(key)) and (found := self._find(match[1])):
+                return logs.of_trial(found[1], self.root, int(match[2]))
             return None
 
     def drawing(self, name: str) -> bytes | None:
@@ -186,7 +234,20 @@ class Library:
         yield PLACES
         for number, overview in enumerate(self._read()):
             yield f"place-{number}"
-            yield from (f"run-{run.key}" for run in overview.runs.read() if not run.problem)
+            for run in overview.runs.read():
+                if not run.problem:
+                    yield f"run-{run.key}"
+                    yield f"log-{run.key}"
+                    yield from (f"trial-{run.key}-{place}" for place in self._trials_of(run))
+            overview.read_records()
+            yield from (f"record-{overview.runs.key_of(name)}" for name in overview.records)
+
+    def _trials_of(self, run: Run) -> list[int]:
+        """Return the trials whose logs are exported: the failed ones and the best."""
+        scores = run.history.scores
+        sign = -1 if run.larger_is_better else 1
+        order = sorted(scores, key=lambda n: -math.inf if (s := scores[n]) is None else sign * s)
+        return order[:MOST_TRIALS]
 
     def _read(self) -> list[Overview]:
         """Return the places; a place keeps its number once it was seen."""
@@ -212,23 +273,34 @@ class Library:
         ]
         return {"version": nasbench.__version__, "made": self._made, "places": places}
 
-    def _run(self, key: str) -> dict[str, Any] | None:
-        """Return the page of a run, which is kept until one of the run's files changes."""
+    def _run(self, key: str, kind: str) -> dict[str, Any] | None:
+        """Return the page or the log of a run; a page is kept until one of its files changes."""
         found = self._find(key)
         if found is None:
             return None
         overview, run = found
+        if kind == "log":
+            return logs.of_run(run, self.root)
         overview.read_records()
         record = overview.records.get(run.path.name)
         folds = overview.root / "folds" / f"{run.path.name}.json"
         files = map(signature, (run.path / "checkpoint.json", folds))
-        now = (run.signatures, run.status, *files, record)
+        links = overview.links(run)
+        now = (run.signatures, run.status, *files, record, links)
         if key not in self._pages or self._pages[key][0] != now:
             self._pages.pop(key, None)
-            self._pages[key] = (now, detail.content(run, overview.root, self.root, record))
+            page = detail.content(run, overview.root, self.root, record)
+            self._pages[key] = (now, {**page, **links})
         while len(self._pages) > _KEPT:
             del self._pages[next(iter(self._pages))]
         return self._pages[key][1]
+
+    def _record(self, key: str) -> dict[str, Any] | None:
+        """Return the page of a record, whether or not its run is there."""
+        for overview in self._read():
+            if (found := overview.record_page(key)) is not None:
+                return found
+        return None
 
     def _find(self, key: str) -> tuple[Overview, Run] | None:
         """Return a run; the folders are listed again only if the key is not known yet."""

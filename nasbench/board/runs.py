@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from nasbench import measures
 from nasbench.board.files import (
     Signature,
+    checkpoint_of,
     inside,
     read_json,
     signature,
@@ -45,6 +47,7 @@ class Run:
     history: History = field(default_factory=History)
     problem: str = ""
     signatures: tuple[Signature, ...] = ()
+    _origin: str | None = None
 
     @property
     def measure(self) -> Measure | None:
@@ -59,6 +62,18 @@ class Run:
         if self.measure is not None:
             return self.measure.larger_is_better
         return self.info.get("optimize_mode") != "minimize"
+
+    def origin(self, bound: Path) -> str:
+        """Return the name of the run that found what this one retrains, ``""`` if unknown.
+
+        Args:
+            bound: the folder that no file may lead out of.
+        """
+        if self._origin is None:
+            retrains = self.info.get("verb") == "retrain"
+            found = text(checkpoint_of(self.path, bound).get("run")) if retrains else ""
+            self._origin = found if found != self.path.name else ""
+        return self._origin
 
     @property
     def config(self) -> dict[str, Any]:
@@ -92,6 +107,22 @@ class Runs:
         self._runs = {path: self._refreshed(path) for path in self.paths()}
         return list(self._runs.values())
 
+    def key_of(self, name: str) -> str:
+        """Return the key of the run, and of the record, with this name."""
+        full = f"{self.name}/{name}".encode(errors="surrogateescape")
+        return hashlib.sha256(full).hexdigest()[:12]
+
+    def link(self, name: str) -> dict[str, Any]:
+        """Return a run's name with its key, and whether its folder is there."""
+        run = self._runs.get(self.root / "runs" / name)
+        there = run is not None and not run.problem
+        return {"key": self.key_of(name), "name": text(name), "run": there}
+
+    def retrainings(self, name: str) -> list[Run]:
+        """Return the runs that retrain what the run of this name found."""
+        readable = (run for run in self._runs.values() if not run.problem)
+        return [run for run in readable if run.origin(self.bound) == name]
+
     def find(self, key: str) -> Run | None:
         """Return the readable run with this key, up to date."""
         path = next((path for path, run in self._runs.items() if run.key == key), None)
@@ -103,12 +134,11 @@ class Runs:
     def _refreshed(self, path: Path) -> Run:
         run = self._runs.get(path)
         if run is None:
-            name = f"{self.name}/{path.name}".encode(errors="surrogateescape")
-            run = Run(path, hashlib.sha256(name).hexdigest()[:12])
+            run = Run(path, self.key_of(path.name))
         journal = path / "journal.jsonl"
         now = signature(path / "run.json"), signature(journal)
         if now != run.signatures:
-            run.signatures, run.problem = now, ""
+            run.signatures, run.problem, run._origin = now, "", None
             try:
                 run.info = older.run_info(read_json(path / "run.json", self.bound))
                 if run.info.get("format") != FORMAT:
@@ -183,3 +213,14 @@ def _trials(config: dict[str, Any]) -> int | None:
     except UserError:
         return None
     return int(budget.amount) if budget.unit == "trials" else None
+
+
+def shares(run: Run, names: Iterable[str]) -> list[str]:
+    """Return those names of values that are shares, which the page shows in percent."""
+    own = run.measure
+    suffix = f"_{own.name}" if own is not None and own.is_share else None
+    return [
+        name
+        for name in dict.fromkeys(names)
+        if measures.named(name).is_share or (suffix and name.endswith(suffix))
+    ]

@@ -119,6 +119,7 @@ class Row:
         variant: what distinguishes the row from others of its method and space, or ``""``.
         versus_random: the comparison with random search, or ``None``.
         uncounted: operations of some network that ``macs`` leaves out, by name.
+        run_names: of its records, in their order.
     """
 
     task: str
@@ -151,6 +152,7 @@ class Row:
     variant: str = ""
     versus_random: Difference | None = None
     uncounted: tuple[str, ...] = ()
+    run_names: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> str:
@@ -248,6 +250,7 @@ def _row(identity: Identity, records: Sequence[Record]) -> Row:
         chance=chance,
         at_chance=sum(record_at_chance(record) for record in records),
         torch=tuple(sorted({_torch(record) for record in records} - {""})),
+        run_names=tuple(record.run for record in records),
     )
 
 

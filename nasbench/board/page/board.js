@@ -25,8 +25,8 @@
     const [path, query] = (location.hash.slice(1) || "/0/leaderboard").split("?");
     const [, id = "0", view = "leaderboard", ...keys] = path.split("/").map(decode);
     const q = decode((query || "").replace(/^q=/, ""));
-    const many = { run: 1, compare: 2 }[view] || 0;
-    const known = Object.hasOwn(nasbench.views, view) && /^\d+$/.test(id) && (view !== "run" || keys[0]);
+    const many = { run: 1, record: 1, compare: 2 }[view] || 0;
+    const known = Object.hasOwn(nasbench.views, view) && /^\d+$/.test(id) && (many !== 1 || keys[0]);
     return { path, id, view: view || "leaderboard", keys: keys.slice(0, many), query: q, known };
   }
 
@@ -37,7 +37,7 @@
       el("option", { value: place.id }, `${place.path} (${nasbench.format.plural(place.runs, "run")}, ${nasbench.format.plural(place.records, "record")})`)));
     $("place").value = at.id;
     nasbench.replace($("nav"), [at.id, at.view], () => LINKS.map(([view, name]) =>
-      el("a", { href: nasbench.href(at.id, view), "aria-current": view === at.view || (view === "runs" && at.view === "run") ? "page" : null }, name)));
+      el("a", { href: nasbench.href(at.id, view), "aria-current": view === at.view || (view === "runs" && at.view === "run") || (view === "leaderboard" && at.view === "record") ? "page" : null }, name)));
   }
 
   function mark(lost, places) {
@@ -55,6 +55,12 @@
       place?.problems?.length && el("details", { class: "problems" },
         el("summary", {}, `${nasbench.format.plural(place.problems.length, "problem")} while reading this folder`),
         el("ul", {}, place.problems.map((line) => el("li", {}, el("bdi", { class: "wrap" }, line)))))]);
+  }
+
+  function gone(view) {
+    $("note").nasbenchSignature = null;
+    $("note").replaceChildren(el("p", { class: "note", role: "status" },
+      `This ${view === "record" ? "record" : "run"} is no longer in the results folder. What was read last is still shown.`));
   }
 
   function lacking(text, at, place) {
@@ -77,7 +83,7 @@
     kept.delete(path);
     kept.set(path, entry);
     if (kept.size > KEPT) kept.delete(kept.keys().next().value);
-    const heading = at.view === "run" ? null : el("h1", {}, nasbench.views[at.view].heading);
+    const heading = ["run", "record"].includes(at.view) ? null : el("h1", {}, nasbench.views[at.view].heading);
     $("view").nasbenchSignature = null;
     $("view").replaceChildren(...[heading, entry.view.node].filter(Boolean));
     const first = current === null && !document.activeElement?.closest("header");
@@ -89,7 +95,7 @@
 
   function show(at, data) {
     const path = at.view === "compare" ? `/${at.id}/compare` : at.path;
-    const name = at.view === "run" ? data.runs[0].name : nasbench.views[at.view].heading;
+    const name = data.runs.length === 1 ? data.runs[0].name : nasbench.views[at.view].heading;
     document.title = `${name || "no name"} – ${document.body.dataset.title}`;
     if (current?.path !== path) enter(at, data, path);
     else if (current.sources.some((source, i) => source !== data.sources[i])) current.entry.view.update(data);
@@ -101,7 +107,10 @@
     note(place);
     if (!places || !place) return lacking("There is no such results folder here.", at, null);
     if (!at.known) return lacking("There is no such page here.", at, place);
-    if (at.keys.some((key, i) => key && key !== "-" && !runs[i])) return lacking("There is no such run here.", at, place);
+    if (at.keys.some((key, i) => key && key !== "-" && !runs[i])) {
+      if (current?.path === at.path) return gone(at.view); // deleted while it is looked at
+      return lacking(`There is no such ${at.view === "record" ? "record" : "run"} here.`, at, place);
+    }
     const data = { places, place, runs, ...at, sources: [place, at.path, at.query, ...runs] };
     try {
       show(at, data);
@@ -119,7 +128,7 @@
     let found;
     try {
       found = await Promise.all([nasbench.load("places"), nasbench.load(`place-${at.id}`),
-        ...runs.map((key) => (key && key !== "-" ? nasbench.load(`run-${key}`) : null))]);
+        ...runs.map((key) => (key && key !== "-" ? nasbench.load(`${at.view === "record" ? "record" : "run"}-${key}`) : null))]);
     } catch {
       found = null;
     }

@@ -56,10 +56,9 @@
       value: (row) => row.sort?.[i],
       cell: (row) => {
         if (column.name !== "method") return el("bdi", { class: column.numeric ? null : "name long", title: row.cells[i] }, row.cells[i]);
-        const query = `method:"${row.method}" task:"${task.task}"`;
         return el("span", { class: "methodcell" },
           el("span", { class: `kind ${row.kind}`, title: KINDS[row.kind] || row.kind }, row.kind),
-          el("a", { href: `${nasbench.href(place, "runs")}?q=${encodeURIComponent(query)}`, "data-focus": query + row.cells[1] },
+          el("a", { href: nasbench.href(place, "record", row.key), "data-focus": row.key },
             nasbench.name(row.cells[i])));
       },
     }));

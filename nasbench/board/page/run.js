@@ -16,7 +16,10 @@
       ["started", run.started ? moment(run.started) : ""], ["device time", seconds(run.seconds)]])];
   }
 
-  function tiles(run) {
+  nasbench.warnings = (lines) => (lines?.length ? [el("div", { class: "note warnings", role: "note" },
+    lines.map((line) => el("p", {}, el("span", { "aria-hidden": "true" }, "⚠ "), el("b", {}, "Warning: "), el("bdi", {}, line))))] : []);
+
+  const tiles = nasbench.tiles = (run) => {
     const record = run.record || {};
     const what = `test ${record.metric?.words}`;
     const list = [[record.at_chance ? `${what}, at chance level` : what, isNumber(record.result) && measured(record.result, record.metric)],
@@ -28,7 +31,7 @@
       ["test openings", isNumber(record.test_openings) && record.test_openings]];
     return list.filter(([, value]) => value !== false).map(([name, value]) =>
       el("div", { class: "tile" }, el("b", {}, value), el("span", {}, el("bdi", { title: name }, name))));
-  }
+  };
 
   function folds(list, metric) {
     const values = list.map((fold) => fold.result).filter(isNumber);
@@ -51,8 +54,20 @@
     ].filter(Boolean);
   }
 
+  // From a search to its retrainings, and back.
+  function relatives(run, id) {
+    const line = (one) => el("li", {}, nasbench.link(nasbench.href(id, "run", one.key), one.name), " ", nasbench.status(one), " ",
+      isNumber(one.test) ? `test ${one.metric?.words || "result"} ${measured(one.test, one.metric)}` : nasbench.progress(one), one.seed !== null && `, seed ${one.seed}`);
+    return [run.search && el("p", {}, "Retrains what ", nasbench.origin(run.search, id), " found."),
+      run.has_record && el("p", {}, el("a", { href: nasbench.href(id, "record", run.key) }, "Its record and its row of the leaderboard")),
+      run.retrainings?.length > 0 && el("p", {}, `Retrained by ${plural(run.retrainings.length, "run")}:`),
+      run.retrainings?.length > 0 && el("ul", { class: "plainlist" }, run.retrainings.map(line)),
+      run.verb !== "retrain" && run.status === "done" && !run.retrainings?.length &&
+        el("p", { class: "muted" }, "What it found was not retrained yet: ", el("code", {}, `nasbench retrain ${run.name}`))];
+  }
+
   // Details keep the reader's choice of open and closed when their content changes.
-  function folding() {
+  const folding = nasbench.folding = () => {
     const node = el("div");
     const known = new Map();
     return {
@@ -72,33 +87,42 @@
         }
       },
     };
-  }
+  };
 
   function build() {
     const title = el("h1", { class: "runtitle" });
     const top = el("div", { class: "panel" });
     const numbers = el("div", { class: "tiles" });
-    const [curves, weights, trials, rest] = [nasbench.curves(), nasbench.weights(), nasbench.trials(), folding()];
+    const [warnings, family, log] = [el("div"), el("div", { class: "panel" }), nasbench.log()];
+    const [curves, weights, trials, classes, rest] = [nasbench.curves(), nasbench.weights(), nasbench.trials(), nasbench.classes(), folding()];
     const drawings = nasbench.drawings((epoch) => weights.at(epoch));
     const parts = {
       curves: nasbench.section("Curves", curves.node),
       drawings: nasbench.section("The cell", drawings.node),
       weights: nasbench.section("Architecture weights over time", weights.node),
       trials: nasbench.section("Trials", trials.node),
+      classes: nasbench.section("Classes of the test set", classes.node),
     };
     const waiting = el("p", { class: "line" });
     return {
-      node: el("div", {}, title, top, numbers, parts.curves, parts.drawings, parts.weights, parts.trials, waiting, rest.node),
+      node: el("div", {}, title, warnings, top, numbers, family, parts.curves, parts.drawings, parts.weights, parts.trials, parts.classes, waiting, rest.node, log.node),
       leave: () => drawings.stop(),
       update({ runs: [run], id }) {
         nasbench.replace(title, run.name, () => [nasbench.name(run.name)]);
         const standing = ["status", "error", "epoch", "epochs", "trials_done", "trials_total", "seconds", "seconds_left", "started"];
         nasbench.replace(top, [id, run.method, run.task, standing.map((name) => run[name])], () => head(run, id));
+        const told = [...(run.warnings || []), ...(run.record?.warnings || [])];
+        nasbench.replace(warnings, [told, run.notes], () => [...nasbench.warnings(told),
+          ...(run.notes || []).map((line) => el("p", { class: "muted" }, el("bdi", {}, line)))]);
         nasbench.replace(numbers, [run.metrics, run.record], () => tiles(run));
+        nasbench.replace(family, [id, run.search, run.retrainings, run.has_record, run.status], () => relatives(run, id));
+        family.hidden = !family.childNodes.length;
+        parts.classes.hidden = !classes.update(run.record);
+        log.update(run);
         parts.curves.hidden = !curves.update([run]);
         parts.weights.hidden = !weights.update(run.weights);
         parts.drawings.hidden = !drawings.update(run);
-        parts.trials.hidden = !trials.update(run.trials);
+        parts.trials.hidden = !trials.update(run.trials, run.key);
         waiting.hidden = !Object.values(parts).every((part) => part.hidden);
         waiting.textContent = run.status === "running" ? "Nothing measured yet: the first epoch or trial is under way."
           : "This run left no curves, drawings or trials.";

@@ -32,6 +32,10 @@
     ].filter(Boolean) };
   };
 
+  const costs = nasbench.trialCosts = (trials) => [["params", "parameters", nasbench.format.count], ["macs", "MACs", nasbench.format.count],
+    ["latency_ms", "latency, ms", (value) => significant(value)]].filter(([name]) => trials.costs?.[name])
+    .map(([name, heading, text]) => ({ name, heading, text, values: trials.costs[name] }));
+
   function columns(trials, state, select) {
     const score = state.percent ? percent : (value) => significant(value, 4);
     const some = (list) => list?.some((value) => value !== null);
@@ -45,6 +49,8 @@
       { heading: "score", title: trials.metric?.words, numeric: true, less: trials.larger === false, value: (i) => trials.score[i], cell: (i) => (isNumber(trials.score[i])
         ? score(trials.score[i])
         : el("span", { class: "status failed", title: trials.error[i] }, el("span", { "aria-hidden": "true" }, "✕"), "failed")) },
+      ...costs(trials).map(({ heading, values, text }) => ({ heading, numeric: true, less: true, value: (i) => values[i],
+        cell: (i) => text(values[i]) })),
       ...trials.columns.map((column) => ({
         heading: column.name, numeric: column.kind === "number", value: (i) => column.values[i],
         cell: (i) => (column.kind === "number" ? text(column.values[i]) : nasbench.name(text(column.values[i]))),
@@ -54,7 +60,19 @@
     ];
   }
 
-  function detail(trials, i, inPercent) {
+  // What happened in the trial is loaded when it is looked at.
+  async function events(box, key, number) {
+    const found = await nasbench.load(`trial-${key}-${number}`).catch(() => null);
+    if (!found) return;
+    const curves = nasbench.curves();
+    const drawn = curves.update([found]);
+    box.replaceChildren(...[drawn && curves.node, el("h4", {}, "Log"), nasbench.logLines(found.lines, `Log of trial ${number}`),
+      ...Object.entries(found.printed).flatMap(([name, text]) => nasbench.printed(name, text))].filter(Boolean));
+  }
+
+  function detail(trials, i, inPercent, key) {
+    const box = el("div");
+    events(box, key, trials.number[i]);
     const reports = trials.reports?.[i] || [];
     const chart = reports.length > 1 && nasbench.chart({ label: "Reports", y: inPercent ? "%" : "", x: "report", whole: true, height: 170 });
     if (chart) {
@@ -65,7 +83,8 @@
     return [el("h3", {}, `Trial ${trials.number[i]}`),
       trials.error[i] && el("p", { class: "error" }, el("bdi", {}, trials.error[i])),
       nasbench.facts([["score", score], ["time", seconds(trials.seconds?.[i])], ["epochs", trials.epochs?.[i]],
-        ...trials.columns.map((column) => [column.name, text(column.values[i])])]), chart?.node];
+        ...costs(trials).map(({ heading, values, text }) => [heading, isNumber(values[i]) ? text(values[i]) : ""]),
+        ...trials.columns.map((column) => [column.name, text(column.values[i])])]), chart?.node, box];
   }
 
   nasbench.trials = () => {
@@ -104,16 +123,17 @@
 
     function show() {
       const i = state.selected;
-      const key = i === null ? null : [i, state.trials.score[i], state.trials.error[i], state.trials.reports?.[i]];
+      const key = i === null ? null : [i, state.trials.score[i], state.trials.error[i], state.trials.reports?.[i], state.trials.epochs[i]];
       nasbench.replace(aside, key, () => (i === null
         ? [parallelBox.hidden ? null : el("p", { class: "muted" }, "Choose a trial in the table or click a line to see it in detail.")]
-        : detail(state.trials, i, state.percent)));
+        : detail(state.trials, i, state.percent, state.key)));
     }
 
     return {
       node,
-      update(trials) {
+      update(trials, key) {
         if (!trials?.number.length) return false;
+        state.key = key;
         state.trials = trials;
         state.percent = nasbench.trialsInPercent(trials);
         const larger = trials.larger !== false;
