@@ -24,6 +24,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "study",
         "leaderboard",
         "load",
+        "runs",
         "predict",
         "export",
         "list",
@@ -31,6 +32,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Results": (
         *(f"nasbench.api.results:{name}" for name in ("Run", "Found", "Tuned", "Trained")),
         *(f"nasbench.api.results:{name}" for name in ("CrossValidated", "Several", "Drawing")),
+        "nasbench.api.run_list:Runs",
         "nasbench.api.boards:Board",
         "nasbench.api.studies:Study",
         "nasbench.api.predicting:Predictions",

@@ -37,6 +37,7 @@ __all__ = [
     "load",
     "predict",
     "retrain",
+    "runs",
     "search",
     "study",
     "task",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from nasbench.api.loading import load
     from nasbench.api.predicting import predict
     from nasbench.api.retraining import retrain
+    from nasbench.api.run_list import runs
     from nasbench.api.search import search
     from nasbench.api.tasks import task
     from nasbench.errors import UserError
@@ -71,6 +73,7 @@ _PLACES = {
     "retrain": "api.retraining",
     "leaderboard": "api.boards",
     "load": "api.loading",
+    "runs": "api.run_list",
     "task": "api.tasks",
     "predict": "api.predicting",
     "list": "api.listing",

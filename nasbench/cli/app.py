@@ -24,6 +24,7 @@ from nasbench.cli import (
     profiling,
     proxies,
     retrain,
+    runs,
     search,
     show,
     streams,
@@ -84,6 +85,7 @@ _register("hpo", hpo.command(), "nasbench hpo small-cnn --task mnist --tuner tpe
 _register("retrain", retrain.command(), "nasbench retrain results/runs/RUN/checkpoint.json")
 _register("study", study.command, "nasbench study studies/mnist-optim.yaml --scale 0.05")
 _register("leaderboard", leaderboard.command, "nasbench leaderboard --task digits --format md")
+_register("runs", runs.command, "nasbench runs --task digits --state done")
 _register("board", board.command, "nasbench board results --port 8642")
 app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -249,6 +250,20 @@ def located(
         return given
     found = _named(results, given, "RUN", verbs)
     return given if found is None else str(found.path)
+
+
+def remove(run: RunFolder) -> None:
+    """Delete a run folder.
+
+    Raises:
+        UserError: a process works in it, it is a symbolic link, or it cannot be deleted.
+    """
+    if run.path.is_symlink():
+        raise UserError(f"{run.path} is a symbolic link: delete the folder that it leads to")
+    if run.status == "running":
+        raise UserError(f"{run.name} is running: stop it first")
+    with hold(run.path), telling_what_failed(run.path):
+        shutil.rmtree(run.path)
 
 
 def _latest(results: Path, verbs: Collection[str], status: Collection[str]) -> RunFolder:

@@ -74,6 +74,12 @@ def test_nothing_is_said_of_a_healthy_search():
     assert verdict(rising, "darts", robust=False) == ()
 
 
+def test_a_short_search_loses_its_accuracy_as_every_one_does():
+    mixed = replace(HEALTHY, entropy=0.98, derived_accuracy=0.3)
+    assert verdict(mixed, "darts", robust=False) == ()
+    assert mixed.to_json()["gap"] == pytest.approx(0.6)  # kept all the same
+
+
 def test_what_the_checkpoint_keeps():
     kept = replace(HEALTHY, skips=4).to_json()
     assert kept["collapsed"]

@@ -20,6 +20,7 @@ from nasbench.strategies.oneshot.skip_regularization import limited_skips
 TOO_MANY_SKIPS = 1 / 2  # of the edges
 UNDECIDED = 0.9999  # entropy, as a share of the largest possible; parameters that differ by 0.03
 TOO_WIDE = 0.5  # share of the supernet's accuracy that discretization loses
+MIXED = 0.95  # entropy from which the supernet still weighs its operations nearly alike
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,17 @@ class CollapseSigns:
     def collapsed(self) -> bool:
         """Whether skip connections have taken over."""
         return self.edges > 0 and self.skips >= TOO_MANY_SKIPS * self.edges
+
+    @property
+    def lost(self) -> bool:
+        """Whether discretization loses more than it must.
+
+        Operations that a supernet weighs nearly alike have been trained together, as in every
+        short search: one of them alone then works badly, whichever it is.
+        """
+        if self.gap is None or (self.entropy is not None and self.entropy >= MIXED):
+            return False
+        return self.gap > TOO_WIDE * (self.supernet_accuracy or 0)
 
     @property
     def gap(self) -> float | None:
@@ -107,11 +119,11 @@ def verdict(signs: CollapseSigns, strategy: str, robust: bool | None) -> tuple[s
             f"(entropy {signs.entropy:.5f} of 1): the choice is close to a random one; "
             "try more `--epochs` or a higher `-o arch_lr`"
         )
-    if signs.gap is not None and signs.gap > TOO_WIDE * (signs.supernet_accuracy or 0):
+    if signs.lost:
         lines.append(
             f"the architecture has {signs.derived_accuracy:.1%} with the supernet's weights, the "
-            f"supernet {signs.supernet_accuracy:.1%}: accuracy dropped sharply after "
-            "discretization; "
+            f"supernet {signs.supernet_accuracy:.1%}: its operations work only together, so they "
+            "were not chosen by what each is worth alone; "
             f"try {'`spos`' if strategy == 'darts-pt' else '`darts-pt`'}"
         )
     if jumped(list(signs.eigenvalues)) and robust is False:
