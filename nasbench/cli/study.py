@@ -26,7 +26,9 @@ Target = Annotated[
 ScaleOption = Annotated[
     float,
     typer.Option(
-        "--scale", help="Run with this share of the epochs, images and trials, in (0, 1]."
+        "--scale",
+        help="Run with this share of the computing, in (0, 1]: fewer images, then epochs, then "
+        "trials, but enough to learn.",
     ),
 ]
 Out = Annotated[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from nasbench import plain_json
@@ -23,20 +25,37 @@ def read(results: Path) -> tuple[str, set[str]] | None:
         return None
 
 
-def cost(results: Path) -> tuple[float, dict[str, float]] | None:
-    """Return a study's scale and each entry's device-seconds per run, or ``None`` without one.
+@dataclass(frozen=True)
+class Cost:
+    """What the runs of a study took.
+
+    Attributes:
+        scale: of the study.
+        seconds: device-seconds of a run, by entry.
+        passes: training images seen in a run, by entry; earlier versions did not write them.
+    """
+
+    scale: float
+    seconds: Mapping[str, float]
+    passes: Mapping[str, float]
+
+
+def cost(results: Path) -> Cost | None:
+    """Return what the runs of a study took, or ``None`` if there is none.
 
     Args:
         results: the folder that holds its runs and records.
     """
     try:
         content = plain_json.read(results / FILE)
-        took = {
-            str(name): float(entry["device_seconds"]) / len(entry["accuracies"])
-            for name, entry in content["entries"].items()
-            if entry["accuracies"]
-        }
-        return float(content["scale"]), took
+        seconds, passes = {}, {}
+        for name, entry in content["entries"].items():
+            runs = len(entry.get("accuracies") or entry.get("results") or ())
+            if runs:
+                seconds[str(name)] = float(entry["device_seconds"]) / runs
+            if isinstance(seen := entry.get("passes"), int | float):
+                passes[str(name)] = float(seen)
+        return Cost(float(content["scale"]), seconds, passes)
     except (UserError, ValueError, TypeError, AttributeError, KeyError):
         return None
 

@@ -170,7 +170,7 @@ EXAMPLE = """\
 # A study: several runs on one task, and a table of their results.
 #   nasbench study FILE              runs what is missing; repeat it after a stop
 #   nasbench study FILE --dry-run    prints what remains to be done and its cost
-#   nasbench study FILE --scale 0.1  a tenth of the epochs, the images and the trials
+#   nasbench study FILE --scale 0.1  with a tenth of the computing
 
 about: >
   Does searching an architecture beat tuning a small network, for the same number of trials?

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from nasbench import catalog, known_code
-from nasbench.config import RetrainConfig, TaskConfig, TrainingConfig
+from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TaskConfig, TrainingConfig
 from nasbench.engine import hpo, search
 from nasbench.engine.checkpoints import data_options, open_checkpoint
+from nasbench.engine.presets import hpo_defaults, paper_recipe, retrain_defaults
+from nasbench.engine.problem import Data
 from nasbench.errors import UserError, unknown
 from nasbench.store import studies
 from nasbench.store.checkpoint import Checkpoint
+from nasbench.strategies.recipe import DARTS, Recipe
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.study.entry import VERBS, Entry
 from nasbench.study.file import Study
@@ -67,7 +71,7 @@ class Plan:
     Attributes:
         study: the study.
         task: its task, with the data.
-        scale: the share of epochs, images and trials.
+        scale: the share of the computing.
         given: command-line options of all runs: ``out``, ``data_dir``, ``device``.
         only: names of the entries to run, together with those that they use; empty means all.
         opened: the task as entries with options of their own read it, by those options.
@@ -155,6 +159,59 @@ class Plan:
         data = {sources.short(self.study.task): (task or self.task).fingerprint}
         return ConfiguredRun(verb, scaled, data, checkpoint)
 
+    def options(self, step: Step) -> TrainingConfig:
+        """Return the options of a run, whether or not its source has a result.
+
+        They agree with those of :meth:`configure` in the size of the run, unless the source
+        finds options that change it.
+
+        Raises:
+            UserError: an option is invalid.
+        """
+        if self.source(step) is None:
+            return self.configure(step, None).config
+        given, study = step.entry.over(self.study.defaults), self.study
+        config: TrainingConfig
+        if step.entry.verb == "hpo":
+            budget = {"budget": study.budget or None}
+            tuned = HpoConfig.from_layers(budget, given)
+            amount = Data(study.task, tuned, self.task).amount(tuned)
+            preset = hpo_defaults(tuned.preset, study.task, amount, given)
+            config = HpoConfig.from_layers(preset, budget, given)
+        else:
+            asked = RetrainConfig.from_layers(given)
+            amount = Data(study.task, asked, self.task).amount(asked)
+            recipe = self._recipe(step)
+            preset = retrain_defaults(asked.preset, study.task, recipe, amount, given)
+            config = RetrainConfig.from_layers(preset, given)
+        return self.scale.apply(config, len(self.task.train))
+
+    def _recipe(self, step: Step) -> Recipe:
+        """Return the settings of the paper behind the search whose result the step retrains."""
+        source = self.source(step)
+        try:
+            config = None if source is None else self.configure(source, None).config
+        except UserError:  # reported when the run would start
+            config = None
+        if not isinstance(config, SearchConfig):
+            return DARTS
+        return paper_recipe(search.load_strategy(config.strategy), config.space)
+
+    def check_scale(self) -> None:
+        """Raise if the scale is too small for the study.
+
+        Raises:
+            UserError: it names the smallest scale that works.
+        """
+        if self.scale.factor == 1:
+            return
+        whole, found = replace(self, scale=Scale()), []
+        for entry in self.study.entries.values():
+            # An invalid option is reported when the run would start.
+            with suppress(UserError):
+                found.append(whole.options(Step(entry, self.study.seeds[0])))
+        self.scale.check((config, len(self.task.train)) for config in found)
+
     def open(self, config: TrainingConfig, checkpoint: Checkpoint | None = None) -> Task | None:
         """Return the study's task as a run reads and judges it; runs that agree share it.
 
@@ -237,7 +294,7 @@ def load_plan(
 
     Args:
         file: the study's YAML file.
-        scale: the share of epochs, images and trials, in (0, 1].
+        scale: the share of the computing, in (0, 1].
         given: options of all runs: ``data_dir`` and ``device``.
         out: the results folder.
         task: replaces the study's task.
@@ -262,4 +319,6 @@ def load_plan(
             "give this study a different 'name:', or choose another --out"
         )
     opened = load(study.task, _of_all(study), given.get("data_dir"))
-    return Plan(study, opened, size, {**given, "out": folder}, only), folder
+    plan = Plan(study, opened, size, {**given, "out": folder}, only)
+    plan.check_scale()
+    return plan, folder

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nasbench import provenance
+from nasbench.errors import UserError
 from nasbench.measures import ACCURACY, Measure, named, of_run
 from nasbench.optional import available
 from nasbench.report.anytime import write_pictures
@@ -23,9 +24,11 @@ from nasbench.store.atomic import write_json, write_text
 from nasbench.store.journal import number
 from nasbench.store.records import read_records
 from nasbench.store.runs import RunFolder
-from nasbench.study.plan import Plan
+from nasbench.study.entry import Entry
+from nasbench.study.plan import Plan, Step
 from nasbench.study.results import EntryResult
 from nasbench.study.runner import Progress
+from nasbench.study.scale import passes
 
 NUMERIC = (False, False, True, True, False, True, True, True)
 _TRAINING = ("accuracy", "loss")  # what an epoch says without a validation
@@ -175,12 +178,21 @@ def _plain(plan: Plan, results: Sequence[EntryResult]) -> dict[str, object]:
                 "interval": result.interval,
                 "reported": result.entry.reported,
                 "device_seconds": result.seconds,
+                "passes": _passes(plan, result.entry),
                 "test_openings": result.openings,
                 "failed": list(result.failed),
             }
             for result in results
         },
     }
+
+
+def _passes(plan: Plan, entry: Entry) -> float | None:
+    """Return the training images that a run of an entry sees, ``None`` if it is unknown."""
+    try:
+        return passes(plan.options(Step(entry, plan.study.seeds[0])), len(plan.task.train))
+    except UserError:  # the entry has failed, and the report says why
+        return None
 
 
 def write_curves(plan: Plan, progress: Progress, out: Path) -> list[Path]:

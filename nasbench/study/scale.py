@@ -1,25 +1,35 @@
-"""``--scale``: a smaller version of a study, for a machine without a GPU."""
+"""``--scale``: the same study with a share of its computing, with which a training still learns.
+
+A pass is one training image seen once, and device time is counted in passes. A run gets its share
+of them by fewer images first, which leaves the epochs, and with them the schedules, as they are;
+then by fewer epochs; then by smaller batches, so that the steps remain; then by fewer trials.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from nasbench.budget import Budget
-from nasbench.config import HpoConfig, SearchConfig, TrainingConfig
+from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
+from nasbench.engine.hyperparameters import ALIASES
 from nasbench.errors import UserError
+from nasbench.hpo.space import ParameterSpace
 
-LEAST_IMAGES = 1_000  # with fewer, a batch of a large network's recipe may not be filled
-LEAST_SECONDS = 0.001
+LEAST_STEPS = 150  # after them every network of the shipped studies is far above chance
+LEAST_BATCH = 16  # BN is noisy below
+LEAST_IMAGES = 1_000  # a hundred of each of ten classes, and a batch of a large network's recipe
 LEAST_TRIALS = 2  # of a round: a second round looks between the best two
+LEAST_SECONDS = 0.001
 
 Config = TypeVar("Config", bound=TrainingConfig)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The factor by which epochs, training images and trials are multiplied.
+    """The share of a study's computing.
 
     Attributes:
         factor: in (0, 1].
@@ -39,8 +49,12 @@ class Scale:
 
     @property
     def suffix(self) -> str:
-        """The suffix of the study's name in pictures and folders; ``""`` at 1."""
-        return "" if self.factor == 1 else f"@{self}"
+        """The suffix of the study's name in pictures and folders; ``""`` at 1.
+
+        Folders that end in ``@0.05``, without an x, are of versions in which a scale multiplied
+        epochs, images and trials alike.
+        """
+        return "" if self.factor == 1 else f"@x{self}"
 
     @property
     def words(self) -> str:
@@ -48,9 +62,9 @@ class Scale:
         if self.factor == 1:
             return ""
         return (
-            f"Made at scale {self}: epochs, training images and trials are this share "
-            f"of the study's (at least 1 epoch, {LEAST_IMAGES:,} images, {2 * LEAST_TRIALS} "
-            "trials). Nothing here may be compared with figures of whole runs."
+            f"Made at scale {self}: every run has this share of the study's training (at least "
+            f"{LEAST_STEPS} steps, {LEAST_IMAGES:,} images, {2 * LEAST_TRIALS} trials where the "
+            "study has them). Nothing here may be compared with figures of whole runs."
         )
 
     def apply(self, config: Config, images: int) -> Config:
@@ -62,36 +76,178 @@ class Scale:
         """
         if self.factor == 1:
             return config
-        whole = config.limit_train or images
-        smaller = replace(
-            config,
-            epochs=math.ceil(config.epochs * self.factor),
-            limit_train=min(whole, max(LEAST_IMAGES, round(whole * self.factor))),
-        )
-        if isinstance(smaller, SearchConfig | HpoConfig) and smaller.budget is not None:
-            whole_budget = Budget.parse(smaller.budget)
-            return replace(smaller, budget=self._budget(whole_budget, rounds(smaller)))
-        return smaller
+        whole = _Training.of(config, images)
+        wanted = self.factor * whole.passes
+        budget = _budget(config)
+        if budget is None:
+            return whole.shortened(config, max(wanted, whole.least))
+        passes = max(wanted, whole.least)
+        share = wanted / passes  # what is left to save in trials
+        if budget.unit == "trials":
+            trials, times = int(budget.amount), rounds(config)
+            few = _fewer(trials, times, share)
+            passes = min(max(wanted * trials / few, whole.least), whole.passes)
+            return replace(whole.shortened(config, passes), budget=f"{few} trials")  # type: ignore[call-arg]
+        smaller = whole.shortened(config, passes)
+        if budget.unit == "seconds":
+            seconds = max(LEAST_SECONDS, budget.amount * self.factor)
+            left = f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
+        else:
+            epochs = budget.amount * share * smaller.epochs / config.epochs
+            left = f"{max(smaller.epochs, math.ceil(epochs))} epochs"
+        return replace(smaller, budget=left)  # type: ignore[call-arg]
 
-    def _budget(self, whole: Budget, times: int) -> str:
-        """Return the smaller budget of one round.
-
-        Trials are counted in pairs, so that two rounds of 20 remain equal to one of 40.
+    def check(self, runs: Iterable[tuple[TrainingConfig, int]]) -> None:
+        """Raise if even the shortest trainings take more than the share.
 
         Args:
-            whole: the budget of one round at full scale.
-            times: the number of rounds.
+            runs: the options of every run at full scale, and its number of training images.
+
+        Raises:
+            UserError: it names the smallest scale that works.
         """
-        if whole.unit == "seconds":
-            seconds = max(LEAST_SECONDS, whole.amount * self.factor)
-            return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
-        if whole.unit != "trials":
-            return f"{max(1, math.ceil(whole.amount * self.factor))} {whole.unit}"
-        trials = int(whole.amount)
-        half = max(LEAST_TRIALS, math.ceil(trials * times / 2 * self.factor))
-        return f"{min(trials, 2 * half // times)} trials"
+        if self.factor == 1:
+            return
+        whole = least = 0.0
+        for config, images in runs:
+            if (passes_of_run := passes(config, images)) is not None:
+                whole += passes_of_run
+                least += _least(config, images)
+        if self.factor < (smallest := _rounded_up(least / whole) if whole else 0.0):
+            raise UserError(
+                f"--scale {self}: too little for a training to learn anything: the smallest "
+                f"that works for this study is {smallest:.15g}"
+            )
+
+
+@dataclass(frozen=True)
+class _Training:
+    """One training of a run.
+
+    Attributes:
+        images: of the task or of ``--limit-train``.
+        share: of them that it trains on.
+        epochs: of the training.
+        batch: the batch size.
+        fixed: whether the batch size is searched and therefore stays.
+    """
+
+    images: int
+    share: float
+    epochs: int
+    batch: int
+    fixed: bool
+
+    @classmethod
+    def of(cls, config: TrainingConfig, images: int) -> _Training:
+        whole = min(config.limit_train or images, images)
+        return cls(whole, _share(config), config.epochs, config.batch_size, _searched(config))
+
+    @property
+    def passes(self) -> float:
+        return self.epochs * self.images * self.share
+
+    @property
+    def least(self) -> float:
+        """The passes of the shortest training that learns; a tuner finds small batches itself."""
+        return min(self.passes, LEAST_STEPS * self._halved(0))
+
+    def _halved(self, passes: float) -> int:
+        """Return the largest batch, halved from the full one, that leaves enough steps."""
+        batch = self.batch
+        while batch // 2 >= LEAST_BATCH and passes < LEAST_STEPS * batch:
+            batch //= 2
+        return batch
+
+    def shortened(self, config: Config, passes: float) -> Config:
+        """Return the options of a training of so many passes."""
+        least = min(self.images, max(LEAST_IMAGES, math.ceil(self.batch / self.share)))
+        epochs, images = self.epochs, passes / self.epochs / self.share
+        if images < least:
+            exact = passes / (least * self.share)
+            epochs = max(1, int(exact) if least < self.images else math.ceil(exact - 1e-9))
+            images = passes / epochs / self.share
+        batch = self.batch if self.fixed else self._halved(passes)
+        # A smaller batch takes the smaller rate of the linear rule (Goyal et al., 2017); Adam and
+        # its kin scale their steps themselves.
+        by = batch / self.batch if config.optimizer == "sgd" else 1.0
+        return replace(
+            config,
+            epochs=epochs,
+            limit_train=min(self.images, math.ceil(images - 1e-9)),
+            batch_size=batch,
+            lr=config.lr * by,
+            final_lr=config.final_lr * by,
+        )
+
+
+def passes(config: TrainingConfig, images: int) -> float | None:
+    """Return the passes of a run, at most; ``None`` if its budget is in seconds.
+
+    Args:
+        config: the options of the run.
+        images: the number of training images of the task.
+    """
+    whole, budget = _Training.of(config, images), _budget(config)
+    if budget is None:
+        return whole.passes * (getattr(config, "folds", None) or 1)
+    if budget.unit == "seconds":
+        return None
+    each = whole.passes if budget.unit == "trials" else whole.passes / config.epochs
+    return budget.amount * rounds(config) * each
 
 
 def rounds(config: TrainingConfig) -> int:
     """Return how often a run spends its budget: twice if a tuning is refined."""
     return 2 if isinstance(config, HpoConfig) and config.refine else 1
+
+
+def _budget(config: TrainingConfig) -> Budget | None:
+    found = config.budget if isinstance(config, SearchConfig | HpoConfig) else None
+    return None if found is None else Budget.parse(found)
+
+
+def _fewer(trials: int, times: int, share: float) -> int:
+    """Return the trials of a round, counted in pairs: two rounds of 20 stay equal to one of 40.
+
+    Args:
+        trials: of one round at full scale.
+        times: the number of rounds.
+        share: of the trials.
+    """
+    half = max(LEAST_TRIALS, int(trials * times / 2 * share + 1e-9))
+    return min(trials, 2 * half // times)
+
+
+def _least(config: TrainingConfig, images: int) -> float:
+    """Return the passes of the smallest run that learns."""
+    whole, budget = _Training.of(config, images), _budget(config)
+    if budget is None:
+        return whole.least * (getattr(config, "folds", None) or 1)
+    times = rounds(config)
+    if budget.unit == "trials":
+        return _fewer(int(budget.amount), times, 0.0) * times * whole.least
+    return min(budget.amount / config.epochs, 1) * times * whole.least
+
+
+def _share(config: TrainingConfig) -> float:
+    """Return the share of the images that a run trains on; one of K folds is left out."""
+    if isinstance(config, RetrainConfig) and config.folds is not None:
+        return 1 - 1 / config.folds
+    return 1 - float(getattr(config, "val_fraction", 0.0))
+
+
+def _searched(config: TrainingConfig) -> bool:
+    """Return whether a tuning searches the batch size."""
+    if not isinstance(config, HpoConfig):
+        return False
+    if not config.space_content:  # a file that is read later, or the default space
+        return True
+    names = (place[-1] for place, _ in ParameterSpace.of(config.space_content).leaves())
+    return any(ALIASES.get(name, name) == "batch_size" for name in names)
+
+
+def _rounded_up(share: float) -> float:
+    """Return a share with two digits that is at least ``share``."""
+    unit = 10.0 ** (math.floor(math.log10(share)) - 1)
+    return min(1.0, float(f"{math.ceil(share / unit - 1e-9) * unit:.2g}"))

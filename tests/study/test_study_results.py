@@ -9,14 +9,13 @@ import pytest
 from nasbench import catalog
 from nasbench.config import RetrainConfig
 from nasbench.store.runs import RunFolder
-from nasbench.study.cost_estimate import passes
 from nasbench.study.file import Study
 from nasbench.study.fingerprint import fingerprint, runs_by_fingerprint
 from nasbench.study.plan import Plan, Step
 from nasbench.study.report import _histories, listing, write_curves
 from nasbench.study.results import entry_results
 from nasbench.study.runner import Progress
-from nasbench.study.scale import Scale
+from nasbench.study.scale import Scale, passes
 
 
 def plan_of(**content) -> Plan:
@@ -126,7 +125,7 @@ def test_curves_tell_their_scale_and_which_accuracy_each_shows(tmp_path):
         done[Step(entry, 0)] = folder.path
     (path,) = write_curves(plan, Progress(done), tmp_path)
     drawn = path.read_text()
-    for words in ("mine@0.25: mean and range over runs", "a (training)", "b (validation)"):
+    for words in ("mine@x0.25: mean and range over runs", "a (training)", "b (validation)"):
         assert words in drawn
 
 

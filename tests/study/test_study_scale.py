@@ -2,23 +2,56 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from nasbench.config import HpoConfig, RetrainConfig
+from nasbench.config import HpoConfig, RetrainConfig, SearchConfig
 from nasbench.errors import UserError
-from nasbench.study.scale import Scale
+from nasbench.study.scale import LEAST_STEPS, Scale, passes
+
+LR = {"lr": {"_type": "choice", "_value": [0.1]}}
+# 30 epochs of 50,000 images are 1.5 million passes, in 11,719 steps.
+LONG = RetrainConfig(epochs=30, batch_size=128, lr=0.1, optimizer="sgd")
 
 
-def test_epochs_images_and_trials_shrink_together():
-    config = Scale(0.05).apply(HpoConfig(epochs=50, budget="100"), 60_000)
-    assert (config.epochs, config.limit_train, config.budget) == (3, 3_000, "6 trials")
+def size(config) -> tuple[int, int | None, int]:
+    return config.epochs, config.limit_train, config.batch_size
 
 
-def test_there_is_always_enough_to_run():
-    config = Scale(0.01).apply(HpoConfig(epochs=8, budget="20"), 50_000)
-    assert (config.epochs, config.limit_train, config.budget) == (1, 1_000, "4 trials")
-    small = Scale(0.01).apply(HpoConfig(limit_train=500, budget="2"), 50_000)
-    assert (small.limit_train, small.budget) == (500, "2 trials")
+@pytest.mark.parametrize(
+    ("factor", "left", "lr"),
+    [
+        (0.05, (30, 2_500, 128), 0.1),  # 75,000 passes: fewer images, the same epochs
+        (0.02, (30, 1_000, 128), 0.1),  # 30,000 in 234 steps
+        (0.01, (15, 1_000, 64), 0.05),  # 15,000: half the epochs, and batches for 150 steps
+        (0.002, (3, 1_000, 16), 0.0125),  # 3,000
+        (0.0001, (2, 1_200, 16), 0.0125),  # 150 steps of 16 images, and no fewer
+    ],
+)
+def test_a_training_shrinks_by_images_then_epochs_then_batches(factor, left, lr):
+    config = Scale(factor).apply(LONG, 50_000)
+    assert size(config) == left
+    assert config.lr == pytest.approx(lr)
+
+
+def test_adam_keeps_its_learning_rate_in_smaller_batches():
+    config = Scale(0.01).apply(RetrainConfig(**{**LONG.to_json(), "optimizer": "adam"}), 50_000)
+    assert (config.batch_size, config.lr) == (64, 0.1)
+
+
+def test_trials_shrink_last():
+    # A trial: 8 epochs of 45,000 images.
+    tuning = HpoConfig(epochs=8, batch_size=128, budget="20", val_fraction=0.1, space_content=LR)
+    config = Scale(0.05).apply(tuning, 50_000)
+    assert (*size(config), config.budget) == (8, 2_500, 64, "20 trials")
+    # 2 of 1,000 of 7.2 million are 6 trials of 2,400, the fewest that make 150 steps.
+    config = Scale(0.002).apply(tuning, 50_000)
+    assert (*size(config), config.budget) == (2, 1_334, 16, "6 trials")
+    config = Scale(0.0001).apply(tuning, 50_000)
+    assert config.budget == "4 trials"
+    few = HpoConfig(limit_train=500, budget="2", val_fraction=0.5, space_content=LR)
+    assert Scale(0.01).apply(few, 50_000).budget == "2 trials"
 
 
 @pytest.mark.parametrize("factor", [0.01, 0.05, 0.1, 0.12, 0.3, 0.77])
@@ -28,9 +61,66 @@ def test_two_rounds_keep_as_many_trials_as_one(factor):
     assert int(one.split()[0]) == 2 * int(two.split()[0])
 
 
-@pytest.mark.parametrize(("budget", "left"), [("2h", "720s"), ("40 epochs", "4 epochs")])
-def test_other_budgets(budget, left):
-    assert Scale(0.1).apply(HpoConfig(budget=budget), 60_000).budget == left
+def test_other_budgets():
+    long = {"epochs": 10, "batch_size": 64, "val_fraction": 0.5, "space_content": LR}
+    assert Scale(0.1).apply(HpoConfig(budget="2h", **long), 60_000).budget == "720s"
+    # Of 300,000 passes a tenth: epochs of 3,000 images, so the same number of them.
+    config = Scale(0.1).apply(HpoConfig(budget="40 epochs", **long), 60_000)
+    assert (*size(config), config.budget) == (10, 6_000, 64, "40 epochs")
+    # 3,000 passes for each, in 6 epochs of 500; one training costs 10 epochs of the full study.
+    config = Scale(0.01).apply(HpoConfig(budget="40 epochs", **long), 60_000)
+    assert (*size(config), config.budget) == (6, 1_000, 16, "24 epochs")
+
+
+@pytest.mark.parametrize("factor", [0.02, 0.1, 0.33, 0.5, 0.9])
+@pytest.mark.parametrize(
+    "config",
+    [
+        LONG,
+        RetrainConfig(epochs=5, batch_size=100, folds=4),
+        SearchConfig(strategy="darts", epochs=50, batch_size=64),
+        SearchConfig(strategy="random", budget="10", epochs=5),
+        HpoConfig(budget="20", refine="5%", epochs=10, space_content=LR),
+        HpoConfig(budget="64 epochs", epochs=8, space_content=LR),
+    ],
+    ids=["train", "folds", "one-shot", "sampled", "refined", "epochs"],
+)
+def test_the_passes_are_the_share(config, factor):
+    whole, smaller = passes(config, 50_000), passes(Scale(factor).apply(config, 50_000), 50_000)
+    assert smaller == pytest.approx(factor * whole, rel=0.02)
+
+
+@pytest.mark.parametrize("factor", [1e-6, 0.003, 0.05])
+@pytest.mark.parametrize("images", [1_437, 5_000, 60_000])
+def test_every_training_keeps_steps_to_learn_in(factor, images):
+    config = Scale(factor).apply(RetrainConfig(epochs=64, batch_size=96), images)
+    epochs, kept, batch = size(config)
+    assert epochs * (kept // batch) >= 0.97 * LEAST_STEPS  # whole batches alone
+    assert kept >= 1_000
+
+
+def test_a_training_that_is_short_as_it_is_stays():
+    short = RetrainConfig(epochs=2, batch_size=64)  # 10 steps of 336 images
+    assert size(Scale(0.01).apply(short, 336)) == (2, 336, 16)
+
+
+def test_a_batch_size_that_is_searched_stays():
+    content = {"batch_size": {"_type": "randint", "_value": [16, 256]}}
+    tuning = HpoConfig(budget="40", epochs=10, val_fraction=0.2, space_content=content)
+    config = Scale(0.1).apply(tuning, 336)
+    assert (*size(config), config.budget) == (10, 336, 64, "4 trials")
+    # A trial has at most 2,688 passes, and at least the 2,400 of 150 small batches.
+    assert Scale(0.001).apply(tuning, 336).epochs == 9
+
+
+def test_a_scale_that_is_too_small_names_the_smallest_that_works():
+    runs = [(LONG, 50_000), (RetrainConfig(epochs=10, batch_size=16), 6_000)]
+    # At least 2,400 passes of each, of 1,560,000.
+    with pytest.raises(UserError, match=r"--scale 0.003: too little .* is 0.0031") as caught:
+        Scale(0.003).check(runs)
+    smallest = float(re.search(r"is ([\d.]+)$", str(caught.value))[1])
+    Scale(smallest).check(runs)
+    Scale(1.0).check([])
 
 
 def test_the_whole_study_stays_as_it_is():
