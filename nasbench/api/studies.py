@@ -87,8 +87,8 @@ def study(
 
     Args:
         file: the YAML file of the study.
-        scale: run with this share of the computing, in (0, 1]: with fewer images, then epochs, then
-            trials, but enough to learn.
+        scale: run with this share of the computing, in (0, 1]: with fewer images, then epochs,
+            then trials, but enough to learn.
         out: the results folder; a study writes to ``studies/NAME`` in it.
         task: replaces the task of the study.
         only: run only these entries and those that they use.
