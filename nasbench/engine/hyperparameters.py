@@ -85,6 +85,17 @@ def read(parameters: Mapping[str, Any], model: str) -> Meaning:
     return Meaning(model, training, own)
 
 
+def searches(content: Mapping[str, Any], option: str) -> bool:
+    """Return whether a search space holds an option of training, by whatever name.
+
+    Args:
+        content: NNI's search space.
+        option: its name in the configuration.
+    """
+    names = (place[-1] for place, _ in ParameterSpace.of(content).leaves())
+    return any(ALIASES.get(name, name) == option for name in names)
+
+
 def tuned(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return the options of training that a checkpoint brings: those that a tuning may set.
 

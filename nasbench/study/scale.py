@@ -14,9 +14,8 @@ from typing import TypeVar
 
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
-from nasbench.engine.hyperparameters import ALIASES
+from nasbench.engine.hyperparameters import searches
 from nasbench.errors import UserError
-from nasbench.hpo.space import ParameterSpace
 
 LEAST_STEPS = 150  # after them every network of the shipped studies is far above chance
 LEAST_BATCH = 16  # BN is noisy below
@@ -243,8 +242,7 @@ def _searched(config: TrainingConfig) -> bool:
         return False
     if not config.space_content:  # a file that is read later, or the default space
         return True
-    names = (place[-1] for place, _ in ParameterSpace.of(config.space_content).leaves())
-    return any(ALIASES.get(name, name) == "batch_size" for name in names)
+    return searches(config.space_content, "batch_size")
 
 
 def _rounded_up(share: float) -> float:
