@@ -185,6 +185,7 @@ def configure(
     over = (data_options(checkpoint), tuned(checkpoint), given, network)
     without = RetrainConfig.from_layers(*over)
     data = Data(task_name, without, task)
+    data.check_smoothing(asked)
     known = {name: value for layer in over for name, value in layer.items() if value is not None}
     paper = recipe_of(checkpoint)
     recipe = retrain_defaults(asked.preset, task_name, paper, data.amount(without), known)

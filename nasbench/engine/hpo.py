@@ -149,6 +149,7 @@ def configure(
         f"{name}_options": asdict(kind.Options(**mine))
         for (name, kind), mine in zip(owners.items(), own, strict=True)
     }
+    tuning.data.check_smoothing(asked)
     amount = tuning.data.amount(asked)
     by_preset = hpo_defaults(asked.preset, asked.task, amount, given)
     given = {**given, "task": sources.located(asked.task)}

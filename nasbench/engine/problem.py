@@ -73,6 +73,21 @@ class Data:
         _, kept = stratified_split(task.train.strata, limit / n, derive(config.seed, "limit"))
         return task.part(kept)
 
+    def check_smoothing(self, asked: TrainingConfig) -> None:
+        """Raise if the user asks for label smoothing, and the loss takes none.
+
+        Args:
+            asked: the options that the user gave, without a preset's.
+
+        Raises:
+            UserError: it is one of numbers, or the user's own.
+        """
+        if asked.label_smoothing and not self.task.loss.smooths:
+            raise UserError(
+                f"--label-smoothing {asked.label_smoothing:g}: the loss {self.task.loss.name} "
+                "takes none: leave it out"
+            )
+
     def amount(self, config: SearchConfig | HpoConfig | RetrainConfig) -> Amount | None:
         """Return how much a run trains on, from which a preset counts its steps.
 

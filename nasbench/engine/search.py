@@ -132,6 +132,7 @@ def configure(
     if asked.preset == "paper":
         by_preset = {**by_preset, **recipe.network}
     network = arguments.complete(space, {**by_preset, **asked.space_arguments, **network})
+    search.data.check_smoothing(asked)
     given = {**given, "task": sources.located(asked.task)}
     config = SearchConfig.from_layers(
         search_defaults(*preset, search.data.amount(asked), given),

@@ -9,7 +9,7 @@ from pathlib import Path
 from nasbench import catalog
 from nasbench.config import TaskConfig
 from nasbench.data import packed
-from nasbench.errors import UserError
+from nasbench.errors import UserError, unknown
 from nasbench.tasks import (
     arrays,
     csv_files,
@@ -40,6 +40,7 @@ def load(name: str, config: TaskConfig, data_dir: Path | None = None) -> Task:
         UserError: it is unknown, its data cannot be had, or an option does not fit it.
     """
     sources.check(name)
+    _check_names(config)
     kind = sources.kind(name)
     if kind == "table":
         packing.refuse_own(name, config)
@@ -55,6 +56,20 @@ def load(name: str, config: TaskConfig, data_dir: Path | None = None) -> Task:
             raise UserError(f"--data-dir {data_dir}: --task {name} says itself where its data are")
         task = _OPENERS[str(kind)](name, config)
     return judged(task, config)
+
+
+def _check_names(config: TaskConfig) -> None:
+    """Raise if no target has a metric or a loss of that name, before pictures are decoded."""
+    asked = [config.metric, *(() if config.also is None else config.also.split(","))]
+    tables = (
+        ("--metric", [name.strip() for name in asked if name is not None], metrics.METRICS),
+        ("--loss", [config.loss] if config.loss is not None else [], losses.LOSSES),
+    )
+    for option, names, targets in tables:
+        allowed = dict.fromkeys(name for table in targets.values() for name in table)
+        for name in names:
+            if ":" not in name and name not in allowed:
+                raise unknown(option, name, [*allowed, "file.py:function"])
 
 
 def judged(task: Task, config: TaskConfig) -> Task:

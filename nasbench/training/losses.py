@@ -49,13 +49,19 @@ class Loss:
             return own_loss, (self.source, self.target)
         return Loss, (self.name, self.target, self.function, self.weights)
 
+    @property
+    def smooths(self) -> bool:
+        """Whether label smoothing has an effect: not on numbers, and not on a user's own loss."""
+        return self.target != "numbers" and not self.source
+
     def __call__(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
         """Return the mean loss.
 
         Args:
             outputs: float32 or wider, ``(n, outputs)``.
             targets: int64 ``(n,)``, or float32 ``(n, outputs)``.
-            label_smoothing: share of the target spread over all classes, in [0, 1).
+            label_smoothing: share of the target spread over all classes, in [0, 1); without
+                effect where :attr:`smooths` is false.
 
         Raises:
             UserError: a function of the user's own returned no scalar.

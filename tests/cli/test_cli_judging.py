@@ -53,10 +53,24 @@ def trials(folder: Path) -> list[dict]:
         ("--metric mine.py:missing", "unknown metric in mine.py 'missing'"),
         ("--metric missing.py:f", "metric 'missing.py': there is no such file"),
         ("--loss mine.py:per_example", "--loss per_example: returned (20,): must be a scalar"),
+        (
+            "--label-smoothing 0.1 --loss mine.py:own_loss",
+            "--label-smoothing 0.1: the loss own_loss takes none",
+        ),
     ],
 )
 def test_what_does_not_fit(refused, tiny, words, line):
     assert refused("search", "darts", *tiny, *words.split()).startswith(line)
+
+
+@pytest.mark.parametrize("words", ["--metric acuracy", "--also f1", "--loss hubber"])
+def test_a_misspelt_name_is_told_before_pictures_are_decoded(refused, place, words):
+    (place / "images" / "one").mkdir(parents=True)
+    (place / "images" / "one" / "broken.png").write_bytes(b"no picture")
+    option, name = words.split()
+    wanted = option.replace("also", "metric")
+    line = refused("search", "darts", "--task", "images/", *words.split())
+    assert line.startswith(f"unknown {wanted} '{name}'")
 
 
 @pytest.mark.usefixtures("mine")
