@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nasbench import plain_files
 from nasbench.config import TaskConfig
-from nasbench.data import copies, decoding, packed
+from nasbench.data import copies, decoding, packed, packed_writer
 from nasbench.data.decoding import Bad, Header
 from nasbench.data.packed import About
 from nasbench.data.watching import watcher
@@ -434,7 +434,7 @@ class _Packing:
         targets: Array,
         about: About,
     ) -> None:
-        with packed.writing(self.key, about) as out:
+        with packed_writer.writing(self.key, about) as out:
             for part, own in rows.items():
                 for some in _blocks(own, int(np.prod(shape))):
                     # Mapped anew each time: pages of the last block do not pile up.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nasbench import plain_files
 from nasbench.config import TaskConfig, flag
-from nasbench.data import packed
+from nasbench.data import packed, packed_writer
 from nasbench.data.packed import PARTS, About
 from nasbench.data.watching import watcher
 from nasbench.errors import UserError
@@ -215,7 +215,7 @@ def pack(where: str, key: str, raw: Raw, target: str | None, note: str) -> Path:
         vocabulary=vocabulary,
         note=note,
     )
-    with packed.writing(key, about) as out:
+    with packed_writer.writing(key, about) as out:
         hashes = _write(out, raw, how, final, rows, groups)
         out.about = replace(about, warnings=(*warnings, *_copies(raw, rows, hashes)))
     return out.folder
@@ -315,7 +315,7 @@ def _parts(
 
 
 def _write(
-    out: packed.Writer,
+    out: packed_writer.Writer,
     raw: Raw,
     how: Layout,
     final: checks.Targets,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from nasbench.data import packed
+from nasbench.data import packed, packed_writer
 from nasbench.data.images import ImageSet, channel_statistics
 from nasbench.data.packed import About, Damaged, Part
 from nasbench.errors import UserError
@@ -51,7 +51,7 @@ def test_a_task_is_what_was_written(mapped, dtype, monkeypatch) -> None:
     if mapped:
         monkeypatch.setattr(own_data, "MAPPED_FROM", 1)
     made = parts(dtype=dtype, groups=True)
-    task = open_packed(packed.write("k", made, ABOUT), "mine")
+    task = open_packed(packed_writer.write("k", made, ABOUT), "mine")
     assert (task.name, task.spec.to_json()) == (
         "mine",
         {"channels": 2, "height": 5, "width": 4, "classes": 3},
@@ -83,8 +83,8 @@ FIELDS = ("examples", "targets", "groups")
 
 def test_rows_appended_in_any_order_and_size_give_the_same_folder(cache) -> None:
     made = parts()
-    whole = packed.describe(packed.write("whole", made, ABOUT))
-    with packed.writing("bits", ABOUT) as out:
+    whole = packed.describe(packed_writer.write("whole", made, ABOUT))
+    with packed_writer.writing("bits", ABOUT) as out:
         for start in range(0, 30, 7):
             for name in ("val", "test", "train"):
                 rows = slice(start, start + 7)
@@ -101,7 +101,7 @@ def test_numbers_labels_and_tokens() -> None:
     tokens = np.random.default_rng(0).integers(0, 9, (12, 7))
     one = Part(tokens, numbers)
     about = About(target="numbers", outputs=2, vocabulary=9)
-    task = open_packed(packed.write("k", {"train": one, "test": one}, about), "mine")
+    task = open_packed(packed_writer.write("k", {"train": one, "test": one}, about), "mine")
     assert (task.target, task.metric.name, task.spec.vocabulary) == ("numbers", "rmse", 9)
     assert task.augmentation.mean == ()
     assert torch.equal(task.train.images, torch.from_numpy(tokens))
@@ -113,13 +113,13 @@ def test_a_constant_channel_has_deviation_1() -> None:
     pixels[:, 0] = 0.1
     pixels[:, 1] = np.random.default_rng(0).normal(size=(40, 30, 30))
     one = Part(pixels, np.arange(40) % 3)
-    task = open_packed(packed.write("k", {"train": one, "test": one}, ABOUT), "mine")
+    task = open_packed(packed_writer.write("k", {"train": one, "test": one}, ABOUT), "mine")
     assert task.augmentation.std[0] == 1
     assert task.augmentation.std[1] == pytest.approx(pixels[:, 1].std(), rel=1e-5)
 
 
 def test_the_test_part_is_read_only_when_it_is_opened(monkeypatch) -> None:
-    folder = packed.write("k", parts(), ABOUT)
+    folder = packed_writer.write("k", parts(), ABOUT)
     loaded = []
     real = np.load
     monkeypatch.setattr(
@@ -136,7 +136,7 @@ def test_a_mapped_set_goes_to_a_worker_as_a_path_and_rows(monkeypatch) -> None:
     monkeypatch.setattr(own_data, "MAPPED_FROM", 1)
     big = Part(np.zeros((1000, 1, 32, 32), np.uint8), np.arange(1000) % 3)
     big.examples[:] = np.arange(1000).reshape(-1, 1, 1, 1) % 251
-    task = open_packed(packed.write("k", {"train": big, "test": big}, ABOUT), "mine")
+    task = open_packed(packed_writer.write("k", {"train": big, "test": big}, ABOUT), "mine")
     some = task.train.subset(torch.tensor([5, 999, 7]))
     text = pickle.dumps(some)
     assert len(text) < 10_000
@@ -164,7 +164,7 @@ def missing(path: Path) -> None:
     "file", ["train-examples.npy", "train-targets.npy", "test-examples.npy", "task.json"]
 )
 def test_a_cache_that_was_changed_or_cut_is_named_and_packed_anew(harm, file) -> None:
-    folder = packed.write("k", parts(), ABOUT)
+    folder = packed_writer.write("k", parts(), ABOUT)
     before = open_packed(folder, "mine").train.fingerprint()
     harm(folder / file)
     with pytest.raises(Damaged) as caught:
@@ -175,7 +175,7 @@ def test_a_cache_that_was_changed_or_cut_is_named_and_packed_anew(harm, file) ->
 
     def pack() -> None:
         calls.append(1)
-        packed.write("k", parts(), ABOUT)
+        packed_writer.write("k", parts(), ABOUT)
 
     assert cached("mine", "k", pack).train.fingerprint() == before
     assert cached("mine", "k", pack).train.fingerprint() == before
@@ -183,7 +183,7 @@ def test_a_cache_that_was_changed_or_cut_is_named_and_packed_anew(harm, file) ->
 
 
 def test_a_change_that_keeps_the_time_is_found_in_a_set_that_is_read_whole() -> None:
-    path = packed.write("k", parts(), ABOUT) / "train-examples.npy"
+    path = packed_writer.write("k", parts(), ABOUT) / "train-examples.npy"
     times = path.stat()
     changed(path)
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -192,7 +192,7 @@ def test_a_change_that_keeps_the_time_is_found_in_a_set_that_is_read_whole() -> 
 
 
 def test_a_copy_of_the_cache_is_the_same(tmp_path) -> None:
-    folder = packed.write("k", parts(), ABOUT)
+    folder = packed_writer.write("k", parts(), ABOUT)
     copy = Path(shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile))
     one, other = open_packed(folder, "a"), open_packed(copy, "a")
     assert one.train.fingerprint() == other.train.fingerprint()
@@ -200,7 +200,7 @@ def test_a_copy_of_the_cache_is_the_same(tmp_path) -> None:
 
 @pytest.mark.parametrize("change", [{"format": "x"}, {"parts": {}}, {"outputs": 1}, {"mean": "a"}])
 def test_a_description_that_does_not_fit_is_damage(change) -> None:
-    folder = packed.write("k", parts(), ABOUT)
+    folder = packed_writer.write("k", parts(), ABOUT)
     content = json.loads((folder / "task.json").read_text())
     (folder / "task.json").write_text(json.dumps(content | change))
     with pytest.raises(Damaged, match=r"task\.json"):
@@ -210,32 +210,32 @@ def test_a_description_that_does_not_fit_is_damage(change) -> None:
 def test_an_error_or_an_interruption_leaves_nothing(cache) -> None:
 
     def interrupted() -> None:
-        with packed.writing("k", ABOUT) as out:
+        with packed_writer.writing("k", ABOUT) as out:
             out.add("train", part(3, 0).examples, part(3, 0).targets)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     with pytest.raises(ValueError, match="test"):
-        packed.write("k", {"train": part(3, 0)}, ABOUT)
+        packed_writer.write("k", {"train": part(3, 0)}, ABOUT)
     assert list(cache.iterdir()) == []
 
 
 def test_what_a_killed_process_left_is_deleted_by_the_next(cache) -> None:
-    left = packed.Writer("k", ABOUT).__enter__()
+    left = packed_writer.Writer("k", ABOUT).__enter__()
     (left._temporary / "train-examples.npy").write_bytes(b"half")
-    other = packed.Writer("other", ABOUT).__enter__()
-    task = cached("mine", "k", lambda: packed.write("k", parts(), ABOUT))
+    other = packed_writer.Writer("other", ABOUT).__enter__()
+    task = cached("mine", "k", lambda: packed_writer.write("k", parts(), ABOUT))
     assert len(task.train) == 36
     names = sorted(path.name for path in cache.iterdir())
     assert names == sorted([".k.lock", "k", other._temporary.name])
 
 
 def test_who_comes_second_keeps_what_the_first_wrote() -> None:
-    with packed.writing("k", ABOUT) as slow:
+    with packed_writer.writing("k", ABOUT) as slow:
         for name, one in parts().items():
             slow.add(name, one.examples, one.targets)
-        first = packed.write("k", parts(), ABOUT)
+        first = packed_writer.write("k", parts(), ABOUT)
         task = open_packed(first, "mine")
         stamp = (first / "train-examples.npy").stat().st_ino
     assert (first / "train-examples.npy").stat().st_ino == stamp
@@ -246,7 +246,7 @@ def test_a_number_that_is_not_finite_is_named() -> None:
     one = part(5, 0, np.float32)
     one.examples[3, 0, 0, 0] = np.nan
     with pytest.raises(UserError, match=r"made here: example 3 of the part train .* not finite"):
-        packed.write("k", {"train": one}, ABOUT)
+        packed_writer.write("k", {"train": one}, ABOUT)
 
 
 @pytest.mark.parametrize(
@@ -260,16 +260,16 @@ def test_a_number_that_is_not_finite_is_named() -> None:
 )
 def test_arrays_that_do_not_fit_are_refused(examples, targets) -> None:
     with pytest.raises(ValueError, match=r"examples|targets|classes"):
-        packed.write("k", {"train": Part(examples, targets)}, ABOUT)
+        packed_writer.write("k", {"train": Part(examples, targets)}, ABOUT)
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(cache, monkeypatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(packed, "_flush", full)
+    monkeypatch.setattr(packed_writer, "_flush", full)
     with pytest.raises(UserError, match="No space left"):
-        packed.write("k", parts(), ABOUT)
+        packed_writer.write("k", parts(), ABOUT)
     assert list(cache.iterdir()) == []
 
 

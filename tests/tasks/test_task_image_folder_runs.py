@@ -187,8 +187,8 @@ def test_a_kill_while_packing_leaves_nothing_half(place) -> None:
     shades(place / "images")
     code = (
         "import os, signal; from nasbench.config import TaskConfig; "
-        "from nasbench.data import packed; from nasbench.tasks.loading import load; "
-        "packed.Writer._finish = lambda self: os.kill(os.getpid(), signal.SIGKILL); "
+        "from nasbench.data import packed_writer; from nasbench.tasks.loading import load; "
+        "packed_writer.Writer._finish = lambda self: os.kill(os.getpid(), signal.SIGKILL); "
         "load('images/', TaskConfig())"
     )
     status = subprocess.run([sys.executable, "-c", code], check=False).returncode
