@@ -240,7 +240,8 @@ def _journal(path: Path) -> Any:
 
 INTERRUPTED = "interrupted"
 CHANGING = (
-    *("time", "seconds", "total_seconds", "measuring", "provenance", "run", "cost", "curve"),
+    *("time", "seconds", "total_seconds", "measuring", "latency_ms"),
+    *("provenance", "run", "cost", "curve"),
     *("device_seconds", "retrain_seconds", "search_seconds", "latency_ms", "search_provenance"),
     *("search_run", "continued", "test_openings", "record", "folds", "out", "error", "model"),
     *("space_content", "val_interval"),

@@ -121,9 +121,9 @@ def _trials(events: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any] | N
 
 def _costs(trials: Sequence[Mapping[str, Any]]) -> dict[str, list[float | None]]:
     """Return parameters, multiply-adds and latency over the trials, as far as they are known."""
+    of_each = [{**one, **table(one.get("network")), **table(one.get("costs"))} for one in trials]
     found = {}
     for name in ("params", "macs", "latency_ms"):
-        of_each = [{**table(one.get("costs")), **table(one.get("network"))} for one in trials]
         values = [number(costs.get(name)) for costs in of_each]
         if any(value is not None for value in values):
             found[name] = values

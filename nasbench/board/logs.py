@@ -20,7 +20,7 @@ MOST_PRINTED = 64 * 2**10
 """Bytes of a trial's standard output or error that are shown, from its end."""
 
 _HEAD = ("event", "time", "number", "trial", "epoch", "fold", "round", "key", "error", "text")
-_LONG = ("weights", "arch", "candidates", "reports", "costs", "arch_id", "network")
+_LONG = ("weights", "arch", "candidates", "reports", "costs", "arch_id")
 _WIDE = 300  # characters of a line's figures
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
@@ -117,7 +117,7 @@ def _line(event: Event) -> Line:
 def _figures(event: Event) -> str:
     pairs: list[tuple[str, Any]] = []
     for name, value in event.items():
-        if name == "parameters":
+        if name in ("parameters", "network"):
             pairs += table(value).items()
         elif name not in _HEAD and name not in _LONG and value is not None:
             pairs.append((name, value))

@@ -200,6 +200,8 @@ class ArchitectureTrials:
             seconds=cost.seconds,
             total_seconds=self._seconds[key],
             more_epochs=cost.epochs,
+            network=measured.network,
+            latency_ms=measured.latency_ms,
         )
         if not self.inline:
             self.callback.phase(f"trial {number}: {arch.id}: {self._words(measured.score)}")

@@ -11,8 +11,12 @@ from typing import Any
 
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from nasbench.config import NetworkConfig, TrainingConfig
+from nasbench.cost.latency import measure_latency
+from nasbench.cost.macs import counted
+from nasbench.cost.params import inference_parameter_count
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
 from nasbench.devices import pick
@@ -39,6 +43,8 @@ from nasbench.training.stopping import StopSignal
 from nasbench.training.supervised import Supervised, evaluated_metric
 
 Array = npt.NDArray[Any]
+
+_RUNS = 7  # of which the latency is the median
 
 
 @dataclass(frozen=True)
@@ -165,6 +171,8 @@ class TrialResult:
         epochs: number of epochs trained; fewer than requested if the trial was stopped early.
         measuring: the part of ``seconds`` that the evaluation took.
         reports: the score after each epoch of a watched trial.
+        network: ``params`` and ``macs`` of the trained network, to be shown.
+        latency_ms: of one example, also to be shown; ``None`` if it was not measured.
     """
 
     score: float
@@ -172,6 +180,8 @@ class TrialResult:
     epochs: int
     measuring: float = 0.0
     reports: list[float] = field(default_factory=list)
+    network: dict[str, int] = field(default_factory=dict)
+    latency_ms: float | None = None
 
 
 def setup(context: Context) -> TrialRunner:
@@ -199,6 +209,7 @@ class TrialRunner:
         self.callback = callback or NullCallback()
         self.stop = stop or StopSignal()
         self._spaces: dict[str, type[SearchSpace]] = {}
+        self._known: dict[tuple[str, Arch, str], tuple[dict[str, int], float]] = {}
 
     def __call__(self, request: Request, report: Report) -> TrialResult:
         """Train and evaluate.
@@ -226,7 +237,22 @@ class TrialRunner:
             state.clear()
         reports = [self._reported(epoch) for epoch in progress.history] if stopping else []
         measuring, trained = agree(spent, self.device), agree(progress.seconds, self.device)
-        return TrialResult(score, trained + measuring, progress.epoch, measuring, reports)
+        cost, latency = self._costs(request, unit.network)
+        seconds, epochs = trained + measuring, progress.epoch
+        return TrialResult(score, seconds, epochs, measuring, reports, cost, latency)
+
+    def _costs(self, request: Request, network: nn.Module) -> tuple[dict[str, int], float]:
+        """Return the costs and the latency of a network, which are measured once for each."""
+        key = (request.space, Arch(request.arch), repr(request.arguments))
+        if key not in self._known:
+            spec, training_only = self.context.spec, getattr(network, "training_only", ())
+            macs = counted(network, spec)
+            costs = {"params": inference_parameter_count(network, training_only)}
+            if not macs.uncounted:
+                costs["macs"] = macs.total
+            latency = measure_latency(network, spec, runs=_RUNS, warmup=2).median_ms
+            self._known[key] = costs, latency
+        return self._known[key]
 
     def _unit(self, request: Request, config: NetworkConfig) -> Supervised:
         seed_process(config.seed, "trial", request.key)

@@ -120,3 +120,18 @@ def test_every_row_leads_to_its_records_with_or_without_their_runs(results, make
     other = found["row"]["records"][1]["key"]
     assert (library.data(f"record-{other}") or {})["name"] == "two"
     assert library.data("record-0123456789ab") is None
+
+
+def test_the_costs_of_trials_are_those_of_their_networks(results, make_run):
+    network = {"params": 10, "macs": 200}
+    events = [
+        trial(0, 0.5, network=network, latency_ms=1.5),
+        trial(1, None),
+        trial(2, 0.6, costs={"params": 30.0}),
+    ]
+    make_run("a", events)
+    assert data(Library(results), "run", "a")["trials"]["costs"] == {
+        "params": [10, None, 30],
+        "macs": [200, None, None],
+        "latency_ms": [1.5, None, None],
+    }

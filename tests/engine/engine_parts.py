@@ -244,7 +244,7 @@ def heard(path: Path) -> list:
 def told(folder: Path, kind: str | None = None) -> list[dict]:
     """The journal's events, without what differs from run to run: times and seconds."""
     found = Journal(folder / "journal.jsonl").events(kind)
-    timed = ("time", "seconds", "total_seconds", "measuring")
+    timed = ("time", "seconds", "total_seconds", "measuring", "latency_ms")
     return [{k: v for k, v in event.items() if k not in timed} for event in found]
 
 

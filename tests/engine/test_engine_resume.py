@@ -62,7 +62,8 @@ def only(folder: Path) -> Path:
 def timeless(value: Any) -> Any:
     """A nested value without times and without which run it comes from."""
     if isinstance(value, dict):
-        changing = ("time", "seconds", "total_seconds", "measuring", "run", "provenance")
+        changing = ("time", "seconds", "total_seconds", "measuring", "latency_ms")
+        changing += ("run", "provenance")
         return {k: timeless(v) for k, v in value.items() if k not in changing}
     return [timeless(v) for v in value] if isinstance(value, list | tuple) else value
 

@@ -11,6 +11,7 @@ import torch
 from engine_parts import SMALL, TINY, Tiny
 
 from nasbench.config import HpoConfig, SearchConfig
+from nasbench.cost.macs import multiply_adds
 from nasbench.data.batches import Batches
 from nasbench.engine.problem import load_task
 from nasbench.engine.trial import Context, Request, TrialRunner, setup
@@ -115,6 +116,17 @@ def test_seconds_count_the_earlier_part_and_the_measuring_once(runner):
     again = state(runner)["progress"]["seconds"]
     assert again > trained
     assert second.seconds - second.measuring == pytest.approx(again)
+
+
+def test_a_trial_tells_the_costs_of_its_network(runner):
+    measured = runner(request(epochs=1), go_on)
+    network = Tiny.freeze(Arch(ARCH), runner.context.spec)
+    params = sum(parameter.numel() for parameter in network.parameters())
+    assert measured.network == {
+        "params": params,
+        "macs": multiply_adds(network, runner.context.spec),
+    }
+    assert (measured.latency_ms or 0) > 0
 
 
 def test_the_score_is_the_accuracy_on_the_validation_images(runner):
