@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,15 +13,20 @@ from nasbench.cli.output import document, note, tell
 
 CORES = os.cpu_count() or 1
 
-app = typer.Typer(help="Benchmark the search strategies.", rich_markup_mode=None)
+app = typer.Typer(help="Benchmark strategies, tuners and proxies.", rich_markup_mode=None)
 
 TableName = Annotated[str, typer.Option("--table", help="Name, or NAME=PATH.")]
 Dataset = Annotated[
-    str | None, typer.Option("--dataset", help="The table's data set. [default: its first]")
+    str | None,
+    typer.Option("--dataset", help="Comma-separated data sets of the table. [default: all]"),
 ]
 Strategies = Annotated[
     str | None,
     typer.Option("--strategies", help="Comma-separated names. [default: all sampled ones]"),
+]
+OneMore = Annotated[
+    list[str] | None,
+    typer.Option("--strategy", help="One more, such as mine.py:Mine; may be repeated."),
 ]
 Seeds = Annotated[
     int, typer.Option("--seeds", min=1, max=10**5, help="Searches of each strategy.")
@@ -30,53 +36,78 @@ BudgetText = Annotated[
 ]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, max=1024, help="Processes.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the table.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder for the report.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the page, and to go on from.")]
+OUT = Path("results") / "bench"
 
 
 @app.callback()
 def _top() -> None:
-    """Benchmark the search strategies."""
+    """Benchmark strategies, tuners and proxies on tables of finished trainings."""
 
 
-@app.command("strategies", epilog="Example: nasbench bench strategies --table nas-bench-201")
+@app.command("strategies", epilog="Example: nasbench bench strategies --strategy mine.py:Mine")
 def strategies(
-    table: TableName,
+    table: TableName = "nas-bench-201",
     dataset: Dataset = None,
     strategies: Strategies = None,
-    seeds: Seeds = 100,
+    strategy: OneMore = None,
+    seeds: Seeds = 20,
     budget: BudgetText = "300",
     jobs: Jobs = CORES,
     data_dir: DataDir = None,
-    out: Out = Path("results"),
+    out: Out = OUT,
 ) -> None:
-    """Compare the sampled strategies on a table of finished trainings."""
-    from nasbench.optional import available
-    from nasbench.report.plots import draw_curves
-    from nasbench.store.atomic import write_json, write_text
-    from nasbench.tabular.benchmark import run_benchmark
-    from nasbench.tabular.benchmark_report import curves, markdown, tables, to_json
+    """Compare the sampled strategies, and your own, on a table of finished trainings."""
+    from nasbench.report.panels import draw_panels
+    from nasbench.report.ranks import draw_ranks
+    from nasbench.tabular.benchmark import ranks, run_benchmarks, sampled_strategies
+    from nasbench.tabular.benchmark_report import curves, page, summary, to_json
 
-    names = [name.strip() for name in strategies.split(",")] if strategies else []
-    benchmark = run_benchmark(names, table, dataset, seeds, budget, data_dir, jobs, note)
-    document("\n\n".join(tables(benchmark)) + "\n")
-    tested, unit = benchmark.table, benchmark.budget.unit
-    first = benchmark.dataset == tested.datasets[0]
-    name = f"strategies_{tested.name}" + ("" if first else f"_{benchmark.dataset}")
-    plain, report, picture = (out / f"{name}.{suffix}" for suffix in ("json", "md", "svg"))
-    written = [plain, report]
-    write_json(plain, to_json(benchmark))
-    if available("matplotlib"):
-        draw_curves(
-            curves(benchmark),
-            picture,
-            xlabel="simulated device-seconds" if unit == "seconds" else unit,
-            ylabel="test accuracy of the incumbent, %",
-            title=f"{tested.name}, {benchmark.dataset}: mean over {len(benchmark.seeds)} seeds",
+    names = _listed(strategies) or sampled_strategies()
+    datasets = _listed(dataset)
+    title = "_".join([f"strategies_{table.partition('=')[0]}", *datasets])
+    title = title.replace("/", "-").replace(":", "-")
+    kept = out / f"{title}.searches.jsonl"
+    found = run_benchmarks(
+        [*names, *(strategy or [])], table, datasets, seeds, budget, data_dir, jobs, note, kept
+    )
+    document(summary(found))
+    drawings = {
+        "regret": lambda path: draw_panels(
+            {one.dataset: curves(one) for one in found},
+            path,
+            xlabel="simulated device-seconds" if found[0].budget.unit == "seconds" else "trials",
+            ylabel="regret, points",
         )
-        write_text(report, markdown(benchmark, picture.name))
-        written.append(picture)
+    }
+    if (ranking := ranks(found)) is not None:
+        drawings["ranks"] = lambda path: draw_ranks(ranking, path)
+    _write(out, title, to_json(found), drawings, lambda pictures: page(found, pictures))
+
+
+def _listed(text: str | None) -> list[str]:
+    """Return the names in a comma-separated list."""
+    return [name for one in (text or "").split(",") if (name := one.strip())]
+
+
+def _write(
+    out: Path,
+    name: str,
+    plain: Mapping[str, Any],
+    drawings: Mapping[str, Callable[[Path], Path]],
+    page: Callable[[Mapping[str, str]], str],
+) -> None:
+    """Write the pictures, the page that includes them, and the figures as JSON; name them."""
+    from nasbench.optional import available
+    from nasbench.store.atomic import write_json, write_text
+
+    pictures = {}
+    if available("matplotlib"):
+        for kind, draw in drawings.items():
+            pictures[kind] = draw(out / f"{name}_{kind}.svg").name
     else:
-        write_text(report, markdown(benchmark))
-        note("no curves: they need the package matplotlib")
-    for path in written:
-        tell(f"written: {path}")
+        note("no pictures: they need the package matplotlib")
+    write_json(out / f"{name}.json", plain)
+    write_text(out / f"{name}.md", page(pictures))
+    tell(f"page: {out / name}.md")
+    tell(f"also: {', '.join([f'{name}.json', *pictures.values()])}")

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nasbench import catalog
 from nasbench.budget import Budget, Unit
 from nasbench.errors import UserError
+from nasbench.executors import Report, Work
+from nasbench.report.ranks import Ranking, ranking
 from nasbench.report.statistics import bootstrap_band
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.tabular.base import Table
 from nasbench.tabular.loading import load_table
-from nasbench.tabular.search import ParallelSeeds, TableSearch
+from nasbench.tabular.parallel import Kept, Parallel, job_key
+from nasbench.tabular.search import OwnCodeError, TableSearch, sampled_strategy
 from nasbench.tabular.simulate import Floats, Trace, amounts_at, values_at
 
 BASELINE = "random"
@@ -33,12 +39,12 @@ class Entry:
     Attributes:
         search: the options of the searches.
         traces: the searches, one for each seed.
-        wall_seconds: wall-clock time of all of them.
+        cpu_seconds: CPU time of all of them.
     """
 
     search: TableSearch
     traces: Sequence[Trace]
-    wall_seconds: float
+    cpu_seconds: float
 
     @property
     def name(self) -> str:
@@ -82,6 +88,7 @@ class Benchmark:
         seeds: of the searches, the same for every strategy.
         entries: the strategies, ``random`` first.
         refused: strategies that cannot search this table, with their reasons.
+        best: the largest mean result of an architecture in the table, in [0, 1].
     """
 
     table: Table
@@ -90,6 +97,7 @@ class Benchmark:
     seeds: range
     entries: Sequence[Entry]
     refused: Mapping[str, str]
+    best: float
 
     @property
     def baseline(self) -> Entry | None:
@@ -135,52 +143,179 @@ class Benchmark:
         return found
 
 
-def run_benchmark(
+def run_benchmarks(
     strategies: Sequence[str],
     table: str,
-    dataset: str | None,
+    datasets: Sequence[str],
     seeds: int,
     budget: str,
     data_dir: Path | None = None,
     jobs: int = 1,
     progress: Callable[[str], None] = lambda line: None,
-) -> Benchmark:
-    """Run every strategy with its default options.
+    kept: Path | None = None,
+) -> list[Benchmark]:
+    """Run every strategy with its default options on several data sets of a table.
 
     Args:
         strategies: their names; if empty, all sampled strategies of the catalog.
         table: its name, or ``NAME=PATH``.
-        dataset: one of the table's data sets; its first by default.
+        datasets: some of the table's data sets; if empty, all of them.
         seeds: number of searches of each strategy, at least 1; their seeds start at 0.
         budget: of each search; see :meth:`nasbench.budget.Budget.parse`.
         data_dir: folder of the table.
         jobs: number of processes.
         progress: called with a line after each strategy.
+        kept: a file of finished searches: those of an interrupted benchmark are taken over.
+
+    Returns:
+        A benchmark for each data set.
 
     Raises:
-        UserError: a name is unknown, the table cannot be used, or every strategy refuses.
+        UserError: a name is unknown, the table cannot be used, every strategy refuses, or the
+            user's own one fails.
     """
     found, limit = load_table(table, data_dir), Budget.parse(budget)
-    names = dict.fromkeys(strategies or sampled_strategies())
-    searches = [
-        TableSearch.of(found, dataset, name, {}, limit, {})
-        for name in sorted(names, key=lambda name: name != BASELINE)
+    names = sorted(
+        dict.fromkeys(strategies or sampled_strategies()),
+        key=lambda name: (name != BASELINE, name in catalog.STRATEGIES),
+    )
+    groups = [
+        [TableSearch.of(found, dataset, name, {}, limit, {}) for name in names]
+        for dataset in datasets or found.datasets
     ]
-    entries, refused = [], {}
-    with ParallelSeeds(found, min(jobs, seeds)) as parallel:
-        for search in searches:
-            name, start = catalog.short(search.strategy), time.perf_counter()
-            try:
-                traces = parallel.run(search, range(seeds))
-            except UserError as refusal:  # listed in the report
-                refused[name] = str(refusal)
-                progress(f"{name} refuses: {refusal}")
-                continue
-            entries.append(Entry(search, traces, time.perf_counter() - start))
-            progress(f"{name}: {seeds} searches in {entries[-1].wall_seconds:.1f} s")
-    if not entries:
-        raise UserError("; ".join(f"{name}: {why}" for name, why in refused.items()))
-    return Benchmark(found, searches[0].dataset, limit, range(seeds), entries, refused)
+    searches = _Searches(found, seeds, Kept(kept), progress)
+    searches.run([one for group in groups for one in group], jobs)
+    return [searches.benchmark(group, limit) for group in groups]
+
+
+class _Searches:
+    """Searches of a benchmark: those that a file has, and the others in several processes."""
+
+    def __init__(
+        self, table: Table, seeds: int, kept: Kept, progress: Callable[[str], None]
+    ) -> None:
+        self.table, self.seeds, self.progress, self.kept = table, range(seeds), progress, kept
+        archs = list(table.domains.enumerate())
+        self.finals = {
+            dataset: np.array([table.test(arch, dataset) for arch in archs])
+            for dataset in table.datasets
+        }
+        self.traces: dict[TableSearch, dict[int, Trace]] = {}
+        self.cpu: dict[TableSearch, float] = {}
+        self.refused: dict[TableSearch, str] = {}
+        self.keys: dict[TableSearch, str] = {}
+
+    def run(self, searches: Sequence[TableSearch], jobs: int) -> None:
+        """Run all searches with all seeds."""
+        missing = []
+        for one in searches:
+            self.traces[one], self.cpu[one] = {}, 0.0
+            self.keys[one] = key = self._key(one)
+            for seed in self.seeds:
+                try:
+                    self._add(one, seed, self.kept.get(job_key(key, seed)))
+                except (KeyError, TypeError, ValueError, IndexError):  # none there, or no search
+                    missing.append((one, seed))
+        total = len(searches) * len(self.seeds)
+        if len(missing) < total:
+            self.progress(
+                f"{total - len(missing):,} of {total:,} searches are in {self.kept.path}"
+            )
+        said = time.monotonic()
+        with Parallel(
+            f"{__name__}:{worker.__name__}", self.table, max(1, min(jobs, len(missing)))
+        ) as p:
+            for done, (number, result) in enumerate(p.run(missing), 1 + total - len(missing)):
+                one, seed = missing[number]
+                if isinstance(result, OwnCodeError):
+                    raise result
+                if isinstance(result, UserError):
+                    if one not in self.refused:
+                        self.progress(f"{catalog.short(one.strategy)} refuses: {result}")
+                    self.refused[one] = str(result)
+                    continue
+                self.kept.put(job_key(self.keys[one], seed), result)
+                self._add(one, seed, result)
+                count = f"{done:,} of {total:,} searches"
+                if len(self.traces[one]) == len(self.seeds):
+                    name = f"{one.dataset}, {catalog.short(one.strategy)}"
+                    self.progress(f"{name}: {self.cpu[one]:.1f} s of CPU time; {count}")
+                    said = time.monotonic()
+                elif time.monotonic() - said > 20:
+                    self.progress(count)
+                    said = time.monotonic()
+
+    def _add(self, search: TableSearch, seed: int, plain: Any) -> None:
+        self.traces[search][seed] = Trace.from_json(plain)
+        self.cpu[search] += float(plain["cpu_seconds"])
+
+    def _key(self, one: TableSearch) -> str:
+        """Return what a search depends on besides its seed."""
+        source = inspect.getsourcefile(sampled_strategy(one.strategy))
+        code = hashlib.sha256(Path(source).read_bytes() if source else b"").hexdigest()
+        values = hashlib.sha256(self.finals[one.dataset].tobytes()).hexdigest()
+        table = (self.table.name, self.table.note, one.dataset, values)
+        return job_key(
+            table, catalog.short(one.strategy), code, dict(one.options), str(one.budget)
+        )
+
+    def benchmark(self, searches: Sequence[TableSearch], budget: Budget) -> Benchmark:
+        """Return the benchmark of a data set.
+
+        Raises:
+            UserError: every strategy refuses.
+        """
+        entries = [
+            Entry(one, [self.traces[one][seed] for seed in self.seeds], self.cpu[one])
+            for one in searches
+            if one not in self.refused
+        ]
+        why = {
+            catalog.short(one.strategy): self.refused[one]
+            for one in searches
+            if one in self.refused
+        }
+        if not entries:
+            raise UserError("; ".join(f"{name}: {reason}" for name, reason in why.items()))
+        dataset = searches[0].dataset
+        best = float(self.finals[dataset].max())
+        return Benchmark(self.table, dataset, budget, self.seeds, entries, why, best)
+
+
+def worker(table: Table) -> Work:
+    """Return the work of a process: a search as plain values, or why its strategy refuses."""
+
+    def search(payload: tuple[TableSearch, int], report: Report) -> dict[str, Any] | UserError:
+        one, seed = payload
+        begin = time.process_time()
+        try:
+            found = one.run(table, seed).to_json()
+        except UserError as refusal:
+            return refusal
+        return {**found, "cpu_seconds": round(time.process_time() - begin, 3)}
+
+    return search
+
+
+def ranks(benchmarks: Sequence[Benchmark]) -> Ranking | None:
+    """Return the ranks of the strategies by their results at the end of the budget.
+
+    A block is a data set with a seed. Strategies that refuse on some data set are left out.
+
+    Args:
+        benchmarks: of the same strategies on several data sets.
+    """
+    results: dict[str, list[Floats]] = {}
+    for one in benchmarks:
+        for entry in one.entries:
+            ends = np.array([trace.test[-1] for trace in entry.traces])
+            results.setdefault(entry.name, []).append(ends)
+    whole = {
+        name: np.concatenate(each)
+        for name, each in results.items()
+        if len(each) == len(benchmarks)
+    }
+    return ranking(whole, higher_is_better=True)
 
 
 def sampled_strategies() -> list[str]:

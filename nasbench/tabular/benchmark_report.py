@@ -11,7 +11,8 @@ from nasbench import provenance
 from nasbench.report.plots import Curve
 from nasbench.report.quantities import duration, signed
 from nasbench.report.statistics import FEWEST_PAIRS
-from nasbench.tabular.benchmark import BASELINE, SHARES, Benchmark, Scores
+from nasbench.tabular.base import Table
+from nasbench.tabular.benchmark import BASELINE, SHARES, Benchmark, Scores, ranks
 from nasbench.tabular.search import with_interval
 from nasbench.tabular.simulate import Floats, amounts_at
 
@@ -34,20 +35,23 @@ _CURVE = 120  # points of a curve, at most
 Cell = Callable[[Scores, int], str]
 
 
-def markdown(benchmark: Benchmark, picture: str | None = None) -> str:
+def page(benchmarks: Sequence[Benchmark], pictures: Mapping[str, str]) -> str:
     """Return the report.
 
     Args:
-        benchmark: the searches.
-        picture: file name of the picture of the curves, to be included.
+        benchmarks: of the same strategies, one for each data set.
+        pictures: file names of the pictures ``regret`` and ``ranks``, those that were drawn.
     """
-    table = benchmark.table
+    first = benchmarks[0]
+    table, found = first.table, ranks(benchmarks)
+    result = f"the {table.result}"
     lines = [
-        f"{len(benchmark.seeds)} seeds for each strategy with its default options; budget of a "
-        f"search: {benchmark.budget}.",
+        f"{len(first.seeds)} seeds for each strategy with its default options; budget of a "
+        f"search: {first.budget}.",
         "A search sees the validation accuracy of one training, which its seed chooses. The "
-        "tables show the mean test accuracy of its incumbent, read after the search has ended.",
-        "Intervals: bootstrap over the seeds, 10,000 resamples; differences are paired by seed.",
+        f"tables show {result} of its incumbent, read after the search has ended, in percent.",
+        "Intervals: bootstrap over the seeds, 10,000 resamples, 95 %; differences are paired by "
+        "seed.",
     ]
     if table.timed:
         lines.append(
@@ -56,39 +60,133 @@ def markdown(benchmark: Benchmark, picture: str | None = None) -> str:
         )
     if table.note:
         lines.append(f"Note: {table.note}.")
-    parts = [
-        f"# Strategies on {table.name}, {benchmark.dataset}",
-        "\n".join(f"- {line}" for line in lines),
-    ]
-    if picture:
-        parts.append(f"![Curves of the strategies]({picture})")
+    parts = [f"# Strategies on {table.name}", "\n".join(f"- {line}" for line in lines)]
+    parts += ["## Results at the end of the budget", results_table(benchmarks)]
+    if found is not None:
+        parts.append(f"Ranks: {found.sentence()}.")
+    if "regret" in pictures:
+        parts += [
+            "## Regret",
+            f"![Regret of the strategies]({pictures['regret']})",
+            f"Regret: how far {result} of the incumbent is below the largest mean of any "
+            "architecture in the table, in points; mean over the seeds with its interval.",
+        ]
+    if found is not None and "ranks" in pictures:
+        parts += [
+            "## Mean ranks",
+            f"![Critical differences]({pictures['ranks']})",
+            f"Ranks of {found.blocks} blocks, each a data set with a seed; Friedman's test: "
+            f"p = {found.p_value:.2g}. Strategies joined by a bar do not differ by Nemenyi's test "
+            "at 5 % (Demšar, 2006). The seeds of a data set are no independent data sets: the "
+            "ranks speak for these data sets.",
+        ]
+    for one in benchmarks:
+        parts += [f"## {one.dataset}", *tables(one)]
+    return "\n\n".join([*parts, made_by(_times(benchmarks))]) + "\n"
+
+
+def made_by(more: str) -> str:
+    """Return the section on how a page was made.
+
+    Args:
+        more: its last sentence.
+    """
     facts = provenance.collect()
     commit = f", commit {facts['commit'][:8]}" if facts["commit"] else ""
-    times = ", ".join(f"{one.name} {one.wall_seconds:.0f} s" for one in benchmark.entries)
-    origin = (
+    return (
         f"## Made by\n\n`{facts['command']}`, nasbench {facts['nasbench']}{commit}, Python "
-        f"{facts['python']}, {facts['cores']} cores of {facts['cpu']}. Wall-clock time of all "
-        f"searches of a strategy: {times}."
+        f"{facts['python']}, {facts['cores']} cores of {facts['cpu']}. {more}"
     )
-    return "\n\n".join([*parts, *tables(benchmark), origin]) + "\n"
+
+
+def _times(benchmarks: Sequence[Benchmark]) -> str:
+    spent: dict[str, float] = {}
+    for one in benchmarks:
+        for entry in one.entries:
+            spent[entry.name] = spent.get(entry.name, 0.0) + entry.cpu_seconds
+    times = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in spent.items())
+    return f"CPU time of all searches of a strategy: {times}."
+
+
+def results_table(benchmarks: Sequence[Benchmark], *, wide: bool = True) -> str:
+    """Return the result of each strategy on each data set at the end of the budget.
+
+    Args:
+        benchmarks: one for each data set.
+        wide: as Markdown with intervals; otherwise as aligned text with half their widths.
+    """
+    rows: dict[str, dict[str, str]] = {}
+    for one in benchmarks:
+        for scores in one.scores(one.budget.unit, one.amounts()[-1:]):
+            mean, low, high = (float(v[-1]) for v in (scores.mean, scores.low, scores.high))
+            half = "" if np.isnan(low) else f" ±{50 * (high - low):.2f}"
+            text = with_interval(mean, low, high) if wide else f"{100 * mean:.2f}{half}"
+            rows.setdefault(scores.entry.name, {})[one.dataset] = text
+    found = ranks(benchmarks)
+    places = dict(zip(found.names, found.ranks, strict=True)) if found else {}
+    order = sorted(rows, key=lambda name: places.get(name, np.inf))
+    lines = [["strategy", *(one.dataset for one in benchmarks), "mean rank"]]
+    for name in order:
+        cells = [rows[name].get(one.dataset, "-") for one in benchmarks]
+        lines.append([name, *cells, f"{places[name]:.2f}" if name in places else "-"])
+    return markdown_table(lines) if wide else aligned(lines)
+
+
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    """Return a table whose first line is its head and whose first column is text."""
+    rule = ["---", *["---:"] * (len(lines[0]) - 1)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (lines[0], rule, *lines[1:]))
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Return a table in columns of plain text, the first one flush left."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def summary(benchmarks: Sequence[Benchmark]) -> str:
+    """Return what a command prints: the results, and what they show in words."""
+    first, found = benchmarks[0], ranks(benchmarks)
+    seeds = f"{len(first.seeds)} seed{'s' if len(first.seeds) > 1 else ''}"
+    parts = [
+        f"{first.table.name}: {first.table.result}, %, after {first.budget}; mean over {seeds}"
+        + (" ± half the 95 % interval" if len(first.seeds) > 1 else ""),
+        results_table(benchmarks, wide=False),
+    ]
+    if found is not None:
+        parts.append(found.sentence())
+    refused = {name: why for one in benchmarks for name, why in one.refused.items()}
+    parts += [f"{name} cannot search this table: {why}" for name, why in refused.items()]
+    return "\n".join(parts) + "\n"
 
 
 def tables(benchmark: Benchmark) -> list[str]:
-    """Return the sections of the report."""
+    """Return the sections of a data set."""
     unit = benchmark.budget.unit
     amounts, times = benchmark.amounts(), benchmark.baseline_seconds()
     heads = [duration(x) if unit == "seconds" else f"{x:.0f}" for x in amounts]
     found = benchmark.scores(unit, amounts)
     title = "device-time" if unit == "seconds" else unit
-    parts = [f"## Test accuracy by {title}, percent [95 %]", _table(found, heads, title, _mean)]
+    result = _capital(benchmark.table.result)
+    parts = [f"### {result} by {title}, percent [95 %]", _table(found, heads, title, _mean)]
     if benchmark.baseline and len(benchmark.entries) > 1:
         others = [one for one in found if one.entry is not benchmark.baseline]
-        parts.append(f"## Difference from random by {title}, points [95 %]")
+        parts.append(f"### Difference from random by {title}, points [95 %]")
         parts.append(_table(others, heads, title, _ahead))
         seeds = len(benchmark.seeds)
         parts.append("\n".join(f"- {sentence(one, heads[-1], title, seeds)}" for one in others))
     if len(times):
-        parts.append("## Test accuracy by simulated device-time, percent [95 %]")
+        parts.append(f"### {result} by simulated device-time, percent [95 %]")
         parts.append(
             f"The columns are the times that random takes for {', '.join(heads)} {unit}. A dash: "
             "some search had no result yet, or the budget was already spent."
@@ -98,7 +196,7 @@ def tables(benchmark: Benchmark) -> list[str]:
     parts += _expected(benchmark)
     if benchmark.refused:
         lines = [f"- {name}: {why}" for name, why in benchmark.refused.items()]
-        parts.append("\n".join(["## Cannot search this table", "", *lines]))
+        parts.append("\n".join(["### Cannot search this table", "", *lines]))
     return parts
 
 
@@ -132,9 +230,8 @@ def sentence(scores: Scores, spent: str, unit: str, seeds: int) -> str:
 
 
 def _table(rows: Sequence[Scores], heads: Sequence[str], unit: str, cell: Cell) -> str:
-    lines = [[f"strategy / {unit}", *heads], ["---", *["---:"] * len(heads)]]
-    lines += [[one.entry.name, *(cell(one, i) for i in range(len(heads)))] for one in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    lines = [[one.entry.name, *(cell(one, i) for i in range(len(heads)))] for one in rows]
+    return markdown_table([[f"strategy / {unit}", *heads], *lines])
 
 
 def _mean(one: Scores, i: int) -> str:
@@ -150,7 +247,7 @@ def _ahead(one: Scores, i: int) -> str:
 
 def _expected(benchmark: Benchmark) -> list[str]:
     """Return the comparison with plain implementations, if their accuracies are known."""
-    if benchmark.budget.unit != "trials":
+    if benchmark.budget.unit != "trials" or benchmark.table.result != Table.result:
         return []
     lines = []
     for name, values in EXPECTED.get((benchmark.table.name, benchmark.dataset), {}).items():
@@ -166,7 +263,7 @@ def _expected(benchmark: Benchmark) -> list[str]:
     if not lines:
         return []
     head = ["| strategy | trials | expected | found | |", "| --- | ---: | ---: | ---: | --- |"]
-    return ["## Comparison with plain implementations, 100 seeds", "\n".join([*head, *lines])]
+    return ["### Comparison with plain implementations, 100 seeds", "\n".join([*head, *lines])]
 
 
 def _verdict(one: Scores, i: int, expected: float) -> str:
@@ -179,35 +276,44 @@ def _verdict(one: Scores, i: int, expected: float) -> str:
 
 
 def curves(benchmark: Benchmark) -> list[Curve]:
-    """Return test accuracy in percent against the amount spent, from 1/30 of the budget on."""
+    """Return regret in points against the amount spent, from 1/30 of the budget on."""
     grid = amounts_at(benchmark.budget, np.geomspace(SHARES[0], 1.0, _CURVE))
-    return [
-        Curve(one.entry.name, grid, 100 * one.mean, 100 * one.low, 100 * one.high)
-        for one in benchmark.scores(benchmark.budget.unit, grid)
-    ]
+    found = benchmark.scores(benchmark.budget.unit, grid)
+    heights = [[100 * (benchmark.best - one) for one in (s.mean, s.high, s.low)] for s in found]
+    return [Curve(one.entry.name, grid, *each) for one, each in zip(found, heights, strict=True)]
 
 
-def to_json(benchmark: Benchmark) -> dict[str, Any]:
-    """Return the benchmark as plain values; accuracies in [0, 1]."""
+def to_json(benchmarks: Sequence[Benchmark]) -> dict[str, Any]:
+    """Return the benchmarks as plain values; accuracies in [0, 1]."""
+    first, found = benchmarks[0], ranks(benchmarks)
+    return {
+        "table": first.table.name,
+        "result": first.table.result,
+        "budget": str(first.budget),
+        "seeds": list(first.seeds),
+        "note": first.table.note,
+        "ranks": None if found is None else found.to_json(),
+        "datasets": {one.dataset: _one_to_json(one) for one in benchmarks},
+        "provenance": provenance.collect(),
+    }
+
+
+def _one_to_json(benchmark: Benchmark) -> dict[str, Any]:
     unit, times = benchmark.budget.unit, benchmark.baseline_seconds()
     by_budget = benchmark.scores(unit, benchmark.amounts())
     by_time = benchmark.scores("seconds", times) if len(times) else []
     return {
-        "table": benchmark.table.name,
-        "dataset": benchmark.dataset,
-        "budget": str(benchmark.budget),
-        "seeds": list(benchmark.seeds),
-        "note": benchmark.table.note,
+        "best": round(benchmark.best, 6),
         f"at_{unit}": benchmark.amounts().tolist(),
         "at_device_seconds": times.tolist(),
         "strategies": [
             {
                 "name": one.name,
                 "options": dict(one.search.options),
-                "wall_seconds": round(one.wall_seconds, 2),
-                "trials": float(np.mean([len(trace.archs) for trace in one.traces])),
+                "cpu_seconds": round(one.cpu_seconds, 2),
+                "trials": float(np.mean([len(trace.test) for trace in one.traces])),
                 "device_seconds": float(np.mean([trace.seconds[-1] for trace in one.traces])),
-                "test": [round(float(trace.test[-1]), 6) for trace in one.traces],
+                "result": [round(float(trace.test[-1]), 6) for trace in one.traces],
                 "validation": [round(float(trace.validation[-1]), 6) for trace in one.traces],
             }
             for one in benchmark.entries
@@ -215,7 +321,6 @@ def to_json(benchmark: Benchmark) -> dict[str, Any]:
         f"after_{unit}": {one.entry.name: _plain(one) for one in by_budget},
         "after_device_seconds": {one.entry.name: _plain(one) for one in by_time},
         "refused": dict(benchmark.refused),
-        "provenance": provenance.collect(),
     }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -14,19 +15,20 @@ from nasbench import arguments, catalog
 from nasbench.budget import Budget
 from nasbench.engine.limits import FLAGS, Limits, too_small
 from nasbench.errors import UserError
-from nasbench.executors import ExecutorOptions, Finished, Job, Report, Work, open_executor
+from nasbench.executors import Report, Work
 from nasbench.optional import require
 from nasbench.report.quantities import duration
 from nasbench.report.statistics import bootstrap_band
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.tabular.base import Table
 from nasbench.tabular.loading import DEVICES, load_table
+from nasbench.tabular.parallel import Parallel
 from nasbench.tabular.simulate import Trace, amounts_at, simulate, values_at
 
 QUARTERS = (0.25, 0.5, 0.75, 1.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableSearch:
     """The options of a search on a table, which can run with any seed in any process.
 
@@ -96,13 +98,16 @@ class TableSearch:
         """Return one search, computed in one thread.
 
         Raises:
-            UserError: the strategy refuses.
+            UserError: the strategy refuses, or the user's own one fails.
         """
         kind = sampled_strategy(self.strategy)
         limits = Limits(self.limits, lambda arch, name: table.costs(arch, self.dataset)[name])
         # Several processes with several threads each would compete for the cores; and with one
         # thread, sums do not depend on the number of cores.
-        with require("threadpoolctl", "simulating searches").threadpool_limits(limits=1):
+        with (
+            require("threadpoolctl", "simulating searches").threadpool_limits(limits=1),
+            own_code("strategy", self.strategy),
+        ):
             return simulate(
                 table,
                 self.dataset,
@@ -112,6 +117,37 @@ class TableSearch:
                 self.budget,
                 limits.violation if self.limits else None,
             )
+
+
+class OwnCodeError(UserError):
+    """The user's own code raised an exception."""
+
+
+@contextmanager
+def own_code(kind: str, name: str) -> Iterator[None]:
+    """Turn an exception of a user's own plug-in into one line that names its place.
+
+    Args:
+        kind: of the plug-in.
+        name: its name; one in the catalog keeps its exceptions, which are bugs of nasbench.
+
+    Raises:
+        OwnCodeError: inside of the block something else than a :class:`UserError` was raised.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if name in catalog.TABLES[kind]:
+            raise
+        frames = traceback.extract_tb(error.__traceback__)
+        file = Path(name.rpartition(":")[0]).name
+        own = [frame for frame in frames if Path(frame.filename).name == file] or frames
+        raise OwnCodeError(
+            f"{kind} {catalog.short(name)}: {type(error).__name__}: {error} "
+            f"({Path(own[-1].filename).name} line {own[-1].lineno})"
+        ) from error
 
 
 def sampled_strategy(name: str) -> type[SampledStrategy]:
@@ -126,67 +162,27 @@ def sampled_strategy(name: str) -> type[SampledStrategy]:
     return kind
 
 
-class ParallelSeeds:
-    """Runs searches on a table for many seeds in worker processes; use it in ``with``.
+def run_seeds(table: Table, search: TableSearch, seeds: Sequence[int], jobs: int) -> list[Trace]:
+    """Return one search for each seed, in the order of the seeds.
 
     A search depends on its seed alone, so results do not depend on the number of processes.
 
     Args:
         table: the table; each process gets a copy.
+        search: the options of the searches.
+        seeds: of the searches.
         jobs: number of processes; with 1 the searches run in this process.
+
+    Raises:
+        UserError: the strategy refuses, or the user's own one fails.
+        RuntimeError: a search failed in its process, which is a bug.
     """
-
-    def __init__(self, table: Table, jobs: int) -> None:
-        self.table = table
-        options = ExecutorOptions(concurrency=jobs, cpus_per_trial=1)
-        setup = f"{__name__}:{worker.__name__}"
-        self._executor = (
-            open_executor("local", setup, table, lambda number, value: True, options)
-            if jobs > 1
-            else None
-        )
-
-    def run(self, search: TableSearch, seeds: Sequence[int]) -> list[Trace]:
-        """Return one search for each seed, in the order of the seeds.
-
-        Raises:
-            UserError: the strategy refuses.
-            RuntimeError: a search failed in its process, which is a bug.
-        """
-        if self._executor is None:
-            return [search.run(self.table, seed) for seed in seeds]
-        found: dict[int, Any] = {}
-        for place, seed in enumerate(seeds):
-            if place >= self._executor.slots:
-                self._collect(found)
-            self._executor.submit(Job(seed, (search, seed)))
-        while len(found) < len(seeds):
-            self._collect(found)
-        for result in found.values():
-            if isinstance(result, UserError):
-                raise result
-        return [found[seed] for seed in seeds]
-
-    def _collect(self, found: dict[int, Any]) -> None:
-        """Wait for a search, and put it into ``found``."""
-        assert self._executor is not None
-        finished = self._executor.next(lambda: False)
-        assert isinstance(finished, Finished)
-        if finished.error is not None:
-            raise RuntimeError(f"the search with seed {finished.number}: {finished.error}")
-        found[finished.number] = finished.value
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._executor is not None:
-            self._executor.close()
+    with Parallel(WORKER, table, min(jobs, len(seeds))) as parallel:
+        found = dict(parallel.run([(search, seed) for seed in seeds]))
+    for result in found.values():
+        if isinstance(result, UserError):
+            raise result
+    return [found[number] for number in range(len(seeds))]
 
 
 def worker(table: Table) -> Work:
@@ -196,10 +192,13 @@ def worker(table: Table) -> Work:
         one, seed = payload
         try:
             return one.run(table, seed)
-        except UserError as refusal:  # raised again by ParallelSeeds.run
+        except UserError as refusal:  # raised again by run_seeds
             return refusal
 
     return search
+
+
+WORKER = f"{__name__}:{worker.__name__}"
 
 
 @dataclass(frozen=True)
@@ -345,8 +344,7 @@ def run_table_search(
     """
     found = load_table(table, data_dir, device)
     search = TableSearch.of(found, dataset, strategy, options, Budget.parse(budget), limits)
-    with ParallelSeeds(found, min(jobs, seeds)) as parallel:
-        traces = parallel.run(search, range(first_seed, first_seed + seeds))
+    traces = run_seeds(found, search, range(first_seed, first_seed + seeds), jobs)
     return TableReport(found, search, traces)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ class Trace:
 
     Attributes:
         seed: of the search.
-        archs: the queried architectures.
-        incumbents: the strategy's best architecture after each query.
+        archs: the queried architectures; empty if the search was read from a file.
+        incumbents: the strategy's best architecture after each query; empty as well.
         validation: validation accuracies of the incumbents, which the search saw. Shape ``(n,)``.
         test: the table's ``outcome`` of the incumbents, which it did not see. Shape ``(n,)``.
         epochs: epochs trained so far. Shape ``(n,)``.
@@ -44,8 +44,43 @@ class Trace:
     def spent(self, unit: Unit) -> Floats:
         """Return the amount spent after each query, shape ``(queries,)``."""
         if unit == "trials":
-            return np.arange(1.0, len(self.archs) + 1)
+            return np.arange(1.0, len(self.test) + 1)
         return np.asarray(getattr(self, unit), dtype=np.float64)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the architectures as plain values."""
+        both = np.stack([self.validation, self.test])
+        changed = np.flatnonzero(np.r_[True, (both[:, 1:] != both[:, :-1]).any(axis=0)])
+        steps = np.diff(self.epochs, prepend=0)
+        return {
+            "seed": self.seed,
+            "queries": len(self.test),
+            "at": changed.tolist(),
+            "validation": self.validation[changed].tolist(),
+            "test": self.test[changed].tolist(),
+            "epochs": int(steps[0]) if (steps == steps[0]).all() else self.epochs.tolist(),
+            "seconds": self.seconds.tolist() if self.seconds.any() else 0,
+        }
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the search that :meth:`to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it did not.
+        """
+        numbers = np.arange(1, plain["queries"] + 1)
+        held = np.searchsorted(plain["at"], numbers - 1, side="right") - 1
+        epochs, seconds = plain["epochs"], plain["seconds"]
+        return cls(
+            plain["seed"],
+            (),
+            (),
+            np.array(plain["validation"], dtype=np.float64)[held],
+            np.array(plain["test"], dtype=np.float64)[held],
+            np.array(epochs) if isinstance(epochs, list) else epochs * numbers,
+            np.array(seconds) if isinstance(seconds, list) else np.zeros(len(numbers)),
+        )
 
 
 def simulate(

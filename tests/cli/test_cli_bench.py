@@ -21,35 +21,50 @@ def words(tables: Path, place: Path) -> list[str]:
     """A short race."""
     return [
         *("bench", "strategies", "--table", "nas-bench-201", "--data-dir", str(tables)),
-        *("--strategies", "evolution, random", "--seeds", "3", "--budget", "30", "--jobs", "1"),
+        *("--strategies", "evolution, random", "--seeds", "3", "--budget", "20", "--jobs", "1"),
     ]
 
 
 def test_a_race_is_printed_and_written(run, words):
     pytest.importorskip("matplotlib")
-    answer = run(*words)
+    Path("mine.py").write_text(
+        "from nasbench.strategies.sampled.random import RandomStrategy\n\n\n"
+        "class Mine(RandomStrategy):\n    pass\n"
+    )
+    answer = run(*words, "--strategy", "mine.py:Mine")
     assert answer.status == 0
-    assert "| strategy / trials | 1 | 2 | 5 | 10 | 15 | 20 | 30 |" in answer.out
-    assert "evolution" in answer.out.partition("## Difference from random")[2]
-    assert "random: 3 searches in" in answer.err
-    paths = [Path("results") / f"strategies_nas-bench-201.{end}" for end in ("json", "md", "svg")]
-    assert answer.out.splitlines()[-3:] == [f"written: {path}" for path in paths]
-    plain = json.loads(paths[0].read_text())
-    assert plain["dataset"] == "cifar10"
-    assert [one["name"] for one in plain["strategies"]] == ["random", "evolution"]
+    head = answer.out.splitlines()[1].split()
+    assert head == ["strategy", "cifar10", "cifar100", "imagenet16-120", "mean", "rank"]
+    assert {line.split()[0] for line in answer.out.splitlines()[2:5]} == {
+        "random", "evolution", "mine.py:Mine"
+    }  # fmt: skip
+    assert "cifar100, mine.py:Mine: " in answer.err
+    name, folder = "strategies_nas-bench-201", Path("results/bench")
+    assert f"page: {folder / name}.md" in answer.out
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{name}.json", f"{name}.md", f"{name}.searches.jsonl",
+        f"{name}_ranks.svg", f"{name}_regret.svg",
+    ]  # fmt: skip
+    plain = json.loads((folder / f"{name}.json").read_text())
+    assert list(plain["datasets"]) == ["cifar10", "cifar100", "imagenet16-120"]
+    names = [one["name"] for one in plain["datasets"]["cifar10"]["strategies"]]
+    assert names == ["random", "mine.py:Mine", "evolution"]
     assert plain["provenance"]["command"]
-    assert "(strategies_nas-bench-201.svg)" in paths[1].read_text()
-    assert ">evolution</text>" in paths[2].read_text()
+    assert f"({name}_regret.svg)" in (folder / f"{name}.md").read_text()
+    drawn = (folder / f"{name}_regret.svg").read_text()
+    assert ">evolution</text>" in drawn
+    assert "mathdefault" not in drawn
 
 
-def test_another_dataset_has_files_of_its_own(run, words, monkeypatch):
+def test_one_dataset_has_files_of_its_own(run, words, monkeypatch):
     monkeypatch.setattr("nasbench.optional.available", lambda module: False)
     answer = run(*words, "--dataset", "cifar100")
     assert answer.status == 0
-    assert "no curves: they need the package matplotlib" in answer.err
-    written = sorted(path.name for path in Path("results").iterdir())
-    assert written == [f"strategies_nas-bench-201_cifar100.{end}" for end in ("json", "md")]
-    assert "![" not in (Path("results") / written[1]).read_text()
+    assert "no pictures: they need the package matplotlib" in answer.err
+    written = sorted(path.name for path in Path("results/bench").iterdir())
+    name = "strategies_nas-bench-201_cifar100"
+    assert written == [f"{name}.{end}" for end in ("json", "md", "searches.jsonl")]
+    assert "![" not in (Path("results/bench") / written[1]).read_text()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 
 from nasbench.errors import UserError
-from nasbench.tabular.benchmark import run_benchmark, sampled_strategies
-from nasbench.tabular.benchmark_report import _verdict, curves, markdown, sentence, to_json
+from nasbench.tabular.benchmark import ranks, run_benchmarks, sampled_strategies
+from nasbench.tabular.benchmark_report import _verdict, curves, page, sentence, summary, to_json
+from nasbench.tabular.loading import load_table
 from tests.tabular.conftest import write_tables
 
 LAZY = '''\
@@ -53,6 +55,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tables(tmp_path_factory.mktemp("tables"))
 
 
+cached = functools.cache(load_table)
+
+
+@pytest.fixture(autouse=True)
+def _read_once(monkeypatch):
+    monkeypatch.setattr("nasbench.tabular.benchmark.load_table", cached)
+
+
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
     """A user's own strategies."""
@@ -61,9 +71,18 @@ def own(tmp_path: Path) -> Path:
     return path
 
 
+def benches(data_dir: Path, *strategies: str, **changed: object):
+    given = {"datasets": ["cifar10"], "seeds": 4, "budget": "30", "data_dir": data_dir, **changed}
+    return run_benchmarks(strategies, given.pop("table", "nas-bench-201"), **given)
+
+
 def bench(data_dir: Path, *strategies: str, **changed: object):
-    given = {"dataset": None, "seeds": 4, "budget": "30", "data_dir": data_dir, **changed}
-    return run_benchmark(strategies, given.pop("table", "nas-bench-201"), **given)
+    (found,) = benches(data_dir, *strategies, **changed)
+    return found
+
+
+def markdown(benchmark):
+    return page([benchmark], {})
 
 
 def test_all_sampled_strategies_are_known():
@@ -77,7 +96,7 @@ def test_a_benchmark_compares_with_random_seed_by_seed(tables):
     told: list[str] = []
     found = bench(tables, "evolution", "random", progress=told.append)
     assert [entry.name for entry in found.entries] == ["random", "evolution"]
-    assert [line.partition(":")[0] for line in told] == ["random", "evolution"]
+    assert [line.partition(":")[0] for line in told] == ["cifar10, random", "cifar10, evolution"]
     rival, other = found.scores("trials", np.array([30.0]))
     tests = [np.array([t.test[-1] for t in one.traces]) for one in found.entries]
     assert rival.mean[0] == pytest.approx(tests[0].mean())
@@ -90,8 +109,8 @@ def test_the_report_of_a_bench(tables, own):
     names = (f"{own}:Short", f"{own}:Lazy", f"{own}:Refusing", "random")
     found = bench(tables, *names)
     assert dict(found.refused) == {"own.py:Refusing": "this space is too small"}
-    report = markdown(found, "curves.svg")
-    assert "![Curves of the strategies](curves.svg)" in report
+    report = page([found], {"regret": "curves.svg"})
+    assert "![Regret of the strategies](curves.svg)" in report
     assert "- own.py:Refusing: this space is too small" in report
     assert f", {os.cpu_count()} cores of " in report.partition("## Made by")[2]
     by_time = report.partition("simulated device-time, percent")[2]
@@ -101,7 +120,7 @@ def test_the_report_of_a_bench(tables, own):
     rival = next(line for line in by_time.splitlines() if line.startswith("| random"))
     # In the mean time of one trial, some had not ended theirs.
     assert [cell == " - " for cell in rival.split("|")[2:-1]] == [True] + 6 * [False]
-    plain = json.loads(json.dumps(to_json(found), allow_nan=False))
+    plain = json.loads(json.dumps(to_json([found]), allow_nan=False))["datasets"]["cifar10"]
     assert plain["strategies"][2]["trials"] == 5
     assert plain["after_device_seconds"]["own.py:Short"]["mean"][-1] is None
     assert plain["at_trials"] == [1, 2, 5, 10, 15, 20, 30]
@@ -112,7 +131,7 @@ def test_expected_values_are_held_against_what_was_found(tables):
     found = bench(tables, "random", budget="150", seeds=2)
     mean = 100 * np.mean([trace.test[-1] for trace in found.entries[0].traces])
     section = (
-        markdown(found).partition("## Comparison with plain implementations")[2].partition("## ")
+        markdown(found).partition("### Comparison with plain implementations")[2].partition("## ")
     )
     cells = [cell.strip() for cell in section[0].split("|")[-6:]]
     assert cells[:3] == ["random", "150", "93.83"]
@@ -136,13 +155,82 @@ def test_the_verdict_on_an_expected_value(mean, high, verdict):
 
 def test_other_budgets_and_tables(tables):
     found = bench(tables, "random", budget="20h", seeds=2)
-    assert "## Test accuracy by device-time, percent [95 %]" in markdown(found)
+    assert "### Test accuracy by device-time, percent [95 %]" in markdown(found)
     assert "simulated device-time, percent" not in markdown(found)
     macro = bench(tables, "random", "evolution", table="nas-bench-macro", seeds=2, budget="40")
     assert "device-time" not in markdown(macro)
     assert "Note: the table has no validation accuracies" in markdown(macro)
     lonely = bench(tables, "evolution", seeds=1)
     assert "Difference" not in markdown(lonely)
+
+
+def test_an_interrupted_benchmark_goes_on_where_it_was(tables, own, tmp_path):
+    kept, names = tmp_path / "kept.jsonl", ("random", "evolution", f"{own}:Lazy")
+    whole = benches(tables, *names, datasets=["cifar10", "cifar100"], kept=kept)
+    lines = kept.read_text().splitlines()
+    assert len(lines) == 2 * 3 * 4
+    kept.write_text("\n".join(lines[:7]) + "\n" + lines[7][:90])  # the last line is torn
+    told: list[str] = []
+    again = benches(
+        tables, *names, datasets=["cifar10", "cifar100"], kept=kept, progress=told.append
+    )
+    assert told[0] == f"7 of 24 searches are in {kept}"
+    for one, other in zip(whole, again, strict=True):
+        for mine, theirs in zip(one.entries, other.entries, strict=True):
+            for what in ("test", "validation", "epochs", "seconds"):
+                for a, b in zip(mine.traces, theirs.traces, strict=True):
+                    np.testing.assert_array_equal(getattr(a, what), getattr(b, what))
+    told.clear()
+    own.write_text(LAZY.replace("< 5", "< 6"))  # other code: its searches are run again
+    benches(tables, *names, datasets=["cifar10", "cifar100"], kept=kept, progress=told.append)
+    assert told[0] == f"16 of 24 searches are in {kept}"
+
+
+def test_results_and_ranks_over_data_sets(tables, own):
+    datasets = ["cifar10", "imagenet16-120"]
+    found = benches(tables, "random", "evolution", "grid", datasets=datasets, seeds=5)
+    ranking = ranks(found)
+    assert ranking is not None
+    ends = {
+        name: [
+            trace.test[-1] for one in found for entry in one.entries if entry.name == name
+            for trace in entry.traces
+        ]
+        for name in ("random", "evolution", "grid")
+    }  # fmt: skip
+    first = sum(  # equal results share the mean of their ranks
+        0.5 + sum((ends[other][i] > value) + 0.5 * (ends[other][i] == value) for other in ends)
+        for i, value in enumerate(ends["grid"])
+    )
+    assert ranking.blocks == 10
+    assert dict(zip(ranking.names, ranking.ranks, strict=True))["grid"] == pytest.approx(
+        first / 10
+    )
+    said = summary(found)
+    assert said.splitlines()[1].split() == ["strategy", *datasets, "mean", "rank"]
+    assert ranking.sentence() in said
+    assert all(len(line) <= 80 for line in said.splitlines()[1:5])
+    report = page(found, {"ranks": "ranks.svg"})
+    assert "![Critical differences](ranks.svg)" in report
+    assert [line for line in report.splitlines() if line.startswith("## ")][-3:] == [
+        "## cifar10", "## imagenet16-120", "## Made by"
+    ]  # fmt: skip
+    best = max(found[0].table.test(arch, "cifar10") for arch in found[0].table.domains.enumerate())
+    regret = curves(found[0])[0].mean[-1]
+    (random,) = (one for one in found[0].entries if one.name == "random")
+    mean = np.mean([trace.test[-1] for trace in random.traces])
+    assert regret == pytest.approx(100 * (best - mean))
+
+
+def test_a_mistake_in_ones_own_strategy_is_one_line(tables, tmp_path):
+    (tmp_path / "bad.py").write_text(
+        LAZY.replace("super().suggest(n, pending) if len(self.results) < 5 else []", "1 / 0")
+    )
+    with pytest.raises(UserError) as error:
+        bench(tables, "random", f"{tmp_path / 'bad.py'}:Lazy")
+    assert str(error.value) == "strategy bad.py:Lazy: ZeroDivisionError: division by zero " + (
+        "(bad.py line 11)"
+    )
 
 
 def test_where_all_refuse_there_is_no_bench(tables, own):

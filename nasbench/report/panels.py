@@ -1,0 +1,95 @@
+"""Regret curves of several methods on several problems, one panel for each problem."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbench.optional import require
+from nasbench.report.plots import Curve, rendered
+from nasbench.store.atomic import write
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)))
+_COLUMNS = 3
+
+
+def draw_panels(
+    panels: Mapping[str, Sequence[Curve]], path: Path, *, xlabel: str, ylabel: str
+) -> Path:
+    """Draw the panels with one legend, write them to a file, and return its path.
+
+    Both axes are logarithmic; heights that are not positive leave gaps. A method has the same
+    colour in all panels, and the legend lists the methods by their mean rank at the curves' ends.
+
+    Args:
+        panels: title to curves, at least one with a curve.
+        path: the file; its suffix, ``.svg`` or ``.png``, is its format.
+        xlabel: what ``x`` is, with its unit.
+        ylabel: what the curves show, with its unit; low is good.
+
+    Raises:
+        UserError: matplotlib is missing, or the file cannot be written.
+    """
+    names = _by_mean_rank(panels)
+    columns = min(_COLUMNS, len(panels))
+    rows = math.ceil(len(panels) / columns)
+
+    def fill(figure: Any) -> None:
+        ticker = require("matplotlib.ticker", "drawing")
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        lines: dict[str, Any] = {}
+        for axes, (title, curves) in zip(grid, panels.items(), strict=False):
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.grid(color="#E5E5E5", linewidth=0.6)
+            axes.set_axisbelow(True)
+            for curve in curves:
+                number = names.index(curve.name)
+                look = {
+                    "color": _COLOURS[number % len(_COLOURS)],
+                    "linestyle": _DASHES[number // len(_COLOURS) % len(_DASHES)],
+                }
+                low, mean, high = (_positive(v) for v in (curve.low, curve.mean, curve.high))
+                axes.fill_between(curve.x, low, high, color=look["color"], alpha=0.12, linewidth=0)
+                (line,) = axes.plot(
+                    curve.x, mean, linewidth=1.4, marker="o" if len(mean) == 1 else "", **look
+                )
+                lines.setdefault(curve.name, line)
+            axes.set(title=title, xscale="log", yscale="log")
+            axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_major_formatter("{x:,.10g}")
+                axis.set_minor_formatter(ticker.NullFormatter())
+        for axes in grid[len(panels) :]:
+            axes.set_visible(False)
+        figure.supxlabel(xlabel, fontsize=10)
+        figure.supylabel(ylabel, fontsize=10)
+        legend = figure.legend(
+            [lines[name] for name in names], ["-"] * len(names), frameon=False,
+            loc="outside right upper",
+        )  # fmt: skip
+        for text, name in zip(legend.get_texts(), names, strict=True):
+            text.set_text(name)  # a name that begins with an underscore would be left out above
+        figure.set_figheight(max(figure.get_figheight(), 0.6 + 0.23 * len(names)))
+
+    kind = path.suffix.lower().removeprefix(".")
+    made = rendered(fill, kind, (1.8 + 3.0 * columns, 0.4 + 2.7 * rows), "drawing", dpi=120)
+    write(path, lambda file: file.write(made))
+    return path
+
+
+def _positive(values: Any) -> Any:
+    return np.where(values > 0, values, np.nan)
+
+
+def _by_mean_rank(panels: Mapping[str, Sequence[Curve]]) -> list[str]:
+    """Return the names of all curves, the lowest at the end first."""
+    places: dict[str, list[int]] = {}
+    for curves in panels.values():
+        for place, curve in enumerate(sorted(curves, key=lambda one: float(one.mean[-1]))):
+            places.setdefault(curve.name, []).append(place)
+    return sorted(places, key=lambda name: sum(places[name]) / len(places[name]))
