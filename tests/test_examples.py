@@ -43,6 +43,7 @@ def test_the_notebook_is_committed_with_its_pictures():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_notebook_runs(tmp_path, monkeypatch):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -188,8 +188,17 @@ def test_mistakes_are_told_in_pythons_spelling(here, options, message):
     assert not list(here.iterdir())
 
 
-@pytest.mark.parametrize("concurrency", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_own_metrics_losses_strategies_and_tasks(here, cell, concurrency):
+@pytest.mark.parametrize(
+    "workers",
+    [
+        {},
+        pytest.param({"concurrency": 2}, marks=pytest.mark.slow),
+        pytest.param({"engine": "ray", "concurrency": 2}, marks=pytest.mark.slow),
+    ],
+)
+def test_own_metrics_losses_strategies_and_tasks(here, cell, workers):
+    if "engine" in workers:
+        pytest.importorskip("ray")
     own = cell(
         f"{CELL}\nfrom nasbench.strategies.sampled.random import RandomStrategy\n"
         "def agreement(outputs, targets):\n"
@@ -205,8 +214,7 @@ def test_own_metrics_losses_strategies_and_tasks(here, cell, concurrency):
     found = nb.search(
         own["Mine"],
         space=own["MySpace"],
-        **{**SMALL, "task": task, "budget": 2},
-        concurrency=concurrency,
+        **{**SMALL, "task": task, "budget": 2, **workers},
     )
     assert set(found.metrics) >= {"val_agreement"}
     assert len(found.trials) == 2

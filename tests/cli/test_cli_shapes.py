@@ -172,6 +172,7 @@ def test_tokens_out_of_range_are_refused():
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("strategy", ["darts", "evolution", "spos"])
 @pytest.mark.usefixtures("place")
 def test_signals_are_learned_with_the_default_options(strategy, run):

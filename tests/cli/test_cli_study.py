@@ -150,6 +150,7 @@ def test_an_entry_that_fails_harms_only_those_that_use_it(place, run):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_several_at_once_give_the_same_results(study, run):
     assert run("study", "mine.yaml", "--device", "cpu").status == 0
     alone = {(r["method"], r["retrain_seed"]): r["test_accuracy"] for r in records()}

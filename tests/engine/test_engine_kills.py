@@ -44,6 +44,7 @@ def test_killed_and_on_a_full_disk_once(breaker, name):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", WRITES)
 def test_killed_before_any_file_event(breaker, name):
     tally = breaker(name).kills(temporary=False)

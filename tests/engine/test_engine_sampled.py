@@ -406,14 +406,21 @@ def test_a_trial_whose_worker_dies_goes_on_where_it_was(out, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize(
-    "engine", [None, *(pytest.param(name, marks=pytest.mark.slow) for name in ("local", "ray"))]
+    "engine",
+    [
+        None,
+        *(
+            pytest.param(name, marks=[pytest.mark.slow, pytest.mark.long])
+            for name in ("local", "ray")
+        ),
+    ],
 )
 def test_a_trial_that_finds_the_disk_full_is_repeated(out, tmp_path, monkeypatch, engine):
     if engine == "ray":
         pytest.importorskip("ray")
         monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # for engine_parts
     given = {"space": "engine_parts:FullDisk", "budget": "2", "engine": engine}
-    undisturbed = search("random", tmp_path / "whole", **given)
+    undisturbed = search("random", tmp_path / "whole", **{**given, "engine": None})
     mark = tmp_path / "full"
     mark.touch()
     monkeypatch.setenv("FULL_DISK", str(mark))

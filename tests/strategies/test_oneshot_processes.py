@@ -120,6 +120,7 @@ def together(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", names())
 def test_two_processes_agree_with_each_other_and_with_one(name, together):
     one, other = (torch.load(together / f"{name}-{rank}.pt") for rank in (0, 1))

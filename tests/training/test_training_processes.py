@@ -50,6 +50,7 @@ def losses(out, run):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_search_and_retrain_in_two_processes(tmp_path, capsys):
     one, two = tmp_path / "one", tmp_path / "two"
     search = ["search", "darts", *SMALL, *SPACE, "-o", "order=2", "--json"]
