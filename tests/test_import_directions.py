@@ -42,6 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "graph": set(),
     "measures": set(),
     "optional": set(),
+    "packaging": set(),  # setuptools reads it alone
     "options": set(),
     "plain_files": set(),
     "plain_json": set(),

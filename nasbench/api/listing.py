@@ -5,6 +5,7 @@ from __future__ import annotations
 from nasbench import catalog, measures
 from nasbench.api import html
 from nasbench.errors import unknown
+from nasbench.study import shipped
 
 
 def _described(table: dict[str, catalog.Entry]) -> dict[str, str]:
@@ -21,6 +22,8 @@ KINDS: dict[str, dict[str, str]] = {
     "tables": _described(catalog.BENCHMARKS),
     "metrics": measures.listed(measures.METRICS, measures.LEADING),
     "losses": measures.listed(measures.LOSSES, measures.DEFAULT_LOSS),
+    "studies": shipped.studies(),
+    "examples": shipped.examples(),
 }
 
 
@@ -40,7 +43,8 @@ def list(kind: str | None = None) -> Names | dict[str, Names]:
 
     Args:
         kind: ``spaces``, ``strategies``, ``tasks``, ``baselines``, ``tuners``, ``assessors``,
-            ``tables``, ``metrics`` or ``losses``; all of them by default.
+            ``tables``, ``metrics``, ``losses``, ``studies`` or ``examples``; all of them by
+            default.
 
     Returns:
         Names with a few words about each; without a kind, these by kind.

@@ -86,7 +86,7 @@ def study(
     """Run the missing runs of a study and write its table, as ``nasbench study`` does.
 
     Args:
-        file: the YAML file of the study.
+        file: the YAML file of the study, or the name of one in ``nb.list("studies")``.
         scale: run with this share of the computing, in (0, 1]: with fewer images, then epochs,
             then trials, but enough to learn.
         out: the results folder; a study writes to ``studies/NAME`` in it.
@@ -107,7 +107,7 @@ def study(
         Interrupted: the study was interrupted; the same call continues it.
 
     Example:
-        >>> nb.study("studies/mnist-optim.yaml", scale=0.05)
+        >>> nb.study("mnist-optim", scale=0.01)
     """
     with spelled("study"):
         place = Path(out)
@@ -130,8 +130,9 @@ def study(
     with calling("study", quiet, words, text) as around:
         from nasbench.study import report
         from nasbench.study.plan import load_plan
+        from nasbench.study.shipped import located
 
-        plan, folder = load_plan(Path(file), scale, given, place, target, entries)
+        plan, folder = load_plan(located(Path(file)), scale, given, place, target, entries)
         done, cost = estimated(plan, folder)
         if dry_run:
             return Study(folder, (), (), (), tuple(cost))

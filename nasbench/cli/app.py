@@ -83,7 +83,7 @@ def _register(name: str, command: Callable[..., Any], example: str) -> None:
 _register("search", search.command(), "nasbench search darts --task mnist --seed 1")
 _register("hpo", hpo.command(), "nasbench hpo small-cnn --task mnist --tuner tpe --trials 20")
 _register("retrain", retrain.command(), "nasbench retrain results/runs/RUN/checkpoint.json")
-_register("study", study.command, "nasbench study studies/mnist-optim.yaml --scale 0.05")
+_register("study", study.command, "nasbench study mnist-optim --scale 0.01")
 _register("leaderboard", leaderboard.command, "nasbench leaderboard --task digits --format md")
 _register("runs", runs.command, "nasbench runs --task digits --state done")
 _register("board", board.command, "nasbench board results --port 8642")

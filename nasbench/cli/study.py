@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from nasbench.study.plan import Plan
 
 File = Annotated[
-    Path | None, typer.Argument(help="The YAML file of the study, or `new` to write an example.")
+    Path | None,
+    typer.Argument(
+        help="The YAML file of the study, the name of a shipped one (see: nasbench list studies), "
+        "or `new` to write an example."
+    ),
 ]
 Target = Annotated[
     Path | None, typer.Argument(help="With `new`: the file to write (default: study.yaml).")
@@ -82,6 +86,7 @@ def command(
 ) -> None:
     """Run the missing runs of a study, described in one file, and write a table of results."""
     from nasbench.study.plan import load_plan
+    from nasbench.study.shipped import located
 
     if file is None:
         raise UserError("missing FILE; `nasbench study new` writes an example")
@@ -101,7 +106,7 @@ def command(
         engine=engine, concurrency=concurrency, gpus_per_trial=gpus_per_trial, address=address
     )
     given: dict[str, object] = {"data_dir": data_dir, "device": device}
-    plan, folder = load_plan(file, scale, given, out, task, only or ())
+    plan, folder = load_plan(located(file), scale, given, out, task, only or ())
     _run(plan, folder, where, dry_run, _command(file, out, task, plan, where))
 
 
