@@ -63,7 +63,7 @@ def test_they_are_listed_and_found_by_name(tmp_path, monkeypatch, capsys):
     assert all(words.endswith(".") for words in shipped.studies().values())
     Path("mine").write_text("")
     assert shipped.located(Path("mine")) == Path("mine")  # a file wins
-    with pytest.raises(UserError, match="unknown study 'cifar-labs': did you mean 'cifar-lab'"):
+    with pytest.raises(UserError, match="unknown study 'cifar-labs': did you mean cifar-lab"):
         shipped.located(Path("cifar-labs"))
 
 
