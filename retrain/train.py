@@ -262,7 +262,8 @@ def _train(
             board = TensorBoardCallback(running.folder.path / "tb")
             if note := board.graph(unit.network, task.spec):
                 running.folder.journal.append("note", text=note)
-            board.drawing(found.space.graphs(found.arch))
+            drawn = found.space.figures(found.arch, task.spec, found.space_arguments)
+            board.drawing(drawn.parts)
             listeners.append(board)
         callbacks = CallbackList(listeners)
     state = StateFile(running.folder.path / "state.pt")

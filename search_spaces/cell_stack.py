@@ -18,9 +18,10 @@ from search_spaces.darts_operations import RENDITIONS, Rendition
 from search_spaces.operations import FactorizedReduce, ReLUConvBN
 
 CellKind = Literal["normal", "reduce"]
+TITLES: Mapping[str, str] = {"normal": "normal cell", "reduce": "reduction cell"}
 # Arguments: kind of the cell, channels of the two cells before it, own channels, whether the last
 # cell halved the size, variant of the operations.
-MakeCell = Callable[[CellKind, tuple[int, int], int, bool, Rendition], nn.Module]
+MakeCell = Callable[[CellKind, tuple[int, int], int, bool, Rendition], "StackedCell"]
 
 
 class AuxiliaryHead(nn.Sequential):
@@ -51,12 +52,16 @@ class StackedCell(nn.Module):
         c: channels inside.
         after_reduction: whether the last cell halved the size.
         r: the variant of the operations.
+
+    Attributes:
+        drawn_as: what drawings of a network call the cell.
     """
 
     def __init__(
         self, c_before: tuple[int, int], c: int, after_reduction: bool, r: Rendition
     ) -> None:
         super().__init__()
+        self.drawn_as = "cell"
         first = FactorizedReduce if after_reduction else ReLUConvBN
         self.preprocess0 = first(c_before[0], c, r.affine)
         self.preprocess1 = ReLUConvBN(c_before[1], c, r.affine)
@@ -117,7 +122,9 @@ class CellStack(SearchSpace):
         for layer in range(layers):
             kind: CellKind = "reduce" if layer in reductions else "normal"
             c = 2 * c if kind == "reduce" else c
-            self.cells.append(make(kind, c_before, c, reduced, r))
+            cell = make(kind, c_before, c, reduced, r)
+            cell.drawn_as = TITLES[kind]
+            self.cells.append(cell)
             c_before, reduced = (c_before[1], widths[kind] * c), kind == "reduce"
             c_auxiliary = c_before[1] if layer == self.auxiliary_at else c_auxiliary
         factor = 2 ** len(reductions)
@@ -139,7 +146,7 @@ class CellStack(SearchSpace):
 
 def cell_graphs(found: Genotype) -> tuple[Graph, ...]:
     """Return the drawings of the normal and the reduction cell."""
-    return _cell_graph("normal cell", found.normal), _cell_graph("reduction cell", found.reduce)
+    return _cell_graph(TITLES["normal"], found.normal), _cell_graph(TITLES["reduce"], found.reduce)
 
 
 def _cell_graph(title: str, cell: Cell) -> Graph:

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from nasbench.graph import Edge, Graph, thickness
+from nasbench.graph import Graph, mixed_cell_graph
 from nasbench.interop import genotype
 from nasbench.space import Arch, DataSpec, InputChoice, LayerChoice
-from search_spaces.cell_stack import CellKind, CellStack, StackedCell, cell_graphs
+from search_spaces.cell_stack import TITLES, CellKind, CellStack, StackedCell, cell_graphs
 from search_spaces.darts_operations import OPERATIONS, Rendition, with_drop_path
 
 SEARCH_LAYERS = 8
@@ -143,29 +143,22 @@ class Darts(CellStack):
     def supernet_graphs(
         cls, weights: Mapping[str, Mapping[str, float]], arch: Arch
     ) -> tuple[Graph, ...]:
-        """Return both cells with the strongest operation of each edge; others are dimmed."""
+        """Return both cells with all operations of each edge, by their weights."""
         return tuple(_mixed(kind, weights, arch) for kind in genotype.KINDS)
 
 
 def _mixed(kind: str, weights: Mapping[str, Mapping[str, float]], arch: Arch) -> Graph:
-    names, edges, node = ["c_{k-2}", "c_{k-1}"], list[Edge](), genotype.INPUTS
+    names, node = ["c_{k-2}", "c_{k-1}"], genotype.INPUTS
+    edges: dict[tuple[str, str], Mapping[str, float]] = {}
+    chosen: dict[tuple[str, str], str] = {}
     while genotype.edge_label(kind, node, 0) in weights:
         names.append(str(node - genotype.INPUTS))
         kept = arch.get(genotype.switch_label(kind, node), ())
         for source in range(node):
-            shares = weights[genotype.edge_label(kind, node, source)]
-            op = max((name for name in shares if name != "none"), key=lambda name: shares[name])
-            ghost = source not in kept if isinstance(kept, tuple) else True
-            edges.append(
-                Edge(
-                    names[source],
-                    names[node],
-                    f"{op} {shares[op]:.2f}",
-                    weight=thickness(shares[op]),
-                    ghost=ghost,
-                )
-            )
+            label = genotype.edge_label(kind, node, source)
+            edges[names[source], names[node]] = weights[label]
+            if isinstance(kept, tuple) and source in kept:
+                chosen[names[source], names[node]] = str(arch.get(label, ""))
         node += 1
-    edges += [Edge(name, "c_{k}", "") for name in names[genotype.INPUTS :]]
-    title = f"{'normal' if kind == 'normal' else 'reduction'} cell, supernet"
-    return Graph(title, (names[0], names[1]), "c_{k}", tuple(edges))
+    title = f"{TITLES[kind]}, supernet"
+    return mixed_cell_graph(title, (("c_{k-2}", "c_{k-1}"), "c_{k}"), edges, chosen, names[2:])

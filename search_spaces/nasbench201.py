@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from nasbench.graph import Edge, Graph
+from nasbench.graph import Edge, Graph, mixed_cell_graph
 from nasbench.interop.nasbench201 import EDGES, NODES, edge_label, to_text
 from nasbench.space import Arch, DataSpec, LayerChoice, SearchSpace
 from search_spaces.operations import Pool, Zero, conv_bn
@@ -35,6 +35,7 @@ class Cell(nn.Module):
 
     def __init__(self, c: int, affine: bool) -> None:
         super().__init__()
+        self.drawn_as = "cell"  # in drawings of the network
         self.edges = nn.ModuleDict()
         for edge in EDGES:
             label = edge_label(*edge)
@@ -127,3 +128,15 @@ class NasBench201(SearchSpace):
             for node, source in EDGES
         )
         return (Graph("cell", ("0",), str(NODES - 1), edges),)
+
+    @classmethod
+    def supernet_graphs(
+        cls, weights: Mapping[str, Mapping[str, float]], arch: Arch
+    ) -> tuple[Graph, ...]:
+        """Return the cell with all operations of each edge, by their weights."""
+        edges, chosen = {}, {}
+        for node, source in EDGES:
+            label, at = edge_label(node, source), (str(source), str(node))
+            edges[at], chosen[at] = weights[label], str(arch.get(label, ""))
+        ends = (("0",), str(NODES - 1))
+        return (mixed_cell_graph("cell, supernet", ends, edges, chosen),)

@@ -94,14 +94,16 @@ class Run:
         with calling("load", quiet=True):
             return open_network(str(self.folder)).network()
 
-    def draw(self, format: str = "svg") -> Drawing:
+    def draw(self, format: str = "svg", style: str = "color", width: float = 17.5) -> Drawing:
         """Draw the architecture into the run folder; a notebook shows the picture.
 
         Args:
             format: ``svg``, ``png``, ``pdf`` or ``dot``.
+            style: ``color``, or ``paper`` for black and white.
+            width: the most that the picture may have, in centimetres.
 
         Raises:
-            UserError: the format is unknown, or the network cannot be rebuilt.
+            UserError: an option is not allowed, or the network cannot be rebuilt.
         """
         from nasbench.api.calling import calling
         from nasbench.engine.checkpoints import Architecture
@@ -109,9 +111,10 @@ class Run:
 
         with calling("load", quiet=True):
             found = Architecture.of(self.checkpoint)
-            graphs = found.space.graphs(found.arch)
-            drawn = draw(graphs, self.folder / "architecture", (format,))
-        return Drawing(drawn.paths[-1], drawn.note or "")
+            figures = found.space.figures(found.arch, found.spec, found.space_arguments)
+            name = "architecture" if style == "color" else f"architecture-{style}"
+            drawn = draw(figures.parts, self.folder / name, (format,), style, width)
+        return Drawing(drawn.paths[-1], drawn.note or figures.note)
 
     def retrain(self, **options: Any) -> Any:
         """Train the network of this run and test it once; see :func:`nasbench.retrain`."""

@@ -14,8 +14,7 @@ from nasbench.board.files import checkpoint_of, text, whole
 from nasbench.board.history import candidates, events_of, weights_by_name
 from nasbench.board.runs import Run
 from nasbench.errors import UserError
-from nasbench.graph import Graph, generic_graph
-from nasbench.report.dot import dot_source
+from nasbench.graph import Figure, generic_graph
 from nasbench.report.drawing import pictured
 
 MOST_LABELS = 500  # a larger one is not an architecture and would keep Graphviz busy for long
@@ -27,6 +26,9 @@ _UNFIT = (
     UserError,
 )
 """Raised for an architecture of another space, or for an unknown space."""
+
+_WIDE = re.compile("channel|width|height|size|hidden|classes|outputs|vocabulary")
+_WIDEST, _DEEPEST = 4096, 64
 
 _LOCK = Lock()  # Graphviz, as a library, holds its state in the process
 
@@ -66,8 +68,9 @@ def draw(run: Run, bound: Path, name: str) -> bytes | None:
         return None
     kind, place = match.groups()
     if place == "found":
-        checkpoint = checkpoint_of(run.path, bound)
-        graphs = _cell(_space(checkpoint, run), checkpoint.get("arch"))
+        graphs: tuple[Figure, ...] = _cell(
+            checkpoint := checkpoint_of(run.path, bound), checkpoint.get("arch"), run
+        )
     else:
         events = events_of(run.path, bound)
         found = [e for e in _with_arch(events) if e.get("epoch") == int(place)]
@@ -75,7 +78,7 @@ def draw(run: Run, bound: Path, name: str) -> bytes | None:
             return None
         event, space = found[-1], _space({}, run)
         if kind == "cell":
-            graphs = _cell(space, event["arch"])
+            graphs = _cell(checkpoint_of(run.path, bound), event["arch"], run)
         elif isinstance(event.get("weights"), dict):
             weights = weights_by_name(event, candidates(events))
             try:
@@ -84,7 +87,7 @@ def draw(run: Run, bound: Path, name: str) -> bytes | None:
                 return None
         else:
             return None
-    return _picture(dot_source(graphs)) if graphs else None
+    return _picture(graphs) if graphs else None
 
 
 def _with_arch(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -110,15 +113,38 @@ def _space(checkpoint: Mapping[str, Any], run: Run) -> Any:
     return catalog.resolve("space", name) if name in catalog.SPACES else None
 
 
-def _cell(space: Any, arch: Any) -> tuple[Graph, ...]:
-    """Return the space's graphs of an architecture, or else a chain of its choices."""
+def _cell(checkpoint: Mapping[str, Any], arch: Any, run: Run) -> tuple[Figure, ...]:
+    """Return the figures of an architecture, or else a chain of its choices.
+
+    The checkpoint says the shape of the data and the space's arguments; before it is written,
+    and for arguments that would make a network of any size, only cells are drawn.
+    """
     if not _drawable(arch):
         return ()
+    space, data = _space(checkpoint, run), checkpoint.get("data")
+    named = checkpoint.get("space")
+    arguments = named.get("arguments") if isinstance(named, dict) else None
     try:
-        graphs: tuple[Graph, ...] = space.graphs(_with_tuples(arch))
+        if isinstance(data, dict) and _modest(data) and _modest(arguments or {}):
+            found = space.figures(_with_tuples(arch), data, arguments or {})
+            return tuple(found.parts)
+        graphs: tuple[Figure, ...] = space.graphs(_with_tuples(arch))
     except _UNFIT:
         graphs = (generic_graph("architecture", {k: text(v) for k, v in arch.items()}),)
     return graphs
+
+
+def _modest(facts: Mapping[str, Any]) -> bool:
+    """Return whether no number in a file asks for a network that would keep the page busy."""
+    for name, value in facts.items():
+        most = _WIDEST if _WIDE.search(name) else _DEEPEST
+        if isinstance(value, list) and all(isinstance(one, int) for one in value):
+            most, value = _WIDEST, max(map(abs, value), default=0)
+        if isinstance(value, str):
+            most, value = _WIDEST, len(value)
+        if not isinstance(value, int | float) or abs(value) > most:
+            return False
+    return True
 
 
 def _with_tuples(arch: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +153,7 @@ def _with_tuples(arch: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _picture(source: str) -> bytes | None:
+def _picture(figures: tuple[Figure, ...]) -> bytes | None:
     """Return the SVG; cached, since a cell often stays the same for several epochs."""
     with _LOCK:
-        return pictured(source, "svg")[0]
+        return pictured(figures, "svg")[0]

@@ -13,7 +13,9 @@ from nasbench.cli.output import tell
 from nasbench.errors import UserError, one_line
 
 if TYPE_CHECKING:
-    from nasbench.space.domains import Domains
+    from nasbench.engine.checkpoints import Architecture
+    from nasbench.graph import Figure, Graph
+    from nasbench.space import Arch
 
 Formats = Annotated[
     list[str] | None,
@@ -42,6 +44,18 @@ Epoch = Annotated[
     ),
 ]
 
+Style = Annotated[str, typer.Option("--style", help="color, or paper: black and white.")]
+Width = Annotated[
+    float,
+    typer.Option("--width", help="The most that drawings may be wide, in centimetres."),
+]
+Frames = Annotated[
+    Path | None,
+    typer.Option(
+        "--frames", help="Write a frame per epoch to this GIF or MP4; with --supernet its weights."
+    ),
+]
+
 
 def command(
     checkpoint: Given,
@@ -51,26 +65,38 @@ def command(
     form: Form = None,
     supernet: Supernet = False,
     epoch: Epoch = None,
+    style: Style = "color",
+    width: Width = 17.5,
+    frames: Frames = None,
     as_json: AsJson = False,
     results: RunsIn = Path("results"),
 ) -> None:
     """Print an architecture and draw it."""
     from nasbench.engine.checkpoints import Architecture, open_checkpoint
-    from nasbench.report.drawing import draw
+    from nasbench.report.drawing import check, draw
     from nasbench.store.runs import located
 
+    check(format or (), style, width)
     checkpoint = checkpoint if form is not None else located(checkpoint, results)
     found = open_checkpoint(checkpoint, form, space=space)
     opened = Architecture.of(found, space)
-    kind, domains, arch = opened.space, opened.domains, opened.arch
+    kind, arch = opened.space, opened.arch
     beside = _beside(checkpoint)
-    name, graphs = "architecture", kind.graphs(arch)
+    if frames is not None:
+        written = _film(opened, beside, frames, supernet, style, width)
+        tell(json.dumps({"frames": str(written)}) if as_json else f"frames: {written}")
+        return
+    figures: tuple[Figure, ...]
     if supernet:
-        name, graphs = "supernet", kind.supernet_graphs(_shares(beside, domains, epoch), arch)
-    drawn = draw(graphs, drawing or beside / name, format or ("svg",))
+        name, note = "supernet", ""
+        figures = _of_supernet(opened, _epochs(beside, "--supernet"), epoch)
+    else:
+        name, traced = "architecture", kind.figures(arch, opened.spec, opened.space_arguments)
+        figures, note = traced.parts, traced.note
+    drawn = draw(figures, drawing or beside / name, format or ("svg",), style, width)
     facts: dict[str, Any] = {
         "architecture": arch.id,
-        "space": f"{found.space['name']} ({domains.size:,} architectures)",
+        "space": f"{found.space['name']} ({opened.domains.size:,} architectures)",
         "strategy": found.strategy.get("name"),
         "task": found.task,
         "seed": found.seed,
@@ -87,28 +113,58 @@ def command(
         tell(f"{one_line(name.replace('_', ' '))}: {shown}")
     for path in drawn.paths:
         tell(f"drawing: {path}")
-    if drawn.note:
-        tell(f"note: {drawn.note}")
+    for line in filter(None, (drawn.note, note)):
+        tell(f"note: {line}")
 
 
-def _shares(run: Path, domains: Domains, epoch: int | None) -> dict[str, dict[str, float]]:
-    """Return each candidate's share of its mixture after an epoch, by name, by label."""
+def _epochs(run: Path, option: str) -> dict[int, dict[str, Any]]:
+    """Return a run's epochs that derived an architecture, by their numbers."""
     from nasbench.store.runs import RunFolder
 
     if not (run / "run.json").is_file():
-        raise UserError(f"--supernet: {run} is no run folder")
+        raise UserError(f"{option}: {run} is no run folder")
     events = {int(e["epoch"]): e for e in RunFolder(run).journal.events("epoch")}
-    known = {number: e["weights"] for number, e in events.items() if e.get("weights")}
+    known = {number: e for number, e in events.items() if e.get("weights") and e.get("arch")}
     if not known:
-        raise UserError(f"--supernet: {run} is no one-shot search, or has no epoch yet")
-    if epoch is not None and epoch not in known:
-        raise UserError(f"--epoch {epoch}: must be from {min(known)} to {max(known)}")
-    weights = known[epoch or max(known)]
-    return {
-        label: dict(zip(map(str, domains[label].candidates), shares, strict=True))
-        for label, shares in weights.items()
+        raise UserError(f"{option}: {run} is no one-shot search, or has no epoch yet")
+    return known
+
+
+def _of_supernet(
+    opened: Architecture, epochs: dict[int, dict[str, Any]], epoch: int | None
+) -> tuple[Graph, ...]:
+    """Return the supernet after an epoch, the last one by default."""
+    if epoch is not None and epoch not in epochs:
+        raise UserError(f"--epoch {epoch}: must be from {min(epochs)} to {max(epochs)}")
+    number = epoch or max(epochs)
+    domains, event = opened.domains, epochs[number]
+    shares = {
+        label: dict(zip(map(str, domains[label].candidates), weights, strict=True))
+        for label, weights in event["weights"].items()
         if label in domains
     }
+    arch = opened.arch if number == max(epochs) else domains.arch(event["arch"])
+    return opened.space.supernet_graphs(shares, arch)
+
+
+def _film(
+    opened: Architecture, run: Path, path: Path, supernet: bool, style: str, width: float
+) -> Path:
+    """Write a frame for every epoch."""
+    from nasbench.report.frames import write_frames
+
+    def figures(number: int) -> tuple[Figure, ...]:
+        if supernet:
+            return _of_supernet(opened, epochs, number)
+        arch = opened.domains.arch(epochs[number]["arch"])
+        return opened.space.graphs(arch) if opened.space.draws_cells() else network(arch)
+
+    def network(arch: Arch) -> tuple[Figure, ...]:
+        return opened.space.figures(arch, opened.spec, opened.space_arguments).parts
+
+    epochs = _epochs(run, "--frames")
+    frames = ((f"epoch {number}", figures(number)) for number in sorted(epochs))
+    return write_frames(frames, path, style, width)
 
 
 def _beside(given: str) -> Path:

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from nasbench.cost.probe import evaluating
 from nasbench.engine.event_file import summary_writer
 from nasbench.engine.session import Session
-from nasbench.graph import Graph
+from nasbench.graph import Figure
 from nasbench.optional import available
-from nasbench.report.drawing import dot_source, pictured
+from nasbench.report.drawing import pictured
 from nasbench.space import DataSpec
 from nasbench.store.journal import Journal
 from nasbench.training.loop import Callback
@@ -140,14 +140,14 @@ class TensorBoardCallback(NullCallback):
                 return f"no graph for TensorBoard: {textwrap.shorten(str(error), 200)}"
         return ""
 
-    def drawing(self, graphs: Sequence[Graph]) -> None:
+    def drawing(self, figures: Sequence[Figure]) -> None:
         """Add the picture of the architecture where this machine can draw one."""
         if not available("PIL.Image"):
             return
         import numpy as np
         from PIL import Image
 
-        png, _ = pictured(dot_source(graphs), "png")
+        png, _ = pictured(figures, "png", dpi=150)
         if png is not None:
             pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
             self.writer.add_image("architecture", pixels, dataformats="HWC")

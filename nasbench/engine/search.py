@@ -224,8 +224,9 @@ def run_search(
         found.write(path)
         front = _write_front(found, outcome, running)
         running.folder.update(cost=found.cost, metrics=outcome.metrics)
-        drawing = draw(space.graphs(outcome.arch), path.with_name("architecture"))
-        note = drawing.note or ""
+        figures = space.figures(outcome.arch, problem.task.spec, problem.arguments)
+        drawing = draw(figures.parts, path.with_name("architecture"))
+        note = drawing.note or figures.note
         return Found(running.folder, path, text, drawing.paths, note, outcome, front)
 
 

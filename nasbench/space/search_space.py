@@ -12,8 +12,9 @@ from nasbench.errors import UserError
 from nasbench.graph import Graph, generic_graph, mixture_graph
 from nasbench.space.arch import Arch
 from nasbench.space.build import building, current
-from nasbench.space.domain import Domain
+from nasbench.space.domain import Domain, Value
 from nasbench.space.domains import Domains
+from nasbench.space.figures import Figures, figures
 from nasbench.space.spec import DataSpec
 
 
@@ -124,9 +125,37 @@ class SearchSpace(nn.Module):
 
     @classmethod
     def graphs(cls, arch: Arch) -> tuple[Graph, ...]:
-        """Return the drawings of an architecture; subclasses may override the generic one."""
+        """Return the cells of an architecture, for spaces that override it.
+
+        The generic drawing, a chain of the decisions, replaces the network's only where the
+        network cannot be traced.
+        """
         choices = {label: str(value) for label, value in arch.items()}
         return (generic_graph(cls.__name__, choices),)
+
+    @classmethod
+    def draws_cells(cls) -> bool:
+        """Return whether the space overrides :meth:`graphs`."""
+        return cls.graphs.__func__ is not SearchSpace.graphs.__func__  # type: ignore[attr-defined]
+
+    @classmethod
+    def figures(
+        cls,
+        arch: Mapping[str, Value],
+        data: DataSpec | Mapping[str, Any],
+        arguments: Mapping[str, Any],
+    ) -> Figures:
+        """Return what is drawn of an architecture: its cells, and its network.
+
+        A module with a text attribute ``drawn_as`` is one box of that name.
+
+        Args:
+            arch: the architecture.
+            data: the shape of the data, also as in ``checkpoint.json``.
+            arguments: keyword arguments of the space.
+        """
+        spec = data if isinstance(data, DataSpec) else DataSpec.from_json(data)
+        return figures(cls, arch if isinstance(arch, Arch) else Arch(arch), spec, arguments)
 
     @classmethod
     def supernet_graphs(
