@@ -145,14 +145,14 @@ def _table(table: Table, key_of: Callable[[str], str]) -> dict[str, Any]:
         kept = [place for place, mean in enumerate(curve.mean) if math.isfinite(mean)]
         ends = {name: getattr(curve, name)[kept].tolist() for name in ("x", "mean", "low", "high")}
         curves[id(raced)] = finite(ends)
-    shown = columns(table.measure)
+    shown = [one for one in columns(table.measure) if one.name != "rank"]
     return {
         "task": text(table.task),
         "title": text(table.title),
         "metric": metric(table.measure),
         "columns": [
             {
-                "name": one.name or one.heading,
+                "name": one.name,
                 "heading": text(one.heading),
                 "numeric": one.numeric,
                 "less": one.less_is_better,

@@ -73,7 +73,7 @@ def _print_report(report: dict[str, Any]) -> None:
     from rich.console import Console
 
     from nasbench.report.formats.cells import Listing
-    from nasbench.report.formats.console import listed
+    from nasbench.report.formats.console import print_listing
     from nasbench.report.quantities import count, counted, multiply_adds
 
     macs = multiply_adds(count(report["macs"]), report["uncounted"])
@@ -110,6 +110,6 @@ def _print_report(report: dict[str, Any]) -> None:
         ),
     )
     console = Console()
-    console.print(listed(passes))
-    console.print(listed(cells))
+    print_listing(passes, console)
+    print_listing(cells, console)
     tell(f"on {report['batches'][0]['device']}")

@@ -116,7 +116,7 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: 
 
     from nasbench.api import progress, studies
     from nasbench.api.runs import Surroundings
-    from nasbench.report.formats.console import listed
+    from nasbench.report.formats.console import print_listing
     from nasbench.study import report
     from nasbench.training.stopping import Stopped, StopSignal
 
@@ -135,7 +135,7 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: 
         raise MachineError(f"{error}; continue with: {command}") from error
     if plan.scale.words:
         tell("", plan.scale.words)
-    Console().print(listed(report.listing(found)))
+    print_listing(report.listing(found), Console())
     for path in written:
         tell(f"written: {path}")
     studies.check(found)

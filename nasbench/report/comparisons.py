@@ -59,7 +59,7 @@ def sentence(ours: Row, theirs: Row, found: Difference) -> str:
     against = f"{ours.title} against {theirs.title}: {signed(found.points)} {unit}"
     if found.interval is None:
         singles = [row for row in (ours, theirs) if is_single(row.results)]
-        few = "one run each" if len(singles) == 2 else f"a single run of {singles[0].name}"
+        few = "one run each" if len(singles) == 2 else f"a single run of {singles[0].title}"
         return f"{against}; {few}: no interval, no difference shown"
     if not found.shown:
         ends = ", ".join(map(signed, found.interval))
@@ -106,6 +106,7 @@ def comparable(row: Row, other: Row) -> bool:
     return same and row.identity.data == other.identity.data
 
 
+_MOST = 4  # options that a note names
 _FAIR = (0.8, 1.25)  # the other's search cost as a share of the row's
 
 
@@ -117,20 +118,32 @@ def equal_budget(row: Row, other: Row) -> bool:
     return low <= other.search_seconds <= high
 
 
-def caveats(row: Row, other: Row) -> list[str]:
-    """Return the reasons why ``row`` and ``other`` are not comparable, one line each."""
+def caveats(rows: Sequence[Row], other: Row) -> list[str]:
+    """Return the reasons why rows are not comparable with another one, each reason once."""
     found = []
-    if not equal_budget(row, other):
+    if unequal := [row for row in rows if not equal_budget(row, other)]:
+        costs = ", ".join(f"{row.title} {duration(row.search_seconds)}" for row in unequal)
         found.append(
-            f"{other.name}'s search took {duration(other.search_seconds)}, "
-            f"{row.name}'s {duration(row.search_seconds)}: not an equal budget"
+            f"not an equal budget: {other.title} searched {duration(other.search_seconds)}, "
+            f"{costs}"
         )
-    if keys := _retrained_differently(row, other):
+    ways: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        if differing := _retrained_differently(row, other):
+            ways.setdefault(tuple(differing), []).append(row)
+    for options, of_them in ways.items():
+        named = ", ".join(options[:_MOST])
+        more = f" and {len(options) - _MOST} more" if len(options) > _MOST else ""
         found.append(
-            f"{row.name} and {other.name} were retrained differently ({', '.join(keys)}): "
+            f"{titles(of_them)} and {other.title} were retrained differently ({named}{more}): "
             "their difference is not due to the search alone"
         )
     return found
+
+
+def titles(rows: Iterable[Row]) -> str:
+    """Return the rows' titles, with commas."""
+    return ", ".join(row.title for row in rows)
 
 
 def _retrained_differently(row: Row, other: Row) -> list[str]:
@@ -156,17 +169,20 @@ def rival(row: Row, rows: Sequence[Row]) -> Row | None:
     """Return the random-search row to compare ``row`` with, or ``None`` if there is none.
 
     A rival of the same kind on the same space comes first, then one of the same kind, then one
-    of the other kind; among those one retrained the same way, then the one whose search cost is
-    nearest.
+    of the other kind; among those one of the user's own, then one retrained the same way, then the
+    one whose search cost is nearest.
     """
     if row.method == RANDOM:
         return None
     candidates = [one for one in rows if one.method == RANDOM and comparable(row, one)]
+    if row.published:  # what we published does not change with the user's runs
+        candidates = [one for one in candidates if one.published]
     return min(
         candidates,
         key=lambda one: (
             one.kind != row.kind,
             one.space != row.space,
+            one.published != row.published,
             bool(_retrained_differently(row, one)),
             abs(_log_cost(one) - _log_cost(row)),
         ),
@@ -181,10 +197,11 @@ def _data_of(row: Row) -> str:
     return " ".join(f"--{name} {shlex.quote(asked[name])}" for name in named)
 
 
-def random_notes(task: str, rows: Sequence[Row]) -> list[str]:
-    """Return notes that compare one task's rows with random search.
+def missing_random(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return which rows of random search one task lacks, each with the command that makes it.
 
-    The first ones say how to produce random-search rows that are missing.
+    Args:
+        rows: of one task and metric.
     """
     found = []
     for kind in sorted({row.kind for row in rows} - {"plain"}, reverse=True):
@@ -196,20 +213,66 @@ def random_notes(task: str, rows: Sequence[Row]) -> list[str]:
         if kind == "hpo":
             what = "random HPO"
             command = f"nasbench hpo {of_kind[0].space} {asked} --tuner random"
-        found.append(f"no {what} row for task {task}: run `{command}` and retrain its checkpoint")
-    for row in rows:
-        other = rival(row, rows)
-        if other is None or row.versus_random is None:
-            continue
-        said = [sentence(row, other, row.versus_random)]
-        if row.kind != other.kind or row.space != other.space:
-            lacking = RANDOM if row.kind == "nas" else f"HPO {RANDOM}"
-            said.append(
-                f"{row.name} on {row.space} is compared with {other.name} on {other.space}: "
-                f"no {lacking} row on {row.space}"
-            )
-        found += [f"task {task}: {note}" for note in (*said, *caveats(row, other))]
+        found.append((what, command))
     return found
+
+
+def random_notes(task: str, rows: Sequence[Row]) -> list[str]:
+    """Return notes that compare one task's rows with random search, each said once.
+
+    The first ones say how to produce random-search rows that are missing.
+    """
+    found = [
+        f"no {what} row for task {task}: run `{command}` and retrain its checkpoint"
+        for what, command in missing_random(rows)
+    ]
+    against: dict[int, tuple[Row, list[Row]]] = {}
+    for row in rows:
+        if (other := rival(row, rows)) is not None and row.versus_random is not None:
+            against.setdefault(id(other), (other, []))[1].append(row)
+    for other, compared in against.values():
+        said = [
+            *_differences(compared, other),
+            *_substitutes(compared, other),
+            *caveats(compared, other),
+        ]
+        found += [f"task {task}: {note}" for note in said]
+    return found
+
+
+def _differences(rows: Sequence[Row], other: Row) -> list[str]:
+    """Return which rows differ from random search, and in one line each, of which this is open."""
+    found: list[str] = []
+    still_open: dict[str, list[Row]] = {}
+    for row in rows:
+        versus = row.versus_random
+        assert versus is not None
+        if versus.shown:
+            found.append(sentence(row, other, versus))
+            continue
+        why = "a single run has no interval" if versus.interval is None else _how(versus)
+        if versus.why_not:
+            why = f"{why}; {versus.why_not}"
+        still_open.setdefault(why, []).append(row)
+    found += [
+        f"no difference from {other.title} is shown for {titles(of_them)}: {why}"
+        for why, of_them in still_open.items()
+    ]
+    return found
+
+
+def _substitutes(rows: Sequence[Row], other: Row) -> list[str]:
+    """Return which rows are compared with random search of another kind or space."""
+    lacking: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.kind != other.kind or row.space != other.space:
+            name = f"HPO {RANDOM}" if row.kind == "hpo" else RANDOM
+            lacking.setdefault(f"{name} row on {row.space}", []).append(row)
+    return [
+        f"no {which}: {titles(of_them)} {'is' if len(of_them) == 1 else 'are'} "
+        f"compared with {other.title}"
+        for which, of_them in lacking.items()
+    ]
 
 
 def _log_cost(row: Row) -> float:
@@ -237,7 +300,7 @@ def nas_against_hpo_notes(task: str, rows: Sequence[Row]) -> list[str]:
     pair = contest(rows)
     if pair is None:
         return []
-    lines = [sentence(*pair, difference(*pair)), *caveats(*pair)]
+    lines = [sentence(*pair, difference(*pair)), *caveats([pair[0]], pair[1])]
     nas, hpo = (len(_entrants(rows, kind)) for kind in ("nas", "hpo"))
     words = pair[0].measure.words
     if max(nas, hpo) > 1:

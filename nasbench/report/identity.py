@@ -23,7 +23,6 @@ from functools import cached_property
 from typing import Any
 
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
-from nasbench.errors import shortened
 from nasbench.store import older
 from nasbench.store.records import Record
 
@@ -38,8 +37,6 @@ _SEARCHES: dict[str, type[TrainingConfig]] = {"nas": SearchConfig, "hpo": HpoCon
 _NAMES_ONLY = ("preset",)  # its options are compared one by one
 _NAMES = ("strategy", "space", "task", "tuner")  # what lacks these does not mean their default
 _FINGERPRINTS = ("data", "code of", "weights")
-_LONGEST = 100  # characters of a value in a name
-_DIGITS = 8  # of a fingerprint in a name
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,6 @@ class Identity:
         method: the strategy, tuner or baseline.
         space: the search space, or the network that was tuned or trained.
         parts: everything else.
-        defaults: of those parts that have one.
     """
 
     task: str
@@ -60,7 +56,6 @@ class Identity:
     method: str
     space: str
     parts: Parts
-    defaults: Parts
 
     @property
     def name(self) -> tuple[str, str, str, str]:
@@ -82,29 +77,15 @@ class Identity:
         """The fingerprint of the data, or ``unknown``."""
         return str(self.parts[RETRAIN, "data"])
 
-    def departures(self, others: Iterable[Identity]) -> list[tuple[str, str]]:
-        """Return those parts in which this one departs from others, and from its default."""
-        differing = {part for other in others for part in differences(self, other)}
-        elsewhere = (SEARCH, "task")
-        if self.parts.get(elsewhere, self.task) != self.task:
-            differing.add(elsewhere)
-        return sorted(
-            part
-            for part in differing
-            if part not in self.defaults or self.texts.get(part) != _text(self.defaults[part])
-        )
-
 
 def differences(one: Identity, other: Identity) -> list[tuple[str, str]]:
     """Return the parts whose values differ, sorted."""
     return sorted({part for part, _ in one.texts.items() ^ other.texts.items()})
 
 
-def shown(part: tuple[str, str], value: Any) -> str:
-    """Return the value of a part as a table names it: fingerprints are cut."""
-    if part[1].startswith(_FINGERPRINTS) and value != UNKNOWN:
-        return "+".join(text[:_DIGITS] for text in str(value).split("+"))
-    return shortened(str(value), _LONGEST)
+def is_fingerprint(name: str) -> bool:
+    """Return whether a part of this name holds a fingerprint, or several joined by ``+``."""
+    return name.startswith(_FINGERPRINTS)
 
 
 def identities(records: Sequence[Record]) -> list[Identity]:
@@ -154,7 +135,6 @@ def _identity(record: Record, known: _Known) -> Identity:
     content = record.search_config.get("space_content")
     tunes_model = record.kind == "hpo" and "model" in _keys(content)
     parts: dict[tuple[str, str], Any] = {}
-    defaults: dict[tuple[str, str], Any] = {}
     configs = {SEARCH: record.search_config, RETRAIN: record.retrain_config}
     for stage, config in configs.items():
         missing = known.of(record, stage) if config or stage == RETRAIN else {}
@@ -162,8 +142,6 @@ def _identity(record: Record, known: _Known) -> Identity:
             if name in _NAMES_ONLY or (stage == RETRAIN and _tuned(record, name, tunes_model)):
                 continue
             parts[stage, name] = value
-            if name in missing:
-                defaults[stage, name] = missing[name]
     parts |= _code(record)
     parts[RETRAIN, "data"] = known.data_of(record.task, _data(record))
     if (searched := _searched_data(record)) is not None:
@@ -171,7 +149,7 @@ def _identity(record: Record, known: _Known) -> Identity:
     if record.chosen:
         parts[ARCHITECTURE] = record.arch_id
     space = "several networks" if tunes_model else record.space
-    return Identity(record.task, record.kind, record.method, space, parts, defaults)
+    return Identity(record.task, record.kind, record.method, space, parts)
 
 
 def _tuned(record: Record, name: str, tunes_model: bool) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from nasbench.measures import ACCURACY, Measure
@@ -13,11 +14,16 @@ from nasbench.report.comparisons import (
     few_seeds,
     nas_against_hpo_notes,
     random_notes,
+    titles,
     with_differences,
 )
 from nasbench.report.rows import Difference, Row, make_rows, with_variants
+from nasbench.report.verdict import MARK, verdict
+from nasbench.report.wording import unnamed
 from nasbench.store.records import Record
 from nasbench.store.runs import all_runs
+
+_EQUAL = 1e-9  # of two means: rounding
 
 __all__ = ["Difference", "Leaderboard", "Row", "Table", "Unfinished", "build"]
 
@@ -59,6 +65,17 @@ class Table:
     measure: Measure
     rows: tuple[Row, ...]
 
+    @property
+    def heading(self) -> str:
+        """The task and what was measured: ``digits, test accuracy``."""
+        less = "" if self.measure.larger_is_better else " (less is better)"
+        return f"{self.task}, test {self.measure.words}{less}"
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Who is better, and by how much, in one or two sentences."""
+        return tuple(verdict(self.rows))
+
 
 @dataclass(frozen=True)
 class Leaderboard:
@@ -68,13 +85,15 @@ class Leaderboard:
         task: the one task asked for, or ``None`` for all.
         rows: sorted by task and metric, then by the mean result, best first.
         unfinished: runs that gave no result.
-        notes: one line each.
+        notes: what must be known to read the rows closely, one line each.
+        remarks: what must be known to read them at all, such as the scale of a study.
     """
 
     task: str | None
     rows: tuple[Row, ...]
     unfinished: tuple[Unfinished, ...]
     notes: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def tables(self) -> list[Table]:
@@ -95,7 +114,10 @@ def _tables(rows: Sequence[Row]) -> list[Table]:
 
 
 def build(
-    records: Sequence[Record], unfinished: Sequence[Unfinished], task: str | None
+    records: Sequence[Record],
+    unfinished: Sequence[Unfinished],
+    task: str | None,
+    published: Sequence[Record] = (),
 ) -> Leaderboard:
     """Group records into rows, compare them with random search and NAS with HPO.
 
@@ -103,13 +125,23 @@ def build(
         records: finished retrainings; a run name that occurs twice counts once.
         unfinished: runs that failed or were stopped.
         task: the task to show, or ``None`` for every task.
+        published: records that come with nasbench, in rows of their own; those that are among
+            ``records`` are left out.
     """
-    unique = {record.run: record for record in records}.values()
-    rows = make_rows(record for record in unique if task in (None, record.task))
+    unique = {record.run: record for record in records if task in (None, record.task)}
+    ours = {record.run: record for record in published if task in (None, record.task)}
+    rows = make_rows(unique.values(), [ours[run] for run in ours if run not in unique])
     rows = with_differences(with_variants(rows))
-    rows.sort(key=lambda row: (row.task, *_order(row.measure), -row.score, row.name, row.space))
+    rows.sort(key=lambda row: (row.task, *_order(row.measure), -row.score, row.label))
+    rows = [row for table in _tables(rows) for row in _ranked(table.rows)]
     shown = [run for run in unfinished if task in (None, run.task)]
     return Leaderboard(task, tuple(rows), tuple(shown), tuple(_notes(rows, task)))
+
+
+def _ranked(rows: Sequence[Row]) -> list[Row]:
+    """Return a table's rows with their places; equal means share one."""
+    places = [1 + sum(other.score > row.score + _EQUAL for other in rows) for row in rows]
+    return [replace(row, rank=place) for row, place in zip(rows, places, strict=True)]
 
 
 def _order(measure: Measure) -> tuple[str, bool, bool]:
@@ -120,6 +152,7 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
     found = [] if rows else [f"no finished retraining{f' for task {task}' if task else ''} yet"]
     for one in _tables(rows):
         name, of_task = one.title, one.rows
+        found += _reading(one)
         found += nas_against_hpo_notes(name, of_task)
         found += random_notes(name, of_task)
         found += anytime_notes(name, of_task)
@@ -129,29 +162,61 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
                 f"task {name}: its rows are of {sets} data sets, or of unknown ones, and are "
                 "compared only within one"
             )
-        for row in of_task:
-            if row.reopened:
-                found.append(
-                    f"task {name}: {row.name} opened the test set more than once in one run "
-                    f"(marked !): its {row.measure.words} may flatter it"
-                )
-            if row.repeats:
-                runs = "1 run repeats" if row.repeats == 1 else f"{row.repeats} runs repeat"
-                found.append(
-                    f"task {name}: {row.name}: {runs} the seeds of another, averaged with it"
-                )
-            if len(row.torch) > 1:
-                found.append(
-                    f"task {name}: {row.name} holds runs of torch {' and '.join(row.torch)}, "
-                    "whose results differ by rounding and what follows from it"
-                )
+        found += [f"task {name}: {note}" for note in _row_notes(of_task)]
+    if any(row.interval for row in rows):
+        found.append(
+            "\N{PLUS-MINUS SIGN}: half the width of the 95 % bootstrap interval over the search "
+            "seeds; a row without it is a single run"
+        )
+    if any(row.versus_random for row in rows):
+        found.append(
+            "\N{GREEK CAPITAL LETTER DELTA} random: the difference from random search, of shares "
+            f"in percentage points; {MARK} marks those that are shown"
+        )
     found += few_seeds(rows)
     devices = sorted({row.device for row in rows if row.device})
     if len(devices) == 1:
         return [*found, f"latency of one example on {devices[0]}"]
-    named = {device: [r.name for r in rows if r.device == device] for device in devices}
+    named = {device: [r.title for r in rows if r.device == device] for device in devices}
     found += [f"latency of one example of {', '.join(n)}: on {d}" for d, n in named.items()]
     return found
+
+
+def _reading(table: Table) -> list[str]:
+    """Return how the cells and the names of a table are read."""
+    groups: dict[str, list[Row]] = {}
+    for row in table.rows:
+        groups.setdefault(row.on_space, []).append(row)
+    found = []
+    for name, rows in groups.items():
+        if len(rows) > 1 and (more := unnamed([row.identity for row in rows])):
+            found.append(
+                f"task {table.title}: the rows of {name} also differ in {', '.join(more)}"
+            )
+    return found
+
+
+def _row_notes(rows: Sequence[Row]) -> list[str]:
+    """Return what must be known about single rows, those of one note together."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        said = []
+        if row.reopened:
+            said.append(
+                "opened the test set more than once in one run (marked !): the test "
+                f"{row.measure.words} may flatter it"
+            )
+        if row.repeats:
+            runs = "1 run repeats" if row.repeats == 1 else f"{row.repeats} runs repeat"
+            said.append(f"{runs} the seeds of another, averaged with it")
+        if len(row.torch) > 1:
+            said.append(
+                f"runs of torch {' and '.join(row.torch)}, whose results differ by rounding and "
+                "what follows from it"
+            )
+        for note in said:
+            found.setdefault(note, []).append(row)
+    return [f"{titles(of_them)}: {note}" for note, of_them in found.items()]
 
 
 def _chance_notes(task: str, rows: Sequence[Row]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
@@ -10,19 +10,16 @@ from typing import Any, TypeVar
 
 from nasbench.measures import ACCURACY, Measure
 from nasbench.report.chance import constant, record_at_chance
-from nasbench.report.identity import (
-    ARCHITECTURE,
-    RETRAIN,
-    SEARCH,
-    Identity,
-    identities,
-    shown,
-)
+from nasbench.report.identity import Identity, identities
 from nasbench.report.statistics import FEWEST_PAIRS, bootstrap_interval, mean_of_means
+from nasbench.report.wording import Named, variants
 from nasbench.store.records import Record
 
 Points = tuple[tuple[float, float], ...]
 """An anytime curve: device-seconds spent so far, and the best validation result as measured."""
+
+BY_HAND = "by hand"
+"""The method of networks that nothing searched and nothing tuned."""
 
 _ROUNDING = 1e-11  # of the values compared: far below one test image, far above rounding errors
 
@@ -120,6 +117,8 @@ class Row:
         versus_random: the comparison with random search, or ``None``.
         uncounted: operations of some network that ``macs`` leaves out, by name.
         run_names: of its records, in their order.
+        published: whether its records come with nasbench.
+        rank: its place in its table; rows of one mean share the best of their places.
     """
 
     task: str
@@ -153,6 +152,8 @@ class Row:
     versus_random: Difference | None = None
     uncounted: tuple[str, ...] = ()
     run_names: tuple[str, ...] = ()
+    published: bool = False
+    rank: int = 0
 
     @property
     def seeds(self) -> str:
@@ -174,14 +175,34 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The method, a tuner marked as such, with the variant if needed."""
-        method = f"HPO {self.method}" if self.kind == "hpo" else self.method
-        return f"{method} ({self.variant})" if self.variant else method
+        """The method, a tuner marked as such, with what distinguishes the row in parentheses."""
+        return self._with(self._method, " ({})")
 
     @property
     def title(self) -> str:
         """The name with the space."""
-        return f"{self.name} on {self.space}"
+        return self._with(self.on_space, " ({})")
+
+    @property
+    def label(self) -> str:
+        """The method, its space and what distinguishes the row: ``darts on darts, 20 epochs``."""
+        return self._with(self.on_space, ", {}")
+
+    @property
+    def _method(self) -> str:
+        return f"HPO {self.method}" if self.kind == "hpo" else self.method
+
+    @property
+    def on_space(self) -> str:
+        """The method and its space: ``darts on nas-bench-201``, ``resnet18 by hand``."""
+        if self.kind == "plain" and self.method == BY_HAND:
+            return f"{self.space} {BY_HAND}"
+        return f"{self._method} on {self.space}"
+
+    def _with(self, name: str, form: str) -> str:
+        details = [self.variant, "published" * self.published]
+        words = ", ".join(filter(None, details))
+        return name + form.format(words) if words else name
 
     @property
     def searched(self) -> bool:
@@ -197,14 +218,24 @@ class Row:
 _Key = TypeVar("_Key", bound=Hashable)
 
 
-def make_rows(records: Iterable[Record]) -> list[Row]:
-    """Group records by everything that their results depend on but seeds, one row per group."""
-    every = list(records)
-    groups: dict[tuple[Any, ...], tuple[Identity, list[Record]]] = {}
-    for record, identity in zip(every, identities(every), strict=True):
-        key = (record.measure, *identity.key)
-        groups.setdefault(key, (identity, []))[1].append(record)
-    return [_row(identity, group) for identity, group in groups.values()]
+def make_rows(records: Iterable[Record], published: Iterable[Record] = ()) -> list[Row]:
+    """Group records by everything that their results depend on but seeds, one row per group.
+
+    Args:
+        records: of the user.
+        published: records that come with nasbench; they have rows of their own.
+    """
+    own, ours = list(records), list(published)
+    every = [*own, *ours]
+    groups: dict[tuple[Any, ...], tuple[Identity, bool, list[Record]]] = {}
+    for place, (record, identity) in enumerate(zip(every, identities(every), strict=True)):
+        is_ours = place >= len(own)
+        key = (is_ours, record.measure, *identity.key)
+        groups.setdefault(key, (identity, is_ours, []))[2].append(record)
+    return [
+        replace(_row(identity, group), published=is_ours)
+        for identity, is_ours, group in groups.values()
+    ]
 
 
 def _row(identity: Identity, records: Sequence[Record]) -> Row:
@@ -291,39 +322,8 @@ def _grouped(records: Iterable[Record], key: Callable[[Record], _Key]) -> dict[_
     return groups
 
 
-_UNSET = "unset"
-
-
 def with_variants(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows, with a variant if a task has several rows of one method and space.
-
-    A variant is for example ``"epochs=20, retrain lr=0.1"``: what distinguishes the row from the
-    others and is not the default. The stage is named only if it is unclear.
-    """
-    described = []
-    for row in rows:
-        siblings = [
-            one for one in rows if one is not row and one.identity.name == row.identity.name
-        ]
-        parts = row.identity.departures(one.identity for one in siblings)
-        names = Counter(name for _, name in parts)
-        variant = ", ".join(
-            f"{f'{stage} ' if names[name] > 1 or name == 'task' else ''}{name}="
-            f"{_shown(row, (stage, name), siblings)}"
-            for stage, name in sorted(parts, key=lambda part: (_STAGES.index(part[0]), part[1]))
-        )
-        described.append(replace(row, variant=variant))
-    return described
-
-
-_STAGES = ("", SEARCH, RETRAIN)
-
-
-def _shown(row: Row, part: tuple[str, str], siblings: Sequence[Row]) -> str:
-    """Return the value of a part; a given architecture is named as the user named it."""
-    value = shown(part, row.identity.parts.get(part, _UNSET))
-    if part != ARCHITECTURE or not row.given:
-        return value
-    mine, given = row.identity.parts[part], shown(part, row.given)
-    others = {one.identity.parts.get(part) for one in siblings if one.given == row.given}
-    return given if others <= {mine} else f"{given}, {value}"
+    """Return the rows with what distinguishes those of one method and space, in few words."""
+    named = [Named(row.identity, row.on_space, row.published, row.given) for row in rows]
+    words = variants(named)
+    return [replace(row, variant=variant) for row, variant in zip(rows, words, strict=True)]

@@ -14,7 +14,7 @@ from nasbench.errors import UserError
 from nasbench.measures import ACCURACY, Measure, named, of_run
 from nasbench.optional import available
 from nasbench.report.anytime import write_pictures
-from nasbench.report.formats.cells import Listing, span
+from nasbench.report.formats.cells import EVERYTHING, Listing, span
 from nasbench.report.formats.markdown import markdown, table
 from nasbench.report.leaderboard import build, unfinished_runs
 from nasbench.report.plots import Curve, draw_curves
@@ -63,7 +63,9 @@ def write(
         table(listing(results).headings, listing(results).lines, NUMERIC),
         *_remarks(plan, results, sum(record.test_openings for record in records)),
         *(f"![{path.stem}]({path.name})" for path in pictures),
-        markdown(board).replace("\n## ", "\n### ").replace("# Leaderboard", "## Leaderboard", 1),
+        markdown(board, EVERYTHING)
+        .replace("\n## ", "\n### ")
+        .replace("# Leaderboard", "## Leaderboard", 1),
         f"Made with `{command}`; {_where()}.",
     ]
     write_text(page, "\n\n".join(block.strip() for block in blocks if block) + "\n")

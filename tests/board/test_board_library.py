@@ -295,7 +295,7 @@ def test_a_network_at_chance_level_is_named_as_such(results, make_run):
     library = Library(results)
     assert run_of(library)["record"]["at_chance"] is True
     (task,) = place(library)["tasks"]
-    assert "50.00, at chance level" in task["rows"][0]["cells"]
+    assert "50.00, at chance" in task["rows"][0]["cells"]
     assert any("50.00 % that always answering" in note for note in place(library)["notes"])
 
 

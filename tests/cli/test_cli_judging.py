@@ -98,7 +98,7 @@ def test_of_errors_the_smallest_wins_and_is_named_everywhere(run, runs, tiny, sm
     assert f"also macro f1 {record['test_metrics']['macro_f1']:.2%}" in text
     assert "few steps: 10, less than 200" in text
     board = run("leaderboard")
-    assert "test error rate, % (less is better)" in " ".join(board.out.split())
+    assert "digits, test error rate (less is better)" in " ".join(board.out.split())
     assert "accuracy" not in board.out
     [row] = json.loads(run("leaderboard", "--format", "json").out)["rows"]
     assert (row["metric"], row["unit"], row["larger_is_better"]) == ("error_rate", "%", False)

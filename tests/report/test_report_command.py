@@ -41,7 +41,7 @@ def leaderboard(results, capsys):
 
 @pytest.mark.parametrize("format", ["table", "md", "html"])
 def test_kinds_and_standings_and_words_are_shown(leaderboard, format):
-    status, out, _ = leaderboard("--format", format)
+    status, out, _ = leaderboard("--format", format, "--anytime", "--notes")
     text = " ".join(out.split())
     assert status == 0
     for fact in ("HPO tpe", "Best validation accuracy", "100 % (40", "87.50", "NAS against HPO"):

@@ -144,7 +144,7 @@ def test_networks_at_chance_level_show_no_difference(seeds):
             {0: 0.5, 1: 0.5},
             {0: 0.25},
             "darts on cnn against random on cnn: +25.00 points; "
-            "a single run of random: no interval, no difference shown",
+            "a single run of random on cnn: no interval, no difference shown",
         ),
     ],
 )

@@ -25,14 +25,14 @@ def seen(data="d1", test="t1", **code):
 def test_two_given_architectures_are_two_rows(record):
     a = record("a", **GIVEN, arch_id="a1", given="g.py:A")
     b = record("b", **GIVEN, arch_id="b1", given="g.py:B", test_accuracy=0.5)
-    assert names(a, b) == ["imported (architecture=g.py:A)", "imported (architecture=g.py:B)"]
+    assert names(a, b) == ["imported (g.py:A)", "imported (g.py:B)"]
     # The same name after an edit, and records of versions without names.
     assert names(a, replace(b, given="g.py:A")) == [
-        "imported (architecture=g.py:A, a1)",
-        "imported (architecture=g.py:A, b1)",
+        "imported (g.py:A, a1)",
+        "imported (g.py:A, b1)",
     ]
     old = replace(a, given=""), replace(b, given="")
-    assert names(*old) == ["imported (architecture=a1)", "imported (architecture=b1)"]
+    assert names(*old) == ["imported (a1)", "imported (b1)"]
 
 
 def test_one_architecture_under_two_names_is_one_row(record):
@@ -40,8 +40,8 @@ def test_one_architecture_under_two_names_is_one_row(record):
     b = record("b", **GIVEN, arch_id="a1", given="h.txt", retrain_seed=1)
     other = record("c", **GIVEN, arch_id="c1")
     assert names(a, b, other) == [
-        "imported (architecture=c1)",
-        "imported (architecture=g.py:A = h.txt)",
+        "imported (c1)",
+        "imported (g.py:A = h.txt)",
     ]
 
 
@@ -71,7 +71,10 @@ def test_code_before_and_after_an_edit_are_two_rows(record):
     b = record("b", **own, provenance=seen(space="f" * 64), retrain_seed=1)
     assert names(a, b) == ["darts"]
     edited = replace(b, provenance=seen(space="e" * 64), search_provenance=seen(space="e" * 64))
-    assert names(a, edited) == ["darts (code of space=eeeeeeee)", "darts (code of space=ffffffff)"]
+    assert names(a, edited) == [
+        "darts (code of the space eeeeeeee)",
+        "darts (code of the space ffffffff)",
+    ]
     # Edited between search and retraining.
     between = replace(b, run="c", provenance=seen(space="e" * 64))
     assert len(names(a, edited, between)) == 3
@@ -144,8 +147,8 @@ def test_options_at_their_defaults_neither_split_nor_name_a_row(record):
     assert names(old, new) == ["darts"]
     second = record("c", search_config={"epochs": 8, "strategy_options": {"order": 2}})
     assert names(old, new, second) == [
-        "darts (strategy_options.arch_lr=0.1)",
-        "darts (strategy_options.order=2)",
+        "darts (arch lr 0.01, order 2)",
+        "darts (arch lr 0.1, order 1)",
     ]
 
 
@@ -199,27 +202,71 @@ def test_a_preset_is_its_options(record):
     b = record("b", search_config={"preset": "paper", "epochs": 50}, retrain_seed=1)
     assert names(a, b) == ["darts"]
     assert names(a, replace(b, search_config={"preset": "paper", "epochs": 10})) == [
-        "darts",
-        "darts (epochs=50)",
+        "darts (10 epochs)",
+        "darts (50 epochs)",
     ]
 
 
 @pytest.mark.parametrize(
-    "other",
-    [{"precision": "bf16"}, {"limit_train": 100}, {"cutout": 16}, {"revision": 2}],
+    ("other", "ours", "theirs"),
+    [
+        ({"precision": "bf16"}, "fp32", "bf16"),
+        ({"limit_train": 100}, "all training examples", "100 training examples"),
+        ({"cutout": 16}, "cutout 0", "cutout 16"),
+        ({"revision": 2}, "revision 1", "revision 2"),
+        ({"optimizer": "adam"}, "sgd", "adam"),
+        ({"schedule": "step"}, "cosine schedule", "step schedule"),
+        ({"nesterov": True}, "no nesterov", "nesterov"),
+        ({"space_arguments": {"layers": 8}}, "layers unset", "8 layers"),
+    ],
 )
-def test_whatever_shapes_a_result_splits_rows(record, other):
+def test_whatever_shapes_a_result_splits_rows(record, other, ours, theirs):
     stage = "search_config" if "revision" in other else "retrain_config"
     a = record("a")
     b = replace(a, run="b", **{stage: {**getattr(a, stage), **other}})
-    (name,) = other
-    assert names(a, b) == ["darts", f"darts ({name}={other[name]})"]
+    assert set(names(a, b)) == {f"darts ({ours})", f"darts ({theirs})"}
+
+
+def test_rows_of_many_differences_name_what_tells_them_apart(record):
+    grid = [
+        {"optimizer": optimizer, "schedule": schedule, "warmup": warmup, "grad_clip": 1.0 + n}
+        for n, optimizer in enumerate(("sgd", "adam", "nadam"))
+        for schedule, warmup in (("constant", 0.0), ("step", 0.0), ("cosine", 0.05))
+    ]
+    rows = [record(f"r{n}", retrain_config={"epochs": 3, **one}) for n, one in enumerate(grid)]
+    board = build(rows, [], None)
+    labels = {row.label for row in board.rows}
+    assert labels == {
+        f"darts on cnn, {one['optimizer']}, {one['schedule']} schedule" for one in grid
+    }
+    (note,) = [note for note in board.notes if "also differ in" in note]
+    assert note == "task digits: the rows of darts on cnn also differ in warmup, grad clip"
+
+
+def test_no_two_rows_read_alike(record):
+    long = "x" * 100
+    a, b = (record(n, retrain_config={"loss": f"{long}{n}{long}"}) for n in "ab")
+    labels = [row.label for row in build([a, b], [], None).rows]
+    assert len(set(labels)) == 2
+    assert max(map(len, labels)) < 120
+
+
+def test_a_tuning_of_several_networks_and_one_of_its_winner_read_differently(record):
+    content = {"model": {"_type": "choice", "_value": ["vgg", "resnet18"]}}
+    common = {"kind": "hpo", "method": "tpe", "space": "vgg"}
+    several = record("a", **common, search_config={"space_content": content})
+    one = record("b", **common, search_config={"space_content": {"lr": {"_type": "uniform"}}})
+    labels = {row.label for row in build([several, one], [], None).rows}
+    assert len(labels) == 2
+    assert all(label.startswith("HPO tpe on vgg, ") for label in labels)
 
 
 def test_a_search_on_another_task_is_named(record):
     config = {"epochs": 10, "task": "digits"}
     assert names(record("a", search_config=config)) == ["darts"]
-    assert names(record("a", search_config=config, task="mnist")) == ["darts (search task=digits)"]
+    assert names(record("a", search_config=config, task="mnist")) == ["darts (searched on digits)"]
+    place = {"epochs": 10, "task": "/data/images"}
+    assert names(record("a", search_config=place, task="images")) == ["darts"]
 
 
 def test_a_tuning_of_several_networks_is_one_row(record):

@@ -69,9 +69,9 @@ def test_rows_that_differ_in_configuration_are_told_apart(record):
     ]
     variants = {row.variant for row in build(records, [], None).rows}
     assert variants == {
-        "options.lr=1",  # 10 epochs are the default
-        "epochs=20, options.lr=1",
-        "options.lr=unset",
+        "10 epochs, lr 1",
+        "20 epochs, lr 1",
+        "10 epochs, lr unset",
     }
 
 
@@ -82,8 +82,8 @@ def test_variant_names_the_stage_where_both_have_the_key(record):
     ]
     variants = {row.variant for row in build(records, [], None).rows}
     assert variants == {
-        "search epochs=1, retrain epochs=2",
-        "search epochs=3, retrain epochs=4",
+        "search 1 epoch, retraining 2 epochs",
+        "search 3 epochs, retraining 4 epochs",
     }
 
 
@@ -120,9 +120,9 @@ def test_unequal_search_budget_is_said(record, seconds, fair):
 
 def test_unequal_budget_note_gives_both_costs(record):
     records = [record("a"), record("b", method="random", search_seconds=12.0)]
-    assert ("task digits: random's search took 12 s, darts's 40 s: not an equal budget") in build(
-        records, [], None
-    ).notes
+    assert (
+        "task digits: not an equal budget: random on cnn searched 12 s, darts on cnn 40 s"
+    ) in build(records, [], None).notes
 
 
 def test_baseline_without_a_search_has_no_budget_to_match(record):
@@ -154,7 +154,7 @@ def test_latencies_of_different_devices_are_told_apart(record):
     other = record("b", method="evolution", provenance={"device": "Xeon"})
     notes = build([one, other], [], None).notes
     assert any(n.endswith("on H200") and "evolution" not in n for n in notes)
-    assert "latency of one example of evolution: on Xeon" in notes
+    assert "latency of one example of evolution on cnn: on Xeon" in notes
 
 
 def test_empty_board_says_so():

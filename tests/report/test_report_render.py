@@ -1,13 +1,16 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
 
 from nasbench.errors import UserError
-from nasbench.report.formats import FORMATS, print_table, render
+from nasbench.report.formats import FORMATS, View, print_table, render
+from nasbench.report.formats.cells import EVERYTHING, WIDE, chosen
+from nasbench.report.formats.latex import escape
 from nasbench.report.leaderboard import Unfinished, build
 from nasbench.report.quantities import count, duration, signed
 
@@ -25,19 +28,19 @@ def board(record, grid):
 
 @pytest.mark.parametrize("name", ["md", "html", "table"])
 def test_formats_for_people_show_every_fact(board, name):
-    text = render(board, name)
+    text = render(board, name, replace(EVERYTHING, columns=WIDE))
     for fact in (
         *("darts", "random", "91.20", "single run", "no difference shown", "3.35 M", "528 M"),
         *("12.00 ms", "40 s", "evaluations", "5 min", "2 !", "3\N{MULTIPLICATION SIGN}2"),
-        *("run-1", "failed", "ot finished", "more than once"),
+        *("run-1", "failed", "ot finished", "more than once", "91.20 \N{PLUS-MINUS SIGN} 0.97"),
     ):
         assert fact in text
 
 
 def test_markdown_cells_cannot_break_their_table(board):
-    lines = [line for line in render(board, "md").splitlines() if line.startswith("|")]
+    lines = [line for line in render(board, "md", EVERYTHING).splitlines() if line.startswith("|")]
     pipes = [line.replace("\\|", "").count("|") for line in lines]
-    assert set(pipes) == {14, 7}
+    assert set(pipes) == {8, 7}
     assert any("a\\|b &lt;i>&" in line for line in lines)
     assert any("bad [bold]x[/bold] \\| y" in line for line in lines)
 
@@ -85,16 +88,22 @@ def test_raw_formats_say_how_random_was_compared(board):
 
 
 def test_single_run_against_random_has_points_without_an_interval(board):
-    assert "\N{MINUS SIGN}1.10, no interval" in render(board, "md")
+    assert "| 90.00 ! | \N{MINUS SIGN}1.10 |" in render(board, "md")
 
 
 def test_standings_say_where_a_search_had_no_result_yet(seeds):
     curve = [[30.0, 0.5], [40.0, 0.75]]
-    text = render(build(seeds("tpe", {0: 0.9, 1: 0.9}, curve=curve), [], None), "md")
-    assert "| tpe | cnn | no result yet | no result yet | 75.00 [75.00, 75.00] |" in text
-    assert "| method | space | 25 % (10 s) | 50 % (20 s) | 100 % (40 s) |" in text
-    alone = render(build(seeds("tpe", {0: 0.9}, curve=curve), [], None), "md")
-    assert "75.00, single run" in alone
+    text = render(build(seeds("tpe", {0: 0.9, 1: 0.9}, curve=curve), [], None), "md", DURING)
+    assert (
+        "| tpe on cnn | no result yet | no result yet | 75.00 \N{PLUS-MINUS SIGN} 0.00 |" in text
+    )
+    assert "| method | 25 % (10 s) | 50 % (20 s) | 100 % (40 s) |" in text
+    alone = render(build(seeds("tpe", {0: 0.9}, curve=curve), [], None), "md", DURING)
+    assert "| no result yet | 75.00 |" in alone
+    assert "25 %" not in render(build(seeds("tpe", {0: 0.9}, curve=curve), [], None), "md")
+
+
+DURING = View(anytime=True)
 
 
 class Page(HTMLParser):
@@ -131,27 +140,113 @@ def test_html_is_one_escaped_page_that_asks_the_network_for_nothing(board):
     assert "prefers-color-scheme: dark" in text
 
 
-@pytest.mark.parametrize("width", [80, 100, 300])
-def test_console_table_fits_and_keeps_what_matters(board, width):
-    console = Console(file=io.StringIO(), width=width)
-    print_table(board, console)
-    text = console.file.getvalue()
+def printed(board, width, view=View()):  # noqa: B008
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    print_table(board, console, view)
+    return console.file.getvalue()
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("width", [32, 40, 60, 80, 120, 300])
+def test_a_terminal_of_any_width_gets_whole_words_and_numbers(board, width):
+    text = printed(board, width, EVERYTHING)
     assert max(map(len, text.splitlines())) <= width
-    for fact in ("91.20", "single run", "2 !", "3\N{MULTIPLICATION SIGN}2", "openings", "40 s"):
-        assert fact in text
-    assert ("too narrow for: retrain cost" in text) == (width < 200)
+    assert "91.20 \N{PLUS-MINUS SIGN} 0.97" in text
+    assert ("+0.10 \N{PLUS-MINUS SIGN} 0.10" in text) == (width >= 60)
+    assert ("40 s" in text) == (width >= 60)
+    assert ("3.35 M" in text) == (width >= 80)
+    assert ("12.00 ms" in text) == (width >= 120)
+    assert ("90.23 \N{EN DASH} 92.17" in text) == (width == 300)
+    assert words("opened the test set more than once in one run (marked !)") in words(text)
+    whole = set(render(board, "table", replace(EVERYTHING, columns=WIDE)).split())
+    assert set(text.partition("Not shown: ")[0].split()) <= whole
+
+
+def test_eighty_columns_hold_what_matters_and_say_what_is_left_out(board):
+    lines = printed(board, 80).splitlines()
+    assert lines[0] == "digits, test accuracy"
+    assert lines[1].split() == ["#", "method", "accuracy,", "%", "Δ", "random", "search", "params"]
+    assert lines[2].split("  ")[0] == "1"
+    assert "Not shown: 6 notes (--notes), 1 unfinished run (--unfinished), col" in lines[-2]
+    assert "(--columns)" in lines[-1]
+    assert not set("│┃─━┏") & set("".join(lines))
+
+
+def test_numbers_stand_below_each_other(seeds):
+    records = [
+        *seeds("darts", {0: 0.9}, params=12, search_seconds=3.0),
+        *seeds("random", {0: 0.0812, 1: 0.0912}, search_seconds=900.0),
+    ]
+    lines = render(build(records, [], None), "table").splitlines()
+    first, second = lines[2:4]
+    assert first.index(".") == second.index(".")
+    assert first.index("3.0 s") + 5 == second.index("15 min") + 6
+
+
+def test_a_pipe_gets_every_name_whole_and_one_line_a_row(record):
+    name = "/home/somebody/a/long/way/to/the/file_of_a_space.py:MySpaceWithALongName"
+    text = render(build([record("a", space=name)], [], None), "table")
+    assert [line for line in text.splitlines() if f"1  darts on {name}  " in line]
+
+
+def test_columns_are_chosen_by_name(board):
+    assert chosen("rank, method,accuracy") == ("rank", "method", "result")
+    assert chosen("all") == WIDE
+    assert chosen(["method", "error_rate"], ["error_rate"]) == ("method", "result")
+    with pytest.raises(UserError, match=r"unknown column 'parms': did you mean params.*rank"):
+        chosen("method,parms")
+    view = View(columns=chosen("params,method"))
+    assert render(board, "table", view).splitlines()[1].split() == ["params", "method"]
+    assert "| params | method |" in render(board, "md", view)
+    rows = list(csv.DictReader(io.StringIO(render(board, "csv", view))))
+    assert list(rows[0]) == ["task", "params", "kind", "method", "variant", "space", "published"]
+    assert len(rows) == len(board.rows)
+
+
+def test_every_part_of_a_board_is_shown_when_asked_for_and_counted_otherwise(board):
+    plain = render(board, "table")
+    for view, words in (
+        (View(notes=True), "- task digits: "),
+        (View(unfinished=True), "Not finished (no results)"),
+    ):
+        assert words not in plain
+        assert words in render(board, "table", view)
+    assert "Not shown: 6 notes (--notes), 1 unfinished run (--unfinished)" in plain
+    assert "Not shown: " not in render(board, "table", replace(EVERYTHING, columns=WIDE))
+    for note in board.notes:
+        assert render(board, "table", View(notes=True)).count(note) == 1
+
+
+def test_latex_has_booktabs_and_escapes_what_tex_reads(record, grid):
+    odd = record("x", method=r"a_b & 5% of $x^2 {~} #1 \input|<>", test_openings=2)
+    text = render(build([odd, *grid("random", 0.9)], [], None), "latex")
+    assert r"\begin{tabular}{rlrrrrr}" in text
+    assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 1, 1]
+    name = (
+        r"a\_b \& 5\% of \$x\textasciicircum{}2 \{\textasciitilde{}\} \#1 "
+        r"\textbackslash{}input\textbar{}\textless{}\textgreater{}"
+    )
+    row = next(line for line in text.splitlines() if name in line and line.endswith(r" \\"))
+    assert row.count(" & ") == 6
+    assert r"91.10 $\pm$ 0.97" in text
+    assert "3.35~M" in text
+    assert r"$-$1.10" in row
+    assert not [line for line in text.splitlines() if line.strip().endswith("%")]
+
+
+def test_latex_leaves_no_special_sign_bare():
+    signs = "&%$#_{}~^\\<>|\"'`"
+    bare = escape(signs)
+    for sign in "&%$#_":
+        assert bare.count(sign) == bare.count("\\" + sign)
+    assert escape("±−×Δ≥–") == r"$\pm$$-$$\times$$\Delta$$\geq$--"  # noqa: RUF001
 
 
 def test_console_shows_markup_as_it_is_written(board):
-    assert "[bold]x[/bold]" in render(board, "table")
-
-
-def test_console_narrower_than_a_name_still_prints(board):
-    console = Console(file=io.StringIO(), width=30)
-    print_table(board, console)
-    text = console.file.getvalue()
-    assert max(map(len, text.splitlines())) <= 30
-    assert "opened the test set more" in text
+    assert "[bold]x[/bold]" in render(board, "table", View(unfinished=True))
 
 
 @pytest.mark.parametrize("name", FORMATS)

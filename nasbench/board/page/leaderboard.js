@@ -5,7 +5,7 @@
   const { el, svg } = nasbench;
   const { isNumber, plural, significant } = nasbench.format;
   const WIDTH = 168;
-  const FIRST = ["method", "result", "95 % interval"];
+  const FIRST = ["method", "result", "random"];
 
   const KINDS = { nas: "architecture search", hpo: "hyperparameter tuning", plain: "trained as it is" };
 

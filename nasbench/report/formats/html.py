@@ -7,7 +7,7 @@ from html import escape
 
 from nasbench.optional import available
 from nasbench.report.anytime import inline_svg
-from nasbench.report.formats.cells import Listing, columns, standings, unfinished
+from nasbench.report.formats.cells import PLAIN, Listing, View, columns, standings, unfinished
 from nasbench.report.leaderboard import Leaderboard
 
 _STYLE = """
@@ -32,18 +32,19 @@ ul {; padding-left: 1.2rem; }
 """
 
 
-def html(board: Leaderboard) -> str:
-    """Return a standalone page, light or dark as the reader's system prefers.
+def html(board: Leaderboard, view: View = PLAIN) -> str:
+    """Return a standalone page with everything, light or dark as the reader's system prefers.
 
     The anytime curves are drawn in the page if matplotlib is installed.
     """
-    sections = []
+    sections = [f"<p>{escape(remark)}</p>" for remark in board.remarks]
     for number, one in enumerate(board.tables):
-        shown = columns(one.measure)
+        shown = columns(one.measure, view.columns)
         rows = [[column.text(row) for column in shown] for row in one.rows]
         headings = [column.heading for column in shown]
         table = _table(headings, rows, [column.numeric for column in shown])
-        sections += [f"<h2>{escape(one.title)}</h2>", table]
+        sections += [f"<h2>{escape(one.heading)}</h2>", table]
+        sections.append(f"<p>{escape(' '.join(one.words))}</p>")
         if course := standings(one.rows):
             sections += _listed(course, "h3")
             if available("matplotlib"):
@@ -58,7 +59,11 @@ def html(board: Leaderboard) -> str:
         sections += _listed(runs, "h2")
     if board.notes:
         items = "\n".join(f"<li>{escape(note)}</li>" for note in board.notes)
-        sections += ["<h2>Notes</h2>", f"<ul>\n{items}\n</ul>"]
+        opened = " open" if view.notes or not board.rows else ""
+        sections.append(
+            f"<details{opened}><summary>Notes ({len(board.notes)})</summary>\n"
+            f"<ul>\n{items}\n</ul></details>"
+        )
     body = "\n".join(sections)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nasbench.report.formats.cells import Listing, columns, standings, unfinished
+from nasbench.report.formats.cells import (
+    PAPER,
+    PLAIN,
+    Listing,
+    View,
+    columns,
+    left_out,
+    standings,
+    unfinished,
+)
 from nasbench.report.leaderboard import Leaderboard
 
 
-def markdown(board: Leaderboard) -> str:
-    """Return one section per task and metric, then the unfinished runs, then the notes."""
-    blocks = ["# Leaderboard"]
+def markdown(board: Leaderboard, view: View = PLAIN) -> str:
+    """Return one section per task and metric with its words, then what the view adds."""
+    blocks = ["# Leaderboard", *map(_escape, board.remarks)]
     for one in board.tables:
-        shown = columns(one.measure)
+        shown = columns(one.measure, view.columns or PAPER)
         rows = [[column.text(row) for column in shown] for row in one.rows]
         headings = [column.heading for column in shown]
         numeric = [column.numeric for column in shown]
-        blocks += [f"## {_escape(one.title)}", table(headings, rows, numeric)]
-        if course := standings(one.rows):
+        blocks += [f"## {_escape(one.heading)}", table(headings, rows, numeric)]
+        blocks.append(" ".join(map(_escape, one.words)))
+        if view.anytime and (course := standings(one.rows)):
             blocks += _listed(course, "###")
-    if runs := unfinished(board):
+    if view.unfinished and (runs := unfinished(board)):
         blocks += _listed(runs, "##")
-    if board.notes:
+    if board.notes and (view.notes or not board.rows):
         blocks += ["## Notes", "\n".join(f"- {_escape(note)}" for note in board.notes)]
+    if hidden := left_out(board, view):
+        blocks.append(f"Not shown: {', '.join(hidden)}.")
     return "\n\n".join(blocks) + "\n"
 
 

@@ -9,6 +9,8 @@ import math
 from typing import Any
 
 from nasbench.errors import one_line
+from nasbench.measures import ACCURACY
+from nasbench.report.formats.cells import PLAIN, View, columns
 from nasbench.report.leaderboard import Leaderboard, Row
 
 _FIELDS = (
@@ -19,13 +21,19 @@ _FIELDS = (
     "versus_random_shown",
     *("params", "macs", "latency_ms", "device", "search_seconds", "search_evaluations"),
     *("retrain_seconds", "test_openings", "reopened", "run", "verb", "error"),
+    *("rank", "published"),
 )
 
 
-def as_csv(board: Leaderboard) -> str:
-    """Return one line per row; unfinished runs follow with a status and without numbers."""
+def as_csv(board: Leaderboard, view: View = PLAIN) -> str:
+    """Return one line per row; unfinished runs follow with a status and without numbers.
+
+    With columns chosen, a line has the task and the fields of these columns, and runs follow
+    only if the view lists them.
+    """
     text = io.StringIO()
-    writer = csv.DictWriter(text, _FIELDS, restval="", lineterminator="\n")
+    names = _chosen(view) or _FIELDS
+    writer = csv.DictWriter(text, names, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for row in board.rows:
         low, high = row.interval or ("", "")
@@ -44,17 +52,29 @@ def as_csv(board: Leaderboard) -> str:
             "versus_random_shown": versus["shown"],
         }
         writer.writerow(plain | numbers)
-    for run in board.unfinished:  # an error may have several lines
+    listed = view.unfinished or not view.columns
+    for run in board.unfinished if listed else ():  # an error may have several lines
         texts = {name: one_line(str(value)) for name, value in vars(run).items()}
         writer.writerow(texts)
     return text.getvalue()
 
 
-def as_json(board: Leaderboard) -> str:
+def _chosen(view: View) -> tuple[str, ...]:
+    """Return the fields of the chosen columns, none if none are chosen."""
+    fields = [name for column in columns(ACCURACY, view.columns) for name in column.fields]
+    return tuple(dict.fromkeys(["task", *fields])) if view.columns else ()
+
+
+def as_json(board: Leaderboard, view: View = PLAIN) -> str:
     """Return the whole board, with configurations and every result, as indented JSON."""
     rows = []
     for row in board.rows:
-        fields = vars(row) | {"versus_random": _versus(row), "seeds": row.seeds, **_metric(row)}
+        fields = vars(row) | {
+            "label": row.label,
+            "versus_random": _versus(row),
+            "seeds": row.seeds,
+            **_metric(row),
+        }
         del fields["measure"]
         fields["identity"] = {
             " ".join(part).strip(): value for part, value in row.identity.parts.items()
@@ -65,7 +85,9 @@ def as_json(board: Leaderboard) -> str:
         rows.append(fields)
     content = {
         "task": board.task,
+        "remarks": list(board.remarks),
         "rows": rows,
+        "words": {table.title: list(table.words) for table in board.tables},
         "unfinished": [vars(run) for run in board.unfinished],
         "notes": list(board.notes),
     }
