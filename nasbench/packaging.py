@@ -41,11 +41,12 @@ class BuildPy(build_py):
 
     def get_source_files(self) -> list[str]:
         """Return what an sdist holds."""
-        return [*super().get_source_files(), *extra_files().values()]
+        own: list[str] = super().get_source_files()
+        return [*own, *extra_files().values()]
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         """Return what a wheel holds."""
-        own = super().get_outputs(include_bytecode)
+        own: list[str] = super().get_outputs(include_bytecode)
         if self.editable_mode:
             return own
         return [*own, *(str(Path(self.build_lib, target)) for target in extra_files())]

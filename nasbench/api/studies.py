@@ -132,8 +132,10 @@ def study(
         from nasbench.study.plan import load_plan
         from nasbench.study.shipped import located
 
-        plan, folder = load_plan(located(Path(file)), scale, given, place, target, entries)
-        done, cost = estimated(plan, folder)
+        plan, folder = load_plan(
+            located(Path(file)), scale, given, place, target, entries, dry_run
+        )
+        done, cost = estimated(plan, folder, measuring=dry_run)
         if dry_run:
             return Study(folder, (), (), (), tuple(cost))
         for line in cost:
@@ -145,8 +147,13 @@ def study(
         return Study(folder, tuple(table.headings), lines, tuple(written), tuple(cost))
 
 
-def estimated(plan: Plan, folder: Path) -> tuple[Progress, list[str]]:
+def estimated(plan: Plan, folder: Path, measuring: bool) -> tuple[Progress, list[str]]:
     """Return what earlier runs have completed, and the cost of the rest in lines.
+
+    Args:
+        plan: the study.
+        folder: its results.
+        measuring: whether a step of each network is measured where no earlier run tells the time.
 
     Raises:
         UserError: an entry is invalid.
@@ -154,7 +161,7 @@ def estimated(plan: Plan, folder: Path) -> tuple[Progress, list[str]]:
     from nasbench.study import cost_estimate, runner
 
     done = runner.earlier_progress(plan, folder)
-    return done, list(cost_estimate.estimate(plan, done, folder))
+    return done, list(cost_estimate.estimate(plan, done, folder, measuring))
 
 
 def run(

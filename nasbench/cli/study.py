@@ -47,7 +47,11 @@ Only = Annotated[
 ]
 Dry = Annotated[
     bool,
-    typer.Option("--dry-run", help="Show the missing runs and their cost without running them."),
+    typer.Option(
+        "--dry-run",
+        help="Show the missing runs and their cost without running them or reading a built-in "
+        "task's data.",
+    ),
 ]
 Engine = Annotated[
     str | None, typer.Option("--engine", help="Run in worker processes: local or ray.")
@@ -106,7 +110,7 @@ def command(
         engine=engine, concurrency=concurrency, gpus_per_trial=gpus_per_trial, address=address
     )
     given: dict[str, object] = {"data_dir": data_dir, "device": device}
-    plan, folder = load_plan(located(file), scale, given, out, task, only or ())
+    plan, folder = load_plan(located(file), scale, given, out, task, only or (), dry_run)
     _run(plan, folder, where, dry_run, _command(file, out, task, plan, where))
 
 
@@ -120,7 +124,7 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: 
     from nasbench.study import report
     from nasbench.training.stopping import Stopped, StopSignal
 
-    done, cost = studies.estimated(plan, folder)
+    done, cost = studies.estimated(plan, folder, measuring=dry_run)
     tell(*cost)
     if dry_run:
         return

@@ -96,6 +96,16 @@ def searches(content: Mapping[str, Any], option: str) -> bool:
     return any(ALIASES.get(name, name) == option for name in names)
 
 
+def choices_of_model(content: Mapping[str, Any]) -> list[str]:
+    """Return the networks among which a search space chooses, none if it does not.
+
+    Args:
+        content: NNI's search space.
+    """
+    leaves = ParameterSpace.of(content).leaves() if content else ()
+    return [str(name) for name in _models([(place[-1], found) for place, found in leaves])]
+
+
 def tuned(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return the options of training that a checkpoint brings: those that a tuning may set.
 

@@ -21,6 +21,7 @@ from nasbench.engine.callbacks import (
 )
 from nasbench.engine.limits import Limits, OneShotLimits, limits_of
 from nasbench.engine.problem import (
+    Placement,
     Problem,
     evaluation_batches,
     halves,
@@ -91,7 +92,7 @@ def search(
     if limits_of(config):
         costs = Limits.of_search(problem, config, running)
         bounds = OneShotLimits(costs, problem.domains, running.device)
-    train, validation = _batches(problem, config, running)
+    train, validation = batches(problem, config, running)
     strategy = build(kind, problem, config, len(train), running.device, bounds)
     unit = OneShotSearch(strategy, train, validation)
     running.note_length(len(train.data), config)
@@ -118,13 +119,13 @@ def try_step(
     kind: type[OneShotStrategy], problem: Problem, config: SearchConfig, running: Session
 ) -> None:
     """Take the first step of a search and discard it."""
-    train, validation = _batches(problem, config, running)
+    train, validation = batches(problem, config, running)
     strategy = build(kind, problem, config, len(train), running.device)
     unit = OneShotSearch(strategy, train, validation)
     unit.train_step(next(unit.batches(0, 0)))
 
 
-def _batches(problem: Problem, config: SearchConfig, running: Session) -> tuple[Batches, Batches]:
+def batches(problem: Problem, config: SearchConfig, running: Placement) -> tuple[Batches, Batches]:
     """Return the batches of the training half and of the validation half."""
     parts = halves(problem.task, config.seed, config.val_fraction)
     augmentation, size = problem.task.augmentation, config.batch_size

@@ -12,28 +12,32 @@ from nasbench.config import TrainingConfig
 from nasbench.errors import UserError
 from nasbench.report.quantities import count, duration
 from nasbench.store import studies
+from nasbench.study.measured_step import MeasuredSteps
 from nasbench.study.plan import Plan, Step
 from nasbench.study.results import entry_results
 from nasbench.study.runner import Progress
 from nasbench.study.scale import Scale, passes, rounds
 
 
-def estimate(plan: Plan, progress: Progress, out: Path) -> Iterator[str]:
+def estimate(plan: Plan, progress: Progress, out: Path, measuring: bool = False) -> Iterator[str]:
     """Yield lines that say what is done, what is missing, and its cost, entry by entry.
 
     A pass is one training image seen once. Time is estimated from runs of the same entry, or
-    else from the same study at another scale.
+    else from the same study at another scale, or else from a measured step.
 
     Args:
         plan: the study.
         progress: the steps that are done.
         out: the study's folder.
+        measuring: whether steps are measured.
     """
     if plan.scale.words:
         yield plan.scale.words
     yield f"{plan.study.name}: {len(plan.steps)} runs, {len(progress.done)} of them done"
     scaled, selected = seconds_per_run(plan, out), plan.selected
+    steps = MeasuredSteps(plan, progress.done) if measuring else None
     times: list[float | None] = []
+    measured = False
     for result in entry_results(plan, progress, out):
         entry = result.entry
         own = [step for step in plan.steps if step.entry is entry]
@@ -42,6 +46,9 @@ def estimate(plan: Plan, progress: Progress, out: Path) -> Iterator[str]:
         if missing:
             of_done = result.seconds / len(result.values) if result.values else None
             one = of_done or scaled.get(entry.name)
+            if one is None and steps is not None:
+                one = _seconds(plan, missing[0], steps)
+                measured |= one is not None
             words += f"; to do: {len(missing)} x {_size(plan, progress, missing[0])}"
             words += "" if one is None else f", about {duration(len(missing) * one)}"
             times.append(None if one is None else len(missing) * one)
@@ -49,6 +56,22 @@ def estimate(plan: Plan, progress: Progress, out: Path) -> Iterator[str]:
     known = [time for time in times if time is not None]
     if known and len(known) == len(times):
         yield f"  total: about {duration(sum(known))} of computing"
+    if measured and steps is not None:
+        yield (
+            "  times without an earlier run: from a step of training on made-up images "
+            f"({steps.here.device}), without validation and test"
+        )
+
+
+def _seconds(plan: Plan, step: Step, steps: MeasuredSteps) -> float | None:
+    """Return the seconds of a run by a measured step, or by its budget."""
+    with suppress(UserError):  # reported when the run would start
+        config = plan.options(step)
+        if (seen := passes(config, len(plan.task.train))) is None:
+            return rounds(config) * Budget.parse(str(getattr(config, "budget", ""))).amount
+        each = steps.seconds_per_pass(step)
+        return None if each is None else seen * each
+    return None
 
 
 def _size(plan: Plan, progress: Progress, step: Step) -> str:

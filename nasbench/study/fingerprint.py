@@ -55,13 +55,14 @@ def runs_by_fingerprint(out: Path, data: Mapping[str, str] | None = None) -> dic
     Args:
         out: the study's folder.
         data: the fingerprint of a task's data; runs of the task on other data are left out. Those
-            of earlier versions, which do not know their data, are taken to be on these.
+            of earlier versions, which do not know their data, are taken to be on these; all are
+            if the fingerprint is ``""``.
     """
     found: dict[str, RunFolder] = {}
     for folder in all_runs(out):
         expected = (data or {}).get(str(folder.info.get("task")))
         actual = table(folder.info.get("provenance")).get("data")
-        if None not in (expected, actual) and expected != actual:
+        if expected and actual and expected != actual:
             continue
         digest = _fingerprint_of(folder)
         if digest and (digest not in found or _rank(folder) >= _rank(found[digest])):

@@ -26,7 +26,8 @@ from nasbench.study.fingerprint import fingerprint
 from nasbench.study.scale import Scale
 from nasbench.tasks import sources
 from nasbench.tasks.base import Task
-from nasbench.tasks.loading import load
+from nasbench.tasks.loading import judged, load
+from nasbench.tasks.outlines import outline
 from retrain import train
 
 
@@ -75,6 +76,7 @@ class Plan:
         given: command-line options of all runs: ``out``, ``data_dir``, ``device``.
         only: names of the entries to run, together with those that they use; empty means all.
         opened: the task as entries with options of their own read it, by those options.
+        outlined: whether the data of built-in tasks are left out, and nothing can be run.
     """
 
     study: Study
@@ -83,6 +85,7 @@ class Plan:
     given: Mapping[str, Any]
     only: Sequence[str] = ()
     opened: dict[tuple[Any, ...], Task] = field(default_factory=dict, repr=False)
+    outlined: bool = False
 
     @property
     def steps(self) -> list[Step]:
@@ -156,7 +159,9 @@ class Plan:
         known_code.check_cluster(getattr(config, "address", None))
         verb = "retrain" if entry.verb == "train" else entry.verb
         scaled = self.scale.apply(config, len(self.task.train))
-        data = {sources.short(self.study.task): (task or self.task).fingerprint}
+        # An outline has no fingerprint: earlier runs are taken to be on the task's data.
+        known = "" if self.outlined else (task or self.task).fingerprint
+        data = {sources.short(self.study.task): known}
         return ConfiguredRun(verb, scaled, data, checkpoint)
 
     def options(self, step: Step) -> TrainingConfig:
@@ -229,7 +234,7 @@ class Plan:
         if key == _reading(self.study, _of_all(self.study)):
             return self.task
         if key not in self.opened:
-            self.opened[key] = load(name, config, self.given.get("data_dir"))
+            self.opened[key] = _open(name, config, self.given.get("data_dir"), self.outlined)
         return self.opened[key]
 
     def _checkpoint(self, entry: Entry, seed: int, found: Path | None) -> Checkpoint:
@@ -250,6 +255,19 @@ class Plan:
             seed=seed,
             kind="plain",
         )
+
+
+def _open(name: str, config: TrainingConfig, data_dir: Path | None, outlined: bool) -> Task:
+    """Return a task, or its outline if that is enough and the task is built in.
+
+    Raises:
+        UserError: its data cannot be had, or an option does not fit it.
+    """
+    if outlined and (task := outline(name)) is not None:
+        if data_dir is not None and not data_dir.expanduser().exists():
+            raise UserError(f"--data-dir {data_dir}: no such folder; it must exist")
+        return judged(task, config)
+    return load(name, config, data_dir)
 
 
 def _reading(study: Study, config: TrainingConfig) -> tuple[Any, ...]:
@@ -286,6 +304,7 @@ def load_plan(
     out: Path,
     task: str | None = None,
     only: Sequence[str] = (),
+    outlined: bool = False,
 ) -> tuple[Plan, Path]:
     """Return the plan of a study and the folder of its results.
 
@@ -299,6 +318,7 @@ def load_plan(
         out: the results folder.
         task: replaces the study's task.
         only: names of the entries to run, together with those that they use; empty means all.
+        outlined: leave out the data of built-in tasks: the plan is only looked at.
 
     Raises:
         UserError: the file, the scale or the data is invalid, or the folder holds another study.
@@ -318,7 +338,7 @@ def load_plan(
             f"{folder} holds another study, on {other[0]} with {', '.join(sorted(other[1]))}: "
             "give this study a different 'name:', or choose another --out"
         )
-    opened = load(study.task, _of_all(study), given.get("data_dir"))
-    plan = Plan(study, opened, size, {**given, "out": folder}, only)
+    opened = _open(study.task, _of_all(study), given.get("data_dir"), outlined)
+    plan = Plan(study, opened, size, {**given, "out": folder}, only, outlined=outlined)
     plan.check_scale()
     return plan, folder

@@ -1,0 +1,129 @@
+"""``nasbench study --dry-run``: what is left to do and how long it takes, without data."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from nasbench import catalog
+from nasbench.cli import main
+from nasbench.report.quantities import duration
+from nasbench.space import DataSpec
+from nasbench.study import cost_estimate
+from nasbench.study.measured_step import MeasuredSteps, made_up
+from nasbench.study.plan import Step, load_plan
+from nasbench.study.scale import Scale
+from nasbench.tasks.base import Task
+from nasbench.tasks.digits import load_digits
+from nasbench.tasks.outlines import OUTLINES, outline
+
+KINDS = """\
+task: mnist
+defaults: {epochs: 2, batch_size: 10, limit_train: 1000}
+entries:
+  searched: {search: darts, space: darts, options: {channels: 2, layers: 2}}
+  sampled: {search: random, space: mobilenet-skip, budget: 2}
+  tuned:
+    hpo: small-cnn
+    budget: 3
+    search_space: {model: {_type: choice, _value: [small-cnn, mnist-cnn]}}
+  timed: {hpo: small-cnn, budget: 90s}
+  cell: {retrain: searched, options: {channels: 2, layers: 3}}
+  skips: {retrain: sampled}
+  tested: {retrain: tuned}
+  by hand: {train: mnist-cnn}
+"""
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch) -> Path:
+    """A folder without data, from which no task can be loaded."""
+    monkeypatch.chdir(tmp_path)
+    resolve = catalog.resolve
+
+    def guarded(kind: str, name: str):
+        assert kind != "task", "a dry run loads no task"
+        return resolve(kind, name)
+
+    monkeypatch.setattr(catalog, "resolve", guarded)
+    return tmp_path
+
+
+def test_every_kind_of_entry_tells_its_time_without_data(empty, capsys):
+    Path("kinds.yaml").write_text(KINDS)
+    assert main(["study", "kinds.yaml", "--dry-run", "--device", "cpu"]) == 0
+    told = capsys.readouterr().out
+    lines = [line for line in told.splitlines() if "to do: 1 x" in line]
+    assert len(lines) == 8
+    assert [line for line in lines if not re.search(r", about [\d.]+ (ms|s|min|h)$", line)] == []
+    assert "timed: hpo small-cnn: 0 of 1 done; to do: 1 x 90 device-seconds, about 90 s" in told
+    assert re.search(r"total: about [\d.]+ (s|min) of computing", told)
+    assert "from a step of training on made-up images (cpu)" in told
+    assert {path.name for path in empty.iterdir()} == {"kinds.yaml"}
+
+
+def test_time_is_the_passes_by_the_measured_step(empty, monkeypatch):
+    Path("one.yaml").write_text(
+        "task: cifar10\nentries: {a: {train: small-cnn, epochs: 3, limit_train: 2000}}"
+    )
+    monkeypatch.setattr(MeasuredSteps, "seconds_per_pass", lambda self, step: 0.01)
+    plan, folder = load_plan(Path("one.yaml"), 1.0, {}, Path("out"), outlined=True)
+    lines = list(cost_estimate.estimate(plan, cost_estimate.Progress(), folder, measuring=True))
+    assert lines[1].endswith(f"1 x 6.00 k passes, about {duration(60)}")
+    # A run that begins waits for no measurement.
+    lines = list(cost_estimate.estimate(plan, cost_estimate.Progress(), folder))
+    assert lines[1].endswith("1 x 6.00 k passes")
+
+
+def test_networks_that_train_alike_are_measured_once(empty, monkeypatch):
+    plan, _ = load_plan(*_shipped("mnist-optim"), {}, Path("out"), outlined=True)
+    measured = []
+    monkeypatch.setattr(MeasuredSteps, "_seconds", lambda self, step: measured.append(step) or 1.0)
+    steps = MeasuredSteps(plan, {})
+    for entry in plan.study.entries.values():
+        assert steps.seconds_per_pass(Step(entry, 0)) == pytest.approx(0.25)  # batches of four
+    assert len(measured) == 2  # with fp32 and with bf16
+
+
+def _shipped(name: str) -> tuple[Path, float]:
+    from nasbench.study.shipped import located
+
+    return located(Path(name)), 1.0
+
+
+def test_a_scale_that_is_too_small_is_told_without_data(empty, capsys):
+    assert main(["study", "cifar-lab", "--scale", "0.0001", "--dry-run"]) == 2
+    assert "the smallest that works for this study is 0.0016\n" in capsys.readouterr().err
+
+
+def test_mistakes_are_told(empty, capsys):
+    assert main(["study", "cifar-lab", "--dry-run", "--data-dir", "nowhere"]) == 2
+    assert "--data-dir nowhere: no such folder" in capsys.readouterr().err
+
+
+def test_outlines_have_the_shape_of_their_tasks():
+    made, real = outline("digits"), load_digits()
+    assert (made.spec, len(made.train)) == (real.spec, len(real.train))
+    assert set(OUTLINES) < set(catalog.TASKS)
+    assert outline("images/") is None
+    assert made.train.images.untyped_storage().nbytes() < 100  # no memory for 1,437 black images
+
+
+def test_made_up_images_have_the_shape_of_the_task_and_several_of_each_class():
+    task = made_up(outline("cifar10"), 7)
+    assert task.spec == DataSpec(3, 32, 32, 10)
+    assert min(task.class_counts(task.train)) >= 4
+    assert task.train.images.float().std() > 50
+    data = torch.ones(40, 3, 5), torch.arange(40) % 2
+    signals = Task.from_arrays("signals", data, data)
+    assert made_up(signals, 100).train.images.shape == (40, 3, 5)
+
+
+def test_the_scale_is_said_before_the_entries(empty):
+    plan, folder = load_plan(*_shipped("mnist-cnn")[:1], 0.02, {}, Path("out"), outlined=True)
+    assert next(iter(cost_estimate.estimate(plan, cost_estimate.Progress(), folder))) == (
+        Scale(0.02).words
+    )
