@@ -59,7 +59,7 @@ def estimate(plan: Plan, progress: Progress, out: Path, measuring: bool = False)
     if measured and steps is not None:
         yield (
             "  times without an earlier run: from a step of training on made-up images "
-            f"({steps.here.device}), without validation and test"
+            f"({steps.watch.device}), without validation and test"
         )
 
 

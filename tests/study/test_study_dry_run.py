@@ -10,10 +10,11 @@ import torch
 
 from nasbench import catalog
 from nasbench.cli import main
+from nasbench.engine.measured_step import Stopwatch, made_up
 from nasbench.report.quantities import duration
 from nasbench.space import DataSpec
 from nasbench.study import cost_estimate
-from nasbench.study.measured_step import MeasuredSteps, made_up
+from nasbench.study.measured_step import MeasuredSteps
 from nasbench.study.plan import Step, load_plan
 from nasbench.study.scale import Scale
 from nasbench.tasks.base import Task
@@ -81,7 +82,7 @@ def test_time_is_the_passes_by_the_measured_step(empty, monkeypatch):
 def test_networks_that_train_alike_are_measured_once(empty, monkeypatch):
     plan, _ = load_plan(*_shipped("mnist-optim"), {}, Path("out"), outlined=True)
     measured = []
-    monkeypatch.setattr(MeasuredSteps, "_seconds", lambda self, step: measured.append(step) or 1.0)
+    monkeypatch.setattr(Stopwatch, "_seconds", lambda self, step: measured.append(step) or 1.0)
     steps = MeasuredSteps(plan, {})
     for entry in plan.study.entries.values():
         assert steps.seconds_per_pass(Step(entry, 0)) == pytest.approx(0.25)  # batches of four

@@ -1,0 +1,160 @@
+"""How long a training takes for each image, from a step on made-up ones."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import torch
+
+from nasbench.config import NetworkConfig, SearchConfig, TrainingConfig
+from nasbench.cost.latency import synchronize
+from nasbench.data.images import ImageSet
+from nasbench.devices import pick
+from nasbench.engine import oneshot
+from nasbench.engine.checkpoints import Architecture
+from nasbench.engine.problem import Problem, load_space, objective, on_device, supervised
+from nasbench.engine.search import load_strategy
+from nasbench.nn.processes import Place, place
+from nasbench.strategies.oneshot.base import OneShotStrategy
+from nasbench.tasks.base import Task
+
+FEW = 4  # images of the first batch, which says whether a whole one takes longer than ENOUGH
+ENOUGH = 0.5  # seconds of a step that is not repeated
+Run = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class _Here:
+    """This process, as a place of training."""
+
+    device: torch.device
+    place: Place = field(default_factory=place)
+
+
+class Stopwatch:
+    """Measures the seconds that a training takes for each image, once for equal trainings.
+
+    Args:
+        task: gives the shape of the examples.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        UserError: the machine lacks the device.
+    """
+
+    def __init__(self, task: Task, device: str) -> None:
+        self.task = task
+        self.here = _Here(pick(device))
+        self._known: dict[str, float] = {}
+
+    @property
+    def device(self) -> str:
+        """The name of the device."""
+        return str(self.here.device)
+
+    def of_search(self, config: SearchConfig) -> float:
+        """Return the seconds of a training image in a one-shot search, its validation included.
+
+        Raises:
+            UserError: the space does not fit the task.
+        """
+        of = ("strategy", "space", "strategy_options", "space_arguments")
+        name = json.dumps([getattr(config, one) for one in of], default=str)
+        return self._once(name, config, partial(self._search, config))
+
+    def of_network(self, network: Architecture, config: TrainingConfig) -> float:
+        """Return the seconds of an image in the training of a network.
+
+        Args:
+            network: it is built anew.
+            config: how it is trained.
+        """
+        of = [network.name, dict(network.arch), dict(network.space_arguments)]
+        name = json.dumps(of, default=str)
+        return self._once(name, config, partial(self._training, network, config))
+
+    def _once(self, name: str, config: TrainingConfig, prepare: Callable[[int], Run]) -> float:
+        """Return the seconds of an image, which are measured if they are not known.
+
+        Args:
+            name: what is trained.
+            config: how.
+            prepare: returns a step on a batch of a size.
+        """
+        key = json.dumps([name, config.precision, config.batch_size])
+        if key not in self._known:
+            few = min(FEW, config.batch_size)
+            seconds = self._seconds(prepare(few)) / few
+            if few < config.batch_size and seconds * config.batch_size < ENOUGH:
+                seconds = self._seconds(prepare(config.batch_size)) / config.batch_size
+            self._known[key] = seconds
+        return self._known[key]
+
+    def _seconds(self, step: Run) -> float:
+        """Return the time of the fastest of three steps, or of the first if it takes long."""
+        times: list[float] = []
+        while len(times) < 3 and sum(times) < 2 * ENOUGH:
+            synchronize(self.here.device)
+            begin = time.perf_counter()
+            step()
+            synchronize(self.here.device)
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    def _search(self, config: SearchConfig, size: int) -> Run:
+        """Return a step of a one-shot search on batches of a size."""
+        least = min(config.val_fraction, 1 - config.val_fraction)
+        task = made_up(self.task, math.ceil(2 * size / least))
+        problem = Problem.of(task, load_space(config.space), config.space_arguments)
+        small = replace(config, batch_size=size, limit_train=None)
+        train, validation = oneshot.batches(problem, small, self.here)
+        kind = load_strategy(config.strategy)
+        assert issubclass(kind, OneShotStrategy)
+        strategy = oneshot.build(kind, problem, small, len(train), self.here.device)
+        unit = oneshot.OneShotSearch(strategy, train, validation)
+        unit.begin_epoch(0, config.epochs)
+        batch = next(unit.batches(0, 0))
+        return lambda: unit.train_step(batch)
+
+    def _training(self, network: Architecture, config: TrainingConfig, size: int) -> Run:
+        """Return a step of a network's training on a batch of a size."""
+        task = made_up(self.task, size)
+        known = NetworkConfig().to_json()
+        how = NetworkConfig.from_layers({k: v for k, v in config.to_json().items() if k in known})
+        unit = supervised(
+            on_device(network.build(), self.here.device),
+            task.train,
+            None,
+            task.augmentation,
+            replace(how, batch_size=size, limit_train=None),
+            objective(task, how),
+            0,
+            self.here,
+        )
+        unit.begin_epoch(0, how.epochs)
+        batch = next(unit.batches(0, 0))
+        return lambda: unit.train_step(batch)
+
+
+def made_up(task: Task, examples: int) -> Task:
+    """Return a task with random training images, or with some of its own if they are no pictures.
+
+    Args:
+        task: gives the shape of the examples.
+        examples: at least; there are several of each class.
+    """
+    n = examples + 4 * task.spec.outputs
+    images = task.train.images
+    if images.dtype is not torch.uint8:
+        return task.part(torch.arange(min(n, len(task.train))))
+    noise = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (n, *task.spec.shape), dtype=torch.uint8, generator=noise)
+    labels = task.train.labels[torch.arange(n) % len(task.train.labels)]
+    if task.target == "class":
+        labels = torch.arange(n) % task.spec.outputs
+    return replace(task, train=ImageSet(pixels, labels), held_out=None)
