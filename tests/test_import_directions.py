@@ -90,6 +90,8 @@ ALLOWED: dict[str, set[str]] = {
         "data",
         "engine",
         "executors",
+        # Tuners are benchmarked on tables of hyperparameters.
+        "hpo",
         "interop",
         "report",
         "seeding",

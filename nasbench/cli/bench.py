@@ -85,6 +85,60 @@ def strategies(
     _write(out, title, to_json(found), drawings, lambda pictures: page(found, pictures))
 
 
+@app.command("tuners", epilog="Example: nasbench bench tuners --tuner mine.py:Mine")
+def tuners(
+    table: Annotated[
+        str | None,
+        typer.Option("--table", help="fcnet, hpobench, or both with a comma. [default: both]"),
+    ] = None,
+    dataset: Dataset = None,
+    tuners: Annotated[
+        str | None,
+        typer.Option("--tuners", help="Comma-separated names. [default: all but the slow gp]"),
+    ] = None,
+    tuner: Annotated[
+        list[str] | None,
+        typer.Option("--tuner", help="One more, such as gp or mine.py:Mine; may be repeated."),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, max=10**5, help="Runs of each tuner on a data set.")
+    ] = 20,
+    trials: Annotated[
+        int, typer.Option("--trials", min=1, max=10**4, help="Trials of each run.")
+    ] = 100,
+    form: Annotated[
+        str,
+        typer.Option("--form", help="choice; or steps: tuners see the order of numbers."),
+    ] = "choice",
+    jobs: Jobs = CORES,
+    out: Out = OUT,
+) -> None:
+    """Compare tuners, and your own, on tables of hyperparameters."""
+    from nasbench.catalog import TUNERS
+    from nasbench.report.panels import draw_panels
+    from nasbench.report.ranks import draw_ranks
+    from nasbench.tabular.tuners import SLOW, run_tuners
+    from nasbench.tabular.tuners_report import curves, page, summary, to_json
+
+    names = _listed(tuners) or [name for name in TUNERS if name not in SLOW]
+    tables, datasets = _listed(table), _listed(dataset)
+    title = "_".join(["tuners", *tables, *datasets, *(["steps"] if form == "steps" else [])])
+    title = title.replace("/", "-")
+    kept = out / f"{title}.runs.jsonl"
+    found = run_tuners(
+        [*names, *(tuner or [])], tables, datasets, seeds, trials, form, jobs, note, kept
+    )
+    document(summary(found))
+    drawings = {
+        "regret": lambda path: draw_panels(
+            curves(found), path, xlabel="trials", ylabel="regret, units of the best 1 %"
+        )
+    }
+    if (ranking := found.ranks()) is not None:
+        drawings["ranks"] = lambda path: draw_ranks(ranking, path)
+    _write(out, title, to_json(found), drawings, lambda pictures: page(found, pictures))
+
+
 def _listed(text: str | None) -> list[str]:
     """Return the names in a comma-separated list."""
     return [name for one in (text or "").split(",") if (name := one.strip())]

