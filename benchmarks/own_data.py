@@ -96,7 +96,7 @@ def measured(task: str, data: str, way: str, given: argparse.Namespace, out: Pat
             "darts", task=task, seed=seed, epochs=EPOCHS[0], options=SPACE, quiet=True, **options
         )
         how = {"epochs": EPOCHS[1], "limit_train": given.images, "seed": seed}
-        record = found.retrain(quiet=True, **how).record
+        record = found.retrain(options=SPACE, quiet=True, **how).record
         assert record.result is not None
         values.append(record.result)
         constant, metric = constant_answer(record), record.metric
