@@ -56,6 +56,7 @@ def content(run: Run, root: Path, bound: Path, record: Record | None) -> dict[st
         "weights": mixing_weights(epochs, candidates(events)),
         "trials": _trials(of_kind(events, "trial"), run),
         "drawings": drawings.listed(run.key, epochs, checkpoint),
+        "drawn": drawings.word_of(run, checkpoint),
     }
 
 
@@ -116,6 +117,7 @@ def _trials(events: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any] | N
         "columns": [_column(name, [one.get(name) for one in choices]) for name in names],
         "reports": reports if any(reports) else None,
         "costs": _costs(trials),
+        "drawn": any(isinstance(one.get("arch"), dict) for one in trials),
     }
 
 

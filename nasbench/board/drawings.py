@@ -18,8 +18,10 @@ from nasbench.graph import Figure, generic_graph
 from nasbench.report.drawing import pictured
 
 MOST_LABELS = 500  # a larger one is not an architecture and would keep Graphviz busy for long
-NAME = re.compile(r"[0-9a-f]{12}-(cell|supernet)-(found|[0-9]{1,16})")
-"""The name of a drawing: the run's key, what it shows, and the epoch."""
+NAME = re.compile(r"[0-9a-f]{12}-(cell|supernet|trial)-(found|[0-9]{1,16})")
+"""The name of a drawing: the run's key, what it shows, and the epoch or the trial."""
+
+_OF_CELLS = ("darts", "nas-bench-201")
 
 _UNFIT = (
     *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
@@ -55,6 +57,24 @@ def listed(
     return found
 
 
+def word(space: str) -> str:
+    """Return the word for what is drawn of an architecture of this space."""
+    if space in catalog.SPACES:
+        return "cells" if space in _OF_CELLS else "network"
+    return "architecture"
+
+
+def word_of(run: Run, checkpoint: Mapping[str, Any]) -> str:
+    """Return the word for what is drawn of a run."""
+    return word(_name(checkpoint, run))
+
+
+def of_record(space: str, arch: Any) -> bytes | None:
+    """Return the drawing of an architecture as SVG, ``None`` if it cannot be drawn."""
+    figures = _cell({"space": {"name": space}}, arch, Run(Path(), ""))
+    return _picture(figures) if figures else None
+
+
 def draw(run: Run, bound: Path, name: str) -> bytes | None:
     """Return a drawing as SVG, ``None`` if there is none of that name.
 
@@ -67,10 +87,14 @@ def draw(run: Run, bound: Path, name: str) -> bytes | None:
     if match is None:
         return None
     kind, place = match.groups()
-    if place == "found":
-        graphs: tuple[Figure, ...] = _cell(
-            checkpoint := checkpoint_of(run.path, bound), checkpoint.get("arch"), run
-        )
+    graphs: tuple[Figure, ...]
+    if kind == "trial":
+        trials = [e for e in events_of(run.path, bound) if e.get("event") == "trial"]
+        own = [e.get("arch") for e in trials if text(e.get("number")) == place]
+        graphs = _cell(checkpoint_of(run.path, bound), own[-1] if own else None, run)
+    elif place == "found":
+        checkpoint = checkpoint_of(run.path, bound)
+        graphs = _cell(checkpoint, checkpoint.get("arch"), run)
     else:
         events = events_of(run.path, bound)
         found = [e for e in _with_arch(events) if e.get("epoch") == int(place)]
@@ -108,9 +132,13 @@ def _drawable(arch: Any) -> bool:
 
 def _space(checkpoint: Mapping[str, Any], run: Run) -> Any:
     """Return the search space's class; ``None`` for a user's own file, whose code is not run."""
-    space = checkpoint.get("space")
-    name = text(space.get("name") if isinstance(space, dict) else run.config.get("space"))
+    name = _name(checkpoint, run)
     return catalog.resolve("space", name) if name in catalog.SPACES else None
+
+
+def _name(checkpoint: Mapping[str, Any], run: Run) -> str:
+    space = checkpoint.get("space")
+    return text(space.get("name") if isinstance(space, dict) else run.config.get("space"))
 
 
 def _cell(checkpoint: Mapping[str, Any], arch: Any, run: Run) -> tuple[Figure, ...]:

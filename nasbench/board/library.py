@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import nasbench
-from nasbench.board import detail, drawings, logs, results
+from nasbench.board import detail, drawings, importance, logs, notes, results
 from nasbench.board.files import (
     MOST_JSON,
     Signature,
@@ -32,8 +32,13 @@ from nasbench.store.records import Record, folder, parse_record
 PLACES = "places"
 _PLACE = re.compile(r"place-([0-9]{1,6})")
 _PAGE = re.compile(r"(run|log|record)-([0-9a-f]{12})")
+_IMPORTANCE = re.compile(r"importance-([0-9a-f]{12})")
 _TRIAL = re.compile(r"trial-([0-9a-f]{12})-([0-9]{1,15})")
 _KEPT = 4  # runs whose page is kept in memory
+
+PUBLISHED = "published with nasbench"
+
+_OURS = "These results come with nasbench; yours are in the other places of this page."
 
 MOST_TRIALS = 100
 """Trials of a run whose logs are exported."""
@@ -54,6 +59,7 @@ class Overview:
         self.root = root
         self.name = name
         self.bound = bound
+        self.note = _OURS if name.startswith(PUBLISHED) else ""
         self.runs = Runs(root, name, bound)
         self.records: dict[str, Record] = {}
         self._problems: list[str] = []
@@ -79,7 +85,7 @@ class Overview:
         tested = {name: record.result for name, record in records.items()}
         return {
             "path": text(self.name),
-            "note": note,
+            "note": note or self.note,
             "problems": [*problems, *self._problems],
             **self._tables,
             "runs": [row(run, tested.get(run.path.name)) for run in reversed(shown)],
@@ -102,15 +108,19 @@ class Overview:
             "has_record": run.path.name in self.records,
         }
 
-    def record_page(self, key: str) -> dict[str, Any] | None:
-        """Return the page of the record with this key, ``None`` if there is none."""
+    def record(self, key: str) -> Record | None:
+        """Return the record with this key."""
         self.read_records()
         name = self._keys.get(key)
-        if name is None:
+        return None if name is None else self.records[name]
+
+    def record_page(self, key: str) -> dict[str, Any] | None:
+        """Return the page of the record with this key, ``None`` if there is none."""
+        record = self.record(key)
+        if record is None:
             return None
         self.runs.read()
-        row = self._rows[name]
-        return results.content(self.records[name], row, self.records, self.runs.link)
+        return results.content(record, self._rows[record.run], self.records, self.runs.link)
 
     def record_paths(self) -> list[Path]:
         """Return the files of records, sorted by name."""
@@ -191,25 +201,31 @@ class Library:
 
     Args:
         root: the results folder.
+        published: the folder of the results that come with nasbench, to be shown beside it.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, published: Path | None = None) -> None:
         self.root = root
+        self.published = published
         self._overviews: dict[Path, Overview] = {}
         self._made = datetime.now(UTC).isoformat(timespec="seconds")
         self._pages: dict[str, tuple[Any, dict[str, Any]]] = {}
         self._lock = Lock()  # the server answers from several threads
+        self._weighed: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._weighing = Lock()  # a forest takes seconds, during which the page goes on
 
     def data(self, key: str) -> dict[str, Any] | None:
         """Return the data of a key, ready for JSON.
 
         Args:
-            key: ``places``, ``place-ID``, ``run-KEY``, ``log-KEY``, ``record-KEY``, or
-                ``trial-KEY-NUMBER``.
+            key: ``places``, ``place-ID``, ``run-KEY``, ``log-KEY``, ``record-KEY``,
+                ``importance-KEY``, or ``trial-KEY-NUMBER``.
 
         Returns:
             the data, or ``None`` if the key is unknown.
         """
+        if match := _IMPORTANCE.fullmatch(key):
+            return self._importance(match[1])
         with self._lock:
             if key == PLACES:
                 return self._places()
@@ -220,14 +236,42 @@ class Library:
                 kind, of = match.groups()
                 return self._record(of) if kind == "record" else self._run(of, kind)
             if (match := _TRIAL.fullmatch(key)) and (found := self._find(match[1])):
-                return logs.of_trial(found[1], self.root, int(match[2]))
+                return logs.of_trial(found[1], found[0].bound, int(match[2]))
             return None
+
+    def _importance(self, key: str) -> dict[str, Any] | None:
+        """Return the importance of a run's parameters, computed anew after more trials."""
+        with self._lock:
+            trials = (self._run(key, "run") or {}).get("trials")
+        if trials is None:
+            return None
+        with self._weighing:
+            count = len(trials["score"])
+            if key not in self._weighed or self._weighed[key][0] != count:
+                self._weighed[key] = count, importance.of_trials(trials)
+            return self._weighed[key][1]
+
+    def annotate(self, key: str, given: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Keep tags and a note with a run and return them, ``None`` if there is no such run.
+
+        Raises:
+            UserError: they are too long or no texts, or cannot be written.
+        """
+        with self._lock:
+            found = self._find(key)
+            return None if found is None else notes.write(found[1].path, found[0].bound, given)
 
     def drawing(self, name: str) -> bytes | None:
         """Return a drawing as SVG, ``None`` if there is none of that name."""
+        key = name.partition("-")[0]
         with self._lock:
-            found = self._find(name.partition("-")[0])
-        return None if found is None else drawings.draw(found[1], self.root, name)
+            if name.endswith("-record-found"):
+                record = next((r for each in self._read() if (r := each.record(key))), None)
+                if record is None:
+                    return None
+                return drawings.of_record(record.space, record.arch)
+            found = self._find(key)
+        return None if found is None else drawings.draw(found[1], found[0].bound, name)
 
     def known(self) -> Iterator[str]:
         """Yield every key that :meth:`data` knows now."""
@@ -238,6 +282,8 @@ class Library:
                 if not run.problem:
                     yield f"run-{run.key}"
                     yield f"log-{run.key}"
+                    if run.history.scores:
+                        yield f"importance-{run.key}"
                     yield from (f"trial-{run.key}-{place}" for place in self._trials_of(run))
             overview.read_records()
             yield from (f"record-{overview.runs.key_of(name)}" for name in overview.records)
@@ -251,14 +297,16 @@ class Library:
 
     def _read(self) -> list[Overview]:
         """Return the places; a place keeps its number once it was seen."""
-        folder = self.root / "studies"
-        found = sorted(folder.iterdir()) if folder.is_dir() else []
-        inner = [path for path in found if path.is_dir() and inside(path, self.root)]
-        for path in (self.root, *inner):
-            if path not in self._overviews:
-                below = path.relative_to(self.root).as_posix()
-                name = self.root.resolve().name + ("" if below == "." else f"/{below}")
-                self._overviews[path] = Overview(path, name, self.root)
+        for root in filter(None, (self.root, self.published)):
+            folder = root / "studies"
+            found = sorted(folder.iterdir()) if folder.is_dir() else []
+            inner = [path for path in found if path.is_dir() and inside(path, root)]
+            first = PUBLISHED if root == self.published else root.resolve().name
+            for path in (root, *inner):
+                if path not in self._overviews:
+                    below = path.relative_to(root).as_posix()
+                    name = first + ("" if below == "." else f"/{below}")
+                    self._overviews[path] = Overview(path, name, root)
         return list(self._overviews.values())
 
     def _places(self) -> dict[str, Any]:
@@ -280,7 +328,7 @@ class Library:
             return None
         overview, run = found
         if kind == "log":
-            return logs.of_run(run, self.root)
+            return logs.of_run(run, overview.bound)
         overview.read_records()
         record = overview.records.get(run.path.name)
         folds = overview.root / "folds" / f"{run.path.name}.json"
@@ -289,7 +337,7 @@ class Library:
         now = (run.signatures, run.status, *files, record, links)
         if key not in self._pages or self._pages[key][0] != now:
             self._pages.pop(key, None)
-            page = detail.content(run, overview.root, self.root, record)
+            page = detail.content(run, overview.root, overview.bound, record)
             self._pages[key] = (now, {**page, **links})
         while len(self._pages) > _KEPT:
             del self._pages[next(iter(self._pages))]

@@ -19,8 +19,8 @@ _TEMPLATE, _SCRIPTS = "index.html", "scripts.json"
 
 
 def assets() -> dict[str, Path]:
-    """Return the scripts and styles by name."""
-    suffixes = (".js", ".css")
+    """Return the scripts, the licences of those of others, and the styles by name."""
+    suffixes = (".js", ".css", ".txt")
     return {path.name: path for path in sorted(FOLDER.iterdir()) if path.suffix in suffixes}
 
 
@@ -40,19 +40,22 @@ def html(title: str, live: bool) -> str:
     return found
 
 
-def export(root: Path, target: Path, say: Callable[[str], None]) -> None:
+def export(
+    root: Path, target: Path, say: Callable[[str], None], published: Path | None = None
+) -> None:
     """Write the page of a results folder as files that open from the disk or a web server.
 
     Args:
         root: the results folder.
         target: a new or an empty folder.
         say: is called with a line if some drawings are missing.
+        published: a folder of further results.
 
     Raises:
         UserError: the target holds files, or cannot be written.
     """
     with new_folder(target) as folder:
-        library = Library(root)
+        library = Library(root, published)
         for name in ("static", "data", "drawings"):
             (folder / name).mkdir()
         for name, path in assets().items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nasbench.board import drawings
 from nasbench.board.files import text
 from nasbench.board.runs import metric
 from nasbench.measures import named
@@ -46,9 +47,11 @@ def content(record: Record, row: Row, records: Mapping[str, Record], link: Link)
         records: all records of the folder, by the names of their runs.
         link: returns the key of a run's name, and whether the run's folder is there.
     """
-    provenance = table(record.provenance)
+    provenance, of = table(record.provenance), link(record.run)
+    drawn = bool(record.arch) and record.kind != "hpo"  # those are hyperparameters
+    picture = f"drawings/{of['key']}-record-found.svg"
     return {
-        **link(record.run),
+        **of,
         "method": text(record.method),
         "kind": record.kind,
         "task": text(record.task),
@@ -64,6 +67,8 @@ def content(record: Record, row: Row, records: Mapping[str, Record], link: Link)
         "device": text(provenance.get("device")),
         "started": text(provenance.get("started")),
         "search": link(record.search_run) if record.search_run else None,
+        "drawings": [{"epoch": None, "cell": picture, "supernet": None}] if drawn else [],
+        "drawn": drawings.word(record.space),
         "row": {
             "name": text(row.title),
             "mean": row.mean,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench import measures
+from nasbench.board import notes
 from nasbench.board.files import (
     Signature,
     checkpoint_of,
@@ -38,6 +39,7 @@ class Run:
         status: see :attr:`nasbench.store.runs.RunFolder.status`.
         history: its progress.
         problem: why it cannot be shown, ``""`` if it can.
+        notes: the reader's tags and note.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Run:
     history: History = field(default_factory=History)
     problem: str = ""
     signatures: tuple[Signature, ...] = ()
+    notes: dict[str, Any] = field(default_factory=dict)
     _origin: str | None = None
 
     @property
@@ -136,13 +139,14 @@ class Runs:
         if run is None:
             run = Run(path, self.key_of(path.name))
         journal = path / "journal.jsonl"
-        now = signature(path / "run.json"), signature(journal)
+        now = signature(path / "run.json"), signature(journal), signature(path / notes.FILE)
         if now != run.signatures:
             run.signatures, run.problem, run._origin = now, "", None
             try:
                 run.info = older.run_info(read_json(path / "run.json", self.bound))
                 if run.info.get("format") != FORMAT:
                     raise ValueError(f"run.json: not of the format {FORMAT}")
+                run.notes = notes.read(path, self.bound)
                 run.history = run.history if run.history.fits(journal) else History()
                 run.history.update(journal, self.bound, run.measure, run.larger_is_better)
             except (ValueError, OSError) as error:
@@ -192,6 +196,8 @@ def row(run: Run, test: float | None) -> dict[str, Any]:
         "best": history.best,
         "test": test,
         "metric": metric(run.measure) if run.measure is not None else None,
+        "tags": run.notes.get("tags", []),
+        "note": run.notes.get("note", ""),
     }
 
 

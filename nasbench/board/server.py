@@ -1,4 +1,4 @@
-"""A read-only web server of the page, for this machine."""
+"""A web server of the page, for this machine; it reads, and writes notes alone."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from pathlib import Path
 from threading import Thread
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from nasbench import plain_json
 from nasbench.board import page
 from nasbench.board.files import packed, text
 from nasbench.board.library import Library
+from nasbench.errors import UserError
 
+# The one style element that Observable Plot puts into a chart of the class "nb".
+_PLOT = "'sha256-5neZrN0ir4M+qJw9K8+eN7Usj3wJPKcd1s3QPoAkU4s='"
 _HEADERS = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"default-src 'none'; script-src 'self'; style-src 'self' {_PLOT}; img-src 'self' data:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
@@ -32,6 +37,8 @@ _HEADERS = {
 }
 # Values of Sec-Fetch-Site for requests of the page itself and for addresses that are typed in.
 _OWN = (None, "same-origin", "none")
+_JSON = "application/json"
+_MOST_BODY = 64 * 2**10  # bytes of notes
 _FRESH = {"cache-control": "no-cache"}
 
 
@@ -83,14 +90,15 @@ class Guard:
         return True
 
 
-def application(root: Path, hosts: Collection[str]) -> Starlette:
+def application(root: Path, hosts: Collection[str], published: Path | None = None) -> Starlette:
     """Return the server of a results folder, which reads nothing outside of it.
 
     Args:
         root: the results folder.
         hosts: the names under which it responds, besides IP addresses.
+        published: a folder of further results.
     """
-    library, assets, title = Library(root), page.assets(), text(root.resolve().name)
+    library, assets, title = Library(root, published), page.assets(), text(root.resolve().name)
     # The page requests this first: it is read while the browser starts.
     Thread(target=library.data, args=("place-0",), daemon=True).start()
 
@@ -105,19 +113,50 @@ def application(root: Path, hosts: Collection[str]) -> Starlette:
         content = library.data(request.path_params["key"])
         if content is None:
             return _missing()
-        return _unless_known(request, packed(content).encode(), "application/json")
+        return _unless_known(request, packed(content).encode(), _JSON)
 
     def drawing(request: Request) -> Response:
         drawn = library.drawing(request.path_params["name"])
         return _missing() if drawn is None else _unless_known(request, drawn, "image/svg+xml")
 
+    async def annotate(request: Request) -> Response:
+        """Keep tags and a note; only the page itself may ask for it, on this machine."""
+        if not _asked_by_the_page(request):
+            return PlainTextResponse("only the page on this machine may write", 403)
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > _MOST_BODY:
+                return PlainTextResponse("too long", 413)
+        try:
+            given = plain_json.parse(body)
+            if not isinstance(given, dict):
+                raise UserError("expected a JSON object")
+            kept = await run_in_threadpool(library.annotate, request.path_params["key"], given)
+        except UserError as error:
+            return PlainTextResponse(str(error), 400)
+        return _missing() if kept is None else Response(packed(kept), media_type=_JSON)
+
     routes = [
+        Route("/notes/{key}", annotate, methods=["POST"]),
         Route("/", start),
         Route("/static/{name}", asset),
         Route("/data/{key}.json", data),
         Route("/drawings/{name}.svg", drawing),
     ]
     return Starlette(routes=routes, middleware=[Middleware(Guard, hosts=hosts)])
+
+
+def _asked_by_the_page(request: Request) -> bool:
+    """Return whether a request to write comes from the page in a browser on this machine."""
+    headers, client = request.headers, request.client
+    own = headers.get("origin") == f"http://{headers.get('host')}"
+    try:
+        near = client is not None and ipaddress.ip_address(client.host).is_loopback
+    except ValueError:
+        near = False
+    plain = headers.get("content-type", "").partition(";")[0] == _JSON
+    return near and plain and own and headers.get("sec-fetch-site") in ("same-origin", None)
 
 
 def _missing() -> Response:

@@ -13,6 +13,7 @@ import typer
 from nasbench.cli.output import note, tell
 from nasbench.errors import UserError
 from nasbench.optional import require
+from nasbench.store import published
 
 Results = Annotated[Path, typer.Argument(metavar="[RESULTS]", help="The results folder.")]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 selects a free one.")]
@@ -20,6 +21,10 @@ Host = Annotated[str, typer.Option("--host", help="Address to listen on.")]
 Export = Annotated[
     Path | None,
     typer.Option("--export", metavar="DIR", help="Write the page into a new folder instead."),
+]
+Published = Annotated[
+    bool,
+    typer.Option("--with-published", help="Show the results that come with nasbench, too."),
 ]
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -29,14 +34,16 @@ def command(
     port: Port = 8642,
     host: Host = "127.0.0.1",
     export: Export = None,
+    with_published: Published = False,
 ) -> None:
     """Show runs and results in a browser on this machine."""
     if not results.is_dir():
         raise UserError(f"{results}: no such folder; the first run creates it")
+    ours = published.folder() if with_published else None
     if export is not None:
         from nasbench.board import page
 
-        page.export(results, export, lambda line: note(f"note: {line}"))
+        page.export(results, export, lambda line: note(f"note: {line}"), ours)
         tell(f"written: {export / 'index.html'}")
         return
     uvicorn = require("uvicorn", "nasbench board")
@@ -46,7 +53,7 @@ def command(
     with _listening(host, port) as line:
         hosts = {"localhost", host, socket.gethostname()}
         settings = uvicorn.Config(
-            application(results, hosts),
+            application(results, hosts, ours),
             log_level="warning",
             access_log=False,
             lifespan="off",

@@ -182,6 +182,9 @@ def test_from_a_row_to_its_record_to_its_run_to_its_search_and_back(page, addres
     expect(page.get_by_role("region", name="Confusion matrix").locator("tbody tr")).to_have_count(
         10
     )
+    page.get_by_role("heading", name="Classes of the test set").scroll_into_view_if_needed()
+    drawn(page)
+    picture(page, "record")
     page.get_by_role("link", name="Open the run").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("-retrain-darts-")
     expect(page.get_by_role("note").first).to_contain_text("Warning: of the search: ")
@@ -256,6 +259,106 @@ def test_the_trials_of_a_tuning(page, address):
     expect(page.get_by_role("heading", name="Trial 1", exact=True)).to_be_visible()
     expect(page.get_by_role("log", name="Log of trial 1")).to_contain_text("trial 1, epoch 1")
     assert page.locator("svg[aria-label^='Parallel coordinates'] path").count() > 3
+
+
+def test_notes_and_tags_are_kept_and_stay_text(page, address, real):
+    key = key_of(page, address, "search", "random")
+    page.goto(f"{address}#/0/run/{key}")
+    page.get_by_role("button", name="Add tags or a note").click()
+    page.get_by_role("textbox", name="Tags").fill(f"keep, {HOSTILE}")
+    page.get_by_role("textbox", name="Note").fill("look at this")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".tag").first).to_have_text("keep")
+    assert page.locator("img[src='x']").count() == 0
+    page.goto(f"{address}#/0/runs")
+    page.get_by_role("searchbox").fill("tag:keep")
+    expect(page.get_by_role("region", name="Runs").locator("tbody tr")).to_have_count(1)
+    (path,) = real.glob("runs/*/notes.json")
+    path.unlink()
+
+
+def test_a_chart_is_zoomed_and_saved(page, address, tmp_path):
+    page.goto(f"{address}#/0/run/{key_of(page, address, 'search', 'darts')}")
+    chart = page.locator("figure.chart").first
+    ticks = chart.locator("[aria-label='x-axis tick label'] text")
+    expect(ticks.first).to_be_visible()
+    whole = ticks.all_text_contents()
+    assert all(text.isdigit() for text in whole)  # epochs
+    plot = chart.locator(".plot")
+    box = plot.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 80, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 200, box["y"] + 70, steps=4)
+    page.mouse.up()
+    expect(chart.get_by_role("button", name="Show all")).to_be_visible()
+    plot.press("Escape")
+    expect(chart.get_by_role("button", name="Show all")).to_be_hidden()
+    assert ticks.all_text_contents() == whole
+    plot.press("+")
+    expect(chart.get_by_role("button", name="Show all")).to_be_visible()
+    plot.press("Escape")
+    plot.press("End")
+    expect(chart.locator(".readout")).to_contain_text(f"epoch {EPOCHS}")
+    for kind, head in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with page.expect_download() as started:
+            chart.get_by_role("button", name=f"as {kind}").click()
+        saved = tmp_path / kind
+        started.value.save_as(saved)
+        assert saved.read_bytes().startswith(head)
+        assert started.value.suggested_filename == f"accuracy.{kind.lower()}"
+    text = (tmp_path / "SVG").read_text()
+    assert ">val_accuracy<" in text
+    assert "var(" not in text
+
+
+def test_a_point_of_the_pareto_front_leads_to_its_architecture(page, address):
+    page.goto(f"{address}#/0/cost")
+    page.get_by_role("button", name="MACs").click()
+    front = page.locator(".front")
+    expect(front).to_contain_text("On the front")
+    front.get_by_role("link").first.click()
+    expect(page.get_by_role("region", name="Records of this row")).to_be_visible()
+    page.goto(f"{address}#/0/run/{key_of(page, address, 'search', 'random')}")
+    page.get_by_text("Pareto front").scroll_into_view_if_needed()
+    picture(page, "pareto")
+    page.locator(".front").get_by_role("button", name="trial 0").click()
+    expect(page.get_by_role("heading", name="Trial 0", exact=True)).to_be_visible()
+    drawn(page)
+
+
+def test_the_importance_of_parameters_is_computed_when_it_is_looked_at(page, address):
+    page.goto(f"{address}#/0/run/{key_of(page, address, 'hpo', 'tpe')}")
+    page.get_by_text("Importance of parameters").click()
+    expect(page.locator(".barline").first).to_be_visible(timeout=60_000)
+    assert page.locator(".barline").count() == 4
+
+
+def test_who_only_tunes_lands_on_the_tuning(browser, real, tmp_path):
+    (run,) = real.glob("runs/*-hpo-*")
+    shutil.copytree(run, tmp_path / "runs" / run.name)
+    with serving(tmp_path) as address:
+        for page in watched(browser, address):
+            page.goto(address)
+            expect(page.get_by_role("heading", name="Trials")).to_be_visible()
+
+
+def test_any_number_of_runs_side_by_side(page, address):
+    page.goto(f"{address}#/0/runs")
+    page.get_by_role("searchbox").fill("status:done verb:retrain")
+    page.get_by_role("button", name="Tick all 3").click()
+    page.get_by_role("link", name="Compare the 3 ticked").click()
+    legend = page.locator(".legend").first
+    expect(legend.get_by_role("button")).to_have_count(3)
+    charts = page.locator("figure.chart:visible")
+    assert charts.count() >= 2
+    strokes = page.locator("[data-key='0']")
+    before = strokes.count()
+    legend.get_by_role("button").first.click()  # one legend for all charts
+    assert before > 0
+    expect(strokes).to_have_count(0)
+    page.get_by_role("link", name="Remove A").click()
+    expect(legend.get_by_role("button")).to_have_count(2)
 
 
 def test_two_runs_side_by_side(page, address):

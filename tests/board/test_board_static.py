@@ -78,7 +78,7 @@ def test_a_cell_that_grows(results, make_run):
     frames = data(path)[1]["drawings"]
     assert [frame["epoch"] for frame in frames] == list(range(1, 41))
     for frame in frames:
-        assert (target / frame["cell"]).read_text().lstrip().startswith("<?xml")
+        assert "<svg" in (target / frame["cell"]).read_text()[:300]
     mixed = [frame["epoch"] for frame in frames if frame["supernet"]]
     assert mixed[0] == 1
     assert mixed[-1] == 40

@@ -25,9 +25,9 @@
     const [path, query] = (location.hash.slice(1) || "/0/leaderboard").split("?");
     const [, id = "0", view = "leaderboard", ...keys] = path.split("/").map(decode);
     const q = decode((query || "").replace(/^q=/, ""));
-    const many = { run: 1, record: 1, compare: 2 }[view] || 0;
+    const many = { run: 1, record: 1, compare: 100 }[view] || 0;
     const known = Object.hasOwn(nasbench.views, view) && /^\d+$/.test(id) && (many !== 1 || keys[0]);
-    return { path, id, view: view || "leaderboard", keys: keys.slice(0, many), query: q, known };
+    return { path, id, view: view || "leaderboard", keys: keys.slice(0, many).filter((key) => key && key !== "-"), query: q, known };
   }
 
   function frame(places, at) {
@@ -95,21 +95,31 @@
 
   function show(at, data) {
     const path = at.view === "compare" ? `/${at.id}/compare` : at.path;
-    const name = data.runs.length === 1 ? data.runs[0].name : nasbench.views[at.view].heading;
+    const name = at.view !== "compare" && data.runs.length === 1 ? data.runs[0].name : nasbench.views[at.view].heading;
     document.title = `${name || "no name"} – ${document.body.dataset.title}`;
     if (current?.path !== path) enter(at, data, path);
     else if (current.sources.some((source, i) => source !== data.sources[i])) current.entry.view.update(data);
     Object.assign(current, { sources: data.sources, data });
   }
 
+  // Who opens the page without results yet sees what there is: the tuning, or the list of runs.
+  function landing(at, place) {
+    if (location.hash || !place || place.tasks.length || !place.runs.length) return false;
+    const only = place.runs.every((run) => run.verb === "hpo");
+    location.replace(only ? nasbench.href(at.id, "run", place.runs[0].key) : nasbench.href(at.id, "runs"));
+    return true;
+  }
+
   function paint(at, places, place, runs) {
+    if (landing(at, place)) return;
     frame(places, at);
     note(place);
     if (!places || !place) return lacking("There is no such results folder here.", at, null);
     if (!at.known) return lacking("There is no such page here.", at, place);
     if (at.keys.some((key, i) => key && key !== "-" && !runs[i])) {
       if (current?.path === at.path) return gone(at.view); // deleted while it is looked at
-      return lacking(`There is no such ${at.view === "record" ? "record" : "run"} here.`, at, place);
+      if (at.view !== "compare" || !runs.some(Boolean)) return lacking(`There is no such ${at.view === "record" ? "record" : "run"} here.`, at, place);
+      // Of runs that are compared, those that are left are shown.
     }
     const data = { places, place, runs, ...at, sources: [place, at.path, at.query, ...runs] };
     try {

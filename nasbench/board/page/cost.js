@@ -5,7 +5,7 @@
   const { el } = nasbench;
   const { isNumber } = nasbench.format;
   const FAMILIES = [["nas", "Architecture search (NAS): blue and green, round"],
-    ["hpo", "Hyperparameter tuning (HPO): orange and pink, square"], ["plain", "Trained as it is: grey"]];
+    ["hpo", "Hyperparameter tuning (HPO): orange and pink, square"], ["plain", "Trained as it is: grey, diamonds"]];
 
   const named = (row) =>
     (row.name && row.name !== row.method ? row.name : row.cells.slice(0, 2).filter(Boolean).join(", ")) || row.method;
@@ -18,7 +18,7 @@
       const index = counts[row.kind] = (counts[row.kind] ?? -1) + 1;
       look.set(row, {
         key: `${row.kind}/${index}/${named(row)}`, name: named(row), family: row.kind,
-        shape: row.kind === "hpo" ? "square" : "round", ...nasbench.colour.family(row.kind, index),
+        shape: { hpo: "square", plain: "diamond" }[row.kind] || "round", ...nasbench.colour.family(row.kind, index),
       });
     }
     return rows.map((row) => look.get(row));
@@ -29,19 +29,22 @@
     const less = metric.larger ? "" : " (less is better)";
     const curves = nasbench.chart({
       label: "While searching", y: `best validation ${metric.words} so far${metric.share ? ", %" : ""}, 95 % band${less}`, x: "device-seconds",
-      log: true, time: true, height: 340, zoom: metric.larger,
+      log: true, time: true, height: 340, direct: true,
     });
     const ends = nasbench.chart({
       label: "In the end", y: `test ${unit}, 95 % interval${less}`, x: "device-seconds, search and retraining",
-      log: true, time: true, height: 340, zoom: metric.larger, nearest: "point",
+      log: true, time: true, height: 340, nearest: "point", direct: true,
+      pick: (series) => (location.hash = series.href),
     });
+    const pareto = nasbench.pareto("method");
     const legend = nasbench.legend([curves, ends]);
     const missing = el("p", { class: "muted" });
     return {
       node: el("section", { class: "panel" }, el("h2", {}, nasbench.name(name)),
-        el("div", { class: "charts wide" }, curves.node, ends.node), legend.node, missing),
-      update(rows) {
+        el("div", { class: "charts wide" }, curves.node, ends.node), legend.node, missing, pareto.node),
+      update(rows, id) {
         const look = looks(rows);
+        pareto.update(rows.map((row, i) => ({ name: look[i].name, kind: row.kind, y: row.mean, costs: row, href: nasbench.href(id, "record", row.key) })), metric);
         const lines = [];
         const points = [];
         rows.forEach((row, i) => {
@@ -51,7 +54,7 @@
           }
           if (isNumber(mean) && seconds > 0) {
             const [low, high] = row.interval || [null, null];
-            points.push({ ...look[i], kind: "whiskers", x: [seconds], y: [mean], low: [low], high: [high] });
+            points.push({ ...look[i], href: nasbench.href(id, "record", row.key), kind: "whiskers", x: [seconds], y: [mean], low: [low], high: [high] });
           }
         });
         curves.update(lines);
@@ -89,7 +92,7 @@
               panels.set(task.title, panel(task.title, task.metric));
               list.append(panels.get(task.title).node);
             }
-            panels.get(task.title).update(task.rows);
+            panels.get(task.title).update(task.rows, id);
           }
           notes.hidden = !place.notes?.length;
           nasbench.replace(notes, id, () => [el("p", {}, "What to know of these rows is noted under the ",

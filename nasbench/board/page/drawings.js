@@ -7,7 +7,7 @@
 
   // moved(epoch) is called whenever another epoch is shown.
   nasbench.drawings = (moved) => {
-    const state = { name: "", list: [], at: 0, what: "cell", timer: null };
+    const state = { name: "", list: [], at: 0, what: "cell", word: "Network", timer: null };
     const image = el("img", { decoding: "async" });
     const lacking = el("p", { class: "muted", hidden: true });
     const open = el("a", { target: "_blank", rel: "noopener", class: "small" }, "Open the drawing");
@@ -73,13 +73,13 @@
         image.src = source(entry);
         if (!image.naturalWidth) say("Drawing …"); // the server's first one takes seconds
       }
-      image.alt = `${state.what === "supernet" && entry.supernet ? "Supernet" : "Cell"} of ${state.name || "this run"}, ${when}`;
+      image.alt = `${state.what === "supernet" && entry.supernet ? "Supernet" : state.word} of ${state.name || "this run"}, ${when}`;
       open.href = source(entry);
       slider.max = state.list.length - 1;
       slider.value = state.at;
       slider.setAttribute("aria-valuetext", when);
       epoch.textContent = `${when}, last ${state.list[state.list.length - 1].epoch ?? "one"}`;
-      kinds.forEach((button) => button.setAttribute("aria-pressed", String(button.textContent === state.what)));
+      kinds.forEach((button) => button.setAttribute("aria-pressed", String((button.textContent === "supernet") === (state.what === "supernet"))));
       if (state.list[state.at + 1]) new Image().src = source(state.list[state.at + 1]);
       moved?.(entry.epoch);
     }
@@ -94,6 +94,7 @@
         const atEnd = state.at >= state.list.length - 1;
         const epochBefore = state.list[state.at]?.epoch;
         state.name = run.name;
+        state.word = (run.drawn || "network").replace(/^./, (first) => first.toUpperCase());
         state.list = list;
         if (!list.length) return false;
         player.hidden = list.length < 2;

@@ -31,7 +31,7 @@
 
   function atPoint(view, px, py) {
     let best = null;
-    for (const series of view.series) {
+    for (const series of view.series.filter((each) => !each.mute)) {
       series.x.forEach((value, i) => {
         if (!isNumber(series.y[i])) return;
         const far = Math.hypot(view.x.at(value) - px, view.y.at(series.y[i]) - py);
@@ -40,6 +40,8 @@
     }
     return best ? [best] : [];
   }
+
+  nasbench.nearestPoint = (view, px, py) => atPoint(view, px, py)[0];
 
   function describe(series, i) {
     const value = significant(series.y[i], 4);
@@ -71,9 +73,9 @@
         ...found.slice(0, MOST).map(({ series, i }) => svg("circle", {
           cx: series.kind === "step" ? line : view.x.at(series.x[i]), cy: view.y.at(series.y[i]), r: 3.5, fill: series.colour,
         })));
-      const name = options.time ? seconds(at) : `${options.x} ${significant(at, 5)}`;
+      const name = options.time ? seconds(at) : `${options.x} ${options.count ? nasbench.format.count(at) : significant(at, 5)}`;
       node.replaceChildren(el("b", {}, name), ...found.slice(0, MOST).map(({ series, i }) => el("span", {},
-        nasbench.sample(series), el("bdi", { class: "name" }, series.name), el("output", {}, describe(series, i)))));
+        nasbench.sample(series), el("bdi", { class: "name" }, series.labels?.[i] || series.name), el("output", {}, describe(series, i)))));
       if (found.length > MOST) node.append(el("i", {}, `and ${found.length - MOST} more`));
       node.hidden = false;
       // On the other side of what is read, so that it hides least.

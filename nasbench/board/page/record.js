@@ -41,10 +41,12 @@
     const [title, top, tiles, warnings, rest] = [el("h1", { class: "runtitle" }), el("div", { class: "panel" }), el("div", { class: "tiles" }), el("div"), nasbench.folding()];
     const table = nasbench.table({ label: "Records of this row" });
     const [rowTitle, classes] = [el("p"), nasbench.classes()];
-    const panel = nasbench.section("Classes", classes.node);
+    const panel = nasbench.section("Classes of the test set", classes.node);
+    const drawings = nasbench.drawings();
+    const drawn = nasbench.section("The network", drawings.node);
     const siblings = nasbench.section("The row", rowTitle, table.node);
     return {
-      node: el("div", {}, title, warnings, top, tiles, siblings, panel, rest.node),
+      node: el("div", {}, title, warnings, top, tiles, siblings, drawn, panel, rest.node),
       update({ runs: [found], id }) {
         const { row } = found;
         nasbench.replace(title, found.name, () => [nasbench.name(row.name)]);
@@ -56,8 +58,10 @@
         rowTitle.textContent = `${plural(row.records.length, "record")}: mean test ${row.metric.words} ${text(row.mean)}${unit}` +
           (row.interval ? `, 95 % interval ${text(row.interval[0])} to ${text(row.interval[1])}${unit}.` : ", a single run.");
         table.update(row.records, columns(found, id));
+        drawn.hidden = !drawings.update(found);
+        drawn.firstChild.textContent = `The ${found.drawn}`;
         panel.hidden = !classes.update(found.record);
-        rest.update([["Architecture", [pairs(found.arch)], Object.keys(found.arch).length <= 12],
+        rest.update([[found.kind === "hpo" ? "Setting" : "Architecture", [pairs(found.arch)], Object.keys(found.arch).length <= 12],
           ["How it was made", [found.command && el("code", { class: "command" }, found.command), nasbench.facts([["run", found.name]])], true],
           ["Configuration of the search", [pairs(found.search_config)], false],
           ["Configuration of the retraining", [pairs(found.retrain_config)], false]]);

@@ -93,19 +93,19 @@
     const title = el("h1", { class: "runtitle" });
     const top = el("div", { class: "panel" });
     const numbers = el("div", { class: "tiles" });
-    const [warnings, family, log] = [el("div"), el("div", { class: "panel" }), nasbench.log()];
+    const [warnings, family, log, notes] = [el("div"), el("div", { class: "panel" }), nasbench.log(), nasbench.notes()];
     const [curves, weights, trials, classes, rest] = [nasbench.curves(), nasbench.weights(), nasbench.trials(), nasbench.classes(), folding()];
     const drawings = nasbench.drawings((epoch) => weights.at(epoch));
     const parts = {
       curves: nasbench.section("Curves", curves.node),
-      drawings: nasbench.section("The cell", drawings.node),
+      drawings: nasbench.section("The network", drawings.node),
       weights: nasbench.section("Architecture weights over time", weights.node),
       trials: nasbench.section("Trials", trials.node),
       classes: nasbench.section("Classes of the test set", classes.node),
     };
     const waiting = el("p", { class: "line" });
     return {
-      node: el("div", {}, title, warnings, top, numbers, family, parts.curves, parts.drawings, parts.weights, parts.trials, parts.classes, waiting, rest.node, log.node),
+      node: el("div", {}, title, warnings, top, numbers, family, notes.node, parts.curves, parts.drawings, parts.weights, parts.trials, parts.classes, waiting, rest.node, log.node),
       leave: () => drawings.stop(),
       update({ runs: [run], id }) {
         nasbench.replace(title, run.name, () => [nasbench.name(run.name)]);
@@ -119,9 +119,11 @@
         family.hidden = !family.childNodes.length;
         parts.classes.hidden = !classes.update(run.record);
         log.update(run);
+        notes.update(run);
         parts.curves.hidden = !curves.update([run]);
         parts.weights.hidden = !weights.update(run.weights);
         parts.drawings.hidden = !drawings.update(run);
+        parts.drawings.firstChild.textContent = `The ${run.drawn || "network"}`;
         parts.trials.hidden = !trials.update(run.trials, run.key);
         waiting.hidden = !Object.values(parts).every((part) => part.hidden);
         waiting.textContent = run.status === "running" ? "Nothing measured yet: the first epoch or trial is under way."

@@ -1,11 +1,12 @@
-// All runs of a place: filter, sort, choose two to compare.
+// All runs of a place: filter, sort, choose those to compare.
 (function () {
   "use strict";
   const nasbench = (window.nasbench = window.nasbench || {});
   const { el } = nasbench;
   const { measured, seconds, moment, plural, grouped } = nasbench.format;
+  const MOST_TICKED = 30; // runs that one click ticks
   const STATUSES = ["running", "done", "stopped", "failed"];
-  const FIELDS = ["name", "verb", "method", "task", "space", "seed", "status", "error"];
+  const FIELDS = ["name", "verb", "method", "task", "space", "seed", "status", "error", "tag", "note"];
 
   // Words must all occur; field:word looks in one field, field:"a text" for the whole of it.
   function matcher(text) {
@@ -15,7 +16,7 @@
       return { field, word: quoted ?? word, exact: Boolean(field) && quoted !== undefined };
     });
     return (run) => terms.every(({ field, word, exact }) => {
-      const texts = (field ? [run[field]] : FIELDS.map((each) => run[each])).map((each) => String(each ?? "").toLowerCase());
+      const texts = (field ? [field] : FIELDS).flatMap((each) => (each === "tag" ? run.tags : [run[each]])).map((each) => String(each ?? "").toLowerCase());
       return texts.some((each) => (exact ? each === word : each.includes(word)));
     });
   }
@@ -40,6 +41,8 @@
       { heading: "left", title: "Estimate until the end", numeric: true,
         value: (run) => (run.status === "running" ? run.seconds_left : null),
         cell: (run) => (run.status === "running" ? seconds(run.seconds_left) : "") },
+      ...(view.runs.some((run) => run.tags?.length || run.note) ? [{ heading: "tags", value: (run) => run.tags?.join(" ") || null,
+        cell: (run) => el("span", { title: run.note }, nasbench.tags(run.tags), run.note ? el("span", { "aria-label": "has a note" }, " ✎") : "") }] : []),
       text("verb"), text("method"), text("task"), text("space"),
       { heading: "seed", numeric: true, value: (run) => run.seed, cell: (run) => run.seed ?? "" },
       value("val", "Last validation result"), value("best", "Best validation result"), value("test", "Test result"),
@@ -67,14 +70,18 @@
       view.status = "";
       draw();
     } }, "Clear the filter");
+    const all = el("button", { type: "button", class: "plain", onclick: () => {
+      const keys = view.runs.filter(matcher(search.value)).filter((run) => !view.status || run.status === view.status).map((run) => run.key);
+      view.chosen = keys.every((key) => view.chosen.includes(key)) ? view.chosen.filter((key) => !keys.includes(key)) : [...new Set([...view.chosen, ...keys])];
+      draw();
+    } });
     const table = nasbench.table({
       label: "Runs", sort: { column: "started", descending: true }, empty: "No run fits.",
       signature: (run) => JSON.stringify(run) + view.chosen.includes(run.key), mark: (run) => run.status,
     });
 
     function choose(key) {
-      view.chosen = view.chosen.includes(key) ? view.chosen.filter((each) => each !== key)
-        : [...view.chosen.slice(-1), key];
+      view.chosen = view.chosen.includes(key) ? view.chosen.filter((each) => each !== key) : [...view.chosen, key];
       draw();
     }
 
@@ -88,17 +95,19 @@
       });
       count.textContent = `${grouped(shown.length)} of ${plural(view.runs.length, "run")}`;
       clear.hidden = !search.value && !view.status;
-      const two = view.chosen.length === 2;
-      compare.textContent = two ? "Compare the two" : `Tick ${view.chosen.length ? "one more" : "two"} to compare`;
-      if (two) compare.href = nasbench.href(view.id, "compare", ...view.chosen);
+      const many = view.chosen.length;
+      compare.textContent = many > 1 ? `Compare the ${many} ticked` : `Tick ${many ? "one more" : "two or more"} to compare`;
+      if (many > 1) compare.href = nasbench.href(view.id, "compare", ...view.chosen);
       else compare.removeAttribute("href");
+      all.hidden = !shown.length || shown.length > MOST_TICKED;
+      all.textContent = shown.every((run) => view.chosen.includes(run.key)) ? "Tick none" : `Tick all ${shown.length}`;
       table.update(shown, columns(view));
     }
 
     return {
       node: el("div", {}, strip.node, el("section", { class: "panel" },
         el("div", { class: "tools" }, search, el("span", { class: "segments", role: "group", "aria-label": "Status" }, buttons),
-          count, clear, compare), table.node)),
+          count, clear, all, compare), table.node)),
       update({ place, id, query }) {
         view.id = id;
         view.runs = place.runs;

@@ -72,6 +72,9 @@
 
   function detail(trials, i, inPercent, key) {
     const box = el("div");
+    const image = el("img", { alt: `Architecture of trial ${trials.number[i]}`, decoding: "async", onerror: () => image.parentNode?.remove() });
+    const paper = el("div", { class: "paper", hidden: !nasbench.live || !trials.drawn }, image);
+    if (nasbench.live && trials.drawn) image.src = `drawings/${key}-trial-${trials.number[i]}.svg`;
     events(box, key, trials.number[i]);
     const reports = trials.reports?.[i] || [];
     const chart = reports.length > 1 && nasbench.chart({ label: "Reports", y: inPercent ? "%" : "", x: "report", whole: true, height: 170 });
@@ -84,7 +87,7 @@
       trials.error[i] && el("p", { class: "error" }, el("bdi", {}, trials.error[i])),
       nasbench.facts([["score", score], ["time", seconds(trials.seconds?.[i])], ["epochs", trials.epochs?.[i]],
         ...costs(trials).map(({ heading, values, text }) => [heading, isNumber(values[i]) ? text(values[i]) : ""]),
-        ...trials.columns.map((column) => [column.name, text(column.values[i])])]), chart?.node, box];
+        ...trials.columns.map((column) => [column.name, text(column.values[i])])]), chart?.node, paper, box];
   }
 
   nasbench.trials = () => {
@@ -93,6 +96,8 @@
     const chart = nasbench.chart({ label: "Best so far", y: "score", x: "trial", whole: true, height: 240 });
     const legend = nasbench.legend([chart]);
     const parallel = nasbench.parallel(select);
+    const pareto = nasbench.pareto("architecture");
+    const importance = nasbench.importance();
     const parallelBox = el("div", {}, el("h3", {}, "Parameters and score"), parallel.node);
     const aside = el("div", { class: "detail", "aria-live": "polite" });
     const filter = el("select", { "aria-label": "Trials shown", onchange: () => {
@@ -105,7 +110,7 @@
       signature: (i) => JSON.stringify([i, i === state.selected, state.trials.score[i], state.trials.error[i],
         state.trials.seconds?.[i], state.trials.epochs?.[i], state.trials.columns.map((column) => column.values[i])]),
     });
-    const node = el("div", {}, summary, el("div", { class: "chartbox" }, chart.node, legend.node), parallelBox, aside,
+    const node = el("div", {}, summary, el("div", { class: "chartbox" }, chart.node, legend.node), pareto.node, importance.node, parallelBox, aside,
       el("div", { class: "tools" }, el("h3", {}, "Table"), filter), table.node);
 
     function select(i) {
@@ -113,6 +118,12 @@
       parallel.update(state.trials, state.selected);
       show();
       list();
+    }
+
+    // From a chart to the trial in detail.
+    function pick(i) {
+      if (state.selected !== i) select(i);
+      aside.scrollIntoView({ block: "nearest" });
     }
 
     function list() {
@@ -146,6 +157,11 @@
         chart.unit(unit || trials.metric?.words || "score");
         chart.update(series);
         legend.update([{ series }]);
+        const scale = state.percent ? 100 : 1;
+        pareto.update(trials.number.map((number, i) => ({ name: `trial ${number}`, kind: "nas", y: isNumber(trials.score[i]) ? scale * trials.score[i] : null,
+          costs: Object.fromEntries(costs(trials).map(({ name, values }) => [name, values[i]])), open: () => pick(i) })),
+        { larger, share: state.percent, heading: unit ? `${trials.metric?.words || "score"}, %` : trials.metric?.words || "score" });
+        importance.update(key, finished.length, trials.columns.length);
         parallelBox.hidden = !trials.columns.length;
         if (trials.columns.length) parallel.update(trials, state.selected);
         show();
