@@ -242,6 +242,9 @@ def run_retrain(
         evaluation = evaluate(unit.finish(), task, found, config, running)
         if not running.leads:
             return Retrained(running.folder, None, None, evaluation.model)
+        if evaluation.confusion and available("torch.utils.tensorboard"):
+            board = TensorBoardCallback(running.folder.path / "tb")
+            board.confusion(evaluation.confusion, evaluation.class_names)
         steps = progress.epoch * unit.steps_per_epoch()
         record = _record(job, found, running, progress, evaluation, steps)
         path = write_record(config.out, record)

@@ -100,6 +100,10 @@ def journaled(
     return CallbackList([JournalCallback(running.folder.journal, more), callback])
 
 
+SIDE = 400  # pixels of a confusion matrix
+MOST_CLASSES = 30  # of its table
+
+
 class TensorBoardCallback(NullCallback):
     """Writes a run's ``tb`` folder.
 
@@ -140,6 +144,30 @@ class TensorBoardCallback(NullCallback):
                 return f"no graph for TensorBoard: {textwrap.shorten(str(error), 200)}"
         return ""
 
+    def confusion(self, counts: Sequence[Sequence[int]], names: Sequence[str] = ()) -> None:
+        """Add a confusion matrix: as a picture, and up to :data:`MOST_CLASSES` as a table.
+
+        Args:
+            counts: a row for each true class, a column for each answer.
+            names: of the classes; their numbers by default.
+        """
+        table = torch.tensor(counts, dtype=torch.float64)
+        shares = table / table.sum(1, keepdim=True).clamp(min=1)
+        side = max(1, SIDE // len(counts))
+        shades = shares.repeat_interleave(side, 0).repeat_interleave(side, 1)
+        # White for no example, dark blue for all examples of a class.
+        blue = torch.stack([1 - shades, 1 - 0.75 * shades, 1 - 0.4 * shades])
+        self.writer.add_image("confusion, a row for each class", blue.float().numpy())
+        labels = [name.replace("|", "/") for name in names] or [*map(str, range(len(counts)))]
+        if len(counts) <= MOST_CLASSES:
+            lines = [["class", *labels], ["---"] * (len(labels) + 1)]
+            lines += [
+                [f"**{label}**", *map(str, row)] for label, row in zip(labels, counts, strict=True)
+            ]
+            text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+            self.writer.add_text("confusion", text)
+        self.writer.close()
+
     def drawing(self, figures: Sequence[Figure]) -> None:
         """Add the picture of the architecture where this machine can draw one."""
         if not available("PIL.Image"):
@@ -152,3 +180,29 @@ class TensorBoardCallback(NullCallback):
             pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
             self.writer.add_image("architecture", pixels, dataformats="HWC")
         self.writer.flush()
+
+
+def write_graph(running: Session, build: Callable[[], nn.Module], spec: DataSpec) -> None:
+    """Write the graph of the network that a search or a tuning found, where TensorBoard is.
+
+    Args:
+        running: the run.
+        build: returns the network; its random weights are not those of the run.
+        spec: the shape of its data.
+
+    Raises:
+        MachineError: the file cannot be written.
+    """
+    if not running.leads or not available("torch.utils.tensorboard"):
+        return
+    board = TensorBoardCallback(running.folder.path / "tb")
+    with torch.random.fork_rng(devices=[]):
+        try:
+            network = build()
+        except Exception as error:  # noqa: BLE001  (the user's own code; a retraining tells it)
+            note = f"no graph for TensorBoard: {textwrap.shorten(str(error), 200)}"
+        else:
+            note = board.graph(network, spec)
+    board.writer.close()
+    if note:
+        running.folder.journal.append("note", text=note)

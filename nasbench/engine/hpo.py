@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from nasbench import arguments, catalog
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig
 from nasbench.engine import hyperparameters, scheduler
-from nasbench.engine.callbacks import journaled
+from nasbench.engine.callbacks import CallbackList, journaled, write_graph
 from nasbench.engine.checkpoints import Architecture, open_model
 from nasbench.engine.presets import default_space, hpo_defaults
 from nasbench.engine.problem import Data, inputs, load_space
 from nasbench.engine.scheduler import TotalCost, Trial
 from nasbench.engine.session import Session, session
 from nasbench.engine.trial import Context, Request, TrialResult, TrialRunner, remove_states
+from nasbench.engine.trial_events import TrialEvents
 from nasbench.engine.tuning import TunerTrials
 from nasbench.errors import UserError
 from nasbench.executors import Finished
@@ -25,6 +27,7 @@ from nasbench.hpo.assessors.base import Assessor
 from nasbench.hpo.refine import refine
 from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.hpo.tuners.base import Tuner
+from nasbench.space import Arch
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder, located
 from nasbench.tasks import sources
@@ -275,7 +278,20 @@ def _round(
         assessor = tuning.assessor(options, epochs=config.epochs)
     tuner = tuning.tuner(space, tuning.tuner.Options(**config.tuner_options), config.seed)
     trials = NetworkTrials(config, model)
-    epoch_callback = journaled(running, callback, lambda: {"trial": trials.current})
+    metric = context.objective.metric
+    events = TrialEvents(running, metric.name)
+    journal = journaled(running, callback, lambda: {"trial": trials.current})
+    epoch_callback = CallbackList([journal, events])
+
+    def ended(number: int, parameters: Params, ending: Mapping[str, Any]) -> None:
+        if ending["error"] is not None:
+            events.discard()
+            return
+        reports = [metric.score(report) for report in ending["reports"]]
+        events.write(
+            number, hyperparameters.flat(parameters), metric.score(ending["score"]), reports
+        )
+
     source = TunerTrials(
         tuner,
         assessor,
@@ -284,6 +300,7 @@ def _round(
         epoch_callback.phase,
         first=before.next if before is not None else 0,
         round=2 if before is not None else 1,
+        ended=ended,
     )
     total = source.replay()
     assert config.budget is not None
@@ -387,6 +404,9 @@ def _finish(
             provenance=running.started,
         ).write(path)
         running.folder.update(cost=cost, metrics=metrics, parameters=parameters)
+        best = load_space(found.model)
+        built = partial(best.freeze, Arch(arch), task.spec, **{**own, **found.arguments})
+        write_graph(running, built, task.spec)
     failed = sum(one.cost.failed for one in rounds)
     return Tuned(running.folder, path, parameters, score, metrics, len(every), failed, seconds)
 

@@ -7,13 +7,14 @@ from typing import Any
 from nasbench.budget import Budget
 from nasbench.config import SearchConfig
 from nasbench.engine import scheduler
-from nasbench.engine.callbacks import journaled
+from nasbench.engine.callbacks import CallbackList, journaled
 from nasbench.engine.limits import Limits
 from nasbench.engine.problem import Problem, halves
 from nasbench.engine.proxies import Scorer
 from nasbench.engine.scheduler import TotalCost, Trial, TrialCost
 from nasbench.engine.session import Outcome, Session
 from nasbench.engine.trial import Context, Request, TrialResult, TrialRunner, remove_states
+from nasbench.engine.trial_events import TrialEvents
 from nasbench.errors import UserError
 from nasbench.executors import Finished, Reported
 from nasbench.space import Arch
@@ -122,7 +123,9 @@ class ArchitectureTrials:
         self._under_way: dict[int, Proposal] = {}
         self._seconds: dict[str, float] = {}  # of each training so far, by its key
         self._current = self._next = 0
-        self.epoch_callback = journaled(running, callback, lambda: {"trial": self._current})
+        self.events = TrialEvents(running, problem.task.metric.name)
+        journal = journaled(running, callback, lambda: {"trial": self._current})
+        self.epoch_callback = CallbackList([journal, self.events])
 
     def replay(self) -> TotalCost:
         """Update the strategy with the trials in the journal, and return their cost."""
@@ -185,6 +188,7 @@ class ArchitectureTrials:
                 more_epochs=cost.epochs,
                 error=finished.error,
             )
+            self.events.discard()
             self.callback.phase(f"trial {number} failed: {finished.error}")
             return cost
         measured: TrialResult = finished.value
@@ -203,6 +207,8 @@ class ArchitectureTrials:
             network=measured.network,
             latency_ms=measured.latency_ms,
         )
+        value = self.problem.task.metric.score(measured.score)
+        self.events.write(number, {"architecture": arch.id, **arch}, value)
         if not self.inline:
             self.callback.phase(f"trial {number}: {arch.id}: {self._words(measured.score)}")
         return cost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from nasbench import arguments, catalog
 from nasbench.config import SearchConfig, TrialsConfig, flag
 from nasbench.engine import oneshot, sampled
 from nasbench.engine.auto_batch import run_with_auto_batch
+from nasbench.engine.callbacks import write_graph
 from nasbench.engine.limits import FLAGS, limits_of
 from nasbench.engine.presets import paper_recipe, search_defaults
 from nasbench.engine.problem import Data, Problem, inputs, load_space
@@ -224,6 +226,8 @@ def run_search(
         found.write(path)
         front = _write_front(found, outcome, running)
         running.folder.update(cost=found.cost, metrics=outcome.metrics)
+        built = partial(space.freeze, outcome.arch, problem.task.spec, **problem.arguments)
+        write_graph(running, built, problem.task.spec)
         figures = space.figures(outcome.arch, problem.task.spec, problem.arguments)
         drawing = draw(figures.parts, path.with_name("architecture"))
         note = drawing.note or figures.note

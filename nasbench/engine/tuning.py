@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -62,6 +62,7 @@ class TunerTrials:
         say: receives one line per trial.
         first: number of the first trial.
         round: number of the round, in the journal.
+        ended: receives the number, the hyperparameters and the journal's fields of every trial.
 
     Attributes:
         results: hyperparameters and score of each trial with a result.
@@ -76,6 +77,7 @@ class TunerTrials:
         say: Callable[[str], None],
         first: int = 0,
         round: int = 1,
+        ended: Callable[[int, Params, Mapping[str, Any]], None] | None = None,
     ) -> None:
         self.tuner = tuner
         self.assessor = assessor
@@ -84,6 +86,7 @@ class TunerTrials:
         self.say = say
         self.first = first
         self.round = round
+        self.ended = ended
         self.results: list[tuple[Params, float]] = []
         self._parameters: dict[int, Params] = {}
         self._again: list[int] = []
@@ -140,6 +143,8 @@ class TunerTrials:
             ending["reports"] = self._histories[number].values
         self._note("trial", number, parameters=parameters, **ending)
         self._learn(number, ending)
+        if self.ended is not None:
+            self.ended(finished.number, parameters, ending)
         self.say(f"trial {finished.number}: {_words(ending)}")
         return TrialCost(ending["epochs"], ending["seconds"])
 
