@@ -20,6 +20,7 @@ SMALL = "--limit-train 200 --epochs 1 --batch-size 20 --device cpu"
 
 # The README's commands in one process of the installed package, which imports torch once.
 COMMANDS = f"""
+import shlex
 import sys
 import nasbench
 from nasbench.cli import main
@@ -32,7 +33,7 @@ list studies
 study new
 study study.yaml --dry-run
 study mnist-optim --dry-run
-study cifar-lab --scale 0.01 --dry-run
+study cifar-lab --dry-run --only 'by hand'
 search darts {SMALL}
 retrain last {SMALL}
 search random --space {{space}}:MySpace --budget 1 -o width=4 {SMALL}
@@ -42,7 +43,7 @@ leaderboard --with-published
 list
 '''.splitlines():
     print(">", line, flush=True)
-    status = main(line.split())
+    status = main(shlex.split(line))
     assert status == 0, (line, status)
 """
 
@@ -69,7 +70,8 @@ def wheel(source) -> Path:
 
 
 def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)) for path in found if path.suffix != ".pyc"}
 
 
 @pytest.mark.slow

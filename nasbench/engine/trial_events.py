@@ -58,9 +58,8 @@ class TrialEvents(NullCallback):
             warnings.simplefilter("ignore")  # TensorBoard's own use of numpy and protobuf
             from torch.utils.tensorboard.summary import hparams
 
-            for summary in hparams(
-                {key: _plain(chosen[key]) for key in chosen}, {self.tag: value}
-            ):
+            plain = {name: _plain(one) for name, one in chosen.items()}
+            for summary in hparams(plain, {self.tag: value}):  # type: ignore[no-untyped-call]
                 writer.file_writer.add_summary(summary)
         for metrics in epochs:
             for name, measured in metrics.items():

@@ -29,7 +29,7 @@ def points(folder: Path, tag: str) -> list[tuple[int, float]]:
 
 
 def hparams(folder: Path) -> tuple[dict, str]:
-    """Return the hyperparameters of a trial and the tag of its metric, as TensorBoard reads them."""
+    """Return the hyperparameters of a trial and the tag of its metric."""
     from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
     found, tag = {}, ""
