@@ -38,7 +38,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="With --rm: do not ask.")]
 
 
 def command(
-    names: Names = None,
+    run: Names = None,
     task: Task = None,
     state: State = None,
     rm: Remove = False,
@@ -53,9 +53,9 @@ def command(
     for flag, given in {"--records": records, "--yes": yes}.items():
         if given and not rm:
             raise UserError(f"{flag}: is for --rm")
-    if rm and not (names or task or state):
+    if rm and not (run or task or state):
         raise UserError("--rm: which RUN? name some, or give --task or --state")
-    found = listed(names or [], task, state or [], results)
+    found = listed(run or [], task, state or [], results)
     if rm:
         _remove(found, records, yes)
         return
@@ -101,8 +101,7 @@ def _ask(question: str) -> None:
     Raises:
         typer.Exit: the user says anything else.
     """
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
+    note(f"{question} [y/N]")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         note("nothing is deleted")
         raise typer.Exit(1)
