@@ -88,8 +88,8 @@ COMMANDS = {
     "trust, trained": "trust {run:trust} --train 10 --epochs 1 --format json",
     "trust, table": "trust {run:trust} --table nas-bench-201 --dataset cifar10 --samples 12"
     " --images 40 --data-dir {data} --format json",
-    "export": "export {run:retrain} --to py -o there",
-    "convert": "convert {run:darts} --to nni-3 -o there.json",
+    "export": "export {run:retrain} --to py --out there",
+    "convert": "convert {run:darts} --to nni-3 --out there.json",
     "leaderboard": "leaderboard --results ../retrain/results --format json",
     "OLD's run, retrained": f"retrain {{old:darts}} {CELLS} --json",
     "OLD's run, shown": "show {old:darts} --json",

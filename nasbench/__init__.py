@@ -30,6 +30,7 @@ __all__ = [
     "UserError",
     "ValueChoice",
     "__version__",
+    "compare",
     "export",
     "hpo",
     "leaderboard",
@@ -48,6 +49,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from nasbench.api.boards import leaderboard
     from nasbench.api.calling import Interrupted
+    from nasbench.api.comparing import compare
     from nasbench.api.listing import list
     from nasbench.api.loading import load
     from nasbench.api.predicting import predict
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
 # Where each name is; nothing of it is imported before it is asked for.
 _PLACES = {
     "search": "api.search",
+    "compare": "api.comparing",
     "retrain": "api.retraining",
     "leaderboard": "api.boards",
     "load": "api.loading",

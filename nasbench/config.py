@@ -13,6 +13,7 @@ from nasbench.options import Config, flag, option
 
 __all__ = [
     "OPTIMIZERS",
+    "CompareConfig",
     "HpoConfig",
     "NetworkConfig",
     "RetrainConfig",
@@ -304,6 +305,68 @@ class HpoConfig(TrialsConfig, NetworkConfig):
     tuner_options: dict[str, Any] = option({}, "Options of the tuner.")
     assessor_options: dict[str, Any] = option({}, "Options of the assessor.")
     space_arguments: dict[str, Any] = option({}, "Arguments of the model.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig(TaskConfig):
+    """Options of ``nasbench compare``: those that its searches, tunings and retrainings share."""
+
+    section: ClassVar[str] = "Comparison"
+
+    budget: str | None = option(
+        None,
+        "Budget of each search and tuning: device time (900s, 15min, 2h), trials (20) or epochs "
+        "('40 epochs'). A one-shot strategy gets the epochs that fit into the same time.",
+    )
+    task: str = option(
+        "digits",
+        "Task: a built-in one, or your own data: images/, labels.csv, data.npz, file.py:Name.",
+        section="Data and metrics",
+    )
+    space: str = option("darts", "Search space: a name, file.py:Class or package.module:Class.")
+    preset: str = option("quick", "Recipe to start from.", allowed=("quick", "paper"))
+    seed: int = option(0, "First seed.", low=0, most=2**63 - 1)
+    limit_train: int | None = option(
+        None,
+        "Use only N training images, stratified by class.",
+        low=2,
+        section="Data and metrics",
+    )
+    val_fraction: float | None = option(
+        None,
+        "Share of the training images held out to choose the architecture or the trial.",
+        above=0.0,
+        below=1.0,
+        section="Data and metrics",
+    )
+    max_params: int | None = option(
+        None, "Largest number of parameters of an architecture.", low=1, most=10**18
+    )
+    max_macs: int | None = option(
+        None, "Largest number of multiply-adds of an architecture.", low=1, most=10**18
+    )
+    max_latency: float | None = option(
+        None, "Largest latency of one image in ms, measured on the device.", above=0.0
+    )
+    search_space: Path | None = option(
+        None, "Search space file of the tunings, in NNI's format (search_space.json)."
+    )
+    assessor: str | None = option(None, "Assessor of the tunings, which stops trials early.")
+    device: str = option("auto", "Device: auto, cpu, cuda or cuda:N.", scope="place")
+    data_dir: Path | None = option(
+        None, "Folder of a built-in task's data.", scope="place", section="Data and metrics"
+    )
+    out: Path = option(Path("results"), "The results folder.", scope="place")
+
+    @property
+    def most_side(self) -> int | None:
+        """Largest side of the user's own pictures where ``size`` is not given, in pixels."""
+        return QUICK_SIDE if self.preset == "quick" else None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.budget is not None:
+            Budget.parse(self.budget)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -121,8 +121,8 @@ VERBS = {
     "hpo, NNI experiment": Verb(f"hpo --config {{given}}/experiment.yml {OUT}", continues=True),
     "study": Verb(f"study {{given}}/study.yaml --code engine_parts:Tiny --device cpu {OUT}"),
     "trust": Verb("trust {place}/results/runs/search --train 10 --epochs 1", begin=True),
-    "export": Verb(f"export {CELL} --to py -o {{place}}/made"),
-    "convert": Verb("convert zoo:DARTS_V2 --to nni-3 -o {place}/made.json"),
+    "export": Verb(f"export {CELL} --to py --out {{place}}/made"),
+    "convert": Verb("convert zoo:DARTS_V2 --to nni-3 --out {place}/made.json"),
     "data gait": Verb("data gait {given}/walks --out {place}/made.h5 --sensor 8x8 --jobs 1"),
     "data gait-synthetic": Verb("data gait-synthetic {place}/made --persons 1 --walks 1 --jobs 1"),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nasbench import catalog, known_code
-from nasbench.config import TrainingConfig, flag, read_yaml
+from nasbench.config import TrainingConfig, TrialsConfig, flag, read_yaml
 from nasbench.errors import UserError
 from nasbench.tasks import sources
 
@@ -93,18 +93,22 @@ def to_resume(
         UserError: there is no such run, it cannot be continued, or options were given that decide
             its result.
     """
+    from nasbench.engine.scheduler import check_more
     from nasbench.engine.start import has_copy
     from nasbench.store.code import located
     from nasbench.store.runs import find
 
     own = {key: value for key, value in given.items() if value is not None}
     where = kind.placing() - _NOT_WITH_RESUME
+    budget = own.get("budget")
+    where |= {"budget"} if issubclass(kind, TrialsConfig) else set()
     extra = [flag(key) for key in own if key not in where]
     extra += [name for name, value in more.items() if value]
     if extra:
         raise UserError(f"--resume continues with the run's own options: leave out {extra[0]}")
     results = Path(own.pop("out", "results"))
-    folder = find(results, run, "--resume", (verb,), ("stopped", "failed"))
+    latest = ("stopped", "failed") if budget is None else ("stopped", "failed", "done")
+    folder = find(results, run, "--resume", (verb,), latest)
     config = folder.info.get("config")
     if not isinstance(config, dict):
         raise UserError(f"--resume {run}: its run.json lacks the field 'config'")
@@ -112,8 +116,13 @@ def to_resume(
         raise UserError(f"--resume {run}: continue it with nasbench {folder.info.get('verb')}")
     config = located(folder.path, config, folder.info.get("code"))
     _check_known(config)
-    if folder.status in ("running", "done"):
-        raise UserError(f"--resume {run}: the run is {folder.status}: allowed: stopped, failed")
+    if folder.status == "running" or (folder.status == "done" and budget is None):
+        hint = ", or done with a larger --budget" if "budget" in where else ""
+        raise UserError(
+            f"--resume {run}: the run is {folder.status}: allowed: stopped, failed{hint}"
+        )
+    if budget is not None:
+        check_more(folder, str(budget))
     if config.get("engine") == "nni":
         raise UserError(f"--resume {run}: NNI's manager ran it: start it anew")
     if "engine" in own:  # the cluster of another engine

@@ -57,7 +57,8 @@ def hpo(
         search_space: a search space in NNI's format: a file, or its content.
         trials: the number of trials; the same as ``budget=trials``.
         seeds: the number of seeds to run, from ``seed`` on; the result is then a list.
-        resume: a stopped run to continue: its folder, its name or a unique part of it.
+        resume: a stopped run to continue: its folder, its name or a unique part of it; with a
+            larger ``budget`` also one that is done.
         config: a YAML file of options, or an NNI experiment file; arguments win over it.
         options: options of the tuner or assessor or arguments of the model whose names are
             options of the tuning as well.
@@ -95,10 +96,10 @@ def hpo(
     words = opened_words({**named, **assigned, "config": config}, code)
     with calling("hpo", quiet, words, text, done) as around:
         extra = {"model": named.pop("model", None), "options": assigned, "seeds": seeds}
-        if resume is not None:
-            extra |= {"config": config, "trials": trials}
-            return of(resumed(str(resume), named, extra, around).folder.path)
         with_trials(named, trials)
+        if resume is not None:
+            extra |= {"config": config}
+            return of(resumed(str(resume), named, extra, around).folder.path)
         file = None if config is None else Path(config)
         if file is not None and is_experiment(file):
             return of(experiment(file, named, extra, around).folder.path)

@@ -13,6 +13,7 @@ from nasbench.api.reading import Reading
 from nasbench.cli import (
     bench,
     board,
+    compare,
     convert,
     data,
     doctor,
@@ -84,6 +85,11 @@ _register("search", search.command(), "nasbench search darts --task mnist --seed
 _register("hpo", hpo.command(), "nasbench hpo small-cnn --task mnist --tuner tpe --trials 20")
 _register("retrain", retrain.command(), "nasbench retrain results/runs/RUN/checkpoint.json")
 _register("study", study.command, "nasbench study mnist-optim --scale 0.01")
+_register(
+    "compare",
+    compare.command(),
+    "nasbench compare darts random hpo:resnet18 --task images/ --budget 30min --seeds 3",
+)
 _register("leaderboard", leaderboard.command, "nasbench leaderboard --task digits --format md")
 _register("runs", runs.command, "nasbench runs --task digits --state done")
 _register("board", board.command, "nasbench board results --port 8642")
@@ -91,7 +97,7 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")
 _register("show", show.command, "nasbench show checkpoint.json --format svg --format png")
 _register("convert", convert.command, "nasbench convert zoo:DARTS_V2 --to nni-3")
-_register("export", export.command, "nasbench export zoo:DARTS_V2 --to py -o darts")
+_register("export", export.command, "nasbench export zoo:DARTS_V2 --to py --out darts")
 _register("predict", predict.command, "nasbench predict RUN photos/ --out predictions.csv")
 _register("profile", profiling.command, "nasbench profile zoo:DARTS_V2 --batch 1 --batch 32")
 _register("zoo", convert.zoo, "nasbench retrain zoo:DARTS_V2 --preset paper")

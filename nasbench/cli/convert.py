@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from nasbench.cli.options import AsJson, Form, Given, RunsIn
+from nasbench.cli.options import AsJson, Form, Given, NoAssignments, RunsIn, no_assignments
 from nasbench.cli.output import document, tell
 from nasbench.errors import UserError, unknown
 
 To = Annotated[str, typer.Option("--to", help="The format, or nasbench for a checkpoint.json.")]
-Out = Annotated[Path | None, typer.Option("-o", "--out", help="A new file. [default: printed]")]
+Out = Annotated[Path | None, typer.Option("--out", help="A new file. [default: printed]")]
 Space = Annotated[
     str | None, typer.Option("--space", help="Space of a file that holds labels and values only.")
 ]
@@ -35,6 +35,7 @@ def command(
     task: Task = None,
     data_dir: DataDir = None,
     results: RunsIn = Path("results"),
+    o: NoAssignments = None,
 ) -> None:
     """Write an architecture in another format."""
     from nasbench.engine.checkpoints import Architecture, open_checkpoint
@@ -42,6 +43,7 @@ def command(
     from nasbench.store.atomic import write_text
     from nasbench.store.runs import located
 
+    no_assignments(o)
     if to not in (*WRITERS, OURS):
         raise unknown("format", to, [*sorted(WRITERS), OURS])
     if data_dir is not None and task is None:

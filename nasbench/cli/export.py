@@ -14,7 +14,7 @@ from nasbench.cli.options import Form, Given, RunsIn
 from nasbench.cli.output import tell
 
 To = Annotated[str, typer.Option("--to", help=f"One of: {', '.join(TARGETS)}.")]
-Out = Annotated[Path, typer.Option("-o", "--out", help="A new or an empty folder.")]
+Out = Annotated[Path, typer.Option("--out", help="A new or an empty folder.")]
 Preset = Annotated[
     str,
     typer.Option("--preset", help="Preset of an untrained network's arguments: quick or paper."),
@@ -22,10 +22,11 @@ Preset = Annotated[
 More = Annotated[
     list[str] | None,
     typer.Option(
+        "-o",
         "-a",
         "--argument",
         metavar="KEY=VALUE",
-        help="Argument of an untrained network; repeatable.",
+        help="Argument of an untrained network; may be repeated.",
     ),
 ]
 Fold = Annotated[bool, typer.Option("--fold-bn", help="Fold BN into the convolutions before it.")]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +17,8 @@ from nasbench.cli.options import AsJson, Assignments, ConfigFile, Resume, Seeds,
 from nasbench.cli.output import note, tell
 from nasbench.config import HpoConfig
 from nasbench.engine.presets import RETRAIN_OPTIONS
+from nasbench.measures import Measure, of_run
+from nasbench.report.trials import best, lines
 
 if TYPE_CHECKING:
     from nasbench.engine.hpo import Tuned
@@ -63,11 +67,11 @@ def _hpo(
     with running.stoppable("hpo"), progress.shown(quiet=as_json) as callback:
         around = Surroundings(callback, StopSignal(), note)
         extra: dict[str, Any] = {"MODEL": model, "-o": o, "--seeds": seeds > 1}
+        tuning.with_trials(given, trials)
         if resume is not None:
-            extra |= {"--config": config, "--trials": trials}
+            extra |= {"--config": config}
             ended(tuning.resumed(resume, given, extra, around))
             return
-        tuning.with_trials(given, trials)
         if config is not None and tuning.is_experiment(config):
             ended(tuning.experiment(config, given, extra, around))
             return
@@ -77,10 +81,13 @@ def _hpo(
 
 
 def _print_experiment(ran: Ran, as_json: bool) -> None:
+    from nasbench.store.runs import BEST
+
     if as_json:
         plain = {
             "run": ran.folder.name,
             "parameters": ran.best,
+            "best": str(ran.folder.path / BEST),
             "score": ran.score,
             "optimize_mode": ran.direction,
             "trials": ran.trials,
@@ -90,7 +97,25 @@ def _print_experiment(ran: Ran, as_json: bool) -> None:
         tell(json.dumps(plain))
         return
     _print_best(f"{ran.score:g} ({ran.direction})", ran.best, ran.trials, ran.failed)
-    tell(f"trials: {ran.folder.path / 'trials'}")
+    ordered = best(ran.folder.journal.events("trial"), ran.direction == "maximize")
+    _print_trials(ordered, None)
+    tell(f"best:   {ran.folder.path / BEST}", f"trials: {ran.folder.path / 'trials'}")
+    tell(f"next:   {_after_experiment(ran)}")
+
+
+def _after_experiment(ran: Ran) -> str:
+    """Return what to do with the result of an experiment whose trials are commands."""
+    from nasbench.engine.nni_experiment import network_of
+    from nasbench.store.runs import BEST
+
+    out = running.out_flag(ran.folder.path.parent.parent)
+    retrain = f"nasbench retrain {shlex.quote(str(ran.folder.path))} --task TASK"
+    if network_of(ran.best) is not None:
+        return retrain + out
+    return (
+        f"train with the parameters of {BEST} yourself, as `{ran.command}` does; if its network "
+        f"is one of ours: {retrain} --space BASELINE{out}"
+    )
 
 
 def _print_tuned(tuned: Tuned, as_json: bool) -> None:
@@ -98,6 +123,7 @@ def _print_tuned(tuned: Tuned, as_json: bool) -> None:
         plain = {
             "run": tuned.folder.name,
             "checkpoint": str(tuned.checkpoint),
+            "best": str(tuned.best),
             "parameters": tuned.parameters,
             "metrics": tuned.metrics,
             "trials": tuned.trials,
@@ -110,9 +136,20 @@ def _print_tuned(tuned: Tuned, as_json: bool) -> None:
 
     score = words(tuned.metrics).replace("val ", "validation ", 1)
     _print_best(score, tuned.parameters, tuned.trials, tuned.failed)
+    _print_trials(best(tuned.folder.journal.events("trial")), of_run(tuned.folder.info))
+    tell(f"best:       {tuned.best}")
     tell(f"checkpoint: {tuned.checkpoint}")
     out = running.out_flag(tuned.folder.path.parent.parent)
     tell(f"next:       nasbench retrain {shlex.quote(str(tuned.checkpoint))}{out}")
+    again = f"nasbench hpo --resume {shlex.quote(str(tuned.folder.path))}"
+    tell(f"more:       {again} --trials {2 * (tuned.trials + tuned.failed)}")
+
+
+def _print_trials(ordered: list[dict[str, Any]], measure: Measure | None) -> None:
+    """Print a short table of the best trials, as wide as the terminal."""
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    tell("", *lines(ordered, measure, width), "")
 
 
 def _print_best(score: str, parameters: dict[str, Any], trials: int, failed: int) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from nasbench.errors import UserError
 from nasbench.options import Config, flag
 
 ConfigFile = Annotated[
@@ -20,9 +21,12 @@ ConfigFile = Annotated[
 Assignments = Annotated[
     list[str] | None,
     typer.Option(
-        "-o", metavar="KEY=VALUE", help="Option of a strategy, tuner or space; may be repeated."
+        "-o",
+        metavar="KEY=VALUE",
+        help="Option of a strategy or tuner, or argument of a space or network; may be repeated.",
     ),
 ]
+NoAssignments = Annotated[list[str] | None, typer.Option("-o", hidden=True)]
 Seeds = Annotated[
     int,
     typer.Option("--seeds", min=1, max=10**4, help="Number of seeds to run, one after the other."),
@@ -58,6 +62,19 @@ _NOT_FLAGS = (
     "tuner_options",
     "assessor_options",
 )
+
+
+def no_assignments(given: Sequence[str] | None) -> None:
+    """Raise if a command without options of plug-ins was given ``-o``, once its ``--out``.
+
+    Raises:
+        UserError: it was given.
+    """
+    if given:
+        raise UserError(
+            f"-o {given[0]}: sets an option as key=value in all commands, and this one has none: "
+            f"a file is --out {given[0]}"
+        )
 
 
 def with_options(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbench.cli.options import AsJson
+from nasbench.cli.options import AsJson, NoAssignments, no_assignments
 from nasbench.cli.output import note, tell
 from nasbench.data import watching
 from nasbench.errors import UserError
@@ -27,9 +27,7 @@ Inputs = Annotated[
         help="Pictures, folders of them, a CSV with a column 'file', .npy or .npz arrays."
     ),
 ]
-Out = Annotated[
-    Path | None, typer.Option("-o", "--out", help="A new CSV file. [default: printed]")
-]
+Out = Annotated[Path | None, typer.Option("--out", help="A new CSV file. [default: printed]")]
 Top = Annotated[
     int | None,
     typer.Option(
@@ -59,10 +57,12 @@ def command(
     results: Folder = Path("results"),
     space: Space = None,
     as_json: AsJson = False,
+    o: NoAssignments = None,
 ) -> None:
     """Predict classes, labels or numbers with the network of a retraining."""
     from nasbench.engine.predict import Columns, Predictor, write_csv
 
+    no_assignments(o)
     if out is not None and out.exists():
         raise UserError(f"{out} exists already: name another file")
     if out is not None and as_json:

@@ -352,7 +352,14 @@ def open_checkpoint(
         UserError: it does not exist or cannot be read.
     """
     path, name = split_name(given)
+    names = {"preset", *(entry.name for entry in fields(TaskConfig))}
+    options = {name: value for name, value in (data or {}).items() if name in names}
+    options["data_dir"] = data_dir
     if form is None and _is_ours(path):
+        from nasbench.engine import nni_experiment  # which tunes, for which it needs this module
+
+        if nni_experiment.is_experiment(path):
+            return nni_experiment.checkpoint_of(RunFolder(path), space, task, options)
         return Checkpoint.read(path)
     if given.startswith(zoo.PREFIX):
         found, strategy = foreign.read(zoo.published(given).genotype), given
@@ -360,9 +367,6 @@ def open_checkpoint(
         found, strategy = _read_file(path, name or None, form), IMPORTED
     else:
         found, strategy, given = foreign.read(given, form), IMPORTED, ""
-    names = {"preset", *(entry.name for entry in fields(TaskConfig))}
-    options = {name: value for name, value in (data or {}).items() if name in names}
-    options["data_dir"] = data_dir
     return replace(_imported(found, strategy, task, space, options), given=_file_name(given))
 
 

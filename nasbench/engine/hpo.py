@@ -29,7 +29,7 @@ from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.space import Arch
 from nasbench.store.checkpoint import Checkpoint
-from nasbench.store.runs import RunFolder, located
+from nasbench.store.runs import BEST, RunFolder, located
 from nasbench.tasks import sources
 from nasbench.tasks.base import Task
 from nasbench.training.loop import Callback
@@ -103,6 +103,7 @@ class Tuned:
     Attributes:
         folder: the run folder.
         checkpoint: path of ``checkpoint.json``.
+        best: path of the best trial's hyperparameters, ``best.json``.
         parameters: hyperparameters of the best trial.
         score: of its validation; more is better.
         metrics: its leading metric on the validation images, such as ``val_accuracy``.
@@ -113,6 +114,7 @@ class Tuned:
 
     folder: RunFolder
     checkpoint: Path
+    best: Path
     parameters: Params
     score: float
     metrics: dict[str, float]
@@ -403,12 +405,16 @@ def _finish(
             run=running.folder.name,
             provenance=running.started,
         ).write(path)
+        scheduler.write_best(running, parameters, score, metrics)
         running.folder.update(cost=cost, metrics=metrics, parameters=parameters)
         best = load_space(found.model)
         built = partial(best.freeze, Arch(arch), task.spec, **{**own, **found.arguments})
         write_graph(running, built, task.spec)
     failed = sum(one.cost.failed for one in rounds)
-    return Tuned(running.folder, path, parameters, score, metrics, len(every), failed, seconds)
+    best = running.folder.path / BEST
+    return Tuned(
+        running.folder, path, best, parameters, score, metrics, len(every), failed, seconds
+    )
 
 
 def _revision(tuning: Tuning) -> dict[str, int]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from nasbench import catalog, known_code
 from nasbench.budget import Budget
-from nasbench.config import HpoConfig
-from nasbench.engine import scheduler
+from nasbench.config import HpoConfig, TrainingConfig
+from nasbench.engine import hyperparameters, scheduler
+from nasbench.engine.problem import load_task
 from nasbench.engine.scheduler import Trial
 from nasbench.engine.session import session
 from nasbench.engine.tuning import TunerTrials
@@ -23,7 +24,10 @@ from nasbench.hpo.nni_experiment.experiment import Experiment, read
 from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.hpo.tuners.nni import CHECKPOINTS
-from nasbench.store.runs import TRIALS, RunFolder
+from nasbench.store.checkpoint import Checkpoint
+from nasbench.store.journal import table
+from nasbench.store.runs import BEST, TRIALS, RunFolder
+from nasbench.tasks import sources
 from nasbench.training.stopping import StopSignal
 
 
@@ -38,6 +42,7 @@ class Ran:
         trials: number of trials with a result.
         failed: number of failed trials.
         direction: ``maximize`` or ``minimize``.
+        command: the command of a trial.
         seconds: wall time of all trials; concurrent trials share it.
     """
 
@@ -47,6 +52,7 @@ class Ran:
     trials: int
     failed: int
     direction: str
+    command: str
     seconds: float
 
 
@@ -143,11 +149,73 @@ def run_experiment(
             trials=len(source.results),
             failed=total.failed,
             direction=direction.mode,
+            command=experiment.command,
             seconds=total.seconds,
         )
         cost = {"device_seconds": ran.seconds, "evaluations": ran.trials}
+        if running.leads:
+            scheduler.write_best(running, ran.best, ran.score, {"score": ran.score})
         running.folder.update(cost=cost, parameters=ran.best, metrics={"score": ran.score})
         return ran
+
+
+def network_of(parameters: Params) -> str | None:
+    """Return the built-in network that parameters name, ``None`` if they name none."""
+    name = hyperparameters.flat(parameters).get(hyperparameters.MODEL)
+    return name if isinstance(name, str) and name in catalog.BASELINES else None
+
+
+def is_experiment(path: Path) -> bool:
+    """Return whether a run folder is of an experiment, whose trials are commands."""
+    if (path / "checkpoint.json").exists() or not (path / "run.json").is_file():
+        return False
+    return "optimize_mode" in RunFolder(path).info
+
+
+def checkpoint_of(
+    run: RunFolder, space: str | None, task: str | None, data: dict[str, Any]
+) -> Checkpoint:
+    """Return the network and the training of the best trial, if nasbench has that network.
+
+    Args:
+        run: an experiment.
+        space: the network, if the parameters do not name it.
+        task: the task to train on.
+        data: options that say how it is read.
+
+    Raises:
+        UserError: the network or the task is not named, a parameter is of neither, or no trial
+            has a result.
+    """
+    best = {k: v for k, v in table(run.info.get("parameters")).items() if k not in CHECKPOINTS}
+    if run.info.get("parameters") is None:
+        raise UserError(f"{run.path}: the experiment has no result yet: it is {run.status}")
+    name = space or network_of(best)
+    if name is None:
+        raise UserError(
+            f"{run.path}: its trials are a command of your own: run that with the parameters of "
+            f"{run.path / BEST}, or name its network if it is one of ours: --space BASELINE"
+        )
+    if task is None:
+        raise UserError(f"{run.path}: an experiment does not say its task: give --task")
+    flat = {k: v for k, v in hyperparameters.flat(best).items() if k != hyperparameters.MODEL}
+    hyperparameters.check({k: {"_type": "choice", "_value": [v]} for k, v in flat.items()}, name)
+    found = hyperparameters.read(flat, name)
+    own = catalog.fingerprint(name)
+    seed, config = run.info.get("seed"), table(run.info.get("config"))
+    return Checkpoint(
+        space={"name": name, "arguments": found.arguments} | ({"sha256": own} if own else {}),
+        arch={},
+        data=load_task(TrainingConfig.from_layers(data), task).spec.to_json(),
+        strategy={"name": str(config.get("tuner")), "options": {}},
+        task=sources.located(task),
+        seed=seed if type(seed) is int else 0,
+        cost=table(run.info.get("cost")),
+        kind="hpo",
+        training=found.training,
+        hyperparameters={**found.training, **found.arguments},
+        run=run.name,
+    )
 
 
 def _direction(experiment: Experiment, resumed: RunFolder | None) -> Direction:

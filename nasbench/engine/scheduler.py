@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from nasbench.budget import Budget
 from nasbench.config import TrialsConfig
 from nasbench.engine.session import Session
 from nasbench.errors import UserError
@@ -24,6 +25,9 @@ from nasbench.executors import (
     open_executor,
 )
 from nasbench.faults import Fault, MachineError
+from nasbench.store.atomic import write_json
+from nasbench.store.journal import number, table
+from nasbench.store.runs import BEST, RunFolder
 from nasbench.strategies.sampled.ask_tell import ask_and_tell
 from nasbench.training.metrics import ACCURACY, Metric
 from nasbench.training.stopping import Stopped
@@ -217,6 +221,54 @@ class _Workers:
         if self.running.leads:
             journal.append(INTERRUPTED, key=key, error=finished.error)
         raise MachineError(f"{told}; if it happens again, the trial has failed", Fault.EITHER)
+
+
+def check_more(folder: RunFolder, budget: str) -> None:
+    """Raise unless a run can go on to a budget, as if it had begun with it.
+
+    Raises:
+        UserError: it has spent as much already, or its trials do not only depend on earlier ones.
+    """
+    config, name = table(folder.info.get("config")), folder.name
+    if config.get("refine") is not None:
+        raise UserError(
+            f"--budget {budget}: {name} has a second round within the best of the first "
+            "(--refine): start a new run"
+        )
+    if config.get("tuner") == "pbt" and not str(config.get("model")).endswith((".yml", ".yaml")):
+        raise UserError(f"--budget {budget}: {name} kept no weights for pbt to go on from")
+    ended = [event for event in folder.journal.events("trial") if not event.get("known")]
+    epochs = sum(int(event.get("more_epochs", event.get("epochs", 0))) for event in ended)
+    seconds = sum(number(event.get("seconds")) or 0.0 for event in ended)
+    if Budget.parse(budget).spent(len(ended), epochs, seconds):
+        raise UserError(
+            f"--budget {budget}: {name} has spent {len(ended)} trials, {epochs} epochs, "
+            f"{seconds:.0f} seconds: allowed: more"
+        )
+
+
+def write_best(
+    running: Session, parameters: Mapping[str, Any], score: float, metrics: Mapping[str, float]
+) -> None:
+    """Write the hyperparameters of the best trial, with its number and its result.
+
+    Args:
+        running: the run.
+        parameters: of the best trial.
+        score: of the best trial, as in the journal.
+        metrics: its result by name.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    trials = running.folder.journal.events("trial")
+    numbers = (
+        one["number"]
+        for one in trials
+        if one.get("score") == score and one["parameters"] == dict(parameters)
+    )
+    content = {"trial": next(numbers, None), "parameters": parameters, "metrics": metrics}
+    write_json(running.folder.path / BEST, content)
 
 
 def no_result() -> UserError:

@@ -70,6 +70,11 @@ class Search:
         arguments.split(config.space_arguments, space=arguments.of_space(space))
         return cls(config, strategy, space, Data(config.task, config, task))
 
+    @property
+    def sampled(self) -> bool:
+        """Whether the strategy trains its candidates one by one."""
+        return issubclass(self.strategy, SampledStrategy)
+
     def with_seed(self, seed: int) -> Search:
         """Return the same search with another seed."""
         return replace(self, config=replace(self.config, seed=seed))

@@ -135,9 +135,16 @@ def session(
         with folder.held() if running.leads else nullcontext():
             if running.leads:
                 keep(folder.path, _own_code(config, checkpoint))
-            _note(running, status="running", error=None, continued=parts)
+            more = _budget(folder, config)
+            _note(running, status="running", error=None, continued=parts, **more)
             with _status(running):
                 yield running
+
+
+def _budget(folder: RunFolder, config: TrainingConfig) -> dict[str, Any]:
+    """Return the options to write if a continued run got another budget."""
+    before, budget = folder.info["config"], getattr(config, "budget", None)
+    return {} if before.get("budget") == budget else {"config": {**before, "budget": budget}}
 
 
 def _own_code(config: TrainingConfig, checkpoint: Checkpoint | None) -> list[str]:

@@ -28,6 +28,9 @@ LOCK = ".lock"
 TRIALS = "trials"
 """The folder in a run folder that holds one folder for each command of an NNI experiment."""
 
+BEST = "best.json"
+"""The file in the run folder of a tuning with the hyperparameters of its best trial."""
+
 _TRIES, _BETWEEN = 5, 0.05  # seconds
 VERBS = ("search", "hpo", "retrain")
 LATEST = "last"

@@ -14,7 +14,7 @@ CELL = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|
 
 @pytest.mark.usefixtures("place")
 def test_from_one_format_to_another_and_back(run):
-    there = run("convert", "zoo:DARTS_V2", "--to", "nni-2", "-o", "nni.json")
+    there = run("convert", "zoo:DARTS_V2", "--to", "nni-2", "--out", "nni.json")
     assert there.out == "written: nni.json\n"
     back = run("convert", "nni.json", "--to", "darts").out
     assert back == run("convert", "zoo:DARTS_V2", "--to", "darts").out
@@ -25,7 +25,7 @@ def test_from_one_format_to_another_and_back(run):
 @pytest.mark.usefixtures("place")
 def test_a_checkpoint_of_ours_from_a_file_of_others(run):
     Path("cells.py").write_text(f"A = 1\nMINE = {CELLS}\nOTHER = {CELLS}\n")
-    assert run("convert", "cells.py:MINE", "--to", "nasbench", "-o", "c.json").status == 0
+    assert run("convert", "cells.py:MINE", "--to", "nasbench", "--out", "c.json").status == 0
     content = json.loads(Path("c.json").read_text())
     assert content["format"] == "nasbench/1"
     assert content["space"] == {"name": "darts", "arguments": {"nodes": 1}}
@@ -79,7 +79,7 @@ def test_the_zoo(run):
         (("zoo:DARTS_V3", "--to", "darts"), "unknown published cell 'DARTS_V3': did you mean"),
         ((CELL, "--to", "dart"), "unknown format 'dart': did you mean darts"),
         ((CELL, "--to", "darts"), "darts holds architectures of darts or darts-cells, not of nas"),
-        ((CELL, "--to", "naslib", "-o", "taken"), "taken exists already: name another file"),
+        ((CELL, "--to", "naslib", "--out", "taken"), "taken exists already: name another file"),
         (("taken", "--to", "darts"), "taken: of no known format: 'hello'"),
         (("cells.py", "--to", "darts"), "which genotype? The file has A, B; write FILE.py:NAME"),
         (("cells.py:C", "--to", "darts"), "unknown genotype 'C': allowed: A, B"),

@@ -128,6 +128,43 @@ def test_a_direction_that_nobody_gave_and_reports_that_are_no_numbers(place, run
     assert [info["optimize_mode"] for info in runs()] == ["maximize"] * 2
 
 
+def test_what_follows_an_experiment(place, run, runs, refused):
+    """A network of ours is retrained; of another one the line says what to run."""
+    script = QUICK + 'report("FINAL", parameters["lr"])\n'
+    path = experiment(place, {**V1, "maxTrialNum": 2}, script)
+    (place / "space.json").write_text('{"lr": {"_type": "uniform", "_value": [0.01, 0.1]}}')
+    answer = run("hpo", "--config", path)
+    assert answer.status == 0, answer.err
+    [info] = runs()
+    folder, lines = info["folder"], answer.out.splitlines()
+    best = max(trials(place), key=lambda one: one["score"])
+    content = json.loads((folder / "best.json").read_text())
+    assert (content["trial"], content["parameters"]) == (best["number"], best["parameters"])
+    assert f"best:   {folder / 'best.json'}" in lines
+    assert lines[-1].startswith("next:   train with the parameters of best.json yourself, as `")
+    assert lines[-1].endswith(f"nasbench retrain {folder} --task TASK --space BASELINE")
+    assert "its trials are a command of your own" in refused("retrain", folder)
+    small = ("--space", "small-cnn", "--limit-train", 100, "--epochs", 1)
+    assert "does not say its task: give --task" in refused("retrain", folder, *small)
+    done = run("retrain", "last", "--task", "digits", *small, "--json")
+    assert done.status == 0, done.err
+    assert done.json["kind"] == "hpo"
+    assert done.json["retrain_config"]["lr"] == best["parameters"]["lr"]
+    # Its search space chooses among our networks.
+    script = QUICK + 'report("FINAL", 1.0)\n'
+    path = experiment(place, {**V1, "maxTrialNum": 1}, script)
+    (place / "space.json").write_text('{"model": {"_type": "choice", "_value": ["small-cnn"]}}')
+    answer = run("hpo", "--config", path)
+    folder = runs()[-1]["folder"]
+    assert answer.out.splitlines()[-1] == f"next:   nasbench retrain {folder} --task TASK"
+    done = run("retrain", folder, "--task", "digits", *small[2:], "--json")
+    assert (done.status, done.json["space"]) == (0, "small-cnn"), done.err
+    path = experiment(place, {**V1, "maxTrialNum": 1}, QUICK + 'report("FINAL", 1.0)\n')
+    assert run("hpo", "--config", path).status == 0
+    line = refused("retrain", runs()[-1]["folder"], "--task", "digits", "--space", "small-cnn")
+    assert line.startswith("unknown parameter 'x'")
+
+
 @pytest.mark.slow
 def test_pbt_hands_checkpoints_on(place, run):
     """As in NNI, a trial reads its parent's folder and writes its own."""

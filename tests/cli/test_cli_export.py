@@ -11,7 +11,7 @@ import pytest
 from nasbench.errors import UserError
 
 SLOW = pytest.param("pt2", marks=pytest.mark.slow)
-TINY = ("-a", "channels=4", "-a", "layers=3")
+TINY = ("-o", "channels=4", "-o", "layers=3")
 
 
 @pytest.mark.slow
@@ -21,7 +21,7 @@ def test_every_export_is_checked(run, target):
     if target == "onnx":
         pytest.importorskip("onnxruntime")
         pytest.importorskip("onnxscript")
-    done = run("export", "zoo:GDAS_V1", "--to", target, "-o", "there", *TINY, "--fold-bn")
+    done = run("export", "zoo:GDAS_V1", "--to", target, "--out", "there", *TINY, "--fold-bn")
     assert done.status == 0, done.err
     assert ", loaded on its own, differ by at most " in done.out
     assert "note: the weights are untrained" in done.out
@@ -40,21 +40,30 @@ def test_every_export_is_checked(run, target):
 def test_a_retrained_network_keeps_its_weights(finished, run):
     (folder,) = Path("results/runs").glob("*-retrain-*")
     done = run(
-        "export", str(folder), "--to", "torchscript", "-o", "there", "--space", "space.py:Tiny"
+        "export", str(folder), "--to", "torchscript", "--out", "there", "--space", "space.py:Tiny"
     )
     assert done.status == 0, done.err
     assert "untrained" not in done.out
-    refused = run("export", str(folder), "--to", "py", "-o", "no", "-a", "width=8")
+    refused = run("export", str(folder), "--to", "py", "--out", "no", "-o", "width=8")
     assert "width=8: a trained network has its arguments" in refused.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("zoo:GDAS_V1", "--to", "onx", "-o", "new"), "unknown export 'onx': did you mean onnx"),
-        (("zoo:GDAS_V1", "--to", "py", "-o", "."), ". is not an empty folder: name another one"),
-        (("zoo:GDAS_V1", "--to", "py", "-o", "new", "-a", "chanels=3"), "did you mean channels"),
-        (("gone.json", "--to", "py", "-o", "new"), "cannot read the checkpoint gone.json"),
+        (
+            ("zoo:GDAS_V1", "--to", "onx", "--out", "new"),
+            "unknown export 'onx': did you mean onnx",
+        ),
+        (
+            ("zoo:GDAS_V1", "--to", "py", "--out", "."),
+            ". is not an empty folder: name another one",
+        ),
+        (
+            ("zoo:GDAS_V1", "--to", "py", "--out", "new", "-o", "chanels=3"),
+            "did you mean channels",
+        ),
+        (("gone.json", "--to", "py", "--out", "new"), "cannot read the checkpoint gone.json"),
     ],
 )
 @pytest.mark.usefixtures("place")
@@ -76,7 +85,7 @@ def test_an_export_that_fails_leaves_nothing(run, monkeypatch, target):
         assert [path.name for path in folder.iterdir()]
         raise UserError("the export computes something else")
 
-    given = ("export", "zoo:GDAS_V1", "--to", target, "-o", "deep/there", *TINY)
+    given = ("export", "zoo:GDAS_V1", "--to", target, "--out", "deep/there", *TINY)
     with monkeypatch.context() as patch:
         patch.setattr(check, "agreement", fails)
         assert "computes something else" in run(*given).err
@@ -108,7 +117,9 @@ class Loop(SearchSpace):
 def test_a_network_that_cannot_be_followed(place, refused, target):
     (place / "loop.py").write_text(LOOP)
     (place / "arch.json").write_text('{"start": "none"}')
-    line = refused("export", "arch.json", "--space", "loop.py:Loop", "--to", target, "-o", "new")
+    line = refused(
+        "export", "arch.json", "--space", "loop.py:Loop", "--to", target, "--out", "new"
+    )
     assert "Loop" in line
     assert not Path("new").exists()
 
@@ -161,7 +172,7 @@ def test_the_example_says_of_a_real_jpeg_what_predict_says(place, run, data_root
         if target == "onnx":
             pytest.importorskip("onnxruntime")
             pytest.importorskip("onnxscript")
-        done = run("export", folder, "--to", target, "-o", target)
+        done = run("export", folder, "--to", target, "--out", target)
         assert done.status == 0, done.err
         told = subprocess.run(
             [sys.executable, "example.py", *pictures],

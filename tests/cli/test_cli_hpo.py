@@ -52,15 +52,29 @@ def test_it_tells_the_best_trial_and_what_to_type_next(run, runs, tuning):
     assert re.fullmatch(r"best of 3 trials: validation accuracy \d+\.\d\d% with", lines[0])
     assert [line.split(":")[0].strip() for line in lines[1:3]] == list(SPACE)
     checkpoint = info["folder"] / "checkpoint.json"
-    assert lines[3:] == [
+    trials = Journal(info["folder"] / "journal.jsonl").events("trial")
+    ordered = sorted(trials, key=lambda one: -one["score"])
+    assert lines[4].split() == ["trial", "val", "accuracy", "time", *SPACE]
+    assert [int(line.split()[0]) for line in lines[5:8]] == [one["number"] for one in ordered]
+    assert [line.split()[1] for line in lines[5:8]] == [f"{o['score']:.2%}" for o in ordered]
+    best = json.loads((info["folder"] / "best.json").read_text())
+    assert best == {
+        "trial": ordered[0]["number"],
+        "parameters": ordered[0]["parameters"],
+        "metrics": {"val_accuracy": ordered[0]["score"]},
+    }
+    assert lines[9:] == [
+        f"best:       {info['folder'] / 'best.json'}",
         f"checkpoint: {checkpoint}",
         f"next:       nasbench retrain {checkpoint}",
+        f"more:       nasbench hpo --resume {info['folder']} --trials 6",
     ]
+    assert f"trial {ordered[0]['number']}: {ordered[0]['score']:.4f} in" in answer.err
     assert [line for line in answer.err.splitlines() if line.startswith("trial ")] == [
         line for line in answer.err.splitlines() if re.match(r"trial \d: 0\.\d{4} in ", line)
     ]
     assert (info["verb"], info["status"], info["name"]) == ("hpo", "done", "random")
-    retrained = run(*lines[-1].split()[2:], "--limit-train", "200", "--epochs", "1")
+    retrained = run(*lines[-2].split()[2:], "--limit-train", "200", "--epochs", "1")
     assert retrained.status == 0, retrained.err
     board = run("leaderboard", "--format", "json").json
     assert [(row["method"], row["kind"]) for row in board["rows"]] == [("random", "hpo")]
@@ -75,6 +89,7 @@ def test_json_for_machines(run, runs, tuning):
     assert answer.json == {
         "run": info["folder"].name,
         "checkpoint": str(info["folder"] / "checkpoint.json"),
+        "best": str(info["folder"] / "best.json"),
         "parameters": best["parameters"],
         "metrics": {"val_accuracy": best["score"]},
         "trials": 3,
@@ -187,15 +202,65 @@ def test_a_resumed_run_keeps_its_own_options(run, refused, runs, tuning):
     name = info["folder"].name
     for words, culprit in [
         (("small-cnn",), "MODEL"),
-        (("--trials", "3"), "--trials"),
         (("--tuner", "tpe"), "--tuner"),
         (("-o", "points=3"), "-o"),
         (("--seeds", "2"), "--seeds"),
     ]:
         line = refused("hpo", *words, "--resume", name)
         assert line == f"--resume continues with the run's own options: leave out {culprit}"
-    assert refused("hpo", "--resume", name).endswith("the run is done: allowed: stopped, failed")
+    line = refused("hpo", "--resume", name)
+    assert line.endswith("is done: allowed: stopped, failed, or done with a larger --budget")
+    line = refused("hpo", "--resume", name, "--trials", "3")
+    assert re.match(
+        rf"--budget 3: {name} has spent 3 trials, 3 epochs, \d+ seconds: allowed", line
+    )
     assert refused("search", "--resume", name).endswith("continue it with nasbench hpo")
+
+
+@pytest.mark.parametrize("tuner", ["random", "tpe"])
+def test_more_trials_are_those_of_one_longer_run(run, tuning, tuner):
+    """As if it had begun with the larger budget, bit for bit."""
+    words = [tuner if word == "random" else word for word in tuning]
+
+    def left(out: str) -> tuple[object, ...]:
+        (folder,) = Path(out, "runs").iterdir()
+        trials = Journal(folder / "journal.jsonl").events("trial")
+        found = Checkpoint.read(folder)
+        config = json.loads((folder / "run.json").read_text())["config"]
+        scores = [(one["number"], one["parameters"], one["score"]) for one in trials]
+        best = (folder / "best.json").read_text()
+        kept = (found.training, found.hyperparameters, found.search, found.metrics)
+        return (scores, best, *kept, found.cost["evaluations"], config["budget"])
+
+    assert run(*words[:-7], "5", *words[-6:], "--out", "whole", "--json").status == 0
+    assert run(*words, "--out", "parts", "--json").status == 0
+    answer = run("hpo", "--resume", "last", "--trials", "5", "--out", "parts", "--json")
+    assert answer.status == 0, answer.err
+    assert answer.json["trials"] == 5
+    assert left("parts") == left("whole")
+
+
+def test_what_cannot_have_more_trials(run, refused, runs, tuning, tiny):
+    assert run(*tuning, "--json").status == 0
+    [info] = runs()
+    path = info["folder"] / "run.json"
+    content = json.loads(path.read_text())
+    for change, told in (
+        ({"refine": "50%"}, "has a second round within the best of the first"),
+        ({"tuner": "pbt"}, "kept no weights for pbt to go on from"),
+    ):
+        path.write_text(json.dumps({**content, "config": {**content["config"], **change}}))
+        assert told in refused("hpo", "--resume", "last", "--trials", "9")
+    assert run("search", "random", *tiny, "--budget", 2, "--json").status == 0
+    answer = run("search", "--resume", "last", "--budget", 3, "--json")
+    assert answer.status == 0, answer.err
+    whole = run("search", "random", *tiny, "--budget", 3, "--json", "--out", "whole")
+    for name in ("arch", "metrics"):
+        assert answer.json[name] == whole.json[name]
+    assert run("search", "darts", *tiny, "--json").status == 0
+    assert "--budget 3: darts has no trials" in refused(
+        "search", "--resume", "last", "--budget", 3
+    )
 
 
 def test_code_that_a_run_folder_names_must_be_known_here(

@@ -92,7 +92,7 @@ def test_arrays_tables_and_pictures_agree_in_any_batch(retrained, run, test_digi
 
 def test_the_best_classes(retrained, run, test_digits):
     np.save("grey.npy", test_digits[0][:5])
-    answer = run("predict", retrained.name, "grey.npy", "--top", 3, "-o", "top.csv", *SPACE)
+    answer = run("predict", retrained.name, "grey.npy", "--top", 3, "--out", "top.csv", *SPACE)
     assert answer.status == 0, answer.err
     for row in rows("top.csv"):
         assert list(row) == [
@@ -125,7 +125,7 @@ def test_what_cannot_be_read_is_named_and_the_others_go_on(retrained, run, test_
     (folder / "0002.png").write_text("no picture")
     os.mkfifo(folder / "pipe.png")
     Path("list.csv").write_text("file\nphotos/0000.png\nphotos/gone.png\n")
-    answer = run("predict", retrained, "photos", "list.csv", "-o", "some.csv", *SPACE)
+    answer = run("predict", retrained, "photos", "list.csv", "--out", "some.csv", *SPACE)
     assert answer.status == 1
     lines = answer.err.splitlines()
     names = ("photos/0001.png", "photos/0002.png", "photos/pipe.png", "photos/gone.png")
@@ -143,7 +143,7 @@ def test_cells_are_no_formulas(retrained, run, test_digits):
     about = json.loads((retrained / "preprocessing.json").read_text())
     about["class_names"] = [f"=cmd({number})" for number in range(9)] + ["-1"]
     (retrained / "preprocessing.json").write_text(json.dumps(about))
-    assert run("predict", retrained, "=", "-o", "found.csv", *SPACE).status == 0
+    assert run("predict", retrained, "=", "--out", "found.csv", *SPACE).status == 0
     (row,) = rows("found.csv")
     assert row["file"] == "./=/0000.png"
     assert Path(row["file"]).is_file()
@@ -223,7 +223,7 @@ def test_own_pictures_are_seen_as_in_training(place, run, channels):
     done = run("retrain", "arch.json", "--space", "space.py:Tiny", *words, *small)
     assert done.status == 0, done.err
     (folder,) = Path("results/runs").iterdir()
-    assert run("predict", folder, "images/test", "-o", "found.csv", *SPACE).status == 0
+    assert run("predict", folder, "images/test", "--out", "found.csv", *SPACE).status == 0
     found = rows("found.csv")
     assert len(found) == 40
     correct = [Path(row["file"]).parent.name == row["class"].removeprefix("'") for row in found]

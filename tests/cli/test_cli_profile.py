@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-TINY = ("-a", "channels=4", "-a", "layers=3", "--runs", "2")
+TINY = ("-o", "channels=4", "-o", "layers=3", "--runs", "2")
 
 
 @pytest.mark.usefixtures("place")

@@ -116,7 +116,7 @@ def test_an_export_computes_the_same(kind, target, run):
     found = run("search", "random", *KINDS[kind], *SHORT, "--budget", "1")
     assert found.status == 0, found.err
     fold = ("--fold-bn",) if target == "py" else ()
-    answer = run("export", found.json["checkpoint"], "--to", target, "-o", "made", *fold)
+    answer = run("export", found.json["checkpoint"], "--to", target, "--out", "made", *fold)
     assert answer.status == 0, answer.err
     assert "checked: the outputs" in answer.out
 

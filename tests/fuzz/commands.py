@@ -108,7 +108,7 @@ CHECKED: dict[str, Command] = {
     "retrain": Command(f"retrain in/c.json {NOWHERE}", _SPACE, 3, _checkpoint),
     "show": Command("show in/c.json --drawing made/x", (), 1, _checkpoint),
     "convert": Command("convert in/c.json --to nasbench", (), 1, _checkpoint),
-    "export": Command("export in/c.json --to py -o made/net", (), 0.2, _checkpoint),
+    "export": Command("export in/c.json --to py --out made/net", (), 0.2, _checkpoint),
     "profile": Command("profile in/c.json --runs 1", _SPACE, 0.5, _checkpoint),
     "proxies": Command("proxies in/c.json --proxy params", _SPACE, 1, _checkpoint),
     "trust": Command("trust results/runs/one --train 10 --device cuda:7", (), 1, _all),

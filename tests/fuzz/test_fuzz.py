@@ -46,7 +46,7 @@ def test_more_mutants_end_in_one_line(name):
 NO_FILES = [
     "show {}",
     "convert {} --to nni-3",
-    "export {} --to py -o new",
+    "export {} --to py --out new",
     "retrain {}",
     "proxies {} --proxy params",
     "hpo small-cnn --search-space {}",

@@ -92,7 +92,7 @@ def test_no_kind_of_plug_in_loads_what_nobody_typed(foreign: Foreign, kind, name
 @pytest.mark.parametrize("name", some(BOTH, EVIL))
 @pytest.mark.parametrize("verb", some(WITH_CHECKPOINTS, "retrain", "hpo"))
 def test_the_space_of_a_checkpoint(foreign: Foreign, verb, name):
-    more = {"convert": ["--to", "nasbench"], "export": ["--to", "py", "-o", "there"]}
+    more = {"convert": ["--to", "nasbench"], "export": ["--to", "py", "--out", "there"]}
     space = {"name": name, "arguments": {}, "sha256": foreign.sha256}
     path = foreign.checkpoint(space=space, arch={"body": "a"})
     assert f"--code {name}" in foreign.refused(verb, path, *more.get(verb, ()))

@@ -161,7 +161,7 @@ def test_the_folder_of_a_retraining_from_elsewhere(foreign: Foreign, verb, field
         foreign.checkpoint(str(place / "checkpoint.json"), space=space, arch={"body": "a"})
     (place / "model.safetensors").write_bytes(bomb(foreign))
     np.save("x.npy", np.zeros((1, 1, 8, 8), np.uint8))
-    more = ["x.npy"] if verb == "predict" else ["--to", "py", "-o", "there"]
+    more = ["x.npy"] if verb == "predict" else ["--to", "py", "--out", "there"]
     line = foreign.refused(verb, place, *more)
     if field != "task":  # without preprocessing.json, predict asks the task
         assert f"--code {EVIL}" in line
