@@ -199,7 +199,9 @@ def checkpoint_of(
     if task is None:
         raise UserError(f"{run.path}: an experiment does not say its task: give --task")
     flat = {k: v for k, v in hyperparameters.flat(best).items() if k != hyperparameters.MODEL}
-    hyperparameters.check({k: {"_type": "choice", "_value": [v]} for k, v in flat.items()}, name)
+    content = {k: {"_type": "choice", "_value": [v]} for k, v in flat.items()}
+    if content:
+        hyperparameters.check(content, name)
     found = hyperparameters.read(flat, name)
     own = catalog.fingerprint(name)
     seed, config = run.info.get("seed"), table(run.info.get("config"))

@@ -121,6 +121,7 @@ def test_options_go_to_those_that_know_them(place, run, paced):
     assert found.text.startswith("# me\n# The same command goes on")
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on(place, run, paced, monkeypatch):
     words = ("compare", "random", "grid", *PLACE, "--budget", 1, "--seeds", 1)
     perform, ran = runner.perform, []

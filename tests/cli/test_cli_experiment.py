@@ -154,14 +154,16 @@ def test_what_follows_an_experiment(place, run, runs, refused):
     script = QUICK + 'report("FINAL", 1.0)\n'
     path = experiment(place, {**V1, "maxTrialNum": 1}, script)
     (place / "space.json").write_text('{"model": {"_type": "choice", "_value": ["small-cnn"]}}')
-    answer = run("hpo", "--config", path)
-    folder = runs()[-1]["folder"]
+    answer = run("hpo", "--config", path, "--seed", 1)
+    (folder,) = Path("results/runs").glob("*-hpo-*-s1-*")
     assert answer.out.splitlines()[-1] == f"next:   nasbench retrain {folder} --task TASK"
     done = run("retrain", folder, "--task", "digits", *small[2:], "--json")
-    assert (done.status, done.json["space"]) == (0, "small-cnn"), done.err
+    assert done.status == 0, done.err
+    assert done.json["space"] == "small-cnn"
     path = experiment(place, {**V1, "maxTrialNum": 1}, QUICK + 'report("FINAL", 1.0)\n')
-    assert run("hpo", "--config", path).status == 0
-    line = refused("retrain", runs()[-1]["folder"], "--task", "digits", "--space", "small-cnn")
+    assert run("hpo", "--config", path, "--seed", 2).status == 0
+    (folder,) = Path("results/runs").glob("*-hpo-*-s2-*")
+    line = refused("retrain", folder, "--task", "digits", "--space", "small-cnn")
     assert line.startswith("unknown parameter 'x'")
 
 

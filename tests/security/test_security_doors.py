@@ -35,7 +35,7 @@ WITH_CHECKPOINTS = ("retrain", "show", "export", "profile", "convert", "proxies"
 # file or folder that may come from elsewhere, tried below; "text": neither opened nor loaded.
 PARAMETERS = {
     "code": "strategy space task tuner assessor table proxy strategies tuners code metric "
-    "also loss",
+    "also loss methods",
     "file": "checkpoint checkpoints given inputs config resume run search_space file model "
     "results raw data_dir weights",
     "text": "budget device refine out target only engine address form format rendition dataset o "
