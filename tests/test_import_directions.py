@@ -156,6 +156,7 @@ ALLOWED: dict[str, set[str]] = {
         "training",
     },
     "study": {
+        "arguments",
         "budget",
         "catalog",
         "config",

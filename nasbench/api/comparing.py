@@ -102,7 +102,7 @@ def compare(
     words = [*spelling, *opened_words({**named, **assigned, "address": address}, code)]
     with calling("compare", quiet, words, text) as around:
         found = plan(spelling, named, assigned, seeds, text)
-        done, cost = studies.estimated(found.plan, found.folder)
+        done, cost = studies.estimated(found.plan, found.folder, measuring=True)
         lines = (*found.lines, *cost)
         if dry_run:
             return Comparison(found.folder, (), (), (), lines, found.file)

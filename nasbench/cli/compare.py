@@ -11,7 +11,7 @@ import typer
 
 from nasbench import arguments
 from nasbench.cli.options import Assignments, with_options
-from nasbench.cli.output import note, tell
+from nasbench.cli.output import leads, note, tell
 from nasbench.cli.study import Address, Concurrency, Dry, Engine, Gpus
 from nasbench.config import CompareConfig, TrialsConfig
 from nasbench.faults import MachineError
@@ -57,7 +57,7 @@ def _compare(
     typed = shlex.join(["nasbench", *sys.argv[1:]])
     named = {name: value for name, value in given.items() if value is not None}
     plan = comparing.plan(methods or [], named, arguments.parse(o or []), seeds, typed)
-    done, cost = studies.estimated(plan.plan, plan.folder)
+    done, cost = studies.estimated(plan.plan, plan.folder, measuring=True)
     tell(*plan.lines, *cost)
     if dry_run:
         return
@@ -83,4 +83,5 @@ def _print_board(board: Any) -> None:
 
     from nasbench.report.formats import print_table
 
-    print_table(board, Console())
+    if leads():
+        print_table(board, Console())

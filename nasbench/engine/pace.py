@@ -1,42 +1,28 @@
-"""How long runs take on this machine: from earlier runs, else from steps taken for it.
-
-Nothing that is measured here is part of a run: networks and batches are made and thrown away.
-"""
+"""How long an epoch takes on this machine: from an earlier run, else from a measured step."""
 
 from __future__ import annotations
 
-import itertools
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
 from nasbench import provenance
-from nasbench.config import HpoConfig, NetworkConfig, SearchConfig
+from nasbench.config import HpoConfig, SearchConfig
 from nasbench.devices import pick
-from nasbench.engine import oneshot
 from nasbench.engine.checkpoints import Architecture
 from nasbench.engine.hpo import Tuning
-from nasbench.engine.problem import Problem, halves, objective, on_device, supervised
+from nasbench.engine.measured_step import Stopwatch
+from nasbench.engine.problem import Problem, halves
 from nasbench.engine.search import Search
 from nasbench.errors import UserError
-from nasbench.nn.processes import Place, place
-from nasbench.seeding import derive, seed_process
-from nasbench.space import SearchSpace
+from nasbench.seeding import derive
+from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.journal import number, table
 from nasbench.store.runs import RunFolder, every_run
-from nasbench.strategies.oneshot.base import OneShotStrategy
-from nasbench.strategies.oneshot.differentiable import DifferentiableStrategy
 from nasbench.tasks.base import Task
-from nasbench.training.supervised import Supervised
-
-WARM_UP, MOST, SECONDS = 1, 10, 3.0
-"""Steps that are not timed; at most so many are, and none begins after so many seconds."""
 
 NETWORKS = 3
 """Architectures of a space whose training is timed, as a trial may get any."""
@@ -65,14 +51,6 @@ class Pace:
         return self.seconds * self.steps
 
 
-@dataclass(frozen=True)
-class _Here:
-    """Where the steps are taken."""
-
-    device: torch.device
-    place: Place
-
-
 def of_supernet(search: Search, results: Path) -> Pace:
     """Return the pace of a one-shot search.
 
@@ -85,26 +63,18 @@ def of_supernet(search: Search, results: Path) -> Pace:
         UserError: the task, the space and the options do not fit together.
     """
     config, task = search.config, search.data.part(search.config)
-    problem = Problem.of(task, search.space, config.space_arguments)
-    train, _ = halves(task, config.seed, config.val_fraction)
-    steps = max(1, len(train) // config.batch_size)
+    steps = _steps(config, task)
     earlier = _of_earlier_run(config, task, results)
     if earlier is not None:
         seconds, run = earlier
         return Pace(seconds, steps, f"as in the run {run}")
-    return Pace(_supernet_step(search, problem, steps), steps, "measured now")
+    seconds = Stopwatch(task, config.device).of_search(config) * config.batch_size
+    return Pace(seconds, steps, "measured now")
 
 
-def _supernet_step(search: Search, problem: Problem, steps: int) -> float:
-    config = search.config
-    here = _Here(pick(config.device), place())
-    assert issubclass(search.strategy, OneShotStrategy)
-    strategy = oneshot.build(search.strategy, problem, config, steps, here.device)
-    unit = oneshot.OneShotSearch(strategy, *oneshot.batches(problem, config, here))
-    unit.begin_epoch(0, config.epochs)
-    if isinstance(strategy, DifferentiableStrategy):
-        strategy.arch_moves = True  # as after a warm-up, whose steps cost less
-    return _timed(unit, here.device)
+def _steps(config: SearchConfig | HpoConfig, task: Task) -> int:
+    train, _ = halves(task, config.seed, config.val_fraction)
+    return max(1, len(train) // config.batch_size)
 
 
 def _of_earlier_run(config: SearchConfig, task: Task, results: Path) -> tuple[float, str] | None:
@@ -117,7 +87,7 @@ def _of_earlier_run(config: SearchConfig, task: Task, results: Path) -> tuple[fl
         except UserError:
             continue
         theirs, made = table(run.info.get("config")), table(run.info.get("provenance"))
-        if run.info.get("name") != config.strategy or run.status != "done":
+        if theirs.get("strategy") != config.strategy or run.status != "done":
             continue
         if any(theirs.get(name) != wanted[name] for name in _SIZES):
             continue
@@ -140,62 +110,25 @@ def of_trial(job: Search | Tuning) -> Pace:
     """
     config: SearchConfig | HpoConfig = job.config
     task = job.data.part(config)
-    here = _Here(pick(config.device), place())
-    train, _ = halves(task, config.seed, config.val_fraction)
-    known = NetworkConfig().to_json()
-    shared = {name: value for name, value in config.to_json().items() if name in known}
-    training = NetworkConfig.from_layers(shared)
-    found = []
-    for network in _networks(job, task):
-        unit = supervised(
-            on_device(network, here.device),
-            train,
-            None,
-            task.augmentation,
-            training,
-            objective(task, config),
-            derive(config.seed, "pace"),
-            here,
-        )
-        found.append(_timed(unit, here.device))
-    return Pace(statistics.mean(found), max(1, len(train) // training.batch_size), "measured now")
+    watch = Stopwatch(task, config.device)
+    found = [watch.of_network(network, config) for network in _networks(job, task)]
+    return Pace(statistics.mean(found) * config.batch_size, _steps(config, task), "measured now")
 
 
-def _networks(job: Search | Tuning, task: Task) -> Iterator[SearchSpace]:
+def _networks(job: Search | Tuning, task: Task) -> Iterator[Architecture]:
     """Yield networks that trials train: a tuning's own, or some of a space."""
-    seed_process(job.config.seed, "pace")
     if isinstance(job, Tuning):
-        yield Architecture.of(
-            job.model, spec=task.spec, space_arguments=job.space_arguments
-        ).build()
+        yield Architecture.of(job.model, spec=task.spec, space_arguments=job.space_arguments)
         return
     problem = Problem.of(task, job.space, job.config.space_arguments)
     stream = np.random.default_rng(derive(job.config.seed, "pace"))
     for arch in problem.domains.sample_distinct(min(NETWORKS, problem.domains.size), stream):
-        yield job.space.freeze(arch, task.spec, **problem.arguments)
-
-
-def _timed(unit: Supervised | oneshot.OneShotSearch, device: torch.device) -> float:
-    """Return the median time of a step, in seconds.
-
-    Raises:
-        UserError: an epoch has no step.
-    """
-    if not unit.steps_per_epoch():
-        raise UserError("--batch-size: larger than the images to train on")
-    take_step: Callable[[Any], Any] = unit.train_step
-    endless = itertools.chain.from_iterable(unit.batches(0, 0) for _ in itertools.count())
-
-    def take() -> float:
-        since = time.perf_counter()
-        take_step(next(endless))
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        return time.perf_counter() - since
-
-    for _ in range(WARM_UP):
-        take()
-    found = [take()]
-    while len(found) < MOST and sum(found) < SECONDS:
-        found.append(take())
-    return statistics.median(found)
+        found = Checkpoint(
+            space={"name": job.config.space},
+            arch=dict(arch),
+            data=task.spec.to_json(),
+            strategy={},
+            task=task.name,
+            seed=0,
+        )
+        yield Architecture.of(found, job.space, task.spec, problem.arguments)

@@ -20,8 +20,8 @@ PLACE = ("--space", "space.py:Tiny", "--limit-train", "100", "--device", "cpu")
 @pytest.fixture
 def paced(monkeypatch):
     """Let a step of a supernet take a second, and one of a trial two."""
-    monkeypatch.setattr(pace, "_supernet_step", lambda *_: 1.0)
-    monkeypatch.setattr(pace, "_timed", lambda *_: 2.0)
+    monkeypatch.setattr(pace.Stopwatch, "of_search", lambda _, given: 1.0 / given.batch_size)
+    monkeypatch.setattr(pace.Stopwatch, "of_network", lambda _, __, how: 2.0 / how.batch_size)
 
 
 def study() -> dict:
