@@ -1,10 +1,14 @@
-"""The rank of this process among those started by ``torchrun``."""
+"""The processes that train one network: the rank of this one, and sums over all of them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 import torch.distributed as dist
+from torch import Tensor
+
+from nasbench.nn.shared_sums import SharedSums
 
 
 class Place(NamedTuple):
@@ -19,3 +23,32 @@ def place() -> Place:
     if dist.is_available() and dist.is_initialized():
         return Place(dist.get_rank(), dist.get_world_size())
     return Place(0, 1)
+
+
+_shared: SharedSums | None = None  # like torch's process group, one for this process
+
+
+def share(sums: SharedSums | None) -> None:
+    """Let :func:`sum_` use memory that the processes share; ``None`` ends that."""
+    global _shared
+    if _shared is not None:
+        _shared.close()
+    _shared = sums
+
+
+def sum_(tensor: Tensor) -> None:
+    """Replace a contiguous tensor by its sum over the processes, with the same bits in all."""
+    if _shared is not None and _shared.takes(tensor):
+        _shared.sum_(tensor)
+    else:
+        dist.all_reduce(tensor)
+
+
+def sum_together(*tensors: Tensor) -> list[Tensor]:
+    """Return the sums of several tensors of one type over the processes, in one message."""
+    if place().world == 1:
+        return list(tensors)
+    flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+    sum_(flat)
+    parts = torch.split(flat, [tensor.numel() for tensor in tensors])
+    return [part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)]

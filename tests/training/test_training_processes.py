@@ -147,7 +147,7 @@ import torch
 import torch.distributed as dist
 sys.path.insert(0, sys.argv[1])
 from test_training_processes import _join, _threads
-from nasbench.training.distributed import wait
+from nasbench.training.distributed import total, wait
 
 rank = int(sys.argv[2])
 atexit.register(lambda: print([name for name in _threads() if "gloo" in name]))  # after leaving
@@ -156,13 +156,21 @@ wait()
 if rank == 1:
     raise ValueError("a mistake")
 while True:
-    dist.all_reduce(torch.zeros(1))
+    {what}(torch.zeros(1))
 """
 
 
 @pytest.mark.slow
-def test_an_error_in_one_process_ends_the_other_in_order(tmp_path):
-    start = [sys.executable, "-c", _ABANDONED, str(Path(__file__).parent)]
+@pytest.mark.parametrize(
+    ("what", "error"),
+    [
+        ("dist.all_reduce", "RuntimeError"),
+        ("total", "nasbench.faults.MachineError: another process of this run has ended"),
+    ],
+)
+def test_an_error_in_one_process_ends_the_other_in_order(tmp_path, what, error):
+    code = _ABANDONED.replace("{what}", what)
+    start = [sys.executable, "-c", code, str(Path(__file__).parent)]
     processes = [
         subprocess.Popen(
             [*start, str(rank), str(tmp_path)],
@@ -172,10 +180,10 @@ def test_an_error_in_one_process_ends_the_other_in_order(tmp_path):
         )
         for rank in range(2)
     ]
-    for process, error in zip(processes, ("RuntimeError", "ValueError: a mistake"), strict=True):
+    for process, told in zip(processes, (error, "ValueError: a mistake"), strict=True):
         out, err = process.communicate(timeout=120)
         assert (process.returncode, out) == (1, "[]\n"), err
-        assert error in err.splitlines()[-1], err
+        assert told in err.splitlines()[-1], err
 
 
 def test_alone_nothing_is_averaged():

@@ -20,6 +20,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from nasbench.nn.processes import place, sum_together
+
 
 class Small(NamedTuple):
     """The gradients of fitted products other than those of images.
@@ -40,6 +42,8 @@ class Small(NamedTuple):
 class Fitted:
     """The BN statistics of M products and what follows from them; stores nothing large.
 
+    Of several processes the statistics are those of all pixels, one exchange in either pass.
+
     Args:
         pixels: D, ``M`` of shape ``(n, K)``.
         kernels: the weights of the convolutions, ``M`` of shape ``(C, K, 1, 1)``.
@@ -58,10 +62,10 @@ class Fitted:
         weights: Tensor | None,
         eps: float,
     ) -> None:
-        self.n = enough(len(pixels[0]))
+        self.n = enough(len(pixels[0])) * place().world
         self.matrices = torch.stack([k.flatten(1) for k in kernels]).transpose(1, 2)
-        self.mean = sums(pixels).div_(self.n)
-        square = products(pixels, pixels)
+        total, square = sum_together(sums(pixels), products(pixels, pixels))
+        self.mean = total.div_(self.n)
         self.covariance = square.baddbmm_(
             self.mean.unsqueeze(2), self.mean.unsqueeze(1), beta=1 / self.n, alpha=-1
         )
@@ -77,21 +81,25 @@ class Fitted:
         return torch.addmm(self.biases[index], pixels, self.scaled[index])
 
     def small_gradients(self, pixels: Sequence[Tensor], grads: Sequence[Tensor]) -> Small:
-        """Return the small gradients.
+        """Return the small gradients, over all pixels of all processes.
+
+        Each process returns its share of those of ``weights`` and ``matrices``, as it would if
+        every one had its own weights: their mean over the processes is the gradient of the mean
+        of their losses.
 
         Args:
             pixels: D of each product.
             grads: of each output, shape ``(n, C)``; of a sum it is the same for all.
         """
-        totals = sums(grads)
-        d_scaled = products(pixels, grads).baddbmm_(
-            self.mean.unsqueeze(2), totals.unsqueeze(1), alpha=-1
-        )
+        totals, crossed = sum_together(sums(grads), products(pixels, grads))
+        d_scaled = crossed.baddbmm_(self.mean.unsqueeze(2), totals.unsqueeze(1), alpha=-1)
         by_column = (d_scaled * self.matrices).sum(1)
         d_weights = (by_column * self.scale).sum(1)
         d_variance = (by_column * self.factor * self.scale.square()).mul_(-0.5).unsqueeze(1)
         d_matrices = d_scaled * self.factor.unsqueeze(1) + self.through * (2 * d_variance)
         d_covariance = (self.matrices * d_variance) @ self.matrices.transpose(1, 2)
+        if (world := place().world) > 1:
+            d_weights, d_matrices = d_weights / world, d_matrices / world
         d_mean = self.scaled @ totals.unsqueeze(2) + 2 * (d_covariance @ self.mean.unsqueeze(2))
         row = d_mean.squeeze(2).div_(-self.n)
         return Small(d_weights, d_matrices, d_covariance.mul_(2 / self.n), row)

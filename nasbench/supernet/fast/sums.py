@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nasbench.nn.drop_path import DropPath
+from nasbench.nn.processes import place
+from nasbench.nn.sync_batchnorm import SyncBatchNorm2d, normalized
 from nasbench.supernet.fast.branches import Branch, BranchSum, Unit
 from nasbench.supernet.fast.pointwise import enough, move
 
@@ -140,12 +142,9 @@ class Features:
         key = f"{pool!r} {norm.eps}"
         if key not in self._made:
             pooled = self.pooled(pool)
-            self._made[key], mean, scale = torch.native_batch_norm(
-                pooled, None, None, None, None, True, 0.0, norm.eps
-            )
-            n = enough(pooled.numel() // pooled.shape[1])
-            variance = (scale.detach() ** -2 - norm.eps) * (n / max(1, n - 1))
-            self._statistics[key] = mean.detach(), variance
+            n = enough(pooled.numel() // pooled.shape[1]) * place().world
+            self._made[key], mean, biased = normalized(pooled, norm.eps)
+            self._statistics[key] = mean, biased * (n / max(1, n - 1))
         with torch.no_grad():
             mean, variance = self._statistics[key]
             move([norm], mean.unsqueeze(0), variance.unsqueeze(0))
@@ -214,7 +213,7 @@ def _layer_kind(layer: nn.Module) -> str:
     """Return the name of a layer in the patterns, ``""`` if it is unknown or unsupported."""
     if type(layer) is nn.ReLU:
         return "relu"
-    if type(layer) is nn.BatchNorm2d:
+    if type(layer) in (nn.BatchNorm2d, SyncBatchNorm2d):
         return "norm" if not layer.affine and layer.track_running_stats else ""
     if type(layer) in (nn.MaxPool2d, nn.AvgPool2d):
         return "pool"
