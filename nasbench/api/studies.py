@@ -73,6 +73,7 @@ def study(
     out: str | Path = "results",
     task: Any = None,
     only: str | Sequence[str] = (),
+    seeds: int | None = None,
     data_dir: str | Path | None = None,
     device: str = "auto",
     dry_run: bool = False,
@@ -92,6 +93,7 @@ def study(
         out: the results folder; a study writes to ``studies/NAME`` in it.
         task: replaces the task of the study.
         only: run only these entries and those that they use.
+        seeds: replaces the study's seeds by 0 to ``seeds - 1``.
         data_dir: the folder of the data sets.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         dry_run: show what is missing and its cost without running it.
@@ -125,7 +127,9 @@ def study(
         "data_dir": None if data_dir is None else Path(data_dir),
         "device": device,
     }
-    text = as_written("study", str(file), scale=scale, out=out, task=target, only=entries or None)
+    text = as_written(
+        "study", str(file), scale=scale, out=out, task=target, only=entries or None, seeds=seeds
+    )
     words = opened_words({"file": file, "task": target, "address": address}, code)
     with calling("study", quiet, words, text) as around:
         from nasbench.study import report
@@ -133,7 +137,7 @@ def study(
         from nasbench.study.shipped import located
 
         plan, folder = load_plan(
-            located(Path(file)), scale, given, place, target, entries, dry_run
+            located(Path(file)), scale, given, place, target, entries, dry_run, seeds
         )
         done, cost = estimated(plan, folder, measuring=dry_run)
         if dry_run:

@@ -45,6 +45,12 @@ Only = Annotated[
     list[str] | None,
     typer.Option("--only", help="Run only this entry and the entries it uses; repeatable."),
 ]
+Seeds = Annotated[
+    int | None,
+    typer.Option(
+        "--seeds", min=1, max=10**4, help="Replace the seeds of the study by 0 to SEEDS - 1."
+    ),
+]
 Dry = Annotated[
     bool,
     typer.Option(
@@ -80,6 +86,7 @@ def command(
     out: Out = Path("results"),
     task: Task = None,
     only: Only = None,
+    seeds: Seeds = None,
     data_dir: DataDir = None,
     device: Device = "auto",
     dry_run: Dry = False,
@@ -110,8 +117,8 @@ def command(
         engine=engine, concurrency=concurrency, gpus_per_trial=gpus_per_trial, address=address
     )
     given: dict[str, object] = {"data_dir": data_dir, "device": device}
-    plan, folder = load_plan(located(file), scale, given, out, task, only or (), dry_run)
-    _run(plan, folder, where, dry_run, _command(file, out, task, plan, where))
+    plan, folder = load_plan(located(file), scale, given, out, task, only or (), dry_run, seeds)
+    _run(plan, folder, where, dry_run, _command(file, out, task, seeds, plan, where))
 
 
 def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: str) -> None:
@@ -145,11 +152,14 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: 
     studies.check(found)
 
 
-def _command(file: Path, out: Path, task: str | None, plan: Plan, where: TrialsConfig) -> str:
+def _command(
+    file: Path, out: Path, task: str | None, seeds: int | None, plan: Plan, where: TrialsConfig
+) -> str:
     """Return the command that continues the study."""
     given = {
         "--scale": None if plan.scale.factor == 1 else plan.scale,
         "--task": task,
+        "--seeds": seeds,
         "--data-dir": plan.given["data_dir"],
         "--device": None if plan.given["device"] == "auto" else plan.given["device"],
         "--engine": where.engine,

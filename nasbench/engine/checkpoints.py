@@ -197,8 +197,9 @@ def recipe_of(checkpoint: Checkpoint) -> Recipe:
     file that a checkpoint names is not run for it.
     """
     name = str(checkpoint.strategy.get("name", ""))
-    published = name.startswith(zoo.PREFIX)  # no code, although the user names it
-    known = name in catalog.TABLES["strategy"] or (not published and known_code.known(name))
+    # A published cell, and "by hand", are no code, even if a command line names them.
+    code = ":" in name and not name.startswith(zoo.PREFIX)
+    known = name in catalog.TABLES["strategy"] or (code and known_code.known(name))
     strategy = catalog.resolve("strategy", name) if known else object
     return paper_recipe(strategy, str(checkpoint.space["name"]))
 

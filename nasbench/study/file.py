@@ -93,7 +93,7 @@ class Study:
                 f"name {name!r:.80}: must be a text of up to {LONGEST_NAME} characters "
                 "with at least one letter from a to z or digit"
             )
-        seeds, order = _seeds(content.get("seeds", 1)), _order(entries)
+        seeds, order = parse_seeds(content.get("seeds", 1)), _order(entries)
         defaults = _defaults(content)
         budget = content.get("budget")
         if budget is not None:
@@ -110,8 +110,12 @@ class Study:
         )
 
 
-def _seeds(given: Any) -> tuple[int, ...]:
-    """Return the seeds for ``3`` (0, 1, 2) or for a list such as ``[4, 7]``."""
+def parse_seeds(given: Any) -> tuple[int, ...]:
+    """Return the seeds for ``3`` (0, 1, 2) or for a list such as ``[4, 7]``.
+
+    Raises:
+        UserError: it is neither.
+    """
     if type(given) is int and given > MOST_SEEDS:
         raise UserError(
             f"seeds {given}: is a count of at most {MOST_SEEDS}; for a single seed write [{given}]"

@@ -21,7 +21,7 @@ from nasbench.store.checkpoint import Checkpoint
 from nasbench.strategies.recipe import DARTS, Recipe
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.study.entry import VERBS, Entry
-from nasbench.study.file import Study
+from nasbench.study.file import Study, parse_seeds
 from nasbench.study.fingerprint import fingerprint
 from nasbench.study.scale import Scale
 from nasbench.tasks import sources
@@ -305,6 +305,7 @@ def load_plan(
     task: str | None = None,
     only: Sequence[str] = (),
     outlined: bool = False,
+    seeds: int | None = None,
 ) -> tuple[Plan, Path]:
     """Return the plan of a study and the folder of its results.
 
@@ -319,6 +320,7 @@ def load_plan(
         task: replaces the study's task.
         only: names of the entries to run, together with those that they use; empty means all.
         outlined: leave out the data of built-in tasks: the plan is only looked at.
+        seeds: replaces the study's seeds by 0 to ``seeds - 1``.
 
     Raises:
         UserError: the file, the scale or the data is invalid, or the folder holds another study.
@@ -327,6 +329,8 @@ def load_plan(
     if task is not None and task != study.task:
         sources.check(task)
         study = replace(study, task=task, name=f"{study.name}-{sources.short(task)}")
+    if seeds is not None:
+        study = replace(study, seeds=parse_seeds(seeds))
     for entry in only:
         if entry not in study.entries:
             raise unknown("entry", entry, study.entries)

@@ -11,6 +11,7 @@ import torch
 from nasbench import catalog
 from nasbench.cli import main
 from nasbench.engine.measured_step import Stopwatch, made_up
+from nasbench.errors import UserError
 from nasbench.report.quantities import duration
 from nasbench.space import DataSpec
 from nasbench.study import cost_estimate
@@ -20,6 +21,7 @@ from nasbench.study.scale import Scale
 from nasbench.tasks.base import Task
 from nasbench.tasks.digits import load_digits
 from nasbench.tasks.outlines import OUTLINES, outline
+from tests import pages
 
 KINDS = """\
 task: mnist
@@ -128,3 +130,30 @@ def test_the_scale_is_said_before_the_entries(empty):
     assert next(iter(cost_estimate.estimate(plan, cost_estimate.Progress(), folder))) == (
         Scale(0.02).words
     )
+
+
+def test_the_seeds_of_a_study_are_replaced(empty):
+    found = _shipped("gait-hpo")[0]
+    plan, _ = load_plan(found, 1.0, {}, Path("out"), outlined=True)
+    assert plan.study.seeds == (0, 1, 2)
+    plan, _ = load_plan(found, 1.0, {}, Path("out"), outlined=True, seeds=1)
+    assert {step.seed for step in plan.steps} == {0}
+
+
+@pytest.mark.parametrize(
+    ("name", "smallest"),
+    re.findall(r"\| `([\w-]+)` \|.*\| ([\d.]+) \|", pages.text("docs/study.md")),
+)
+def test_the_smallest_scales_are_those_of_the_page(empty, name, smallest):
+    below = 0.99 * float(smallest)
+    load_plan(_shipped(name)[0], float(smallest), {}, Path("out"), outlined=True)
+    with pytest.raises(UserError, match=f"the smallest that works for this study is {smallest}$"):
+        load_plan(_shipped(name)[0], below, {}, Path("out"), outlined=True)
+
+
+def test_an_entry_that_the_command_line_names_is_no_code(empty, capsys):
+    entries = "{by hand: {train: mnist-cnn, preset: paper}}"
+    Path("mine.yaml").write_text(f"task: mnist\nentries: {entries}")
+    words = ["study", "mine.yaml", "--dry-run", "--device", "cpu", "--only", "by hand"]
+    assert main(words) == 0
+    assert "by hand: train mnist-cnn: 0 of 1 done; to do: 1 x" in capsys.readouterr().out
