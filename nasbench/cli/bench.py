@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,8 +65,7 @@ def strategies(
 
     names = _listed(strategies) or sampled_strategies()
     datasets = _listed(dataset)
-    title = "_".join([f"strategies_{table.partition('=')[0]}", *datasets])
-    title = title.replace("/", "-").replace(":", "-")
+    title = _title("strategies", [table.partition("=")[0], *datasets])
     kept = out / f"{title}.searches.jsonl"
     found = run_benchmarks(
         [*names, *(strategy or [])], table, datasets, seeds, budget, data_dir, jobs, note, kept
@@ -122,8 +121,7 @@ def tuners(
 
     names = _listed(tuners) or [name for name in TUNERS if name not in SLOW]
     tables, datasets = _listed(table), _listed(dataset)
-    title = "_".join(["tuners", *tables, *datasets, *(["steps"] if form == "steps" else [])])
-    title = title.replace("/", "-")
+    title = _title("tuners", [*tables, *datasets, *(["steps"] if form == "steps" else [])])
     kept = out / f"{title}.runs.jsonl"
     found = run_tuners(
         [*names, *(tuner or [])], tables, datasets, seeds, trials, form, jobs, note, kept
@@ -137,6 +135,53 @@ def tuners(
     if (ranking := found.ranks()) is not None:
         drawings["ranks"] = lambda path: draw_ranks(ranking, path)
     _write(out, title, to_json(found), drawings, lambda pictures: page(found, pictures))
+
+
+@app.command("proxies", epilog="Example: nasbench bench proxies --proxy mine.py:score")
+def proxies(
+    table: TableName = "nas-bench-201",
+    dataset: Dataset = None,
+    proxies: Annotated[
+        str | None,
+        typer.Option("--proxies", help="Comma-separated names. [default: all but the slow grasp]"),
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option("--proxy", help="One more, such as mine.py:score; may be repeated."),
+    ] = None,
+    archs: Annotated[
+        int, typer.Option("--archs", min=2, max=10**6, help="Networks to score.")
+    ] = 100,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, max=1000, help="Seeds of weights and images.")
+    ] = 1,
+    task: Annotated[
+        str, typer.Option("--task", help="Task whose images the networks see.")
+    ] = "cifar10",
+    jobs: Jobs = CORES,
+    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder of images.")] = None,
+    out: Out = OUT,
+) -> None:
+    """Compare zero-cost proxies, and your own, with the results in a table."""
+    from nasbench.catalog import PROXIES
+    from nasbench.report.panels import draw_dots
+    from nasbench.tabular.proxies import SLOW, dots, page, run_proxies, summary, to_json
+
+    names = _listed(proxies) or [name for name in PROXIES if name not in SLOW]
+    datasets = _listed(dataset)
+    title = _title("proxies", [table.partition("=")[0], *datasets])
+    kept = out / f"{title}.scores.jsonl"
+    found = run_proxies(
+        [*names, *(proxy or [])], table, datasets, archs, seeds, task, data_dir, jobs, note, kept
+    )
+    document(summary(found))
+    drawings = {"kendall": lambda path: draw_dots(dots(found), path, xlabel="Kendall's tau")}
+    _write(out, title, to_json(found), drawings, lambda pictures: page(found, pictures))
+
+
+def _title(what: str, parts: Sequence[str]) -> str:
+    """Return the name of a report's files."""
+    return "_".join([what, *(part.replace("/", "-").replace(":", "-") for part in parts)])
 
 
 def _listed(text: str | None) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -95,6 +95,22 @@ class Scorer:
                 raise UserError(f"{problem.space.__name__}: {error}") from error
         made = made.to(self._device)
         return made.to(memory_format=torch.channels_last) if made.channels_last else made
+
+
+def batch_of(name: str, seed: int, data_dir: Path | None = None) -> Task:
+    """Return a task with no more training images than a batch has, to spare worker processes.
+
+    Args:
+        name: of the task.
+        seed: draws the images.
+        data_dir: folder with the data.
+
+    Raises:
+        UserError: it is unknown, or its data cannot be had.
+    """
+    task = load_task(SearchConfig.from_layers({"seed": seed, "data_dir": data_dir}), name)
+    order = torch.randperm(len(task.train), generator=generator(seed, "proxy benchmark"))
+    return replace(task, train=task.train.subset(order[:BATCH]))
 
 
 def proxy(name: str) -> Proxy:

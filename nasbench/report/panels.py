@@ -1,11 +1,11 @@
-"""Regret curves of several methods on several problems, one panel for each problem."""
+"""Results of several methods on several problems, one panel for each: curves, or dots."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,6 +78,51 @@ def draw_panels(
 
     kind = path.suffix.lower().removeprefix(".")
     made = rendered(fill, kind, (1.8 + 3.0 * columns, 0.4 + 2.7 * rows), "drawing", dpi=120)
+    write(path, lambda file: file.write(made))
+    return path
+
+
+class Dot(NamedTuple):
+    """A value with its interval, and whose it is."""
+
+    name: str
+    mean: float
+    low: float
+    high: float
+
+
+def draw_dots(panels: Mapping[str, Sequence[Dot]], path: Path, *, xlabel: str) -> Path:
+    """Draw values with their intervals in rows, write them to a file, and return its path.
+
+    Args:
+        panels: title to the dots, the first one on top; all panels have the same names.
+        path: the file; its suffix, ``.svg`` or ``.png``, is its format.
+        xlabel: what the values are.
+
+    Raises:
+        UserError: matplotlib is missing, or the file cannot be written.
+    """
+    names = [one.name for one in next(iter(panels.values()))]
+
+    def fill(figure: Any) -> None:
+        grid = figure.subplots(1, len(panels), squeeze=False, sharey=True).ravel()
+        places = range(len(names) - 1, -1, -1)
+        for axes, (title, found) in zip(grid, panels.items(), strict=True):
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.grid(color="#E5E5E5", linewidth=0.6)
+            axes.set_axisbelow(True)
+            axes.hlines(
+                places, [one.low for one in found], [one.high for one in found],
+                color=_COLOURS[0], linewidth=2,
+            )  # fmt: skip
+            axes.plot([one.mean for one in found], places, "o", color=_COLOURS[0], markersize=5)
+            axes.set_title(title)
+        grid[0].set_yticks(places, names)
+        figure.supxlabel(xlabel, fontsize=10)
+
+    kind = path.suffix.lower().removeprefix(".")
+    size = (1.4 + 2.6 * len(panels), 1.1 + 0.24 * len(names))
+    made = rendered(fill, kind, size, "drawing", dpi=120)
     write(path, lambda file: file.write(made))
     return path
 

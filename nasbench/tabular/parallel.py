@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from nasbench import __version__
-from nasbench.executors import ExecutorOptions, Finished, Job, open_executor
+from nasbench.executors import ExecutorOptions, Finished, Job, Work, open_executor
 from nasbench.executors.attempts import prepare
 from nasbench.store.journal import Journal
 
@@ -26,7 +26,8 @@ class Parallel:
     """
 
     def __init__(self, setup: str, context: Any, jobs: int) -> None:
-        self._setup, self._context, self._work = setup, context, None
+        self._setup, self._context = setup, context
+        self._work: Work | None = None
         options = ExecutorOptions(concurrency=jobs, cpus_per_trial=1)
         self._executor = (
             open_executor("local", setup, context, lambda number, value: True, options)

@@ -46,7 +46,7 @@ def _interval(values: Floats) -> tuple[float, float, float]:
     return float(values.mean()), float(low[0]), float(high[0])
 
 
-def _text(mean: float, low: float, high: float, sign: str = "") -> str:
+def _text(mean: float, low: float, high: float, *, sign: str = "") -> str:
     if np.isnan(low):
         return f"{mean:{sign}.2f}"
     return f"{mean:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"

@@ -34,7 +34,7 @@ WITH_CHECKPOINTS = ("retrain", "show", "export", "profile", "convert", "proxies"
 # What each parameter of the command line takes. "code": a name that the user types; "file": a
 # file or folder that may come from elsewhere, tried below; "text": neither opened nor loaded.
 PARAMETERS = {
-    "code": "strategy space task tuner assessor table proxy strategies tuners code metric "
+    "code": "strategy space task tuner assessor table proxy strategies tuners proxies code metric "
     "also loss methods",
     "file": "checkpoint checkpoints given inputs config resume run search_space file model "
     "results raw data_dir weights",
