@@ -9,56 +9,43 @@ As in that table, the weights have PyTorch's default initialisation, and the bat
 images, here without augmentation. The norms of the weights in the table confirm that its source
 uses the default initialisation too.
 
-python benchmarks/proxies.py [--archs N] [--seed S] [--data-dir FOLDER]
+python benchmarks/proxies.py [--archs N] [--data-dir FOLDER]
 
-Writes results/published/zero_cost_nas-bench-201.json and .md. An interrupted run is resumed. The
-tables are read from $NASBENCH_DATA or ../shared/data, and CIFAR-10 from where `--task cifar10`
-finds it.
+`nasbench bench proxies` computes the scores; this script adds the comparison with the published
+table, and writes results/published/zero_cost_nas-bench-201.json and .md. An interrupted run goes
+on. The tables are read from $NASBENCH_DATA or ../shared/data, and CIFAR-10 from where
+`--task cifar10` finds it.
 """
-
-import os
-
-os.environ["OMP_NUM_THREADS"] = "1"  # each process has one core
 
 import argparse
 import csv
-import hashlib
 import json
-import multiprocessing
+import os
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from scipy import stats
 
-import nasbench.proxies
 from nasbench import provenance
 from nasbench.catalog import PROXIES
-from nasbench.engine.problem import Problem
-from nasbench.engine.proxies import BATCH, Scorer, proxy
+from nasbench.engine.proxies import BATCH
 from nasbench.interop.nasbench201 import parse
-from nasbench.seeding import derive, generator
-from nasbench.tabular.nasbench201 import load
-from nasbench.tasks.base import Task
-from nasbench.tasks.cifar10 import load_cifar10
-from search_spaces.nasbench201 import NasBench201
+from nasbench.seeding import derive
+from nasbench.tabular.loading import load_table
+from nasbench.tabular.proxies import ProxyBenchmark, run_proxies
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("NASBENCH_DATA", ROOT.parent / "shared" / "data")) / "nas-bench-201"
 NAME = "zero_cost_nas-bench-201"
-PARTIAL = ROOT / "results" / "runs" / f"{NAME}.jsonl"
+OUT = ROOT / "results" / "published"
 COLUMNS = {"macs": "flops", "naswot": "nwot", "epe": "epe_nas"}  # others have the same name
 PROCESSES, RESAMPLES = 2, 1000
 
 Row = dict[str, Any]
-ready: dict[str, Any] = {}  # the state of a worker process
 
 
 @cache
@@ -69,98 +56,11 @@ def published() -> dict[str, dict[str, str]]:
         return {line["arch_str"]: line for line in csv.DictReader(file)}
 
 
-def drawn(number: int, seed: int) -> list[str]:
+def drawn(number: int) -> list[str]:
     """Return the strings of ``number`` random cells."""
     texts = list(published())
-    stream = np.random.default_rng(derive(seed, NAME))
+    stream = np.random.default_rng(derive(0, NAME))
     return [texts[i] for i in stream.permutation(len(texts))[:number]]
-
-
-def small_task(seed: int, data_dir: Path | None) -> Task:
-    """Return CIFAR-10 with only the images of the batch, to save memory in the processes."""
-    task = load_cifar10(data_dir, download=False)
-    order = torch.randperm(len(task.train), generator=generator(seed, NAME, "batch"))
-    return replace(task, train=task.train.subset(order[:BATCH]))
-
-
-def begin(seed: int, task: Task) -> None:
-    """Initialise a worker process."""
-    torch.set_num_threads(1)
-    problem = Problem.of(task, NasBench201, {})
-    ready["domains"] = problem.domains
-    ready["scorer"] = Scorer(problem, lambda: task.train, seed, torch.device("cpu"))
-
-
-def measure(known: Row) -> Row:
-    """Return the scores and seconds of all proxies for a cell; those in ``known`` are kept."""
-    text, scorer = known["arch"], ready["scorer"]
-    network, batch = scorer.network(ready["domains"].arch(parse(text))), scorer.batch
-    scores, seconds = dict(known["scores"]), dict(known["seconds"])
-    for name in PROXIES.keys() - scores.keys():
-        since = time.perf_counter()
-        scores[name] = proxy(name)(network, *batch)
-        seconds[name] = time.perf_counter() - since
-    return {"arch": text, "scores": scores, "seconds": seconds}
-
-
-def measured(texts: list[str], seed: int, data_dir: Path | None) -> list[Row]:
-    """Return the rows of all cells, reusing those of an interrupted run."""
-    rows = dict(taken_over(seed))
-    known = [rows.get(text, {"arch": text, "scores": {}, "seconds": {}}) for text in texts]
-    todo = [row for row in known if row["scores"].keys() != PROXIES.keys()]
-    if not todo:
-        return [rows[text] for text in texts]
-    initargs = (seed, small_task(seed, data_dir))
-    since = time.perf_counter()
-    with (
-        PARTIAL.open("a", encoding="utf-8") as file,
-        multiprocessing.get_context("spawn").Pool(PROCESSES, begin, initargs) as pool,
-    ):
-        for number, row in enumerate(pool.imap_unordered(measure, todo), start=1):
-            rows[row["arch"]] = row
-            file.write(json.dumps(row) + "\n")
-            file.flush()
-            if number % 5 == 0 or number == len(todo):
-                left = (time.perf_counter() - since) / number * (len(todo) - number)
-                sys.stderr.write(f"{number} of {len(todo)}, {left / 60:.0f} min left\n")
-    return [rows[text] for text in texts]
-
-
-def taken_over(seed: int) -> Iterator[tuple[str, Row]]:
-    """Yield the rows of interrupted runs with the same seed.
-
-    A score is reused if the code of its proxy is unchanged; a file of another seed is discarded.
-    """
-    head = {"seed": seed, "code": {name: code_of(name) for name in PROXIES}}
-    lines = PARTIAL.read_text(encoding="utf-8").splitlines() if PARTIAL.exists() else []
-    before = json.loads(lines[0]) if lines else {}
-    same = {name for name in PROXIES if before.get("code", {}).get(name) == head["code"][name]}
-    rows = list(read(lines[1:])) if before.get("seed") == seed else []
-    for row in rows:
-        for figures in (row["scores"], row["seconds"]):
-            for name in figures.keys() - same:
-                del figures[name]
-    PARTIAL.parent.mkdir(parents=True, exist_ok=True)
-    PARTIAL.write_text("".join(json.dumps(row) + "\n" for row in [head, *rows]), encoding="utf-8")
-    for row in rows:
-        yield row["arch"], row
-
-
-def code_of(name: str) -> str:
-    """Return a digest of the code of a proxy and of the code that all proxies share."""
-    folder = Path(nasbench.proxies.__file__).parent
-    return hashlib.sha256(
-        b"".join((folder / f"{n}.py").read_bytes() for n in ("base", name))
-    ).hexdigest()
-
-
-def read(lines: list[str]) -> Iterator[Row]:
-    """Yield the rows in file order; the last row of a cell is the valid one."""
-    for line in lines:
-        try:
-            yield json.loads(line)
-        except ValueError:  # the last line of a run that was killed
-            continue
 
 
 def figures(ours: np.ndarray, theirs: np.ndarray | None, accuracies: np.ndarray) -> Row:
@@ -198,20 +98,16 @@ def interval(values: np.ndarray) -> list[float]:
     return [float(end) for end in np.quantile(values, [0.025, 0.975])]
 
 
-def summary(rows: list[Row]) -> list[Row]:
+def summary(texts: list[str], found: ProxyBenchmark) -> list[Row]:
     """Return the figures of each proxy, the best first."""
-    table = load(DATA / "nasbench201.csv")
-    archs = [table.domains.arch(parse(row["arch"])) for row in rows]
-    accuracies = np.array([table.test(arch, "cifar10") for arch in archs])
-    lines = [published()[row["arch"]] for row in rows]
-    found = []
+    lines = [published()[text] for text in texts]
+    rows = []
     for name in PROXIES:
         column = COLUMNS.get(name, name)
-        ours = np.array([row["scores"][name] for row in rows])
         theirs = np.array([float(line[column]) for line in lines]) if column in lines[0] else None
-        seconds = float(np.mean([row["seconds"][name] for row in rows]))
-        found.append({"proxy": name, "seconds": seconds} | figures(ours, theirs, accuracies))
-    return sorted(found, key=lambda one: -one["spearman"])
+        one = figures(found.scores[name][0], theirs, found.results["cifar10"])
+        rows.append({"proxy": name, "seconds": found.seconds[name]} | one)
+    return sorted(rows, key=lambda one: -one["spearman"])
 
 
 def cells(row: Row) -> list[str]:
@@ -237,7 +133,7 @@ def markdown(report: Row) -> str:
     lines = [
         "# Zero-cost proxies on NAS-Bench-201",
         "",
-        f"{report['architectures']:,} architectures, seed {report['seed']}. {parts[1]}",
+        f"{report['architectures']:,} architectures. {parts[1]}",
         "",
         parts[2],
         "",
@@ -263,25 +159,30 @@ def main() -> None:
     """Score all networks, write both files and print the Markdown."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--archs", type=int, default=1000, help="number of networks")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the cells, the batch and the weights"
-    )
     parser.add_argument("--data-dir", type=Path, help="folder of cifar-10-batches-py")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "results" / "published", help="folder to write into"
-    )
+    parser.add_argument("--out", type=Path, default=OUT, help="folder to write into")
     given = parser.parse_args()
     facts = provenance.collect()
     facts["versions"]["scipy"] = metadata.version("scipy")
-    texts = drawn(given.archs, given.seed)
-    rows = measured(texts, given.seed, given.data_dir)
+    texts, table = drawn(given.archs), f"nas-bench-201={DATA / 'nasbench201.csv'}"
+    domains = load_table(table).domains
+    archs = [domains.arch(parse(text)) for text in texts]
+    found = run_proxies(
+        list(PROXIES),
+        table,
+        ["cifar10"],
+        archs,
+        seeds=1,
+        data_dir=given.data_dir,
+        jobs=PROCESSES,
+        progress=lambda line: sys.stderr.write(f"{line}\n"),
+        kept=ROOT / "results" / "bench" / f"{NAME}.scores.jsonl",
+    )
     report = {
         "command": "python benchmarks/proxies.py",
-        "seed": given.seed,
         "architectures": len(texts),
         "batch": BATCH,
-        "core_seconds": sum(sum(row["seconds"].values()) for row in rows),
-        "rows": summary(rows),
+        "rows": summary(texts, found),
         "provenance": facts,
     }
     text = json.dumps(report, indent=1) + "\n"
