@@ -57,16 +57,21 @@ def listed(
     return found
 
 
-def word(space: str) -> str:
-    """Return the word for what is drawn of an architecture of this space."""
-    if space in catalog.SPACES:
-        return "cells" if space in _OF_CELLS else "network"
-    return "architecture"
+def word(space: str, whole: bool) -> str:
+    """Return the word for what is drawn of an architecture.
+
+    Args:
+        space: the name of its search space.
+        whole: whether the shape of the data is known, so that the network is drawn too.
+    """
+    if space in _OF_CELLS:
+        return "cells and network" if whole else "cells"
+    return "network" if space in catalog.SPACES and whole else "architecture"
 
 
 def word_of(run: Run, checkpoint: Mapping[str, Any]) -> str:
     """Return the word for what is drawn of a run."""
-    return word(_name(checkpoint, run))
+    return word(_name(checkpoint, run), isinstance(checkpoint.get("data"), dict))
 
 
 def of_record(space: str, arch: Any) -> bytes | None:

@@ -159,6 +159,7 @@ def _table(table: Table, key_of: Callable[[str], str]) -> dict[str, Any]:
     return {
         "task": text(table.task),
         "title": text(table.title),
+        "verdict": list(map(text, table.words)),
         "metric": metric(table.measure),
         "columns": [
             {
@@ -184,8 +185,9 @@ def _row(one: Row, shown: Sequence[Column]) -> dict[str, Any]:
             for column in shown
         ],
         "kind": one.kind,
+        "rank": one.rank,
         "method": text(one.method),
-        "name": text(one.name),
+        "name": text(one.label),
         "mean": one.mean,
         "interval": one.interval,
         "results": [value for group in one.results for value in group],

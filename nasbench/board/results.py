@@ -68,7 +68,7 @@ def content(record: Record, row: Row, records: Mapping[str, Record], link: Link)
         "started": text(provenance.get("started")),
         "search": link(record.search_run) if record.search_run else None,
         "drawings": [{"epoch": None, "cell": picture, "supernet": None}] if drawn else [],
-        "drawn": drawings.word(record.space),
+        "drawn": drawings.word(record.space, whole=False),
         "row": {
             "name": text(row.title),
             "mean": row.mean,

@@ -17,9 +17,9 @@
   };
 
   // Room around values; one value, or values that differ by rounding alone, gets a scale too.
-  function padded([low, high], log, share) {
+  function padded([low, high], log, share, whole) {
     if (high - low <= 1e-9 * Math.max(Math.abs(low), Math.abs(high))) {
-      const room = log ? 2 : Math.abs(low) * 0.01 || 1;
+      const room = log ? 2 : whole ? 0.5 : Math.abs(low) * 0.01 || 1;
       return log ? [low / room, high * room] : [low - room, high + room];
     }
     if (log) return [low / (high / low) ** share, high * (high / low) ** share];
@@ -114,7 +114,8 @@
       const text = svg("text", { "paint-order": "stroke", stroke: "var(--panel, #fff)", "stroke-width": 3 }, name.length > 28 ? `${name.slice(0, 27)}…` : name);
       group.append(text);
       const width = text.getComputedTextLength?.() || name.length * 6;
-      const spots = [[9, 4], [-9 - width, 4], [-width / 2, -9], [-width / 2, 18], [9, -9], [9, 16], [-9 - width, -9], [-9 - width, 16], [9, -22], [9, 29]];
+      const beside = series.kind === "step" || series.kind === "line" ? [[9, 4], [-2 - width, -8], [-2 - width, 17]] : [[9, 4], [-9 - width, 4]];
+      const spots = [...beside, [-width / 2, -9], [-width / 2, 18], [9, -9], [9, 16], [-9 - width, -9], [-9 - width, 16], [9, -22], [9, 29]];
       const fits = spots.map(([dx, dy]) => ({ l: px + dx, r: px + dx + width, t: py + dy - 10, b: py + dy + 3 })).find((at) =>
         at.l >= box.left && at.r <= box.right + MARGIN.marginRight && at.t >= 0 && at.b <= box.bottom &&
         taken.every((other) => at.r < other.l || at.l > other.r || at.b < other.t || at.t > other.b) &&
@@ -178,19 +179,19 @@
       const x = nasbench.extent(leading.map((each) => each.x), options.log);
       const y = nasbench.extent(leading.flatMap((each) => [each.y, each.low, each.high]));
       if (!x || !y) return null;
-      const view = state.view || { x: padded(x, options.log, 0.02), y: padded(y, false, 0.06) };
+      const integers = (name) => leading.every((each) => each[name].every((value) => !isNumber(value) || Number.isInteger(value)));
+      const [wholeX, wholeY] = [options.whole || (!options.log && integers("x")), integers("y")];
+      const view = state.view || { x: padded(x, options.log, 0.02, wholeX), y: padded(y, false, 0.06, wholeY) };
       const [wide, high] = [width - MARGIN.marginLeft - MARGIN.marginRight, height - MARGIN.marginTop - MARGIN.marginBottom];
       const time = (tick) => (tick < 10 ? `${significant(tick, 2)} s` : seconds(tick));
       const label = options.time ? time : options.count ? nasbench.format.count : (tick) => significant(tick, options.log ? 2 : 4);
-      const integers = (name) => leading.every((each) => each[name].every((value) => !isNumber(value) || Number.isInteger(value)));
-      const [wholeX, wholeY] = [options.whole || (!options.log && integers("x")), integers("y")];
       const drawn = Plot.plot({
         ...MARGIN, width, height, className: "nb", style: { fontSize: "11.5px", overflow: "visible", fontFamily: "inherit" },
         x: { type: options.log ? "log" : "linear", domain: view.x }, y: { domain: view.y },
         marks: [
           Plot.gridY(ticks(view.y, high, { whole: wholeY, gap: 34 }), { stroke: "currentColor", strokeOpacity: 0.12 }),
-          Plot.axisY(ticks(view.y, high, { whole: wholeY, gap: 34 }), { label: null, tickSize: 0, tickFormat: (tick) => significant(tick, 4), fillOpacity: 0.75 }),
-          Plot.axisX(ticks(view.x, wide, { ...options, whole: wholeX, gap: 62 }), { label: options.x, labelAnchor: "right", labelArrow: "none", tickSize: 4, tickFormat: label, fillOpacity: 0.75 }),
+          Plot.axisY(ticks(view.y, high, { whole: wholeY, gap: 34 }), { label: null, tickSize: 0, text: (tick) => significant(tick, 4), fillOpacity: 0.75 }),
+          Plot.axisX(ticks(view.x, wide, { ...options, whole: wholeX, gap: 62 }), { label: options.x, labelAnchor: "right", labelArrow: "none", tickSize: 4, text: label, fillOpacity: 0.75 }),
           Plot.frame({ anchor: "bottom", stroke: "currentColor", strokeOpacity: 0.4 }),
           ...list.flatMap(marks).filter(Boolean),
         ],

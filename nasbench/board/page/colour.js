@@ -12,10 +12,12 @@
   const LIGHT = [[238, 242, 246], [149, 203, 236], [0, 114, 178], [0, 42, 74]];
   const DARK = [[38, 44, 51], [0, 92, 148], [86, 180, 233], [235, 247, 255]];
 
+  const BRIGHT = { "#0072B2": "#4AA3DF" }; // on a dark page
+
   // Colours first, dashes when they run out: a line is told by both.
   function pick(colours, index) {
     return {
-      colour: colours[index % colours.length],
+      colour: (nasbench.isDark() && BRIGHT[colours[index % colours.length]]) || colours[index % colours.length],
       dash: DASHES[Math.floor(index / colours.length) % DASHES.length],
     };
   }

@@ -78,7 +78,7 @@
       update(run, view) {
         const others = view.keys.filter((_, i) => i !== r);
         nasbench.replace(head, [run.key, run.status, run.epoch, run.trials_done, run.error, others], () => [
-          el("div", { class: "row" }, badge(r), el("a", { href: nasbench.href(view.id, "run", run.key) }, nasbench.name(run.name)),
+          el("div", { class: "row one" }, badge(r), el("a", { href: nasbench.href(view.id, "run", run.key) }, nasbench.name(run.name)),
             el("a", { class: "button small", href: nasbench.href(view.id, "compare", ...others), "aria-label": `Remove ${nasbench.letter(r)}`, title: "Remove" }, "✕")),
           el("div", { class: "row" }, nasbench.status(run), nasbench.progress(run)),
           run.error && el("p", { class: "error" }, el("bdi", {}, run.error))]);

@@ -7,8 +7,7 @@
   const FAMILIES = [["nas", "Architecture search (NAS): blue and green, round"],
     ["hpo", "Hyperparameter tuning (HPO): orange and pink, square"], ["plain", "Trained as it is: grey, diamonds"]];
 
-  const named = (row) =>
-    (row.name && row.name !== row.method ? row.name : row.cells.slice(0, 2).filter(Boolean).join(", ")) || row.method;
+  const named = (row) => row.name || row.method;
 
   // One look per row of the task, by name: the same in both charts, and when the ranks change.
   function looks(rows) {

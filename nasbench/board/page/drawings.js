@@ -20,7 +20,7 @@
     const kinds = ["cell", "supernet"].map((what) => el("button", { type: "button", onclick: () => {
       state.what = what;
       show(state.at);
-    } }, what));
+    } }, what === "cell" ? "architecture" : what));
     const choice = el("span", { class: "segments", role: "group", "aria-label": "What is drawn" }, kinds);
     const player = el("span", { class: "player" }, play, slider, epoch);
     const node = el("div", { class: "drawings" }, el("div", { class: "tools" }, player, choice, open),

@@ -4,8 +4,9 @@
   const nasbench = (window.nasbench = window.nasbench || {});
   const { el, svg } = nasbench;
   const { isNumber, plural, significant } = nasbench.format;
-  const WIDTH = 168;
-  const FIRST = ["method", "result", "random"];
+  const WIDTH = 150;
+  const FIRST = ["method", "result", "interval"];
+  const OPTIONAL = ["evaluations", "openings", "retrain"]; // left to the page of the record where there is no room
 
   const KINDS = { nas: "architecture search", hpo: "hyperparameter tuning", plain: "trained as it is" };
 
@@ -34,7 +35,7 @@
   function drawnColumn(rows, metric) {
     const range = nasbench.extent(rows.flatMap((row) => [[row.mean], row.interval, row.results]));
     if (!range) return null;
-    const { at, ticks, domain } = nasbench.scale(range, [8, WIDTH - 8], { gap: 34, pad: 0.02 });
+    const { at, ticks, domain } = nasbench.scale(range, [8, WIDTH - 8], { gap: 62, pad: 0.02 });
     const text = metric.share ? `from ${domain[0].toFixed(1)} to ${domain[1].toFixed(1)} %`
       : `from ${significant(domain[0], 3)} to ${significant(domain[1], 3)}`;
     const axis = svg("svg", { class: "whisker", width: WIDTH, height: 18, role: "img", "aria-label": `Scale ${text}` },
@@ -52,16 +53,19 @@
       heading: column.heading,
       numeric: column.numeric,
       less: column.less,
+      optional: OPTIONAL.includes(column.name),
       name: column.name,
       value: (row) => row.sort?.[i],
       cell: (row) => {
         if (column.name !== "method") return el("bdi", { class: column.numeric ? null : "name long", title: row.cells[i] }, row.cells[i]);
-        return el("span", { class: "methodcell" },
+        return el("span", { class: "methodcell" }, el("span", { class: "muted rank" }, row.rank),
           el("span", { class: `kind ${row.kind}`, title: KINDS[row.kind] || row.kind }, row.kind),
           el("a", { href: nasbench.href(place, "record", row.key), "data-focus": row.key },
             nasbench.name(row.cells[i])));
       },
     }));
+    const rank = task.columns.findIndex((column) => column.name === "rank"); // stands beside the method
+    if (rank >= 0) list.splice(rank, 1);
     const drawn = drawnColumn(task.rows, task.metric);
     // What a narrow screen shows without scrolling: who, and how good.
     const first = (column) => FIRST.indexOf(column.name);
@@ -72,11 +76,13 @@
   function board(name) {
     const table = nasbench.table({ label: `Leaderboard of ${name}` });
     const count = el("span", { class: "muted" });
-    const node = el("section", { class: "panel" }, el("h2", {}, nasbench.name(name), count), table.node);
+    const verdict = el("div");
+    const node = el("section", { class: "panel" }, el("h2", {}, nasbench.name(name), count), verdict, table.node);
     return {
       node,
       update(task, place) {
         count.textContent = plural(task.rows.length, "method");
+        nasbench.replace(verdict, task.verdict, () => (task.verdict || []).map((line) => el("p", {}, el("bdi", {}, line))));
         table.update(task.rows, columns(task, place));
       },
     };
@@ -112,7 +118,7 @@
           nasbench.replace(notes, [place.notes, place.tasks.length > 0], () => [
             place.tasks.length > 0 && el("p", {}, "Drawn intervals: the dot is the mean, the line the 95 % interval, ",
               "small ticks are single runs; a hollow dot has one run only. All rows of a table share one scale."),
-            ...(place.notes || []).map((text) => el("p", {}, text))]);
+            place.notes?.length > 0 && el("details", {}, el("summary", {}, plural(place.notes.length, "note")), place.notes.map((text) => el("p", {}, text)))]);
         },
       };
     },

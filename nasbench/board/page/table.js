@@ -8,6 +8,8 @@
   const words = new Intl.Collator("en", { numeric: true });
   const missing = (value) => value === null || value === undefined || Number.isNaN(value);
 
+  const kinds = (column) => [column.numeric && "number", column.optional && "optional"].filter(Boolean).join(" ") || null;
+
   function compare(a, b, sign) {
     if (missing(a) || missing(b)) return missing(a) - missing(b); // last in both directions
     if (typeof a === "number" && typeof b === "number") return sign * (a - b);
@@ -39,7 +41,7 @@
     if (again) again.focus({ preventScroll: true });
   }
 
-  /* options: label; columns [{heading, title?, numeric?, less?: the smallest first, sort?: false, value(row), cell(row)}];
+  /* options: label; columns [{heading, title?, numeric?, optional?: hidden where there is little room, less?: the smallest first, sort?: false, value(row), cell(row)}];
      sort {column: heading, descending}; signature(row): text that tells when a row must be drawn
      anew; mark(row): class; tall: scrolls within the page. Returns {node, update(rows, columns?)}. */
   nasbench.table = (options) => {
@@ -65,7 +67,7 @@
           draw();
         },
       }, column.heading, el("span", { class: "arrow", "aria-hidden": "true" }));
-      return el("th", { scope: "col", class: column.numeric ? "number" : null, title: column.title }, inside);
+      return el("th", { scope: "col", class: kinds(column), title: column.title }, inside);
     }
 
     function heads() {
@@ -91,7 +93,7 @@
 
     function line(row) {
       return el("tr", { class: options.mark?.(row) }, state.columns.map((column, i) =>
-        el(i ? "td" : "th", { scope: i ? null : "row", class: column.numeric ? "number" : null }, column.cell(row))));
+        el(i ? "td" : "th", { scope: i ? null : "row", class: kinds(column) }, column.cell(row))));
     }
 
     // Browsers need seconds to lay out ten thousand rows: a long list holds those in sight.
