@@ -407,8 +407,8 @@ def _finish(
         ).write(path)
         scheduler.write_best(running, parameters, score, metrics)
         running.folder.update(cost=cost, metrics=metrics, parameters=parameters)
-        best = load_space(found.model)
-        built = partial(best.freeze, Arch(arch), task.spec, **{**own, **found.arguments})
+        network = load_space(found.model)
+        built = partial(network.freeze, Arch(arch), task.spec, **{**own, **found.arguments})
         write_graph(running, built, task.spec)
     failed = sum(one.cost.failed for one in rounds)
     best = running.folder.path / BEST
