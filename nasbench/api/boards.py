@@ -16,6 +16,7 @@ from nasbench.report.formats.cells import PAPER, chosen, columns
 from nasbench.report.leaderboard import Leaderboard, build, unfinished_runs
 from nasbench.store import published, studies
 from nasbench.store.records import Record, read_records
+from nasbench.store.runs import find
 from nasbench.tasks import sources
 
 if TYPE_CHECKING:
@@ -140,8 +141,8 @@ def leaderboard(
     """Compare methods in one table, with intervals and costs, as ``nasbench leaderboard`` does.
 
     Args:
-        runs: retrainings to compare: what :func:`nasbench.retrain` returned, lists of it, or run
-            folders; by default all of the results folder.
+        runs: retrainings to compare: what :func:`nasbench.retrain` returned, lists of it, or the
+            names of runs; by default all of the results folder.
         task: show one task only.
         results: the folder with runs and records.
         with_published: whether to show the results that come with nasbench as well, marked.
@@ -158,7 +159,7 @@ def leaderboard(
         if runs is None:
             return of_folder(Path(results), name, with_published)
         ours, problems = _published(with_published)
-        return Board(build(_records(runs), [], name, ours), problems)
+        return Board(build(_records(runs, Path(results)), [], name, ours), problems)
 
 
 def of_folder(results: Path, task: str | None, with_published: bool = False) -> Board:
@@ -191,8 +192,12 @@ def _published(wanted: bool) -> tuple[list[Record], list[str]]:
     return read_records(published.folder()) if wanted else ([], [])
 
 
-def _records(runs: Any) -> list[Record]:
+def _records(runs: Any, results: Path) -> list[Record]:
     """Return the records of runs, of which some may be lists of seeds.
+
+    Args:
+        runs: results, or names of runs.
+        results: the folder with the runs, for names.
 
     Raises:
         UserError: one is no retraining.
@@ -200,7 +205,7 @@ def _records(runs: Any) -> list[Record]:
     from nasbench.api.results import Run, of
 
     if isinstance(runs, str | Path):
-        runs = of(Path(runs))
+        runs = of(find(results, str(runs), "run", ("retrain",), ("done",)).path)
     if isinstance(runs, Run):
         record = getattr(runs, "record", None)
         if not isinstance(record, Record):
@@ -209,10 +214,10 @@ def _records(runs: Any) -> list[Record]:
             )
         return [record]
     try:
-        return [record for run in runs for record in _records(run)]
+        return [record for run in runs for record in _records(run, results)]
     except TypeError:
         raise UserError(
-            f"runs: {type(runs).__name__}: allowed: what nb.retrain returned, and run folders"
+            f"runs: {type(runs).__name__}: allowed: what nb.retrain returned, and runs"
         ) from None
 
 

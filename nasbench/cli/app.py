@@ -76,7 +76,7 @@ def _top(
 
 def _register(name: str, command: Callable[..., Any], example: str) -> None:
     # These commands take plug-ins, and their help lists the options of those that are named.
-    kind = PluginCommand if name in ("search", "hpo", "retrain", "proxies") else None
+    kind = PluginCommand if name in ("search", "hpo", "retrain", "proxies", "compare") else None
     epilog = f"Example: {example}"
     app.command(name, cls=kind, epilog=epilog, no_args_is_help=False)(command)
 

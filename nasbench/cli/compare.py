@@ -12,20 +12,24 @@ import typer
 from nasbench import arguments
 from nasbench.cli.options import Assignments, with_options
 from nasbench.cli.output import leads, note, tell
-from nasbench.cli.study import Address, Concurrency, Dry, Engine, Gpus
+from nasbench.cli.study import Address, Concurrency, Engine, Gpus
 from nasbench.config import CompareConfig, TrialsConfig
 from nasbench.faults import MachineError
 
 Methods = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="METHOD...",
+        metavar="METHOD",
         help="Two or more of: a strategy, hpo:BASELINE or hpo:BASELINE@TUNER, such as darts "
         "random hpo:resnet18@tpe.",
     ),
 ]
 Seeds = Annotated[
     int, typer.Option("--seeds", min=1, max=10**4, help="Number of seeds of each method.")
+]
+
+Dry = Annotated[
+    bool, typer.Option("--dry-run", help="Plan and show the cost; nothing is run or written.")
 ]
 
 

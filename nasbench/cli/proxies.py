@@ -11,11 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from nasbench import arguments
-from nasbench.cli.options import Assignments
+from nasbench.cli.options import Assignments, RunsIn
 from nasbench.cli.output import tell
 
 Checkpoints = Annotated[
-    list[Path] | None, typer.Argument(help="checkpoint.json files, or run folders.")
+    list[str] | None,
+    typer.Argument(
+        help="Searches: folders, names or unique parts of them, 'last', or checkpoint.json files."
+    ),
 ]
 Space = Annotated[
     str | None, typer.Option("--space", help="Draw architectures from this space instead.")
@@ -52,12 +55,15 @@ def command(
     data_dir: DataDir = None,
     assignments: Assignments = None,
     format: Annotated[Form, typer.Option("--format", help="table or json.")] = Form.TABLE,
+    results: RunsIn = Path("results"),
 ) -> None:
     """Score untrained networks by zero-cost proxies; nothing is trained."""
     from nasbench.engine.proxies import ProxyRequest, proxy_names, score_table
+    from nasbench.store.runs import located
 
     given = arguments.parse(assignments or [])
-    request = ProxyRequest(tuple(checkpoints or ()), space, samples, task, seed, data_dir, given)
+    found = tuple(Path(located(one, results, ("search",))) for one in checkpoints or ())
+    request = ProxyRequest(found, space, samples, task, seed, data_dir, given)
     names = proxy_names(proxy)
     rows = score_table(request, names)
     if format is Form.JSON:

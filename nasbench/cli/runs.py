@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[RUN]...",
+        metavar="RUN",
         help="These runs only: a folder, a name or a unique part of it, or 'last'.",
     ),
 ]

@@ -14,7 +14,7 @@ import yaml
 
 from nasbench import arguments, catalog, known_code
 from nasbench.budget import Budget
-from nasbench.config import CompareConfig, TaskConfig, TrainingConfig
+from nasbench.config import CompareConfig, TaskConfig
 from nasbench.engine import pace
 from nasbench.engine.hpo import Tuning
 from nasbench.engine.problem import load_space
@@ -24,10 +24,9 @@ from nasbench.report.quantities import duration
 from nasbench.store.atomic import write_text
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.study.file import Study
-from nasbench.study.plan import Plan, Step, load_plan
+from nasbench.study.plan import Plan, Step, opened
 from nasbench.study.scale import Scale
 from nasbench.tasks import sources
-from nasbench.tasks.loading import load
 
 HPO = "hpo:"
 FILE = "study.yaml"
@@ -250,7 +249,7 @@ class Planned:
         folder: of the study.
         file: the study's file, which need not exist yet.
         lines: what each method may spend, for the user.
-        text: what to write to the file; ``None`` if it is there already.
+        text: what to write to the file; ``None`` if it is there as it should be.
     """
 
     plan: Plan
@@ -287,8 +286,7 @@ def planned(wanted: Comparison, command: str) -> Planned:
         return _begun(wanted)
     content = wanted.content()
     study = Study.of(content, wanted.name)
-    task = load(study.task, _of(wanted.config), wanted.config.data_dir)
-    plan = Plan(study, task, Scale(), {**wanted.given, "out": wanted.folder})
+    plan = opened(study, Scale(), wanted.given, wanted.folder)
     lines = _fit(wanted, plan, content)
     plan = replace(plan, study=Study.of(content, wanted.name))
     head = [
@@ -301,22 +299,16 @@ def planned(wanted: Comparison, command: str) -> Planned:
     return Planned(plan, wanted.folder, wanted.file, tuple(lines), text)
 
 
-def _of(config: CompareConfig) -> TrainingConfig:
-    """Return how the data are read, as a run's options say it."""
-    names = {"preset", *(entry.name for entry in fields(TaskConfig))}
-    return TrainingConfig.from_layers({name: getattr(config, name) for name in names})
-
-
 def _begun(wanted: Comparison) -> Planned:
-    text = None
-    if Study.read(wanted.file).seeds != wanted.seeds:
+    study, text = Study.read(wanted.file), None
+    if study.seeds != wanted.seeds:
         before = wanted.file.read_text(encoding="utf-8")
         text, count = _SEEDS.subn(_seeds_line(wanted.seeds), before)
         if count != 1:
             raise UserError(f"{wanted.file}: has other seeds: change its field 'seeds' itself")
-        write_text(wanted.file, text)
-    plan, folder = load_plan(wanted.file, 1.0, wanted.given, wanted.config.out)
-    return Planned(plan, folder, wanted.file, (f"goes on with {wanted.file}",), None)
+        study = replace(study, seeds=wanted.seeds)
+    plan = opened(study, Scale(), wanted.given, wanted.folder)
+    return Planned(plan, wanted.folder, wanted.file, (f"goes on with {wanted.file}",), text)
 
 
 def _dumped(content: Mapping[str, Any]) -> str:

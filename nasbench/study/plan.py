@@ -342,7 +342,31 @@ def load_plan(
             f"{folder} holds another study, on {other[0]} with {', '.join(sorted(other[1]))}: "
             "give this study a different 'name:', or choose another --out"
         )
-    opened = _open(study.task, _of_all(study), given.get("data_dir"), outlined)
-    plan = Plan(study, opened, size, {**given, "out": folder}, only, outlined=outlined)
+    plan = opened(study, size, given, folder, only, outlined)
     plan.check_scale()
     return plan, folder
+
+
+def opened(
+    study: Study,
+    scale: Scale,
+    given: Mapping[str, Any],
+    folder: Path,
+    only: Sequence[str] = (),
+    outlined: bool = False,
+) -> Plan:
+    """Return the plan of a study with its task; see :func:`load_plan`.
+
+    Args:
+        study: the study.
+        scale: the share of the computing.
+        given: options of all runs.
+        folder: of its results.
+        only: names of the entries to run.
+        outlined: leave out the data of built-in tasks.
+
+    Raises:
+        UserError: the data cannot be had, or an option does not fit them.
+    """
+    task = _open(study.task, _of_all(study), given.get("data_dir"), outlined)
+    return Plan(study, task, scale, {**given, "out": folder}, only, outlined=outlined)

@@ -152,9 +152,13 @@ def test_the_same_command_goes_on(place, run, paced, monkeypatch):
     # Nothing is left to do: the table alone. More seeds: these alone.
     assert run(*words).status == 0
     assert every_run(Path("results")) == runs
-    assert run(*words[:-1], 2, "--dry-run").status == 0
-    assert study()["seeds"] == [0, 1]
-    assert run("study", folder / "study.yaml", "--dry-run").out.count("1 of 2 done") == 4
+    more = run(*words[:-1], 2, "--dry-run")
+    assert more.out.count("1 of 2 done") == 4
+    assert study() == before
+    assert run(*words[:-1], 2).status == 0
+    assert study() == {**before, "seeds": [0, 1]}
+    assert set(records()) == {"random 0", "grid 0", "random 1", "grid 1"}
+    assert run("study", folder / "study.yaml", "--dry-run").out.count("2 of 2 done") == 4
 
 
 def test_a_file_that_was_changed(place, run, refused, paced):

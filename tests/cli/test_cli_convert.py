@@ -96,3 +96,17 @@ def test_mistakes(run, arguments, words):
     assert words in answer.err
     assert len(answer.err.splitlines()) == 1
     assert Path("taken").read_text() == "hello"
+
+
+@pytest.mark.parametrize(
+    "words", [("convert", CELL, "--to", "nni-3"), ("predict", "last", "x.npy")]
+)
+def test_o_is_for_options_alone(refused, place, words):
+    line = refused(*words, "-o", "made.json")
+    assert line == (
+        "-o made.json: sets an option as key=value in all commands, and this one has none: a file "
+        "is --out made.json"
+    )
+    assert "-o made: must look like key=value" in refused(
+        "export", CELL, "--to", "py", "--out", "new", "-o", "made"
+    )
