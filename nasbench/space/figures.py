@@ -66,7 +66,8 @@ def _network(
 ) -> Network:
     try:
         with torch.device("meta"):
-            found = trace(space.freeze(arch, spec, **arguments), spec)
+            network = space.freeze(arch, spec, **arguments)
+        found = trace(network, spec)
     except Exception:  # noqa: BLE001  (code that reads values of tensors cannot run there)
         found = trace(space.freeze(arch, spec, **arguments), spec)
     if len(found.nodes) < 2:

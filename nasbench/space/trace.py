@@ -39,12 +39,19 @@ _REDUCTIONS = {
     "sum": "sum",
 }
 _CONVS = ("conv1d", "conv2d", "conv3d")
+_ACTIVATIONS = (
+    *("relu", "relu_", "relu6", "silu", "gelu", "hardswish", "hardsigmoid", "sigmoid", "tanh"),
+    *("leaky_relu", "elu", "dropout", "batch_norm", "layer_norm", "group_norm", "softmax"),
+)
 _UPSAMPLES = ("interpolate", "upsample", "pixel_shuffle")
+_ALIKE = (  # their output looks like their input
+    *(nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout),
+    *(nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm, nn.RMSNorm),
+    nn.modules.batchnorm._NormBase,
+)
 _SILENT = (
-    *(nn.Identity, nn.Flatten, nn.Unflatten, nn.Dropout, nn.Dropout1d, nn.Dropout2d),
-    *(nn.Dropout3d, nn.AlphaDropout, nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm),
-    *(nn.modules.batchnorm._NormBase, nn.modules.batchnorm._BatchNorm, nn.RMSNorm),
-    *(nn.modules.padding._ConstantPadNd, nn.ChannelShuffle),
+    *_ALIKE,
+    *(nn.Flatten, nn.Unflatten, nn.modules.padding._ConstantPadNd, nn.ChannelShuffle),
 )
 
 
@@ -212,9 +219,12 @@ class _Recorder(TorchFunctionMode):
         self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         """Run a function of PyTorch and record it."""
-        result = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        result = _sized(name, args, kwargs or {})
+        if result is None:
+            result = func(*args, **(kwargs or {}))
         if self.leaf is None:
-            self._record(getattr(func, "__name__", ""), (args, kwargs or {}), result)
+            self._record(name, (args, kwargs or {}), result)
         return result
 
     def _record(self, name: str, inputs: Any, result: Any) -> None:
@@ -250,11 +260,17 @@ class _Recorder(TorchFunctionMode):
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Hook every module, and unhook it in the end."""
-        hooks = []
+        """Hook every module, and unhook it in the end.
+
+        Norms and activations return what they get: on the meta device they would load a compiler.
+        """
+        hooks, passing = [], []
         for name, module in self.network.named_modules():
             if module is self.network:
                 continue
+            if _is_alike(module) and "forward" not in vars(module):
+                module.forward = _pass_on
+                passing.append(module)
             hooks.append(module.register_forward_pre_hook(self._before(name), with_kwargs=True))
             hooks.append(module.register_forward_hook(self._after, with_kwargs=True))
         try:
@@ -262,6 +278,8 @@ class _Recorder(TorchFunctionMode):
         finally:
             for hook in hooks:
                 hook.remove()
+            for module in passing:
+                del module.forward
 
     def _before(self, name: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -330,11 +348,67 @@ def is_leaf(module: nn.Module) -> bool:
 
 
 def _is_silent(module: nn.Module) -> bool:
-    if isinstance(module, _SILENT):
-        return True
-    return type(module).__module__ == "torch.nn.modules.activation" and not isinstance(
-        module, nn.MultiheadAttention
+    return isinstance(module, _SILENT) or _is_activation(module)
+
+
+def _is_activation(module: nn.Module) -> bool:
+    ours = type(module).__module__ == "torch.nn.modules.activation"
+    return ours and not isinstance(module, nn.MultiheadAttention)
+
+
+def _is_alike(module: nn.Module) -> bool:
+    plain = type(module).__module__.startswith("torch.nn.")  # and no subclass of a user's own
+    return plain and (
+        isinstance(module, _ALIKE) or (_is_activation(module) and not isinstance(module, nn.GLU))
     )
+
+
+def _sized(name: str, args: Any, kwargs: Mapping[str, Any]) -> Tensor | None:
+    """Return what an activation, a mean, a join or a linear layer returns on the meta device.
+
+    The first of them there would load a compiler, for seconds. Of all else return ``None``.
+    """
+    if name == "linear" and len(args) > 1 and args[0].is_meta:
+        return args[0].new_empty((*args[0].shape[:-1], args[1].shape[0]))
+    if name in _ACTIVATIONS and args and isinstance(args[0], Tensor) and args[0].is_meta:
+        return args[0]
+    if name.startswith("adaptive_avg_pool") and len(args) == 2 and args[0].is_meta:
+        sides = int(name[-2])
+        kept = args[0].shape[-sides:]
+        made = [size or old for size, old in zip(_each(args[1], sides), kept, strict=True)]
+        return args[0].new_empty((*args[0].shape[:-sides], *made))
+    if name == "mean" and isinstance(args[0], Tensor) and args[0].is_meta and len(args) <= 2:
+        dims = kwargs.get("dim", args[1] if len(args) > 1 else None)
+        if dims is None or set(kwargs) - {"dim", "keepdim"}:
+            return None
+        gone = {dim % args[0].dim() for dim in ((dims,) if isinstance(dims, int) else dims)}
+        sides = enumerate(args[0].shape)
+        keep = bool(kwargs.get("keepdim"))
+        return args[0].new_empty(
+            [1 if n in gone else s for n, s in sides if keep or n not in gone]
+        )
+    if name in ("cat", "concat", "concatenate") and len(args) in (1, 2) and set(kwargs) <= {"dim"}:
+        parts, dim = tensors_in(args[0]), (*args, kwargs.get("dim", 0))[1]
+        ranks = {part.dim() for part in parts}
+        if not all(part.is_meta for part in parts) or len(ranks) != 1 or not parts:
+            return None
+        shape = list(parts[0].shape)
+        shape[dim] = sum(part.shape[dim] for part in parts)
+        return parts[0].new_empty(shape)
+    if _JOINS.get(name) not in ("add", "mul") or name in ("where", "lerp"):
+        return None
+    if kwargs or len(args) != 2:
+        return None
+    both = [one for one in args if isinstance(one, Tensor)]
+    if not both or not both[0].is_meta or not both[0].is_floating_point():
+        return None
+    if name.endswith("_") and (not name.endswith("__") or name.startswith("__i")):
+        return both[0]  # in place
+    return both[0].new_empty(torch.broadcast_shapes(*(one.shape for one in both)))
+
+
+def _pass_on(x: Tensor, *_: Any) -> Tensor:
+    return x
 
 
 def described(module: nn.Module, given: Tensor, output: Any) -> tuple[str, dict[str, Any]]:
@@ -379,8 +453,8 @@ def _adaptive(kind: str, given: Tensor, out: Tensor) -> tuple[str, dict[str, Any
     return "pool", {"kind": kind, "whole": math.prod(out.shape[2:]) == 1}
 
 
-def _each(value: Any, sides: int) -> tuple[int, ...]:
-    return tuple(value) if isinstance(value, tuple | list) else (int(value),) * max(sides, 1)
+def _each(value: Any, sides: int) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,) * max(sides, 1)
 
 
 def _traced(recorder: _Recorder, inputs: Any) -> list[Tensor]:

@@ -94,7 +94,7 @@ def test_a_result_says_what_was_found(space, here):
     network = found.network()
     assert isinstance(network, torch.nn.Module)
     assert not network.training
-    assert found.draw().path.read_text().startswith("<?xml")
+    assert found.draw().path.read_text().startswith("<svg")
     text = found._repr_html_()
     assert 'src="data:image/svg+xml;base64,' in text
     trained = found.retrain(**{**SMALL, "epochs": 2})
