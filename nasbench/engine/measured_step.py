@@ -42,13 +42,16 @@ class Stopwatch:
     Args:
         task: gives the shape of the examples.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        whole: whether batches are whole ones, however long a step takes; a few images take longer
+            each.
 
     Raises:
         UserError: the machine lacks the device.
     """
 
-    def __init__(self, task: Task, device: str) -> None:
+    def __init__(self, task: Task, device: str, whole: bool = False) -> None:
         self.task = task
+        self.whole = whole
         self.here = _Here(pick(device))
         self._known: dict[str, float] = {}
 
@@ -88,7 +91,7 @@ class Stopwatch:
         """
         key = json.dumps([name, config.precision, config.batch_size])
         if key not in self._known:
-            few = min(FEW, config.batch_size)
+            few = config.batch_size if self.whole else min(FEW, config.batch_size)
             seconds = self._seconds(prepare(few)) / few
             if few < config.batch_size and seconds * config.batch_size < ENOUGH:
                 seconds = self._seconds(prepare(config.batch_size)) / config.batch_size

@@ -68,7 +68,7 @@ def of_supernet(search: Search, results: Path) -> Pace:
     if earlier is not None:
         seconds, run = earlier
         return Pace(seconds, steps, f"as in the run {run}")
-    seconds = Stopwatch(task, config.device).of_search(config) * config.batch_size
+    seconds = Stopwatch(task, config.device, whole=True).of_search(config) * config.batch_size
     return Pace(seconds, steps, "measured now")
 
 
@@ -110,7 +110,7 @@ def of_trial(job: Search | Tuning) -> Pace:
     """
     config: SearchConfig | HpoConfig = job.config
     task = job.data.part(config)
-    watch = Stopwatch(task, config.device)
+    watch = Stopwatch(task, config.device, whole=True)
     found = [watch.of_network(network, config) for network in _networks(job, task)]
     return Pace(statistics.mean(found) * config.batch_size, _steps(config, task), "measured now")
 
