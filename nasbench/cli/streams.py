@@ -22,7 +22,17 @@ _PLAIN = {
     **dict.fromkeys("‐‑‒–—―−", "-"),  # noqa: RUF001 (dashes and the minus sign)
     **dict.fromkeys("‘’", "'"),  # noqa: RUF001 (quotation marks)
     **dict.fromkeys("“”", '"'),
-    **{"±": "+/-", "×": "x", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "\xa0": " "},
+    **{
+        "±": "+/-",
+        "×": "x",
+        "†": "(published)",
+        "Δ": "delta",
+        "…": "...",
+        "→": "->",
+        "≤": "<=",
+        "≥": ">=",
+        "\xa0": " ",
+    },
 }
 
 

@@ -80,11 +80,16 @@ def anytime_notes(task: str, rows: Sequence[Row]) -> list[str]:
         f"task {task}: a best validation {rows[0].measure.words} is the best of many on the same "
         f"examples and therefore optimistic; the test {rows[0].measure.words} is the result"
     ]
+    lacking: dict[str, list[str]] = {}
     for row in rows:
         known, seeds = len(_curves(row)), len(row.curves)
         if known < seeds:
             which = f"{seeds - known} of {seeds} search seeds of " if known else ""
-            found.append(f"task {task}: no record has a curve of {which}{row.title}")
+            lacking.setdefault(which, []).append(row.title)
+    found += [
+        f"task {task}: no record has a curve of {which}{', '.join(titles)}"
+        for which, titles in lacking.items()
+    ]
     return found
 
 

@@ -17,7 +17,7 @@ from nasbench.report.comparisons import (
     titles,
     with_differences,
 )
-from nasbench.report.rows import Difference, Row, make_rows, with_variants
+from nasbench.report.rows import PUBLISHED, Difference, Row, make_rows, with_variants
 from nasbench.report.verdict import MARK, verdict
 from nasbench.report.wording import unnamed
 from nasbench.store.records import Record
@@ -173,11 +173,15 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
             "\N{GREEK CAPITAL LETTER DELTA} random: the difference from random search, of shares "
             f"in percentage points; {MARK} marks those that are shown"
         )
+    if any(row.published for row in rows):
+        found.append(f"{PUBLISHED}: published with nasbench, see results/published/README.md")
     found += few_seeds(rows)
     devices = sorted({row.device for row in rows if row.device})
     if len(devices) == 1:
         return [*found, f"latency of one example on {devices[0]}"]
-    named = {device: [r.title for r in rows if r.device == device] for device in devices}
+    named = {
+        device: dict.fromkeys(r.title for r in rows if r.device == device) for device in devices
+    }
     found += [f"latency of one example of {', '.join(n)}: on {d}" for d, n in named.items()]
     return found
 

@@ -18,6 +18,9 @@ from nasbench.store.records import Record
 Points = tuple[tuple[float, float], ...]
 """An anytime curve: device-seconds spent so far, and the best validation result as measured."""
 
+PUBLISHED = "\N{DAGGER}"
+"""Marks the rows of results that come with nasbench."""
+
 BY_HAND = "by hand"
 """The method of networks that nothing searched and nothing tuned."""
 
@@ -176,17 +179,21 @@ class Row:
     @property
     def name(self) -> str:
         """The method, a tuner marked as such, with what distinguishes the row in parentheses."""
-        return self._with(self._method, " ({})")
+        return self._with(self._method)
 
     @property
     def title(self) -> str:
         """The name with the space."""
-        return self._with(self.on_space, " ({})")
+        return self._with(self.on_space)
 
     @property
     def label(self) -> str:
-        """The method, its space and what distinguishes the row: ``darts on darts, 20 epochs``."""
-        return self._with(self.on_space, ", {}")
+        """The method, its space and what distinguishes the row: ``darts on darts, 20 epochs``.
+
+        A dagger marks a row that was published.
+        """
+        words = ", ".join(filter(None, (self.on_space, self.variant)))
+        return f"{words} {PUBLISHED}" if self.published else words
 
     @property
     def _method(self) -> str:
@@ -199,10 +206,10 @@ class Row:
             return f"{self.space} {BY_HAND}"
         return f"{self._method} on {self.space}"
 
-    def _with(self, name: str, form: str) -> str:
+    def _with(self, name: str) -> str:
         details = [self.variant, "published" * self.published]
         words = ", ".join(filter(None, details))
-        return name + form.format(words) if words else name
+        return f"{name} ({words})" if words else name
 
     @property
     def searched(self) -> bool:

@@ -32,7 +32,8 @@ def verdict(rows: Sequence[Row]) -> list[str]:
 
 def _against_random(rows: Sequence[Row]) -> list[str]:
     """Return how the rows compare with random search, nothing if none is compared."""
-    compared = [row for row in rows if row.versus_random is not None]
+    every = [row for row in rows if row.versus_random is not None]
+    compared = [row for row in every if not row.published] or every
     if not compared:
         return []
     shown = [row for row in compared if row.versus_random and row.versus_random.shown]

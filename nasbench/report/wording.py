@@ -43,7 +43,7 @@ _CALLED = {
     **{"batch_size": "batch", "val_fraction": "held out", "drop_path": "drop-path"},
     **{"label_smoothing": "smoothing", "final_lr": "final lr"},
 }
-_ALONE = ("optimizer", "precision", "architecture")
+_ALONE = ("optimizer", "schedule", "precision", "architecture")
 _ORDER = ("", SEARCH, RETRAIN)
 _STAGES = {SEARCH: "search", RETRAIN: "retraining"}
 
@@ -169,9 +169,7 @@ def _words(name: str, value: Any, known: bool) -> str:
     if name in _COUNTED and isinstance(value, int):
         return f"{value:,} {_COUNTED[name]}{'s' * (value != 1)}"
     text = f"{value:g}" if isinstance(value, float) else shortened(str(value), _LONGEST)
-    if name in _ALONE and isinstance(value, str):
-        return text
-    return f"{text} schedule" if name == "schedule" else f"{words} {text}"
+    return text if name in _ALONE and isinstance(value, str) else f"{words} {text}"
 
 
 def _differing(identities: Sequence[Identity]) -> list[Part]:

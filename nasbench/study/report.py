@@ -14,7 +14,7 @@ from nasbench.errors import UserError
 from nasbench.measures import ACCURACY, Measure, named, of_run
 from nasbench.optional import available
 from nasbench.report.anytime import write_pictures
-from nasbench.report.formats.cells import EVERYTHING, Listing, span
+from nasbench.report.formats.cells import EVERYTHING, Listing, with_half
 from nasbench.report.formats.markdown import markdown, table
 from nasbench.report.leaderboard import build, unfinished_runs
 from nasbench.report.plots import Curve, draw_curves
@@ -30,7 +30,6 @@ from nasbench.study.results import EntryResult
 from nasbench.study.runner import Progress
 from nasbench.study.scale import passes
 
-NUMERIC = (False, False, True, True, False, True, True, True)
 _TRAINING = ("accuracy", "loss")  # what an epoch says without a validation
 
 
@@ -55,12 +54,12 @@ def write(
     if available("matplotlib"):
         suffix = plan.scale.suffix
         pictures = [*write_pictures(board, out, suffix), *write_curves(plan, progress, out)]
-    page = out / "README.md"
+    page, entries = out / "README.md", listing(results)
     blocks = [
         f"# {plan.study.name}",
         plan.study.about,
         plan.scale.words and f"**{plan.scale.words}**",
-        table(listing(results).headings, listing(results).lines, NUMERIC),
+        table(entries.headings, entries.lines, entries.numeric),
         *_remarks(plan, results, sum(record.test_openings for record in records)),
         *(f"![{path.stem}]({path.name})" for path in pictures),
         markdown(board, EVERYTHING)
@@ -74,30 +73,36 @@ def write(
 
 
 def listing(results: Iterable[EntryResult]) -> Listing:
-    """Return the entries as a table; of several metrics, each cell names its own."""
+    """Return the entries as a table; of several metrics, each cell names its own.
+
+    Results that somebody reported have a column if there are any.
+    """
     results = list(results)
     every = {result.measure for result in results if result.values}
     measure = next(iter(every)) if len(every) == 1 else None
-    headings = (
-        *("entry", "what", measure.heading if measure else "result", "95 % interval", "on"),
-        *("runs", "reported, %" if measure is None or measure.is_share else "reported", "cost"),
-    )
+    cited = any(result.entry.reported is not None for result in results)
+    reported = "reported, %" if measure is None or measure.is_share else "reported"
+    columns = [
+        *(("entry", False), ("what", False), (measure.heading if measure else "result", True)),
+        *(("on", False), ("runs", True), *([(reported, True)] if cited else []), ("cost", True)),
+    ]
     lines = []
     for result in results:
-        entry, interval = result.entry, result.interval
+        entry = result.entry
+        known = "" if entry.reported is None else result.measure.digits(entry.reported)
         lines.append(
             (
                 entry.name,
                 entry.note or f"{entry.verb} {entry.target}",
                 _result(result, named=measure is None),
-                "" if interval is None else span(interval, result.measure),
                 result.measured_on,
                 f"{len(result.values)} of {result.seeds}",
-                "" if entry.reported is None else result.measure.digits(entry.reported),
+                *([known] if cited else []),
                 duration(result.seconds) if result.seconds else "",
             )
         )
-    return Listing("Entries", headings, NUMERIC, tuple(lines))
+    headings, numeric = zip(*columns, strict=True)
+    return Listing("Entries", headings, numeric, tuple(lines))
 
 
 def _result(result: EntryResult, named: bool) -> str:
@@ -109,7 +114,7 @@ def _result(result: EntryResult, named: bool) -> str:
     """
     if result.mean is None:
         return ""
-    shown = result.measure.digits(result.mean)
+    shown = with_half(result.measure.digits(result.mean), result.interval)
     if named:
         shown = f"{result.measure.words} {shown}{result.measure.unit}"
     if not result.at_chance:

@@ -454,6 +454,8 @@ _RESULTS = (
     "leaderboard --results results --format md",
     "leaderboard --results results --format csv",
     "leaderboard --results results --format html",
+    "leaderboard --results results --format latex --notes",
+    "leaderboard --results results --with-published --unfinished --anytime",
     "board results --export made/page",
 )
 _RUN = (

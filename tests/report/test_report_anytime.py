@@ -93,7 +93,7 @@ def test_rows_without_a_curve_are_left_out_and_told(rows):
     assert [row.method for row in anytime.with_curves(made)] == ["a"]
     notes = anytime.anytime_notes("digits", made)
     assert "task digits: no record has a curve of 1 of 2 search seeds of a on cnn" in notes
-    assert "task digits: no record has a curve of b on cnn" in notes
+    assert "task digits: no record has a curve of b on cnn, free on cnn" in notes
     assert any("optimistic" in note for note in notes)
 
 

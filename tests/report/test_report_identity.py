@@ -215,7 +215,7 @@ def test_a_preset_is_its_options(record):
         ({"cutout": 16}, "cutout 0", "cutout 16"),
         ({"revision": 2}, "revision 1", "revision 2"),
         ({"optimizer": "adam"}, "sgd", "adam"),
-        ({"schedule": "step"}, "cosine schedule", "step schedule"),
+        ({"schedule": "step"}, "cosine", "step"),
         ({"nesterov": True}, "no nesterov", "nesterov"),
         ({"space_arguments": {"layers": 8}}, "layers unset", "8 layers"),
     ],
@@ -236,9 +236,7 @@ def test_rows_of_many_differences_name_what_tells_them_apart(record):
     rows = [record(f"r{n}", retrain_config={"epochs": 3, **one}) for n, one in enumerate(grid)]
     board = build(rows, [], None)
     labels = {row.label for row in board.rows}
-    assert labels == {
-        f"darts on cnn, {one['optimizer']}, {one['schedule']} schedule" for one in grid
-    }
+    assert labels == {f"darts on cnn, {one['optimizer']}, {one['schedule']}" for one in grid}
     (note,) = [note for note in board.notes if "also differ in" in note]
     assert note == "task digits: the rows of darts on cnn also differ in warmup, grad clip"
 

@@ -30,6 +30,7 @@ from nasbench.report.formats.cells import (
 )
 from nasbench.report.leaderboard import Leaderboard
 from nasbench.report.leaderboard import Table as Rows
+from nasbench.report.rows import PUBLISHED
 
 _GAP = 2  # spaces between columns
 _NAME = 24  # characters of a name below which columns are left out in its favour
@@ -84,7 +85,7 @@ def lines(board: Leaderboard, view: View, width: int | None) -> Iterator[Line]:
     """
     for remark in board.remarks:
         yield from _said(remark, width)
-    missing: list[str] = []
+    missing = set[str]()
     for number, one in enumerate(board.tables):
         if number or board.remarks:
             yield Line("")
@@ -95,7 +96,7 @@ def lines(board: Leaderboard, view: View, width: int | None) -> Iterator[Line]:
         if view.anytime and (course := standings(one.rows)):
             yield from (Line(""), *_listed(course, width))
         names = [column.name for column in shown]
-        missing += [name for name in WIDE if name not in (*names, *missing)]
+        missing |= {name for name in WIDE if name not in names}
     if view.unfinished and board.unfinished:
         yield from _unfinished(board, width)
     if view.notes and board.notes and board.rows:
@@ -105,9 +106,12 @@ def lines(board: Leaderboard, view: View, width: int | None) -> Iterator[Line]:
     if not board.rows:
         for note in board.notes:
             yield from _said(note, width)
+    if any(row.published for row in board.rows):
+        yield from _said(f"{PUBLISHED} published with nasbench", width)
     hidden = left_out(board, view)
     if missing and not view.columns:
-        hidden.append(f"columns {', '.join(missing)} (--columns)")
+        names = [name for name in WIDE if name in missing]
+        hidden.append(f"columns {', '.join(names)} (--columns)")
     if hidden:
         if board.rows:
             yield Line("")

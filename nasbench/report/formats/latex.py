@@ -19,6 +19,7 @@ _SIGNS = {
     "\N{MULTIPLICATION SIGN}": r"$\times$",
     "\N{GREEK CAPITAL LETTER DELTA}": r"$\Delta$",
     "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
+    "\N{DAGGER}": r"$\dagger$",
     "\N{EN DASH}": "--",
     "\N{NO-BREAK SPACE}": "~",
 }
@@ -54,10 +55,11 @@ def _table(one: Table, view: View) -> str:
 
 
 def _caption(one: Table) -> str:
-    plus_minus = ""
+    said = [f"{one.heading}."]
     if any(row.interval for row in one.rows):
-        plus_minus = " \N{PLUS-MINUS SIGN}: half of the 95 % interval over the search seeds."
-    return escape(f"{one.heading}.{plus_minus} {' '.join(one.words)}")
+        said.append("\N{PLUS-MINUS SIGN}: half of the 95 % interval over the search seeds.")
+    said += [words for words in one.words if "`" not in words]  # those name a command
+    return escape(" ".join(said))
 
 
 def _line(cells: Sequence[str]) -> str:

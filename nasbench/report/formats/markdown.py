@@ -15,6 +15,7 @@ from nasbench.report.formats.cells import (
     unfinished,
 )
 from nasbench.report.leaderboard import Leaderboard
+from nasbench.report.rows import PUBLISHED
 
 
 def markdown(board: Leaderboard, view: View = PLAIN) -> str:
@@ -33,6 +34,8 @@ def markdown(board: Leaderboard, view: View = PLAIN) -> str:
         blocks += _listed(runs, "##")
     if board.notes and (view.notes or not board.rows):
         blocks += ["## Notes", "\n".join(f"- {_escape(note)}" for note in board.notes)]
+    if any(row.published for row in board.rows):
+        blocks.append(f"{PUBLISHED} published with nasbench")
     if hidden := left_out(board, view):
         blocks.append(f"Not shown: {', '.join(hidden)}.")
     return "\n\n".join(blocks) + "\n"
