@@ -122,7 +122,7 @@ def test_only_some_entries_and_what_they_use(study, run):
     assert sorted(r["method"] for r in records()) == ["random", "random"]
     page = (FOLDER / "README.md").read_text()
     (line,) = [line for line in page.splitlines() if line.startswith("| by hand |")]
-    assert "0" in line.split("|")[6]  # runs
+    assert "0" in line.split("|")[5]  # runs
     assert "--only tested" in page
     assert run("study", "mine.yaml", "--device", "cpu").status == 0
     assert len(runs()) == 6

@@ -14,6 +14,7 @@ from nasbench.report.formats import render
 from nasbench.report.leaderboard import build
 from nasbench.store import published
 from nasbench.store.records import read_records, write_record
+from tests.conftest import REPOSITORY
 
 FIVE = {0: 0.90, 1: 0.91, 2: 0.92, 3: 0.91, 4: 0.91}
 LESS = {0: 0.80, 1: 0.81, 2: 0.82, 3: 0.81, 4: 0.81}
@@ -138,6 +139,8 @@ def test_the_readme_s_commands_end_in_few_lines(tmp_path, capsys, monkeypatch, w
     assert max(map(len, lines)) <= width
     assert re.search(r"2  darts on darts +98\.52 ± 0\.56", text)
     assert "\x1b" not in text
+    for page in ("README.md", "README.zh-CN.md"):
+        assert (f"```text\n{text}```\n" in (REPOSITORY / page).read_text()) == (width == 80)
 
 
 @pytest.mark.parametrize("words", [["--columns", "method,parms"], ["--format", "tex"]])
