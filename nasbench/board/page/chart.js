@@ -191,7 +191,7 @@
         marks: [
           Plot.gridY(ticks(view.y, high, { whole: wholeY, gap: 34 }), { stroke: "currentColor", strokeOpacity: 0.12 }),
           Plot.axisY(ticks(view.y, high, { whole: wholeY, gap: 34 }), { label: null, tickSize: 0, text: (tick) => significant(tick, 4), fillOpacity: 0.75 }),
-          Plot.axisX(ticks(view.x, wide, { ...options, whole: wholeX, gap: 62 }), { label: options.x, labelAnchor: "right", labelArrow: "none", tickSize: 4, text: label, fillOpacity: 0.75 }),
+          Plot.axisX(ticks(view.x, wide, { ...options, whole: wholeX, gap: options.count ? 90 : 62 }), { label: options.x, labelAnchor: "right", labelArrow: "none", tickSize: 4, text: label, fillOpacity: 0.75 }),
           Plot.frame({ anchor: "bottom", stroke: "currentColor", strokeOpacity: 0.4 }),
           ...list.flatMap(marks).filter(Boolean),
         ],
