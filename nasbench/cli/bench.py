@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from nasbench.cli.output import document, note, tell
+from nasbench.errors import UserError
 
 CORES = os.cpu_count() or 1
 
@@ -63,8 +64,8 @@ def strategies(
     from nasbench.tabular.benchmark import ranks, run_benchmarks, sampled_strategies
     from nasbench.tabular.benchmark_report import curves, page, summary, to_json
 
-    names = _listed(strategies) or sampled_strategies()
-    datasets = _listed(dataset)
+    names = _listed("--strategies", strategies) or sampled_strategies()
+    datasets = _listed("--dataset", dataset)
     title = _title("strategies", [table.partition("=")[0], *datasets])
     kept = out / f"{title}.searches.jsonl"
     found = run_benchmarks(
@@ -119,8 +120,8 @@ def tuners(
     from nasbench.tabular.tuners import SLOW, run_tuners
     from nasbench.tabular.tuners_report import curves, page, summary, to_json
 
-    names = _listed(tuners) or [name for name in TUNERS if name not in SLOW]
-    tables, datasets = _listed(table), _listed(dataset)
+    names = _listed("--tuners", tuners) or [name for name in TUNERS if name not in SLOW]
+    tables, datasets = _listed("--table", table), _listed("--dataset", dataset)
     title = _title("tuners", [*tables, *datasets, *(["steps"] if form == "steps" else [])])
     kept = out / f"{title}.runs.jsonl"
     found = run_tuners(
@@ -167,8 +168,8 @@ def proxies(
     from nasbench.report.panels import draw_dots
     from nasbench.tabular.proxies import SLOW, dots, page, run_proxies, summary, to_json
 
-    names = _listed(proxies) or [name for name in PROXIES if name not in SLOW]
-    datasets = _listed(dataset)
+    names = _listed("--proxies", proxies) or [name for name in PROXIES if name not in SLOW]
+    datasets = _listed("--dataset", dataset)
     title = _title("proxies", [table.partition("=")[0], *datasets])
     kept = out / f"{title}.scores.jsonl"
     found = run_proxies(
@@ -184,9 +185,16 @@ def _title(what: str, parts: Sequence[str]) -> str:
     return "_".join([what, *(part.replace("/", "-").replace(":", "-") for part in parts)])
 
 
-def _listed(text: str | None) -> list[str]:
-    """Return the names in a comma-separated list."""
-    return [name for one in (text or "").split(",") if (name := one.strip())]
+def _listed(flag: str, text: str | None) -> list[str]:
+    """Return the names in a comma-separated list; none if it was not given.
+
+    Raises:
+        UserError: it is empty.
+    """
+    names = [name for one in (text or "").split(",") if (name := one.strip())]
+    if text is not None and not names:
+        raise UserError(f"{flag} {text!r}: must be names with commas between them")
+    return names
 
 
 def _write(

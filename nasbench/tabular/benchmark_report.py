@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -150,6 +151,11 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
     )
 
 
+def wrapped(text: str) -> str:
+    """Return a sentence in lines of at most 80 characters, broken between words."""
+    return fill(text, 80, break_long_words=False, break_on_hyphens=False)
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -158,15 +164,16 @@ def summary(benchmarks: Sequence[Benchmark]) -> str:
     """Return what a command prints: the results, and what they show in words."""
     first, found = benchmarks[0], ranks(benchmarks)
     seeds = f"{len(first.seeds)} seed{'s' if len(first.seeds) > 1 else ''}"
+    half = ", ± half the 95 % interval" if len(first.seeds) > 1 else ""
     parts = [
-        f"{first.table.name}: {first.table.result}, %, after {first.budget}; mean over {seeds}"
-        + (" ± half the 95 % interval" if len(first.seeds) > 1 else ""),
+        wrapped(f"{first.table.name}: {first.table.result}, %, after {first.budget}"),
+        f"mean over {seeds}{half}",
         results_table(benchmarks, wide=False),
     ]
     if found is not None:
-        parts.append(found.sentence())
+        parts.append(wrapped(found.sentence()))
     refused = {name: why for one in benchmarks for name, why in one.refused.items()}
-    parts += [f"{name} cannot search this table: {why}" for name, why in refused.items()]
+    parts += [wrapped(f"{name} cannot search this table: {why}") for name, why in refused.items()]
     return "\n".join(parts) + "\n"
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nasbench import provenance
 from nasbench.report.plots import Curve
 from nasbench.report.statistics import bootstrap_band
-from nasbench.tabular.benchmark_report import aligned, made_by, markdown_table
+from nasbench.tabular.benchmark_report import aligned, made_by, markdown_table, wrapped
 from nasbench.tabular.package import FULL_NAME
 from nasbench.tabular.tuners import BASELINE, TunerBenchmark
 
@@ -91,8 +91,10 @@ def summary(found: TunerBenchmark) -> str:
         "units of the best 1 %",
         aligned(lines),
     ]
-    parts += [ranking.sentence()] if ranking else []
-    parts += [f"{name} cannot tune these tables: {why}" for name, why in found.refused.items()]
+    parts += [wrapped(ranking.sentence())] if ranking else []
+    parts += [
+        wrapped(f"{name} cannot tune these tables: {why}") for name, why in found.refused.items()
+    ]
     return "\n".join(parts) + "\n"
 
 

@@ -34,9 +34,9 @@ def test_a_race_is_printed_and_written(run, words):
     )
     answer = run(*words, "--strategy", "mine.py:Mine")
     assert answer.status == 0
-    head = answer.out.splitlines()[1].split()
+    head = answer.out.splitlines()[2].split()
     assert head == ["strategy", "cifar10", "cifar100", "imagenet16-120", "mean", "rank"]
-    assert {line.split()[0] for line in answer.out.splitlines()[2:5]} == {
+    assert {line.split()[0] for line in answer.out.splitlines()[3:6]} == {
         "random", "evolution", "mine.py:Mine"
     }  # fmt: skip
     assert "cifar100, mine.py:Mine: " in answer.err
@@ -73,6 +73,7 @@ def test_one_dataset_has_files_of_its_own(run, words, monkeypatch):
     [
         (["--strategies", "evolutoin"], "unknown strategy 'evolutoin': did you mean evolution"),
         (["--table", "nasbench201"], "unknown table 'nasbench201': did you mean nas-bench-201"),
+        (["--strategies", " ,"], "--strategies ' ,': must be names with commas between them"),
         (["--dataset", "mnist"], "unknown dataset of nas-bench-201 'mnist'"),
         (["--budget", "many"], "--budget 'many': must look like"),
         (["--seeds", "0"], "Invalid value for '--seeds'"),

@@ -120,6 +120,12 @@ CHECKED: dict[str, Command] = {
     "bench strategies": Command(
         "bench strategies --table nas-bench-macro=gone.json --seeds 1 --jobs 1 --out made/b"
     ),
+    "bench tuners": Command(
+        "bench tuners --tuners random --dataset gone --trials 2 --seeds 1 --jobs 1 --out made/b"
+    ),
+    "bench proxies": Command(
+        "bench proxies --table nas-bench-macro=gone.json --archs 2 --jobs 1 --out made/b"
+    ),
     "list": Command("list strategies", (), 0.5),
     "zoo": Command("zoo", (), 0.2),
 }  # fmt: skip
