@@ -60,7 +60,9 @@ def draw_panels(
                 )
                 lines.setdefault(curve.name, line)
             axes.set(title=title, xscale="log", yscale="log")
-            axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+            low, high = axes.get_ylim()
+            steps = (1.0, 2.0, 5.0) if high < 300 * low else (1.0,)  # labels that fit
+            axes.yaxis.set_major_locator(ticker.LogLocator(subs=steps))
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_formatter("{x:,.10g}")
                 axis.set_minor_formatter(ticker.NullFormatter())
