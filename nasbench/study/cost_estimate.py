@@ -33,6 +33,8 @@ def estimate(plan: Plan, progress: Progress, out: Path, measuring: bool = False)
     """
     if plan.scale.words:
         yield plan.scale.words
+        if (older := out.with_name(out.name.replace("@x", "@"))).is_dir():
+            yield f"{older} was made with the earlier meaning of --scale and stays as it is"
     yield f"{plan.study.name}: {len(plan.steps)} runs, {len(progress.done)} of them done"
     scaled, selected = seconds_per_run(plan, out), plan.selected
     steps = MeasuredSteps(plan, progress.done) if measuring else None

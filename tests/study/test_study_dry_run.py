@@ -157,3 +157,12 @@ def test_an_entry_that_the_command_line_names_is_no_code(empty, capsys):
     words = ["study", "mine.yaml", "--dry-run", "--device", "cpu", "--only", "by hand"]
     assert main(words) == 0
     assert "by hand: train mnist-cnn: 0 of 1 done; to do: 1 x" in capsys.readouterr().out
+
+
+def test_a_folder_of_the_earlier_meaning_of_a_scale_is_told(empty, capsys):
+    Path("results/studies/mnist-cnn@0.02").mkdir(parents=True)
+    for scale, told in (("0.02", True), ("0.03", False)):
+        words = f"study mnist-cnn --scale {scale} --dry-run --device cpu"
+        assert main([*words.split(), "--only", "4 folds, BN"]) == 0
+        line = "mnist-cnn@0.02 was made with the earlier meaning of --scale and stays as it is\n"
+        assert (line in capsys.readouterr().out) is told
