@@ -91,6 +91,6 @@ def test_a_folder_is_searched_retrained_and_compared_in_one_line_each(
     assert (record.task, record.search_config["task"], problems) == ("images", "images", [])
     capsys.readouterr()
     assert main(["leaderboard", "--task", "images", "--format", "md"]) == 0
-    assert "| darts | darts |" in capsys.readouterr().out
+    assert "| darts on darts |" in capsys.readouterr().out
     assert main(["predict", "last", "images/three/001.png"]) == 0
     assert capsys.readouterr().out.startswith("images/three/001.png: ")
