@@ -368,43 +368,56 @@ def _sized(name: str, args: Any, kwargs: Mapping[str, Any]) -> Tensor | None:
 
     The first of them there would load a compiler, for seconds. Of all else return ``None``.
     """
-    if name == "linear" and len(args) > 1 and args[0].is_meta:
-        return args[0].new_empty((*args[0].shape[:-1], args[1].shape[0]))
-    if name in _ACTIVATIONS and args and isinstance(args[0], Tensor) and args[0].is_meta:
-        return args[0]
-    if name.startswith("adaptive_avg_pool") and len(args) == 2 and args[0].is_meta:
+    first = args[0] if args and isinstance(args[0], Tensor) else None
+    if name in ("cat", "concat", "concatenate") and len(args) in (1, 2) and set(kwargs) <= {"dim"}:
+        return _joined_size(tensors_in(args[0]), (*args, kwargs.get("dim", 0))[1])
+    if first is None or not first.is_meta:
+        if _JOINS.get(name) not in ("add", "mul") or len(args) != 2 or kwargs:
+            return None
+        first = args[1] if isinstance(args[1], Tensor) and args[1].is_meta else None
+    if first is None:
+        return None
+    if name in _ACTIVATIONS:
+        return first
+    if name == "linear" and len(args) > 1:
+        return first.new_empty((*first.shape[:-1], args[1].shape[0]))
+    if name.startswith("adaptive_avg_pool") and len(args) == 2:
         sides = int(name[-2])
-        kept = args[0].shape[-sides:]
-        made = [size or old for size, old in zip(_each(args[1], sides), kept, strict=True)]
-        return args[0].new_empty((*args[0].shape[:-sides], *made))
-    if name == "mean" and isinstance(args[0], Tensor) and args[0].is_meta and len(args) <= 2:
+        kept = zip(_each(args[1], sides), first.shape[-sides:], strict=True)
+        return first.new_empty((*first.shape[:-sides], *(size or old for size, old in kept)))
+    if name == "mean" and len(args) <= 2:
         dims = kwargs.get("dim", args[1] if len(args) > 1 else None)
         if dims is None or set(kwargs) - {"dim", "keepdim"}:
             return None
-        gone = {dim % args[0].dim() for dim in ((dims,) if isinstance(dims, int) else dims)}
-        sides = enumerate(args[0].shape)
+        gone = {dim % first.dim() for dim in ((dims,) if isinstance(dims, int) else dims)}
         keep = bool(kwargs.get("keepdim"))
-        return args[0].new_empty(
-            [1 if n in gone else s for n, s in sides if keep or n not in gone]
-        )
-    if name in ("cat", "concat", "concatenate") and len(args) in (1, 2) and set(kwargs) <= {"dim"}:
-        parts, dim = tensors_in(args[0]), (*args, kwargs.get("dim", 0))[1]
-        ranks = {part.dim() for part in parts}
-        if not all(part.is_meta for part in parts) or len(ranks) != 1 or not parts:
-            return None
-        shape = list(parts[0].shape)
-        shape[dim] = sum(part.shape[dim] for part in parts)
-        return parts[0].new_empty(shape)
-    if _JOINS.get(name) not in ("add", "mul") or name in ("where", "lerp"):
+        pairs = list(enumerate(first.shape))
+        return first.new_empty([1 if n in gone else s for n, s in pairs if keep or n not in gone])
+    return None if kwargs else _summed_size(name, args)
+
+
+def _joined_size(parts: list[Tensor], dim: int) -> Tensor | None:
+    """Return a concatenation on the meta device."""
+    if not parts or not all(part.is_meta for part in parts):
         return None
-    if kwargs or len(args) != 2:
+    if len({part.dim() for part in parts}) != 1:
+        return None
+    shape = list(parts[0].shape)
+    shape[dim] = sum(part.shape[dim] for part in parts)
+    return parts[0].new_empty(shape)
+
+
+def _summed_size(name: str, args: Any) -> Tensor | None:
+    """Return a sum or product of two on the meta device."""
+    if _JOINS.get(name) not in ("add", "mul") or name in ("where", "lerp") or len(args) != 2:
         return None
     both = [one for one in args if isinstance(one, Tensor)]
-    if not both or not both[0].is_meta or not both[0].is_floating_point():
+    if not all(one.is_floating_point() for one in both):
         return None
     if name.endswith("_") and (not name.endswith("__") or name.startswith("__i")):
         return both[0]  # in place
-    return both[0].new_empty(torch.broadcast_shapes(*(one.shape for one in both)))
+    shape: tuple[int, ...] = torch.broadcast_shapes(*(one.shape for one in both))  # type: ignore[no-untyped-call]
+    return both[0].new_empty(shape)
 
 
 def _pass_on(x: Tensor, *_: Any) -> Tensor:
