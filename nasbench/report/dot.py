@@ -20,7 +20,8 @@ _HEADER = """digraph architecture {
 def dot_source(figures: Sequence[Figure]) -> str:
     """Return DOT text: one titled cluster per figure, from left to right.
 
-    The operations of a cell are boxes on its edges, coloured by family; so are those of a network.
+    The operations of a cell are boxes on its edges, coloured by family; so are those of a network,
+    with the chosen alternatives below their names.
     """
     lines = [_HEADER]
     # dot stacks clusters from the bottom up, so the first figure is written last.
@@ -74,7 +75,9 @@ def _blocks(number: int, network: Network) -> Iterator[str]:
             for offset, box in enumerate(part.boxes):
                 key = f"g{number}_b{place}_{offset}"
                 times = f" ×{group.times}" if group.times > 1 else ""
-                yield f"    {key} [label={quoted(box.text + times)}, {_filled(box)}];"
+                last = [part.chosen] if part.chosen and offset == len(part.boxes) - 1 else []
+                text = "\n".join([box.text + times, *box.chosen, *last])
+                yield f"    {key} [label={quoted(text)}, {_filled(box)}];"
                 if offset or place not in network.cut:
                     yield f"    {before} -> {key};"
                 before = key

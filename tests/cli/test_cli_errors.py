@@ -332,7 +332,10 @@ def test_unknown_names_elsewhere(refused, kind):
         assert "did you mean tasks or tables?" in refused("list", "task")
         return
     line = refused("leaderboard", "--format", "mdx")
-    assert line == "unknown --format 'mdx': did you mean md? allowed: table, md, csv, json, html"
+    assert (
+        line
+        == "unknown --format 'mdx': did you mean md? allowed: table, md, csv, json, html, latex"
+    )
     assert refused("leaderboard", "--task", "mnst").startswith("unknown task 'mnst': did you mean")
 
 

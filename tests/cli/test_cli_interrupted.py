@@ -171,7 +171,8 @@ def test_resuming_what_cannot_be_resumed(refused, runs):
     assert line.startswith("--resume nothing is no run under results/runs; the latest: ")
     assert name in line
     assert refused("search", "--resume", name) == (
-        f"--resume {name}: the run is done: allowed: stopped, failed"
+        f"--resume {name}: the run is done: allowed: stopped, failed, or done with a larger "
+        "--budget"
     )
     assert refused("search", "--resume", retrain["folder"].name).endswith(
         "continue it with nasbench retrain"
@@ -180,7 +181,7 @@ def test_resuming_what_cannot_be_resumed(refused, runs):
     RunFolder(search["folder"]).update(status="running")
     with RunFolder(search["folder"]).held():
         line = refused("search", "--resume", name)
-    assert "the run is running: allowed: stopped, failed" in line
+    assert "the run is running: allowed: stopped, failed, or done with a larger --budget" in line
     RunFolder(search["folder"]).update(status="stopped")
     RunFolder(retrain["folder"]).update(status="stopped")
     for words, culprit in [
@@ -205,7 +206,8 @@ def test_the_end_of_a_name_that_fits_two_runs(refused, runs):
     assert line == "RUN abcd names several runs: 20260101-abcd, 20260100-abcd"
     # One of them is a search.
     line = refused("search", "--resume", "abcd")
-    assert line == "--resume abcd: the run is done: allowed: stopped, failed"
+    told = "allowed: stopped, failed, or done with a larger --budget"
+    assert line == f"--resume abcd: the run is done: {told}"
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,7 @@ def test_list(run):
     }
     for name, table in tables.items():
         assert listed[name] == {key: entry.description for key, entry in table.items()}
-    assert list(listed) == [*tables, "metrics", "losses"]
+    assert list(listed) == [*tables, "metrics", "losses", "studies", "examples"]
     whole = run("list").out
     for kind in tables:
         assert list(run("list", kind, "--json").json) == [kind]

@@ -34,6 +34,7 @@ CALLS = {
     "subprocess.run": {
         "nasbench/export/check.py": "what was exported just now",
         "nasbench/provenance.py": "git, in nasbench's own folder",
+        "nasbench/report/drawing.py": "Graphviz, which places the boxes of a cell",
     },
     "subprocess.Popen": {
         "nasbench/data/decoding.py": "processes that decode pictures",
