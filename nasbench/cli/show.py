@@ -144,7 +144,12 @@ def _of_supernet(
         if label in domains
     }
     arch = opened.arch if number == max(epochs) else domains.arch(event["arch"])
-    return opened.space.supernet_graphs(shares, arch)
+    try:
+        return opened.space.supernet_graphs(shares, arch)
+    except KeyError as error:
+        raise UserError(
+            f"--supernet: epoch {number} has no weights of the label {error}"
+        ) from None
 
 
 def _film(

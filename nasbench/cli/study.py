@@ -112,7 +112,7 @@ def command(
         tell(f"written: {path}", f"next:    nasbench study {shlex.quote(str(path))} --dry-run")
         return
     if target is not None:
-        raise UserError(f"{target}: a second file is only allowed after `new`")
+        raise UserError(f"second file '{target}': only allowed after `new`")
     where = TrialsConfig(
         engine=engine, concurrency=concurrency, gpus_per_trial=gpus_per_trial, address=address
     )

@@ -69,7 +69,7 @@ def _headed(words: str, scene: Scene, reason: str) -> Scene:
 
 
 def _gif(images: Sequence[Any]) -> bytes:
-    require("PIL.Image", "a GIF")
+    require("PIL.Image", "a GIF", "pillow")
     first, *rest = [image.quantize(64) for image in images]
     times = [round(1000 * SECONDS)] * len(rest) + [round(1000 * LAST_SECONDS)]
     file = io.BytesIO()

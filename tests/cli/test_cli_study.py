@@ -196,7 +196,7 @@ def test_a_killed_study_goes_on_where_it_was(study, run):
         (("none.yaml",), "none.yaml: cannot be read"),
         (("mine.yaml", "--only", "tined"), "unknown entry 'tined'"),
         (("mine.yaml", "--scale", "2"), "--scale 2: must be above 0 and up to 1"),
-        (("mine.yaml", "x.yaml"), "a second file is only allowed after `new`"),
+        (("mine.yaml", "x.yaml"), "second file 'x.yaml': only allowed after `new`"),
         (("new", "mine.yaml"), "mine.yaml already exists"),
     ],
 )

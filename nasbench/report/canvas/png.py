@@ -33,7 +33,10 @@ def png(scene: Scene, style: str, dpi: float = 300) -> bytes:
 
 def pixels(scene: Scene, style: str, dpi: float) -> tuple[Any, float]:
     """Return a scene as an image of Pillow, and the pixels per inch that it has."""
-    pillow, drawing = require("PIL.Image", "a PNG"), require("PIL.ImageDraw", "a PNG")
+    pillow, drawing = (
+        require("PIL.Image", "a PNG", "pillow"),
+        require("PIL.ImageDraw", "a PNG", "pillow"),
+    )
     area = max(scene.width * scene.height, 1.0)
     scale = min(dpi / 72 * _FINER, (MOST_PIXELS / area) ** 0.5)
     size = tuple(max(_FINER, round(side * scale)) for side in (scene.width, scene.height))
@@ -139,7 +142,7 @@ def _dashes(
 
 @lru_cache(maxsize=64)
 def _truetype(path: str, size: int) -> Any:
-    return require("PIL.ImageFont", "a PNG").truetype(path, size)
+    return require("PIL.ImageFont", "a PNG", "pillow").truetype(path, size)
 
 
 def _font(text: str, bold: bool, size: int) -> Any:

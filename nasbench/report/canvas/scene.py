@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from nasbench.optional import require
+from nasbench.optional import available, require
 
 Anchor = Literal["start", "middle", "end"]
 FONTS = {
@@ -128,11 +128,19 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
     """Return the width of a text in points."""
     known = "".join(sign for sign in text if ord(sign) < 0x2E80)
     wide = len(text) - len(known)  # Chinese, Japanese, Korean: a square each
-    return (_font(bold).getlength(known) / 100 + wide) * size if known else wide * size
+    return (_length(known, bold) + wide) * size
+
+
+def _length(text: str, bold: bool) -> float:
+    """Return the width of a text of size 1, without Pillow that of as many average letters."""
+    font = _font(bold) if text else None
+    return float(font.getlength(text)) / 100 if font is not None else 0.56 * len(text)
 
 
 @lru_cache(maxsize=2)
 def _font(bold: bool) -> Any:
+    if not available("PIL.ImageFont"):
+        return None
     return require("PIL.ImageFont", "a drawing").truetype(str(FONTS[bold]), 100)
 
 
