@@ -23,7 +23,7 @@ from nasbench.nn.processes import Place, place
 from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.tasks.base import Task
 
-FEW = 4  # images of the first batch, which says whether a whole one takes longer than ENOUGH
+FEW = 4  # images of the first batch; if it takes less than ENOUGH, a whole one is measured
 ENOUGH = 0.5  # seconds of a step that is not repeated
 Run = Callable[[], object]
 
@@ -93,7 +93,7 @@ class Stopwatch:
         if key not in self._known:
             few = config.batch_size if self.whole else min(FEW, config.batch_size)
             seconds = self._seconds(prepare(few)) / few
-            if few < config.batch_size and seconds * config.batch_size < ENOUGH:
+            if few < config.batch_size and seconds * few < ENOUGH:
                 seconds = self._seconds(prepare(config.batch_size)) / config.batch_size
             self._known[key] = seconds
         return self._known[key]
