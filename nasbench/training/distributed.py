@@ -66,8 +66,9 @@ def _share_memory() -> None:
     every: list[Any] = [None] * world
     dist.all_gather_object(every, (folder, _machine()))
     folder = every[0][0]
+    here = folder is not None and every[0][1] == _machine() and Path(folder).is_dir()
     try:
-        if folder is None or len({machine for _, machine in every}) > 1:
+        if any_process(not here, torch.device("cpu")):
             return
         share(SharedSums(Path(folder), rank, world, wait))
         wait()
@@ -89,13 +90,13 @@ def _prepared(world: int) -> str | None:
     return None
 
 
-def _machine() -> tuple[str, str, int]:
-    """Return what tells this machine, and the part of its files that is seen, from others."""
+def _machine() -> tuple[str, str]:
+    """Return what tells this machine from others."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
     except OSError:
         boot = str(uuid.getnode())
-    return socket.gethostname(), boot, Path(tempfile.gettempdir()).stat().st_ino
+    return socket.gethostname(), boot
 
 
 def _variable(name: str, default: int | None, low: int, high: int | None = None) -> int:

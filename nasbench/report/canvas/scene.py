@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from nasbench.optional import available, require
+from nasbench.optional import available
 
 Anchor = Literal["start", "middle", "end"]
 FONTS = {
@@ -141,7 +141,9 @@ def _length(text: str, bold: bool) -> float:
 def _font(bold: bool) -> Any:
     if not available("PIL.ImageFont"):
         return None
-    return require("PIL.ImageFont", "a drawing").truetype(str(FONTS[bold]), 100)
+    from PIL import ImageFont
+
+    return ImageFont.truetype(str(FONTS[bold]), 100)
 
 
 def shortened(text: str, size: float, width: float) -> str:
