@@ -36,6 +36,7 @@ VERBS = ("search", "hpo", "retrain")
 LATEST = "last"
 """What a user writes for the latest run."""
 
+_SECOND = len("20260131-120000")  # the time in front of a name
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _SHOWN = 4  # runs that an error names
 
@@ -175,14 +176,24 @@ def all_runs(results: Path) -> Iterator[RunFolder]:
 def every_run(results: Path) -> list[Path]:
     """Return the run folders of a results folder and of its studies, the oldest first.
 
-    Their names begin with the time. Nothing in them is read.
+    Their names begin with the time in seconds; runs of one second are in the order in which their
+    locks were made. Nothing in them is read.
 
     Args:
         results: the results folder.
     """
     places = [results / "runs", *(results / "studies").glob("*/runs")]
     found = [path.parent for place in places for path in place.glob("*/run.json")]
-    return sorted(found, key=lambda path: (path.name, str(path)))
+    return sorted(found, key=_begun)
+
+
+def _begun(run: Path) -> tuple[str, int, str]:
+    """Return what orders runs by the time they began."""
+    try:
+        made = (run / LOCK).stat().st_mtime_ns
+    except OSError:
+        made = 0
+    return run.name[:_SECOND], made, str(run)
 
 
 def find(

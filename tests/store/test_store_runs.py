@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -34,6 +35,28 @@ def test_a_new_folder(tmp_path):
     }
     folder.update(status="done", cost={"device_seconds": 1.5})
     assert RunFolder(folder.path).info == {**info, "status": "done", "cost": folder.info["cost"]}
+
+
+def test_runs_of_one_second_are_in_the_order_in_which_they_began(tmp_path):
+    second = "20261001-100000"
+    for name in ("search-random", "search-darts", "hpo-tpe"):
+        run = make(tmp_path, f"{second}-{name}")
+        with run.held():
+            run.update(status="done")
+        os.utime(run.path / ".lock", ns=(0, len(every_run(tmp_path))))
+    make(tmp_path, f"{second}-not-begun")
+    make(tmp_path, "20261001-095959-before")
+    names = [path.name.removeprefix(f"{second}-") for path in every_run(tmp_path)]
+    assert names == [
+        "20261001-095959-before",
+        "not-begun",
+        "search-random",
+        "search-darts",
+        "hpo-tpe",
+    ]
+    assert find(tmp_path, "last", status=("done",)).name == f"{second}-hpo-tpe"
+    with run.held():  # work that goes on changes nothing
+        assert find(tmp_path, "last").name == f"{second}-hpo-tpe"
 
 
 def test_names_are_fit_for_the_file_system(tmp_path):
