@@ -235,7 +235,21 @@ class TrialsConfig(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchConfig(TrialsConfig, TrainingConfig):
+class ProcessesConfig(Config):
+    """How the cores of a CPU are used by one training."""
+
+    section: ClassVar[str] = "Training"
+
+    processes: str = option(
+        "auto",
+        "Processes that share each batch of one training on this machine's CPU: a number, or auto "
+        "for what measures fastest.",
+        scope="place",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig(ProcessesConfig, TrialsConfig, TrainingConfig):
     """Options of ``nasbench search``."""
 
     section: ClassVar[str] = "Search"
@@ -370,7 +384,7 @@ class CompareConfig(TaskConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetrainConfig(NetworkConfig):
+class RetrainConfig(ProcessesConfig, NetworkConfig):
     """Options of ``nasbench retrain``."""
 
     section: ClassVar[str] = "Retraining"

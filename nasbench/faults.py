@@ -53,6 +53,9 @@ _NUMBERS = {getattr(errno, name) for name in _NAMES if hasattr(errno, name)}
 _IN_WORDS = [
     os.strerror(getattr(errno, name)) for name in ("ENOSPC", "EDQUOT", "EMFILE", "ENFILE")
 ]
+PEER_ENDED = "another process of this run has ended"
+# gloo's, when another process of the run has ended.
+_PEER_ENDED = ("Connection closed by peer", "Connection reset by peer")
 # Errors of torch that have no class: on a CPU, and in libraries on a GPU.
 _OUT_OF_MEMORY = (
     "CUDA out of memory",
@@ -80,12 +83,22 @@ def fault_of(error: BaseException) -> Fault | None:
             return cause.fault
         if isinstance(cause, OSError) and cause.errno in _NUMBERS:
             return Fault.MACHINE
-        if any(words in str(cause) for words in _IN_WORDS):
+        if any(words in str(cause) for words in (*_IN_WORDS, *_PEER_ENDED)):
             return Fault.MACHINE
         if is_out_of_memory(cause) or "CUDA error" in str(cause):
             return Fault.EITHER  # after a CUDA error the process can no longer use the device
         cause = cause.__cause__
     return None
+
+
+def peer_ended(error: BaseException) -> bool:
+    """Return whether an error, or a cause of it, says that another process has ended."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if any(words in str(cause) for words in (PEER_ENDED, *_PEER_ENDED)):
+            return True
+        cause = cause.__cause__
+    return False
 
 
 def in_one_line(error: BaseException) -> str:

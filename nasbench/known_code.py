@@ -192,10 +192,19 @@ def _folder() -> Path:
     Raises:
         OSError: this user has no home.
     """
+    return cache_folder() / "known-code"
+
+
+def cache_folder() -> Path:
+    """Return the folder in which this user's commands keep what they learned.
+
+    Raises:
+        OSError: this user has no home.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not cache.is_absolute():
         try:
             cache = Path.home() / ".cache"
         except RuntimeError as error:
             raise FileNotFoundError("no home folder") from error
-    return cache / "nasbench" / "known-code"
+    return cache / "nasbench"

@@ -305,7 +305,7 @@ def shown_number(value: float) -> str:
 
 
 def _coerce(name: str, value: Any, kind: Any) -> Any:
-    """Return ``value`` as ``kind``; an integer is accepted as a float, a text as a path.
+    """Return ``value`` as ``kind``; an integer is accepted as a float or text, a text as a path.
 
     YAML 1.1 reads ``1e-3`` as a text, so a text that is a number is accepted as a float, too.
     """
@@ -317,6 +317,8 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
         if origin is float and isinstance(value, str):
             with suppress(ValueError):
                 return float(value)
+        if origin is str and type(value) is int:  # --budget 20 in a file of options
+            return str(value)
         if origin is Path and isinstance(value, str):
             return _path(name, value)
         if isinstance(value, origin) and not (type(value) is bool and origin is not bool):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -13,12 +13,14 @@ from nasbench.config import RetrainConfig
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.split import stratified_folds, without
 from nasbench.engine.auto_batch import run_with_auto_batch
-from nasbench.engine.callbacks import journaled
+from nasbench.engine.callbacks import NullCallback, journaled
 from nasbench.engine.checkpoints import Architecture
 from nasbench.engine.problem import evaluation_batches, objective
+from nasbench.engine.ranks import Ranks
 from nasbench.engine.session import Session, session
 from nasbench.report.statistics import t_interval
 from nasbench.seeding import derive
+from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.folds import CrossValidation, Fold, write_folds
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
@@ -59,6 +61,30 @@ def run(
     """
     how = run_retrain if job.config.folds is None else run_folds
     return how(job, callback, stop, resumed, command)
+
+
+def ranks_of(job: Retraining) -> Ranks:
+    """Return the processes that carry out a retraining with any seed."""
+    return Ranks(int(job.config.processes), f"{__name__}:in_rank", (job.checkpoint, job.config))
+
+
+def in_rank(
+    given: tuple[Checkpoint, RetrainConfig],
+) -> Callable[[tuple[int, Path | None]], None]:
+    """Return what retrains in a process beside the first.
+
+    Args:
+        given: the network, and how it is trained. The job is the seed, and the run folder to
+            continue.
+    """
+    job = Retraining.of(*given)
+
+    def train(asked: tuple[int, Path | None]) -> None:
+        seed, folder = asked
+        resumed = None if folder is None else RunFolder(folder)
+        run(job.with_seed(seed), NullCallback(), StopSignal(), resumed)
+
+    return train
 
 
 def run_folds(

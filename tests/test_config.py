@@ -155,9 +155,9 @@ def test_options_that_came_later_are_left_out_at_their_default():
 PLACE = {"out", "data_dir", "device"}
 TRIALS = {"engine", "gpus_per_trial", "trial_timeout", "address"}
 NOT_COMPARED = {
-    SearchConfig: {"seed", "table", "dataset", "auto_batch", *PLACE, *TRIALS},
+    SearchConfig: {"seed", "table", "dataset", "auto_batch", "processes", *PLACE, *TRIALS},
     HpoConfig: {"seed", "search_space", "model", *PLACE, *TRIALS},
-    RetrainConfig: {"seed", "auto_batch", "space", "task", "weights", *PLACE},
+    RetrainConfig: {"seed", "auto_batch", "processes", "space", "task", "weights", *PLACE},
 }
 
 
@@ -170,9 +170,9 @@ def test_options_that_may_differ_between_repetitions(kind):
 
 
 def test_options_that_say_where_a_run_is_carried_out():
-    assert SearchConfig.placing() == {"auto_batch", *PLACE, *TRIALS}
+    assert SearchConfig.placing() == {"auto_batch", "processes", *PLACE, *TRIALS}
     assert HpoConfig.placing() == {"search_space", *PLACE, *TRIALS}
-    assert RetrainConfig.placing() == {"auto_batch", "weights", *PLACE}
+    assert RetrainConfig.placing() == {"auto_batch", "processes", "weights", *PLACE}
 
 
 def test_flags():

@@ -84,6 +84,9 @@ def plain(value: Any) -> Any:
     return value.item() if scalar else value
 
 
+_IN_WORDS = ("budget", "refine", "processes")  # options that take a number or words
+
+
 def joined(name: str, value: Any) -> Any:
     """Return an option as the command line writes it: lists with commas, a budget as text."""
     if name in ("also", "proxy", "proxies", "filter_proxy") and isinstance(value, list | tuple):
@@ -93,7 +96,7 @@ def joined(name: str, value: Any) -> Any:
             f"{key}={'+'.join(one) if isinstance(one, list | tuple) else one}"
             for key, one in value.items()
         )
-    if name in ("budget", "refine") and isinstance(value, int) and type(value) is not bool:
+    if name in _IN_WORDS and isinstance(value, int) and type(value) is not bool:
         return str(value)
     return value
 

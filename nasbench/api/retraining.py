@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,7 +166,8 @@ def retrainings(
         UserError: the options do not fit together, or a seed failed.
         Stopped: a signal asked to stop.
     """
-    from retrain.folds import run
+    from nasbench.engine import processes
+    from retrain.folds import ranks_of, run
 
     count, options = checked_seeds(seeds), job.config
     if where.engine is not None or where.concurrency > 1:
@@ -174,15 +176,27 @@ def retrainings(
                 f"--folds {options.folds}: folds are trained one after the other: "
                 "leave out --engine and --concurrency"
             )
+        if options.processes not in ("auto", "1"):
+            raise UserError(
+                f"--processes {options.processes}: is for one retraining at a time: leave out "
+                "--engine and --concurrency"
+            )
+        job = replace(job, config=replace(options, processes="1"))
         _at_once(job, count, where, around, ended)
         return
     if where.gpus_per_trial:
         raise UserError(f"--gpus-per-trial {where.gpus_per_trial:g} needs --engine local or ray")
 
-    def train(seed: int) -> None:
-        ended(run(job.with_seed(seed), around.callback, around.stop, None, around.command))
+    job = replace(job, config=processes.of_retraining(options, job.open))
+    with ranks_of(job) as ranks:
 
-    each_seed(around, options.seed, count, train)
+        def train(seed: int) -> None:
+            one = job.with_seed(seed)
+            with ranks.together((seed, None)):
+                done = run(one, around.callback, around.stop, None, around.command)
+            ended(done)
+
+        each_seed(around, options.seed, count, train)
 
 
 def _at_once(
@@ -216,11 +230,16 @@ def resumed(
     run: str, given: Mapping[str, Any], more: Mapping[str, Any], around: Surroundings
 ) -> tuple[Retrained | CrossValidated, RetrainConfig]:
     """Continue a stopped retraining; return the result and its options."""
+    from nasbench.engine import processes
     from nasbench.store.checkpoint import Checkpoint
+    from retrain.folds import ranks_of
     from retrain.folds import run as train
     from retrain.train import Retraining
 
     folder, options = to_resume("retrain", RetrainConfig, run, given, more)
     job = Retraining.of(Checkpoint.read(folder.path), options)
-    done = train(job, around.callback, around.stop, folder, around.command)
+    options = processes.of_retraining(options, lambda: job.open(folder))
+    job = replace(job, config=options)
+    with ranks_of(job) as ranks, ranks.together((options.seed, folder.path)):
+        done = train(job, around.callback, around.stop, folder, around.command)
     return done, options

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from nasbench.training.loop import Callback
     from nasbench.training.stopping import StopSignal
 
-# Options of a run's place that a resumed run keeps: its batch and its search space.
-_NOT_WITH_RESUME = {"auto_batch", "search_space"}
+# Options of a run's place that a resumed run keeps: its batch, its search space, and the number
+# of processes, on which the last bits of its sums depend.
+_NOT_WITH_RESUME = {"auto_batch", "search_space", "processes"}
 
 Options = TypeVar("Options", bound=TrainingConfig)
 Result = TypeVar("Result")
@@ -125,6 +126,8 @@ def to_resume(
         check_more(folder, str(budget))
     if config.get("engine") == "nni":
         raise UserError(f"--resume {run}: NNI's manager ran it: start it anew")
+    if config.get("processes", "auto") == "auto" and "processes" in kind.placing():
+        config = {**config, "processes": "1"}  # it began with a single one
     if "engine" in own:  # the cluster of another engine
         config = {key: value for key, value in config.items() if key != "address"}
     options = kind.from_layers(config, own)

@@ -123,19 +123,24 @@ def searches(
         UserError: an option is unknown, of the wrong type or out of range.
         Stopped: a signal asked to stop.
     """
-    from nasbench.engine.search import configure, run_search
+    from nasbench.engine import processes
+    from nasbench.engine.search import configure, ranks_of, run_search
 
     if named.get("strategy") is None:
         raise UserError("which STRATEGY? see: nasbench list strategies")
     if named.get("dataset") is not None:
         raise UserError(f"--dataset {named['dataset']}: is a table's: give --table, too")
-    configured = configure(named, assigned)
+    configured = processes.of_search(configure(named, assigned))
+    count = checked_seeds(seeds)
+    with ranks_of(configured) as ranks:
 
-    def run(seed: int) -> None:
-        job = configured.with_seed(seed)
-        ended(run_search(job, around.callback, around.stop, None, around.command))
+        def run(seed: int) -> None:
+            job = configured.with_seed(seed)
+            with ranks.together((seed, None)):
+                found = run_search(job, around.callback, around.stop, None, around.command)
+            ended(found)
 
-    each_seed(around, configured.config.seed, checked_seeds(seeds), run)
+        each_seed(around, configured.config.seed, count, run)
 
 
 def checked_seeds(seeds: int | None) -> int:
@@ -155,13 +160,15 @@ def resumed(
     run: str, given: Mapping[str, Any], more: Mapping[str, Any], around: Surroundings
 ) -> Ended:
     """Continue a stopped search; see :func:`nasbench.api.runs.to_resume`."""
-    from nasbench.engine.search import Search, run_search
+    from nasbench.engine import processes
+    from nasbench.engine.search import Search, ranks_of, run_search
 
     folder, options = to_resume("search", SearchConfig, run, given, more)
-    job = Search.of(options)
+    job = processes.of_search(Search.of(options))
     if given.get("budget") is not None and not job.sampled:
         raise UserError(f"--budget {given['budget']}: {options.strategy} has no trials")
-    return run_search(job, around.callback, around.stop, folder, around.command)
+    with ranks_of(job) as ranks, ranks.together((job.config.seed, folder.path)):
+        return run_search(job, around.callback, around.stop, folder, around.command)
 
 
 def on_table(named: dict[str, Any], assigned: dict[str, Any], seeds: int) -> TableReport:

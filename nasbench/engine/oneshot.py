@@ -31,6 +31,7 @@ from nasbench.engine.problem import (
     train_batches,
 )
 from nasbench.engine.session import Outcome, Session
+from nasbench.nn.processes import devices
 from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
 from nasbench.space import Arch, SearchSpace
@@ -107,7 +108,7 @@ def search(
     arch = strategy.select(data)
     if bounds is not None:
         arch = bounds.nearest(arch, strategy.mixing_weights())
-    seconds = progress.seconds + (time.perf_counter() - begin) * running.place.world
+    seconds = progress.seconds + (time.perf_counter() - begin) * devices()
     signs, derived = signs_of_collapse(strategy, arch, data, config, whole, running.device)
     name = problem.task.metric.name
     measured = {f"supernet_val_{name}": whole, f"derived_val_{name}": derived}

@@ -91,6 +91,8 @@ def _of_earlier_run(config: SearchConfig, task: Task, results: Path) -> tuple[fl
             continue
         if any(theirs.get(name) != wanted[name] for name in _SIZES):
             continue
+        if theirs.get("processes", "1") not in ("1", "auto"):
+            continue  # a study's searches have one process
         if made.get("cpu") != cpu or made.get("data") != task.fingerprint:
             continue
         if ("cuda" if made.get("gpus") and theirs.get("device") != "cpu" else "cpu") != kind:

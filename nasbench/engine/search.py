@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,11 @@ from nasbench import arguments, catalog
 from nasbench.config import SearchConfig, TrialsConfig, flag
 from nasbench.engine import oneshot, sampled
 from nasbench.engine.auto_batch import run_with_auto_batch
-from nasbench.engine.callbacks import write_graph
+from nasbench.engine.callbacks import NullCallback, write_graph
 from nasbench.engine.limits import FLAGS, limits_of
 from nasbench.engine.presets import paper_recipe, search_defaults
 from nasbench.engine.problem import Data, Problem, inputs, load_space
+from nasbench.engine.ranks import Ranks
 from nasbench.engine.session import Outcome, Session, session
 from nasbench.errors import UserError
 from nasbench.options import require_effect
@@ -173,6 +174,27 @@ def _refuse_without_effect(asked: SearchConfig, options: Any, given: Mapping[str
             f"-o penalty={given['penalty']}: is for a search with limits: "
             f"give {', '.join(FLAGS.values())}, or leave it out"
         )
+
+
+def ranks_of(search: Search) -> Ranks:
+    """Return the processes that carry out a search with any seed."""
+    return Ranks(int(search.config.processes), f"{__name__}:in_rank", search.config)
+
+
+def in_rank(config: SearchConfig) -> Callable[[tuple[int, Path | None]], None]:
+    """Return what searches in a process beside the first.
+
+    Args:
+        config: the options. The job is the seed, and the run folder to continue.
+    """
+    job = Search.of(config)
+
+    def run(given: tuple[int, Path | None]) -> None:
+        seed, folder = given
+        resumed = None if folder is None else RunFolder(folder)
+        run_search(job.with_seed(seed), NullCallback(), StopSignal(), resumed)
+
+    return run
 
 
 def load_strategy(name: str) -> type[OneShotStrategy] | type[SampledStrategy]:

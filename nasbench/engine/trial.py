@@ -31,7 +31,7 @@ from nasbench.engine.problem import (
 from nasbench.engine.session import Session
 from nasbench.errors import UserError
 from nasbench.executors import Report, Restarted
-from nasbench.nn.processes import Place, place
+from nasbench.nn.processes import Place, devices, place
 from nasbench.seeding import derive, seed_process
 from nasbench.space import Arch, DataSpec, SearchSpace
 from nasbench.store.state import StateFile
@@ -232,7 +232,7 @@ class TrialRunner:
             stopping.exhausted(progress.history)  # the loop does not ask after the last epoch
         since = time.perf_counter()
         score = self._score(unit, progress.history, config)
-        spent = (time.perf_counter() - since) * self.place.world
+        spent = (time.perf_counter() - since) * devices()
         if self.place.rank == 0 and not request.kept:
             state.clear()
         reports = [self._reported(epoch) for epoch in progress.history] if stopping else []

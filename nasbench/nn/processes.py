@@ -36,6 +36,14 @@ def share(sums: SharedSums | None) -> None:
     _shared = sums
 
 
+def devices() -> int:
+    """Return how many devices the processes occupy, as device-seconds count them.
+
+    Processes that share memory also share the CPU of one machine, which counts as one device.
+    """
+    return 1 if _shared is not None else place().world
+
+
 def sum_(tensor: Tensor) -> None:
     """Replace a contiguous tensor by its sum over the processes, with the same bits in all."""
     if _shared is not None and _shared.takes(tensor):

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nasbench.faults import MachineError
+from nasbench.faults import PEER_ENDED, MachineError
 
 SLOT = 2**20
 """Bytes of a slot; longer tensors are summed in pieces."""
@@ -127,4 +127,4 @@ class SharedSums:
 
 
 def _ended() -> MachineError:
-    return MachineError("another process of this run has ended")
+    return MachineError(PEER_ENDED)

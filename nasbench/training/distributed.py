@@ -23,6 +23,8 @@ from nasbench.errors import UserError
 from nasbench.nn.processes import place, share, sum_, sum_together
 from nasbench.nn.shared_sums import SharedSums, prepare
 
+_INTERFACE = "GLOO_SOCKET_IFNAME"  # on which gloo listens
+
 
 def join(device: torch.device, store: Any = None) -> None:
     """Join the process group if ``torchrun`` started this process; do nothing otherwise.
@@ -44,6 +46,34 @@ def join(device: torch.device, store: Any = None) -> None:
         _variable("MASTER_PORT", None, 0, 65535)
         if not os.environ.get("MASTER_ADDR"):
             raise UserError("MASTER_ADDR is not set: start several processes with torchrun")
+    _begin(device, store, rank, world)
+
+
+def meet(rank: int, world: int, file: Path) -> None:
+    """Join processes of this machine's CPU, which one of them has started, through a file.
+
+    :func:`leave` ends it.
+
+    Args:
+        rank: of this process.
+        world: the number of processes, at least 2.
+        file: does not exist yet; the same for all.
+    """
+    # Whatever gloo listens on must not be reached from elsewhere.
+    loopback = [name for _, name in socket.if_nameindex() if name in ("lo", "lo0")]
+    own = _INTERFACE not in os.environ and bool(loopback)
+    if own:
+        os.environ[_INTERFACE] = loopback[0]
+    try:
+        store = dist.FileStore(str(file), world)  # type: ignore[attr-defined]
+        _begin(torch.device("cpu"), store, rank, world)
+    finally:
+        if own:
+            del os.environ[_INTERFACE]
+
+
+def _begin(device: torch.device, store: Any, rank: int, world: int) -> None:
+    """Begin the process group; ``None`` for the store of ``torchrun``."""
     # The first optimizer imports this module, and the default arguments of its functions would
     # then hold the group: `destroy_process_group` could not free it, gloo's threads would run on
     # into the end of the interpreter, and one that drops a tensor there aborts the process.

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from nasbench.errors import UserError
-from nasbench.nn.processes import place
+from nasbench.nn.processes import devices, place
 from nasbench.seeding import global_state, restore_global_state
 from nasbench.training.distributed import any_process, average
 from nasbench.training.stopping import Stopped, StopSignal
@@ -328,7 +328,7 @@ class Loop:
 
     def _count_time(self) -> None:
         now = time.perf_counter()
-        self.progress.seconds += (now - self._since) * place().world
+        self.progress.seconds += (now - self._since) * devices()
         self._since = now
 
     def _save(self) -> None:

@@ -1,0 +1,172 @@
+"""How many processes train one network: as many as measure fastest on this machine's CPU.
+
+The operations of a supernet are small, so threads inside each of them gain little, while processes
+that share the batch do. Below a certain amount of computing a process costs more than it gains.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TypeVar
+
+import torch
+
+from nasbench import provenance
+from nasbench.config import RetrainConfig, SearchConfig
+from nasbench.devices import pick
+from nasbench.engine import ranks
+from nasbench.engine.checkpoints import Architecture
+from nasbench.engine.measured_step import Stopwatch
+from nasbench.engine.problem import halves
+from nasbench.engine.search import Search
+from nasbench.errors import UserError
+from nasbench.executors.local import cores
+from nasbench.known_code import cache_folder
+from nasbench.tasks.base import Task
+
+START = 8.0
+"""Seconds that processes take to begin and to agree, which they must save at least."""
+GAIN = 0.85
+"""The largest share of the time that twice as many processes may be expected to take."""
+ENOUGH = 2**20
+"""Values of all examples that a training sees; below, one process is done in a few seconds."""
+
+_THREADS = "OMP_NUM_THREADS"
+Options = TypeVar("Options", SearchConfig, RetrainConfig)
+
+
+def of_search(search: Search) -> Search:
+    """Return a search with the number of its processes.
+
+    Raises:
+        UserError: the number does not fit the strategy, the device or the batch.
+    """
+    config = search.config
+    if not search.sampled:
+        return replace(search, config=_chosen(config, lambda: _for_search(search)))
+    if config.processes not in (ranks.AUTO, "1"):
+        raise UserError(
+            f"--processes {config.processes}: is for one training, and {config.strategy} trains "
+            "its candidates one by one: give --concurrency"
+        )
+    return replace(search, config=replace(config, processes="1"))
+
+
+def of_retraining(
+    config: RetrainConfig, opened: Callable[[], tuple[Task, Architecture]]
+) -> RetrainConfig:
+    """Return the options of a retraining with the number of its processes.
+
+    Args:
+        config: the options.
+        opened: returns the task and the network.
+
+    Raises:
+        UserError: the number does not fit the device or the batch.
+    """
+    return _chosen(config, lambda: _for_network(config, *opened()))
+
+
+def _chosen(config: Options, fitting: Callable[[], int]) -> Options:
+    def measured() -> int:
+        own = _THREADS in os.environ  # whoever sets it shares out the cores
+        if own or config.auto_batch or cores() < 2 or pick(config.device).type != "cpu":
+            return 1
+        return fitting()
+
+    count = ranks.number(config.processes, config.device, config.batch_size, measured)
+    return replace(config, processes=str(count))
+
+
+def _for_search(search: Search) -> int:
+    config, task = search.config, search.data.part(search.config)
+    train, _ = halves(task, config.seed, config.val_fraction)
+    watch = Stopwatch(task, "cpu", whole=True)
+    return _kept(
+        task,
+        config,
+        len(train),
+        {"space": config.space, "strategy": config.strategy, **config.compared()},
+        lambda size: size * watch.of_search(replace(config, batch_size=size)),
+    )
+
+
+def _for_network(config: RetrainConfig, task: Task, network: Architecture) -> int:
+    watch = Stopwatch(task, "cpu", whole=True)
+    return _kept(
+        task,
+        config,
+        len(task.train),
+        {"network": network.name, "arch": dict(network.arch), **config.compared()},
+        lambda size: size * watch.of_network(network, replace(config, batch_size=size)),
+    )
+
+
+def _kept(
+    task: Task,
+    config: SearchConfig | RetrainConfig,
+    examples: int,
+    of: dict[str, object],
+    seconds: Callable[[int], float],
+) -> int:
+    """Return the number that was measured before, or measure it.
+
+    What is kept makes the same command on the same machine give the same bits.
+
+    Args:
+        task: gives the shape of the examples.
+        config: the options.
+        examples: of an epoch.
+        of: what the time depends on.
+        seconds: returns the seconds of a step with a batch of a size.
+    """
+    steps = config.epochs * max(1, examples // config.batch_size)
+    if steps * config.batch_size * math.prod(task.spec.shape) < ENOUGH:
+        return 1
+    machine = (provenance.cpu_model(), cores(), torch.__version__)
+    text = json.dumps([machine, task.spec.to_json(), steps, of], sort_keys=True, default=str)
+    with suppress(OSError):
+        file = cache_folder() / "processes" / hashlib.sha256(text.encode()).hexdigest()
+        with suppress(ValueError, FileNotFoundError):
+            return max(1, min(int(file.read_text()), cores(), config.batch_size))
+        found = fastest(seconds, config.batch_size, steps)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{found}\n")
+        return found
+    return fastest(seconds, config.batch_size, steps)
+
+
+def fastest(seconds: Callable[[int], float], batch_size: int, steps: int) -> int:
+    """Return how many processes a training is expected to be fastest with.
+
+    One thread's time for a step is taken for a whole batch and for half of it; a process with
+    another share of the batch is expected on the line through both. Their number is doubled as
+    long as that gains something.
+
+    Args:
+        seconds: returns the seconds of a step with a batch of a size, with torch's threads.
+        batch_size: of all processes together.
+        steps: of the training.
+    """
+    threads = torch.get_num_threads()
+    together = seconds(batch_size) if threads > 1 else math.inf
+    torch.set_num_threads(1)
+    try:
+        whole, half = seconds(batch_size), seconds(batch_size // 2)
+    finally:
+        torch.set_num_threads(threads)
+    alone, best = min(together, whole), 1
+    slope = max(0.0, whole - half) / (batch_size - batch_size // 2)
+    count = 2
+    while count <= min(cores(), batch_size // 2):
+        expected = whole - slope * (batch_size - math.ceil(batch_size / count))
+        if expected > GAIN * alone or (alone - expected) * steps < START:
+            break
+        alone, best, count = expected, count, 2 * count
+    return best
