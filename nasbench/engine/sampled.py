@@ -20,6 +20,7 @@ from nasbench.executors import Finished, Reported
 from nasbench.space import Arch
 from nasbench.strategies.sampled.ask_tell import propose_new
 from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, SampledStrategy
+from nasbench.tasks.base import Task
 from nasbench.training.loop import Callback
 
 
@@ -54,11 +55,18 @@ def search(
         config.seed,
         running.device,
     )
-    setting = SampledContext(config.seed, config.epochs, violation=costs.violation, proxy=scorer)
+    setting = SampledContext(
+        config.seed,
+        config.epochs,
+        violation=costs.violation,
+        proxy=scorer,
+        metrics=tuple(one.name for one in (problem.task.metric, *problem.task.also)),
+    )
     strategy = kind(problem.domains, kind.Options(**config.strategy_options), setting)
     source = ArchitectureTrials(strategy, problem, config, costs, running, callback)
     total = source.replay()
-    context = Context.of(problem.task, config, config.val_fraction, running.folder.path)
+    folder, beside = running.folder.path, strategy.beside
+    context = Context.of(problem.task, config, config.val_fraction, folder, beside)
     running.note_length(len(context.train.labels), config)
     if config.budget is None:
         raise UserError("--budget is required: how much the search may spend, such as 20 or 15min")
@@ -84,8 +92,20 @@ def search(
         total.seconds + scorer.seconds,
         evaluations=total.trials - total.failed,
         curve=scheduler.anytime_curve(running.folder.journal.events("trial"), metric),
-        front=tuple((r.arch, {name: metric.score(r.score), **r.costs}) for r in strategy.front()),
+        front=tuple((r.arch, values_of(r, problem.task)) for r in strategy.front()),
     )
+
+
+def values_of(result: Result, task: Task) -> dict[str, float]:
+    """Return the metrics of a result as they are measured, ``val_accuracy`` first; and its costs.
+
+    Args:
+        result: of a trial.
+        task: gives the metrics.
+    """
+    scores = {task.metric: result.score}
+    scores |= {one: result.metrics[one.name] for one in task.also if one.name in result.metrics}
+    return {**{f"val_{one.name}": one.score(s) for one, s in scores.items()}, **result.costs}
 
 
 class ArchitectureTrials:
@@ -134,7 +154,8 @@ class ArchitectureTrials:
             arch = self.problem.domains.arch(event["arch"])
             failed = event.get("error") is not None
             score = 0.0 if failed else event["score"]
-            result = Result(arch, score, event["epochs"], event["costs"], failed)
+            beside = event.get("metrics", {})
+            result = Result(arch, score, event["epochs"], event["costs"], failed, beside)
             self.strategy.update([result])
             if not event["known"]:
                 total.trials, total.failed = total.trials + 1, total.failed + failed
@@ -199,7 +220,7 @@ class ArchitectureTrials:
         self._seconds[key] = (measured.seconds - measured.measuring) * self.share
         measures = {name: self.costs.cost(arch, name) for name in self.strategy.measures}
         self._learn(
-            Result(arch, measured.score, measured.epochs, measures),
+            Result(arch, measured.score, measured.epochs, measures, metrics=measured.metrics),
             number,
             seconds=cost.seconds,
             total_seconds=self._seconds[key],
@@ -255,5 +276,6 @@ class ArchitectureTrials:
                 score=None if result.failed else result.score,
                 epochs=result.epochs,
                 costs=dict(result.costs),
+                **({"metrics": dict(result.metrics)} if result.metrics else {}),
                 **recorded,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,10 @@ from nasbench.store.state import StateFile
 from nasbench.tasks.base import Task
 from nasbench.training.distributed import agree
 from nasbench.training.loop import Callback, Loop
+from nasbench.training.metrics import Metric
 from nasbench.training.objective import Objective
 from nasbench.training.stopping import StopSignal
-from nasbench.training.supervised import Supervised, evaluated_metric
+from nasbench.training.supervised import Supervised, evaluated_metric, predictions
 
 Array = npt.NDArray[Any]
 
@@ -96,6 +97,7 @@ class Context:
         val: the validation examples.
         objective: the task's loss and metric.
         folder: the run folder, which holds the states of trials under way.
+        also: metrics to measure beside the leading one.
     """
 
     config: dict[str, Any]
@@ -105,9 +107,17 @@ class Context:
     val: Split
     objective: Objective
     folder: str
+    also: tuple[Metric, ...] = ()
 
     @classmethod
-    def of(cls, task: Task, config: TrainingConfig, val_fraction: float, folder: Path) -> Context:
+    def of(
+        cls,
+        task: Task,
+        config: TrainingConfig,
+        val_fraction: float,
+        folder: Path,
+        beside: Collection[str] = (),
+    ) -> Context:
         """Return the context of a task whose training images are split by the seed.
 
         The test set is not part of it.
@@ -117,6 +127,7 @@ class Context:
             config: the options of the search.
             val_fraction: share of the validation images, in (0, 1).
             folder: the run folder.
+            beside: names of the task's further metrics that a result must contain.
         """
         train, val = halves(task, config.seed, val_fraction)
         known = NetworkConfig().to_json()
@@ -129,6 +140,7 @@ class Context:
             Split.of(val),
             Objective(function=task.loss, metric=task.metric),
             str(folder.resolve()),
+            tuple(one for one in task.also if one.name in beside),
         )
 
 
@@ -173,6 +185,7 @@ class TrialResult:
         reports: the score after each epoch of a watched trial.
         network: ``params`` and ``macs`` of the trained network, to be shown.
         latency_ms: of one example, also to be shown; ``None`` if it was not measured.
+        metrics: scores of the metrics beside the leading one, by name.
     """
 
     score: float
@@ -182,6 +195,7 @@ class TrialResult:
     reports: list[float] = field(default_factory=list)
     network: dict[str, int] = field(default_factory=dict)
     latency_ms: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
 
 
 def setup(context: Context) -> TrialRunner:
@@ -232,6 +246,7 @@ class TrialRunner:
             stopping.exhausted(progress.history)  # the loop does not ask after the last epoch
         since = time.perf_counter()
         score = self._score(unit, progress.history, config)
+        beside = self._beside(unit, config)
         spent = (time.perf_counter() - since) * devices()
         if self.place.rank == 0 and not request.kept:
             state.clear()
@@ -239,7 +254,7 @@ class TrialRunner:
         measuring, trained = agree(spent, self.device), agree(progress.seconds, self.device)
         cost, latency = self._costs(request, unit.network)
         seconds, epochs = trained + measuring, progress.epoch
-        return TrialResult(score, seconds, epochs, measuring, reports, cost, latency)
+        return TrialResult(score, seconds, epochs, measuring, reports, cost, latency, beside)
 
     def _costs(self, request: Request, network: nn.Module) -> tuple[dict[str, int], float]:
         """Return the costs and the latency of a network, which are measured once for each."""
@@ -283,6 +298,15 @@ class TrialRunner:
             return self._reported(history[-1])
         plain = evaluation_batches(self.val, self.context.augmentation, self)
         return metric.score(evaluated_metric(unit.finish(), plain, self._objective(config)))
+
+    def _beside(self, unit: Supervised, config: NetworkConfig) -> dict[str, float]:
+        """Return the scores of the metrics beside the leading one."""
+        if not self.context.also:
+            return {}
+        plain = evaluation_batches(self.val, self.context.augmentation, self)
+        judge = self._objective(config)
+        found = predictions(unit.finish(), plain.epoch(0), judge, self.device)
+        return {one.name: one.score(one.value(*found)) for one in self.context.also}
 
     def _reported(self, epoch: Mapping[str, float]) -> float:
         """Return the score of an epoch with a validation."""

@@ -295,6 +295,31 @@ def test_nsga2_exports_its_front(out):
     assert most_accurate.arch == written[-1].arch
 
 
+def test_nsga2_takes_metrics_beside_the_leading_one_and_two_costs(out):
+    also = {"also": "macro_f1", "space_arguments": {"width": 2}}
+    wanted = {"population": 3, "objectives": "macro_f1,params,macs"}
+    found = search("nsga2", out, budget="9", assigned=wanted, **also)
+    trials = new_trainings(found.folder.path)
+    points = {
+        (-t["metrics"]["macro_f1"], t["costs"]["params"], t["costs"]["macs"]) for t in trials
+    }
+    best = [
+        one
+        for one in points
+        if not any(o != one and all(a <= b for a, b in zip(o, one, strict=True)) for o in points)
+    ]
+    assert len(best) > 1
+    written = [Checkpoint.read(path).metrics for path in found.front]
+    exported = [(-one["val_macro_f1"], one["params"], one["macs"]) for one in written]
+    assert exported == sorted(best, key=lambda one: (one[1], one[2], one[0]))
+    assert all(0 <= t["metrics"]["macro_f1"] <= 1 for t in trials)
+
+
+def test_an_objective_that_is_not_measured_is_one_line(out):
+    with pytest.raises(UserError, match=r"^unknown -o objectives 'auroc': did you mean accuracy"):
+        search("nsga2", out, assigned={"objectives": "auroc,params"})
+
+
 def retrain(paths, out):
     """Each of the checkpoints can be retrained."""
     for path in paths:

@@ -11,14 +11,8 @@ import pytest
 from nasbench.errors import UserError
 from nasbench.space import Condition, Domain, Domains
 from nasbench.strategies.sampled.base import Proposal, Result, SampledContext
-from nasbench.strategies.sampled.nsga2 import (
-    Nsga2Options,
-    Nsga2Strategy,
-    cross,
-    crowded_order,
-    crowding,
-    ranks,
-)
+from nasbench.strategies.sampled.dominance import crowded_order, crowding, ranks
+from nasbench.strategies.sampled.nsga2 import Nsga2Options, Nsga2Strategy, cross
 from nasbench.strategies.sampled.random import RandomOptions, RandomStrategy
 from nasbench.testing.problems import costs, fail, flat, nested, play
 

@@ -42,6 +42,8 @@ class Result:
         epochs: the epochs of its training.
         costs: the costs that the strategy ``measures``, of ``params``, ``macs``, ``latency_ms``.
         failed: whether the trial ended without a score.
+        metrics: scores of the metrics that are recorded beside the leading one, by name; more is
+            better.
     """
 
     arch: Arch
@@ -49,6 +51,7 @@ class Result:
     epochs: int = 1
     costs: Mapping[str, float] = field(default_factory=dict)
     failed: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 def _fits(arch: Arch) -> float:
@@ -68,6 +71,7 @@ class SampledContext:
             otherwise the sum over the exceeded limits of ``value / limit - 1``.
         proxy: returns the score of a zero-cost proxy, by its name, for an architecture; larger is
             better. ``None`` if there are no networks to score, as in a table.
+        metrics: names of the metrics of a result: the leading one, then those beside it.
     """
 
     seed: int = 0
@@ -75,6 +79,7 @@ class SampledContext:
     lengths: tuple[int, ...] = ()
     violation: Callable[[Arch], float] = _fits
     proxy: Callable[[str, Arch], float] | None = None
+    metrics: tuple[str, ...] = ("accuracy",)
 
 
 class SampledStrategy(ABC):
@@ -95,6 +100,7 @@ class SampledStrategy(ABC):
         recipes: space to the settings of the paper's search on it, for ``--preset paper``; the
             first one also serves every other space. ``search`` may set the budget.
         measures: the costs that a result must contain, of ``params``, ``macs``, ``latency_ms``.
+        beside: the metrics beside the leading one that a result must contain.
         revision: the number of the algorithm. It grows when the same options come to mean another
             search, whose results then have a row of their own.
 
@@ -105,6 +111,7 @@ class SampledStrategy(ABC):
     Options: ClassVar[type]
     recipes: ClassVar[Mapping[str, Recipe]] = RECIPES
     measures: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     revision: ClassVar[int] = 1
 
     def __init__(self, domains: Domains, options: Any, context: SampledContext) -> None:
@@ -145,7 +152,12 @@ class SampledStrategy(ABC):
         """Return the results, from which the state follows."""
         return {
             "results": [
-                {**vars(result), "arch": dict(result.arch), "costs": dict(result.costs)}
+                {
+                    **vars(result),
+                    "arch": dict(result.arch),
+                    "costs": dict(result.costs),
+                    "metrics": dict(result.metrics),
+                }
                 for result in self.results
             ]
         }

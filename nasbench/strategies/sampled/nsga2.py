@@ -1,4 +1,4 @@
-"""NSGA-II: accuracy against a cost (Deb, Pratap, Agarwal and Meyarivan, IEEE TEC 6(2), 2002).
+"""NSGA-II: metrics against costs (Deb, Pratap, Agarwal and Meyarivan, IEEE TEC 6(2), 2002).
 
 It is implemented in numpy because optuna's sampler does not fit the protocol. Its crossover covers
 only the decisions that every earlier trial made, so it redraws conditional decisions for each
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domain, Domains, Value
@@ -25,58 +24,8 @@ from nasbench.strategies.sampled.base import (
     SampledContext,
     SampledStrategy,
 )
-
-Points = npt.NDArray[np.float64]
-
-
-def ranks(points: Points) -> npt.NDArray[np.intp]:
-    """Return the number of each point's front, 0 for those that no other one dominates.
-
-    A point dominates another if it is no worse in any objective and better in one.
-
-    Args:
-        points: shape ``(points, objectives)``.
-    """
-    one, other = points[:, None], points[None, :]
-    dominates: npt.NDArray[np.bool_] = np.all(one <= other, axis=2) & np.any(one < other, axis=2)
-    dominators = dominates.sum(axis=0)
-    found = np.zeros(len(points), dtype=np.intp)
-    number = 0
-    while (front := dominators == 0).any():
-        found[front] = number
-        dominators -= dominates[front].sum(axis=0)
-        dominators[front] = -1
-        number += 1
-    return found
-
-
-def crowding(points: Points) -> Points:
-    """Return the crowding distance of each point of a front, shape ``(points,)``.
-
-    It is the sum over the objectives of the gap between the two neighbours, as a share of the
-    front's extent; infinite for the ends.
-    """
-    room = np.zeros(len(points))
-    for values in points.T:
-        order = np.argsort(values, kind="stable")
-        extent = values[order[-1]] - values[order[0]]
-        if extent > 0:
-            room[order[1:-1]] += (values[order[2:]] - values[order[:-2]]) / extent
-        room[order[[0, -1]]] = np.inf
-    return room
-
-
-def crowded_order(points: Points) -> list[int]:
-    """Return the numbers of the points, best first: by front, then the least crowded.
-
-    Equal points stay in the order given.
-    """
-    rank = ranks(points)
-    room = np.zeros(len(points))
-    for number in range(rank.max(initial=-1) + 1):
-        room[rank == number] = crowding(points[rank == number])
-    return [int(i) for i in np.lexsort((-room, rank))]
-
+from nasbench.strategies.sampled.dominance import crowded_order
+from nasbench.strategies.sampled.objectives import Objectives
 
 OBJECTIVES = ("params", "macs", "latency_ms")
 
@@ -85,7 +34,17 @@ OBJECTIVES = ("params", "macs", "latency_ms")
 class Nsga2Options(PluginOptions):
     """Options of ``nsga2``."""
 
-    objective: str = option("params", "Cost to minimize beside the error.", allowed=OBJECTIVES)
+    objective: str = option(
+        "params",
+        "Cost to minimize beside the error.",
+        allowed=OBJECTIVES,
+        only_with=("objectives", ""),
+    )
+    objectives: str = option(
+        "",
+        "Any number of objectives, separated by commas: the leading metric, those of --also, and "
+        "params, macs, latency. [default: the leading metric and the objective]",
+    )
     population: int = option(20, "Parents, and children of a generation.", low=2)
     crossover: float = option(0.9, "Probability that a child has two parents.", low=0, high=1)
 
@@ -112,19 +71,30 @@ def cross(domains: Domains, one: Arch, other: Arch, stream: np.random.Generator)
 
 
 class Nsga2Strategy(SampledStrategy):
-    """Breeds a population towards the Pareto front of accuracy and one cost.
+    """Breeds a population towards the Pareto front of metrics and costs.
 
     The first generation is drawn uniformly. Of the parents and their children, the best by front
     and then by crowding are the next parents. A generation is a number of results, in the order of
     their arrival: no slot waits for the last child, and a late one belongs to the next generation.
     Failed trials are left out. A child that is known or over a limit is bred again.
+
+    Attributes:
+        objectives: what is improved: by default the leading metric and one cost.
+
+    Raises:
+        UserError: the options name an objective that results do not have.
     """
 
     Options = Nsga2Options
 
     def __init__(self, domains: Domains, options: Nsga2Options, context: SampledContext) -> None:
         super().__init__(domains, options, context)
-        self.measures = (options.objective,)
+        metrics = context.metrics
+        self.objectives = Objectives(metrics[0], (metrics[0], options.objective))
+        if options.objectives:
+            self.objectives = Objectives.parse(options.objectives, metrics, "-o objectives")
+        self.measures = self.objectives.costs
+        self.beside = tuple(name for name in self.objectives.metrics if name != metrics[0])
         self._generations: list[list[Result]] = []  # the parents after each; from the results
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -143,34 +113,28 @@ class Nsga2Strategy(SampledStrategy):
         return proposals
 
     def best(self) -> Result:
-        """Return the most accurate result; the one of least cost at a tie.
+        """Return the result of the highest score; the one of least cost at a tie.
 
         Raises:
             ValueError: there is none yet.
         """
         score = super().best().score
-        return min((one for one in self._good() if one.score == score), key=self._cost)
+        equal = (one for one in self._good() if one.score == score)
+        return min(equal, key=lambda one: [one.costs[name] for name in self.measures])
 
     def front(self) -> list[Result]:
-        """Return the results that no other one dominates, by ascending cost and accuracy.
+        """Return the results that no other one dominates, by ascending costs.
 
-        Of several that are equal in both, the first one is returned.
+        Of several that are equal in all objectives, the first one is returned.
 
         Raises:
             ValueError: there is none yet.
         """
-        found: list[Result] = []
-        for one in sorted(self._good(), key=lambda one: (self._cost(one), -one.score)):
-            if not found or one.score > found[-1].score:
-                found.append(one)
-        return found or super().front()  # which raises if there is no result
+        return self.objectives.front(self._good()) or super().front()  # which raises
 
     def _good(self) -> list[Result]:
         """Return each architecture's result once, without those that failed."""
         return list({one.arch: one for one in self.results if not one.failed}.values())
-
-    def _cost(self, result: Result) -> float:
-        return result.costs[self.options.objective]
 
     def _parents(self) -> list[Result]:
         """Return the parents of the present generation, best first; none for the first one."""
@@ -178,8 +142,7 @@ class Nsga2Strategy(SampledStrategy):
         while (start := size * len(self._generations)) + size <= len(good):
             before = self._generations[-1] if self._generations else []
             pool = before + good[start : start + size]
-            points = np.array([(-one.score, self._cost(one)) for one in pool])
-            best = crowded_order(points)[:size]
+            best = crowded_order(self.objectives.points(pool))[:size]
             self._generations.append([pool[i] for i in best])
         return self._generations[-1] if self._generations else []
 
