@@ -21,6 +21,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "search",
         "hpo",
         "retrain",
+        "specialize",
         "study",
         "compare",
         "leaderboard",
@@ -32,7 +33,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "Results": (
         *(f"nasbench.api.results:{name}" for name in ("Run", "Found", "Tuned", "Trained")),
-        *(f"nasbench.api.results:{name}" for name in ("CrossValidated", "Several", "Drawing")),
+        *(f"nasbench.api.results:{name}" for name in ("CrossValidated", "Specialized")),
+        *(f"nasbench.api.results:{name}" for name in ("Several", "Drawing")),
         "nasbench.api.run_list:Runs",
         "nasbench.api.boards:Board",
         "nasbench.api.studies:Study",

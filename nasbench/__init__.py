@@ -40,6 +40,7 @@ __all__ = [
     "retrain",
     "runs",
     "search",
+    "specialize",
     "study",
     "task",
 ]
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from nasbench.api.retraining import retrain
     from nasbench.api.run_list import runs
     from nasbench.api.search import search
+    from nasbench.api.specializing import specialize
     from nasbench.api.tasks import task
     from nasbench.errors import UserError
     from nasbench.space import (
@@ -74,6 +76,7 @@ _PLACES = {
     "search": "api.search",
     "compare": "api.comparing",
     "retrain": "api.retraining",
+    "specialize": "api.specializing",
     "leaderboard": "api.boards",
     "load": "api.loading",
     "runs": "api.run_list",

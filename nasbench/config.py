@@ -18,6 +18,7 @@ __all__ = [
     "NetworkConfig",
     "RetrainConfig",
     "SearchConfig",
+    "SpecializeConfig",
     "TrainingConfig",
     "TrialsConfig",
     "flag",
@@ -427,6 +428,45 @@ class RetrainConfig(ProcessesConfig, NetworkConfig):
             )
         if self.patience is not None and self.val_fraction == 0:
             raise UserError(f"--patience {self.patience} needs --val-fraction above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecializeConfig(Config):
+    """Options of ``nasbench specialize``."""
+
+    section: ClassVar[str] = "Specialization"
+
+    search: str = option("", "Run folder of the one-shot search.", scope="identity")
+    max_params: int | None = option(None, "Largest number of parameters.", low=1, most=10**18)
+    max_macs: int | None = option(None, "Largest number of multiply-adds.", low=1, most=10**18)
+    max_latency: float | None = option(
+        None, "Largest latency of one image in ms, measured on the device.", above=0.0
+    )
+    count: int = option(5, "Networks to write, spread over the Pareto front.", low=1, most=1000)
+    objectives: str | None = option(
+        None,
+        "Metrics and costs to improve, any number of them: accuracy,params,latency. "
+        "[default: the leading metric and the bounded costs, or params]",
+    )
+    candidates: int = option(
+        200, "Architectures evaluated with the shared weights.", low=1, most=10**6
+    )
+    population: int = option(20, "Parents, and children of a generation.", low=2, most=10**5)
+    images: int | None = option(
+        None, "Most validation images in each evaluation. [default: all]", low=1
+    )
+    seed: int = option(
+        0, "Seed of the evolution.", low=0, most=2**63 - 1, scope="identity", section="Options"
+    )
+    device: str = option(
+        "auto", "Device: auto, cpu, cuda or cuda:N.", scope="place", section="Options"
+    )
+    data_dir: Path | None = option(
+        None, "Folder of a built-in task's data.", scope="place", section="Options"
+    )
+    out: Path = option(
+        Path("results"), "Folder for runs and records.", scope="place", section="Options"
+    )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -90,6 +90,7 @@ class CellStack(SearchSpace):
         "paper": {"channels": 36, "layers": 20, "auxiliary": True},
         "quick": {"channels": 8, "layers": 5},
     }
+    inside_supernet: ClassVar[Mapping[str, Any]] = {"rendition": "supernet"}
 
     def __init__(
         self,

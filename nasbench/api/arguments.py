@@ -25,6 +25,10 @@ _INNER = ("strategy_options", "space_arguments", "tuner_options", "assessor_opti
 _OF_SPACES = ("channels",)
 
 
+# Lists that the command line writes with commas.
+_LISTS = ("also", "proxy", "proxies", "filter_proxy", "objectives")
+
+
 def divided(
     kind: type[Config], given: Mapping[str, Any], options: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -89,7 +93,7 @@ _IN_WORDS = ("budget", "refine", "processes")  # options that take a number or w
 
 def joined(name: str, value: Any) -> Any:
     """Return an option as the command line writes it: lists with commas, a budget as text."""
-    if name in ("also", "proxy", "proxies", "filter_proxy") and isinstance(value, list | tuple):
+    if name in _LISTS and isinstance(value, list | tuple):
         return ",".join(map(str, value))
     if name == "columns" and isinstance(value, Mapping):
         return ",".join(

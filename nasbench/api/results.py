@@ -217,6 +217,46 @@ class CrossValidated(Run):
         return table(_scalars(RunFolder(self.folder).journal.events("fold")))
 
 
+class Specialized(Run):
+    """A network with the weights of a supernet: ``nb.specialize`` returns it.
+
+    The run holds the most accurate network itself, and all of them in :attr:`networks`.
+    """
+
+    @property
+    def networks(self) -> list[Specialized]:
+        """The networks that were written, by ascending costs; of one of them ``[]``."""
+        found = [path.parent for path in self.folder.glob("*/run.json")]
+        return [Specialized(path) for path in sorted(found, key=lambda path: int(path.name))]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Metrics on the validation data, such as ``val_accuracy``, and all costs."""
+        return dict(self.checkpoint.metrics) if self.status == "done" else {}
+
+    @property
+    def front(self) -> Any:
+        """The Pareto front with all costs: a pandas frame, or a list of dictionaries without."""
+        found = self.info.get("front")
+        return table(_scalars(found if isinstance(found, list) else []))
+
+    @property
+    def weights(self) -> Path | None:
+        """The file of the weights."""
+        from nasbench.store.weights import find_weights
+
+        return find_weights(self.folder)
+
+    def retrain(self, **options: Any) -> Any:
+        """Train the network further, from its weights; ``weights=None`` trains it from scratch.
+
+        See :func:`nasbench.retrain`.
+        """
+        run = self.folder if (self.folder / "journal.jsonl").exists() else self.folder.parent
+        given = {"out": run.parent.parent, "weights": self.folder, **options}
+        return super().retrain(**given)
+
+
 def of(folder: Path) -> Run:
     """Return the result in a run folder.
 
@@ -228,7 +268,7 @@ def of(folder: Path) -> Run:
     folds = config.get("folds") if isinstance(config, dict) else None
     if verb == "retrain":
         return Trained(folder) if folds is None else CrossValidated(folder)
-    return {"search": Found, "hpo": Tuned}.get(str(verb), Run)(folder)
+    return {"search": Found, "hpo": Tuned, "specialize": Specialized}.get(str(verb), Run)(folder)
 
 
 Result = TypeVar("Result", bound=Run)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from retrain.train import Retrained, Retraining
 
 
+SOURCES = ("search", "hpo", "specialize")
+"""Verbs of the runs whose ``checkpoint.json`` is retrained."""
+
+
 def retrain(
     checkpoint: Any = None,
     *,
@@ -141,7 +145,7 @@ def configured(
     data_dir = named.get("data_dir")
     folder = Path(data_dir) if isinstance(data_dir, str) else data_dir
     results = Path(named.get("out") or "results")
-    source = checkpoint if form is not None else located(checkpoint, results, ("search", "hpo"))
+    source = checkpoint if form is not None else located(checkpoint, results, SOURCES)
     found = open_checkpoint(source, form, named.get("task"), named.get("space"), folder, named)
     return configure(found, dict(named), over)
 

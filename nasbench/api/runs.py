@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nasbench import catalog, known_code
-from nasbench.config import TrainingConfig, TrialsConfig, flag, read_yaml
+from nasbench.config import TrialsConfig, flag, read_yaml
 from nasbench.errors import UserError
+from nasbench.options import Config
 from nasbench.tasks import sources
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 # of processes, on which the last bits of its sums depend.
 _NOT_WITH_RESUME = {"auto_batch", "search_space", "processes"}
 
-Options = TypeVar("Options", bound=TrainingConfig)
+Options = TypeVar("Options", bound=Config)
 Result = TypeVar("Result")
 
 
@@ -130,10 +131,10 @@ def to_resume(
         config = {**config, "processes": "1"}  # it began with a single one
     if "engine" in own:  # the cluster of another engine
         config = {key: value for key, value in config.items() if key != "address"}
-    options = kind.from_layers(config, own)
+    options = kind.from_layers(config, own, {"out": folder.path.parent.parent})
     kept = {"weights"} if has_copy(folder) else set()  # the copy is read, not the place
     known_code.check_places(sources.places(options.to_json()), {*own, *kept})
-    return folder, replace(options, out=folder.path.parent.parent)
+    return folder, options
 
 
 def _check_known(config: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ _AT_START = re.compile(rf"^{_FLAG}(?:[ =](?!continues\b)(?P<value>.*?))?(?P<end>
 _INSIDE = re.compile(rf"{_FLAG}(?:[ =]{_VALUE})?")
 _ASSIGNED = re.compile(r"(?<![\w-])-o (?=[\w'])")
 _COMMAND = re.compile(
-    r"`?\bnasbench (?P<verb>search|hpo|retrain|study|leaderboard|export|list|predict)\b"
+    r"`?\bnasbench (?P<verb>search|hpo|retrain|specialize|study|leaderboard|export|list|predict)\b"
     r"(?P<rest>(?: --resume (?:'[^']*'|\S+)| (?:strategies|spaces|tasks|baselines|tuners|"
     r"assessors|tables)\b)?)`?"
 )

@@ -28,6 +28,7 @@ from nasbench.cli import (
     runs,
     search,
     show,
+    specialize,
     streams,
     study,
     trust,
@@ -84,6 +85,9 @@ def _register(name: str, command: Callable[..., Any], example: str) -> None:
 _register("search", search.command(), "nasbench search darts --task mnist --seed 1")
 _register("hpo", hpo.command(), "nasbench hpo small-cnn --task mnist --tuner tpe --trials 20")
 _register("retrain", retrain.command(), "nasbench retrain results/runs/RUN/checkpoint.json")
+_register(
+    "specialize", specialize.command(), "nasbench specialize last --max-params 50000 --count 3"
+)
 _register("study", study.command, "nasbench study mnist-optim --scale 0.01")
 _register(
     "compare",

@@ -54,6 +54,7 @@ Results = Annotated[Path, typer.Option("--results", "--out", help="Folder with r
 RunsIn = Annotated[Path, typer.Option("--results", help="Folder with the runs, for their names.")]
 
 _NOT_FLAGS = (
+    "search",
     "strategy",
     "strategy_options",
     "space_arguments",
@@ -77,6 +78,18 @@ def no_assignments(given: Sequence[str] | None) -> None:
         )
 
 
+def milliseconds(text: str) -> float:
+    """Return a latency, such as ``5`` or ``5ms``, in milliseconds.
+
+    Raises:
+        BadParameter: it is no number.
+    """
+    try:
+        return float(text.removesuffix("ms"))
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a valid time, such as 5 or 5ms") from error
+
+
 def with_options(
     config: type[Config], by_preset: Collection[str]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -97,6 +110,8 @@ def with_options(
                 typer.Option(
                     _spelling(entry, hints, by_preset),
                     help=_help(entry, by_preset),
+                    parser=milliseconds if entry.name == "max_latency" else None,
+                    metavar="MS" if entry.name == "max_latency" else None,
                     show_default=False,
                     rich_help_panel=sections[entry.name],
                 ),

@@ -209,7 +209,8 @@ def retrain_arguments(
 ) -> dict[str, Any]:
     """Return the space's arguments in a retraining.
 
-    Later ones win: the search's, the preset's, those that were tuned, the user's.
+    Later ones win: the search's, the preset's, those that were tuned, the user's. A network with
+    weights of its own keeps the search's, and ignores the preset's.
 
     Args:
         space: of the checkpoint.
@@ -222,6 +223,8 @@ def retrain_arguments(
     """
     searched = checkpoint.space.get("arguments", {})
     (own,) = arguments.split({**searched, **given}, space=arguments.of_space(space))
+    if checkpoint.weights:
+        return arguments.complete(space, own)
     by_preset = space.retrain_arguments.get(preset, {})
     if preset == "paper":
         by_preset = {**by_preset, **recipe_of(checkpoint).retrain_network}
@@ -243,7 +246,7 @@ def open_network(
     """Return the architecture that ``given`` names, with the weights of a retraining.
 
     Args:
-        given: a retraining's run, for its weights and arguments; or what
+        given: a retraining's run or a specialized network, for its weights and arguments; or what
             :func:`open_checkpoint` takes.
         form: see :func:`open_checkpoint`.
         space: where a user's own space is now.
@@ -269,22 +272,29 @@ def open_network(
     return open_retrained(folder, space)
 
 
+TRAINED = ("retrain", "specialize")
+"""Verbs of the runs that leave a network with its weights."""
+
+
 def retrained(given: Path) -> RunFolder | None:
-    """Return the run folder of a finished retraining, or ``None`` for anything else."""
+    """Return the folder of a trained network, or ``None`` for anything else.
+
+    It is that of a finished retraining, of a specialization, or of one of its networks.
+    """
     folder = given.parent if given.name == "checkpoint.json" else given
     if not os.path.isfile(folder / "run.json"):  # noqa: PTH113 (a text may be too long)
         return None
     run = RunFolder(folder)
-    is_one = run.info.get("verb") == "retrain" and find_weights(folder) is not None
+    is_one = run.info.get("verb") in TRAINED and find_weights(folder) is not None
     return run if is_one else None
 
 
 def open_retrained(run: RunFolder, space: str | None = None) -> Architecture:
-    """Return the network of a finished retraining, with its weights and its preprocessing.
+    """Return a trained network, with its weights and its preprocessing.
 
     Args:
-        run: its folder.
-        space: where a user's own space is now; by default where the retraining found it.
+        run: its folder; see :func:`retrained`.
+        space: where a user's own space is now; by default where the training found it.
 
     Raises:
         UserError: the network cannot be built.
@@ -300,11 +310,18 @@ def open_retrained(run: RunFolder, space: str | None = None) -> Architecture:
 
 
 def options_of(run: RunFolder) -> RetrainConfig:
-    """Return the options of a retraining.
+    """Return the options of a retraining; of a specialized network, those that build it.
 
     Raises:
         UserError: its ``run.json`` lacks them, or one is invalid.
     """
+    if run.info.get("verb") == "specialize":
+        found = Checkpoint.read(run.path)
+        names = ("precision", "data_dir")
+        given = {name: found.search[name] for name in names if name in found.search}
+        return RetrainConfig.from_layers(
+            given, {"space_arguments": found.space.get("arguments", {})}
+        )
     config = run.info.get("config")
     if not isinstance(config, dict):
         raise UserError(f"{run.path}: its run.json lacks the field 'config'")

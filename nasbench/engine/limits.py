@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nasbench.config import SearchConfig
 from nasbench.cost.latency import measure_latency
 from nasbench.cost.macs import multiply_adds
 from nasbench.cost.params import inference_parameter_count
@@ -36,6 +36,26 @@ FLAGS = {"params": "--max-params", "macs": "--max-macs", "latency_ms": "--max-la
 WORDS = {"params": "parameters", "macs": "multiply-adds", "latency_ms": "ms"}
 
 
+class Bounds(Protocol):
+    """Options that bound the costs of architectures."""
+
+    @property
+    def max_params(self) -> int | None:
+        """Largest number of parameters."""
+
+    @property
+    def max_macs(self) -> int | None:
+        """Largest number of multiply-adds."""
+
+    @property
+    def max_latency(self) -> float | None:
+        """Largest latency of one image in ms."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the draws that look for an architecture within each bound."""
+
+
 class Limits:
     """The limits of a search, with a cache of measured costs.
 
@@ -50,12 +70,12 @@ class Limits:
         self._known: dict[tuple[Arch, str], float] = {}
 
     @classmethod
-    def of_search(cls, problem: Problem, config: SearchConfig, running: Session) -> Limits:
+    def of_search(cls, problem: Problem, config: Bounds, running: Session) -> Limits:
         """Return the limits of a search, after a check that each can be kept.
 
         Args:
             problem: task and space.
-            config: the options of the search.
+            config: the bounds.
             running: the run; its journal keeps measured latencies.
 
         Raises:
@@ -162,7 +182,7 @@ def too_small(name: str, limit: float, smallest: float, where: str, sure: bool) 
     )
 
 
-def limits_of(config: SearchConfig) -> dict[str, float]:
+def limits_of(config: Bounds) -> dict[str, float]:
     """Return the limits that the user set, the cheap ones first."""
     given = {
         "params": config.max_params,

@@ -1,4 +1,4 @@
-"""Predictions of a retrained network for examples without targets."""
+"""Predictions of a trained network for examples without targets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from nasbench import known_code
 from nasbench.data.preprocessing import Preprocessing
 from nasbench.devices import pick
-from nasbench.engine.checkpoints import open_retrained, options_of, retrained
+from nasbench.engine.checkpoints import TRAINED, open_retrained, options_of, retrained
 from nasbench.engine.problem import load_task, on_device
 from nasbench.engine.unlabelled import Array, Input, check, examples
 from nasbench.errors import UserError
@@ -94,7 +94,7 @@ class Predictor:
         device: str = "auto",
         space: str | None = None,
     ) -> Predictor:
-        """Return the network of a retraining.
+        """Return the network of a retraining or of a specialization.
 
         Args:
             run: the run folder, its name, or the end of its name.
@@ -194,11 +194,11 @@ def _finished(results: Path, run: str) -> RunFolder:
     Raises:
         UserError: there is none of that name, or it has no network.
     """
-    folder = find(results, run, "RUN", ("retrain",), ("done",))
+    folder = find(results, run, "RUN", TRAINED, ("done",))
     if retrained(folder.path) is not None:
         return folder
     verb, status = folder.info.get("verb"), folder.status
-    if verb != "retrain":
+    if verb not in TRAINED:
         hint = f"is a {verb}: train what it found with nasbench retrain {folder.path}"
     elif status != "done":
         hint = f"is {status} and has no weights yet"

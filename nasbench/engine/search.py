@@ -273,7 +273,7 @@ def _checkpoint(
         strategy={"name": config.strategy, "options": config.strategy_options},
         task=config.task,
         seed=config.seed,
-        search={**config.compared(), **_revision(strategy)},
+        search={**config.compared(), **revision(strategy)},
         defaults=defaults(search),
         metrics=outcome.metrics,
         cost={"device_seconds": outcome.seconds, "evaluations": outcome.evaluations},
@@ -293,7 +293,7 @@ def defaults(search: Search) -> dict[str, Any]:
     }
 
 
-def _revision(strategy: type[OneShotStrategy] | type[SampledStrategy]) -> dict[str, int]:
+def revision(strategy: type[OneShotStrategy] | type[SampledStrategy]) -> dict[str, int]:
     """Return the number of the strategy's algorithm, which the first one leaves out."""
     return {"revision": strategy.revision} if strategy.revision > 1 else {}
 

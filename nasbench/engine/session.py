@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
@@ -27,6 +27,25 @@ from nasbench.training.distributed import join
 from nasbench.training.stopping import Stopped, StopSignal
 
 OWN = ("out", "data_dir", "device")  # options that may differ from machine to machine
+
+
+class Options(Protocol):
+    """What a run needs to know of its options."""
+
+    @property
+    def seed(self) -> int:
+        """The seed in the name of its folder."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes."""
+
+    @property
+    def out(self) -> Path:
+        """The results folder."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return every option as plain values."""
 
 
 @dataclass
@@ -93,7 +112,7 @@ def session(
     verb: str,
     name: str,
     task: str,
-    config: TrainingConfig,
+    config: Options,
     stop: StopSignal,
     resumed: RunFolder | None = None,
     command: Sequence[str] | None = None,
@@ -103,7 +122,7 @@ def session(
     """Open a run; its status in ``run.json`` says how it ended.
 
     Args:
-        verb: ``search`` or ``retrain``.
+        verb: ``search``, ``hpo``, ``retrain`` or ``specialize``.
         name: the strategy's name.
         task: the task's name.
         config: the run's options, written to ``run.json``.
@@ -141,13 +160,13 @@ def session(
                 yield running
 
 
-def _budget(folder: RunFolder, config: TrainingConfig) -> dict[str, Any]:
+def _budget(folder: RunFolder, config: Options) -> dict[str, Any]:
     """Return the options to write if a continued run got another budget."""
     before, budget = folder.info["config"], getattr(config, "budget", None)
     return {} if before.get("budget") == budget else {"config": {**before, "budget": budget}}
 
 
-def _own_code(config: TrainingConfig, checkpoint: Checkpoint | None) -> list[str]:
+def _own_code(config: Options, checkpoint: Checkpoint | None) -> list[str]:
     """Return the names of the user's own code that a run reads, in files."""
     names = list(catalog.fingerprints(config.to_json()))
     if checkpoint is not None:
@@ -180,7 +199,7 @@ def _merged(
     return merged
 
 
-def run_info(task: str, config: TrainingConfig, started: Mapping[str, Any]) -> dict[str, Any]:
+def run_info(task: str, config: Options, started: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``run.json`` says of a new run.
 
     Args:
@@ -194,7 +213,7 @@ def run_info(task: str, config: TrainingConfig, started: Mapping[str, Any]) -> d
     return {"task": task, "seed": seed, "config": options, "code": code, "provenance": started}
 
 
-def _check_same(config: TrainingConfig) -> None:
+def _check_same(config: Options) -> None:
     """Raise, in every process, if two processes were given different options.
 
     Raises:

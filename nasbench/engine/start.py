@@ -27,6 +27,15 @@ SUFFIX = ".safetensors"
 _SHOWN = 20  # lines that say what was not taken
 
 
+def fingerprint(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of tensors: names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
 @dataclass(frozen=True)
 class Start:
     """What a network takes over before its training.
@@ -44,11 +53,7 @@ class Start:
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of what is taken: names, types, shapes and values."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.tensors.items()):
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
-        return digest.hexdigest()
+        return fingerprint(self.tensors)
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -97,7 +102,8 @@ def located(given: Path, results: Path) -> Path:
     """
     if given.is_file() or given.suffix == SUFFIX:
         return given.absolute()
-    return find(results, str(given), "--weights", ("retrain",), ("done",)).path.absolute()
+    verbs = ("retrain", "specialize")
+    return find(results, str(given), "--weights", verbs, ("done",)).path.absolute()
 
 
 def has_copy(run: RunFolder) -> bool:
@@ -164,7 +170,9 @@ def _file(given: Path) -> tuple[Path, str, Preprocessing | None]:
     path = given / f"model{SUFFIX}"
     if not path.exists():
         raise UserError(f"--weights {given}: has no {path.name}: name a finished retraining")
-    return path, given.name, Preprocessing.read(given)
+    numbered = (given.parent / "run.json").exists()  # of several networks in one run
+    source = f"{given.parent.name}/{given.name}" if numbered else given.name
+    return path, source, Preprocessing.read(given)
 
 
 def _other_classes(theirs: Preprocessing | None, ours: Preprocessing | None) -> str:

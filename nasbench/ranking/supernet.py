@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from nasbench import catalog, known_code
 from nasbench.config import SearchConfig
@@ -22,10 +23,12 @@ from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.journal import table
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
-from nasbench.strategies.oneshot.base import OneShotStrategy
-from nasbench.strategies.oneshot.single_path import inherited_metric
+from nasbench.strategies.oneshot.base import Batch, OneShotStrategy
+from nasbench.supernet.inherited_weights import recalibrate_bn
 from nasbench.supernet.mixture import Mixture
+from nasbench.supernet.single_path import active_subnet
 from nasbench.tasks import sources
+from nasbench.training.supervised import predictions
 
 CALIBRATION = 4  # batches of the training half for the statistics of BN
 CALIBRATION_BATCH = 64  # images in each, or the whole half if it is smaller
@@ -205,13 +208,21 @@ class SupernetMetric:
 
     def __call__(self, arch: Arch) -> float:
         """Return the leading metric of ``arch`` on the images of the validation half."""
-        strategy, device = self._searched.strategy, self._searched.device
+        return self._searched.strategy.objective.metric.value(*self.predictions(arch))
+
+    def predictions(self, arch: Arch) -> Batch:
+        """Return outputs ``(n, outputs)`` and targets of the validation images for ``arch``."""
+        with active_subnet(self._searched.strategy.relaxed, arch) as paths:
+            return self.calibrated(paths)
+
+    def calibrated(self, network: nn.Module) -> Batch:
+        """Return outputs and targets likewise for a network, whose BN statistics are replaced.
+
+        Args:
+            network: on the supernet's device; left in evaluation mode.
+        """
+        objective, device = self._searched.strategy.objective, self._searched.device
         with torch.inference_mode():
-            return inherited_metric(
-                strategy.relaxed,
-                arch,
-                self._calibration,
-                self._validation,
-                strategy.objective,
-                device,
-            )
+            with objective.casting(device):
+                recalibrate_bn(network, self._calibration)
+            return predictions(network, self._validation, objective, device)

@@ -44,6 +44,8 @@ class SearchSpace(nn.Module):
         search_arguments: keyword arguments of a search, by preset.
         retrain_arguments: keyword arguments that replace those of the search in a retraining, by
             preset. DARTS, for example, searches with 16 channels and retrains with 36.
+        inside_supernet: keyword arguments with which the plain network computes what the supernet
+            computes on its path, and can take over its weights.
     """
 
     channels_last: ClassVar[bool] = False
@@ -51,6 +53,7 @@ class SearchSpace(nn.Module):
     depth_argument: ClassVar[str | None] = None
     search_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     retrain_arguments: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    inside_supernet: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, spec: DataSpec) -> None:
         super().__init__()

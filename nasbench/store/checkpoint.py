@@ -46,6 +46,8 @@ class Checkpoint:
         defaults: of the search's options: what it means if a configuration lacks one.
         run: the name of the search's run folder.
         provenance: version, commit, command, hardware, versions of libraries, times.
+        weights: where the weights beside it come from: the run of the supernet; ``""`` if it has
+            none. A retraining keeps the network as it is, so that they fit.
     """
 
     space: dict[str, Any]
@@ -66,6 +68,7 @@ class Checkpoint:
     defaults: dict[str, Any] = field(default_factory=dict)
     run: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
+    weights: str = ""
 
     def write(self, path: Path) -> None:
         """Write the file atomically.
@@ -132,6 +135,7 @@ _TYPES: dict[str, type] = {
     "defaults": dict,
     "run": str,
     "provenance": dict,
+    "weights": str,
 }
 _REQUIRED = ("space", "arch", "data", "strategy", "task", "seed")
 

@@ -32,7 +32,7 @@ BEST = "best.json"
 """The file in the run folder of a tuning with the hyperparameters of its best trial."""
 
 _TRIES, _BETWEEN = 5, 0.05  # seconds
-VERBS = ("search", "hpo", "retrain")
+VERBS = ("search", "hpo", "retrain", "specialize")
 LATEST = "last"
 """What a user writes for the latest run."""
 

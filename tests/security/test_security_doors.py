@@ -40,7 +40,8 @@ PARAMETERS = {
     "results raw data_dir weights",
     "text": "budget device refine out target only engine address form format rendition dataset o "
     "assignments argument to preset kind drawing curves export host window sensor channels "
-    "chip columns precision optimizer schedule class_weights state style frames",
+    "chip columns precision optimizer schedule class_weights state style frames "
+    "objectives",
 }
 
 

@@ -42,8 +42,8 @@ class Nsga2Options(PluginOptions):
     )
     objectives: str = option(
         "",
-        "Any number of objectives, separated by commas: the leading metric, those of --also, and "
-        "params, macs, latency. [default: the leading metric and the objective]",
+        "Any number of objectives in place of the leading metric and the objective: metrics, "
+        "also those of --also, and params, macs, latency, separated by commas.",
     )
     population: int = option(20, "Parents, and children of a generation.", low=2)
     crossover: float = option(0.9, "Probability that a child has two parents.", low=0, high=1)

@@ -1,0 +1,1 @@
+"""Networks for given bounds from one supernet, with its weights (``nasbench specialize``)."""
