@@ -56,7 +56,7 @@ ALLOWED: dict[str, set[str]] = {
     "catalog": set(),
     "devices": set(),
     "seeding": set(),
-    "nn": set(),
+    "nn": {"space"},  # layers that take a choice
     "interop": set(),
     "space": set(),
     "supernet": {"nn", "space"},

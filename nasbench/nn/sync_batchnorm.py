@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from nasbench.nn.elastic import ElasticBatchNorm2d
 from nasbench.nn.processes import place, sum_
 
 
@@ -131,3 +132,5 @@ def synchronize(network: nn.Module) -> None:
     for module in network.modules():
         if type(module) in _KINDS:
             module.__class__ = _KINDS[type(module)]
+        elif isinstance(module, ElasticBatchNorm2d):
+            module.plain = SyncBatchNorm2d

@@ -15,6 +15,7 @@ from nasbench.space.choices import (
 )
 from nasbench.space.domain import Condition, Domain, Value
 from nasbench.space.domains import Domains
+from nasbench.space.expressions import Expression, Size, divisible, maximum
 from nasbench.space.search_space import SearchSpace
 from nasbench.space.spec import DataSpec
 
@@ -25,11 +26,15 @@ __all__ = [
     "DataSpec",
     "Domain",
     "Domains",
+    "Expression",
     "InputChoice",
     "LayerChoice",
     "Relaxation",
     "Repeat",
     "SearchSpace",
+    "Size",
     "Value",
     "ValueChoice",
+    "divisible",
+    "maximum",
 ]

@@ -7,7 +7,7 @@ supernet, whose :class:`Relaxation` then computes the choice's output.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from nasbench.errors import UserError
 from nasbench.space import build
 from nasbench.space.domain import Domain, Scalar, Value
+from nasbench.space.expressions import Arithmetic
 
 Candidate = nn.Module | Callable[..., nn.Module]
 Reduction = Literal["sum", "mean", "concat", "none"]
@@ -33,6 +34,14 @@ class Relaxation(Protocol):
 
     def repeat(self, choice: nn.Module, x: Tensor) -> Tensor:
         """Return the output of a ``Repeat``."""
+        ...
+
+    def value(self, choice: nn.Module) -> Scalar:
+        """Return the value of a ``ValueChoice``."""
+        ...
+
+    def elastic(self, layer: nn.Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Return the output of a layer of :mod:`nasbench.nn` that takes a ``ValueChoice``."""
         ...
 
 
@@ -259,28 +268,44 @@ class InputChoice(Choice):
         return self.reduce([self.edge(index, candidates[index]) for index in self.selected])
 
 
-class ValueChoice(Choice):
-    """A choice of one plain value, used while the network is constructed.
+class ValueChoice(Choice, Arithmetic):
+    """A choice of one plain value.
+
+    The layers of :mod:`nasbench.nn` take it, or a sum, product, quotient (``//``) or
+    :func:`~nasbench.space.maximum` of choices and numbers, where torch's layers take a number.
+    In a supernet they slice shared weights. ``value`` and ``number`` are for everything else; if
+    they are read while a network is constructed, the space has no supernet.
 
     Args:
         values: the options: numbers, texts or booleans.
         label: the name of the decision.
 
+    Attributes:
+        read: whether the value was read while a supernet was constructed.
+
     Example:
         >>> width = ValueChoice([16, 32, 64], label="width")
-        >>> conv = nn.Conv2d(3, width.number, 3)
+        >>> kernel = ValueChoice([3, 5], label="kernel")
+        >>> conv = nasbench.nn.Conv2d(3, width, kernel, padding=kernel // 2)
     """
 
     def __init__(self, values: Sequence[Scalar], *, label: str) -> None:
         super().__init__(Domain(label, "value", tuple(values)))
+        self.read = False
 
     @property
     def value(self) -> Scalar:
-        """The chosen value; in a supernet the largest number, or else the first value."""
+        """The chosen value; in a supernet the largest number, or else the first value.
+
+        In ``forward`` of a supernet it is the value of the path that is computed.
+        """
         if self.frozen:
             assert self.chosen is not None
             assert not isinstance(self.chosen, tuple)
             return self.chosen
+        if self._relaxation:
+            return self.relaxation().value(self)
+        self.read = True
         values = self.domain.selectable
         numbers = [v for v in values if isinstance(v, int | float)]
         return max(numbers) if len(numbers) == len(values) else values[0]
@@ -292,9 +317,10 @@ class ValueChoice(Choice):
         Raises:
             TypeError: the value is not an integer.
         """
-        if not isinstance(self.value, int):
-            raise TypeError(f"the value {self.value!r} of {self.label!r} is not a whole number")
-        return self.value
+        value = self.value
+        if not isinstance(value, int):
+            raise TypeError(f"the value {value!r} of {self.label!r} is not a whole number")
+        return value
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` unchanged."""

@@ -10,14 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nasbench.errors import UserError
-from nasbench.space import Choice, Domains, InputChoice, LayerChoice, SearchSpace
+from nasbench.space import Choice, Domains, InputChoice, LayerChoice, SearchSpace, ValueChoice
 
 
 class Supernet(nn.Module):
     """A network in which every choice is open and computed by this module.
 
-    Subclasses implement ``layer``, ``input`` and ``repeat`` of
-    :class:`nasbench.space.Relaxation`.
+    Subclasses implement the methods of :class:`nasbench.space.Relaxation`.
 
     Args:
         network: the space with every choice open.
@@ -45,7 +44,7 @@ class Supernet(nn.Module):
                     "of its module, or use the strategy 'random'"
                 )
         for choice in self.sites:
-            choice.relax(self)  # type: ignore[arg-type]  # subclasses have the three methods
+            choice.relax(self)  # type: ignore[arg-type]  # subclasses have its methods
 
     @property
     def weight_parameters(self) -> list[nn.Parameter]:
@@ -56,6 +55,22 @@ class Supernet(nn.Module):
         """Map images ``(B, C, H, W)`` to logits ``(B, classes)``."""
         output: Tensor = self.network(x)
         return output
+
+
+def refuse_plain_values(sites: Iterable[Choice]) -> None:
+    """Check that every ``ValueChoice`` is used by layers that slice their weights.
+
+    Raises:
+        UserError: the value of one was read while the supernet was constructed.
+    """
+    for choice in sites:
+        if isinstance(choice, ValueChoice) and choice.read:
+            raise UserError(
+                f"the choice {choice.label!r} is a ValueChoice that a layer takes as a plain "
+                "number, so its networks share no weights: allowed: the choice itself in layers "
+                "of nasbench.nn, LayerChoice, InputChoice, Repeat; the strategies 'random' and "
+                "'evolution' accept all of them"
+            )
 
 
 def edges_decide(choice: Choice) -> bool:

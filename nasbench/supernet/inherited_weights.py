@@ -11,23 +11,29 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nasbench.errors import UserError
+from nasbench.nn.elastic import Elastic
+from nasbench.space import Arch, ValueChoice
+from nasbench.space.domain import Scalar
 
 
-def inherit_weights(network: nn.Module, supernet: nn.Module) -> None:
+def inherit_weights(network: nn.Module, supernet: nn.Module, arch: Arch | None = None) -> None:
     """Load the weights of a supernet into the plain network of one of its architectures.
 
-    Parameters have the same names in both. BN parameters that exist only in the plain network keep
-    their initial values 1 and 0, which is what the supernet computes.
+    Parameters have the same names in both; those of elastic layers (:mod:`nasbench.nn`) are
+    slices. BN parameters that exist only in the plain network keep their initial values 1 and 0,
+    which is what the supernet computes. BN statistics are those of the supernet: call
+    :func:`recalibrate_bn` before an evaluation.
 
     Args:
         network: the plain network, changed in place.
         supernet: the open network of the same space.
+        arch: the architecture; needed if the space has elastic layers.
 
     Raises:
         UserError: the networks differ otherwise; ``Darts`` constructs the operations of the
             supernet with ``rendition="supernet"``.
     """
-    theirs = supernet.state_dict()
+    theirs = sliced_state(supernet, arch or Arch({}))
     affine = {
         f"{name}.{parameter}"
         for name, module in network.named_modules()
@@ -41,6 +47,29 @@ def inherit_weights(network: nn.Module, supernet: nn.Module) -> None:
             f"the supernet has no {missing[0]!r}: the network was not built as inside the supernet"
         )
     network.load_state_dict({name: theirs.get(name, value) for name, value in own.items()})
+
+
+@torch.no_grad()
+def sliced_state(supernet: nn.Module, arch: Arch) -> dict[str, Any]:
+    """Return the ``state_dict`` of a supernet with the slices of elastic layers under ``arch``.
+
+    Elastic layers that the architecture does not use keep their largest weights.
+
+    Args:
+        supernet: the open network of a space.
+        arch: the architecture.
+    """
+
+    def look(choice: ValueChoice) -> Scalar:
+        value = arch[choice.label]
+        assert not isinstance(value, tuple)
+        return value
+
+    state: dict[str, Any] = supernet.state_dict()
+    for path, module in supernet.named_modules():
+        if isinstance(module, Elastic) and all(label in arch for label in module.labels):
+            state.update(module.at(look).state_dict(prefix=f"{path}."))
+    return state
 
 
 @torch.no_grad()

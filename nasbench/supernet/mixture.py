@@ -20,9 +20,14 @@ from nasbench.space import (
     LayerChoice,
     Repeat,
     SearchSpace,
-    ValueChoice,
 )
-from nasbench.supernet.base import Supernet, edges_decide, is_zero, join_partial
+from nasbench.supernet.base import (
+    Supernet,
+    edges_decide,
+    is_zero,
+    join_partial,
+    refuse_plain_values,
+)
 from nasbench.supernet.discretization import discretize
 from nasbench.supernet.fast.sums import FastSums, fits
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
@@ -258,13 +263,9 @@ def _check(choice: Choice) -> None:
     """Raise if a choice has no mixture.
 
     Raises:
-        UserError: the choice is a ``ValueChoice``, or combines several inputs other than by a sum.
+        UserError: the choice is a plain value, or combines several inputs other than by a sum.
     """
-    if isinstance(choice, ValueChoice):
-        raise UserError(
-            f"the choice {choice.label!r} is a ValueChoice, which has no mixture: "
-            "allowed: LayerChoice, InputChoice, Repeat; the strategy 'random' accepts all of them"
-        )
+    refuse_plain_values([choice])
     joined = isinstance(choice, InputChoice) and choice.reduction in ("concat", "none")
     if joined and choice.domain.n_chosen > 1:
         raise UserError(

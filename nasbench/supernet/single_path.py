@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
-from nasbench.errors import UserError
+from nasbench.nn.elastic import Elastic
 from nasbench.space import (
     Arch,
     Domains,
@@ -22,7 +22,8 @@ from nasbench.space import (
     SearchSpace,
     ValueChoice,
 )
-from nasbench.supernet.base import Supernet, join_partial
+from nasbench.space.domain import Scalar
+from nasbench.supernet.base import Supernet, join_partial, refuse_plain_values
 
 
 class SinglePath(Supernet):
@@ -36,20 +37,14 @@ class SinglePath(Supernet):
         arch: the architecture to compute; set it before every forward pass.
 
     Raises:
-        UserError: the space has a ``ValueChoice``, whose candidates cannot share weights.
+        UserError: a ``ValueChoice`` is used in a place that cannot slice weights.
     """
 
     arch: Arch
 
     def __init__(self, network: SearchSpace, domains: Domains) -> None:
         super().__init__(network, domains)
-        for choice in self.sites:
-            if isinstance(choice, ValueChoice):
-                raise UserError(
-                    f"the choice {choice.label!r} is a ValueChoice, whose networks share no "
-                    "weights: allowed: LayerChoice, InputChoice, Repeat; the strategies 'random' "
-                    "and 'evolution' accept all of them"
-                )
+        refuse_plain_values(self.sites)
 
     def layer(self, choice: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         """Return the output of the chosen layer."""
@@ -77,6 +72,18 @@ class SinglePath(Supernet):
             x = block(x)
         return x
 
+    def value(self, choice: nn.Module) -> Scalar:
+        """Return the chosen value."""
+        assert isinstance(choice, ValueChoice)
+        value = self.arch[choice.label]
+        assert not isinstance(value, tuple)
+        return value
+
+    def elastic(self, layer: nn.Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Return the output of the layer with slices of its weights."""
+        assert isinstance(layer, Elastic)
+        return layer.at(self.value).forward(*inputs, **options)
+
 
 @contextmanager
 def active_subnet(supernet: Supernet, arch: Arch) -> Iterator[SinglePath]:
@@ -86,7 +93,7 @@ def active_subnet(supernet: Supernet, arch: Arch) -> Iterator[SinglePath]:
     "Understanding and Simplifying One-Shot Architecture Search", ICML 2018, section 3).
 
     Raises:
-        UserError: the space has a ``ValueChoice``, whose candidates cannot share weights.
+        UserError: a ``ValueChoice`` is used in a place that cannot slice weights.
     """
     modes = {module: module.training for module in supernet.modules()}
     subnet = SinglePath(supernet.network, supernet.domains)

@@ -1,0 +1,551 @@
+"""Layers that take a ``ValueChoice`` where torch's take a number, and slice shared weights.
+
+Under an architecture each function returns torch's own layer. In a supernet it returns a subclass
+with the largest weights, of which a sub-network uses the first channels and the centre of the
+kernels (Cai et al., "Once-for-All: Train One Network and Specialize it for Efficient Deployment",
+ICLR 2020, section 3.3; Yu et al., "BigNAS", ECCV 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nasbench.errors import UserError
+from nasbench.space import Choice, Size, ValueChoice
+from nasbench.space.domain import Scalar
+from nasbench.space.expressions import choices, evaluate, values, whole
+
+Numbers = dict[str, Any]  # argument of a layer to what torch takes
+
+
+class Elastic(nn.Module):
+    """Base class of layers whose arguments depend on choices, in a supernet.
+
+    The state of the layer is that of torch's layer of the largest numbers, under the same names.
+
+    Args:
+        arguments: the arguments of torch's layer, some with choices.
+
+    Attributes:
+        plain: torch's layer.
+        least: the smallest value of an argument, where it is not 1.
+        follows: attributes that are copied to the sliced layer with every call.
+        arguments: the arguments with their choices.
+    """
+
+    plain: type[nn.Module]
+    least: ClassVar[Mapping[str, int]] = {}
+    follows: ClassVar[tuple[str, ...]] = ("training",)
+    arguments: dict[str, Any]
+
+    def __init__(self, arguments: Mapping[str, Any], where: Mapping[str, Any]) -> None:
+        super().__init__(**self.largest(arguments), **where)
+        self.arguments = dict(arguments)
+        # As children they are part of the network, wherever the space keeps them.
+        self.choices = nn.ModuleList(choices(tuple(arguments.values())).values())
+        self._layers: dict[tuple[Any, ...], nn.Module] = {}
+
+    @property
+    def labels(self) -> list[str]:
+        """The decisions that the layer depends on."""
+        return list(choices(tuple(self.arguments.values())))
+
+    def largest(self, arguments: Mapping[str, Any]) -> Numbers:
+        """Return arguments of torch's layer whose weights hold those of every sub-network."""
+        return {name: _largest(argument) for name, argument in arguments.items()}
+
+    def cut(self, name: str, full: Tensor, shape: torch.Size) -> Tensor:
+        """Return the part of a weight or statistic that a sub-network uses: its first channels.
+
+        Args:
+            name: its name in the ``state_dict``.
+            full: the largest one.
+            shape: that of the sub-network's.
+        """
+        return full[tuple(slice(0, size) for size in shape)]
+
+    def numbers(self, look: Callable[[ValueChoice], Scalar]) -> Numbers:
+        """Return the arguments of torch's layer with ``look(choice)`` for each choice.
+
+        Raises:
+            UserError: an expression gives 0 or a fraction.
+        """
+        return _numbers(self, self.arguments, look)
+
+    @classmethod
+    def check(cls, arguments: Mapping[str, Any]) -> None:
+        """Check the numbers of an open layer together; each of them is whole."""
+        return
+
+    def at(self, look: Callable[[ValueChoice], Scalar]) -> nn.Module:
+        """Return torch's layer under the values of choices, with slices of this layer's weights.
+
+        Its weights are views where possible, with gradients for this layer's; its statistics are
+        views, so training mode updates those of this layer.
+
+        Args:
+            look: returns the value of a choice.
+        """
+        numbers = self.numbers(look)
+        key = (self.plain, *numbers.values())
+        if key not in self._layers:
+            self._layers[key] = self.plain(**numbers, device="meta")
+        layer = self._layers[key]
+        for name in self.follows:
+            setattr(layer, name, getattr(self, name))
+        for path, part in layer.named_modules():
+            for kind in ("_parameters", "_buffers"):
+                own, small = getattr(self.get_submodule(path), kind), getattr(part, kind)
+                for name, tensor in small.items():
+                    if tensor is not None:
+                        dotted = f"{path}.{name}" if path else name
+                        cut = self.cut(dotted, own[name], tensor.shape)
+                        small[name] = cut if kind == "_buffers" else _same_layout(cut, own[name])
+        return layer
+
+    def extra_repr(self) -> str:
+        """Return the arguments with the names of their choices."""
+        return ", ".join(f"{name}={argument}" for name, argument in self.arguments.items())
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """Return the output of the supernet that computes this layer."""
+        choice = next(iter(self.choices))
+        assert isinstance(choice, Choice)
+        return choice.relaxation().elastic(self, inputs, options)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_layers": {}}  # they hold slices, which cannot be copied
+
+
+def _same_layout(part: Tensor, full: Tensor) -> Tensor:
+    """Return a contiguous tensor, channels last if the full one is, as in a network alone."""
+    if full.dim() == 4 and not full.is_contiguous():
+        return part.contiguous(memory_format=torch.channels_last)
+    return part.contiguous()
+
+
+def _whole(layer: str, name: str, argument: Any, value: Any, least: int) -> Any:
+    """Return the value of an argument, or of each of its parts, as an integer."""
+    if isinstance(argument, tuple):
+        pairs = zip(argument, value, strict=True)
+        return tuple(_whole(layer, name, part, number, least) for part, number in pairs)
+    if not choices(argument):
+        return value
+    text = argument.label if isinstance(argument, ValueChoice) else str(argument)
+    return whole(value, f"{layer}: {name} = {text}", least)
+
+
+def _numbers(
+    kind: type[Elastic] | Elastic,
+    arguments: Mapping[str, Any],
+    look: Callable[[ValueChoice], Scalar],
+) -> Numbers:
+    layer, least = kind.plain.__name__, kind.least
+    return {
+        name: _whole(layer, name, argument, evaluate(argument, look), least.get(name, 1))
+        for name, argument in arguments.items()
+    }
+
+
+def _largest(argument: Any) -> Any:
+    if isinstance(argument, tuple):
+        return tuple(_largest(part) for part in argument)
+    return int(max(values(argument))) if choices(argument) else argument
+
+
+def _made(
+    kind: type[Elastic],
+    arguments: Mapping[str, Any],
+    where: Mapping[str, Any],
+    **options: Any,
+) -> nn.Module:
+    """Return torch's layer if no choice is open, and the elastic one otherwise.
+
+    Raises:
+        UserError: an argument gives 0 or a fraction, under any architecture.
+    """
+    if all(choice.frozen for choice in choices(tuple(arguments.values())).values()):
+        return kind.plain(**_numbers(kind, arguments, lambda choice: choice.value), **where)
+    for name, argument in arguments.items():
+        for value in values(argument) if choices(argument) else ():
+            _whole(kind.plain.__name__, name, argument, value, kind.least.get(name, 1))
+    kind.check(arguments)
+    return kind(arguments, where, **options)
+
+
+def _check_divides(layer: str, parts: tuple[str, Any], wholes: Mapping[str, Any]) -> None:
+    """Check that a number divides others under every architecture.
+
+    Raises:
+        UserError: it does not.
+    """
+    name, number = parts
+    for other, term in wholes.items():
+        if number is term or not choices((number, term)):
+            continue
+        for part, all_ in values((number, term)):
+            if all_ % part:
+                raise UserError(
+                    f"{layer}: {name}={part} does not divide {other}={all_}, which the choices "
+                    f"{', '.join(map(repr, choices((number, term))))} allow: every pair must"
+                )
+
+
+class ElasticConv2d(Elastic, nn.Conv2d):
+    """``Conv2d`` of a supernet; see :func:`Conv2d`."""
+
+    plain = nn.Conv2d
+    least: ClassVar[Mapping[str, int]] = {"padding": 0}
+
+    def __init__(
+        self, arguments: Mapping[str, Any], where: Mapping[str, Any], kernel_transform: bool
+    ) -> None:
+        super().__init__(arguments, where)
+        kernel = arguments["kernel_size"]
+        if kernel_transform and isinstance(kernel, tuple):
+            raise UserError("Conv2d: kernel_transform=True needs square kernels, one choice")
+        sizes = sorted(values(kernel), reverse=True) if kernel_transform else []
+        self.kernels = [int(size) for size in sizes]
+        self.transforms = nn.ParameterDict(
+            {str(size): nn.Parameter(torch.eye(size**2, **where)) for size in self.kernels[1:]}
+        )
+
+    @classmethod
+    def check(cls, arguments: Mapping[str, Any]) -> None:
+        """Check that the groups divide the channels."""
+        channels = {name: arguments[name] for name in ("in_channels", "out_channels")}
+        _check_divides("Conv2d", ("groups", arguments["groups"]), channels)
+
+    def largest(self, arguments: Mapping[str, Any]) -> Numbers:
+        """Return arguments under which a filter has the inputs of the smallest groups."""
+        found = super().largest(arguments)
+        inputs, groups = arguments["in_channels"], arguments["groups"]
+        if inputs is groups:
+            found["in_channels"] = 1
+        else:
+            found["in_channels"] = max(i // g for i, g in values((inputs, groups)))
+        found["groups"] = 1
+        return found
+
+    def cut(self, name: str, full: Tensor, shape: torch.Size) -> Tensor:
+        """Return the first filters, of which each has its first inputs and the kernel's centre."""
+        if name != "weight":
+            return super().cut(name, full, shape)
+        part = full[: shape[0], : shape[1]]
+        for size in self.kernels[1:]:
+            if size >= shape[-1]:
+                flat = _centre(part, (size, size)).flatten(2)
+                mapped = F.linear(flat, self.transforms[str(size)])
+                part = mapped.view(*mapped.shape[:2], size, size)
+        return _centre(part, shape[2:])
+
+
+def _centre(x: Tensor, sides: tuple[int, ...]) -> Tensor:
+    """Return the centre of a kernel ``(out, in, height, width)``."""
+    top, left = ((have - want) // 2 for have, want in zip(x.shape[2:], sides, strict=True))
+    return x[:, :, top : top + sides[0], left : left + sides[1]]
+
+
+class ElasticLinear(Elastic, nn.Linear):
+    """``Linear`` of a supernet; see :func:`Linear`."""
+
+    plain = nn.Linear
+
+
+class ElasticBatchNorm2d(Elastic, nn.BatchNorm2d):
+    """``BatchNorm2d`` of a supernet; see :func:`BatchNorm2d`."""
+
+    plain = nn.BatchNorm2d
+    follows = ("training", "momentum")
+
+
+class ElasticLayerNorm(Elastic, nn.LayerNorm):
+    """``LayerNorm`` of a supernet; see :func:`LayerNorm`."""
+
+    plain = nn.LayerNorm
+
+
+class ElasticMultiheadAttention(Elastic, nn.MultiheadAttention):
+    """``MultiheadAttention`` of a supernet; see :func:`MultiheadAttention`."""
+
+    plain = nn.MultiheadAttention
+
+    @classmethod
+    def check(cls, arguments: Mapping[str, Any]) -> None:
+        """Check that the heads divide the features."""
+        wholes = {"embed_dim": arguments["embed_dim"]}
+        _check_divides("MultiheadAttention", ("num_heads", arguments["num_heads"]), wholes)
+
+    def largest(self, arguments: Mapping[str, Any]) -> Numbers:
+        """Return the arguments with one head; the number of heads changes no weight's shape."""
+        return {**super().largest(arguments), "num_heads": 1}
+
+    def cut(self, name: str, full: Tensor, shape: torch.Size) -> Tensor:
+        """Return the first features; queries, keys and values are stacked in one weight."""
+        if name not in ("in_proj_weight", "in_proj_bias"):
+            return super().cut(name, full, shape)
+        stacked = full.view(3, -1, *full.shape[1:])
+        part = super().cut(name, stacked, torch.Size((3, shape[0] // 3, *shape[1:])))
+        return part.flatten(0, 1)
+
+
+class Learned(nn.Module):
+    """A parameter as a layer without inputs; see :func:`LearnedTensor`.
+
+    Args:
+        shape: of the parameter.
+        std: standard deviation of its initial values.
+        device: of the parameter.
+        dtype: of the parameter.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        std: float,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        nn.init.trunc_normal_(self.weight, std=std)
+
+    def forward(self) -> Tensor:
+        """Return the parameter."""
+        return self.weight
+
+
+class ElasticLearned(Elastic, Learned):
+    """A learned tensor of a supernet; see :func:`LearnedTensor`."""
+
+    plain = Learned
+
+
+def Conv2d(
+    in_channels: Size,
+    out_channels: Size,
+    kernel_size: Size | tuple[Size, Size],
+    stride: Size | tuple[Size, Size] = 1,
+    padding: Size | tuple[Size, Size] | str = 0,
+    dilation: Size | tuple[Size, Size] = 1,
+    groups: Size = 1,
+    bias: bool = True,
+    padding_mode: str = "zeros",
+    *,
+    kernel_transform: bool = False,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.Conv2d:
+    """Return a convolution whose numbers may be choices.
+
+    A supernet shares the first filters, the first inputs of each filter and the centre of the
+    kernels. ``padding=kernel // 2`` keeps the size of the images under every odd kernel, and
+    ``groups=width`` with ``width`` channels is a depthwise convolution.
+
+    Args:
+        in_channels: as in torch, like all that follow.
+        out_channels: number of filters.
+        kernel_size: height and width, or one number for both.
+        stride: step of the kernel.
+        padding: zeros on each side, from 0; or ``"same"`` or ``"valid"``.
+        dilation: distance of the kernel's inputs.
+        groups: number of groups; it divides both numbers of channels.
+        bias: whether to add a learned bias.
+        padding_mode: as in torch.
+        kernel_transform: whether a smaller kernel is a learned linear map of the centre of the
+            next larger one, shared by all channels and the identity at first (Cai et al., "Once-
+            for-All", ICLR 2020, section 3.3), rather than that centre itself.
+        device: of the weights.
+        dtype: of the weights.
+
+    Raises:
+        UserError: an expression gives 0 or a fraction, or the groups do not divide the channels.
+
+    Example:
+        >>> width = ValueChoice([16, 24, 32], label="width")
+        >>> kernel = ValueChoice([3, 5, 7], label="kernel")
+        >>> layers = nn.Sequential(
+        ...     Conv2d(3, width, 1, bias=False), BatchNorm2d(width), nn.ReLU(),
+        ...     Conv2d(width, width, kernel, padding=kernel // 2, groups=width))
+    """
+    arguments = {
+        "in_channels": in_channels,
+        "out_channels": out_channels,
+        "kernel_size": kernel_size,
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+        "groups": groups,
+        "bias": bias,
+        "padding_mode": padding_mode,
+    }
+    where = {"device": device, "dtype": dtype}
+    made = _made(ElasticConv2d, arguments, where, kernel_transform=kernel_transform)
+    return cast(nn.Conv2d, made)
+
+
+def Linear(
+    in_features: Size,
+    out_features: Size,
+    bias: bool = True,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.Linear:
+    """Return a linear layer whose numbers of features may be choices.
+
+    A supernet shares the first rows and the first columns of the weight. After ``flatten`` of
+    ``width`` feature maps of 7x7 the features are ``width * 49``.
+
+    Args:
+        in_features: as in torch, like all that follow.
+        out_features: number of outputs.
+        bias: whether to add a learned bias.
+        device: of the weights.
+        dtype: of the weights.
+
+    Raises:
+        UserError: an expression gives 0 or a fraction.
+    """
+    arguments = {"in_features": in_features, "out_features": out_features, "bias": bias}
+    made = _made(ElasticLinear, arguments, {"device": device, "dtype": dtype})
+    return cast(nn.Linear, made)
+
+
+def BatchNorm2d(
+    num_features: Size,
+    eps: float = 1e-5,
+    momentum: float | None = 0.1,
+    affine: bool = True,
+    track_running_stats: bool = True,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.BatchNorm2d:
+    """Return batch normalization whose number of channels may be a choice.
+
+    A supernet shares weight, bias and running statistics of the first channels. The statistics
+    are averages over all paths and fit none of them: evaluate a sub-network after
+    :func:`nasbench.supernet.inherited_weights.recalibrate_bn`.
+
+    Args:
+        num_features: number of channels.
+        eps: as in torch, like all that follow.
+        momentum: of the running statistics.
+        affine: whether to learn weight and bias.
+        track_running_stats: whether to keep running statistics.
+        device: of the weights.
+        dtype: of the weights.
+
+    Raises:
+        UserError: an expression gives 0 or a fraction.
+    """
+    arguments = {
+        "num_features": num_features,
+        "eps": eps,
+        "momentum": momentum,
+        "affine": affine,
+        "track_running_stats": track_running_stats,
+    }
+    made = _made(ElasticBatchNorm2d, arguments, {"device": device, "dtype": dtype})
+    return cast(nn.BatchNorm2d, made)
+
+
+def LayerNorm(
+    normalized_shape: Size | tuple[Size, ...],
+    eps: float = 1e-5,
+    elementwise_affine: bool = True,
+    bias: bool = True,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.LayerNorm:
+    """Return layer normalization whose shape may have choices.
+
+    A supernet shares weight and bias of the first features.
+
+    Args:
+        normalized_shape: the last dimensions, or one number for the last.
+        eps: as in torch, like all that follow.
+        elementwise_affine: whether to learn weight and bias.
+        bias: whether to learn the bias.
+        device: of the weights.
+        dtype: of the weights.
+
+    Raises:
+        UserError: an expression gives 0 or a fraction.
+    """
+    arguments = {
+        "normalized_shape": normalized_shape,
+        "eps": eps,
+        "elementwise_affine": elementwise_affine,
+        "bias": bias,
+    }
+    made = _made(ElasticLayerNorm, arguments, {"device": device, "dtype": dtype})
+    return cast(nn.LayerNorm, made)
+
+
+def MultiheadAttention(
+    embed_dim: Size,
+    num_heads: Size,
+    dropout: float = 0.0,
+    bias: bool = True,
+    batch_first: bool = False,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.MultiheadAttention:
+    """Return attention whose numbers of features and heads may be choices.
+
+    A supernet shares the first features of queries, keys, values and outputs (Chen et al.,
+    "AutoFormer: Searching Transformers for Visual Recognition", ICCV 2021, section 3.2). As in
+    torch, a head has ``embed_dim // num_heads`` features.
+
+    Args:
+        embed_dim: features of inputs and outputs.
+        num_heads: divides ``embed_dim``.
+        dropout: as in torch, like all that follow.
+        bias: whether the projections have a bias.
+        batch_first: whether inputs are ``(batch, sequence, features)``.
+        device: of the weights.
+        dtype: of the weights.
+
+    Raises:
+        UserError: an expression gives 0 or a fraction, or the heads do not divide the features.
+    """
+    arguments = {
+        "embed_dim": embed_dim,
+        "num_heads": num_heads,
+        "dropout": dropout,
+        "bias": bias,
+        "batch_first": batch_first,
+    }
+    made = _made(ElasticMultiheadAttention, arguments, {"device": device, "dtype": dtype})
+    return cast(nn.MultiheadAttention, made)
+
+
+def LearnedTensor(
+    *shape: Size,
+    std: float = 0.02,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> nn.Module:
+    """Return a layer without inputs that returns its parameter, such as position embeddings.
+
+    A supernet shares the first entries along each dimension.
+
+    Args:
+        *shape: the parameter's shape; its numbers may be choices.
+        std: standard deviation of the initial values, a truncated normal distribution.
+        device: of the parameter.
+        dtype: of the parameter.
+
+    Raises:
+        UserError: an expression gives 0 or a fraction.
+
+    Example:
+        >>> positions = LearnedTensor(1, 65, embedding)
+        >>> x = x + positions()
+    """
+    return _made(ElasticLearned, {"shape": shape, "std": std}, {"device": device, "dtype": dtype})
