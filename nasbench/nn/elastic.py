@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from nasbench.errors import UserError
 from nasbench.space import Choice, Size, ValueChoice
 from nasbench.space.domain import Scalar
-from nasbench.space.expressions import choices, evaluate, values, whole
+from nasbench.space.expressions import choices, evaluate, text, values, whole
 
 Numbers = dict[str, Any]  # argument of a layer to what torch takes
 
@@ -105,12 +105,12 @@ class Elastic(nn.Module):
                     if tensor is not None:
                         dotted = f"{path}.{name}" if path else name
                         cut = self.cut(dotted, own[name], tensor.shape)
-                        small[name] = cut if kind == "_buffers" else _same_layout(cut, own[name])
+                        small[name] = cut if kind == "_buffers" else _alone(cut, own[name])
         return layer
 
     def extra_repr(self) -> str:
         """Return the arguments with the names of their choices."""
-        return ", ".join(f"{name}={argument}" for name, argument in self.arguments.items())
+        return ", ".join(f"{name}={text(one)}" for name, one in self.arguments.items())
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Return the output of the supernet that computes this layer."""
@@ -122,11 +122,16 @@ class Elastic(nn.Module):
         return {**self.__dict__, "_layers": {}}  # they hold slices, which cannot be copied
 
 
-def _same_layout(part: Tensor, full: Tensor) -> Tensor:
-    """Return a contiguous tensor, channels last if the full one is, as in a network alone."""
-    if full.dim() == 4 and not full.is_contiguous():
-        return part.contiguous(memory_format=torch.channels_last)
-    return part.contiguous()
+def _alone(part: Tensor, full: Tensor) -> Tensor:
+    """Return a slice in the form of a parameter, with which torch computes the same bits.
+
+    The order of sums depends on the layout, and in ``matmul`` on ``requires_grad``.
+    """
+    channels_last = full.dim() == 4 and not full.is_contiguous()
+    part = part.contiguous(
+        memory_format=torch.channels_last if channels_last else torch.contiguous_format
+    )
+    return part if torch.is_grad_enabled() else part.requires_grad_(full.requires_grad)
 
 
 def _whole(layer: str, name: str, argument: Any, value: Any, least: int) -> Any:
@@ -136,8 +141,7 @@ def _whole(layer: str, name: str, argument: Any, value: Any, least: int) -> Any:
         return tuple(_whole(layer, name, part, number, least) for part, number in pairs)
     if not choices(argument):
         return value
-    text = argument.label if isinstance(argument, ValueChoice) else str(argument)
-    return whole(value, f"{layer}: {name} = {text}", least)
+    return whole(value, f"{layer}: {name} = {text(argument)}", least)
 
 
 def _numbers(
@@ -211,9 +215,10 @@ class ElasticConv2d(Elastic, nn.Conv2d):
             raise UserError("Conv2d: kernel_transform=True needs square kernels, one choice")
         sizes = sorted(values(kernel), reverse=True) if kernel_transform else []
         self.kernels = [int(size) for size in sizes]
-        self.transforms = nn.ParameterDict(
-            {str(size): nn.Parameter(torch.eye(size**2, **where)) for size in self.kernels[1:]}
-        )
+        if kernel_transform:
+            self.transforms = nn.ParameterDict(
+                {str(k): nn.Parameter(torch.eye(k**2, **where)) for k in self.kernels[1:]}
+            )
 
     @classmethod
     def check(cls, arguments: Mapping[str, Any]) -> None:

@@ -78,7 +78,7 @@ class Expression(Arithmetic):
         return whole(self.value, str(self))
 
     def __str__(self) -> str:
-        return self.form.format(*(_text(operand) for operand in self.operands))
+        return self.form.format(*(_operand(operand) for operand in self.operands))
 
 
 # What a layer takes where torch takes a number.
@@ -169,7 +169,7 @@ def distribution(
     options = [weigh(choice) for choice in leaves.values()]
     if math.prod(len(one) for one in options) > LARGEST:
         raise UserError(
-            f"{_text(term)}: has more than {LARGEST} combinations of choices that occur twice"
+            f"{text(term)}: has more than {LARGEST} combinations of choices that occur twice"
         )
     for pairs in product(*(one.items() for one in options)):
         known = dict(zip(leaves, (value for value, _ in pairs), strict=True))
@@ -209,7 +209,15 @@ def _leaf(term: Any) -> ValueChoice:
     return choice
 
 
-def _text(term: object) -> str:
-    if isinstance(term, Expression):
-        return f"({term})" if term.form[0] == "{" else str(term)
-    return _leaf(term).label if isinstance(term, Arithmetic) else str(term)
+def text(term: object) -> str:
+    """Return a term, or a tuple of terms, with the labels of its choices."""
+    if isinstance(term, tuple):
+        return f"({', '.join(map(text, term))})"
+    if isinstance(term, Expression) or not isinstance(term, Arithmetic):
+        return str(term)
+    return _leaf(term).label
+
+
+def _operand(term: object) -> str:
+    inner = isinstance(term, Expression) and term.form.startswith("{")
+    return f"({term})" if inner else text(term)
