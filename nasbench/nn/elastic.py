@@ -35,12 +35,16 @@ class Elastic(nn.Module):
         plain: torch's layer.
         least: the smallest value of an argument, where it is not 1.
         follows: attributes that are copied to the sliced layer with every call.
+        entry: the argument with the size of the inputs, and the dimension of that size.
+        exit: the same of the outputs.
         arguments: the arguments with their choices.
     """
 
     plain: type[nn.Module]
     least: ClassVar[Mapping[str, int]] = {}
     follows: ClassVar[tuple[str, ...]] = ("training",)
+    entry: ClassVar[tuple[str, int] | None]
+    exit: ClassVar[tuple[str, int]]
     arguments: dict[str, Any]
 
     def __init__(self, arguments: Mapping[str, Any], where: Mapping[str, Any]) -> None:
@@ -59,6 +63,22 @@ class Elastic(nn.Module):
         """Return arguments of torch's layer whose weights hold those of every sub-network."""
         return {name: _largest(argument) for name, argument in arguments.items()}
 
+    def most(self) -> Numbers:
+        """Return each argument's largest value."""
+        return {name: _largest(argument) for name, argument in self.arguments.items()}
+
+    def masked(self) -> tuple[str, ...]:
+        """Return the widths of which a mixture is the widest output times a mask.
+
+        That is so if no channel of the output depends on how many there are.
+        """
+        return ()
+
+    @property
+    def tied(self) -> bool:
+        """Whether each output channel is computed from the input channel of the same place."""
+        return False
+
     def cut(self, name: str, full: Tensor, shape: torch.Size) -> Tensor:
         """Return the part of a weight or statistic that a sub-network uses: its first channels.
 
@@ -75,7 +95,15 @@ class Elastic(nn.Module):
         Raises:
             UserError: an expression gives 0 or a fraction.
         """
-        return _numbers(self, self.arguments, look)
+        return self.whole(evaluate(tuple(self.arguments.values()), look))
+
+    def whole(self, found: tuple[Any, ...]) -> Numbers:
+        """Return the values of all arguments, in their order, with those of choices as integers.
+
+        Raises:
+            UserError: one is 0 or a fraction.
+        """
+        return _wholes(self, self.arguments, found)
 
     @classmethod
     def check(cls, arguments: Mapping[str, Any]) -> None:
@@ -91,7 +119,10 @@ class Elastic(nn.Module):
         Args:
             look: returns the value of a choice.
         """
-        numbers = self.numbers(look)
+        return self.sliced(self.numbers(look))
+
+    def sliced(self, numbers: Numbers) -> nn.Module:
+        """Return torch's layer of these arguments, with slices of this layer's weights."""
         key = (self.plain, *numbers.values())
         if key not in self._layers:
             self._layers[key] = self.plain(**numbers, device="meta")
@@ -144,16 +175,19 @@ def _whole(layer: str, name: str, argument: Any, value: Any, least: int) -> Any:
     return whole(value, f"{layer}: {name} = {text(argument)}", least)
 
 
-def _numbers(
-    kind: type[Elastic] | Elastic,
-    arguments: Mapping[str, Any],
-    look: Callable[[ValueChoice], Scalar],
+def _wholes(
+    kind: type[Elastic] | Elastic, arguments: Mapping[str, Any], found: tuple[Any, ...]
 ) -> Numbers:
     layer, least = kind.plain.__name__, kind.least
     return {
-        name: _whole(layer, name, argument, evaluate(argument, look), least.get(name, 1))
-        for name, argument in arguments.items()
+        name: _whole(layer, name, argument, value, least.get(name, 1))
+        for (name, argument), value in zip(arguments.items(), found, strict=True)
     }
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two terms are written alike, and so equal for every architecture."""
+    return text(one) == text(other)
 
 
 def _largest(argument: Any) -> Any:
@@ -174,7 +208,8 @@ def _made(
         UserError: an argument gives 0 or a fraction, under any architecture.
     """
     if all(choice.frozen for choice in choices(tuple(arguments.values())).values()):
-        return kind.plain(**_numbers(kind, arguments, lambda choice: choice.value), **where)
+        found = evaluate(tuple(arguments.values()), lambda choice: choice.value)
+        return kind.plain(**_wholes(kind, arguments, found), **where)
     for name, argument in arguments.items():
         for value in values(argument) if choices(argument) else ():
             _whole(kind.plain.__name__, name, argument, value, kind.least.get(name, 1))
@@ -190,7 +225,7 @@ def _check_divides(layer: str, parts: tuple[str, Any], wholes: Mapping[str, Any]
     """
     name, number = parts
     for other, term in wholes.items():
-        if number is term or not choices((number, term)):
+        if _same(number, term) or not choices((number, term)):
             continue
         for part, all_ in values((number, term)):
             if all_ % part:
@@ -204,6 +239,8 @@ class ElasticConv2d(Elastic, nn.Conv2d):
     """``Conv2d`` of a supernet; see :func:`Conv2d`."""
 
     plain = nn.Conv2d
+    entry = ("in_channels", -3)
+    exit = ("out_channels", -3)
     least: ClassVar[Mapping[str, int]] = {"padding": 0}
 
     def __init__(
@@ -212,12 +249,16 @@ class ElasticConv2d(Elastic, nn.Conv2d):
         super().__init__(arguments, where)
         kernel = arguments["kernel_size"]
         if kernel_transform and isinstance(kernel, tuple):
-            raise UserError("Conv2d: kernel_transform=True needs square kernels, one choice")
+            raise UserError(
+                "Conv2d: kernel_transform=True needs square kernels: one choice, not "
+                f"{text(kernel)}"
+            )
         sizes = sorted(values(kernel), reverse=True) if kernel_transform else []
         self.kernels = [int(size) for size in sizes]
         if kernel_transform:
+            identities = {str(k): torch.zeros(k**2, k**2, **where) for k in self.kernels[1:]}
             self.transforms = nn.ParameterDict(
-                {str(k): nn.Parameter(torch.eye(k**2, **where)) for k in self.kernels[1:]}
+                {size: nn.Parameter(one.fill_diagonal_(1.0)) for size, one in identities.items()}
             )
 
     @classmethod
@@ -226,11 +267,22 @@ class ElasticConv2d(Elastic, nn.Conv2d):
         channels = {name: arguments[name] for name in ("in_channels", "out_channels")}
         _check_divides("Conv2d", ("groups", arguments["groups"]), channels)
 
+    def masked(self) -> tuple[str, ...]:
+        """Return the widths, unless the filters of a group depend on them."""
+        if self.arguments["groups"] == 1:
+            return "in_channels", "out_channels"
+        return ("in_channels", "out_channels", "groups") if self.tied else ()
+
+    @property
+    def tied(self) -> bool:
+        """Whether the convolution is depthwise."""
+        return _same(self.arguments["groups"], self.arguments["in_channels"])
+
     def largest(self, arguments: Mapping[str, Any]) -> Numbers:
         """Return arguments under which a filter has the inputs of the smallest groups."""
         found = super().largest(arguments)
         inputs, groups = arguments["in_channels"], arguments["groups"]
-        if inputs is groups:
+        if _same(inputs, groups):
             found["in_channels"] = 1
         else:
             found["in_channels"] = max(i // g for i, g in values((inputs, groups)))
@@ -260,6 +312,12 @@ class ElasticLinear(Elastic, nn.Linear):
     """``Linear`` of a supernet; see :func:`Linear`."""
 
     plain = nn.Linear
+    entry = ("in_features", -1)
+    exit = ("out_features", -1)
+
+    def masked(self) -> tuple[str, ...]:
+        """Return both widths."""
+        return "in_features", "out_features"
 
 
 class ElasticBatchNorm2d(Elastic, nn.BatchNorm2d):
@@ -267,18 +325,30 @@ class ElasticBatchNorm2d(Elastic, nn.BatchNorm2d):
 
     plain = nn.BatchNorm2d
     follows = ("training", "momentum")
+    entry = exit = ("num_features", -3)
+
+    def masked(self) -> tuple[str, ...]:
+        """Return the width."""
+        return ("num_features",)
+
+    @property
+    def tied(self) -> bool:
+        """True: channels are normalized one by one."""
+        return True
 
 
 class ElasticLayerNorm(Elastic, nn.LayerNorm):
     """``LayerNorm`` of a supernet; see :func:`LayerNorm`."""
 
     plain = nn.LayerNorm
+    entry = exit = ("normalized_shape", -1)
 
 
 class ElasticMultiheadAttention(Elastic, nn.MultiheadAttention):
     """``MultiheadAttention`` of a supernet; see :func:`MultiheadAttention`."""
 
     plain = nn.MultiheadAttention
+    entry = exit = ("embed_dim", -1)
 
     @classmethod
     def check(cls, arguments: Mapping[str, Any]) -> None:
@@ -329,6 +399,8 @@ class ElasticLearned(Elastic, Learned):
     """A learned tensor of a supernet; see :func:`LearnedTensor`."""
 
     plain = Learned
+    entry = None
+    exit = ("shape", -1)
 
 
 def Conv2d(

@@ -10,6 +10,7 @@ from dataclasses import replace
 from nasbench.errors import UserError
 from nasbench.space.arch import Arch
 from nasbench.space.domain import Condition, Domain, Value
+from nasbench.space.expressions import Arithmetic, text
 
 
 class Build:
@@ -83,10 +84,36 @@ def current() -> Build:
 
 @contextmanager
 def building(arch: Arch | None, partial: int = 1) -> Iterator[Build]:
-    """Construct networks inside as supernets (``None``) or under ``arch``."""
+    """Construct networks inside as supernets (``None``) or under ``arch``.
+
+    Raises:
+        UserError: a layer that takes no choices was given one.
+    """
     build = Build(arch, partial)
     token = _BUILD.set(build)
     try:
         yield build
+    except TypeError as error:
+        raise _misplaced(error) or error from None
     finally:
         _BUILD.reset(token)
+
+
+def _misplaced(error: TypeError) -> UserError | None:
+    """Return the error of a choice that was given as a plain number, if that is the cause."""
+    if not any(kind in str(error) for kind in ("ValueChoice", "Expression")):
+        return None
+    found, place = None, error.__traceback__
+    while place is not None:  # the last is the layer's constructor
+        local = place.tb_frame.f_locals
+        for name, value in local.items():
+            if isinstance(value, Arithmetic) and name != "self":
+                found = type(local.get("self")).__name__, name, text(value)
+        place = place.tb_next
+    if found is None:
+        return None
+    return UserError(
+        f"{found[0]}: {found[1]} is the choice {found[2]!r}, which this layer cannot slice: "
+        "allowed: a number, such as the choice's .number, or a layer of nasbench.nn, which takes "
+        "the choice itself"
+    )

@@ -182,6 +182,22 @@ def values(term: Any) -> list[Any]:
     return list(distribution(term, lambda choice: dict.fromkeys(choice.domain.selectable, 1)))
 
 
+def parts(term: Size) -> list[Size]:
+    """Return the terms of a sum, which are the widths of concatenated features.
+
+    A multiple of a sum, such as the features after ``flatten``, is a sum of multiples.
+    """
+    if not isinstance(term, Expression):
+        return [term]
+    if term.function is operator.add:
+        return [part for operand in term.operands for part in parts(operand)]
+    if term.function is operator.mul:
+        one, other = (parts(operand) for operand in term.operands)
+        if len(one) == 1 or len(other) == 1:
+            return [x * y for x in one for y in other]
+    return [term]
+
+
 def whole(value: object, name: str, least: int | None = None) -> int:
     """Return a value as an integer.
 

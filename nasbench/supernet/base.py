@@ -66,10 +66,9 @@ def refuse_plain_values(sites: Iterable[Choice]) -> None:
     for choice in sites:
         if isinstance(choice, ValueChoice) and choice.read:
             raise UserError(
-                f"the choice {choice.label!r} is a ValueChoice that a layer takes as a plain "
-                "number, so its networks share no weights: allowed: the choice itself in layers "
-                "of nasbench.nn, LayerChoice, InputChoice, Repeat; the strategies 'random' and "
-                "'evolution' accept all of them"
+                f"the choice {choice.label!r} is a ValueChoice that was read as a plain number, "
+                "so its networks share no weights: allowed: the choice itself in the layers of "
+                "nasbench.nn; the strategy 'random' accepts all of them"
             )
 
 

@@ -6,12 +6,13 @@ Liu et al., "DARTS: Differentiable Architecture Search", ICLR 2019, equation (2)
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from nasbench.errors import UserError
+from nasbench.nn.elastic import Elastic
 from nasbench.space import (
     Arch,
     Choice,
@@ -20,7 +21,9 @@ from nasbench.space import (
     LayerChoice,
     Repeat,
     SearchSpace,
+    ValueChoice,
 )
+from nasbench.space.domain import Scalar
 from nasbench.supernet.base import (
     Supernet,
     edges_decide,
@@ -30,6 +33,7 @@ from nasbench.supernet.base import (
 )
 from nasbench.supernet.discretization import discretize
 from nasbench.supernet.fast.sums import FastSums, fits
+from nasbench.supernet.masks import Sizes, mixed
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
 
 INITIAL_SCALE = 1e-3  # of the architecture parameters, as in the code of DARTS
@@ -237,6 +241,34 @@ class Mixture(Supernet):
             after.append(block(after[-1]))
         parts = [w * after[choice.depths[place]] if runs else w for place, w, runs in terms]
         return _total(sorted(parts, key=lambda term: term.dim() == 0))
+
+    def value(self, choice: nn.Module) -> Scalar:
+        """Refuse: a value that is read in ``forward`` has no mixture.
+
+        Raises:
+            UserError: always.
+        """
+        assert isinstance(choice, ValueChoice)
+        raise UserError(
+            f"the choice {choice.label!r} is read as a plain value in forward, which has no "
+            "mixture: allowed: the choice itself in layers of nasbench.nn; the strategies 'spos' "
+            "and 'random' accept all of them"
+        )
+
+    def elastic(self, layer: nn.Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """Return the mixture of the sizes of a layer of :mod:`nasbench.nn`; see :mod:`masks`."""
+        assert isinstance(layer, Elastic)
+        sizes = Sizes(lambda c: self._shares(c, False), lambda c: self._shares(c, True))
+        return mixed(layer, inputs, options, sizes)
+
+    def _shares(self, choice: ValueChoice, running_only: bool) -> dict[Scalar, Tensor]:
+        weights, running = self._mixed[choice.label]
+        places, options = self.kept[choice.label], choice.domain.candidates
+        return {
+            options[place]: weight
+            for i, (place, weight) in enumerate(zip(places, weights.unbind(), strict=True))
+            if not running_only or running is None or i in running
+        }
 
     @torch.no_grad()
     def discretize(self) -> Arch:

@@ -156,7 +156,7 @@ class OneShotStrategySuite:
             alone = frozen(supernets.space, dict(supernets.arguments), arch)
             paths = strategy.paths
             assert isinstance(paths, SinglePath)
-            inherit_weights(alone, paths.network)
+            inherit_weights(alone, paths.network, arch)
             paths.arch = arch
             images, _ = batch(number)
             with torch.no_grad():

@@ -46,12 +46,13 @@ def test_options_are_refused_before_anything_is_done(refused, words, line):
         ),
         (
             "darts --space mobilenet-full",
-            "the choice 's0_width' is a ValueChoice, which has no mixture: allowed: LayerChoice, "
-            "InputChoice, Repeat; the strategy 'random' accepts all of them",
+            "the choice 's0_width' is a ValueChoice that was read as a plain number, so its "
+            "networks share no weights: allowed: the choice itself in the layers of nasbench.nn; "
+            "the strategy 'random' accepts all of them",
         ),
         (
             "spos --space mobilenet-full",
-            "the choice 's0_width' is a ValueChoice, whose networks share no weights: allowed: ",
+            "the choice 's0_width' is a ValueChoice that was read as a plain number, so its ",
         ),
         (f"p-darts {DARTS}", "--epochs 1: must be at least 3, one for each stage"),
         (f"gdas {NB201} --limit-train 4 --batch-size 1", "no images are left for the batches: "),

@@ -161,10 +161,16 @@ def test_inputs_with_weights_of_their_own_take_the_strongest():
     assert set(arch["pick"]) == set(a["pick"].topk(2).indices.tolist())
 
 
+def plain(choice: ValueChoice) -> ValueChoice:
+    """Return the choice after its value was read."""
+    assert choice.number == 2
+    return choice
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: ValueChoice([1, 2], label="width"), "'width' is a ValueChoice"),
+        (lambda: plain(ValueChoice([1, 2], label="width")), "'width' is a ValueChoice"),
         (lambda: InputChoice(3, 2, label="cat", reduction="concat"), "'cat' combines 2 inputs"),
     ],
 )

@@ -84,12 +84,13 @@ class Valued(SearchSpace):
     def __init__(self, spec: DataSpec) -> None:
         super().__init__(spec)
         self.width = ValueChoice((1, 2), label="width")
+        self.layer = nn.Linear(1, self.width.number)
 
     def forward(self, x):
         return x
 
 
-def test_a_value_has_no_shared_weights():
+def test_a_plain_value_has_no_shared_weights():
     with pytest.raises(UserError, match=r"the choice 'width' is a ValueChoice") as told:
         paths(Valued)
     assert "\n" not in str(told.value)
