@@ -104,6 +104,7 @@ ALLOWED: dict[str, set[str]] = {
         "catalog",
         "data",
         "hpo",
+        "nn",
         "seeding",
         "space",
         "strategies",

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
+import nasbench.nn as elastic
 from nasbench import catalog
-from nasbench.space import DataSpec, SearchSpace
+from nasbench.space import DataSpec, InputChoice, LayerChoice, Repeat, SearchSpace, ValueChoice
 from nasbench.strategies.oneshot.base import Batch, OneShotContext, OneShotStrategy
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
@@ -27,6 +29,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "nas-bench-macro": {},
     "gait-ops": {"width": 0.125, "hidden_size": 8, "dropout_rate": 0.0},
     "nasbench.testing.supernets:Small": {},
+    "nasbench.testing.supernets:Slices": {},
 }
 
 
@@ -36,10 +39,6 @@ class Small(SearchSpace):
     channels_last = True
 
     def __init__(self, spec: DataSpec) -> None:
-        from torch import nn
-
-        from nasbench.space import InputChoice, LayerChoice
-
         super().__init__(spec)
         self.stem = nn.Conv2d(spec.channels, 8, 3, padding=1)
         layers = {
@@ -58,6 +57,39 @@ class Small(SearchSpace):
         y = self.second(x)
         joined: torch.Tensor = self.shortcut([y, x + y])
         logits: torch.Tensor = self.head(joined.mean(dim=(2, 3)))
+        return logits
+
+
+class Slices(SearchSpace):
+    """A space of layers that slice: width, expansion, kernel, depth, and heads of attention."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        width = ValueChoice([4, 8], label="width")
+        self.stem = elastic.Conv2d(spec.channels, width, 3, stride=2, padding=1)
+        self.blocks = Repeat(lambda index: self.block(width, index), (0, 2), label="depth")
+        heads = ValueChoice([1, 2], label="heads")
+        self.attention = elastic.MultiheadAttention(width, heads, batch_first=True)
+        self.norm = elastic.LayerNorm(width)
+        self.head = elastic.Linear(width, spec.classes)
+
+    def block(self, width: ValueChoice, index: int) -> nn.Module:
+        """Return an inverted bottleneck."""
+        hidden = width * ValueChoice([1, 2], label=f"expansion{index}")
+        kernel = ValueChoice([3, 5], label=f"kernel{index}")
+        return nn.Sequential(
+            elastic.Conv2d(width, hidden, 1, bias=False),
+            elastic.BatchNorm2d(hidden),
+            nn.ReLU(),
+            elastic.Conv2d(hidden, hidden, kernel, padding=kernel // 2, groups=hidden),
+            elastic.Conv2d(hidden, width, 1),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(B, C, H, W)`` to logits ``(B, classes)``."""
+        x = self.blocks(self.stem(x)).flatten(2).transpose(1, 2)
+        x = self.norm(x + self.attention(x, x, x, need_weights=False)[0])
+        logits: torch.Tensor = self.head(x.mean(dim=1))
         return logits
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nasbench.errors import UserError
-from nasbench.space import LayerChoice, SearchSpace
+from nasbench.space import Choice, LayerChoice, Repeat, SearchSpace
 from nasbench.space.domain import Domain
 from nasbench.strategies.oneshot.p_darts import (
     PDartsOptions,
@@ -61,8 +61,14 @@ def taken_out(strategy):
             kept = strategy.mixture.kept[module.label]
             left = {list(module.candidates)[place] for place in kept}
             found += [f"{name}.candidates.{c}." for c in module.candidates if c not in left]
+        if isinstance(module, Repeat):
+            deepest = max(module.depths[place] for place in strategy.mixture.kept[module.label])
+            found += [f"{name}.blocks.{i}." for i in range(deepest, len(module.blocks))]
+    named = {n: m for n, m in strategy.named_modules() if isinstance(m, Choice)}
+    used = {m.label for n, m in named.items() if not n.startswith(tuple(found))}
     for label, alpha in zip(strategy.mixture.labels, strategy.mixture.alphas, strict=True):
-        if len(strategy.mixture.kept[label]) == 1:  # nothing is left to decide
+        # Nothing is left to decide, or it was decided elsewhere.
+        if len(strategy.mixture.kept[label]) == 1 or label not in used:
             found += [n for n, p in strategy.named_parameters() if p is alpha]
     return tuple(found)
 

@@ -26,6 +26,7 @@ class TestPcDarts(OneShotStrategySuite):
         "nas-bench-macro": NO_CHANNELS,
         "gait-ops": NO_CHANNELS,
         OWN: "the space Small " + NO_CHANNELS,
+        "nasbench.testing.supernets:Slices": "the space Slices " + NO_CHANNELS,
     }
 
     def make(self, space="darts", **given):
