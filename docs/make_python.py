@@ -45,6 +45,13 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "Tasks and spaces": ("Task", "DataSpec", "SearchSpace", "Arch"),
     "Choices": ("LayerChoice", "InputChoice", "ValueChoice", "Repeat"),
+    "Layers that take choices": (
+        *(f"nasbench.nn:{name}" for name in ("Conv2d", "Linear", "BatchNorm2d", "LayerNorm")),
+        *(f"nasbench.nn:{name}" for name in ("MultiheadAttention", "LearnedTensor")),
+        *(f"nasbench.space:{name}" for name in ("maximum", "divisible")),
+        "nasbench.supernet.inherited_weights:inherit_weights",
+        "nasbench.supernet.inherited_weights:recalibrate_bn",
+    ),
     "Errors": ("UserError", "Interrupted"),
 }
 """What the page describes, by section: names of ``nasbench``, or ``module:name``."""

@@ -42,6 +42,19 @@ def test_the_notebook_is_committed_with_its_pictures():
     assert NOTEBOOK.stat().st_size < 2**20
 
 
+@pytest.mark.parametrize("strategy", ["spos -o candidates=3", "darts"])
+def test_the_elastic_space_is_searched_as_the_page_shows_it(strategy, tmp_path, capsys):
+    path = EXAMPLES / "elastic_space.py"
+    page = (EXAMPLES.parent / "docs" / "spaces.md").read_text(encoding="utf-8")
+    assert f"```python\n{path.read_text(encoding='utf-8')}```" in page
+    words = f"search {strategy} --space {path}:ElasticSpace --task digits --epochs 1 --device cpu"
+    size = ["--limit-train", "100", "--batch-size", "20"]
+    assert main([*words.split(), *size, "--out", str(tmp_path), "--json"]) == 0
+    arch = json.loads(capsys.readouterr().out)["arch"]
+    assert arch["width"] in (8, 12, 16)
+    assert f"kernel{arch['depth']}" not in arch
+
+
 @pytest.mark.slow
 @pytest.mark.long
 def test_the_notebook_runs(tmp_path, monkeypatch):
