@@ -91,7 +91,7 @@ def test_space_example_is_the_file():
 
 
 def test_library_example_runs(capsys):
-    (text,) = pages.blocks(pages.text("docs/spaces.md"), "python")
+    *_, text = pages.blocks(pages.text("docs/spaces.md"), "python")
     exec(compile(text, "spaces.md", "exec"), {})
     assert "Genotype(" in capsys.readouterr().out
 
