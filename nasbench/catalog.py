@@ -94,6 +94,18 @@ STRATEGIES = {
         f"{_ONESHOT}.rspws:RspwsStrategy",
         "one-shot; random search with shared weights (Li and Talwalkar, 2019)",
     ),
+    "bignas": Entry(
+        f"{_ONESHOT}.bignas:BigNasStrategy",
+        "one-shot; slices of the largest network, sandwich rule (Yu et al., 2020)",
+    ),
+    "ofa": Entry(
+        f"{_ONESHOT}.ofa:OfaStrategy",
+        "one-shot; slices of the largest network, progressive shrinking (Cai et al., 2020)",
+    ),
+    "autoformer": Entry(
+        f"{_ONESHOT}.autoformer:AutoFormerStrategy",
+        "one-shot; slices of the largest network, one drawn in each step (Chen et al., 2021)",
+    ),
     "random": Entry(
         f"{_SAMPLED}.random:RandomStrategy",
         "sampled; uniform random search (Li and Talwalkar, 2019)",

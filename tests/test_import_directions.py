@@ -70,7 +70,7 @@ ALLOWED: dict[str, set[str]] = {
     # A loss or a metric may be the user's own.
     "training": {"catalog", "data", "nn", "seeding"},
     # A one-shot strategy steps by the training's objective and optimizers; it has no loop.
-    "strategies": {"seeding", "space", "supernet", "training"},
+    "strategies": {"nn", "seeding", "space", "supernet", "training"},
     "store": set(),
     # What it measures takes examples of any shape.
     "cost": {"space"},

@@ -29,12 +29,16 @@ QUICK_OPTIONS: dict[str, dict[str, Any]] = {
     "enas": {"arch_lr": 3.5e-3},
     "spos": {"candidates": 20, "population": 10, "parents": 5},
     "fairnas": {"candidates": 20, "population": 10, "parents": 5},
+    **{
+        name: {"candidates": 20, "population": 10, "parents": 5}
+        for name in ("bignas", "ofa", "autoformer")
+    },
     "rspws": {"candidates": 40, "finalists": 5, "batches": 1},
     "evolution": {"population": 6, "sample": 3},
 }
 
 # A step that trains a single path costs little, and teaches each candidate little.
-SINGLE_PATH = ("spos", "rspws", "enas")
+SINGLE_PATH = ("spos", "rspws", "enas", "autoformer")
 SINGLE_PATH_EPOCHS = 6
 
 # A trial of a sampled strategy, and how many; those that end trials early count epochs.

@@ -143,6 +143,27 @@ def own_loss(source: str, target: str) -> Loss:
     return Loss(source.rpartition(":")[2], target, function, source=source)
 
 
+def distillation(outputs: Tensor, teacher: Tensor, target: str) -> Tensor:
+    """Return the mean loss of outputs against those of a teacher, into which no gradient flows.
+
+    It is the cross-entropy with the teacher's probabilities (Hinton, Vinyals, Dean, "Distilling
+    the Knowledge in a Neural Network", 2015, at temperature 1), of each label if there are
+    several; of numbers, the mean squared difference.
+
+    Args:
+        outputs: ``(n, outputs)``.
+        teacher: the same shape.
+        target: what is predicted: ``class``, ``labels`` or ``numbers``.
+    """
+    outputs = outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+    teacher = teacher.detach().to(outputs.dtype)
+    if target == "class":
+        return F.cross_entropy(outputs, teacher.softmax(dim=1))
+    if target == "labels":
+        return F.binary_cross_entropy_with_logits(outputs, teacher.sigmoid())
+    return F.mse_loss(outputs, teacher)
+
+
 def balanced_weights(targets: Tensor, classes: int) -> tuple[float, ...]:
     """Return weights under which every class, or both sides of every label, counts the same.
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nasbench.errors import unknown
-from nasbench.training.losses import CROSS_ENTROPY, Loss
+from nasbench.training.losses import CROSS_ENTROPY, Loss, distillation
 from nasbench.training.metrics import ACCURACY, Metric, correct_share
 
 Output = Tensor | tuple[Tensor, Tensor]
@@ -55,13 +55,43 @@ class Objective:
             images: ``(B, *shape)``.
             labels: ``(B,)``, class indices; or ``(B, outputs)``.
         """
-        with self.casting(images.device):
-            output: Output = network(images)
-        main, extra = output if isinstance(output, tuple) else (output, None)
+        main, extra = self._outputs(network, images)
         loss = self.loss(main, labels)
         if extra is not None:
             loss = loss + self.auxiliary_weight * self.loss(extra, labels)
         return loss, main.detach()
+
+    def taught(
+        self,
+        network: nn.Module,
+        images: Tensor,
+        teacher: Tensor,
+        labels: Tensor | None = None,
+        weight: float = 1.0,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss of a student, a scalar, and its outputs ``(B, outputs)``.
+
+        Args:
+            network: the student.
+            images: ``(B, *shape)``.
+            teacher: outputs of the teacher for these images.
+            labels: if given, their loss is added; ``(B,)`` or ``(B, outputs)``.
+            weight: of the distillation loss.
+        """
+        main, extra = self._outputs(network, images)
+        loss = weight * distillation(main, teacher, self.function.target)
+        if labels is not None:
+            loss = loss + self.loss(main, labels)
+        if extra is not None:
+            known = self.loss(extra, labels) if labels is not None else 0.0
+            also = weight * distillation(extra, teacher, self.function.target)
+            loss = loss + self.auxiliary_weight * (known + also)
+        return loss, main.detach()
+
+    def _outputs(self, network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        with self.casting(images.device):
+            output: Output = network(images)
+        return output if isinstance(output, tuple) else (output, None)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return the mean loss, computed in float32 or wider."""

@@ -103,6 +103,24 @@ ELSEWHERE: dict[tuple[str, str], tuple[tuple[Any, ...], dict[str, Any], dict[str
         {"width": 1.0},
         {"candidates": 14_000, "population": 70},
     ),
+    # BigNAS, arXiv:2003.11142, section 4; RMSProp
+    ("bignas", "proxyless"): (
+        (360, 4096, 0.256, 0.0128, 1e-5, False, "cosine", 0.0, 0.1),
+        {"width": 1.0},
+        {"random": 2, "distill": True},
+    ),
+    # mit-han-lab/once-for-all, train_ofa_net.py; arXiv:1908.09791, section 4
+    ("ofa", "proxyless"): (
+        (590, 2048, 2.6, 0.0, 3e-5, True, "cosine", 0.0, 0.1),
+        {"width": 1.0},
+        {"largest": 180 / 590, "distill": 1.0},
+    ),
+    # microsoft/Cream, AutoFormer/supernet_train.py, evolution.py; AdamW
+    ("autoformer", "proxyless"): (
+        (500, 1024, 5e-4, 1e-5, 0.05, False, "cosine", 0.0, 0.1),
+        {"width": 1.0},
+        {"candidates": 1000, "population": 50},
+    ),
     # mit-han-lab/proxylessnas, search/imagenet_arch_search.py
     ("proxyless", "proxyless"): (
         (160, 256, 0.025, 0.0, 4e-5, True, "cosine", 0.0, 0.1),

@@ -108,15 +108,24 @@ class SinglePathStrategy(OneShotStrategy):
         """Take one step of the weights; return the means of what the paths report."""
         summed: list[Tensor | None] = [None] * len(self.weights.params)
         seen: list[dict[str, Tensor]] = []
-        for arch in archs:
+        for place, arch in enumerate(archs):
             self.paths.arch = arch
-            loss, logits = self.objective(self.paths, *train)
+            loss, logits = self.path_loss(place, train)
             found = torch.autograd.grad(loss, self.weights.params, allow_unused=True)
             summed = [_sum(a, b) for a, b in zip(summed, found, strict=True)]
             seen.append({"loss": loss.detach(), **self.objective.reported(logits, train[1])})
         self.weights.apply(summed)
         means = torch.stack([torch.stack(list(one.values())) for one in seen]).mean(dim=0)
         return dict(zip(seen[0], means, strict=True))
+
+    def path_loss(self, place: int, train: Batch) -> tuple[Tensor, Tensor]:
+        """Return the loss of the path that is computed now, a scalar, and its outputs.
+
+        Args:
+            place: of the path among those of this step.
+            train: images and labels.
+        """
+        return self.objective(self.paths, *train)
 
     def uniform(self, *names: object) -> Arch:
         """Return a uniform draw that keeps the limits, the same for the same names.
