@@ -25,7 +25,7 @@ from nasbench.training.objective import Objective
 from nasbench.training.optimization import Plateau
 
 RMSE = METRICS["numbers"]["rmse"]
-PATHS = ("spos", "fairnas", "enas", "rspws")
+PATHS = ("spos", "fairnas", "enas", "rspws", "bignas")
 
 
 def sampled() -> list[str]:
@@ -91,9 +91,10 @@ def test_shared_weights_choose_the_architecture_with_the_best_metric(name, less,
         return seen.setdefault(arch, 1000 * promise("error", arch))
 
     monkeypatch.setattr(single_path, "inherited_metric", measured)
-    space = PlainSupernets.named("nasbench.testing.supernets:Small")
+    kind = "Slices" if name == "bignas" else "Small"
+    space = PlainSupernets.named(f"nasbench.testing.supernets:{kind}")
     few = {"candidates": 12, "calibration": 1}
-    options = {"spos": {**few, "population": 4}, "fairnas": few, "enas": few}
+    options = {"spos": {**few, "population": 4}, "fairnas": few, "enas": few, "bignas": few}
     made = make(
         catalog.resolve("strategy", name),
         space,

@@ -9,6 +9,7 @@ import torch
 
 from nasbench import catalog
 from nasbench.strategies.oneshot.base import OneShotStrategy
+from nasbench.strategies.oneshot.elastic import ElasticStrategy
 from nasbench.testing.supernets import PlainSupernets, advance, batch, make
 
 NAMES = [
@@ -19,7 +20,9 @@ NAMES = [
 
 
 def strategy(name, precision):
-    made = make(catalog.resolve("strategy", name), PlainSupernets.named("darts"), {}, epochs=3)
+    kind = catalog.resolve("strategy", name)
+    space = "nasbench.testing.supernets:Slices" if issubclass(kind, ElasticStrategy) else "darts"
+    made = make(kind, PlainSupernets.named(space), {}, epochs=3)
     made.objective = replace(made.objective, precision=precision)
     torch.manual_seed(1)  # what is drawn is the same
     made.begin_epoch(1, 3)

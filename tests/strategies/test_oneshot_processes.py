@@ -15,11 +15,20 @@ from nasbench import catalog
 from nasbench.nn.processes import place
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.strategies.oneshot.base import OneShotStrategy
-from nasbench.testing.supernets import PlainSupernets, RandomData, Small, batch, digest, make
+from nasbench.testing.supernets import (
+    PlainSupernets,
+    RandomData,
+    Slices,
+    Small,
+    batch,
+    digest,
+    make,
+)
 from nasbench.training.distributed import join, leave
 
 SPACE = {"channels": 4, "cells": 1}
 FEW = {"candidates": 4, "calibration": 1}
+ELASTIC = ("bignas", "ofa", "autoformer")  # need sizes to choose
 OPTIONS = {
     "hessian": {"hessian": True},
     "pc-darts": {"warmup": 0.0},
@@ -30,6 +39,7 @@ OPTIONS = {
     "fairnas": {**FEW, "population": 2},
     "rspws": {**FEW, "finalists": 2},
     "enas": FEW,
+    **{name: {**FEW, "population": 2} for name in ELASTIC},
 }
 
 
@@ -81,6 +91,8 @@ def searched(name):
     supernets = Synchronized(catalog.resolve("space", "nas-bench-201"), SPACE)
     if name == "hessian":
         supernets = Synchronized(OneNorm, {})
+    if name in ELASTIC:
+        supernets = Synchronized(Slices, {})
     kind = catalog.resolve("strategy", "darts" if name == "hessian" else name)
     strategy = make(kind, supernets, OPTIONS.get(name, {}), epochs=3).double()
     torch.manual_seed(1)

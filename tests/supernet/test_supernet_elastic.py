@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import nasbench.nn as elastic
+from nasbench.errors import UserError
 from nasbench.nn.elastic import Elastic
 from nasbench.space import Arch, DataSpec, LayerChoice, Repeat, SearchSpace, ValueChoice, maximum
 from nasbench.supernet.inherited_weights import inherit_weights, sliced_state
@@ -209,3 +210,67 @@ def test_a_mixture_of_one_option_is_its_slice(space, hard):
         mixture.rule = Fixed(mixture, paths.arch, hard)
         x = images(number)
         torch.testing.assert_close(mixture(x), paths(x), rtol=1e-9, atol=1e-9)
+
+
+class Masked(SearchSpace):
+    """A convolution whose width and kernel are choices, and one whose stride is no size."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        width = ValueChoice([2, 3, 5], label="width")
+        kernel = ValueChoice([1, 3], label="kernel")
+        self.first = elastic.Conv2d(spec.channels, width, kernel, padding=kernel // 2)
+        self.second = elastic.Conv2d(width, 2 * width, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(B, C, H, W)`` to features of both widths."""
+        return self.second(self.first(x))
+
+
+def test_masks_and_kernels_are_those_of_the_papers():
+    """FBNetV2: the output times the sum of the widths' masks; kernels in a sum of outputs."""
+    torch.manual_seed(0)
+    network = Masked.supernet(SPEC).double()
+    mixture = Mixture(network, Masked.describe(SPEC)).double().train()
+    with torch.no_grad():
+        for alpha in mixture.alphas:
+            alpha.normal_()
+    width, kernel = (mixture.alpha(label).softmax(0) for label in ("width", "kernel"))
+    x, one, two = images(0), network.first, network.second
+    small = F.conv2d(x, one.weight[:, :, 1:2, 1:2], one.bias)
+    large = F.conv2d(x, one.weight, one.bias, padding=1)
+    masks = torch.tensor([[1.0, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]).double()
+    y = (kernel[0] * small + kernel[1] * large) * (width @ masks).view(-1, 1, 1)
+    z = F.conv2d(y, two.weight, two.bias)
+    z = z * (width @ masks.repeat_interleave(2, dim=1)).view(-1, 1, 1)
+    torch.testing.assert_close(mixture(x), z, rtol=1e-10, atol=1e-10)
+    found = torch.autograd.grad(mixture(x).square().sum(), list(mixture.alphas))
+    expected = torch.autograd.grad(z.square().sum(), list(mixture.alphas))
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+class Strided(SearchSpace):
+    """A stride that changes the size of the output."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        self.layer = elastic.Conv2d(spec.channels, 3, 3, ValueChoice([1, 2], label="stride"))
+        self.rate = ValueChoice([0.0, 0.5], label="rate")
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(B, C, H, W)`` to features, scaled by the rate."""
+        return self.layer(x) * self.rate.value
+
+
+def test_sizes_without_a_mixture_are_refused_and_single_paths_have_them():
+    network = Strided.supernet(SPEC).double()
+    paths = SinglePath(network, Strided.describe(SPEC))
+    paths.arch = Arch({"stride": 2, "rate": 0.5})
+    expected = F.conv2d(images(0), network.layer.weight, network.layer.bias, 2) * 0.5
+    assert torch.equal(paths(images(0)), expected)
+    mixture = Mixture(network, paths.domains)
+    with pytest.raises(UserError, match=r"the choices 'stride' lead to outputs of Conv2d") as told:
+        mixture(images(0))
+    assert "\n" not in str(told.value)
+    with pytest.raises(UserError, match="the choice 'rate' is read as a plain value in forward"):
+        mixture.value(network.rate)
