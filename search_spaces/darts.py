@@ -88,8 +88,9 @@ class Darts(CellStack):
         spec: the shape of the data; height and width at least 8.
         channels: channels C of the first cells, at least 1; doubled at both reductions. The paper
             uses 16 in the search and 36 in the evaluation.
-        layers: number of cells, at least 1; those at L//3 and 2L//3 are reductions. The paper
-            uses 8 in the search and 20 in the evaluation.
+        layers: number of cells, at least 1, and at least 3 in a search, which finds both kinds of
+            cell; those at L//3 and 2L//3 are reductions. The paper uses 8 in the search and 20 in
+            the evaluation.
         stem_multiplier: the stem has this many times C channels, at least 1.
         nodes: number of intermediate nodes of a cell, at least 1.
         auxiliary: whether to train an auxiliary classifier at 2L//3.
@@ -97,7 +98,7 @@ class Darts(CellStack):
             ``nni`` (as in the example of NNI) or ``supernet`` (as in the supernet).
 
     Raises:
-        ValueError: the images are smaller than 8x8, or a number is below 1.
+        ValueError: the images are smaller than 8x8, or a number is too small.
     """
 
     depth_argument: ClassVar[str | None] = "layers"
@@ -127,6 +128,8 @@ class Darts(CellStack):
             auxiliary=auxiliary,
             rendition=rendition,
         )
+        if not self.frozen and layers < 3:
+            raise ValueError(f"layers={layers}: a search of both kinds of cell needs at least 3")
 
     @classmethod
     def text(cls, arch: Arch) -> str:

@@ -85,8 +85,12 @@ class FactorizedReduce(nn.Module):
 
     def __init__(self, c_in: int, c_out: int, affine: bool) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(c_in, c_out // 2, 1, stride=2, bias=False)
-        self.conv2 = nn.Conv2d(c_in, c_out - c_out // 2, 1, stride=2, bias=False)
+        # The gradient of a strided 1x1 convolution of fewer than 8 channels-last channels writes
+        # past its memory on CPUs without AVX-512 (oneDNN issue 6035).
+        self.skips = c_in < 8
+        stride = 1 if self.skips else 2
+        self.conv1 = nn.Conv2d(c_in, c_out // 2, 1, stride, bias=False)
+        self.conv2 = nn.Conv2d(c_in, c_out - c_out // 2, 1, stride, bias=False)
         self.bn = nn.BatchNorm2d(c_out, affine=affine)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,6 +98,8 @@ class FactorizedReduce(nn.Module):
         x = F.relu(x)
         # At an odd size the shifted half lacks a pixel, which is padded with zero.
         shifted = F.pad(x[:, :, 1:, 1:], (0, x.shape[3] % 2, 0, x.shape[2] % 2))
+        if self.skips:
+            x, shifted = x[:, :, ::2, ::2], shifted[:, :, ::2, ::2]
         out: Tensor = self.bn(torch.cat([self.conv1(x), self.conv2(shifted)], dim=1))
         return out
 

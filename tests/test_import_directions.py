@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -257,15 +258,19 @@ ALLOWED: dict[str, set[str]] = {
 }
 
 
-def _modules() -> Iterator[tuple[str, ast.Module]]:
+def _modules() -> Iterator[tuple[str, Path]]:
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            yield name, ast.parse(path.read_text(encoding="utf-8"))
+            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
 
 
-TREES = dict(_modules())
+FILES = dict(_modules())
+
+
+@cache
+def _tree(name: str) -> ast.Module:
+    return ast.parse(FILES[name].read_text(encoding="utf-8"))
 
 
 def _named(node: ast.AST) -> list[str]:
@@ -275,12 +280,12 @@ def _named(node: ast.AST) -> list[str]:
     if isinstance(node, ast.ImportFrom):
         assert node.level == 0, "imports are absolute"
         inside = [f"{node.module}.{alias.name}" for alias in node.names]
-        return [name if name in TREES else str(node.module) for name in inside]
+        return [name if name in FILES else str(node.module) for name in inside]
     return []
 
 
 def _imports(name: str) -> set[str]:
-    return {found for node in ast.walk(TREES[name]) for found in _named(node)}
+    return {found for node in ast.walk(_tree(name)) for found in _named(node)}
 
 
 def _imports_at_load(body: list[ast.stmt]) -> set[str]:
@@ -309,11 +314,11 @@ def _own(modules: set[str]) -> set[str]:
 
 
 def _of(*parts: str) -> list[str]:
-    return [name for name in TREES if _part(name) in parts]
+    return [name for name in FILES if _part(name) in parts]
 
 
 def test_every_part_is_in_the_table():
-    assert {_part(name) for name in TREES} == set(ALLOWED)
+    assert {_part(name) for name in FILES} == set(ALLOWED)
 
 
 def test_the_table_has_no_circle():
@@ -336,9 +341,9 @@ def test_no_string_names_a_higher_package():
     spelled = re.compile(r"(nasbench|search_spaces|retrain)(\.\w+)+(:\w+)?")
     wrong = [
         f"{name}: {node.value}"
-        for name, tree in TREES.items()
+        for name in FILES
         if name != "nasbench.catalog"
-        for node in ast.walk(tree)
+        for node in ast.walk(_tree(name))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
         and spelled.fullmatch(node.value)
@@ -375,7 +380,7 @@ def test_the_engine_takes_of_the_report_what_knows_no_records():
 
 @pytest.mark.parametrize("name", _of("report", "config", "catalog", "cli", "events"))
 def test_no_torch_at_load(name):
-    loaded = _imports_at_load(TREES[name].body)
+    loaded = _imports_at_load(_tree(name).body)
     assert not {found for found in loaded if found.partition(".")[0] in ("torch", "torchvision")}
 
 

@@ -118,15 +118,18 @@ def to_resume(
         raise UserError(f"--resume {run}: continue it with nasbench {folder.info.get('verb')}")
     config = located(folder.path, config, folder.info.get("code"))
     _check_known(config)
+    if config.get("engine") == "nni":
+        raise UserError(f"--resume {run}: NNI's manager ran it: start it anew")
+    with_trials = _has_trials(verb, config)
     if folder.status == "running" or (folder.status == "done" and budget is None):
-        hint = ", or done with a larger --budget" if "budget" in where else ""
+        hint = ", or done with a larger --budget" if with_trials else ""
         raise UserError(
             f"--resume {run}: the run is {folder.status}: allowed: stopped, failed{hint}"
         )
     if budget is not None:
+        if not with_trials:
+            raise UserError(f"--budget {budget}: {config.get('strategy')} has no trials")
         check_more(folder, str(budget))
-    if config.get("engine") == "nni":
-        raise UserError(f"--resume {run}: NNI's manager ran it: start it anew")
     if config.get("processes", "auto") == "auto" and "processes" in kind.placing():
         config = {**config, "processes": "1"}  # it began with a single one
     if "engine" in own:  # the cluster of another engine
@@ -135,6 +138,13 @@ def to_resume(
     kept = {"weights"} if has_copy(folder) else set()  # the copy is read, not the place
     known_code.check_places(sources.places(options.to_json()), {*own, *kept})
     return folder, options
+
+
+def _has_trials(verb: str, config: Mapping[str, Any]) -> bool:
+    """Return whether a run trains its candidates one by one, and so can have more of them."""
+    from nasbench.engine.search import is_sampled
+
+    return verb == "hpo" or (verb == "search" and is_sampled(str(config.get("strategy"))))
 
 
 def _check_known(config: Mapping[str, Any]) -> None:

@@ -58,7 +58,7 @@ def search(
         task: what :func:`nasbench.task` returned, or what it takes; ``"digits"`` by default.
         seeds: the number of seeds to run, from ``seed`` on; the result is then a list.
         resume: a stopped run to continue: its folder, its name or a unique part of it; with a
-            larger ``budget`` also one that is done.
+            larger ``budget`` also a sampled one that is done.
         config: a YAML file of options; arguments win over it.
         options: options of the strategy or arguments of the space whose names are options of the
             search as well.
@@ -165,8 +165,6 @@ def resumed(
 
     folder, options = to_resume("search", SearchConfig, run, given, more)
     job = processes.of_search(Search.of(options))
-    if given.get("budget") is not None and not job.sampled:
-        raise UserError(f"--budget {given['budget']}: {options.strategy} has no trials")
     with ranks_of(job) as ranks, ranks.together((job.config.seed, folder.path)):
         return run_search(job, around.callback, around.stop, folder, around.command)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Annotated, Any
 
 import typer
@@ -140,7 +141,7 @@ def _run(words: list[str]) -> int:
     try:
         with known_code.typed(words), watching.by(Reading()):
             left = _without_code(word for word in words if word != "--debug") or ["--help"]
-            status = typer.main.get_command(app).main(left, "nasbench", standalone_mode=False)
+            status = _commands().main(left, "nasbench", standalone_mode=False)
             return int(status or 0)
     except UserError as error:
         if debug:
@@ -157,6 +158,12 @@ def _run(words: list[str]) -> int:
         if debug or not (hasattr(error, "format_message") or fault_of(error)):
             raise
         return _complain(in_one_line(error) if fault_of(error) else _usage(error, words))
+
+
+@cache
+def _commands() -> Any:
+    """Return all commands; reading their signatures takes a tenth of a second."""
+    return typer.main.get_command(app)
 
 
 def _without_code(words: Iterable[str]) -> list[str]:

@@ -139,7 +139,10 @@ class TensorBoardCallback(NullCallback):
         with evaluating(network), warnings.catch_warnings(), silence:
             warnings.simplefilter("ignore")  # tracing warns of every Python number
             try:
-                self.writer.add_graph(network, example)
+                # TensorBoard would trace a second time, to compare the values.
+                self.writer.add_graph(
+                    torch.jit.trace(network, example, check_trace=False), example
+                )
             except Exception as error:  # noqa: BLE001  (tracing runs the user's own code)
                 return f"no graph for TensorBoard: {textwrap.shorten(str(error), 200)}"
         return ""

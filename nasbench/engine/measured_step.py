@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
+import numpy as np
 import torch
 
 from nasbench.config import NetworkConfig, SearchConfig, TrainingConfig
@@ -17,9 +19,11 @@ from nasbench.data.images import ImageSet
 from nasbench.devices import pick
 from nasbench.engine import oneshot
 from nasbench.engine.checkpoints import Architecture
-from nasbench.engine.problem import Problem, load_space, objective, on_device, supervised
+from nasbench.engine.problem import Problem, describe, load_space, objective, on_device, supervised
 from nasbench.engine.search import load_strategy
 from nasbench.nn.processes import Place, place
+from nasbench.space import DataSpec
+from nasbench.store.checkpoint import Checkpoint
 from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.tasks.base import Task
 
@@ -34,6 +38,48 @@ class _Here:
 
     device: torch.device
     place: Place = field(default_factory=place)
+
+
+def checkpoint_of(config: SearchConfig, spec: DataSpec, arch: Mapping[str, Any]) -> Checkpoint:
+    """Return the checkpoint that a search may write.
+
+    Args:
+        config: the options of the search.
+        spec: the shape of the task's data.
+        arch: what it chose.
+    """
+    return Checkpoint(
+        space={"name": config.space, "arguments": dict(config.space_arguments)},
+        arch=dict(arch),
+        data=spec.to_json(),
+        strategy={"name": config.strategy, "options": {}},
+        task=config.task,
+        seed=0,
+    )
+
+
+def random_networks(
+    config: SearchConfig,
+    spec: DataSpec,
+    space_arguments: Mapping[str, Any],
+    count: int,
+    seed: int,
+) -> Iterator[Architecture]:
+    """Yield different random networks of a search's space, fewer if it is smaller.
+
+    Args:
+        config: the options of the search.
+        spec: the shape of the task's data.
+        space_arguments: keyword arguments of the space.
+        count: number of networks, at least 1.
+        seed: decides which.
+    """
+    space = load_space(config.space)
+    domains = describe(space, spec, space_arguments)
+    stream = np.random.default_rng(seed)
+    for arch in domains.sample_distinct(count, stream):
+        checkpoint = checkpoint_of(config, spec, arch)
+        yield Architecture.of(checkpoint, space, spec, space_arguments)
 
 
 class Stopwatch:

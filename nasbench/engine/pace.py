@@ -7,19 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from nasbench import provenance
 from nasbench.config import HpoConfig, SearchConfig
 from nasbench.devices import pick
 from nasbench.engine.checkpoints import Architecture
 from nasbench.engine.hpo import Tuning
-from nasbench.engine.measured_step import Stopwatch
-from nasbench.engine.problem import Problem, halves
+from nasbench.engine.measured_step import Stopwatch, random_networks
+from nasbench.engine.problem import halves
 from nasbench.engine.search import Search
 from nasbench.errors import UserError
 from nasbench.seeding import derive
-from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.journal import number, table
 from nasbench.store.runs import RunFolder, every_run
 from nasbench.tasks.base import Task
@@ -122,15 +119,5 @@ def _networks(job: Search | Tuning, task: Task) -> Iterator[Architecture]:
     if isinstance(job, Tuning):
         yield Architecture.of(job.model, spec=task.spec, space_arguments=job.space_arguments)
         return
-    problem = Problem.of(task, job.space, job.config.space_arguments)
-    stream = np.random.default_rng(derive(job.config.seed, "pace"))
-    for arch in problem.domains.sample_distinct(min(NETWORKS, problem.domains.size), stream):
-        found = Checkpoint(
-            space={"name": job.config.space},
-            arch=dict(arch),
-            data=task.spec.to_json(),
-            strategy={},
-            task=task.name,
-            seed=0,
-        )
-        yield Architecture.of(found, job.space, task.spec, problem.arguments)
+    config, seed = job.config, derive(job.config.seed, "pace")
+    yield from random_networks(config, task.spec, config.space_arguments, NETWORKS, seed)

@@ -209,6 +209,15 @@ def load_strategy(name: str) -> type[OneShotStrategy] | type[SampledStrategy]:
     return found
 
 
+def is_sampled(name: str) -> bool:
+    """Return whether a strategy trains its candidates one by one.
+
+    Raises:
+        UserError: it is unknown, or is no strategy.
+    """
+    return issubclass(load_strategy(name), SampledStrategy)
+
+
 def run_search(
     search: Search,
     callback: Callback,

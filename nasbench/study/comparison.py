@@ -18,11 +18,10 @@ from nasbench.config import CompareConfig, TaskConfig
 from nasbench.engine import pace
 from nasbench.engine.hpo import Tuning
 from nasbench.engine.problem import load_space
-from nasbench.engine.search import Search, load_strategy
+from nasbench.engine.search import Search, is_sampled, load_strategy
 from nasbench.errors import UserError, one_line, unknown
 from nasbench.report.quantities import duration
 from nasbench.store.atomic import write_text
-from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.study.file import Study
 from nasbench.study.plan import Plan, Step, opened
 from nasbench.study.scale import Scale
@@ -383,9 +382,7 @@ def _seconds(wanted: Comparison, plan: Plan) -> tuple[float | None, str]:
 
 
 def _is_oneshot(method: Method) -> bool:
-    return method.verb == "search" and not issubclass(
-        load_strategy(method.target), SampledStrategy
-    )
+    return method.verb == "search" and not is_sampled(method.target)
 
 
 def _job(plan: Plan, method: Method) -> Search | Tuning:

@@ -11,11 +11,10 @@ import numpy as np
 from nasbench.config import HpoConfig, SearchConfig, TrainingConfig
 from nasbench.engine.checkpoints import Architecture, open_model, retrain_arguments, space_of
 from nasbench.engine.hyperparameters import choices_of_model
-from nasbench.engine.measured_step import Stopwatch
-from nasbench.engine.problem import describe, load_space
+from nasbench.engine.measured_step import Stopwatch, checkpoint_of, random_networks
+from nasbench.engine.problem import load_space
 from nasbench.engine.search import load_strategy
 from nasbench.errors import UserError
-from nasbench.store.checkpoint import Checkpoint
 from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.study.plan import ConfiguredRun, Plan, Step
 
@@ -81,7 +80,7 @@ class MeasuredSteps:
             found = self.plan.options(source)
             if isinstance(found, SearchConfig) and step.entry.verb == "retrain":
                 given, space = step.entry.arguments, load_space(found.space)
-                checkpoint = self._found(found, {})
+                checkpoint = checkpoint_of(found, spec, {})
                 yield self._random(
                     found, retrain_arguments(space, checkpoint, config.preset, given)
                 )
@@ -90,17 +89,4 @@ class MeasuredSteps:
 
     def _random(self, config: SearchConfig, arguments: Mapping[str, Any]) -> Architecture:
         """Return a random network of a search's space."""
-        space, spec = load_space(config.space), self.plan.task.spec
-        arch = describe(space, spec, arguments).sample(np.random.default_rng(0))
-        return Architecture.of(self._found(config, dict(arch)), space, spec, arguments)
-
-    def _found(self, config: SearchConfig, arch: dict[str, Any]) -> Checkpoint:
-        """Return what a search may find."""
-        return Checkpoint(
-            space={"name": config.space, "arguments": dict(config.space_arguments)},
-            arch=arch,
-            data=self.plan.task.spec.to_json(),
-            strategy={"name": config.strategy, "options": {}},
-            task=self.plan.study.task,
-            seed=0,
-        )
+        return next(random_networks(config, self.plan.task.spec, arguments, 1, 0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -38,9 +38,7 @@ def load_digits(data_dir: Path | None = None, download: bool = True) -> Task:
             f"--data-dir {data_dir}: the task digits reads no folder, as its images are part of "
             "scikit-learn; leave it out, or name another task with --task"
         )
-    digits = require("sklearn.datasets", "the task digits", "scikit-learn").load_digits()
-    images = torch.from_numpy(digits.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
-    whole = ImageSet(images, torch.from_numpy(digits.target).long())
+    whole = _all()
     rest, held_out = stratified_split(whole.labels, TEST_IMAGES / len(whole), TEST_SEED)
     return Task(
         name="digits",
@@ -51,3 +49,10 @@ def load_digits(data_dir: Path | None = None, download: bool = True) -> Task:
         note="scikit-learn's 8x8 digits, fixed split 1437/360",
         class_names=tuple("0123456789"),
     )
+
+
+@cache  # scikit-learn reads them from a text
+def _all() -> ImageSet:
+    digits = require("sklearn.datasets", "the task digits", "scikit-learn").load_digits()
+    images = torch.from_numpy(digits.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
+    return ImageSet(images, torch.from_numpy(digits.target).long())

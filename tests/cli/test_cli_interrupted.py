@@ -170,10 +170,10 @@ def test_resuming_what_cannot_be_resumed(refused, runs):
     line = refused("search", "--resume", "nothing")
     assert line.startswith("--resume nothing is no run under results/runs; the latest: ")
     assert name in line
-    assert refused("search", "--resume", name) == (
-        f"--resume {name}: the run is done: allowed: stopped, failed, or done with a larger "
-        "--budget"
-    )
+    allowed = "allowed: stopped, failed"  # a one-shot search has no trials
+    assert refused("search", "--resume", name) == f"--resume {name}: the run is done: {allowed}"
+    line = refused("search", "--resume", name, "--budget", "3")
+    assert line == "--budget 3: darts has no trials"
     assert refused("search", "--resume", retrain["folder"].name).endswith(
         "continue it with nasbench retrain"
     )
@@ -181,7 +181,7 @@ def test_resuming_what_cannot_be_resumed(refused, runs):
     RunFolder(search["folder"]).update(status="running")
     with RunFolder(search["folder"]).held():
         line = refused("search", "--resume", name)
-    assert "the run is running: allowed: stopped, failed, or done with a larger --budget" in line
+    assert line == f"--resume {name}: the run is running: {allowed}"
     RunFolder(search["folder"]).update(status="stopped")
     RunFolder(retrain["folder"]).update(status="stopped")
     for words, culprit in [
@@ -206,8 +206,7 @@ def test_the_end_of_a_name_that_fits_two_runs(refused, runs):
     assert line == "RUN abcd names several runs: 20260101-abcd, 20260100-abcd"
     # One of them is a search.
     line = refused("search", "--resume", "abcd")
-    told = "allowed: stopped, failed, or done with a larger --budget"
-    assert line == f"--resume abcd: the run is done: {told}"
+    assert line == "--resume abcd: the run is done: allowed: stopped, failed"
 
 
 @pytest.mark.parametrize(

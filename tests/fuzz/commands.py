@@ -16,8 +16,11 @@ from mutants import words
 from nasbench import catalog
 from nasbench.cli.app import app
 
-PLACES = {"--out", "-o", "--drawing", "--export", "--results", "--device", "--port", "--resume"}
-"""Options that the commands below set themselves, since files are written there."""
+PLACES = {
+    *("--out", "-o", "--drawing", "--export", "--results", "--device", "--port", "--resume"),
+    *("--rm", "--yes"),
+}
+"""Options that the commands below set themselves, since files are written or deleted there."""
 
 PLAIN = {
     "--task": ("digits", "mnst", "os:system", "json:dumps", "gone.py:load"),
@@ -111,6 +114,10 @@ CHECKED: dict[str, Command] = {
     "export": Command("export in/c.json --to py --out made/net", (), 0.2, _checkpoint),
     "profile": Command("profile in/c.json --runs 1", _SPACE, 0.5, _checkpoint),
     "proxies": Command("proxies in/c.json --proxy params", _SPACE, 1, _checkpoint),
+    "compare": Command(
+        f"compare darts random hpo:small-cnn {NETWORK} {NOWHERE} --dry-run", _SPACE, 0.5
+    ),
+    "runs": Command("runs --results results", (), 1, _all),
     "trust": Command("trust results/runs/one --train 10 --device cuda:7", (), 1, _all),
     "leaderboard": Command("leaderboard --results results", (), 1, _all),
     "board": Command("board results --export made/page", (), 0.5, _all),

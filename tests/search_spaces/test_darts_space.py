@@ -12,7 +12,7 @@ from nasbench.interop import genotype
 from nasbench.interop.genotype import Cell, Genotype
 from nasbench.interop.genotype_text import parse
 from nasbench.nn.drop_path import DropPath, set_drop_path
-from nasbench.space import DataSpec
+from nasbench.space import Arch, DataSpec
 from search_spaces.darts import Darts
 from search_spaces.operations import FactorizedReduce
 
@@ -89,6 +89,15 @@ def test_numbers_below_1_are_refused(argument):
         Darts(SMALL, **{argument: 0})
 
 
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_search_without_a_normal_cell_is_refused(layers):
+    with pytest.raises(ValueError, match=f"layers={layers}: a search of .* at least 3"):
+        Darts.describe(SMALL, layers=layers)
+    with pytest.raises(ValueError, match=f"layers={layers}: a search of .* at least 3"):
+        Darts.supernet(SMALL, layers=layers)
+    Darts.freeze(arch_of(), SMALL, layers=3)
+
+
 def test_reductions_stand_at_a_third_and_two_thirds_and_double_the_channels():
     network = Darts.freeze(arch_of(), CIFAR, channels=4, layers=6)
     shapes = []
@@ -162,8 +171,8 @@ def test_an_unknown_rendition_is_named():
 
 
 def test_factorized_reduce_at_even_sizes_is_the_authors():
-    reduce = FactorizedReduce(3, 4, affine=False).eval()
-    x = torch.randn(2, 3, 6, 6)
+    reduce = FactorizedReduce(8, 4, affine=False).eval()
+    x = torch.randn(2, 8, 6, 6)
     r = x.relu()
     expected = torch.cat([reduce.conv1(r), reduce.conv2(r[:, :, 1:, 1:])], 1)
     assert torch.equal(reduce(x), reduce.bn(expected))
@@ -219,9 +228,9 @@ def test_the_auxiliary_head_counts_in_no_result(published):
 def test_one_layer_has_an_auxiliary_head_of_its_own_width():
     cell = tuple(("skip_connect", i) for _ in range(4) for i in (0, 1))
     both = genotype.to_choices(Genotype(Cell.of(cell), Cell.of(cell)))
-    reduce_only = {k: v for k, v in both.items() if k.startswith("reduce")}
-    arch = Darts.describe(SMALL, layers=1).arch(reduce_only)
-    network = Darts.freeze(arch, SMALL, channels=4, layers=1, auxiliary=True)
+    arch = Darts.describe(SMALL).arch(both)
+    reduce_only = Arch({k: v for k, v in arch.items() if k.startswith("reduce")})
+    network = Darts.freeze(reduce_only, SMALL, channels=4, layers=1, auxiliary=True)
     assert [y.shape for y in network(torch.randn(2, 1, 8, 8))] == [(2, 10), (2, 10)]
 
 
@@ -245,3 +254,26 @@ def test_the_drawing_of_a_supernet_is_thick_where_it_is_sure():
     assert sum(not edge.ghost for edge in drawn) == 8
     inputs = [f"c_{{k-{2 - i}}}" if i < 2 else str(i - 2) for i in arch["normal/n4/switch"]]
     assert [e.source for e in drawn if e.target == "2" and not e.ghost] == inputs
+
+
+@pytest.mark.parametrize("channels", [2, 5, 8])
+def test_a_factorized_reduction_of_few_channels_is_that_of_many(channels):
+    """Both convolutions see every second pixel; oneDNN cannot compute the gradient of the few."""
+    torch.manual_seed(0)
+    layer = FactorizedReduce(channels, 4, affine=False).to(memory_format=torch.channels_last)
+    x = torch.randn(8, channels, 6, 6).to(memory_format=torch.channels_last).requires_grad_()
+    out = layer(x)
+    out.square().mul(torch.linspace(0, 1, out.numel()).view_as(out)).sum().backward()
+    one, other = (c.weight.detach().double().requires_grad_() for c in (layer.conv1, layer.conv2))
+    y = x.detach().double().contiguous().requires_grad_()
+    shifted = nn.functional.pad(y[:, :, 1:, 1:], (0, 1, 0, 1))[:, :, :6, :6]
+    pairs = ((one, y), (other, shifted))
+    parts = [
+        torch.einsum("oc,bchw->bohw", w[:, :, 0, 0], z.relu()[:, :, ::2, ::2]) for w, z in pairs
+    ]
+    truth = nn.functional.batch_norm(torch.cat(parts, 1), None, None, training=True)
+    truth.square().mul(torch.linspace(0, 1, out.numel()).view_as(out)).sum().backward()
+    torch.testing.assert_close(out.double(), truth, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(x.grad.double(), y.grad, rtol=1e-3, atol=1e-4)
+    for ours, theirs in ((layer.conv1.weight, one), (layer.conv2.weight, other)):
+        torch.testing.assert_close(ours.grad.double(), theirs.grad, rtol=1e-3, atol=1e-4)

@@ -27,7 +27,7 @@ KINDS = """\
 task: mnist
 defaults: {epochs: 2, batch_size: 10, limit_train: 1000}
 entries:
-  searched: {search: darts, space: darts, options: {channels: 2, layers: 2}}
+  searched: {search: darts, space: darts, options: {channels: 8, layers: 3}}
   sampled: {search: random, space: mobilenet-skip, budget: 2}
   tuned:
     hpo: small-cnn
