@@ -140,9 +140,8 @@ class TensorBoardCallback(NullCallback):
             warnings.simplefilter("ignore")  # tracing warns of every Python number
             try:
                 # TensorBoard would trace a second time, to compare the values.
-                self.writer.add_graph(
-                    torch.jit.trace(network, example, check_trace=False), example
-                )
+                trace: Any = torch.jit.trace
+                self.writer.add_graph(trace(network, example, check_trace=False), example)
             except Exception as error:  # noqa: BLE001  (tracing runs the user's own code)
                 return f"no graph for TensorBoard: {textwrap.shorten(str(error), 200)}"
         return ""
