@@ -1,194 +1,106 @@
-"""Measures how well each zero-cost proxy ranks the networks of NAS-Bench-201.
+"""Measures how well zero-cost proxies rank NAS-Bench-201, beside the figures of their papers.
 
-Every proxy scores the same untrained networks, sampled from a published table of proxies
-(NAS-Bench-Suite-Zero: Krishnakumar et al., NeurIPS 2022). The scores are compared with the
-networks' CIFAR-10 test accuracies after 200 epochs, and with the ranking of the same networks by
-that table's columns.
+The networks are drawn from the 9,445 of the 15,625 cells of which every operation lies on a path
+from the input to the output, as in the papers' figures (Tybl and Neumann, "VKDNW", CVPR 2025,
+table 1). They are scored once, as networks for CIFAR-10 (32 x 32, ten classes); the ranking is
+compared with the test accuracies on all three data sets after 200 epochs. The papers score each
+data set's own networks. `macs` is FLOPs of the papers up to a constant factor.
 
-As in that table, the weights have PyTorch's default initialisation, and the batch has 64 training
-images, here without augmentation. The norms of the weights in the table confirm that its source
-uses the default initialisation too.
+python benchmarks/proxies.py [--archs N] [--jobs N] [--data-dir FOLDER]
 
-python benchmarks/proxies.py [--archs N] [--data-dir FOLDER]
-
-`nasbench bench proxies` computes the scores; this script adds the comparison with the published
-table, and writes results/published/zero_cost_nas-bench-201.json and .md. An interrupted run goes
-on. The tables are read from $NASBENCH_DATA or ../shared/data, and CIFAR-10 from where
-`--task cifar10` finds it.
+writes results/published/zero_cost_nas-bench-201.json and .md. Finished scores are kept in
+results/bench, so an interrupted run goes on, and a run with fewer networks takes the first ones.
+The table is read from $NASBENCH_DATA or ../shared/data, and CIFAR-10 from where `--task cifar10`
+finds it.
 """
 
 import argparse
-import csv
 import json
 import os
 import sys
-from functools import cache
-from importlib import metadata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from scipy import stats
 
-from nasbench import provenance
-from nasbench.catalog import PROXIES
-from nasbench.engine.proxies import BATCH
-from nasbench.interop.nasbench201 import parse
+from nasbench.interop.nasbench201 import EDGES, edge_label
 from nasbench.seeding import derive
+from nasbench.tabular.benchmark_report import markdown_table
 from nasbench.tabular.loading import load_table
-from nasbench.tabular.proxies import ProxyBenchmark, run_proxies
+from nasbench.tabular.proxies import ProxyBenchmark, page, run_proxies, to_json
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("NASBENCH_DATA", ROOT.parent / "shared" / "data")) / "nas-bench-201"
 NAME = "zero_cost_nas-bench-201"
 OUT = ROOT / "results" / "published"
-COLUMNS = {"macs": "flops", "naswot": "nwot", "epe": "epe_nas"}  # others have the same name
-PROCESSES, RESAMPLES = 2, 1000
+PROXIES = ["params", "zico", "az-nas", "vkdnw", "vkdnw-agg", "az-nas+vkdnw-single"]
+PARTS = ["macs", "jacov", "expressivity", "progressivity", "trainability", "vkdnw-single"]
 
-Row = dict[str, Any]
-
-
-@cache
-def published() -> dict[str, dict[str, str]]:
-    """Return the published table, which maps the string of a cell to its row."""
-    path = DATA / "nb201_zero_cost_proxies_cifar10.csv"
-    with path.open(encoding="utf-8", newline="") as file:
-        return {line["arch_str"]: line for line in csv.DictReader(file)}
-
-
-def drawn(number: int) -> list[str]:
-    """Return the strings of ``number`` random cells."""
-    texts = list(published())
-    stream = np.random.default_rng(derive(0, NAME))
-    return [texts[i] for i in stream.permutation(len(texts))[:number]]
+# Kendall's tau and Spearman's rho of Tybl and Neumann, table 1.
+PUBLISHED = {
+    ("macs", "cifar10"): (0.623, 0.799),
+    ("zico", "cifar10"): (0.607, 0.802),
+    ("az-nas", "cifar10"): (0.712, 0.892),
+    ("vkdnw-agg", "cifar10"): (0.750, 0.919),
+    ("vkdnw-single", "imagenet16-120"): (0.622, 0.814),
+    ("az-nas", "imagenet16-120"): (0.673, 0.859),
+    ("vkdnw-agg", "imagenet16-120"): (0.743, 0.906),
+}
 
 
-def figures(ours: np.ndarray, theirs: np.ndarray | None, accuracies: np.ndarray) -> Row:
-    """Return rank correlations with the accuracies, and their 95 % bootstrap intervals."""
-    stream = np.random.default_rng(0)
-    picks = stream.integers(len(ours), size=(RESAMPLES, len(ours)))
-
-    def spearman(values: np.ndarray, rows: Any = slice(None)) -> float:
-        return float(stats.spearmanr(values[rows], accuracies[rows]).statistic)
-
-    def kendall(rows: Any = slice(None)) -> float:
-        return float(stats.kendalltau(ours[rows], accuracies[rows]).statistic)
-
-    resampled = np.array([spearman(ours, rows) for rows in picks])
-    found: Row = {
-        "spearman": spearman(ours),
-        "spearman_interval": interval(resampled),
-        "kendall": kendall(),
-        "kendall_interval": interval(np.array([kendall(rows) for rows in picks])),
-        "without_score": int(np.isinf(ours).sum()),
-    }
-    if theirs is None:
-        return found
-    differences = resampled - [spearman(theirs, rows) for rows in picks]
-    return found | {
-        "published_spearman": spearman(theirs),
-        "difference": found["spearman"] - spearman(theirs),
-        "difference_interval": interval(differences),
-        "agreement": float(stats.spearmanr(ours, theirs).statistic),
-    }
+def whole(arch: Mapping[str, object]) -> bool:
+    """Whether every operation of a cell lies on a path from its input to its output."""
+    edges = [(source, node) for node, source in EDGES if arch[edge_label(node, source)] != "none"]
+    ahead, behind = {0}, {3}
+    for node in (1, 2, 3):
+        ahead |= {node for a, b in edges if b == node and a in ahead}
+    for node in (2, 1, 0):
+        behind |= {node for a, b in edges if a == node and b in behind}
+    return all(a in ahead and b in behind for a, b in edges)  # also true of the empty cell
 
 
-def interval(values: np.ndarray) -> list[float]:
-    """Return the 95 % percentile interval."""
-    return [float(end) for end in np.quantile(values, [0.025, 0.975])]
-
-
-def summary(texts: list[str], found: ProxyBenchmark) -> list[Row]:
-    """Return the figures of each proxy, the best first."""
-    lines = [published()[text] for text in texts]
-    rows = []
-    for name in PROXIES:
-        column = COLUMNS.get(name, name)
-        theirs = np.array([float(line[column]) for line in lines]) if column in lines[0] else None
-        one = figures(found.scores[name][0], theirs, found.results["cifar10"])
-        rows.append({"proxy": name, "seconds": found.seconds[name]} | one)
-    return sorted(rows, key=lambda one: -one["spearman"])
-
-
-def cells(row: Row) -> list[str]:
-    """Return one line of the Markdown table."""
-
-    def bracketed(name: str) -> str:
-        low, high = row[f"{name}_interval"]
-        return f"{row[name]:.3f} [{low:.3f}, {high:.3f}]"
-
-    theirs = ["", "", ""]
-    if "difference" in row:
-        theirs = [f"{row['published_spearman']:.3f}", bracketed("difference")]
-        theirs.append(f"{row['agreement']:.3f}")
-    own = [bracketed("spearman"), bracketed("kendall")]
-    return [f"`{row['proxy']}`", *own, *theirs, f"{row['seconds']:.2f}"]
-
-
-def markdown(report: Row) -> str:
-    """Return the report as Markdown."""
-    heads = ["proxy", "Spearman", "Kendall", "published", "difference", "agreement", "s"]
-    facts, parts = report["provenance"], (__doc__ or "").split("\n\n")
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
-    lines = [
-        "# Zero-cost proxies on NAS-Bench-201",
-        "",
-        f"{report['architectures']:,} architectures. {parts[1]}",
-        "",
-        parts[2],
-        "",
-        "- Spearman, Kendall: rank correlation with the test accuracy, with its 95 % bootstrap",
-        "  interval over the architectures",
-        "- published: Spearman of the published column on the same architectures",
-        "- difference: Spearman minus the published one, both from the same resamples",
-        "- agreement: Spearman between our scores and the published ones",
-        "- s: mean seconds per network, on one core",
-        "",
-        f"| {' | '.join(heads)} |",
-        f"|---|{'---:|' * (len(heads) - 1)}",
-        *(f"| {' | '.join(cells(row))} |" for row in report["rows"]),
-        "",
-        f"Made with `{report['command']}`, {PROCESSES} processes on {facts['cores']} cores of "
-        f"{facts['cpu']}, {facts['platform']}, without a GPU; Python {facts['python']}, "
-        f"{versions}.",
-    ]
-    return "\n".join(lines) + "\n"
+def beside(found: ProxyBenchmark) -> str:
+    """Return a table of the figures that are published, ours beside them."""
+    lines = [["proxy", "data set", "Kendall", "published", "Spearman", "published"]]
+    for (name, dataset), (tau, rho) in PUBLISHED.items():
+        if name not in found.scores:
+            continue
+        one = found.figures[name][dataset]
+        ours = ["{:.3f} [{:.3f}, {:.3f}]".format(*one[which]) for which in ("kendall", "spearman")]
+        lines.append([f"`{name}`", dataset, ours[0], f"{tau:.3f}", ours[1], f"{rho:.3f}"])
+    return markdown_table(lines)
 
 
 def main() -> None:
-    """Score all networks, write both files and print the Markdown."""
+    """Score the networks, write both files and print the Markdown."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--archs", type=int, default=1000, help="number of networks")
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes")
+    parser.add_argument("--without", nargs="*", default=[], help="proxies that are left out")
     parser.add_argument("--data-dir", type=Path, help="folder of cifar-10-batches-py")
     parser.add_argument("--out", type=Path, default=OUT, help="folder to write into")
     given = parser.parse_args()
-    facts = provenance.collect()
-    facts["versions"]["scipy"] = metadata.version("scipy")
-    texts, table = drawn(given.archs), f"nas-bench-201={DATA / 'nasbench201.csv'}"
-    domains = load_table(table).domains
-    archs = [domains.arch(parse(text)) for text in texts]
+    table = f"nas-bench-201={DATA / 'nasbench201.csv'}"
+    cells = [arch for arch in load_table(table).domains.enumerate() if whole(arch)]
+    order = np.random.default_rng(derive(0, NAME)).permutation(len(cells))
     found = run_proxies(
-        list(PROXIES),
+        [name for name in (*PROXIES, *PARTS) if name not in given.without],
         table,
-        ["cifar10"],
-        archs,
+        [],
+        [cells[i] for i in order[: given.archs]],
         seeds=1,
         data_dir=given.data_dir,
-        jobs=PROCESSES,
-        progress=lambda line: sys.stderr.write(f"{line}\n"),
+        jobs=given.jobs,
+        progress=lambda line: print(line, file=sys.stderr, flush=True),  # noqa: T201
         kept=ROOT / "results" / "bench" / f"{NAME}.scores.jsonl",
     )
-    report = {
-        "command": "python benchmarks/proxies.py",
-        "architectures": len(texts),
-        "batch": BATCH,
-        "rows": summary(texts, found),
-        "provenance": facts,
-    }
-    text = json.dumps(report, indent=1) + "\n"
-    (given.out / f"{NAME}.json").write_text(text, encoding="utf-8")
-    (given.out / f"{NAME}.md").write_text(markdown(report), encoding="utf-8")
-    sys.stdout.write(markdown(report))
+    about = "\n\n".join((__doc__ or "").split("\n\n")[:2])
+    head, _, rest = page(found, {}).partition("\n\n")
+    text = f"{head}\n\n{about}\n\n## Beside published figures\n\n{beside(found)}\n\n{rest}"
+    plain = json.dumps({**to_json(found), "published": [[*k, *v] for k, v in PUBLISHED.items()]})
+    (given.out / f"{NAME}.json").write_text(f"{plain}\n", encoding="utf-8")
+    (given.out / f"{NAME}.md").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
 
 
 if __name__ == "__main__":

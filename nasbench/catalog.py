@@ -340,6 +340,34 @@ PROXIES = {
         f"{_PROXIES}.zico:score", "steadiness of the gradients over batches (Li et al., 2023)"
     ),
     "epe": Entry(f"{_PROXIES}.epe:score", "jacov within each class (Lopes et al., 2021)"),
+    "expressivity": Entry(
+        f"{_PROXIES}.az_nas:expressivity", "isotropy of the blocks' features (Lee and Ham, 2024)"
+    ),
+    "progressivity": Entry(
+        f"{_PROXIES}.az_nas:progressivity", "least gain of isotropy of a block (Lee and Ham, 2024)"
+    ),
+    "trainability": Entry(
+        f"{_PROXIES}.az_nas:trainability",
+        "gradients keep their size in blocks (Lee and Ham, 2024)",
+    ),
+    "vkdnw": Entry(
+        f"{_PROXIES}.vkdnw:score",
+        "evenness of the Fisher information's eigenvalues (Tybl and Neumann, 2025)",
+    ),
+    "vkdnw-single": Entry(
+        f"{_PROXIES}.vkdnw:single",
+        "the number of weights and biases, then vkdnw (Tybl and Neumann, 2025)",
+    ),
+}
+AGGREGATES = {
+    "az-nas": Entry(
+        f"{_PROXIES}.aggregation:AZ_NAS",
+        "ranks by expressivity, progressivity, trainability and macs (Lee and Ham, 2024)",
+    ),
+    "vkdnw-agg": Entry(
+        f"{_PROXIES}.aggregation:VKDNW_AGG",
+        "ranks by vkdnw-single, jacov, expressivity, trainability, macs (Tybl and Neumann, 2025)",
+    ),
 }
 TABLES = {
     "strategy": STRATEGIES,
@@ -349,7 +377,7 @@ TABLES = {
     "tuner": TUNERS,
     "assessor": ASSESSORS,
     "table": BENCHMARKS,
-    "proxy": PROXIES,
+    "proxy": {**PROXIES, **AGGREGATES},
     # Of a user's own; the others are in nasbench.training, by the kind of what is predicted.
     "metric": {},
     "loss": {},

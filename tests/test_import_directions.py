@@ -71,7 +71,8 @@ ALLOWED: dict[str, set[str]] = {
     # A loss or a metric may be the user's own.
     "training": {"catalog", "data", "nn", "seeding"},
     # A one-shot strategy steps by the training's objective and optimizers; it has no loop.
-    "strategies": {"nn", "seeding", "space", "supernet", "training"},
+    # It ranks by zero-cost proxies, whose scores the engine gives it.
+    "strategies": {"nn", "proxies", "seeding", "space", "supernet", "training"},
     "store": set(),
     # What it measures takes examples of any shape.
     "cost": {"space"},
@@ -94,6 +95,8 @@ ALLOWED: dict[str, set[str]] = {
         # Tuners are benchmarked on tables of hyperparameters.
         "hpo",
         "interop",
+        # Aggregates rank the networks of a benchmark.
+        "proxies",
         "report",
         "seeding",
         "space",

@@ -20,6 +20,7 @@ KINDS: dict[str, dict[str, str]] = {
     "tuners": _described(catalog.TUNERS),
     "assessors": _described(catalog.ASSESSORS),
     "tables": _described(catalog.BENCHMARKS),
+    "proxies": _described(catalog.TABLES["proxy"]),
     "metrics": measures.listed(measures.METRICS, measures.LEADING),
     "losses": measures.listed(measures.LOSSES, measures.DEFAULT_LOSS),
     "studies": shipped.studies(),
@@ -43,8 +44,8 @@ def list(kind: str | None = None) -> Names | dict[str, Names]:
 
     Args:
         kind: ``spaces``, ``strategies``, ``tasks``, ``baselines``, ``tuners``, ``assessors``,
-            ``tables``, ``metrics``, ``losses``, ``studies`` or ``examples``; all of them by
-            default.
+            ``tables``, ``proxies``, ``metrics``, ``losses``, ``studies`` or ``examples``; all of
+            them by default.
 
     Returns:
         Names with a few words about each; without a kind, these by kind.

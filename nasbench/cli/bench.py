@@ -148,7 +148,10 @@ def proxies(
     ] = None,
     proxy: Annotated[
         list[str] | None,
-        typer.Option("--proxy", help="One more, such as mine.py:score; may be repeated."),
+        typer.Option(
+            "--proxy",
+            help="One more, such as mine.py:score or az-nas+naswot; may be repeated.",
+        ),
     ] = None,
     archs: Annotated[
         int, typer.Option("--archs", min=2, max=10**6, help="Networks to score.")
@@ -159,21 +162,33 @@ def proxies(
     task: Annotated[
         str, typer.Option("--task", help="Task whose images the networks see.")
     ] = "cifar10",
+    batch: Annotated[
+        int, typer.Option("--batch", min=2, max=10**4, help="Images in a batch.")
+    ] = 64,
     jobs: Jobs = CORES,
     data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Folder of images.")] = None,
     out: Out = OUT,
 ) -> None:
     """Compare zero-cost proxies, and your own, with the results in a table."""
-    from nasbench.catalog import PROXIES
     from nasbench.report.panels import draw_dots
-    from nasbench.tabular.proxies import SLOW, dots, page, run_proxies, summary, to_json
+    from nasbench.tabular.proxies import default, dots, page, run_proxies, summary, to_json
 
-    names = _listed("--proxies", proxies) or [name for name in PROXIES if name not in SLOW]
+    names = _listed("--proxies", proxies) or default()
     datasets = _listed("--dataset", dataset)
     title = _title("proxies", [table.partition("=")[0], *datasets])
     kept = out / f"{title}.scores.jsonl"
     found = run_proxies(
-        [*names, *(proxy or [])], table, datasets, archs, seeds, task, data_dir, jobs, note, kept
+        [*names, *(proxy or [])],
+        table,
+        datasets,
+        archs,
+        seeds,
+        task,
+        data_dir,
+        jobs,
+        note,
+        kept,
+        batch,
     )
     document(summary(found))
     drawings = {"kendall": lambda path: draw_dots(dots(found), path, xlabel="Kendall's tau")}

@@ -32,7 +32,11 @@ TaskName = Annotated[
     typer.Option("--task", help="Task of the images. [default: the checkpoint's, or digits]"),
 ]
 Names = Annotated[
-    str | None, typer.Option("--proxy", help="Comma-separated proxies. [default: all]")
+    str | None,
+    typer.Option(
+        "--proxy",
+        help="Comma-separated proxies; a+b ranks by both, as az-nas does. [default: all]",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of draws, batch and weights.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the data.")]

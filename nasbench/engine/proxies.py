@@ -22,6 +22,7 @@ from nasbench.devices import pick
 from nasbench.engine.checkpoints import data_options, space_of
 from nasbench.engine.problem import Problem, load_space, load_task
 from nasbench.errors import UserError
+from nasbench.proxies.aggregation import aggregates, members, values
 from nasbench.proxies.base import Proxy
 from nasbench.seeding import derive, generator, seed_process
 from nasbench.space import Arch, SearchSpace
@@ -43,19 +44,27 @@ class Scorer:
         images: returns the images to draw a batch from; called at the first score.
         seed: of the batch and of the networks' weights.
         device: device to compute on.
+        size: images in a batch.
 
     Attributes:
         seconds: time spent on scoring so far.
     """
 
     def __init__(
-        self, problem: Problem, images: Callable[[], ImageSet], seed: int, device: torch.device
+        self,
+        problem: Problem,
+        images: Callable[[], ImageSet],
+        seed: int,
+        device: torch.device,
+        size: int = BATCH,
     ) -> None:
         self._problem = problem
         self._images = images
         self._seed = seed
         self._device = device
+        self._size = size
         self._known: dict[tuple[str, Arch], float] = {}
+        self._together: dict[tuple[Any, Arch], Mapping[str, float]] = {}
         self.seconds = 0.0
 
     def __call__(self, name: str, arch: Arch) -> float:
@@ -67,19 +76,28 @@ class Scorer:
         key = name, arch
         if key not in self._known:
             begin = time.perf_counter()
-            score = proxy(name)(self.network(arch), *self.batch)
+            score: float = self._score(proxy(name), arch)
             if not isinstance(score, int | float | np.number | torch.Tensor):
                 raise UserError(f"proxy {name!r}: returned {type(score).__name__}, not a number")
             self.seconds += time.perf_counter() - begin
             self._known[key] = agree(score, self._device)
         return self._known[key]
 
+    def _score(self, found: Proxy, arch: Arch) -> Any:
+        """Return a score; scores that are computed together are computed once."""
+        together = getattr(found, "together", None)
+        if together is None:
+            return found(self.network(arch), *self.batch)
+        if (together, arch) not in self._together:
+            self._together[together, arch] = together(self.network(arch), *self.batch)
+        return self._together[together, arch][found.__name__]
+
     @cached_property
     def batch(self) -> tuple[Tensor, Tensor]:
         """The normalised images ``(B, C, H, W)`` and their labels ``(B,)``."""
         images = self._images()
         order = torch.randperm(len(images), generator=generator(self._seed, "proxy batch"))
-        drawn = images.subset(order[:BATCH]).to(self._device)
+        drawn = images.subset(order[: self._size]).to(self._device)
         return self._problem.task.augmentation.plain(drawn.take(slice(None))).to(
             self._device
         ), drawn.labels.to(self._device)
@@ -97,20 +115,21 @@ class Scorer:
         return made.to(memory_format=torch.channels_last) if made.channels_last else made
 
 
-def batch_of(name: str, seed: int, data_dir: Path | None = None) -> Task:
+def batch_of(name: str, seed: int, data_dir: Path | None = None, size: int = BATCH) -> Task:
     """Return a task with no more training images than a batch has, to spare worker processes.
 
     Args:
         name: of the task.
         seed: draws the images.
         data_dir: folder with the data.
+        size: images in a batch.
 
     Raises:
         UserError: it is unknown, or its data cannot be had.
     """
     task = load_task(SearchConfig.from_layers({"seed": seed, "data_dir": data_dir}), name)
     order = torch.randperm(len(task.train), generator=generator(seed, "proxy benchmark"))
-    return replace(task, train=task.train.subset(order[:BATCH]))
+    return replace(task, train=task.train.subset(order[:size]))
 
 
 def proxy(name: str) -> Proxy:
@@ -124,10 +143,10 @@ def proxy(name: str) -> Proxy:
 
 
 def proxy_names(names: str | None) -> list[str]:
-    """Return the proxies in a comma-separated list; all proxies for ``None``.
+    """Return the proxies and aggregates in a comma-separated list; all proxies for ``None``.
 
     Raises:
-        UserError: a proxy is unknown, or the list is empty.
+        UserError: a proxy is unknown or empty, or the list is empty.
     """
     if names is None:
         return list(catalog.PROXIES)
@@ -136,7 +155,7 @@ def proxy_names(names: str | None) -> list[str]:
         raise UserError(
             f"--proxy {names!r}: must name a proxy, such as {', '.join(catalog.PROXIES)}"
         )
-    for name in found:
+    for name in members(found):
         proxy(name)
     return found
 
@@ -192,9 +211,12 @@ def score_table(request: ProxyRequest, names: Sequence[str]) -> list[dict[str, A
         ``mean rank``, by which they are sorted.
 
     Raises:
-        UserError: a name, a file or the shape of the data does not fit.
+        UserError: a name, a file or the shape of the data does not fit; or an aggregate is named
+            for checkpoints.
     """
     if request.space is None:
+        for name in filter(aggregates, names):
+            raise UserError(f"--proxy {name}: ranks a set of networks: works with --space only")
         return [_checkpoint_row(path, request, names) for path in request.checkpoints]
     space = load_space(request.space)
     (own,) = arguments.split(request.arguments, space=arguments.of_space(space))
@@ -202,7 +224,10 @@ def score_table(request: ProxyRequest, names: Sequence[str]) -> list[dict[str, A
     stream = np.random.default_rng(derive(request.seed, "proxy samples"))
     archs = problem.domains.sample_distinct(request.samples or SAMPLES, stream)
     scorer = _scorer(problem, request)
-    scores = np.array([[scorer(name, arch) for name in names] for arch in archs])
+    single = members(names)
+    every = np.array([[scorer(name, arch) for name in single] for arch in archs])
+    columns = dict(zip(single, np.where(np.isnan(every), -np.inf, every).T, strict=True))
+    scores = np.stack([values(name, columns) for name in names], axis=1)
     rows = [_row(arch.id, arch, names, row) for arch, row in zip(archs, scores, strict=True)]
     for number, name in enumerate(names):
         for row, rank in zip(rows, mean_ranks(scores[:, [number]]), strict=True):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 Proxy = Callable[[nn.Module, Tensor, Tensor], float]
@@ -22,6 +23,9 @@ Proxy = Callable[[nn.Module, Tensor, Tensor], float]
 Labels are classes ``(B,)``, int64; or several labels or numbers ``(B, outputs)``, float32.
 Examples are numbers, or int64 tokens, whose embeddings take the place of an image's numbers.
 """
+
+Together = Callable[[nn.Module, Tensor, Tensor], Mapping[str, float]]
+"""As :data:`Proxy`, but computes several scores at once, by the names of their functions."""
 
 WORST = -math.inf
 LAYERS = (_ConvNd, nn.Linear)  # those with weights in the sense of Abdelfattah et al.
@@ -116,7 +120,9 @@ def on_embeddings(network: nn.Module, change: Callable[[Tensor], Tensor | None])
     """
     for module in network.modules():
         if isinstance(module, nn.Embedding):
-            module.register_forward_hook(lambda _module, _inputs, output: change(output))
+            module.register_forward_hook(
+                lambda _module, _inputs, output: change(output), prepend=True
+            )  # before hooks that look at the output
 
 
 def total(terms: Iterable[Tensor]) -> float:
@@ -128,3 +134,65 @@ def finite(value: Tensor | float) -> float:
     """Return ``value``, or -inf if it is not finite, so that it ranks last."""
     number = float(value)
     return number if math.isfinite(number) else WORST
+
+
+def part_of(together: Together) -> Callable[[Proxy], Proxy]:
+    """Mark a proxy as one of the scores that ``together`` computes at once, under its name.
+
+    Whoever wants several finds the function in the attribute ``together`` and calls it once.
+    """
+
+    def mark(proxy: Proxy) -> Proxy:
+        proxy.together = together  # type: ignore[attr-defined]
+        return proxy
+
+    return mark
+
+
+def kaiming(network: nn.Module) -> None:
+    """Draw all weights from the normal distribution of He et al. (2015), fan-in, for ReLU.
+
+    Biases become 0, norms do nothing but normalise, and running statistics are those of a new
+    network. Layers for training alone stay as they are. No parameter requires gradients then.
+
+    Args:
+        network: a scratch copy.
+    """
+    network.requires_grad_(False)
+    extra = [getattr(network, name) for name in getattr(network, "training_only", ())]
+    unused = {part for module in extra if module is not None for part in module.modules()}
+    for module in network.modules():
+        if module in unused:
+            continue
+        if isinstance(module, LAYERS):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, _BatchNorm | nn.GroupNorm | nn.LayerNorm):
+            if isinstance(module, _BatchNorm):
+                module.reset_running_stats()
+            if module.weight is not None:
+                nn.init.ones_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def on_noise(network: nn.Module, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Return noise from N(0, 1) that requires gradients, and the logits of it.
+
+    Args:
+        network: a scratch copy.
+        like: examples, which tell the shape; of tokens, noise takes the place of their embeddings.
+    """
+    if like.is_floating_point():
+        noise = torch.randn_like(like).requires_grad_(True)
+        return noise, logits(network, noise)
+    drawn: list[Tensor] = []
+
+    def replace(output: Tensor) -> Tensor:
+        drawn.append(torch.randn_like(output).requires_grad_(True))
+        return drawn[-1]
+
+    on_embeddings(network, replace)
+    out = logits(network, like)
+    return (drawn[0] if drawn else out), out

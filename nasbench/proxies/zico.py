@@ -4,6 +4,9 @@ Equation 12. The batch is split into parts, with one gradient each. Score: ``sum
 layers of log(sum over weights of mean|g| / std|g|)``, g the gradient of the mean cross-entropy by
 a weight, mean and standard deviation over the parts. Weights whose gradient does not vary are left
 out. Needs images and labels. Larger is better.
+
+This is the paper's equation. The authors' code divides by the standard deviation of the gradients
+with their signs instead.
 """
 
 from __future__ import annotations

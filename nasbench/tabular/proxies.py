@@ -21,6 +21,7 @@ from nasbench.engine.problem import Problem
 from nasbench.engine.proxies import BATCH, Scorer, batch_of, proxy
 from nasbench.errors import UserError
 from nasbench.executors import Report, Work
+from nasbench.proxies.aggregation import AGGREGATES, members, values
 from nasbench.report.panels import Dot
 from nasbench.report.ranking_quality import (
     Measure,
@@ -38,6 +39,7 @@ from nasbench.tabular.parallel import Kept, Parallel, job_key
 from nasbench.tabular.search import OwnCodeError, own_code
 
 Floats = NDArray[np.float64]
+CPU = torch.device("cpu")
 SLOW = ("grasp",)
 """Proxies that are computed only if they are named: each takes as long as all others together."""
 
@@ -57,8 +59,9 @@ class ProxyBenchmark:
         table: the table of results.
         task: whose images the networks saw.
         results: data set to results in [0, 1], shape ``(archs,)``.
-        scores: proxy to scores, shape ``(seeds, archs)``; -inf where undefined.
-        seconds: proxy to its mean time for a network.
+        scores: proxy or aggregate to scores, shape ``(seeds, archs)``; -inf where undefined.
+        seconds: proxy to its mean time for a network; of an aggregate, that of its proxies.
+        batch: images that a network saw.
     """
 
     table: Table
@@ -66,6 +69,7 @@ class ProxyBenchmark:
     results: Mapping[str, Floats]
     scores: Mapping[str, Floats]
     seconds: Mapping[str, float]
+    batch: int = BATCH
 
     @cached_property
     def figures(self) -> dict[str, dict[str, dict[str, tuple[float, float, float]]]]:
@@ -101,11 +105,12 @@ def run_proxies(
     jobs: int = 1,
     progress: Callable[[str], None] = lambda line: None,
     kept: Path | None = None,
+    batch: int = BATCH,
 ) -> ProxyBenchmark:
     """Score untrained networks of a table's architectures.
 
     Args:
-        proxies: their names; if empty, those of the catalog that are not slow.
+        proxies: names of proxies and aggregates; if empty, those of the catalog that are not slow.
         table: its name, or ``NAME=PATH``.
         datasets: some of the table's data sets; if empty, all of them.
         archs: the architectures, or the number of those to draw by seed 0; at least 2.
@@ -115,6 +120,7 @@ def run_proxies(
         jobs: number of processes.
         progress: called with a line now and then.
         kept: a file of finished scores: those of an interrupted benchmark are taken over.
+        batch: images in a batch, at least 2.
 
     Raises:
         UserError: a name is unknown, the table or the images cannot be had, or the user's own
@@ -123,26 +129,45 @@ def run_proxies(
     found = load_table(table)
     for dataset in datasets:
         found.check(dataset)
-    names = [*dict.fromkeys(proxies or (name for name in catalog.PROXIES if name not in SLOW))]
-    codes = {name: _code(name) for name in names}
+    names = [*dict.fromkeys(proxies or default())]
+    single = members(names)
+    codes = {name: _code(name) for name in single}
     if isinstance(archs, int):
         stream = np.random.default_rng(derive(0, "bench proxies"))
         archs = found.domains.sample_distinct(min(archs, found.domains.size), stream)
-    tasks = {seed: batch_of(task, seed, data_dir) for seed in range(seeds)}
-    scored = _Scores(archs, seeds, names, Kept(kept), progress)
-    scored.run((found.space, tasks), [codes, task, tasks[0].fingerprint], jobs)
+    tasks = {seed: batch_of(task, seed, data_dir, batch) for seed in range(seeds)}
+    scored = _Scores(archs, seeds, single, Kept(kept), progress)
+    data = [task, tasks[0].fingerprint, *([batch] if batch != BATCH else [])]
+    scored.run((found.space, tasks, batch), [codes, *data], jobs)
     results = {
         dataset: np.array([found.test(arch, dataset) for arch in archs])
         for dataset in datasets or found.datasets
     }
-    short = {catalog.short(name): name for name in names}
+    each = {name: scored.array(name, 0) for name in single}
+    times = {name: float(scored.array(name, 1).mean()) for name in single}
     return ProxyBenchmark(
         found,
         task,
         results,
-        {one: scored.array(name, 0) for one, name in short.items()},
-        {one: float(scored.array(name, 1).mean()) for one, name in short.items()},
+        {
+            shortened(name): np.array(
+                [values(name, {one: each[one][seed] for one in single}) for seed in range(seeds)]
+            )
+            for name in names
+        },
+        {shortened(name): sum(times[one] for one in members([name])) for name in names},
+        batch,
     )
+
+
+def default() -> list[str]:
+    """Return the proxies that are not slow, and the aggregates."""
+    return [*(name for name in catalog.PROXIES if name not in SLOW), *AGGREGATES]
+
+
+def shortened(name: str) -> str:
+    """Return a name or terms with plus signs between them, without the folders of files."""
+    return "+".join(map(catalog.short, name.split("+")))
 
 
 class _Scores:
@@ -217,16 +242,16 @@ def _code(name: str) -> str:
     return job_key(catalog.short(name), Path(source).read_text("utf-8") if source else "")
 
 
-def worker(context: tuple[type, Mapping[int, Any]]) -> Work:
+def worker(context: tuple[type, Mapping[int, Any], int]) -> Work:
     """Return the work of a process.
 
     Args:
-        context: the space, and the task of each seed.
+        context: the space, the task of each seed, and the images in a batch.
     """
-    space, tasks = context
+    space, tasks, size = context
     problem = Problem.of(tasks[0], space, {})
     scorers = {
-        seed: Scorer(problem, lambda task=task: task.train, seed, torch.device("cpu"))  # type: ignore[misc]
+        seed: Scorer(problem, partial(getattr, task, "train"), seed, CPU, size)
         for seed, task in tasks.items()
     }
 
@@ -236,13 +261,13 @@ def worker(context: tuple[type, Mapping[int, Any]]) -> Work:
         found = {}
         with one_thread():
             for name in names:
-                begin = time.perf_counter()
+                begin = time.process_time()
                 try:
                     with own_code("proxy", name):
                         score = scorer(name, arch)
                 except OwnCodeError as error:
                     return error
-                found[name] = [score, round(time.perf_counter() - begin, 4)]
+                found[name] = [score, round(time.process_time() - begin, 4)]
         return found
 
     return work
@@ -288,13 +313,15 @@ def page(found: ProxyBenchmark, pictures: Mapping[str, str]) -> str:
     """
     facts = [
         f"{_about(found)}.",
-        "A proxy scores untrained networks, with PyTorch's default weights, on one batch of "
-        f"{BATCH} images. The results are those of the table: {found.table.result}, the mean over "
-        "the trainings.",
+        "A proxy scores untrained networks, with PyTorch's default weights unless it draws its "
+        f"own, on one batch of {found.batch} images. The results are those of the table: "
+        f"{found.table.result}, the mean over the trainings.",
         "Kendall: tau-b; Spearman: rho; nDCG@k: discounted gain of the best k by score, where a "
         "result gains from 0 (the worst of the networks) to 1 (the best).",
+        "An aggregate (`az-nas`, `vkdnw-agg`, `a+b`) sums the logarithms of the ranks of its "
+        "proxies among these networks.",
         "Brackets: 95 % bootstrap interval over the networks, 1,000 resamples. s: mean seconds "
-        "for a network, on one core.",
+        "for a network, of one core.",
     ]
     if found.table.note:
         facts.append(f"Note: {found.table.note}.")
@@ -336,6 +363,7 @@ def to_json(found: ProxyBenchmark) -> dict[str, Any]:
         "task": found.task,
         "architectures": archs,
         "seeds": seeds,
+        "batch": found.batch,
         "proxies": {
             name: {
                 "seconds": round(found.seconds[name], 4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,23 @@ def test_json(run):
     means = [sum(row["ranks"].values()) / 3 for row in rows]
     assert [row["mean rank"] for row in rows] == pytest.approx(means)
     assert set(rows[0]["arch"]) == {"first", "second", "join"}
+
+
+@pytest.mark.usefixtures("place")
+def test_an_aggregate_ranks_what_was_drawn(run):
+    found = run("proxies", "--space", "space.py:Tiny", "--proxy", "params,macs,params+macs",
+                "--samples", 6, "--format", "json").json  # fmt: skip
+    rows = found["architectures"]
+    for row in rows:
+        low = [sum(other["scores"][name] < row["scores"][name] for other in rows)
+               for name in ("params", "macs")]  # fmt: skip
+        ties = [sum(other["scores"][name] == row["scores"][name] for other in rows)
+                for name in ("params", "macs")]  # fmt: skip
+        ranks = [below + (same + 1) / 2 for below, same in zip(low, ties, strict=True)]
+        assert row["scores"]["params+macs"] == pytest.approx(sum(math.log(r / 6) for r in ranks))
+    order = sorted(rows, key=lambda row: row["ranks"]["params+macs"])
+    values = [row["scores"]["params+macs"] for row in order]
+    assert values == sorted(values, reverse=True)
 
 
 @pytest.mark.usefixtures("place")
@@ -110,7 +128,10 @@ def test_a_proxy_of_ones_own(run):
         ("gone.json --samples 3", "--samples 3: works with --space only"),
         ("gone.json -o width=3", "-o width=3: works with --space only"),
         ("--space dart", "unknown space 'dart': did you mean darts"),
-        ("--space darts --proxy naswto", "unknown proxy 'naswto': did you mean naswot?"),
+        ("--space darts --proxy naswto", "unknown proxy 'naswto': did you mean naswot"),
+        ("--space darts --proxy az-nas+naswto", "unknown proxy 'naswto': did you mean naswot"),
+        ("--space darts --proxy params+", "proxy 'params+': must name a proxy on both sides"),
+        ("gone.json --proxy az-nas", "--proxy az-nas: ranks a set of networks: works with"),
         ("--space darts --proxy ,", "--proxy ',': must name a proxy, such as params, macs"),
         ("--space darts --task mnst", "unknown task 'mnst': did you mean mnist"),
         ("--space space.py:Tiny -o wide=3", "unknown argument -o 'wide': did you mean width?"),

@@ -136,5 +136,5 @@ def test_other_strategies_listen(tmp_path, strategy, assignments):
 
 
 def test_an_unknown_proxy_ends_a_search(tmp_path):
-    with pytest.raises(UserError, match=r"^unknown proxy 'naswto': did you mean naswot\?"):
+    with pytest.raises(UserError, match=r"^unknown proxy 'naswto': did you mean naswot"):
         search(tmp_path, proxy="naswto")

@@ -67,6 +67,34 @@ class TestEpe(ProxySuite):
     proxy = "epe"
 
 
+class OfTheArchitecture(ProxySuite):
+    """Weights and images are drawn in the proxy."""
+
+    reads_images = False
+    reads_labels = False
+    reads_weights = False
+
+
+class TestExpressivity(OfTheArchitecture):
+    proxy = "expressivity"
+
+
+class TestProgressivity(OfTheArchitecture):
+    proxy = "progressivity"
+
+
+class TestTrainability(OfTheArchitecture):
+    proxy = "trainability"
+
+
+class TestVkdnw(OfTheArchitecture):
+    proxy = "vkdnw"
+
+
+class TestVkdnwSingle(OfTheArchitecture):
+    proxy = "vkdnw-single"
+
+
 def test_every_proxy_of_the_catalog_has_a_suite():
     suites = [one for one in globals().values() if isinstance(one, type)]
     assert {one.proxy for one in suites if hasattr(one, "proxy")} == set(PROXIES)

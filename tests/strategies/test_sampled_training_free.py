@@ -94,6 +94,29 @@ def test_several_proxies_rank_by_their_mean():
     assert list(means) == sorted(means)
 
 
+def test_an_aggregate_ranks_by_the_product_of_ranks():
+    archs = [one.arch for one in strategy("good+first").suggest(30)]
+    columns = [[worth(name, arch) for arch in archs] for name in ("good", "first")]
+    products = [
+        math.prod(sum(w < v for w in column) + (column.count(v) + 1) / 2 for v, column in both)
+        for both in (zip(values, columns, strict=True) for values in zip(*columns, strict=True))
+    ]
+    assert products == sorted(products, reverse=True)
+    assert archs != [one.arch for one in strategy("good,first").suggest(30)]
+
+
+def test_features_of_an_aggregate_are_those_of_its_proxies():
+    archs = [DOMAINS.at(i * 37) for i in range(20)]
+    setting = SampledContext(proxy=worth)
+    whole, parts = (
+        ProxyFeatures(ProxyScores("proxies", names, setting))
+        for names in ("good+first", "good,first")
+    )
+    for one in (whole, parts):
+        one.fit(archs)
+    assert np.array_equal(whole(archs[:3]), parts(archs[:3]))
+
+
 def test_nothing_is_scored_that_is_not_needed():
     asked = []
 
@@ -224,6 +247,11 @@ def test_wrong_options_are_named(kind, options, words):
 def test_a_proxy_must_be_named():
     with pytest.raises(UserError, match=r"^-o proxy= ,: must name a proxy"):
         strategy(proxy=" ,")
+
+
+def test_a_term_must_be_named():
+    with pytest.raises(UserError, match=r"^proxy 'good\+': must name a proxy on both sides"):
+        strategy(proxy="good+")
 
 
 def test_results_change_nothing():

@@ -77,6 +77,19 @@ def test_measures_of_proxies_with_known_scores(bench, table, tmp_path):
     assert json.loads(json.dumps(to_json(found), allow_nan=False))["architectures"] == 5
 
 
+def test_an_aggregate_is_made_of_kept_scores(bench, tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    bench("params", "own:minus", kept=kept)
+    told = list[str]()
+    found = bench("params+own:minus", "params+macs", kept=kept, progress=told.append)
+    assert list(found.scores) == ["params+own.py:minus", "params+macs"]
+    ranks = stats.rankdata(bench("params", kept=kept).scores["params"][0]) / 5
+    opposite = np.log(ranks) + np.log(6 / 5 - ranks)
+    np.testing.assert_allclose(found.scores["params+own.py:minus"][0], opposite)
+    np.testing.assert_allclose(found.scores["params+macs"][0], 2 * np.log(ranks))
+    assert "an aggregate" in page(found, {}).lower()
+
+
 def test_an_interrupted_benchmark_goes_on(bench, tmp_path):
     kept, told = tmp_path / "kept.jsonl", list[str]()
     first = bench("params", "own:undefined", kept=kept)

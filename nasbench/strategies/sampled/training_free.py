@@ -29,7 +29,8 @@ class TrainingFreeOptions(PluginOptions):
     )
     proxy: str = option(
         "naswot",
-        "Zero-cost proxy that ranks them; several, separated by commas, rank by their mean rank.",
+        "Zero-cost proxy that ranks them. Several with commas between them rank by their mean "
+        "rank, with plus signs (az-nas+naswot) by the product of their ranks, as in AZ-NAS.",
     )
 
 
