@@ -151,6 +151,8 @@ ALLOWED: dict[str, set[str]] = {
         "data",
         "devices",
         "engine",
+        # A proxy, or the supernet and proxies together, ranks too.
+        "proxies",
         "seeding",
         "space",
         "store",

@@ -129,7 +129,7 @@ def _lines(report: Mapping[str, Any]) -> list[str]:
         lines.append(f"failed:   {report['failed']} trainings, which are left out")
     rows = [["score", *COLUMNS.values()]]
     for name, numbers in report["agreement"].items():
-        rows.append([NAMES[name], *(_numbers(numbers[column]) for column in COLUMNS)])
+        rows.append([NAMES.get(name, name), *(_numbers(numbers[column]) for column in COLUMNS)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     table = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -34,6 +34,11 @@ class RankingOptions(Config):
         None, "Epochs of each training. [default: as in a quick search]", low=1
     )
     repeats: int = option(1, "Trainings of each architecture, with different seeds.", low=1)
+    proxy: str | None = option(
+        None,
+        "Compare zero-cost proxies too: names with commas between; a+b ranks by both, and "
+        "supernet+az-nas by the supernet and proxies.",
+    )
     images: int = option(1000, "Most validation images for the supernet accuracies.", low=1)
     seed: int = option(0, "Seed of the draws and of the bootstrap.", low=0, most=2**63 - 1)
     device: str = option("cpu", "auto, cpu, cuda or cuda:N.")

@@ -15,8 +15,10 @@ import torch
 from nasbench import provenance
 from nasbench.cost.macs import counted, depth
 from nasbench.cost.params import inference_parameter_count
-from nasbench.engine.problem import Problem
+from nasbench.engine.problem import Problem, halves
+from nasbench.engine.proxies import Scorer, proxy
 from nasbench.errors import UserError
+from nasbench.proxies.aggregation import members, ranks, values
 from nasbench.ranking.correlation import SUPERNET, agreements, position, verdict
 from nasbench.ranking.ground_truth import GroundTruth, TableTruth, TrainedTruth
 from nasbench.ranking.options import FEWEST, SAMPLES, RankingOptions
@@ -24,6 +26,7 @@ from nasbench.ranking.supernet import SearchedSupernet, SupernetMetric
 from nasbench.seeding import derive
 from nasbench.space import Arch
 from nasbench.store.atomic import write_json
+from nasbench.strategies.sampled.proxy_scores import split
 from nasbench.tabular.loading import load_table
 from nasbench.training.loop import Callback
 from nasbench.training.stopping import Stopped, StopSignal
@@ -73,6 +76,10 @@ def _measure(
     stop: StopSignal,
 ) -> dict[str, Any]:
     """Return the content of ``trust.json`` without the provenance."""
+    names = split("--proxy ", options.proxy) if options.proxy is not None else ()
+    proxies = [name for name in members(names) if name != SUPERNET]
+    for name in proxies:
+        proxy(name)
     count = options.train or options.samples or SAMPLES
     # The samples of a smaller count are the first ones of a larger count.
     stream = np.random.default_rng(derive(options.seed, "trust"))
@@ -82,7 +89,12 @@ def _measure(
     alone = truth.measure
     measured = SupernetMetric(searched, options.images, options.seed)
     callback.phase(f"supernet {shared.words} of {len(archs)} architectures")
-    scored = [_score(arch, searched.problem, measured, stop) for arch in archs]
+    scorer = _scorer(searched, options.seed)
+    scored = [
+        _score(arch, searched.problem, measured, stop)
+        | {"proxies": {name: _finite(scorer(name, arch)) for name in proxies}}
+        for arch in archs
+    ]
     trainings = truth([*archs, *([] if result is None else [result])])
     rows = [
         {**row, "truth": float(np.mean(own)), "trainings": list(own)}
@@ -98,12 +110,17 @@ def _measure(
     if result is not None and trainings[-1]:
         place = position(float(np.mean(trainings[-1])), [row["truth"] for row in rows], alone)
         found = {"arch": dict(result), SUPERNET: measured(result), **place}
-    names = (SUPERNET, "parameters", "multiply-adds", "depth")
+    counts = (SUPERNET, "parameters", "multiply-adds", "depth")
     # A baseline that cannot be counted for one architecture ranks none.
-    known = [name for name in names if all(row[name] is not None for row in rows)]
+    known = [name for name in counts if all(row[name] is not None for row in rows)]
     scores = {name: [float(row[name]) for row in rows] for name in known}
     # Rankings are of scores, of which more is better; the report holds values of the metric.
     scores[SUPERNET] = [shared.score(value) for value in scores[SUPERNET]]
+    columns = {SUPERNET: np.array(scores[SUPERNET])}
+    for name in proxies:
+        found_scores = [row["proxies"][name] for row in rows]
+        columns[name] = np.array([-np.inf if one is None else one for one in found_scores])
+    scores |= {name: ranks(values(name, columns)).tolist() for name in names if name != SUPERNET}
     trained = [[alone.score(value) for value in row["trainings"]] for row in rows]
     ranked = agreements(scores, trained, derive(options.seed, "bootstrap"))
     config = searched.config
@@ -123,6 +140,21 @@ def _measure(
         "found": found,
         "architectures": rows,
     }
+
+
+def _scorer(searched: SearchedSupernet, seed: int) -> Scorer:
+    """Return what scores plain networks on images of the training half."""
+    problem, config = searched.problem, searched.config
+    return Scorer(
+        problem,
+        lambda: halves(problem.task, config.seed, config.val_fraction)[0],
+        seed,
+        searched.device,
+    )
+
+
+def _finite(score: float) -> float | None:
+    return float(score) if np.isfinite(score) else None
 
 
 def _score(

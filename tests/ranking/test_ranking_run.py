@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from nasbench import catalog
 from nasbench.engine.callbacks import NullCallback
@@ -118,6 +119,25 @@ def test_the_weights_are_those_of_the_run(run):
     assert ours.keys() == theirs.keys()
     tensors = [name for name, value in ours.items() if isinstance(value, torch.Tensor)]
     assert all(torch.equal(ours[name], theirs[name]) for name in tensors)
+
+
+def test_proxies_are_compared_with_the_supernet(spos):
+    names = "params, params+macs,supernet+params"
+    report = trust(spos, table=STUB, samples=12, proxy=names)
+    rows, agreement = report["architectures"], report["agreement"]
+    assert [row["proxies"]["params"] for row in rows] == [row["parameters"] for row in rows]
+    assert agreement["params"]["tau"] == agreement["parameters"]["tau"]
+    both = [stats.rankdata([row[name] for row in rows]) for name in ("supernet", "parameters")]
+    expected = stats.kendalltau(both[0] * both[1], [row["truth"] for row in rows]).statistic
+    assert agreement["supernet+params"]["tau"][0] == pytest.approx(expected)
+    assert "params+macs" in agreement
+    assert "macs" not in agreement
+    for wrong, words in (
+        (",", "--proxy ,: must name a proxy"),
+        ("prams", "unknown proxy 'prams'"),
+    ):
+        with pytest.raises(UserError, match=f"^{words}"):
+            trust(spos, table=STUB, samples=12, proxy=wrong)
 
 
 def test_a_table_tells_the_truth(run):

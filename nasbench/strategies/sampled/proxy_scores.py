@@ -98,7 +98,8 @@ def split(option: str, names: str) -> tuple[str, ...]:
     """
     found = tuple(dict.fromkeys(filter(None, (name.strip() for name in names.split(",")))))
     if not found:
-        raise UserError(f"-o {option}={names}: must name a proxy, or several with commas between")
+        given = f"{option}{names}" if option.startswith("-") else f"-o {option}={names}"
+        raise UserError(f"{given}: must name a proxy, or several with commas between")
     members(found)
     return found
 
