@@ -36,6 +36,7 @@ _TUNERS = "nasbench.hpo.tuners"
 _BASELINES = "retrain.baselines"
 _TORCHVISION = "retrain.baselines.torchvision_nets"
 _PROXIES = "nasbench.proxies"
+_PREDICTORS = "nasbench.strategies.predictors"
 
 STRATEGIES = {
     "darts": Entry(
@@ -369,6 +370,27 @@ AGGREGATES = {
         "ranks by vkdnw-single, jacov, expressivity, trainability, macs (Tybl and Neumann, 2025)",
     ),
 }
+PREDICTORS = {
+    "small": Entry(
+        f"{_PREDICTORS}.networks:SmallNetworks", "an ensemble of networks with two hidden layers"
+    ),
+    "paper": Entry(
+        f"{_PREDICTORS}.networks:PaperNetworks",
+        "the ensemble of BANANAS: ten hidden layers (White et al., 2021)",
+    ),
+    "trees": Entry(
+        f"{_PREDICTORS}.trees:BoostedTrees",
+        "gradient-boosted trees on decisions and graph features (Friedman, 2001)",
+    ),
+    "gp": Entry(
+        f"{_PREDICTORS}.gp:GaussianProcess",
+        "a Gaussian process on graph features (after Kadlecová et al., 2024)",
+    ),
+    "gp-wl": Entry(
+        f"{_PREDICTORS}.wl:WeisfeilerLehmanProcess",
+        "a Gaussian process with the Weisfeiler-Lehman kernel on cells (Ru et al., 2021)",
+    ),
+}
 TABLES = {
     "strategy": STRATEGIES,
     "space": {**SPACES, **BASELINES},
@@ -378,6 +400,7 @@ TABLES = {
     "assessor": ASSESSORS,
     "table": BENCHMARKS,
     "proxy": {**PROXIES, **AGGREGATES},
+    "predictor": PREDICTORS,
     # Of a user's own; the others are in nasbench.training, by the kind of what is predicted.
     "metric": {},
     "loss": {},

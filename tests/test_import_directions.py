@@ -72,7 +72,8 @@ ALLOWED: dict[str, set[str]] = {
     "training": {"catalog", "data", "nn", "seeding"},
     # A one-shot strategy steps by the training's objective and optimizers; it has no loop.
     # It ranks by zero-cost proxies, whose scores the engine gives it.
-    "strategies": {"nn", "proxies", "seeding", "space", "supernet", "training"},
+    # The predictor of a search may be the user's own.
+    "strategies": {"catalog", "nn", "proxies", "seeding", "space", "supernet", "training"},
     "store": set(),
     # What it measures takes examples of any shape.
     "cost": {"space"},

@@ -21,6 +21,7 @@ KINDS: dict[str, dict[str, str]] = {
     "assessors": _described(catalog.ASSESSORS),
     "tables": _described(catalog.BENCHMARKS),
     "proxies": _described(catalog.TABLES["proxy"]),
+    "predictors": _described(catalog.PREDICTORS),
     "metrics": measures.listed(measures.METRICS, measures.LEADING),
     "losses": measures.listed(measures.LOSSES, measures.DEFAULT_LOSS),
     "studies": shipped.studies(),
@@ -44,8 +45,8 @@ def list(kind: str | None = None) -> Names | dict[str, Names]:
 
     Args:
         kind: ``spaces``, ``strategies``, ``tasks``, ``baselines``, ``tuners``, ``assessors``,
-            ``tables``, ``proxies``, ``metrics``, ``losses``, ``studies`` or ``examples``; all of
-            them by default.
+            ``tables``, ``proxies``, ``predictors``, ``metrics``, ``losses``, ``studies`` or
+            ``examples``; all of them by default.
 
     Returns:
         Names with a few words about each; without a kind, these by kind.

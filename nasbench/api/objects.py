@@ -25,6 +25,7 @@ KINDS = {
     "proxy": "proxy",
     "proxies": "proxy",
     "filter_proxy": "proxy",
+    "predictor": "predictor",
     "metric": "metric",
     "also": "metric",
     "loss": "loss",

@@ -61,6 +61,7 @@ def search(
         violation=costs.violation,
         proxy=scorer,
         metrics=tuple(one.name for one in (problem.task.metric, *problem.task.also)),
+        graphs=problem.space.graphs if problem.space.draws_cells() else None,
     )
     strategy = kind(problem.domains, kind.Options(**config.strategy_options), setting)
     source = ArchitectureTrials(strategy, problem, config, costs, running, callback)

@@ -112,8 +112,10 @@ def simulate(
         UserError: the strategy refuses, asks for something the table does not have, or finds no
             architecture within the limits.
     """
-    limits: dict[str, Any] = {} if violation is None else {"violation": violation}
-    setting = SampledContext(seed, table.lengths[-1], table.lengths, **limits)
+    given: dict[str, Any] = {} if violation is None else {"violation": violation}
+    if table.space.draws_cells():
+        given["graphs"] = table.space.graphs
+    setting = SampledContext(seed, table.lengths[-1], table.lengths, **given)
     search = _Search(table, dataset, seed, kind(table.domains, options, setting))
     ask_and_tell(
         search,

@@ -8,6 +8,7 @@ import pytest
 pytest.register_assert_rewrite(
     "nasbench.testing.assessors",
     "nasbench.testing.oneshot",
+    "nasbench.testing.predictors",
     "nasbench.testing.proposals",
     "nasbench.testing.proxies",
     "nasbench.testing.spaces",

@@ -229,6 +229,8 @@ def test_list(run):
         "tuners": catalog.TUNERS,
         "assessors": catalog.ASSESSORS,
         "tables": catalog.BENCHMARKS,
+        "proxies": catalog.TABLES["proxy"],
+        "predictors": catalog.PREDICTORS,
     }
     for name, table in tables.items():
         assert listed[name] == {key: entry.description for key, entry in table.items()}

@@ -8,11 +8,11 @@ import torch
 
 from nasbench.errors import UserError
 from nasbench.space import Domain, Domains
+from nasbench.strategies.predictors.networks import Ensemble, PathEncoding
 from nasbench.strategies.sampled.bananas import (
     BananasOptions,
     BananasStrategy,
-    Ensemble,
-    PathEncoding,
+    expected_improvement,
 )
 from nasbench.strategies.sampled.base import Result, SampledContext
 
@@ -123,7 +123,7 @@ def test_the_papers_predictors_have_ten_layers_of_twenty():
     strategy = BananasStrategy(domains, options, SampledContext())
     stream = np.random.default_rng(0)
     good = [Result(domains.sample(stream), float(stream.random())) for _ in range(2)]
-    ensemble = strategy._ensemble(good)
+    ensemble = strategy._prediction.after(good).ensemble
     shapes = [layer.shape for layer in ensemble._layers[::2]]
     assert shapes == [(2, 18, 20), *[(2, 20, 20)] * 9, (2, 20, 1)]
 
@@ -149,15 +149,15 @@ def test_one_of_two_is_proposed_as_often_as_its_draw_is_the_higher(monkeypatch):
     means, deviation = (0.5, 0.6), 0.1  # of the two members for either candidate
 
     class Two:
-        def predict(self, x_nd):
-            assert len(x_nd) == 2
-            return np.array([means, means]) + deviation * np.array([[1.0], [-1.0]])
+        def predict(self, archs):
+            assert len(archs) == 2
+            return np.array(means), np.full(2, deviation)
 
     domains = Domains([Domain("a", "layer", ("x", "y", "z"))])
     low, high, parent = domains.enumerate()
     strategy = BananasStrategy(domains, BananasOptions(initial=1), SampledContext())
     strategy.update([Result(parent, 0.4)])
-    monkeypatch.setattr(strategy, "_ensemble", lambda good: Two())
+    monkeypatch.setattr(strategy._prediction, "after", lambda good: Two())
     monkeypatch.setattr(strategy, "_candidates", lambda *_: [low, high])
     stream, n = np.random.default_rng(0), 2000
     share = sum(strategy.candidate([], stream) == high for _ in range(n)) / n
@@ -256,5 +256,29 @@ def test_the_ensemble_is_trained_anew_every_tenth_result():
     for count in (10, 15, 19, 20, 31):
         strategy.results = results[:count]
         strategy.suggest(1)
-        seen.append(strategy._fitted[0])
+        seen.append(strategy._prediction._fitted[0])
     assert seen == [10, 10, 10, 20, 30]
+
+
+def test_the_expected_improvement_is_the_mean_of_what_lies_above():
+    stream = np.random.default_rng(0)
+    mean, deviation, best = np.array([0.3, 0.5, 0.9]), np.array([0.2, 0.1, 0.4]), 0.6
+    draws = mean + deviation * stream.standard_normal((1_000_000, 3))
+    expected = np.maximum(draws - best, 0).mean(axis=0)
+    np.testing.assert_allclose(expected_improvement(mean, deviation, best), expected, atol=2e-3)
+    certain = expected_improvement(np.array([0.5, 0.7]), np.zeros(2), best)
+    np.testing.assert_allclose(certain, [0, 0.1], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"predictor": "gpp"}, "unknown predictor 'gpp': did you mean gp "),
+     ({"predictor": "gp", "initial": 2}, "-o initial=2: the predictor gp needs at least 3"),
+     ({"predictor": "gp", "encoding": "path"}, "-o encoding=path: is for the predictors small"),
+     ({"predictor": "gp-wl"}, "-o predictor=gp-wl: this space has no cells"),
+     ({"predictor": "json:JSONDecoder"}, "-o predictor=json:JSONDecoder: must be a class")],
+)  # fmt: skip
+def test_predictors_that_do_not_fit(options, words):
+    with pytest.raises(UserError) as error:
+        BananasStrategy(cell(), BananasOptions(**options), SampledContext())
+    assert str(error.value).startswith(words)

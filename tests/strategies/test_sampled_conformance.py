@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from nasbench.strategies.sampled.bananas import BananasOptions, BananasStrategy
-from nasbench.strategies.sampled.evolution import EvolutionStrategy
+from nasbench.strategies.sampled.evolution import EvolutionOptions, EvolutionStrategy
 from nasbench.strategies.sampled.grid import GridStrategy
 from nasbench.strategies.sampled.hyperband import HyperbandStrategy
-from nasbench.strategies.sampled.local_search import LocalSearchStrategy
+from nasbench.strategies.sampled.local_search import LocalSearchOptions, LocalSearchStrategy
 from nasbench.strategies.sampled.nsga2 import Nsga2Options, Nsga2Strategy
 from nasbench.strategies.sampled.random import RandomStrategy
 from nasbench.strategies.sampled.reinforce import ReinforceStrategy
@@ -50,6 +52,25 @@ class TestBananas(SampledStrategySuite):
     strategy = BananasStrategy
     options = BananasOptions(ensemble=3, candidates=30, refit=20)
     learns = True
+
+
+@pytest.mark.slow
+class TestBananasWithAGaussianProcess(SampledStrategySuite):
+    strategy = BananasStrategy
+    options = BananasOptions(predictor="gp", acquisition="ei", candidates=30)
+    learns = True
+
+
+@pytest.mark.slow
+class TestEvolutionWithAPredictor(SampledStrategySuite):
+    strategy = EvolutionStrategy
+    options = EvolutionOptions(population=10, predictor="gp")
+
+
+@pytest.mark.slow
+class TestLocalSearchWithAPredictor(SampledStrategySuite):
+    strategy = LocalSearchStrategy
+    options = LocalSearchOptions(starts=5, predictor="gp")
 
 
 class TestSuccessiveHalving(SampledStrategySuite):

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from nasbench.graph import Graph
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
 from nasbench.strategies.recipe import RECIPES, Recipe
@@ -72,6 +73,8 @@ class SampledContext:
         proxy: returns the score of a zero-cost proxy, by its name, for an architecture; larger is
             better. ``None`` if there are no networks to score, as in a table.
         metrics: names of the metrics of a result: the leading one, then those beside it.
+        graphs: returns the cells of an architecture, for predictors; ``None`` for a space without
+            cells.
     """
 
     seed: int = 0
@@ -80,6 +83,7 @@ class SampledContext:
     violation: Callable[[Arch], float] = _fits
     proxy: Callable[[str, Arch], float] | None = None
     metrics: tuple[str, ...] = ("accuracy",)
+    graphs: Callable[[Arch], Sequence[Graph]] | None = None
 
 
 class SampledStrategy(ABC):

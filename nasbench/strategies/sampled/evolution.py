@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from nasbench.errors import UserError
 from nasbench.options import PluginOptions, option
 from nasbench.space import Arch, Domains
 from nasbench.strategies.sampled.base import Proposal, SampledContext, SequentialStrategy
+from nasbench.strategies.sampled.prediction import REFIT, Prediction
 from nasbench.strategies.sampled.proxy_scores import ProxyScores
 
 
@@ -38,8 +40,22 @@ class EvolutionOptions(PluginOptions):
         1, "Draws or children of which filter_proxy proposes the best; at least 2 with it.", low=1
     )
 
+    predictor: str = option(
+        "",
+        "Predictor of accuracies that chooses among predictor_draws proposals once the population "
+        "is full: one of 'nasbench list predictors' or file.py:Class.",
+        later=True,
+    )
+    predictor_draws: int = option(
+        20, "Draws or children of which the predictor proposes the best.", low=2, later=True
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.predictor and self.filter_proxy:
+            raise UserError(
+                f"-o predictor={self.predictor}: chooses in place of filter_proxy: give one"
+            )
         if bool(self.filter_proxy) != (self.filter_draws > 1):
             allowed = "at least 2 with" if self.filter_proxy else "1 without"
             raise UserError(f"-o filter_draws={self.filter_draws}: must be {allowed} filter_proxy")
@@ -56,15 +72,35 @@ class EvolutionStrategy(SequentialStrategy):
         super().__init__(domains, options, context)
         names = options.filter_proxy
         self._proxies = ProxyScores("filter_proxy", names, context) if names else None
+        self._prediction = (
+            Prediction(options.predictor, domains, context, first=options.population, refit=REFIT)
+            if options.predictor
+            else None
+        )
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from :meth:`state_dict`."""
+        if self._prediction is not None:
+            self._prediction.forget()
+        super().load_state_dict(state)
 
     def candidate(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
-        """Return the draw that the proxies rank first, of new ones that keep the limits."""
-        drawn = [self._draw(pending, stream) for _ in range(self.options.filter_draws)]
-        if self._proxies is None:
+        """Return the draw that proxies or predictor put first, of new ones within the limits."""
+        good = [result for result in self.results if not result.failed]
+        predicts = self._prediction is not None and self._prediction.ready(good)
+        count = self.options.predictor_draws if predicts else self.options.filter_draws
+        drawn = [self._draw(pending, stream) for _ in range(count)]
+        if count == 1:
             return drawn[0]
         known = self.known(pending)
         new = [arch for arch in drawn if arch not in known and self.fits(arch)]
-        return self._proxies.ranked(new)[0] if new else drawn[0]
+        if not new:
+            return drawn[0]
+        if self._prediction is not None:
+            mean, _ = self._prediction.after(good).predict(new)
+            return new[int(mean.argmax())]
+        assert self._proxies is not None
+        return self._proxies.ranked(new)[0]
 
     def _draw(self, pending: Sequence[Proposal], stream: np.random.Generator) -> Arch:
         """Return a random architecture while the population grows, then a mutated parent."""

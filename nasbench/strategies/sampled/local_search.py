@@ -18,7 +18,10 @@ from nasbench.options import PluginOptions, option
 from nasbench.seeding import derive
 from nasbench.space import Arch, Domains
 from nasbench.strategies.sampled.base import Proposal, Result, SampledContext
+from nasbench.strategies.sampled.prediction import REFIT, Prediction
 from nasbench.strategies.sampled.random import RandomStrategy
+
+DRAWS = 20  # random starts of which a predictor proposes the best
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,12 @@ class LocalSearchOptions(PluginOptions):
     first: bool = option(True, "Move to the first better neighbor instead of the best of all.")
     starts: int = option(
         10, "Random architectures of which the best is the start of a climb.", low=1
+    )
+    predictor: str = option(
+        "",
+        "Predictor of accuracies that puts neighbors in order, and chooses each start among 20 "
+        "draws: one of 'nasbench list predictors' or file.py:Class.",
+        later=True,
     )
 
 
@@ -48,9 +57,16 @@ class LocalSearchStrategy(RandomStrategy):
         self, domains: Domains, options: LocalSearchOptions, context: SampledContext
     ) -> None:
         super().__init__(domains, options, context)
+        self._prediction = (
+            Prediction(options.predictor, domains, context, first=options.starts, refit=REFIT)
+            if options.predictor
+            else None
+        )
         self._begin()
 
     def _begin(self) -> None:
+        if self._prediction is not None:
+            self._prediction.forget()
         self.place: Arch | None = None
         self._scores: dict[Arch, float] = {}
         self._starts: list[Arch] = []
@@ -64,15 +80,15 @@ class LocalSearchStrategy(RandomStrategy):
     def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
         """Return up to ``n`` starts or neighbours; none while the last neighbours are pending."""
         if self.place is None:
-            return super().suggest(n, pending)
+            return self._best_starts(n, pending) or super().suggest(n, pending)
         known = self.known(pending)
         new = [arch for arch in self._open(self.place) if arch not in known]
         return [self.full(arch) for arch in new[:n]]
 
     def update(self, results: Sequence[Result]) -> None:
         """Climb as far as the new results allow."""
-        super().update(results)
         for result in results:
+            super().update([result])
             self._scores[result.arch] = -math.inf if result.failed else result.score
             if self.place is None and not result.failed:
                 self._starts.append(result.arch)
@@ -108,4 +124,34 @@ class LocalSearchStrategy(RandomStrategy):
             for value in self.domains[label].steps(old)
         ]
         order = stream.permutation(len(neighbours))
-        self._neighbours = [neighbours[i] for i in order if self.fits(neighbours[i])]
+        found = [neighbours[i] for i in order if self.fits(neighbours[i])]
+        self._neighbours = self._ordered(found)
+
+    def _best_starts(self, n: int, pending: Sequence[Proposal]) -> list[Proposal]:
+        """Return up to ``n`` new draws, each the best predicted of several; none at first."""
+        if self._prediction is None or not self._prediction.ready(self._good()):
+            return []
+        stream, known = self.stream(pending), self.known(pending)
+        found: list[Proposal] = []
+        for _ in range(n):
+            new: dict[Arch, None] = {}
+            for _ in range(DRAWS):
+                if (arch := self.draw(stream, known)) is None:
+                    break
+                new[arch] = None
+            if not new:
+                break
+            found.append(self.full(self._ordered(list(new))[0]))
+            known.add(found[-1].arch)
+        return found
+
+    def _good(self) -> list[Result]:
+        return [result for result in self.results if not result.failed]
+
+    def _ordered(self, archs: list[Arch]) -> list[Arch]:
+        """Return the architectures, the best predicted first; unchanged without a predictor."""
+        good = self._good()
+        if self._prediction is None or not archs or not self._prediction.ready(good):
+            return archs
+        mean, _ = self._prediction.after(good).predict(archs)
+        return [archs[i] for i in np.argsort(-mean, kind="stable")]

@@ -1,0 +1,1 @@
+"""Performance predictors: architectures with scores -> the scores of others; one per file."""
