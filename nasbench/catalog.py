@@ -177,6 +177,13 @@ SPACES = {
     "proxyless": Entry(
         "search_spaces.mbconv:Proxyless", "ProxylessNAS: kernel, expansion or skip of each layer"
     ),
+    "mobilenet-v3": Entry(
+        "search_spaces.mobilenet_v3:MobileNetV3",
+        "once-for-all's: elastic kernels, expansions, depths, widths",
+    ),
+    "vit-small": Entry(
+        "search_spaces.vit:VitSmall", "vision transformers: elastic width, depth, heads, MLPs"
+    ),
     "nas-bench-201": Entry(
         "search_spaces.nasbench201:NasBench201",
         "a cell of six edges with five operations, 5^6 architectures",

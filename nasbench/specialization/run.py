@@ -300,7 +300,7 @@ class _Specialization:
         """
         network = self._plain(arch)
         try:
-            inherit_weights(network, self.searched.strategy.relaxed.network)
+            inherit_weights(network, self.searched.strategy.relaxed.network, arch)
         except RuntimeError as error:
             if fault_of(error) is not None:
                 raise

@@ -119,6 +119,7 @@ CHECKED: dict[str, Command] = {
     ),
     "runs": Command("runs --results results", (), 1, _all),
     "trust": Command("trust results/runs/one --train 10 --device cuda:7", (), 1, _all),
+    "specialize": Command("specialize results/runs/one --device cuda:7", (), 1, _all),
     "leaderboard": Command("leaderboard --results results", (), 1, _all),
     "board": Command("board results --export made/page", (), 0.5, _all),
     "study": Command("study in/study.yaml --dry-run", (), 1, _all),

@@ -13,7 +13,9 @@ from search_spaces.darts_cells import DartsCells
 from search_spaces.gait import Gait, GaitOps
 from search_spaces.mbconv import MacroSpace, Proxyless
 from search_spaces.mobilenet import MobileNetFull, MobileNetOps, MobileNetSkip
+from search_spaces.mobilenet_v3 import MobileNetV3
 from search_spaces.nasbench201 import NasBench201
+from search_spaces.vit import VitSmall
 
 CELLS = {"channels": 4, "layers": 3, "stem_multiplier": 2}
 
@@ -78,6 +80,21 @@ class TestProxyless(SpaceSuite):
     arguments = {"width": 0.125}
     size = 6**6 * 7**15
     invalid = {"width": 0.0, "dropout_rate": 1.0}
+
+
+class TestMobileNetV3(SpaceSuite):
+    space = MobileNetV3
+    # On maps of 1x1 all kernels are the same, and below half the width all multipliers.
+    arguments = {"width": 0.5, "halvings": 1}
+    size = (3 * (9**2 + 9**3 + 9**4)) ** 5
+    invalid = {"width": 0.0, "halvings": 6, "dropout_rate": 1.0}
+
+
+class TestVitSmall(SpaceSuite):
+    space = VitSmall
+    arguments = {"channels": 16, "layers": 2}
+    size = 3 * (6 + 6**2)
+    invalid = {"channels": 24, "layers": 1, "patch": 5, "dropout_rate": 1.0}
 
 
 class TestNasBench201(SpaceSuite):

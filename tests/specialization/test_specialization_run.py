@@ -203,6 +203,21 @@ def test_mixtures_give_networks_too(tmp_path):
         assert one.metrics["val_accuracy"] == pytest.approx(accuracy(one.arch))
 
 
+def test_sizes_are_slices_of_the_supernet(tmp_path):
+    small = {"limit_train": 60, "space": "nasbench.testing.supernets:Slices"}
+    search = searched(tmp_path, **small)
+    found = specialize(search, tmp_path, candidates=8, count=2, max_params=1500)
+    opened = SearchedSupernet.load(search)
+    accuracy = SupernetMetric(opened, 10**6, 0)
+    for one in found.networks:
+        weights = load_weights(one.folder / "model.safetensors")
+        width = one.arch["width"]
+        assert one.metrics["val_accuracy"] == pytest.approx(accuracy(one.arch))
+        assert one.metrics["params"] <= 1500
+        shared = opened.strategy.relaxed.network.stem.weight
+        assert torch.equal(weights["stem.weight"], shared[:width])
+
+
 @pytest.mark.slow
 def test_cells_are_built_as_inside_the_supernet(tmp_path):
     small = {"limit_train": 40, "space": "darts", "space_arguments": {"channels": 4, "layers": 3}}
