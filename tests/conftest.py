@@ -106,4 +106,6 @@ def same_state(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
+    if torch.cuda.is_initialized():  # torch.manual_seed(0) prepares for it, for a millisecond
+        torch.cuda.manual_seed_all(0)

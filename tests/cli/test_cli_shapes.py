@@ -176,7 +176,7 @@ def test_tokens_out_of_range_are_refused():
 @pytest.mark.parametrize("strategy", ["darts", "evolution", "spos"])
 @pytest.mark.usefixtures("place")
 def test_signals_are_learned_with_the_default_options(strategy, run):
-    words = ("--budget", "4") if strategy == "evolution" else ()
+    words = ("--budget", "2") if strategy == "evolution" else ()
     found = run("search", strategy, *SIGNALS, "--device", "cpu", "--json", *words)
     assert found.status == 0, found.err
     answer = run("retrain", found.json["checkpoint"], "--device", "cpu", "--json")

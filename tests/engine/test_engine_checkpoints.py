@@ -102,7 +102,9 @@ def test_networks_that_cannot_be_tuned(checkpoint, digits, tmp_path):
         check(str(edited), digits)
 
 
-@pytest.mark.parametrize("given", ["zoo:DARTS_V2", "zoo:GDAS_V1"])
+@pytest.mark.parametrize(
+    "given", ["zoo:DARTS_V2", pytest.param("zoo:GDAS_V1", marks=pytest.mark.slow)]
+)
 def test_the_outputs_of_an_untrained_network_depend_on_the_image(given):
     """At the papers' depth; with BN as it begins they would differ by 1e-6."""
     network = open_network(given, preset="paper", assignments={"channels": 8}).network()

@@ -240,7 +240,7 @@ def test_an_aedat4_that_the_library_does_not_expect(tmp_path):
         read(path)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_an_aedat4_that_kills_its_reader_harms_no_other(tmp_path, capfd, jobs):
     pytest.importorskip("aedat")
     content = bytearray(zlib.decompress(base64.b64decode(AEDAT4)))

@@ -50,7 +50,7 @@ def _without_gaps(arch):
 
 
 V2 = from_choices(
-    Darts.describe(CIFAR).arch(foreign.read(zoo.published("DARTS_V2").genotype).arch)
+    Darts.describe(CIFAR, layers=3).arch(foreign.read(zoo.published("DARTS_V2").genotype).arch)
 )
 
 
