@@ -104,21 +104,21 @@ ELSEWHERE: dict[tuple[str, str], tuple[tuple[Any, ...], dict[str, Any], dict[str
         {"candidates": 14_000, "population": 70},
     ),
     # BigNAS, arXiv:2003.11142, section 4; RMSProp
-    ("bignas", "proxyless"): (
+    ("bignas", "mobilenet-v3"): (
         (360, 4096, 0.256, 0.0128, 1e-5, False, "cosine", 0.0, 0.1),
-        {"width": 1.0},
+        {"halvings": 5},
         {"random": 2, "distill": True},
     ),
     # mit-han-lab/once-for-all, train_ofa_net.py; arXiv:1908.09791, section 4
-    ("ofa", "proxyless"): (
+    ("ofa", "mobilenet-v3"): (
         (590, 2048, 2.6, 0.0, 3e-5, True, "cosine", 0.0, 0.1),
-        {"width": 1.0},
+        {"widths": False, "kernel_transform": True},
         {"largest": 180 / 590, "distill": 1.0},
     ),
     # microsoft/Cream, AutoFormer/supernet_train.py, evolution.py; AdamW
-    ("autoformer", "proxyless"): (
+    ("autoformer", "vit-small"): (
         (500, 1024, 5e-4, 1e-5, 0.05, False, "cosine", 0.0, 0.1),
-        {"width": 1.0},
+        {},
         {"candidates": 1000, "population": 50},
     ),
     # mit-han-lab/proxylessnas, search/imagenet_arch_search.py

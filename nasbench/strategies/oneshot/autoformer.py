@@ -31,7 +31,7 @@ class AutoFormerStrategy(ElasticStrategy):
 
     Options = AutoFormerOptions
     recipes: ClassVar[Mapping[str, Recipe]] = {
-        "proxyless": Recipe(
+        "vit-small": Recipe(
             source="AutoFormer (arXiv:2107.00651), section 4.1; supernet_train.py, evolution.py",
             search={
                 **DARTS.search,

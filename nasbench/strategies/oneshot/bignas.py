@@ -49,7 +49,7 @@ class BigNasStrategy(ElasticStrategy):
 
     Options = BigNasOptions
     recipes: ClassVar[Mapping[str, Recipe]] = {
-        "proxyless": Recipe(
+        "mobilenet-v3": Recipe(
             source="BigNAS (arXiv:2003.11142), section 4; its code is not published",
             search={
                 **DARTS.search,

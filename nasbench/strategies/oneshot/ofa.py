@@ -109,7 +109,7 @@ class OfaStrategy(ElasticStrategy):
 
     Options = OfaOptions
     recipes: ClassVar[Mapping[str, Recipe]] = {
-        "proxyless": Recipe(
+        "mobilenet-v3": Recipe(
             source="OFA (arXiv:1908.09791), section 4; train_ofa_net.py",
             search={
                 **DARTS.search,
@@ -123,6 +123,7 @@ class OfaStrategy(ElasticStrategy):
                 "label_smoothing": 0.1,
             },
             options={"largest": 180 / 590},
+            network={"widths": False, "kernel_transform": True},
             retrain=IMAGENET.retrain,
         ),
     }
