@@ -126,7 +126,7 @@ def test_depthwise_gradients_are_autograds(kernel, stride, dilation, size):
     expected = torch.autograd.grad(out, (x, weight), grad)
     with torch.no_grad():
         torch.testing.assert_close(depthwise.forward(x, weight, stride, dilation), out)
-        found = depthwise.backward(grad, x, weight, stride, dilation, learns=True)
+        found = depthwise.backward(grad, x, weight, stride, dilation, wanted=True, learns=True)
     torch.testing.assert_close(found, expected)
 
 
@@ -177,7 +177,7 @@ def test_a_candidate_of_ones_own_is_called_as_it_is():
 def test_a_second_derivative_is_refused_and_not_wrong(total):
     image = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
     weight = torch.ones(1, requires_grad=True)
-    output = BranchSum.apply([], [], weight, image)
+    output = BranchSum.apply([], weight, image)
     with pytest.raises(RuntimeError, match=r"set Mixture\.fast = False"):
         torch.autograd.grad(total(output), image, create_graph=True)
 
@@ -190,4 +190,4 @@ def test_bn_of_a_single_value_is_refused_as_torch_refuses_it():
     with pytest.raises(ValueError, match=words):
         Features(one).normalized(nn.AvgPool2d(1), nn.BatchNorm2d(4))
     with pytest.raises(ValueError, match=words):
-        Fitted([one.view(1, 4)], [torch.randn(4, 4, 1, 1)], None, 1e-5)
+        Fitted([one.view(1, 1, 4)], [torch.randn(4, 4, 1, 1)], None, 1e-5)

@@ -138,7 +138,7 @@ class DifferentiableStrategy(OneShotStrategy):
 
     def arch_step(self, train: Batch, validation: Batch) -> dict[str, Tensor]:
         """Move the architecture down the validation loss, the weights as they are."""
-        with no_grad_for(self.mixture.weight_parameters):
+        with no_grad_for(self.weights.params):
             loss, logits = self.objective(self.mixture, *validation)
             self.arch.minimize(loss + self.regularizer())
         found = self.objective.reported(logits, validation[1])
@@ -153,7 +153,7 @@ class DifferentiableStrategy(OneShotStrategy):
 
     def weight_step(self, train: Batch) -> dict[str, Tensor]:
         """Move the weights down the training loss, the architecture as it is."""
-        with no_grad_for(self.mixture.arch_parameters):
+        with no_grad_for(self.arch.params):
             loss, logits = self.objective(self.mixture, *train)
             self.weights.minimize(loss)
         return {"loss": loss.detach(), **self.objective.reported(logits, train[1])}

@@ -3,13 +3,17 @@
 A branch is a chain of one or two units with a ReLU in between; a unit is a depthwise convolution,
 a pointwise one and BN. The backward pass needs the inputs of each unit and the output of its
 depthwise convolution. Outputs of pointwise convolutions and BN are never stored.
+
+Branches of the same kernels on small images come in bundles, side by side in the channels of one
+tensor: there a call costs more than its arithmetic.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -33,12 +37,17 @@ class Unit:
     pointwise: nn.Conv2d
     norm: nn.BatchNorm2d
 
-    @property
+    @cached_property
     def steps(self) -> tuple[int, int]:
         """Stride and dilation; if they are equal, the input is subsampled already."""
         assert self.spatial is not None
         stride, dilation = self.spatial.stride[0], self.spatial.dilation[0]
         return (1, 1) if stride == dilation else (stride, dilation)
+
+    @cached_property
+    def kind(self) -> tuple[int, ...]:
+        """Kernel, stride and dilation, which are the same within a bundle."""
+        return () if self.spatial is None else (self.spatial.kernel_size[0], *self.steps)
 
     @property
     def parameters(self) -> list[Tensor]:
@@ -46,83 +55,107 @@ class Unit:
         spatial = [] if self.spatial is None else [self.spatial.weight]
         return [*spatial, self.pointwise.weight]
 
-    def apart(self, x: Tensor, weights: Sequence[Tensor]) -> Tensor:
-        """Return the output of the depthwise convolution."""
-        if self.spatial is None:
-            return x
-        return depthwise.forward(x, weights[0], *self.steps)
-
-    def apart_gradients(
-        self, grad: Tensor, x: Tensor, weights: Sequence[Tensor], learns: bool
-    ) -> tuple[Tensor, list[Tensor | None]]:
-        """Return the gradients of the depthwise convolution's input and of its weights.
-
-        Args:
-            grad: the gradient of its output, shape ``(B, C, H', W')``.
-            x: its input, shape ``(B, C, H, W)``.
-            weights: the weights of the unit, depthwise first.
-            learns: whether the weights need a gradient; otherwise it is ``None``.
-        """
-        if self.spatial is None:
-            return grad, []
-        dx, dw = depthwise.backward(grad, x, weights[0], *self.steps, learns)
-        return dx, [dw]
-
 
 Branch = tuple[Unit, ...]
 
 
-class Level:
-    """The units at the same position, counted from the end, of several branches.
+class Bundle(NamedTuple):
+    """Branches of the same kinds of units, computed side by side.
 
-    Args:
-        units: one for each branch.
-        weights: their weights, depthwise first.
+    Attributes:
+        branches: at least one.
+        places: the indices of their inputs, which are of the same shape.
     """
 
-    def __init__(self, units: Sequence[Unit], weights: Sequence[Sequence[Tensor]]) -> None:
-        self.units, self.weights = units, weights
+    branches: tuple[Branch, ...]
+    places: tuple[int, ...]
+
+
+class Level:
+    """The units at the same position, counted from the end, of several bundles.
+
+    Args:
+        units: of each bundle.
+        weights: the weights of every unit of each bundle, depthwise first.
+    """
+
+    def __init__(
+        self, units: Sequence[Sequence[Unit]], weights: Sequence[Sequence[Sequence[Tensor]]]
+    ) -> None:
+        self.units = units
+        self.kernels = [own[-1] for bundle in weights for own in bundle]
+        self.spatial = [
+            torch.cat([own[0] for own in bundle]) if same[0].spatial else None
+            for same, bundle in zip(units, weights, strict=True)
+        ]
         self.fitted: Fitted
 
     def apart(self, xs: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs of the depthwise convolutions."""
-        triples = zip(self.units, xs, self.weights, strict=True)
-        return [unit.apart(x, weights) for unit, x, weights in triples]
+        triples = zip(self.units, xs, self.spatial, strict=True)
+        return [
+            x if weight is None else depthwise.forward(x, weight, *units[0].steps)
+            for units, x, weight in triples
+        ]
 
     def fit(self, apart: Sequence[Tensor], mixing: Tensor | None) -> None:
         """Compute the statistics of BN and update the running ones."""
-        kernels = [weights[-1] for weights in self.weights]
-        norms = [unit.norm for unit in self.units]
-        self.fitted = Fitted([rows(x) for x in apart], kernels, mixing, norms[0].eps)
+        norms = [unit.norm for bundle in self.units for unit in bundle]
+        self.fitted = Fitted(self._pixels(apart), self.kernels, mixing, norms[0].eps)
         self.fitted.track(norms)
+
+    def sum(self, apart: Sequence[Tensor]) -> Tensor:
+        """Return the sum of the normalized products as pixels ``(n, C)``."""
+        return self.fitted.sum(self._pixels(apart))
 
     def relu(self, apart: Sequence[Tensor]) -> list[Tensor]:
         """Return the normalized products after a ReLU, the inputs of the next level."""
-        made = [self.fitted.output(i, rows(x)).relu_() for i, x in enumerate(apart)]
-        return [images(pixels, size_of(x)) for pixels, x in zip(made, apart, strict=True)]
+        made = self.fitted.outputs(self._pixels(apart))
+        return [images(y.relu_(), size_of(x)) for y, x in zip(made, apart, strict=True)]
 
     def gradients(
-        self, xs: Sequence[Tensor], apart: list[Tensor], grads: Sequence[Tensor], learns: bool
-    ) -> tuple[Tensor, list[Tensor], list[list[Tensor | None]]]:
+        self,
+        xs: Sequence[Tensor],
+        apart: Sequence[Tensor],
+        grads: Sequence[Tensor | None],
+        wanted: Sequence[bool],
+        learns: bool,
+    ) -> tuple[Tensor, list[Tensor | None], list[list[Tensor]]]:
         """Return the gradients of the mixing weights, the inputs and the parameters.
 
         Args:
-            xs: the inputs.
-            apart: their outputs of :meth:`apart`; released one by one.
-            grads: of the outputs, pixels ``(n, C)``.
-            learns: whether to compute the gradients of the parameters.
+            xs: the inputs of each bundle.
+            apart: their outputs of :meth:`apart`.
+            grads: of the outputs as pixels, shape ``(n, m, C)`` or ``(n, 1, C)``; ``None`` for 0.
+            wanted: whether a bundle's inputs need a gradient; it is ``None`` otherwise.
+            learns: whether to compute the gradients of the parameters, a list for each unit.
         """
-        pixels = [rows(x) for x in apart]
+        pixels = self._pixels(apart)
         small = self.fitted.small_gradients(pixels, grads)
-        d_inputs, d_parameters = [], []
-        for i, (unit, weights, x) in enumerate(zip(self.units, self.weights, xs, strict=True)):
-            d_pixels = self.fitted.pixel_gradient(i, pixels[i], grads[i], small)
-            d_apart = images(d_pixels, size_of(apart[i]))
-            dx, d_spatial = unit.apart_gradients(d_apart, x, weights, learns)
-            d_matrix = small.matrices[i].t()[:, :, None, None] if learns else None
+        d_inputs: list[Tensor | None] = []
+        d_parameters: list[list[Tensor]] = []
+        for i, (x, weight, grad) in enumerate(zip(xs, self.spatial, grads, strict=True)):
+            dx: Tensor | None = None
+            d_spatial: Tensor | None = None
+            if grad is not None and (wanted[i] or (learns and weight is not None)):
+                d_pixels = self.fitted.pixel_gradient(i, pixels[i], grad, small)
+                dx = images(d_pixels, size_of(apart[i]))
+                if weight is not None:
+                    steps = self.units[i][0].steps
+                    dx, d_spatial = depthwise.backward(dx, x, weight, *steps, wanted[i], learns)
             d_inputs.append(dx)
-            d_parameters.append([*d_spatial, d_matrix])
+            if learns:
+                parts = () if d_spatial is None else d_spatial.chunk(len(self.units[i]))
+                d_parameters += [[part] for part in parts] or [[] for _ in self.units[i]]
+        if learns:
+            matrices = small.matrices.transpose(1, 2).contiguous()[:, :, :, None, None]
+            for own, matrix in zip(d_parameters, matrices.unbind(), strict=True):
+                own.append(matrix)
         return small.weights, d_inputs, d_parameters
+
+    def _pixels(self, apart: Sequence[Tensor]) -> list[Tensor]:
+        pairs = zip(apart, self.units, strict=True)
+        return [rows(x).view(-1, len(units), x.shape[1] // len(units)) for x, units in pairs]
 
 
 def rows(x: Tensor) -> Tensor:
@@ -141,11 +174,11 @@ def size_of(x: Tensor) -> tuple[int, int, int]:
 
 
 class Kept(NamedTuple):
-    """The images that several branches store for the backward pass.
+    """The images that several bundles store for the backward pass.
 
     Attributes:
         before: outputs of the depthwise convolutions in the first units of long branches.
-        middles: inputs of the last units.
+        middles: inputs of the last units of long branches.
         apart: outputs of the depthwise convolutions in the last units.
     """
 
@@ -155,109 +188,170 @@ class Kept(NamedTuple):
 
 
 class Branches:
-    """Several branches, computed together.
+    """Several bundles of branches, computed together.
 
     Args:
-        branches: of one or two units each.
-        weights: all parameters of each branch.
+        bundles: of branches of one or two units each.
+        weights: all parameters of each unit of each branch.
     """
 
-    def __init__(self, branches: Sequence[Branch], weights: Sequence[Sequence[Tensor]]) -> None:
-        cut = [len(branch[-1].parameters) for branch in branches]
-        self.long = [i for i, branch in enumerate(branches) if len(branch) > 1]
+    def __init__(
+        self, bundles: Sequence[Bundle], weights: Iterable[Sequence[Sequence[Tensor]]]
+    ) -> None:
+        flat = iter(weights)
+        own = [[next(flat) for _ in bundle.branches] for bundle in bundles]
+        pairs = list(zip(bundles, own, strict=True))
+        self.bundles = bundles
+        self.long = [i for i, bundle in enumerate(bundles) if len(bundle.branches[0]) > 1]
         self.first = Level(
-            [branches[i][0] for i in self.long], [weights[i][: -cut[i]] for i in self.long]
+            [[branch[0] for branch in bundles[i].branches] for i in self.long],
+            [[weights[0] for weights in own[i]] for i in self.long],
         )
         self.last = Level(
-            [branch[-1] for branch in branches],
-            [w[-n:] for w, n in zip(weights, cut, strict=True)],
+            [[branch[-1] for branch in bundle.branches] for bundle, _ in pairs],
+            [[weights[-1] for weights in bundle] for _, bundle in pairs],
         )
+
+    def _beside(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """Return the inputs of each bundle side by side."""
+        made: dict[tuple[int, ...], Tensor] = {}
+        for _, places in self.bundles:
+            if places not in made:
+                one = [inputs[place] for place in places]
+                made[places] = one[0] if len(one) == 1 else torch.cat(one, 1)
+        return [made[bundle.places] for bundle in self.bundles]
 
     def kept(self, tensors: Sequence[Tensor]) -> Kept:
         """Return the images stored by :meth:`sum` from the flat sequence of them."""
-        cuts = len(self.long), len(self.long) + len(self.last.units)
+        cuts = len(self.long), 2 * len(self.long)
         return Kept(*(list(tensors[a:b]) for a, b in itertools.pairwise((0, *cuts, None))))
 
-    def sum(self, xs: Sequence[Tensor], mixing: Tensor) -> tuple[Tensor, Kept]:
+    def sum(self, inputs: Sequence[Tensor], mixing: Tensor) -> tuple[Tensor, Kept]:
         """Return the weighted sum of the branches as pixels, and the stored images."""
-        middles, before = list(xs), []
+        xs, before, middles = self._beside(inputs), [], []
         if self.long:
             before = self.first.apart([xs[i] for i in self.long])
             self.first.fit(before, None)
-            for i, x in zip(self.long, self.first.relu(before), strict=True):
-                middles[i] = x
-        apart = self.last.apart(middles)
+            middles = self.first.relu(before)
+            for i, x in zip(self.long, middles, strict=True):
+                xs[i] = x
+        apart = self.last.apart(xs)
         self.last.fit(apart, mixing)
-        total = self.last.fitted.biases.sum(0)
-        total = torch.addmm(total, rows(apart[0]), self.last.fitted.scaled[0])
-        for x, scaled in zip(apart[1:], self.last.fitted.scaled[1:], strict=True):
-            total.addmm_(rows(x), scaled)
-        return total, Kept(before, middles, apart)
+        return self.last.sum(apart), Kept(before, middles, apart)
 
     def gradients(
-        self, xs: Sequence[Tensor], kept: Kept, grad: Tensor, learns: bool
-    ) -> tuple[Tensor, list[Tensor], list[Tensor | None]]:
+        self,
+        inputs: Sequence[Tensor],
+        kept: Kept,
+        grad: Tensor,
+        wanted: Sequence[bool],
+        learns: bool,
+    ) -> tuple[Tensor, list[Tensor | None], list[Tensor]]:
         """Return the gradients of the mixing weights, the inputs and all parameters.
 
         Args:
-            xs: the branches' inputs.
+            inputs: of the branches.
             kept: the images stored by :meth:`sum`.
             grad: of the sum, pixels ``(n, C)``.
-            learns: whether to compute the gradients of the parameters.
+            wanted: whether each of the inputs needs a gradient; it is ``None`` otherwise.
+            learns: whether to compute the gradients of the parameters, which are none otherwise.
         """
         before, middles, apart = kept
-        d_mixing, d_xs, last = self.last.gradients(middles, apart, [grad] * len(xs), learns)
-        first: list[list[Tensor | None]] = []
-        if self.long:
+        # The weights' gradients alone need the inputs.
+        firsts = self._beside(inputs) if learns else [inputs[b.places[0]] for b in self.bundles]
+        xs = list(firsts)
+        outer = [any(wanted[place] for place in bundle.places) for bundle in self.bundles]
+        inner = list(outer)
+        for i, x in zip(self.long, middles, strict=True):
+            xs[i], inner[i] = x, outer[i] or learns
+        grads = [grad.unsqueeze(1)] * len(xs)
+        d_mixing, d_xs, last = self.last.gradients(xs, apart, grads, inner, learns)
+        first: list[list[Tensor]] = []
+        if any(inner[i] for i in self.long):
             masked = [
-                rows(torch.ops.aten.threshold_backward(d_xs[i], middles[i], 0)) for i in self.long
+                None if (d := d_xs[i]) is None else _masked(d, x, len(self.bundles[i].branches))
+                for i, x in zip(self.long, middles, strict=True)
             ]
-            firsts = [xs[i] for i in self.long]
-            _, d_firsts, first = self.first.gradients(firsts, before, masked, learns)
+            _, d_firsts, first = self.first.gradients(
+                [firsts[i] for i in self.long],
+                before,
+                masked,
+                [outer[i] for i in self.long],
+                learns,
+            )
             for i, dx in zip(self.long, d_firsts, strict=True):
                 d_xs[i] = dx
-        own = dict(zip(self.long, first, strict=True))
-        return d_mixing, d_xs, [d for i, rest in enumerate(last) for d in own.get(i, []) + rest]
+        return d_mixing, self._apart(d_xs, len(inputs)), self._in_order(first, last)
+
+    def _apart(self, d_xs: Sequence[Tensor | None], count: int) -> list[Tensor | None]:
+        """Return the sums of the gradients of each input from those of the bundles."""
+        beside: dict[tuple[int, ...], Tensor] = {}
+        for (_, places), dx in zip(self.bundles, d_xs, strict=True):
+            if dx is not None:
+                held = beside.get(places)
+                beside[places] = dx if held is None else held.add_(dx)
+        found: list[Tensor | None] = [None] * count
+        for places, together in beside.items():
+            for place, dx in zip(places, together.chunk(len(places), 1), strict=True):
+                held = found[place]
+                found[place] = dx if held is None else held.add_(dx)
+        return found
+
+    def _in_order(
+        self, first: Sequence[list[Tensor]], last: Sequence[list[Tensor]]
+    ) -> list[Tensor]:
+        """Return the gradients of the parameters, branch by branch."""
+        firsts, lasts, made = iter(first), iter(last), list[Tensor]()
+        if last:
+            for bundle in self.bundles:
+                for branch in bundle.branches:
+                    made += next(firsts) if len(branch) > 1 else []
+                    made += next(lasts)
+        return made
+
+
+def _masked(grad: Tensor, output: Tensor, count: int) -> Tensor:
+    """Return the gradient before a ReLU, as pixels of a bundle of ``count`` branches."""
+    masked = rows(torch.ops.aten.threshold_backward(grad, output, 0))
+    return masked.view(len(masked), count, -1)
 
 
 class BranchSum(torch.autograd.Function):
     """The weighted sum of branches and of plain images."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        branches: Sequence[Branch],
-        places: Sequence[int],
-        weights: Tensor,
-        *tensors: Tensor,
-    ) -> Tensor:
+    def forward(ctx: Any, bundles: Sequence[Bundle], weights: Tensor, *tensors: Tensor) -> Tensor:
         """Return the sum ``(B, C, H, W)``.
 
         Args:
             ctx: the context of autograd.
-            branches: of one or two units, with pointwise kernels of the same shape.
-            places: for each branch, the index of its input among ``tensors``.
+            bundles: of branches of one or two units, with pointwise kernels of the same shape.
             weights: of the branches and then of the plain images, shape ``(n,)``.
             tensors: the branches' inputs ``(B, K, H, W)``, all branches' parameters, then the
                 plain images ``(B, C, H', W')``; all images channels-last.
         """
-        count, n = max(places, default=-1) + 1, len(branches)
+        count = 1 + max((place for bundle in bundles for place in bundle.places), default=-1)
         inputs, rest = tensors[:count], iter(tensors[count:])
-        own = [[next(rest) for unit in branch for _ in unit.parameters] for branch in branches]
+        own = [
+            [[next(rest) for _ in unit.parameters] for unit in branch]
+            for bundle in bundles
+            for branch in bundle.branches
+        ]
         plain = list(rest)
         total: Tensor | None = None
         size = size_of(plain[0]) if plain else (0, 0, 0)
-        ctx.branches = Branches(branches, own)
-        kept = Kept([], [], [])
+        ctx.branches = Branches(bundles, own)
+        kept, n = Kept([], [], []), len(own)
         if n:
-            total, kept = ctx.branches.sum([inputs[place] for place in places], weights[:n])
+            total, kept = ctx.branches.sum(inputs, weights[:n])
             size = size_of(kept.apart[0])
         for image, weight in zip(plain, weights[n:].tolist(), strict=True):
             pixels = rows(image)
             total = pixels * weight if total is None else total.add_(pixels, alpha=weight)
         assert total is not None
-        ctx.places, ctx.count, ctx.parameters = places, count, sum(map(len, own))
-        if not ctx.needs_input_grad[2]:
+        ctx.n, ctx.count = n, count
+        ctx.parameters = len(tensors) - count - len(plain)
+        if not ctx.needs_input_grad[1]:
             plain = []
         ctx.plain = len(plain)
         ctx.save_for_backward(weights, *inputs, *plain, *itertools.chain(*kept))
@@ -272,24 +366,25 @@ class BranchSum(torch.autograd.Function):
         """
         if torch.is_grad_enabled():  # torch's own check misses some cases
             raise RuntimeError("fast sums have no second derivative: set Mixture.fast = False")
-        places, count = ctx.places, ctx.count
+        count, parameters = ctx.count, ctx.parameters
         weights, *saved = ctx.saved_tensors
         inputs, plain, kept = saved[:count], saved[count:][: ctx.plain], saved[count + ctx.plain :]
-        learns = any(ctx.needs_input_grad[3 + count : 3 + count + ctx.parameters])
+        wanted = ctx.needs_input_grad[2 : 2 + count]
+        learns = any(ctx.needs_input_grad[2 + count :][:parameters])
         grad = grad.contiguous(memory_format=torch.channels_last)
-        d_inputs: list[Tensor | None] = [None] * count
-        d_weights, d_parameters = [weights.new_empty(0)], []
-        if places:
-            xs = [inputs[place] for place in places]
-            d_mixing, d_xs, d_parameters = ctx.branches.gradients(
-                xs, ctx.branches.kept(kept), rows(grad), learns
+        d_inputs: list[Tensor | None] = []
+        d_parameters: Sequence[Tensor | None] = []
+        d_weights = [weights.new_empty(0)]
+        if ctx.n:
+            d_mixing, d_inputs, d_parameters = ctx.branches.gradients(
+                inputs, ctx.branches.kept(kept), rows(grad), wanted, learns
             )
             d_weights.append(d_mixing)
-            for place, dx in zip(places, d_xs, strict=True):
-                held = d_inputs[place]
-                d_inputs[place] = dx if held is None else held.add_(dx)
         if plain:
-            d_weights.append(torch.stack([(grad * image).sum() for image in plain]))
-        d_plain = [grad * weight for weight in weights[len(places) :].tolist()]
-        wanted = torch.cat(d_weights) if ctx.needs_input_grad[2] else None
-        return None, None, wanted, *d_inputs, *d_parameters, *d_plain
+            flat = rows(grad).flatten()
+            d_weights.append(torch.stack([flat.dot(rows(image).flatten()) for image in plain]))
+        needed = ctx.needs_input_grad[2 + count + parameters :]
+        pairs = zip(weights[ctx.n :].tolist(), needed, strict=True)
+        d_plain = [grad * weight if need else None for weight, need in pairs]
+        d_mixed = torch.cat(d_weights) if ctx.needs_input_grad[1] else None
+        return None, d_mixed, *d_inputs, *(d_parameters or [None] * parameters), *d_plain

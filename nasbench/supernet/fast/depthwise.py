@@ -32,24 +32,34 @@ def forward(x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
 
 
 def backward(
-    grad: Tensor, x: Tensor, weight: Tensor, stride: int, dilation: int, learns: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Return the gradients of the input and, if ``learns``, of the weights.
+    grad: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    stride: int,
+    dilation: int,
+    wanted: bool,
+    learns: bool,
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradients of the input and of the weights, ``None`` for those not needed.
 
     Args:
         grad: the gradient of the output, shape ``(B, C, H', W')``.
-        x: the input ``(B, C, H, W)``.
+        x: the input ``(B, C, H, W)``; its size alone matters unless ``learns``.
         weight: shape ``(C, 1, k, k)``.
         stride: at least 1.
         dilation: at least 1.
+        wanted: whether the input needs a gradient.
         learns: whether the weights need a gradient.
     """
+    dx: Tensor | None = None
     if stride > 1:
-        spread = torch.zeros_like(x)
+        size = (len(x), *x.shape[2:], len(weight))
+        spread = grad.new_zeros(size).permute(0, 3, 1, 2)
         spread[:, :, ::stride, ::stride] = grad
         grad = spread
-    turned, padding = weight.flip(2, 3), _padding(weight, dilation)
-    dx = F.conv2d(grad, turned, None, 1, padding, dilation, len(weight))
+    if wanted:
+        turned, padding = weight.flip(2, 3), _padding(weight, dilation)
+        dx = F.conv2d(grad, turned, None, 1, padding, dilation, len(weight))
     return dx, weight_gradient(grad, x, weight, dilation) if learns else None
 
 
@@ -68,12 +78,28 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, dilation: int) -> T
     if dilation != 1 or weight.shape[3] != 2 * WIDE - 1:
         return _native(grad, x, weight, _padding(weight, dilation), dilation)
     rows, part = weight.shape[2] // 2, weight[:, :, :, :WIDE]
-    padding, around = (rows, 0), (0, 0)
+    padding = (rows, 0)
     if x.shape[2] < weight.shape[2]:  # slow in oneDNN unless the padding is explicit
-        padding, around = (0, 0), (rows, rows)
-    left = _native(grad, F.pad(x, (2, 0, *around)), part, padding, 1)
-    right = _native(grad, F.pad(x, (0, 2, *around)), part, padding, 1)
+        padding, x = (0, 0), F.pad(x, (0, 0, rows, rows))
+    before, after = _shifted(x)
+    left = _native(grad, before, part, padding, 1)
+    right = _native(grad, after, part, padding, 1)
     return torch.cat([left, right[:, :, :, 1:]], dim=3)  # both have the middle column
+
+
+def _shifted(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``(B, C, H, W)`` with two columns of zeros before each row, and with two after.
+
+    Both are views of one copy, two columns apart: the zeros after a row are those before the next.
+    """
+    b, c, h, w = x.shape
+    flat = x.new_empty(b * h * (w + 2) + 2, c)
+    flat[:2] = 0
+    after = flat[2:].view(b, h, w + 2, c)
+    after[:, :, w:] = 0
+    after[:, :, :w] = x.permute(0, 2, 3, 1)
+    before = flat[:-2].view(b, h, w + 2, c)
+    return before.permute(0, 3, 1, 2), after.permute(0, 3, 1, 2)
 
 
 def _phases(x: Tensor) -> Tensor:

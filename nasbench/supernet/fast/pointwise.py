@@ -42,10 +42,12 @@ class Small(NamedTuple):
 class Fitted:
     """The BN statistics of M products and what follows from them; stores nothing large.
 
-    Of several processes the statistics are those of all pixels, one exchange in either pass.
+    The products come in bundles: a tensor of shape ``(n, m, K)`` holds the pixels of ``m``
+    products side by side. Of several processes the statistics are those of all pixels, one
+    exchange in either pass.
 
     Args:
-        pixels: D, ``M`` of shape ``(n, K)``.
+        pixels: D of each bundle, shape ``(n, m, K)``.
         kernels: the weights of the convolutions, ``M`` of shape ``(C, K, 1, 1)``.
         weights: w, shape ``(M,)``, or ``None`` for 1.
         eps: of BN.
@@ -63,8 +65,10 @@ class Fitted:
         eps: float,
     ) -> None:
         self.n = enough(len(pixels[0])) * place().world
-        self.matrices = torch.stack([k.flatten(1) for k in kernels]).transpose(1, 2)
-        total, square = sum_together(sums(pixels), products(pixels, pixels))
+        self.counts = [one.shape[1] for one in pixels]
+        # Contiguous, so that the matrices of a bundle are one matrix.
+        self.matrices = torch.stack([k.flatten(1) for k in kernels]).transpose(1, 2).contiguous()
+        total, square = sum_together(sums(pixels, self.counts), products(pixels, pixels))
         self.mean = total.div_(self.n)
         self.covariance = square.baddbmm_(
             self.mean.unsqueeze(2), self.mean.unsqueeze(1), beta=1 / self.n, alpha=-1
@@ -76,11 +80,20 @@ class Fitted:
         self.scaled = self.matrices * self.factor.unsqueeze(1)
         self.biases = (self.mean.unsqueeze(1) @ self.scaled).squeeze(1).neg_()
 
-    def output(self, index: int, pixels: Tensor) -> Tensor:
-        """Return D A + b of one product, shape ``(n, C)``."""
-        return torch.addmm(self.biases[index], pixels, self.scaled[index])
+    def outputs(self, pixels: Sequence[Tensor]) -> list[Tensor]:
+        """Return D A + b of each bundle, shape ``(n, m, C)``."""
+        own = (torch.split(one, self.counts) for one in (self.scaled, self.biases))
+        return [_affine(*parts) for parts in zip(pixels, *own, strict=True)]
 
-    def small_gradients(self, pixels: Sequence[Tensor], grads: Sequence[Tensor]) -> Small:
+    def sum(self, pixels: Sequence[Tensor]) -> Tensor:
+        """Return the sum of D A + b over all products, shape ``(n, C)``."""
+        below = [part.flatten(0, 1) for part in torch.split(self.scaled, self.counts)]
+        total = torch.addmm(self.biases.sum(0), pixels[0].flatten(1), below[0])
+        for one, matrix in zip(pixels[1:], below[1:], strict=True):
+            total.addmm_(one.flatten(1), matrix)
+        return total
+
+    def small_gradients(self, pixels: Sequence[Tensor], grads: Sequence[Tensor | None]) -> Small:
         """Return the small gradients, over all pixels of all processes.
 
         Each process returns its share of those of ``weights`` and ``matrices``, as it would if
@@ -88,10 +101,11 @@ class Fitted:
         of their losses.
 
         Args:
-            pixels: D of each product.
-            grads: of each output, shape ``(n, C)``; of a sum it is the same for all.
+            pixels: D of each bundle.
+            grads: of the outputs of each bundle, shape ``(n, m, C)``, or ``(n, 1, C)`` if it is
+                the same for all of them; ``None`` for 0.
         """
-        totals, crossed = sum_together(sums(grads), products(pixels, grads))
+        totals, crossed = sum_together(sums(grads, self.counts), products(pixels, grads))
         d_scaled = crossed.baddbmm_(self.mean.unsqueeze(2), totals.unsqueeze(1), alpha=-1)
         by_column = (d_scaled * self.matrices).sum(1)
         d_weights = (by_column * self.scale).sum(1)
@@ -104,22 +118,45 @@ class Fitted:
         row = d_mean.squeeze(2).div_(-self.n)
         return Small(d_weights, d_matrices, d_covariance.mul_(2 / self.n), row)
 
-    def pixel_gradient(self, index: int, pixels: Tensor, grad: Tensor, small: Small) -> Tensor:
-        """Return the gradient of one D, shape ``(n, K)``.
+    def pixel_gradient(self, bundle: int, pixels: Tensor, grad: Tensor, small: Small) -> Tensor:
+        """Return the gradient of the pixels of a bundle, shape ``(n, m, K)``.
 
         Args:
-            index: of the product, in ``[0, M)``.
-            pixels: D, shape ``(n, K)``.
-            grad: the gradient of the output, shape ``(n, C)``.
+            bundle: its index.
+            pixels: D, shape ``(n, m, K)``.
+            grad: the gradient of the outputs, shape ``(n, m, C)`` or ``(n, 1, C)``.
             small: the small gradients of all products.
         """
-        found = torch.addmm(small.row[index], grad, self.scaled[index].t())
-        return found.addmm_(pixels, small.spread[index])
+        first = sum(self.counts[:bundle])
+        own = slice(first, first + self.counts[bundle])
+        row, scaled = small.row[own], self.scaled[own]
+        if grad.shape[1] == 1:
+            made = torch.addmm(row.flatten(), grad.flatten(1), scaled.flatten(0, 1).t())
+            made = made.view(pixels.shape)
+        else:
+            made = _affine(grad, scaled.transpose(1, 2), row)
+        return _add_products(made, pixels, small.spread[own])
 
     def track(self, norms: Sequence[nn.BatchNorm2d]) -> None:
         """Update running statistics as a forward pass of BN does."""
         means = (self.mean.unsqueeze(1) @ self.matrices).squeeze(1)
         move(norms, means, self.variance * (self.n / max(1, self.n - 1)))
+
+
+def _affine(pixels: Tensor, matrices: Tensor, biases: Tensor) -> Tensor:
+    """Return the products of a bundle ``(n, m, K)`` with ``(m, K, C)``, plus ``(m, C)``."""
+    if len(matrices) == 1:
+        return torch.addmm(biases, pixels.flatten(1), matrices[0]).unsqueeze(1)
+    return _add_products(biases.expand(len(pixels), -1, -1).contiguous(), pixels, matrices)
+
+
+def _add_products(made: Tensor, pixels: Tensor, matrices: Tensor) -> Tensor:
+    """Add the products of a bundle ``(n, m, K)`` with ``(m, K, C)`` to ``(n, m, C)``, in place."""
+    if len(matrices) == 1:
+        made.flatten(1).addmm_(pixels.flatten(1), matrices[0])
+    else:
+        made.transpose(0, 1).baddbmm_(pixels.transpose(0, 1), matrices)
+    return made
 
 
 def enough(n: int) -> int:
@@ -133,20 +170,44 @@ def enough(n: int) -> int:
     return n
 
 
-def products(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
-    """Return the products over the pixels ``(n, K)`` and ``(n, C)``, shape ``(M, K, C)``."""
-    made = left[0].new_empty(len(left), left[0].shape[1], right[0].shape[1])
-    for a, b, out in zip(left, right, made.unbind(), strict=True):
-        torch.mm(a.t(), b, out=out)
+def products(left: Sequence[Tensor], right: Sequence[Tensor | None]) -> Tensor:
+    """Return the products over the pixels, shape ``(M, K, C)``.
+
+    Args:
+        left: bundles of shape ``(n, m, K)``.
+        right: bundles of shape ``(n, m, C)``, or ``(n, 1, C)`` for a factor of the whole bundle;
+            ``None`` for 0.
+    """
+    counts = [one.shape[1] for one in left]
+    channels = next(one.shape[2] for one in right if one is not None)
+    made = left[0].new_empty(sum(counts), left[0].shape[2], channels)
+    for a, b, out in zip(left, right, torch.split(made, counts), strict=True):
+        if b is None:
+            out.zero_()
+        elif b.shape[1] == 1:
+            torch.mm(a.flatten(1).t(), b.flatten(1), out=out.flatten(0, 1))
+        else:
+            torch.bmm(a.permute(1, 2, 0), b.transpose(0, 1), out=out)
     return made
 
 
-def sums(pixels: Sequence[Tensor]) -> Tensor:
-    """Return the sums over the pixels ``(n, C)``, shape ``(M, C)``; faster than ``sum(0)``."""
-    ones = _ones(len(pixels[0]), pixels[0].dtype)
-    if all(one is pixels[0] for one in pixels):
-        return torch.mv(pixels[0].t(), ones).expand(len(pixels), -1)
-    return torch.stack([torch.mv(one.t(), ones) for one in pixels])
+def sums(pixels: Sequence[Tensor | None], counts: list[int]) -> Tensor:
+    """Return the sums over the pixels, shape ``(M, C)``; faster than ``sum(0)``.
+
+    Args:
+        pixels: bundles of shape ``(n, m, C)``, or ``(n, 1, C)`` for the same of a whole bundle;
+            ``None`` for 0.
+        counts: the products of each bundle.
+    """
+    known = next(one for one in pixels if one is not None)
+    ones = _ones(len(known), known.dtype)
+    if all(one is known and one.shape[1] == 1 for one in pixels):
+        return torch.mv(known.flatten(1).t(), ones).expand(sum(counts), -1)
+    made = known.new_zeros(sum(counts), known.shape[2])
+    for one, out in zip(pixels, torch.split(made, counts), strict=True):
+        if one is not None:
+            out.copy_(torch.mv(one.flatten(1).t(), ones).view(one.shape[1:]))
+    return made
 
 
 @functools.lru_cache(maxsize=16)

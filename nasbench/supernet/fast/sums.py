@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from nasbench.nn.drop_path import DropPath
 from nasbench.nn.processes import place
 from nasbench.nn.sync_batchnorm import SyncBatchNorm2d, normalized
-from nasbench.supernet.fast.branches import Branch, BranchSum, Unit
+from nasbench.supernet.fast.branches import Branch, BranchSum, Bundle, Unit
 from nasbench.supernet.fast.pointwise import enough, move
 
 Pool = nn.MaxPool2d | nn.AvgPool2d
 POOLS = (["pool"], ["pool", "norm"])
+BUNDLED = 2**18  # values of the largest images whose branches are bundled
 
 
 class FastSums:
@@ -80,10 +81,21 @@ class Part(NamedTuple):
 
 def _sum(parts: Sequence[Part], plain: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     inputs: dict[int, tuple[int, Tensor]] = {}
-    places = [inputs.setdefault(id(p.image), (len(inputs), p.image))[0] for p in parts]
+    bundles: dict[object, list[Part]] = {}
+    for number, part in enumerate(parts):
+        inputs.setdefault(id(part.image), (len(inputs), part.image))
+        kinds = tuple(unit.kind for unit in part.branch)
+        alone = part.image.numel() > BUNDLED
+        bundles.setdefault(number if alone else (kinds, part.image.shape), []).append(part)
+    parts = [part for bundle in bundles.values() for part in bundle]
     output: Tensor = BranchSum.apply(
-        [part.branch for part in parts],
-        places,
+        [
+            Bundle(
+                tuple(part.branch for part in bundle),
+                tuple(inputs[id(part.image)][0] for part in bundle),
+            )
+            for bundle in bundles.values()
+        ],
         torch.stack([*(part.weight for part in parts), *(w for w, _ in plain)]),
         *(image for _, image in inputs.values()),
         *(p for part in parts for unit in part.branch for p in unit.parameters),
