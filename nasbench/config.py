@@ -112,7 +112,10 @@ class TrainingConfig(TaskConfig):
         section="Options",
     )
     device: str = option(
-        "auto", "Device: auto, cpu, cuda or cuda:N.", scope="place", section="Options"
+        "auto",
+        "Device: auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.",
+        scope="place",
+        section="Options",
     )
     precision: str = option(
         "fp32", "Precision of the network's arithmetic.", allowed=("fp32", "bf16")
@@ -367,7 +370,9 @@ class CompareConfig(TaskConfig):
         None, "Search space file of the tunings, in NNI's format (search_space.json)."
     )
     assessor: str | None = option(None, "Assessor of the tunings, which stops trials early.")
-    device: str = option("auto", "Device: auto, cpu, cuda or cuda:N.", scope="place")
+    device: str = option(
+        "auto", "Device: auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.", scope="place"
+    )
     data_dir: Path | None = option(
         None, "Folder of a built-in task's data.", scope="place", section="Data and metrics"
     )

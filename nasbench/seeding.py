@@ -46,8 +46,8 @@ def global_state(device: torch.device) -> dict[str, Any]:
     import torch
 
     state: dict[str, Any] = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        state["cuda"] = torch.cuda.get_rng_state(device)
+    if device.type != "cpu":
+        state[device.type] = torch.get_device_module(device).get_rng_state(*_numbered(device))
     return state
 
 
@@ -56,8 +56,14 @@ def restore_global_state(state: dict[str, Any], device: torch.device) -> None:
     import torch
 
     torch.set_rng_state(state["cpu"].cpu())
-    if device.type == "cuda" and "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+    if device.type in state and device.type != "cpu":
+        kept = state[device.type].cpu()
+        torch.get_device_module(device).set_rng_state(kept, *_numbered(device))
+
+
+def _numbered(device: torch.device) -> tuple[torch.device, ...]:
+    """Return the device for functions of its kind; those of ``mps``, which is one, take none."""
+    return () if device.type == "mps" else (device,)
 
 
 @contextmanager

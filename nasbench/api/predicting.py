@@ -100,7 +100,7 @@ def predict(
             files, or arrays ``(n, *shape)``; one of them, or a list.
         out: a new CSV file to write as well.
         top: the K best classes only, in the table; by default the best, and every probability.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, ``xpu`` or ``xpu:N``.
         batch_size: examples in a batch.
         results: the folder with the runs, for names.
         space: your own space, where its file has moved: ``file.py:Class`` or a class.

@@ -95,7 +95,7 @@ def study(
         only: run only these entries and those that they use.
         seeds: replaces the study's seeds by 0 to ``seeds - 1``.
         data_dir: the folder of the data sets.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, ``xpu`` or ``xpu:N``.
         dry_run: show what is missing and its cost without running it.
         engine: run in worker processes: ``local`` or ``ray``.
         concurrency: the number of runs at once.

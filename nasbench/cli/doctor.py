@@ -47,8 +47,12 @@ def command(data_dir: DataDir = None, as_json: AsJson = False) -> None:
         devices = {"none": "torch is missing"}
     else:
         devices = {"cpu": f"{os.cpu_count()} cores, {torch.get_num_threads()} threads"}
-        for i in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
-            devices[f"cuda:{i}"] = torch.cuda.get_device_name(i)
+        from nasbench.cost.latency import device_name
+        from nasbench.devices import accelerator
+
+        kind, count = accelerator()
+        for i in range(count):
+            devices[f"{kind}:{i}"] = device_name(torch.device(kind, i))
     data = {}
     for name in catalog.TASKS:
         try:

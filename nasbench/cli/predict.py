@@ -34,7 +34,9 @@ Top = Annotated[
         "--top", min=1, help="The K best classes only. [default: the best, and every probability]"
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="Device: auto, cpu, cuda or cuda:N.")]
+Device = Annotated[
+    str, typer.Option("--device", help="Device: auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.")
+]
 BatchSize = Annotated[
     int, typer.Option("--batch-size", min=1, max=10**6, help="Examples in a batch.")
 ]

@@ -15,7 +15,9 @@ from nasbench.cli.export import More, Preset
 from nasbench.cli.options import AsJson, Form, Given, RunsIn
 from nasbench.cli.output import tell
 
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[
+    str, typer.Option("--device", help="auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.")
+]
 Batch = Annotated[
     list[int] | None,
     typer.Option("--batch", min=1, max=10**6, help="Batch sizes to measure. [default: 1]"),

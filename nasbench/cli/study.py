@@ -39,7 +39,9 @@ Out = Annotated[
     Path, typer.Option("--out", help="The results folder; a study writes to studies/NAME in it.")
 ]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="The folder of the data sets.")]
-Device = Annotated[str, typer.Option("--device", help="The device: auto, cpu, cuda or cuda:N.")]
+Device = Annotated[
+    str, typer.Option("--device", help="The device: auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.")
+]
 Task = Annotated[str | None, typer.Option("--task", help="Replace the task of the study.")]
 Only = Annotated[
     list[str] | None,

@@ -71,8 +71,9 @@ def measure_latency(
 
 def device_name(device: torch.device) -> str:
     """Return a device's name for reports; for a CPU, its model and the number of threads."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+    if device.type in ("cuda", "xpu"):
+        name: str = torch.get_device_module(device).get_device_name(device)
+        return name
     if device.type == "cpu":
         threads = torch.get_num_threads()
         return f"{cpu_model()} ({threads} thread{'s' if threads > 1 else ''})"
@@ -81,5 +82,5 @@ def device_name(device: torch.device) -> str:
 
 def synchronize(device: torch.device) -> None:
     """Wait until the device has finished its queued work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

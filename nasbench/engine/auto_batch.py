@@ -101,8 +101,8 @@ def largest_that_fits(step: Callable[[int], None], size: int) -> int | None:
     while size > 1:
         size //= 2
         gc.collect()  # what the failed step held
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        if torch.accelerator.is_available():
+            torch.accelerator.empty_cache()
         try:
             step(size)
         except (RuntimeError, MemoryError) as error:

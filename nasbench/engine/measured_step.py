@@ -87,7 +87,7 @@ class Stopwatch:
 
     Args:
         task: gives the shape of the examples.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, ``xpu`` or ``xpu:N``.
         whole: whether batches are whole ones, however long a step takes; a few images take longer
             each.
 

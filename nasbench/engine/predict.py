@@ -99,7 +99,7 @@ class Predictor:
         Args:
             run: the run folder, its name, or the end of its name.
             results: the results folder, for names.
-            device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, ``xpu`` or ``xpu:N``.
             space: where a user's own space is now: ``file.py:Class``.
 
         Raises:

@@ -42,7 +42,7 @@ def number(processes: str, device: str, batch_size: int, fitting: Callable[[], i
 
     Args:
         processes: ``auto`` or a number.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, ``xpu`` or ``xpu:N``.
         batch_size: of all processes together.
         fitting: returns the number for ``auto``.
 

@@ -41,7 +41,7 @@ class RankingOptions(Config):
     )
     images: int = option(1000, "Most validation images for the supernet accuracies.", low=1)
     seed: int = option(0, "Seed of the draws and of the bootstrap.", low=0, most=2**63 - 1)
-    device: str = option("cpu", "auto, cpu, cuda or cuda:N.")
+    device: str = option("cpu", "auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.")
     data_dir: Path | None = option(None, "Folder with the data and the table.")
 
     def __post_init__(self) -> None:

@@ -174,7 +174,8 @@ class Progress:
     def add(self, metrics: dict[str, Tensor]) -> None:
         """Count one step's metrics, without waiting for the device."""
         for name, value in metrics.items():
-            value = value.detach().double()
+            wide = torch.float32 if value.device.type == "mps" else torch.float64  # mps lacks it
+            value = value.detach().to(wide)
             self.sums[name] = self.sums[name] + value if name in self.sums else value
         loss = metrics["loss"].detach()
         if self.bad_step is None:

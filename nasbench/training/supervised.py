@@ -86,7 +86,10 @@ def predictions(
             found.append(network(inputs))
         seen.append(targets)
     network.train(was_training)
-    return gathered(torch.cat(found).float()), gathered(torch.cat(seen))
+    outputs, targets = gathered(torch.cat(found).float()), gathered(torch.cat(seen))
+    if device.type == "mps":  # has no float64, in which metrics are computed
+        return outputs.cpu(), targets.cpu()
+    return outputs, targets
 
 
 class Supervised:

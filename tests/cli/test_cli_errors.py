@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from nasbench.devices import pick
+from nasbench.errors import UserError
+
 
 @pytest.mark.parametrize(
     ("words", "line"),
@@ -103,19 +106,48 @@ def test_the_command_line_itself(refused, words, named):
     assert [word for word in named if word not in line] == []
 
 
+def finds(monkeypatch, kind, count):
+    """Let torch report accelerators of a kind, or none."""
+    found = None if kind is None else torch.device(kind)
+    monkeypatch.setattr(
+        torch.accelerator, "current_accelerator", lambda check_available=False: found
+    )
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: count)
+
+
+def test_the_accelerators_of_other_makers_are_taken_by_name(monkeypatch):
+    chosen = []
+    monkeypatch.setattr(torch.accelerator, "set_device_index", chosen.append)
+    finds(monkeypatch, "mps", 1)
+    assert pick("mps") == torch.device("mps")
+    assert pick("auto") == torch.device("cpu")  # none of this was run on such a device
+    with pytest.raises(UserError, match="cuda: torch finds no GPU here; allowed: auto, cpu, mps"):
+        pick("cuda")
+    with pytest.raises(UserError, match="--device mps:0: allowed: auto, cpu, cuda, cuda:N, mps"):
+        pick("mps:0")
+    finds(monkeypatch, "xpu", 3)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert [pick("xpu"), pick("xpu:2")] == [torch.device("xpu", 1), torch.device("xpu", 2)]
+    assert chosen == [1, 2]
+    with pytest.raises(UserError, match="--device xpu:3: allowed: xpu:0 to xpu:2"):
+        pick("xpu:3")
+    finds(monkeypatch, "cuda", 2)
+    assert pick("auto") == torch.device("cuda", 1)
+
+
 @pytest.mark.usefixtures("place")
 def test_a_missing_gpu(refused, monkeypatch, tiny):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    for name in ("cuda", "cuda:1"):
+    finds(monkeypatch, None, 0)
+    for name in ("cuda", "cuda:1", "mps", "xpu:0"):
         line = refused("search", "darts", *tiny, "--device", name)
-        assert line == f"--device {name}: torch finds no GPU here; allowed: auto, cpu"
+        lacking = "GPU" if name[:4] == "cuda" else f"{name[:3]} device"
+        assert line == f"--device {name}: torch finds no {lacking} here; allowed: auto, cpu"
     assert not Path("results").exists()
 
 
 @pytest.mark.usefixtures("place")
 def test_a_gpu_too_many(refused, monkeypatch, tiny):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    finds(monkeypatch, "cuda", 2)
     line = refused("search", "darts", *tiny, "--device", "cuda:2")
     assert line == "--device cuda:2: allowed: cuda:0 to cuda:1"
 
