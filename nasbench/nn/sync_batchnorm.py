@@ -100,8 +100,9 @@ class _Synchronized(_BatchNorm):
         if self.running_mean is not None and self.running_var is not None:
             assert self.num_batches_tracked is not None
             self.num_batches_tracked += 1
-            tracked = float(self.num_batches_tracked)
-            share = 1 / tracked if self.momentum is None else self.momentum
+            share = self.momentum
+            if share is None:
+                share = 1 / float(self.num_batches_tracked)
             unbiased = var * (count / max(1, count - 1))
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
             self.running_var.lerp_(unbiased.to(self.running_var.dtype), share)

@@ -68,10 +68,9 @@ def pair_gates(alpha: Tensor, places: tuple[int, ...], open_: int) -> Tensor:
     """
     index = _index(places, alpha)
     soft = alpha[index].softmax(dim=0)
-    gates = soft - soft.detach()
-    gates = gates + torch.nn.functional.one_hot(
-        torch.tensor(open_, device=alpha.device), len(places)
-    ).to(gates)
+    hard = torch.zeros_like(soft)
+    hard[open_] = 1.0
+    gates = (soft - soft.detach()) + hard
     return torch.zeros_like(alpha).index_put((index,), gates)
 
 

@@ -71,7 +71,7 @@ def clipped(values: Tensor) -> Tensor:
     If none is above 0, the largest one becomes 1.
     """
     within = values.clamp(0, 1)
-    largest = torch.nn.functional.one_hot(values.argmax(), len(values)).to(within)
+    largest = (torch.arange(len(values), device=values.device) == values.argmax()).to(within)
     within = torch.where(within.sum() > 0, within, largest)
     return within / within.sum()
 
