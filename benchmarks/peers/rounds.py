@@ -10,7 +10,8 @@ from multiprocessing.connection import Connection
 from peers.turns import Contender, Ready, Step, Task, serve
 
 CONTENDERS = {
-    "nasbench": Contender("peers.ours", {"fast": True}),
+    "nasbench": Contender("peers.ours", {"processes": True}),
+    "nasbench, threads": Contender("peers.ours"),
     "nasbench, plain": Contender("peers.ours", {"fast": False}),
     "paper": Contender("peers.paper", {"channels_last": False}),
     "paper, channels-last": Contender("peers.paper", {"channels_last": True}),
@@ -38,9 +39,7 @@ class Seat:
         context = multiprocessing.get_context("spawn")
         self._name = name
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=serve, args=(CONTENDERS[name], task, theirs), daemon=True
-        )
+        self._process = context.Process(target=serve, args=(CONTENDERS[name], task, theirs))
         self._process.start()
         theirs.close()  # so that the end of the process is the end of the pipe
         ready = _receive(self._pipe, name)
@@ -56,7 +55,8 @@ class Seat:
         return step
 
     def leave(self) -> None:
-        """Wait until the process has ended."""
+        """Wait until the process has ended; one that still has steps to take ends at once."""
+        self._pipe.close()
         self._process.join()
 
 
@@ -70,10 +70,14 @@ def _receive(pipe: Connection, name: str) -> Ready | Step:
 
 def compare(tasks: Mapping[str, Task], steps: int) -> dict[str, Measured]:
     """Let contenders take so many steps each, in turn, and return what was seen of them."""
-    seats = {name: Seat(name, task) for name, task in tasks.items()}
-    for _ in range(steps):
+    seats: dict[str, Seat] = {}
+    try:
+        for name, task in tasks.items():
+            seats[name] = Seat(name, task)
+        for _ in range(steps):
+            for seat in seats.values():
+                seat.step()
+    finally:
         for seat in seats.values():
-            seat.step()
-    for seat in seats.values():
-        seat.leave()
+            seat.leave()
     return {name: seat.measured for name, seat in seats.items()}

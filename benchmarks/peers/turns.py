@@ -8,9 +8,10 @@ from __future__ import annotations
 import importlib
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 CLASSES, SIZE = 10, 32
 ALL_CANDIDATES = 8
+RETRAIN = "retrain"
+Batch = tuple["Tensor", "Tensor"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Task:
         batch: images of a batch, all 3x32x32.
         candidates: of every edge; the last ones of the paper's list.
         steps: how many to take, warm-up included.
+        method: a one-shot strategy, or ``retrain`` for the network of DARTS_V2.
+        cores: how many threads or processes compute.
     """
 
     channels: int = 16
@@ -37,6 +42,8 @@ class Task:
     batch: int = 32
     candidates: int = ALL_CANDIDATES
     steps: int = 12
+    method: str = "darts"
+    cores: int = 1
 
     def images(self, number: int, channels_last: bool = False) -> tuple[Tensor, Tensor]:
         """Return random images ``(B, 3, 32, 32)`` and labels, the same for the same number."""
@@ -69,7 +76,7 @@ class Step(NamedTuple):
 
     seconds: float
     loss: float  # on the training images
-    peak_mb: float  # of the process, from its start
+    peak_mb: float  # of the process and those it started, from their start
 
 
 class Turns:
@@ -78,10 +85,18 @@ class Turns:
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
         self._begin = 0.0
+        self._others: Sequence[int] = ()
+
+    def with_processes(self, others: Sequence[int]) -> None:
+        """Count the memory of other processes, given by their ids."""
+        self._others = others
+
+    def _peak_mb(self) -> float:
+        return peak_mb() + sum(peak_mb_of(other) for other in self._others)
 
     def ready(self, parameters: int) -> None:
         """Tell the parent that the steps can begin."""
-        self._pipe.send(Ready(parameters, peak_mb()))
+        self._pipe.send(Ready(parameters, self._peak_mb()))
 
     def begin(self) -> None:
         """Wait for the next turn; end the process where the parent has gone."""
@@ -94,7 +109,7 @@ class Turns:
     def end(self, loss: Tensor) -> None:
         """Hand the turn back."""
         seconds = time.perf_counter() - self._begin
-        self._pipe.send(Step(seconds, float(loss.detach()), peak_mb()))
+        self._pipe.send(Step(seconds, float(loss.detach()), self._peak_mb()))
 
     def take(self, steps: int, step: Callable[[], Tensor]) -> None:
         """Take all steps; each returns the loss on the training images."""
@@ -108,9 +123,17 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6  # Linux counts in KiB
 
 
+def peak_mb_of(process: int) -> float:
+    """Return the same for another process, by its id."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    return int(peak) * 1024 / 1e6
+
+
 def serve(contender: Contender, task: Task, pipe: Connection) -> None:
     """Run one contender; the whole life of its process."""
     import torch
 
+    torch.set_num_threads(task.cores)
     torch.manual_seed(0)
     importlib.import_module(contender.module).run(task, Turns(pipe), **contender.arguments)
