@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import json
 import os
@@ -20,6 +21,8 @@ import pytest
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from _pytest.terminal import TerminalReporter
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -102,6 +105,22 @@ def same_state(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     """Whether two networks hold the same values, bit for bit."""
     ours, theirs = one.state_dict(), other.state_dict()
     return ours.keys() == theirs.keys() and all(_same(v, theirs[k]) for k, v in ours.items())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_commit() -> Iterator[None]:
+    """Ask git once what this repository's commit is, and not for each of the runs."""
+    from nasbench import provenance
+
+    source, asked = provenance._SOURCE, provenance._git
+    known = functools.cache(asked)
+
+    def git(folder: Path, *arguments: str) -> str | None:
+        return (known if folder == source else asked)(folder, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "_git", git)
+        yield
 
 
 @pytest.fixture(autouse=True)
