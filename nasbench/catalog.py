@@ -139,6 +139,14 @@ STRATEGIES = {
         f"{_SAMPLED}.hyperband:HyperbandStrategy",
         "sampled; brackets of successive halving (Li et al., 2018)",
     ),
+    "asha": Entry(
+        f"{_SAMPLED}.asha:AshaStrategy",
+        "sampled; asynchronous successive halving (Li et al., 2020)",
+    ),
+    "bohb": Entry(
+        f"{_SAMPLED}.bohb:BohbStrategy",
+        "sampled; hyperband with candidates from TPE (Falkner et al., 2018)",
+    ),
     "nsga2": Entry(
         f"{_SAMPLED}.nsga2:Nsga2Strategy",
         "sampled; accuracy against cost, returns a Pareto front (Deb et al., 2002)",

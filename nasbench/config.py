@@ -290,6 +290,29 @@ class SearchConfig(ProcessesConfig, TrialsConfig, TrainingConfig):
         scope="identity",
     )
     dataset: str | None = option(None, "Data set of the table.", scope="identity")
+    tune: str | None = option(
+        None,
+        "Options of training to search beside the architecture: lr,weight_decay,batch_size, or "
+        "a file with their ranges (search_space.json).",
+        scope="place",  # a result depends on what it stands for: ``tuned``
+        section="Hyperparameters",
+    )
+    tuned: dict[str, Any] = option({}, "Ranges of the tuned options, as in NNI.", later=True)
+    start_from: str | None = option(
+        None,
+        "Checkpoints or runs, separated by commas, whose architectures (and tuned options) are "
+        "the first trials.",
+        scope="place",  # a result depends on what they hold: ``priors``
+        section="Priors",
+    )
+    learn_from: str | None = option(
+        None,
+        "Runs, or a results folder, whose finished trials of the same task, space, metric and "
+        "training the strategy knows from the beginning, without cost.",
+        scope="place",
+        section="Priors",
+    )
+    priors: dict[str, Any] = option({}, "What the search began with.", later=True)
     strategy_options: dict[str, Any] = option({}, "Options of the strategy.")
     space_arguments: dict[str, Any] = option({}, "Arguments of the space.")
 
@@ -370,6 +393,11 @@ class CompareConfig(TaskConfig):
         None, "Search space file of the tunings, in NNI's format (search_space.json)."
     )
     assessor: str | None = option(None, "Assessor of the tunings, which stops trials early.")
+    tune: str | None = option(
+        None,
+        "What joint searches (STRATEGY+tune) tune, as in nasbench search. "
+        "[default: lr,weight_decay,batch_size]",
+    )
     device: str = option(
         "auto", "Device: auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.", scope="place"
     )

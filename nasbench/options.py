@@ -122,7 +122,7 @@ class Config:
         return {
             e.name: values[e.name]
             for e in shaping
-            if not (e.metadata["later"] and values[e.name] == e.default)
+            if not (e.metadata["later"] and values[e.name] in ({}, e.default))
         }
 
     @classmethod

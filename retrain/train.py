@@ -40,7 +40,7 @@ from nasbench.optional import available
 from nasbench.seeding import derive, seed_process
 from nasbench.space import DataSpec, SearchSpace
 from nasbench.store.checkpoint import Checkpoint
-from nasbench.store.records import Record, write_record
+from nasbench.store.records import TUNED, Record, write_record
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
 from nasbench.tasks import sources
@@ -335,7 +335,7 @@ def identity(job: Retraining, found: Architecture, running: Session) -> dict[str
         "task": job.task,
         "space": catalog.short(checkpoint.space["name"]),
         "arch_id": found.arch.id,
-        "arch": {**found.arch, **checkpoint.hyperparameters},
+        "arch": {**found.arch, **_hyperparameters(checkpoint)},
         "search_run": checkpoint.run,
         "search_seed": checkpoint.seed,
         "retrain_config": {
@@ -346,6 +346,12 @@ def identity(job: Retraining, found: Architecture, running: Session) -> dict[str
             **({} if weights is None else {"weights": weights}),  # their fingerprint, not a place
         },
     }
+
+
+def _hyperparameters(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the tuned hyperparameters by their names in a record."""
+    prefix = TUNED if checkpoint.kind == "joint" else ""
+    return {f"{prefix}{name}": value for name, value in checkpoint.hyperparameters.items()}
 
 
 def _record(

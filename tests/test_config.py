@@ -154,8 +154,18 @@ def test_options_that_came_later_are_left_out_at_their_default():
 
 PLACE = {"out", "data_dir", "device"}
 TRIALS = {"engine", "gpus_per_trial", "trial_timeout", "address"}
+BEFORE = {"tune", "start_from", "learn_from"}  # a result depends on what they stand for
 NOT_COMPARED = {
-    SearchConfig: {"seed", "table", "dataset", "auto_batch", "processes", *PLACE, *TRIALS},
+    SearchConfig: {
+        "seed",
+        "table",
+        "dataset",
+        "auto_batch",
+        "processes",
+        *BEFORE,
+        *PLACE,
+        *TRIALS,
+    },
     HpoConfig: {"seed", "search_space", "model", *PLACE, *TRIALS},
     RetrainConfig: {"seed", "auto_batch", "processes", "space", "task", "weights", *PLACE},
 }
@@ -170,7 +180,7 @@ def test_options_that_may_differ_between_repetitions(kind):
 
 
 def test_options_that_say_where_a_run_is_carried_out():
-    assert SearchConfig.placing() == {"auto_batch", "processes", *PLACE, *TRIALS}
+    assert SearchConfig.placing() == {"auto_batch", "processes", *BEFORE, *PLACE, *TRIALS}
     assert HpoConfig.placing() == {"search_space", *PLACE, *TRIALS}
     assert RetrainConfig.placing() == {"auto_batch", "processes", "weights", *PLACE}
 

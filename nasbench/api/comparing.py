@@ -60,8 +60,8 @@ def compare(
     goes on where an earlier one was stopped.
 
     Args:
-        *methods: strategies by name or as classes; ``"hpo:BASELINE"`` or
-            ``"hpo:BASELINE@TUNER"`` for the tuning of a network.
+        *methods: strategies by name or as classes; ``"STRATEGY+tune"`` for a joint search;
+            ``"hpo:BASELINE"`` or ``"hpo:BASELINE@TUNER"`` for the tuning of a network.
         task: what :func:`nasbench.task` returned, or what it takes; ``"digits"`` by default.
         budget: of each search and each tuning: device time (``"30min"``), trials (``20``) or
             epochs (``"40 epochs"``). A one-shot strategy gets the epochs that fit into that time.

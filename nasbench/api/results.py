@@ -158,14 +158,14 @@ class Found(Run):
         """The trials of a sampled search: a pandas frame, or a list of dictionaries without."""
         return table(_scalars(RunFolder(self.folder).journal.events("trial")))
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The tuned hyperparameters of the best trial, ``{}`` if none were tuned."""
+        return dict(self.info.get("parameters") or {})
+
 
 class Tuned(Found):
     """A tuning: ``nb.hpo`` returns it, and ``nb.load`` of a tuning's folder."""
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The hyperparameters of the best trial."""
-        return dict(self.info.get("parameters") or {})
 
 
 class Trained(Run):

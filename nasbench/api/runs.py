@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Options of a run's place that a resumed run keeps: its batch, its search space, and the number
 # of processes, on which the last bits of its sums depend.
 _NOT_WITH_RESUME = {"auto_batch", "search_space", "processes"}
+_NOT_WITH_RESUME |= {"tune", "start_from", "learn_from"}
 
 Options = TypeVar("Options", bound=Config)
 Result = TypeVar("Result")

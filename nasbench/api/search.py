@@ -45,6 +45,7 @@ def search(
     resume: str | Path | None = None,
     config: str | Path | None = None,
     options: Mapping[str, Any] | None = None,
+    tune: str | Path | Sequence[str] | Mapping[str, Any] | None = None,
     code: str | Sequence[str] | None = None,
     quiet: bool = False,
     **more: Any,
@@ -62,6 +63,8 @@ def search(
         config: a YAML file of options; arguments win over it.
         options: options of the strategy or arguments of the space whose names are options of the
             search as well.
+        tune: options of training to search beside the architecture: their names, their ranges in
+            NNI's format, or a file with these.
         code: code that a file names and that may run, ``file.py:Name``.
         quiet: whether nothing is printed.
         **more: every other option of the command: ``epochs=3`` for ``--epochs 3``,
@@ -80,7 +83,7 @@ def search(
         >>> found.arch, found.metrics
     """
     done: list[Found] = []
-    given = {"strategy": strategy, "space": space, "task": task, **more}
+    given = {"strategy": strategy, "space": space, "task": task, **_tuned(tune), **more}
     with spelled("search"):
         named, assigned = divided(SearchConfig, given, options)
     text = as_written("search", seeds=seeds, resume=resume, **named, **assigned)
@@ -101,6 +104,15 @@ def search(
         with all_names(SearchConfig, assigned):
             searches(named, assigned, seeds, around, ended)
     return done[0] if seeds is None else Several(done)
+
+
+def _tuned(tune: Any) -> dict[str, Any]:
+    """Return the options that say what is tuned: its names or its file, or its ranges."""
+    if isinstance(tune, Mapping):
+        return {"tuned": dict(tune)}
+    if isinstance(tune, Sequence) and not isinstance(tune, str):
+        tune = ",".join(map(str, tune))
+    return {"tune": None if tune is None else str(tune)}
 
 
 def searches(

@@ -97,7 +97,12 @@ def _trials(events: Iterable[Mapping[str, Any]], run: Run) -> dict[str, Any] | N
     trials = [last[place] for place in sorted(last)]
     result = partial(measured, measure=run.measure)
     choices: list[dict[str, Any]] = [
-        next((trial[n] for n in ("parameters", "arch") if isinstance(trial.get(n), dict)), {})
+        {
+            **next(
+                (trial[n] for n in ("parameters", "arch") if isinstance(trial.get(n), dict)), {}
+            ),
+            **{f"training.{name}": value for name, value in table(trial.get("tuned")).items()},
+        }
         for trial in trials
     ]
     names = dict.fromkeys(name for one in choices for name in one)

@@ -20,8 +20,8 @@ Methods = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="METHOD",
-        help="Two or more of: a strategy, hpo:BASELINE or hpo:BASELINE@TUNER, such as darts "
-        "random hpo:resnet18@tpe.",
+        help="Two or more of: a strategy, STRATEGY+tune for a joint search, hpo:BASELINE or "
+        "hpo:BASELINE@TUNER, such as darts random tpe+tune hpo:resnet18@tpe.",
     ),
 ]
 Seeds = Annotated[

@@ -60,6 +60,8 @@ _NOT_FLAGS = (
     "space_arguments",
     "model",
     "space_content",
+    "tuned",
+    "priors",
     "tuner_options",
     "assessor_options",
 )

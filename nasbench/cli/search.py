@@ -65,6 +65,7 @@ def _search(
 def _print_found(found: Found, as_json: bool) -> None:
     """Print the architecture, its files and the next command."""
     from nasbench.api.progress import words
+    from nasbench.engine import joint
 
     if as_json:
         plain = {
@@ -74,6 +75,7 @@ def _print_found(found: Found, as_json: bool) -> None:
             "arch": dict(found.outcome.arch),
             "arch_id": found.outcome.arch.id,
             "metrics": found.outcome.metrics,
+            "training": dict(found.outcome.training),
             "watch": dict(found.outcome.watch),
             "front": [str(path) for path in found.front],
             "device_seconds": found.outcome.seconds,
@@ -81,6 +83,8 @@ def _print_found(found: Found, as_json: bool) -> None:
         tell(json.dumps(plain))
         return
     tell("", f"architecture {found.outcome.arch.id}:", *found.text.split("\n"), "")
+    if found.outcome.training:
+        tell(f"training:   {joint.words(found.outcome.training)}")
     tell(f"checkpoint: {found.checkpoint}")
     for path in found.drawings:
         tell(f"drawing:    {path}")

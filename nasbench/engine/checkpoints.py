@@ -73,6 +73,7 @@ class Architecture:
         space: str | type[SearchSpace] | None = None,
         spec: DataSpec | None = None,
         space_arguments: Mapping[str, Any] | None = None,
+        may_be_open: bool = False,
     ) -> Architecture:
         """Return the architecture of a checkpoint.
 
@@ -81,6 +82,7 @@ class Architecture:
             space: the space itself, or where a user's own space is now: ``file.py:Class``.
             spec: the shape of the data; the checkpoint's by default.
             space_arguments: of the space; the checkpoint's by default.
+            may_be_open: whether nothing need be chosen yet; the architecture is then empty.
 
         Raises:
             UserError: the space may not be run here, or something does not fit it.
@@ -91,6 +93,8 @@ class Architecture:
             (space_arguments,) = arguments.split(given, space=arguments.of_space(kind))
         spec = spec or DataSpec.from_json(checkpoint.data)
         domains = describe(kind, spec, space_arguments)
+        if domains and not checkpoint.arch and may_be_open:
+            return cls(checkpoint, kind, space_arguments, domains, Arch({}), spec)
         if domains and not checkpoint.arch:
             raise UserError(
                 f"{checkpoint.space['name']!r} has open choices: search it with nasbench search, "
@@ -103,6 +107,11 @@ class Architecture:
     def name(self) -> str:
         """The name of the space or baseline, as the checkpoint has it."""
         return str(self.checkpoint.space["name"])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the choices of the space are still to be made."""
+        return bool(self.domains) and not self.arch
 
     def build(self) -> SearchSpace:
         """Return the plain network, freshly initialised from torch's global generator."""

@@ -11,7 +11,7 @@ from typing import Any
 from nasbench import arguments, catalog
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig
-from nasbench.engine import hyperparameters, scheduler
+from nasbench.engine import hyperparameters, joint, scheduler
 from nasbench.engine.callbacks import CallbackList, journaled, write_graph
 from nasbench.engine.checkpoints import Architecture, open_model
 from nasbench.engine.presets import default_space, hpo_defaults
@@ -193,7 +193,11 @@ def run_hpo(
     """
     config = tuning.config
     task = tuning.data.part(config)
-    model = Architecture.of(tuning.model, spec=task.spec, space_arguments=tuning.space_arguments)
+    model = Architecture.of(
+        tuning.model, spec=task.spec, space_arguments=tuning.space_arguments, may_be_open=True
+    )
+    if model.is_open:
+        joint.check(joint.named(config.space_content), config, task)
     name, short = catalog.short(config.tuner), sources.short(config.task)
     read = inputs(
         task, task=config.task, space=model.name, tuner=config.tuner, assessor=config.assessor
@@ -212,6 +216,8 @@ def run_hpo(
         context = Context.of(task, config, config.val_fraction, running.folder.path)
         running.note_length(len(context.train.labels), config)
         space = ParameterSpace.of(config.space_content)
+        if model.is_open:
+            space = joint.with_choices(space, model.domains)
         rounds = [_round(tuning, model, space, context, running, callback)]
         if config.refine is not None:
             narrowed = refine(space, rounds[0].trials, share(config.refine))
@@ -342,7 +348,7 @@ class NetworkTrials:
         """Return a trial; ``parent`` is the trial whose weights it starts from."""
         self.current = number
         found = hyperparameters.read(parameters, self.model.name)
-        own, arch = _built_with(self.model, found.model)
+        own, arch = _built_with(self.model, found.model, parameters)
         epochs = int(found.training.get("epochs", self.config.epochs))
         request = Request(
             str(number),
@@ -363,9 +369,14 @@ class NetworkTrials:
         return {**asdict(measured), "seconds": measured.seconds * self.share}
 
 
-def _built_with(model: Architecture, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def _built_with(
+    model: Architecture, name: str, parameters: Params
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return arguments and arch of the model ``name``: the tuned one, or another baseline."""
-    return (dict(model.space_arguments), dict(model.arch)) if name == model.name else ({}, {})
+    if name != model.name:
+        return {}, {}
+    arch = joint.chosen(parameters, model.domains) if model.is_open else model.arch
+    return dict(model.space_arguments), dict(arch)
 
 
 def _finish(
@@ -376,7 +387,8 @@ def _finish(
     every = [trial for one in rounds for trial in one.trials]
     parameters, score = max(every, key=lambda trial: trial[1])
     found = hyperparameters.read(parameters, model.name)
-    own, arch = _built_with(model, found.model)
+    own, arch = _built_with(model, found.model, parameters)
+    both = {"tuned": joint.named(config.space_content)} if model.is_open else {}
     seconds = sum(one.cost.seconds for one in rounds)
     cost = {"device_seconds": seconds, "evaluations": len(every)}
     metrics = {f"val_{task.metric.name}": task.metric.score(score)}
@@ -393,10 +405,10 @@ def _finish(
             strategy={"name": config.tuner, "options": config.tuner_options},
             task=config.task,
             seed=config.seed,
-            search={**config.compared(), **_revision(tuning), **_searched(tuning)},
+            search={**config.compared(), **_revision(tuning), **_searched(tuning), **both},
             metrics=metrics,
             cost=cost,
-            kind="hpo",
+            kind="joint" if model.is_open else "hpo",
             given=_given(tuning),
             defaults=_defaults(tuning, model),
             training=trained_with(config, found.training),
@@ -425,7 +437,7 @@ def _revision(tuning: Tuning) -> dict[str, int]:
 def _searched(tuning: Tuning) -> dict[str, Any]:
     """Return how the architecture of the network was searched, if it was."""
     model = tuning.model
-    if model.kind != "nas":
+    if model.kind not in ("nas", "joint"):
         return {}
     return {"model": {**model.search, "strategy": catalog.short(model.strategy["name"])}}
 
@@ -437,7 +449,7 @@ def _given(tuning: Tuning) -> str:
     with another seed it tunes one given architecture.
     """
     model = tuning.model
-    if not model.arch or (model.kind == "nas" and model.seed == tuning.config.seed):
+    if not model.arch or (model.kind in ("nas", "joint") and model.seed == tuning.config.seed):
         return model.given
     return model.given or model.run or model.space["name"]
 

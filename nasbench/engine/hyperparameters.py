@@ -174,6 +174,11 @@ def _check_values(name: str, parameter: Parameter, models: Iterable[str]) -> Non
 _arguments: Callable[[type], arguments.Parameters] = cache(arguments.of_space)
 
 
+def typed_whole(option: str, value: Any) -> Any:
+    """Return ``32.0`` as ``32`` if the option of training is an integer."""
+    return _whole(value, _TYPES.get(option))
+
+
 def _whole(value: Any, kind: Any) -> Any:
     """Return ``32.0`` as ``32`` for an integer option: quantised ranges give floats."""
     return int(value) if kind is int and isinstance(value, float) and value.is_integer() else value

@@ -45,7 +45,13 @@ SINGLE_PATH_EPOCHS = 6
 TRIAL_EPOCHS = {"digits": 16}
 TRIAL_EPOCHS_ELSEWHERE = 6
 BUDGET = "8"
-BUDGETS = {"successive-halving": "8 trials", "hyperband": "24 trials", "nsga2": "24"}
+BUDGETS = {
+    "successive-halving": "8 trials",
+    "hyperband": "24 trials",
+    "asha": "24 trials",
+    "bohb": "24 trials",
+    "nsga2": "24",
+}
 
 
 # The least number of steps of ``quick`` on a user's own data: what it takes on the built-in tasks.

@@ -64,7 +64,7 @@ class Data:
                 for a cutout.
         """
         task = self.task
-        _check_cutout(config, task.spec.shape)
+        check_cutout(config, task.spec.shape)
         limit, n = config.limit_train, len(task.train)
         if limit is None or limit == n:
             return task
@@ -107,7 +107,16 @@ class Data:
         return Amount(images, _trained_share(config, apart), own=own)
 
 
-def _check_cutout(config: TrainingConfig, shape: tuple[int, ...]) -> None:
+def check_cutout(config: TrainingConfig, shape: tuple[int, ...]) -> None:
+    """Raise if a cutout is asked for, and the examples are no images.
+
+    Args:
+        config: the options of a training.
+        shape: of an example.
+
+    Raises:
+        UserError: they are none.
+    """
     side = getattr(config, "cutout", 0)
     if side and len(shape) != 3:
         raise UserError(f"--cutout {side}: is for images, and an example has the shape {shape}")
@@ -278,7 +287,7 @@ def supervised(
         seed: of the batches.
         where: device and place.
     """
-    _check_cutout(config, train.shape)
+    check_cutout(config, train.shape)
     augmentation = augmentation.with_cutout(config.cutout)
     batches = train_batches(train, augmentation, config.batch_size, seed, where)
     return Supervised(

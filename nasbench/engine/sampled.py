@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from nasbench.budget import Budget
 from nasbench.config import SearchConfig
-from nasbench.engine import scheduler
+from nasbench.engine import joint, scheduler
 from nasbench.engine.callbacks import CallbackList, journaled
+from nasbench.engine.joint import Joint
 from nasbench.engine.limits import Limits
+from nasbench.engine.priors import EVENT, Priors, gather
 from nasbench.engine.problem import Problem, halves
 from nasbench.engine.proxies import Scorer
 from nasbench.engine.scheduler import TotalCost, Trial, TrialCost
@@ -21,6 +24,7 @@ from nasbench.space import Arch
 from nasbench.strategies.sampled.ask_tell import propose_new
 from nasbench.strategies.sampled.base import Proposal, Result, SampledContext, SampledStrategy
 from nasbench.tasks.base import Task
+from nasbench.training.distributed import wait
 from nasbench.training.loop import Callback
 
 
@@ -30,6 +34,7 @@ def search(
     config: SearchConfig,
     running: Session,
     callback: Callback,
+    priors: Priors | None = None,
 ) -> Outcome:
     """Train the strategy's proposals until the budget is spent, and return the best one.
 
@@ -42,6 +47,7 @@ def search(
         config: the options of the search.
         running: the run.
         callback: receives the progress.
+        priors: what it begins with; ``None`` for what the journal of a continued run says.
 
     Raises:
         Stopped: a signal asked to stop.
@@ -55,16 +61,19 @@ def search(
         config.seed,
         running.device,
     )
+    decisions = Joint(problem.domains, config.tuned)
     setting = SampledContext(
         config.seed,
         config.epochs,
-        violation=costs.violation,
-        proxy=scorer,
+        violation=lambda arch: costs.violation(decisions.network(arch)),
+        proxy=lambda name, arch: scorer(name, decisions.network(arch)),
         metrics=tuple(one.name for one in (problem.task.metric, *problem.task.also)),
-        graphs=problem.space.graphs if problem.space.draws_cells() else None,
+        # Features of cells alone would not see the options of training.
+        graphs=problem.space.graphs if problem.space.draws_cells() and not config.tuned else None,
     )
-    strategy = kind(problem.domains, kind.Options(**config.strategy_options), setting)
-    source = ArchitectureTrials(strategy, problem, config, costs, running, callback)
+    strategy = kind(decisions.domains, kind.Options(**config.strategy_options), setting)
+    source = ArchitectureTrials(strategy, problem, decisions, config, costs, running, callback)
+    source.begin(_begun(priors, problem, decisions, config, running, callback))
     total = source.replay()
     folder, beside = running.folder.path, strategy.beside
     context = Context.of(problem.task, config, config.val_fraction, folder, beside)
@@ -86,14 +95,18 @@ def search(
     if total.failed == total.trials:
         raise scheduler.no_result()
     best, metric = strategy.best(), problem.task.metric
-    name = f"val_{metric.name}"
+    name, front = f"val_{metric.name}", strategy.front()
     return Outcome(
-        best.arch,
+        decisions.network(best.arch),
         {name: metric.score(best.score)},
         total.seconds + scorer.seconds,
         evaluations=total.trials - total.failed,
-        curve=scheduler.anytime_curve(running.folder.journal.events("trial"), metric),
-        front=tuple((r.arch, values_of(r, problem.task)) for r in strategy.front()),
+        curve=scheduler.anytime_curve(
+            [*source.learned, *running.folder.journal.events("trial")], metric
+        ),
+        front=tuple((decisions.network(one.arch), values_of(one, problem.task)) for one in front),
+        training=decisions.training(best.arch),
+        front_training=tuple(decisions.training(one.arch) for one in front),
     )
 
 
@@ -109,12 +122,48 @@ def values_of(result: Result, task: Task) -> dict[str, float]:
     return {**{f"val_{one.name}": one.score(s) for one, s in scores.items()}, **result.costs}
 
 
+def _begun(
+    priors: Priors | None,
+    problem: Problem,
+    decisions: Joint,
+    config: SearchConfig,
+    running: Session,
+    callback: Callback,
+) -> Priors:
+    """Return what the search begins with, from the journal if the run has begun before.
+
+    Raises:
+        UserError: the run was killed before it noted what it begins with, and that has changed.
+    """
+    if not config.priors:
+        return Priors()
+    journal = running.folder.journal
+    if noted := journal.events(EVENT):
+        return Priors.of_content(noted[0], decisions)
+    if priors is None:
+        priors = gather(config, problem)
+        if priors.summary(decisions) != config.priors:
+            raise UserError(
+                f"{running.folder.path}: the runs that it learns from have changed since it "
+                "began: start a new run"
+            )
+    wait()  # no process writes before all have read
+    if running.leads:
+        for line in priors.notes:
+            journal.append("note", text=line)
+        journal.append(EVENT, **priors.content(decisions))
+    for line in priors.notes:
+        callback.phase(line)
+    return priors
+
+
 class ArchitectureTrials:
     """A source of trials: each trains an architecture that the strategy proposes.
 
     Args:
         strategy: proposes architectures and learns from their results.
         problem: task and space.
+        decisions: those of the space, and the options of training beside them.
         config: the options of the search.
         costs: parameters, multiply-adds and latency of architectures.
         running: the run, whose journal holds the finished trials.
@@ -128,6 +177,7 @@ class ArchitectureTrials:
         self,
         strategy: SampledStrategy,
         problem: Problem,
+        decisions: Joint,
         config: SearchConfig,
         costs: Limits,
         running: Session,
@@ -135,6 +185,7 @@ class ArchitectureTrials:
     ) -> None:
         self.strategy = strategy
         self.problem = problem
+        self.decisions = decisions
         self.config = config
         self.costs = costs
         self.running = running
@@ -144,15 +195,47 @@ class ArchitectureTrials:
         self._under_way: dict[int, Proposal] = {}
         self._seconds: dict[str, float] = {}  # of each training so far, by its key
         self._current = self._next = 0
+        self._starts: list[Arch] = []
+        self._learned: list[Result] = []
         self.events = TrialEvents(running, problem.task.metric.name)
         journal = journaled(running, callback, lambda: {"trial": self._current})
         self.epoch_callback = CallbackList([journal, self.events])
+
+    def begin(self, priors: Priors) -> None:
+        """Let the search begin with given architectures, and with trials of earlier searches.
+
+        Trials whose architecture is over a limit, or that lack a metric of the strategy, are left
+        out.
+
+        Raises:
+            UserError: a given architecture is over a limit.
+        """
+        for arch in priors.starts:
+            if not self.strategy.fits(arch):
+                network = self.decisions.network(arch)
+                raise UserError(
+                    f"--start-from: the architecture {network.id} is over {self.costs}"
+                )
+        self._starts = [*priors.starts]
+        self._learned = [
+            Result(
+                one.arch,
+                one.score,
+                self.config.epochs,
+                self._measures(one.arch),
+                metrics=one.metrics,
+            )
+            for one in priors.trials
+            if self.strategy.fits(one.arch) and set(self.strategy.beside) <= one.metrics.keys()
+        ]
+        if self._learned:
+            self.strategy.update(self._learned)
 
     def replay(self) -> TotalCost:
         """Update the strategy with the trials in the journal, and return their cost."""
         total = TotalCost()
         for event in self.running.folder.journal.events("trial"):
-            arch = self.problem.domains.arch(event["arch"])
+            arch = self.decisions.arch(event["arch"], event.get("tuned", {}))
             failed = event.get("error") is not None
             score = 0.0 if failed else event["score"]
             beside = event.get("metrics", {})
@@ -176,24 +259,38 @@ class ArchitectureTrials:
             self._known,
             lambda result: self._learn(result, self._next, known=True, seconds=0.0),
         )
-        if proposal is None or self._is_under_way(proposal):
+        if proposal is None:
+            return None
+        proposal = self._or_start(proposal)
+        if self._is_under_way(proposal):
             return None
         number, arch = self._next, proposal.arch
         self._next += 1
         self._under_way[number] = proposal
         self._current = number
         if self.inline:  # trials in workers are announced when they end
-            self.callback.phase(f"trial {number}: architecture {arch.id}")
+            self.callback.phase(f"trial {number}: architecture {self._named(arch)}")
         request = Request(
             self._key(arch, number),
             self.config.space,
-            dict(arch),
+            dict(self.decisions.network(arch)),
             dict(self.problem.arguments),
-            {},
+            self.decisions.training(arch),
             proposal.epochs,
             kept=proposal.epochs < self.config.epochs,
         )
         return Trial(number, request, proposal.epochs - self._trained(arch))
+
+    def _or_start(self, proposal: Proposal) -> Proposal:
+        """Return the proposal of a new architecture with one to start from in its place."""
+        known = self.strategy.known(list(self._under_way.values()))
+        left = [arch for arch in self._starts if arch not in known]
+        return replace(proposal, arch=left[0]) if left and proposal.arch not in known else proposal
+
+    @property
+    def learned(self) -> list[dict[str, Any]]:
+        """The trials of earlier searches, as events without cost."""
+        return [{"score": result.score, "seconds": 0.0} for result in self._learned]
 
     def tell(self, finished: Finished) -> TrialCost:
         """Update the strategy with a trial's result and write it to the journal."""
@@ -219,7 +316,7 @@ class ArchitectureTrials:
             measured.epochs - trained, measured.seconds * self.share - self._seconds.get(key, 0.0)
         )
         self._seconds[key] = (measured.seconds - measured.measuring) * self.share
-        measures = {name: self.costs.cost(arch, name) for name in self.strategy.measures}
+        measures = self._measures(arch)
         self._learn(
             Result(arch, measured.score, measured.epochs, measures, metrics=measured.metrics),
             number,
@@ -230,10 +327,22 @@ class ArchitectureTrials:
             latency_ms=measured.latency_ms,
         )
         value = self.problem.task.metric.score(measured.score)
-        self.events.write(number, {"architecture": arch.id, **arch}, value)
+        network = self.decisions.network(arch)
+        self.events.write(number, {"architecture": network.id, **arch}, value)
         if not self.inline:
-            self.callback.phase(f"trial {number}: {arch.id}: {self._words(measured.score)}")
+            said = self._words(measured.score)
+            self.callback.phase(f"trial {number}: {self._named(arch)}: {said}")
         return cost
+
+    def _measures(self, arch: Arch) -> dict[str, float]:
+        """Return the costs of an architecture that the strategy asks for."""
+        network = self.decisions.network(arch)
+        return {name: self.costs.cost(network, name) for name in self.strategy.measures}
+
+    def _named(self, arch: Arch) -> str:
+        """Return the network's id, and the options of training if they are searched."""
+        tuned = joint.words(self.decisions.training(arch))
+        return f"{self.decisions.network(arch).id}, {tuned}" if tuned else arch.id
 
     def _words(self, score: float) -> str:
         metric = self.problem.task.metric
@@ -269,11 +378,14 @@ class ArchitectureTrials:
         self.strategy.update([result])
         if self.running.leads:
             recorded = {"known": False, "total_seconds": 0.0, "more_epochs": 0, **fields}
+            network, tuned = self.decisions.network(result.arch), self.decisions.tuned(result.arch)
+            if tuned:
+                recorded["tuned"] = tuned
             self.running.folder.journal.append(
                 "trial",
                 number=number,
-                arch=dict(result.arch),
-                arch_id=result.arch.id,
+                arch=dict(network),
+                arch_id=network.id,
                 score=None if result.failed else result.score,
                 epochs=result.epochs,
                 costs=dict(result.costs),

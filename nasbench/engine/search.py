@@ -10,11 +10,13 @@ from typing import Any
 
 from nasbench import arguments, catalog
 from nasbench.config import SearchConfig, TrialsConfig, flag
-from nasbench.engine import oneshot, sampled
+from nasbench.engine import joint, oneshot, sampled
 from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.callbacks import NullCallback, write_graph
+from nasbench.engine.joint import Joint
 from nasbench.engine.limits import FLAGS, limits_of
-from nasbench.engine.presets import paper_recipe, search_defaults
+from nasbench.engine.presets import Amount, paper_recipe, search_defaults
+from nasbench.engine.priors import Priors, gather
 from nasbench.engine.problem import Data, Problem, inputs, load_space
 from nasbench.engine.ranks import Ranks
 from nasbench.engine.session import Outcome, Session, session
@@ -33,6 +35,7 @@ from nasbench.training.stopping import StopSignal
 
 # Options that only a strategy with trials uses.
 OF_TRIALS = (*(entry.name for entry in fields(TrialsConfig)), "train_again")
+OF_TRIALS += ("tune", "tuned", "start_from", "learn_from")
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,14 @@ class Search:
         strategy: the strategy's class.
         space: the class of networks.
         data: the task; every seed uses the same.
+        priors: what it begins with; ``None`` for a run to continue, whose journal says it.
     """
 
     config: SearchConfig
     strategy: type[OneShotStrategy] | type[SampledStrategy]
     space: type[SearchSpace]
     data: Data
+    priors: Priors | None = None
 
     @classmethod
     def of(cls, config: SearchConfig, task: Task | None = None) -> Search:
@@ -69,6 +74,8 @@ class Search:
         )
         strategy.Options(**own)
         arguments.split(config.space_arguments, space=arguments.of_space(space))
+        if config.tuned:
+            joint.check(config.tuned, config)
         return cls(config, strategy, space, Data(config.task, config, task))
 
     @property
@@ -142,12 +149,51 @@ def configure(
     network = arguments.complete(space, {**by_preset, **asked.space_arguments, **network})
     search.data.check_smoothing(asked)
     given = {**given, "task": sources.located(asked.task)}
+    amount = search.data.amount(asked)
     config = SearchConfig.from_layers(
-        search_defaults(*preset, search.data.amount(asked), given),
+        search_defaults(*preset, amount, given),
         given,
         {"strategy_options": asdict(options), "space_arguments": network},
     )
-    return replace(search, config=config)
+    return _with_priors(replace(search, config=_with_tuned(config, amount)))
+
+
+def _with_priors(search: Search) -> Search:
+    """Return the search with what it begins with, the same for all its seeds.
+
+    Raises:
+        UserError: an earlier run or checkpoint does not fit, or the strategy learns from none.
+    """
+    config, strategy = search.config, search.strategy
+    if config.priors:
+        raise UserError("priors: is what --start-from and --learn-from found: give these")
+    if config.start_from is None and config.learn_from is None:
+        return replace(search, priors=Priors())
+    assert issubclass(strategy, SampledStrategy)
+    if config.learn_from is not None and not strategy.takes_results:
+        raise UserError(
+            f"--learn-from {config.learn_from}: {config.strategy} compares trials of one rung "
+            "alone and learns from no others: leave it out, or take --start-from"
+        )
+    problem = Problem.of(search.data.part(config), search.space, config.space_arguments)
+    priors = gather(config, problem)
+    summary = priors.summary(Joint(problem.domains, config.tuned))
+    return replace(search, config=replace(config, priors=summary), priors=priors)
+
+
+def _with_tuned(config: SearchConfig, amount: Amount | None) -> SearchConfig:
+    """Return the configuration with the ranges of what ``--tune`` names.
+
+    Raises:
+        UserError: an option is unknown, or its range is empty or not allowed.
+    """
+    if config.tune is not None:
+        config = replace(config, tuned=joint.content_of(config.tune, config.optimizer, amount))
+    elif config.tuned:
+        config = replace(config, tuned=joint.named(config.tuned))
+    if config.tuned:
+        joint.check(config.tuned, config)
+    return config
 
 
 def _refuse_without_effect(asked: SearchConfig, options: Any, given: Mapping[str, Any]) -> None:
@@ -242,6 +288,8 @@ def run_search(
     problem = Problem.of(search.data.part(config), space, config.space_arguments)
     if not problem.domains:
         raise UserError(f"space {config.space!r} has no choices: there is nothing to search")
+    if config.tuned:
+        joint.check(config.tuned, config, problem.task)
     name, short = catalog.short(config.strategy), sources.short(config.task)
     read = inputs(problem.task, strategy=config.strategy, space=config.space, task=config.task)
     with session("search", name, short, config, stop, resumed, command, inputs=read) as running:
@@ -254,14 +302,15 @@ def run_search(
                 callback,
             )
         else:
-            outcome = sampled.search(strategy, problem, config, running, callback)
+            outcome = sampled.search(strategy, problem, config, running, callback, search.priors)
         path, text = running.folder.path / "checkpoint.json", space.text(outcome.arch)
         if not running.leads:
             return Found(running.folder, path, text, (), "", outcome)
         found = _checkpoint(outcome, problem, replace(search, config=config), running)
         found.write(path)
-        front = _write_front(found, outcome, running)
-        running.folder.update(cost=found.cost, metrics=outcome.metrics)
+        front = _write_front(found, outcome, config, running)
+        chosen = {"parameters": dict(outcome.training)} if config.tuned else {}
+        running.folder.update(cost=found.cost, metrics=outcome.metrics, **chosen)
         built = partial(space.freeze, outcome.arch, problem.task.spec, **problem.arguments)
         write_graph(running, built, problem.task.spec)
         figures = space.figures(outcome.arch, problem.task.spec, problem.arguments)
@@ -290,7 +339,16 @@ def _checkpoint(
         curve=outcome.curve,
         run=running.folder.name,
         provenance=running.started,
+        **_tuned(config, outcome.training),
     )
+
+
+def _tuned(config: SearchConfig, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a checkpoint whose search also tuned the training."""
+    if not config.tuned:
+        return {}
+    training = joint.trained_with(config, found)
+    return {"kind": "joint", "training": training, "hyperparameters": dict(found)}
 
 
 def defaults(search: Search) -> dict[str, Any]:
@@ -307,7 +365,9 @@ def revision(strategy: type[OneShotStrategy] | type[SampledStrategy]) -> dict[st
     return {"revision": strategy.revision} if strategy.revision > 1 else {}
 
 
-def _write_front(found: Checkpoint, outcome: Outcome, running: Session) -> tuple[Path, ...]:
+def _write_front(
+    found: Checkpoint, outcome: Outcome, config: SearchConfig, running: Session
+) -> tuple[Path, ...]:
     """Write a checkpoint for each architecture of a Pareto front."""
     if len(outcome.front) < 2:
         return ()
@@ -316,5 +376,7 @@ def _write_front(found: Checkpoint, outcome: Outcome, running: Session) -> tuple
         paths.append(running.folder.path / f"checkpoint-{number}.json")
         given = f"number {number} of the front of {running.folder.name}"
         member = replace(found, arch=dict(arch), metrics=dict(metrics), given=given)
+        if outcome.front_training:
+            member = replace(member, **_tuned(config, outcome.front_training[number - 1]))
         member.write(paths[-1])
     return tuple(paths)

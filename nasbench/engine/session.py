@@ -96,6 +96,8 @@ class Outcome:
         curve: ``[device-seconds, best validation accuracy so far]`` wherever the best grew.
         watch: signs of a collapse of a one-shot search, and the ``verdict``.
         front: the architectures of a Pareto front with their metrics; one or none elsewhere.
+        training: the options of training that were searched, by their names in the configuration.
+        front_training: these of each architecture of the front.
     """
 
     arch: Arch
@@ -105,6 +107,8 @@ class Outcome:
     curve: list[list[float]] = field(default_factory=list)
     watch: Mapping[str, Any] = field(default_factory=dict)
     front: tuple[tuple[Arch, Mapping[str, float]], ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
+    front_training: tuple[Mapping[str, Any], ...] = ()
 
 
 @contextmanager

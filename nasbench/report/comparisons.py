@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
 from nasbench.report.identity import RETRAIN, differences
 from nasbench.report.quantities import duration
-from nasbench.report.rows import Difference, Row
+from nasbench.report.rows import Difference, Row, marked
 from nasbench.report.statistics import (
     Groups,
     difference_interval,
@@ -210,11 +210,20 @@ def missing_random(rows: Sequence[Row]) -> list[tuple[str, str]]:
             continue
         what, asked = "random-search", _data_of(of_kind[0])
         command = f"nasbench search random {asked}"
-        if kind == "hpo":
+        if kind == "joint":
+            what = "random joint-search"
+            command = f"{command} --space {of_kind[0].space} --tune {_tuned_by(of_kind[0])}"
+        elif kind == "hpo":
             what = "random HPO"
             command = f"nasbench hpo {of_kind[0].space} {asked} --tuner random"
         found.append((what, command))
     return found
+
+
+def _tuned_by(row: Row) -> str:
+    """Return what ``--tune`` names in a row's search."""
+    ranges = row.search_config.get("tuned")
+    return ",".join(ranges) if isinstance(ranges, Mapping) else "lr"
 
 
 def random_notes(task: str, rows: Sequence[Row]) -> list[str]:
@@ -266,7 +275,7 @@ def _substitutes(rows: Sequence[Row], other: Row) -> list[str]:
     lacking: dict[str, list[Row]] = {}
     for row in rows:
         if row.kind != other.kind or row.space != other.space:
-            name = f"HPO {RANDOM}" if row.kind == "hpo" else RANDOM
+            name = marked(row.kind, RANDOM)
             lacking.setdefault(f"{name} row on {row.space}", []).append(row)
     return [
         f"no {which}: {titles(of_them)} {'is' if len(of_them) == 1 else 'are'} "
@@ -279,36 +288,46 @@ def _log_cost(row: Row) -> float:
     return math.log(max(row.search_seconds, 1e-3))
 
 
-def contest(rows: Sequence[Row]) -> tuple[Row, Row] | None:
-    """Return the NAS row and the HPO row to compare, or ``None``.
+KINDS = {"nas": "NAS", "hpo": "HPO", "joint": "joint search"}
+CONTESTS = (("nas", "hpo"), ("joint", "nas"), ("joint", "hpo"))
+"""The kinds of search that are held against each other."""
+
+
+def contest(rows: Sequence[Row], kinds: tuple[str, str] = CONTESTS[0]) -> tuple[Row, Row] | None:
+    """Return the rows of two kinds of search to compare, such as NAS and HPO, or ``None``.
 
     Random search and rows without a search are used only if a kind has no other row. A pair
-    of equal budget comes first; then the better NAS row, then the better HPO row.
+    of equal budget comes first; then the better row of the first kind, then that of the other.
 
     Args:
         rows: of one task.
+        kinds: one of :data:`CONTESTS`.
     """
-    nas, hpo = _entrants(rows, "nas"), _entrants(rows, "hpo")
-    pairs = [(one, other) for one in nas for other in hpo if comparable(one, other)]
+    ones, others = (_entrants(rows, kind) for kind in kinds)
+    pairs = [(one, other) for one in ones for other in others if comparable(one, other)]
     return max(
         pairs, key=lambda pair: (equal_budget(*pair), pair[0].score, pair[1].score), default=None
     )
 
 
-def nas_against_hpo_notes(task: str, rows: Sequence[Row]) -> list[str]:
-    """Return notes that compare NAS with HPO on one task."""
-    pair = contest(rows)
-    if pair is None:
-        return []
-    lines = [sentence(*pair, difference(*pair)), *caveats([pair[0]], pair[1])]
-    nas, hpo = (len(_entrants(rows, kind)) for kind in ("nas", "hpo"))
-    words = pair[0].measure.words
-    if max(nas, hpo) > 1:
-        lines.append(
-            f"the best of {nas} NAS and the best of {hpo} HPO, chosen by test {words}: this "
-            "selection favours the kind with more rows"
-        )
-    return [f"task {task}, NAS against HPO: {line}" for line in lines]
+def kinds_notes(task: str, rows: Sequence[Row]) -> list[str]:
+    """Return notes that compare NAS, HPO and joint search on one task."""
+    found = []
+    for kinds in CONTESTS:
+        pair = contest(rows, kinds)
+        if pair is None:
+            continue
+        lines = [sentence(*pair, difference(*pair)), *caveats([pair[0]], pair[1])]
+        one, other = (len(_entrants(rows, kind)) for kind in kinds)
+        first, second = (KINDS[kind] for kind in kinds)
+        words = pair[0].measure.words
+        if max(one, other) > 1:
+            lines.append(
+                f"the best of {one} {first} and the best of {other} {second}, chosen by test "
+                f"{words}: this selection favours the kind with more rows"
+            )
+        found += [f"task {task}, {first} against {second}: {line}" for line in lines]
+    return found
 
 
 def _entrants(rows: Sequence[Row], kind: str) -> list[Row]:

@@ -24,7 +24,7 @@ from typing import Any
 
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
 from nasbench.store import older
-from nasbench.store.records import Record
+from nasbench.store.records import TUNED, Record
 
 SEARCH, RETRAIN = "search", "retrain"
 ARCHITECTURE = ("", "architecture")
@@ -33,7 +33,11 @@ UNKNOWN = "unknown"
 Parts = Mapping[tuple[str, str], Any]
 """Stage (``search``, ``retrain`` or ``""``) and name of a part to its value."""
 
-_SEARCHES: dict[str, type[TrainingConfig]] = {"nas": SearchConfig, "hpo": HpoConfig}
+_SEARCHES: dict[str, type[TrainingConfig]] = {
+    "nas": SearchConfig,
+    "hpo": HpoConfig,
+    "joint": SearchConfig,
+}
 _NAMES_ONLY = ("preset",)  # its options are compared one by one
 _NAMES = ("strategy", "space", "task", "tuner")  # what lacks these does not mean their default
 _FINGERPRINTS = ("data", "code of", "weights")
@@ -45,7 +49,7 @@ class Identity:
 
     Attributes:
         task: the task's name.
-        kind: ``nas``, ``hpo`` or ``plain``.
+        kind: ``nas``, ``hpo``, ``joint`` or ``plain``.
         method: the strategy, tuner or baseline.
         space: the search space, or the network that was tuned or trained.
         parts: everything else.
@@ -139,7 +143,11 @@ def _identity(record: Record, known: _Known) -> Identity:
     for stage, config in configs.items():
         missing = known.of(record, stage) if config or stage == RETRAIN else {}
         for name, value in {**missing, **flat(config)}.items():
-            if name in _NAMES_ONLY or (stage == RETRAIN and _tuned(record, name, tunes_model)):
+            if name in _NAMES_ONLY:
+                continue
+            if stage == RETRAIN and (
+                _tuned(record, name, tunes_model) or is_tuned_jointly(record, name, value)
+            ):
                 continue
             parts[stage, name] = value
     parts |= _code(record)
@@ -159,6 +167,20 @@ def _tuned(record: Record, name: str, tunes_model: bool) -> bool:
     return name.rpartition(".")[2] in record.arch or (
         tunes_model and name.startswith("space_arguments.")
     )
+
+
+def is_tuned_jointly(record: Record, name: str, value: Any) -> bool:
+    """Return whether a retraining has the option from a joint search, and not from the user.
+
+    Args:
+        record: of the retraining.
+        name: of the option.
+        value: of the option in the retraining.
+    """
+    if record.kind != "joint" or name not in _keys(record.search_config.get("tuned")):
+        return False
+    found = record.arch.get(f"{TUNED}{name}", value)  # one below an option that was not chosen
+    return bool(found == value)
 
 
 def _code(record: Record) -> dict[tuple[str, str], Any]:

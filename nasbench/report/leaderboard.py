@@ -12,7 +12,7 @@ from nasbench.measures import ACCURACY, Measure
 from nasbench.report.anytime import anytime_notes
 from nasbench.report.comparisons import (
     few_seeds,
-    nas_against_hpo_notes,
+    kinds_notes,
     random_notes,
     titles,
     with_differences,
@@ -153,7 +153,7 @@ def _notes(rows: Sequence[Row], task: str | None) -> list[str]:
     for one in _tables(rows):
         name, of_task = one.title, one.rows
         found += _reading(one)
-        found += nas_against_hpo_notes(name, of_task)
+        found += kinds_notes(name, of_task)
         found += random_notes(name, of_task)
         found += anytime_notes(name, of_task)
         found += _chance_notes(name, of_task)

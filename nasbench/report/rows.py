@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from nasbench.measures import ACCURACY, Measure
 from nasbench.report.chance import constant, record_at_chance
-from nasbench.report.identity import Identity, identities
+from nasbench.report.identity import Identity, identities, is_tuned_jointly
 from nasbench.report.statistics import FEWEST_PAIRS, bootstrap_interval, mean_of_means
 from nasbench.report.wording import Named, variants
 from nasbench.store.records import Record
@@ -24,6 +24,7 @@ PUBLISHED = "\N{DAGGER}"
 BY_HAND = "by hand"
 """The method of networks that nothing searched and nothing tuned."""
 
+_MARKED = {"hpo": "HPO {}", "joint": "joint {}"}
 _ROUNDING = 1e-11  # of the values compared: far below one test image, far above rounding errors
 
 
@@ -86,7 +87,7 @@ class Row:
 
     Attributes:
         task: the task's name.
-        kind: what was searched: ``"nas"``, ``"hpo"`` or, where nothing was, ``"plain"``.
+        kind: what was searched: ``"nas"``, ``"hpo"``, ``"joint"`` or, if nothing was, ``"plain"``.
         method: the strategy, tuner or baseline.
         space: the search space, or the baseline that was tuned.
         search_config: configuration of the search.
@@ -197,7 +198,7 @@ class Row:
 
     @property
     def _method(self) -> str:
-        return f"HPO {self.method}" if self.kind == "hpo" else self.method
+        return marked(self.kind, self.method)
 
     @property
     def on_space(self) -> str:
@@ -223,6 +224,11 @@ class Row:
 
 
 _Key = TypeVar("_Key", bound=Hashable)
+
+
+def marked(kind: str, method: str) -> str:
+    """Return a method's name with the kind of its search, unless that is of architectures."""
+    return _MARKED.get(kind, "{}").format(method)
 
 
 def make_rows(records: Iterable[Record], published: Iterable[Record] = ()) -> list[Row]:
@@ -294,6 +300,8 @@ def _row(identity: Identity, records: Sequence[Record]) -> Row:
 
 def _untuned(config: Mapping[str, Any], record: Record) -> Mapping[str, Any]:
     """Return a configuration without the values that a tuner chose."""
+    if record.kind == "joint":
+        return {k: v for k, v in config.items() if not is_tuned_jointly(record, k, v)}
     if record.kind != "hpo":
         return config
     return {

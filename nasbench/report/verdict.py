@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nasbench.report.comparisons import (
+    CONTESTS,
+    KINDS,
     RANDOM,
     comparable,
     contest,
@@ -93,19 +95,23 @@ def _among_themselves(rows: Sequence[Row]) -> list[str]:
 
 
 def _of_the_kinds(rows: Sequence[Row]) -> list[str]:
-    """Return how architecture search compares with tuning, if the table has both."""
-    pair = contest(rows)
-    if pair is None or RANDOM in (pair[0].method, pair[1].method):
-        return []
-    nas, hpo = pair
-    said = f"NAS against HPO: {sentence(nas, hpo, difference(nas, hpo))}"
-    if not equal_budget(nas, hpo):
-        costs = f"{duration(nas.search_seconds)} against {duration(hpo.search_seconds)}"
-        said += f"; not an equal budget ({costs})"
-    return [said]
+    """Return how architecture search, tuning and joint search compare, as far as there are any."""
+    found = []
+    for kinds in CONTESTS:
+        pair = contest(rows, kinds)
+        if pair is None or RANDOM in (pair[0].method, pair[1].method):
+            continue
+        one, other = pair
+        first, second = (KINDS[kind] for kind in kinds)
+        said = f"{first} against {second}: {sentence(one, other, difference(one, other))}"
+        if not equal_budget(one, other):
+            costs = f"{duration(one.search_seconds)} against {duration(other.search_seconds)}"
+            said += f"; not an equal budget ({costs})"
+        found.append(said)
+    return found
 
 
 def _sentence(line: str) -> str:
     """Return a line as a sentence; it may begin with a name, which is spelled as it is."""
-    begins = line.startswith(("no row", "no random", "one row", "rows of"))
+    begins = line.startswith(("no row", "no random", "one row", "rows of", "joint search"))
     return f"{line[0].upper()}{line[1:]}." if begins else f"{line}."

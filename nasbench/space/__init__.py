@@ -16,6 +16,7 @@ from nasbench.space.choices import (
 from nasbench.space.domain import Condition, Domain, Value
 from nasbench.space.domains import Domains
 from nasbench.space.expressions import Expression, Size, divisible, maximum
+from nasbench.space.joint import JointDomains
 from nasbench.space.search_space import SearchSpace
 from nasbench.space.spec import DataSpec
 
@@ -28,6 +29,7 @@ __all__ = [
     "Domains",
     "Expression",
     "InputChoice",
+    "JointDomains",
     "LayerChoice",
     "Relaxation",
     "Repeat",

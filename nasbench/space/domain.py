@@ -9,7 +9,8 @@ from typing import Literal
 
 Scalar = str | int | float | bool
 Value = Scalar | tuple[int, ...]
-Kind = Literal["layer", "input", "value", "repeat"]
+Kind = Literal["layer", "input", "value", "repeat", "hyper"]
+REACH = 6  # a step along ordered options covers at most this part of them: one in six
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,13 @@ class Domain:
 
     Attributes:
         label: the decision's name.
-        kind: the kind of choice.
-        candidates: names (layer), input numbers (input), values (value) or depths (repeat).
+        kind: the kind of choice; ``hyper`` is an option of training.
+        candidates: names (layer), input numbers (input), values (value, hyper) or depths
+            (repeat).
         n_chosen: number of candidates chosen together; above 1 for inputs only.
         relaxed_only: candidates that a supernet mixes but no architecture can choose.
         sites: the decision is active if all conditions of at least one site hold.
+        ordered: whether the candidates ascend, so that neighbours among them are alike.
     """
 
     label: str
@@ -39,6 +42,7 @@ class Domain:
     n_chosen: int = 1
     relaxed_only: frozenset[Scalar] = frozenset()
     sites: tuple[tuple[Condition, ...], ...] = ((),)
+    ordered: bool = False
 
     @property
     def selectable(self) -> tuple[Scalar, ...]:
@@ -66,7 +70,10 @@ class Domain:
         return next(same, None)
 
     def steps(self, value: Value) -> list[Value]:
-        """Return the options one step from ``value``: one input swapped, or any other option."""
+        """Return the options one step from ``value``: one input swapped, or any other option.
+
+        Of ordered options it is those near ``value``: at most a sixth of all on either side.
+        """
         if isinstance(value, tuple):
             chosen = set(value)
             return [
@@ -74,6 +81,10 @@ class Domain:
                 for option in self.options
                 if isinstance(option, tuple) and len(chosen.difference(option)) == 1
             ]
+        if self.ordered:
+            options = self.options
+            place, reach = options.index(value), max(1, len(options) // REACH)
+            return [*options[max(0, place - reach) : place], *options[place + 1 :][:reach]]
         return [option for option in self.options if option != value]
 
     def allowed(self) -> str:
@@ -85,8 +96,15 @@ class Domain:
         return ", ".join(str(option) for option in self.options)
 
     def encode(self, value: Value | None) -> list[float]:
-        """Return one number per selectable candidate: 1 if chosen, 0 if not or if inactive."""
+        """Return one number per selectable candidate: 1 if chosen, 0 if not or if inactive.
+
+        Of ordered candidates all up to the chosen one have a 1, so that alike values have alike
+        codes.
+        """
         if value is None:
             return [0.0] * len(self.selectable)
+        if self.ordered:
+            place = self.options.index(value)
+            return [float(i <= place) for i in range(len(self.options))]
         chosen: Sequence[Value] = value if isinstance(value, tuple) else (value,)
         return [float(candidate in chosen) for candidate in self.selectable]

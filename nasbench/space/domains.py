@@ -221,7 +221,7 @@ class Domains(Mapping[str, Domain]):
         """Return ``arch`` as a 0/1 vector of shape ``(total number of selectable candidates,)``.
 
         Each decision has one entry per selectable candidate, in the order of the labels; the
-        entries of an inactive decision are 0.
+        entries of an inactive decision are 0. See :meth:`Domain.encode`.
         """
         numbers: list[float] = []
         for label, domain in self.items():

@@ -37,7 +37,7 @@ class Checkpoint:
         watch: signs of a collapse that a one-shot search saw, with a ``verdict`` in words; see
             :mod:`nasbench.strategies.oneshot.collapse`.
         kind: ``nas`` if the architecture was searched, ``hpo`` if the training was tuned,
-            ``plain`` if both were chosen by hand.
+            ``joint`` if one search did both, ``plain`` if both were chosen by hand.
         training: options of the tuned training, which a retraining uses.
         hyperparameters: the tuned ones among these options and the network's arguments.
         curve: ``[device-seconds, best validation accuracy so far]`` at each improvement.

@@ -14,8 +14,11 @@ from nasbench.store import older
 from nasbench.store.atomic import write_json
 
 FORMAT = "nasbench-record/1"
-KINDS = ("nas", "hpo", "plain")
-"""What was searched: an architecture, the hyperparameters of a given network, or nothing."""
+KINDS = ("nas", "hpo", "joint", "plain")
+"""What was searched: an architecture, the hyperparameters of a given network, both, or nothing."""
+
+TUNED = "training."
+"""Begins the names of a joint search's hyperparameters beside those of its architecture."""
 
 _COUNTED = (
     *("params", "macs", "latency_ms", "search_seconds", "search_evaluations"),
@@ -36,7 +39,8 @@ class Record:
         task: the task's name.
         space: the search space's name; for hyperparameters, the baseline's.
         arch_id: short id of the architecture.
-        arch: label to the chosen value.
+        arch: label to the chosen value, with the tuned hyperparameters by name; those of a joint
+            search begin with :data:`TUNED`.
         search_run: name of the search run that found it, or ``""``.
         search_seed: the seed of that search.
         retrain_seed: the seed of this retraining.
@@ -56,7 +60,7 @@ class Record:
         test_examples: size of the test set.
         search_provenance: of the search: version, commit, command, hardware, times.
         provenance: of the retraining: version, commit, command, hardware, libraries, times.
-        kind: ``"nas"``, ``"hpo"`` or ``"plain"``, from :data:`KINDS`.
+        kind: ``"nas"``, ``"hpo"``, ``"joint"`` or ``"plain"``, from :data:`KINDS`.
         curve: anytime curve of the search: ascending pairs of device-seconds spent so far and the
             best validation result so far; empty if unknown.
         uncounted: operations of the network whose multiply-adds cannot be counted, by name.

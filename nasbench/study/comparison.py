@@ -28,6 +28,11 @@ from nasbench.study.scale import Scale
 from nasbench.tasks import sources
 
 HPO = "hpo:"
+JOINT = "+tune"
+TUNE = "lr,weight_decay,batch_size"
+"""What a joint search tunes unless the user says otherwise."""
+
+ALLOWED = "a strategy, STRATEGY+tune, hpo:BASELINE or hpo:BASELINE@TUNER"
 FILE = "study.yaml"
 RETRAINED = "{}, retrained"
 _OF_SEARCHES = ("space", "val_fraction", "max_params", "max_macs", "max_latency")
@@ -44,25 +49,36 @@ class Method:
         verb: ``search`` or ``hpo``.
         target: the strategy, or the network that is tuned.
         tuner: of a tuning.
+        tunes: whether a search tunes options of training as well.
     """
 
     spelled: str
     verb: str
     target: str
     tuner: str = ""
+    tunes: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Method:
-        """Return the method in ``darts``, ``hpo:resnet18`` or ``hpo:resnet18@random``.
+        """Return the method in ``darts``, ``tpe+tune``, ``hpo:resnet18`` or ``hpo:resnet18@gp``.
 
         Raises:
-            UserError: a name in it is unknown.
+            UserError: a name in it is unknown, or a one-shot strategy should tune.
         """
         if text in (HPO, HPO[:-1]):
             raise UserError(f"{text}: which network? write hpo:BASELINE or hpo:BASELINE@TUNER")
         if not text.startswith(HPO):
-            catalog.check("strategy", text)
-            return cls(text, "search", text)
+            strategy = text.removesuffix(JOINT)
+            catalog.check("strategy", strategy)
+            if strategy == text:
+                return cls(text, "search", text)
+            known_code.remember(strategy)
+            if not is_sampled(strategy):
+                raise UserError(
+                    f"{text}: {strategy} trains one supernet and tunes nothing: allowed: a "
+                    "sampled strategy"
+                )
+            return cls(text, "search", strategy, tunes=True)
         network, at, tuner = text.removeprefix(HPO).rpartition("@")
         network, tuner = (network, tuner) if at else (tuner, "tpe")
         if network not in catalog.SPACES:
@@ -76,7 +92,9 @@ class Method:
     def name(self) -> str:
         """The name of its entry."""
         short = catalog.short(self.target)
-        return short if self.verb == "search" else f"{HPO}{short}@{catalog.short(self.tuner)}"
+        if self.verb == "search":
+            return short + JOINT * self.tunes
+        return f"{HPO}{short}@{catalog.short(self.tuner)}"
 
     def owners(self, config: CompareConfig) -> dict[str, arguments.Parameters]:
         """Return what takes ``-o`` arguments, as in ``nasbench search`` and ``nasbench hpo``."""
@@ -125,14 +143,16 @@ class Comparison:
         found = tuple(Method.parse(text) for text in methods)
         if len(found) < 2:
             only = f": got {found[0].spelled} alone" if found else ""
-            raise UserError(
-                f"a comparison needs two METHODs or more{only}: allowed: a strategy, "
-                "hpo:BASELINE or hpo:BASELINE@TUNER"
-            )
+            raise UserError(f"a comparison needs two METHODs or more{only}: allowed: {ALLOWED}")
         names = [method.name for method in found]
         for method in found:
             if names.count(method.name) > 1:
                 raise UserError(f"{method.spelled}: is given twice")
+        if config.tune is not None and not any(method.tunes for method in found):
+            raise UserError(
+                f"--tune {config.tune}: no method tunes it: write STRATEGY{JOINT}, such as "
+                f"tpe{JOINT}"
+            )
         if config.budget is None:
             raise UserError("which --budget? device time (30min), trials (20) or '40 epochs'")
         sources.check(config.task)
@@ -157,6 +177,8 @@ class Comparison:
         options = self.config.to_json()
         place = self.config.placing() | {"task"}
         shaped = {name: value for name, value in options.items() if name not in place}
+        if self.config.tune is None:  # comparisons of before keep their names
+            del shaped["tune"]
         what = [sorted(one.name for one in self.methods), sources.located(self.config.task)]
         text = json.dumps([*what, shaped, dict(self.assigned)], sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()[:6]
@@ -194,6 +216,8 @@ class Comparison:
             names = _OF_SEARCHES if method.verb == "search" else _OF_TUNINGS
             if method.verb == "hpo":
                 entry["tuner"] = method.tuner
+            if method.tunes:
+                entry["tune"] = self._tune
             for name in names:
                 value = getattr(self.config, name)
                 if name == "space" or value != getattr(plain, name):
@@ -213,6 +237,12 @@ class Comparison:
             "defaults": {k: v for k, v in shared.items() if v not in (None, False)},
             "entries": entries,
         }
+
+    @property
+    def _tune(self) -> str:
+        """What joint searches tune; a file by its whole path, since a study may be elsewhere."""
+        tune = self.config.tune or TUNE
+        return str(Path(tune).absolute()) if Path(tune).is_file() else tune
 
     def _shared(self) -> list[str]:
         return ["preset", "limit_train", *(entry.name for entry in fields(TaskConfig))]

@@ -27,6 +27,8 @@ WRITTEN_ELSEWHERE = (
     "assessor_options",
     "space_arguments",
     "space_content",
+    "tuned",
+    "priors",
 )
 
 
@@ -90,7 +92,11 @@ class Entry:
             if option in NOT_OPTIONS:
                 raise UserError(f"{option}: is set for the whole study, not for an entry")
             if option in WRITTEN_ELSEWHERE:
-                where = "search_space" if option == "space_content" else "options"
+                where = {
+                    "space_content": "search_space",
+                    "tuned": "tune",
+                    "priors": "learn_from",
+                }.get(option, "options")
                 raise UserError(f"{option}: put its content under {where!r}")
         arguments = {str(key): value for key, value in arguments.items()}
         return cls(name, verb, target, normalized(left), arguments, reported, note)
@@ -155,7 +161,7 @@ def normalized(options: dict[str, Any]) -> dict[str, Any]:
     """Return options in which a number may be a budget and a mapping a search space."""
     if type(budget := options.get("budget")) in (int, float):
         options = {**options, "budget": f"{budget:.15g}"}
-    space = options.get("search_space")
-    if isinstance(space, dict):
-        return {**options, "search_space": None, "space_content": space}
+    for name, content in (("search_space", "space_content"), ("tune", "tuned")):
+        if isinstance(space := options.get(name), dict):
+            options = {**options, name: None, content: space}
     return options

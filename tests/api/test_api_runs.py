@@ -267,6 +267,19 @@ def test_a_tuning_takes_its_space_as_a_dictionary(here):
         nb.hpo("small-cnn", trials=1, budget=2)
 
 
+def test_a_search_tunes_what_it_is_told_to(space, here):
+    given = {key: value for key, value in SMALL.items() if key != "batch_size"}
+    found = nb.search("tpe", space=space, tune=["lr", "batch_size"], budget=2, **given)
+    assert found.parameters.keys() == {"lr", "batch_size"}
+    own = {"lr": {"_type": "choice", "_value": [0.01, 0.02]}}
+    found = nb.search("random", space=space, tune=own, budget=1, **SMALL)
+    assert found.parameters["lr"] in (0.01, 0.02)
+    record = found.retrain(**SMALL).record
+    assert (record.kind, record.retrain_config["lr"]) == ("joint", found.parameters["lr"])
+    with pytest.raises(nb.UserError, match="unknown option of training 'lrr'"):
+        nb.search("tpe", space=space, tune="lrr", **given)
+
+
 def test_folds_and_seeds_side_by_side(space, here):
     found = nb.search("darts", space=space, **SMALL)
     folds = found.retrain(folds=2, **SMALL)

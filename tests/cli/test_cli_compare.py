@@ -54,13 +54,17 @@ def test_time_is_time(place, run, paced):
 
 
 MISTAKES = [
-    ((), "two METHODs or more: allowed: a strategy, hpo:BASELINE or hpo:BASELINE@TUNER"),
+    ((), "two METHODs or more: allowed: a strategy, STRATEGY+tune, hpo:BASELINE or"),
     (("darts", "--budget", "3"), "two METHODs or more: got darts alone"),
     (("darts", "darst", "--budget", "3"), "unknown strategy 'darst': did you mean darts"),
     (("random", "hpo:resnet81", "--budget", "3"), "unknown baseline 'resnet81': did you mean"),
     (("random", "hpo:resnet18@tp", "--budget", "3"), "unknown tuner 'tp': did you mean"),
     (("random", "hpo:", "--budget", "3"), "hpo:: which network? write hpo:BASELINE"),
     (("random", "random", "--budget", "3"), "random: is given twice"),
+    (("random", "darts+tune", "--budget", "3"), "darts+tune: darts trains one supernet"),
+    (("random", "tep+tune", "--budget", "3"), "unknown strategy 'tep': did you mean tpe"),
+    (("random", "tpe", "--budget", "3", "--tune", "lr"), "--tune lr: no method tunes it: write"),
+    (("random", "tpe+tune", "--budget", "3", "--tune", "lrr"), "option of training 'lrr'"),
     (("hpo:small-cnn", "hpo:small-cnn@tpe", "--budget", "3"), "is given twice"),
     (("random", "grid"), "which --budget? device time (30min), trials (20) or '40 epochs'"),
     (("random", "grid", "--budget", "soon"), "--budget 'soon': must look like 20,"),
@@ -74,6 +78,24 @@ MISTAKES = [
 @pytest.mark.parametrize(("words", "told"), MISTAKES)
 def test_mistakes(place, refused, paced, words, told):
     assert told in refused("compare", *words, *PLACE)
+
+
+def test_a_joint_search_has_the_same_budget_and_its_own_ranges(place, paced):
+    from nasbench.api import comparing
+
+    named = {"space": "space.py:Tiny", "limit_train": 100, "budget": "7", "device": "cpu"}
+    methods = ["tpe", "tpe+tune", "hpo:small-cnn"]
+    found = comparing.plan(methods, named, {"startup": 3}, 2, "me")
+    content = yaml.safe_load(found.text)
+    shared = {"search": "tpe", "space": "space.py:Tiny", "options": {"startup": 3}}
+    assert content["entries"]["tpe"] == shared
+    assert content["entries"]["tpe+tune"] == {**shared, "tune": "lr,weight_decay,batch_size"}
+    assert content["entries"]["tpe+tune, retrained"] == {"retrain": "tpe+tune"}
+    assert content["budget"] == "7"
+    assert found.lines[1:4] == ("  tpe: 7 trials", "  tpe+tune: 7 trials", found.lines[3])
+    other = comparing.plan(methods, {**named, "tune": "lr"}, {}, 2, "me")
+    assert yaml.safe_load(other.text)["entries"]["tpe+tune"]["tune"] == "lr"
+    assert other.folder != found.folder
 
 
 def test_options_go_to_those_that_know_them(place, run, paced):

@@ -158,7 +158,6 @@ def test_arguments_of_the_tuner_and_of_the_network(run, runs, tuning):
         ("small-cnn --refine much", "--refine much: must be a percentage above 0 and up to 100"),
         ("small-cnn --address auto", "--address auto: is for --engine ray"),
         ("small-cnn --engine nni", "unknown --engine 'nni': allowed: local, ray"),
-        ("mobilenet-skip", "'mobilenet-skip' has open choices: search it with"),
         ("gone/checkpoint.json", "cannot read the checkpoint gone/checkpoint.json: No such file"),
         ("small-cnn -o kernel_size=2", "space SmallCnn: kernel_size=2: must be odd and at least"),
         ("small-cnn --trial-timeout 5", "--trial-timeout needs worker processes: add --engine"),

@@ -8,15 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from engine_parts import SMALL, heard, told
+from engine_parts import SMALL, TINY, Tiny, heard, told
 
+from nasbench.engine import joint
 from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.hpo import Tuned, configure, run_hpo, share
 from nasbench.errors import UserError
 from nasbench.hpo.space import ParameterSpace
+from nasbench.report.leaderboard import build
+from nasbench.space import DataSpec
 from nasbench.store.checkpoint import Checkpoint
 from nasbench.store.runs import RunFolder
+from nasbench.testing.problems import nested
 from nasbench.training.stopping import StopSignal
 from retrain import train as retraining
 
@@ -421,3 +426,41 @@ def test_a_tuning_says_which_architecture_it_was_given(out):
     assert hpo._given(of(1, run="the-search")) == "the-search"
     assert hpo._given(of(0, kind="plain", given="g.py:A")) == "g.py:A"
     assert hpo._given(of(0, kind="plain", arch={})) == ""
+
+
+@pytest.mark.parametrize("tuner", ["tpe", "grid"])
+def test_a_tuner_searches_the_choices_of_a_space_as_well(tuner, out):
+    ranges = {"initial_lr": {"_type": "choice", "_value": [0.05, 0.1]}}
+    found = tune(out, ranges, tuner=tuner, model=TINY, budget="3")
+    domains = Tiny.describe(DataSpec(1, 8, 8, 10))
+    names = {f"architecture.{label}" for label in domains}
+    events = trials(found)
+    assert all(event["parameters"].keys() == {"initial_lr", *names} for event in events)
+    checkpoint = Checkpoint.read(found.checkpoint)
+    best = max(events, key=lambda event: event["score"])["parameters"]
+    arch = {label: best[f"architecture.{label}"] for label in domains}
+    assert domains.arch(checkpoint.arch) == domains.arch(arch)
+    assert checkpoint.kind == "joint"
+    assert checkpoint.hyperparameters == {"lr": best["initial_lr"]}
+    own = retraining.configure(checkpoint, {"out": out, "epochs": 1, "limit_train": 120}, {})
+    record = retraining.run_retrain(own, NullCallback(), StopSignal()).record
+    assert record.retrain_config["lr"] == best["initial_lr"]
+    assert record.arch["training.lr"] == best["initial_lr"]
+    (row,) = build([record], [], None).rows
+    assert (row.name, row.on_space) == (f"joint {tuner}", f"joint {tuner} on {TINY}")
+    assert "lr" not in row.retrain_config
+
+
+def test_only_options_of_training_are_tuned_beside_the_choices_of_a_space(out):
+    width = {"width": {"_type": "choice", "_value": [2, 4]}}
+    with pytest.raises(UserError, match="unknown option of training 'width'"):
+        tune(out, width, model=TINY)
+
+
+def test_choices_below_others_are_left_out_where_they_are_inactive():
+    domains = nested()
+    space = joint.with_choices(ParameterSpace.of(RANGE), domains)
+    stream = np.random.default_rng(0)
+    for _ in range(30):
+        arch = joint.chosen(space.sample(stream), domains)
+        assert domains.arch(arch) == arch

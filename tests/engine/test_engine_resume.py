@@ -35,10 +35,16 @@ TUNED = {
     },
 }
 
-# {cell} is the checkpoint of the case "search", {space} a file with TUNED.
+# {cell} is the checkpoint of the case "search", {random} the run of the case "random", {space} a
+# file with TUNED.
 CASES = {
     "search": ("search", "darts", *SMALL, *CELLS, "--epochs", "2"),
     "random": ("search", "random", *SMALL, *TINY, "--epochs", "2", "--budget", "3"),
+    "joint": (
+        *("search", "tpe", *SMALL, *TINY, "--epochs", "2", "--budget", "4"),
+        *("--tune", "{space}", "-o", "startup=2"),
+        *("--learn-from", "{random}", "--start-from", "{random}"),
+    ),
     "hpo": (
         *("hpo", "small-cnn", *SMALL, "--search-space", "{space}", "--epochs", "2"),
         *("--tuner", "evolution", "-o", "population_size=2"),
@@ -124,7 +130,9 @@ def words(place) -> Callable[[str], list[str]]:
 
     def given(case: str) -> list[str]:
         cell = only(place / "search") / "checkpoint.json" if "{cell}" in CASES[case] else None
-        named = {"{cell}": str(cell), "{space}": str(place / "space.json")}
+        random = only(place / "random") if "{random}" in CASES[case] else None
+        named = {"{cell}": str(cell), "{random}": str(random)}
+        named["{space}"] = str(place / "space.json")
         return [*(named.get(word, word) for word in CASES[case]), "--out", "{place}"]
 
     return given
@@ -138,6 +146,8 @@ def whole(place, words) -> Callable[[str], tuple[Path, Ended]]:
     def given(case: str) -> tuple[Path, Ended]:
         if "{cell}" in CASES[case]:
             given("search")
+        if "{random}" in CASES[case]:
+            given("random")
         if case not in done:
             done[case] = ended = run(words(case), place / case, PYTHONPATH=HERE)
             assert ended.status == 0, ended.err

@@ -31,6 +31,8 @@ SPARING = {  # options by which eight trials show what a strategy does
     "local-search": {"starts": 2},
     "successive-halving": {"eta": 2, "min_epochs": 1},
     "hyperband": {"eta": 2},
+    "asha": {"eta": 2},
+    "bohb": {"eta": 2, "startup": 3},
     "nsga2": {"population": 3},
     "training-free": {"candidates": 12, "proxy": "params"},
 }
@@ -50,7 +52,7 @@ STRATEGIES = [name for name in catalog.STRATEGIES if is_here(name) and is_sample
 
 def options(strategy: str, out: Path, **more: Any) -> dict[str, Any]:
     """A search of eight short trials; those that end trials early need some epochs."""
-    epochs = 2 if strategy in ("successive-halving", "hyperband") else 1
+    epochs = 2 if strategy in ("successive-halving", "hyperband", "asha", "bohb") else 1
     given = {**SMALL, "epochs": epochs, "space": TINY, "budget": "8", "out": out}
     return {**given, "strategy": strategy, **more}
 

@@ -141,6 +141,20 @@ def test_best_of_each_kind_compete_without_random(seeds):
     assert said(board, "the best of 2 NAS and the best of 1 HPO, chosen by test accuracy")
 
 
+def test_a_joint_search_competes_with_both_kinds(seeds):
+    both = {"kind": "joint", "search_config": {"tuned": {"lr": {"_value": [0.1, 1.0]}}}}
+    records = [*seeds("darts", LESS), *tuned(seeds, "gp", LESS), *seeds("tpe", FIVE, **both)]
+    board = build(records, [], None)
+    for kind, other in (("NAS", "darts on cnn"), ("HPO", "HPO gp on small-cnn")):
+        assert said(
+            board,
+            f"task digits, joint search against {kind}: joint tpe on cnn is better than {other} "
+            "by 10.00 points [10.00, 10.00], paired over 5 search seeds",
+        )
+    assert said(board, "no random joint-search row for task digits")
+    assert said(board, "nasbench search random --task digits --space cnn --tune lr")
+
+
 def test_kind_with_nothing_else_enters_its_random_row(seeds):
     board = build([*seeds("darts", {0: 0.9}), *tuned(seeds, "random", {0: 0.8})], [], None)
     assert said(

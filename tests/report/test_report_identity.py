@@ -306,3 +306,60 @@ def test_a_run_of_the_readme_s_command_joins_the_committed_row():
     )
     rows = [row for row in build([*ours, fresh], [], None).rows if row.space == "darts"]
     assert [(row.name, row.runs) for row in rows] == [("darts", 4)]
+
+
+JOINT = {"kind": "joint", "method": "tpe"}
+
+
+def ranges(low):
+    return {"strategy": "tpe", "tuned": {"lr": {"_type": "loguniform", "_value": [low, 1.0]}}}
+
+
+def found(lr):
+    return {"arch": {"first": "skip", "training.lr": lr}, "retrain_config": {"lr": lr}}
+
+
+def test_what_a_joint_search_found_is_no_part_of_its_row(record):
+    a = record("a", **JOINT, search_config=ranges(0.1), **found(0.2))
+    b = record("b", **JOINT, search_config=ranges(0.1), **found(0.3), search_seed=1)
+    assert names(a, b) == ["joint tpe"]
+    assert "lr" not in build([a, b], [], None).rows[0].retrain_config
+
+
+def test_other_ranges_and_a_rate_of_the_users_own_are_other_rows(record):
+    a = record("a", **JOINT, search_config=ranges(0.1), **found(0.2))
+    wider = record("b", **JOINT, search_config=ranges(0.01), **found(0.2), search_seed=1)
+    assert len(names(a, wider)) == 2
+    own = replace(a, run="c", retrain_config={"lr": 0.5}, retrain_seed=1)
+    assert len(names(a, own)) == 2
+
+
+def test_an_option_below_one_that_was_not_chosen_is_no_part_either(record):
+    below = {"_name": "sgd", "momentum": {"_type": "uniform", "_value": [0.5, 0.9]}}
+    content = {"optimizer": {"_type": "choice", "_value": [below, {"_name": "adam"}]}}
+    config = {"strategy": "tpe", "tuned": content}
+    sgd = {"optimizer": "sgd", "momentum": 0.7}
+    adam = {"optimizer": "adam", "momentum": 0.9}
+    a = record(
+        "a",
+        **JOINT,
+        search_config=config,
+        arch={f"training.{name}": value for name, value in sgd.items()},
+        retrain_config=sgd,
+    )
+    b = record(
+        "b",
+        **JOINT,
+        search_config=config,
+        arch={"training.optimizer": "adam"},
+        retrain_config=adam,
+        search_seed=1,
+    )
+    assert names(a, b) == ["joint tpe"]
+
+
+def test_architecture_alone_and_both_are_two_rows(record):
+    a = record("a", method="tpe", search_config={"strategy": "tpe", "tuned": {}})
+    older = record("c", method="tpe", search_config={"strategy": "tpe"}, search_seed=2)
+    b = record("b", **JOINT, search_config=ranges(0.1), **found(0.2))
+    assert names(a, older, b) == ["joint tpe", "tpe"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from nasbench.strategies.sampled.asha import AshaStrategy
 from nasbench.strategies.sampled.bananas import BananasOptions, BananasStrategy
+from nasbench.strategies.sampled.bohb import BohbOptions, BohbStrategy
 from nasbench.strategies.sampled.evolution import EvolutionOptions, EvolutionStrategy
 from nasbench.strategies.sampled.grid import GridStrategy
 from nasbench.strategies.sampled.hyperband import HyperbandStrategy
@@ -79,6 +81,15 @@ class TestSuccessiveHalving(SampledStrategySuite):
 
 class TestHyperband(SampledStrategySuite):
     strategy = HyperbandStrategy
+
+
+class TestAsha(SampledStrategySuite):
+    strategy = AshaStrategy
+
+
+class TestBohb(SampledStrategySuite):
+    strategy = BohbStrategy
+    options = BohbOptions(startup=6)
 
 
 class TestNsga2(SampledStrategySuite):

@@ -5,7 +5,8 @@
   const { el } = nasbench;
   const { isNumber } = nasbench.format;
   const FAMILIES = [["nas", "Architecture search (NAS): blue and green, round"],
-    ["hpo", "Hyperparameter tuning (HPO): orange and pink, square"], ["plain", "Trained as it is: grey, diamonds"]];
+    ["hpo", "Hyperparameter tuning (HPO): orange and pink, square"],
+    ["joint", "Both in one search (joint): purple, triangles"], ["plain", "Trained as it is: grey, diamonds"]];
 
   const named = (row) => row.name || row.method;
 
@@ -17,7 +18,7 @@
       const index = counts[row.kind] = (counts[row.kind] ?? -1) + 1;
       look.set(row, {
         key: `${row.kind}/${index}/${named(row)}`, name: named(row), family: row.kind,
-        shape: { hpo: "square", plain: "diamond" }[row.kind] || "round", ...nasbench.colour.family(row.kind, index),
+        shape: { hpo: "square", joint: "triangle", plain: "diamond" }[row.kind] || "round", ...nasbench.colour.family(row.kind, index),
       });
     }
     return rows.map((row) => look.get(row));

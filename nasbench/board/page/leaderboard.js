@@ -8,7 +8,7 @@
   const FIRST = ["method", "result", "interval"];
   const OPTIONAL = ["evaluations", "openings", "retrain"]; // left to the page of the record where there is no room
 
-  const KINDS = { nas: "architecture search", hpo: "hyperparameter tuning", plain: "trained as it is" };
+  const KINDS = { nas: "architecture search", hpo: "hyperparameter tuning", joint: "architecture and hyperparameters in one search", plain: "trained as it is" };
 
   // Shares come in percent already.
   const shown = (value, metric) => (metric.share ? `${value.toFixed(2)} %` : significant(value, 4));

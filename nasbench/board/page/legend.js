@@ -7,7 +7,7 @@
   nasbench.sample = (series) => {
     const dots = series.kind === "dots" || series.kind === "whiskers";
     const square = series.shape === "square";
-    const form = series.shape === "diamond" ? "M12 1L16 5L12 9L8 5Z" : square ? "M9 2H15V8H9Z" : "M8.5 5a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0Z";
+    const form = series.shape === "diamond" ? "M12 1L16 5L12 9L8 5Z" : series.shape === "triangle" ? "M12 1L16 9H8Z" : square ? "M9 2H15V8H9Z" : "M8.5 5a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0Z";
     return svg("svg", { class: "sample", width: 24, height: 10, "aria-hidden": "true" },
       !dots && svg("path", { d: "M1 5H23", stroke: series.colour, "stroke-width": 2, "stroke-dasharray": series.dash }),
       (dots || series.shape) && svg("path", { d: form, stroke: series.colour, "stroke-width": 1.6, fill: series.hollow ? "none" : series.colour }));

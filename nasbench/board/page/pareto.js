@@ -5,7 +5,7 @@
   const { el } = nasbench;
   const { isNumber, significant, count, plural } = nasbench.format;
   const COSTS = [["params", "parameters"], ["macs", "MACs"], ["latency_ms", "latency, ms"]];
-  const SHAPES = { hpo: "square", plain: "diamond" };
+  const SHAPES = { hpo: "square", joint: "triangle", plain: "diamond" };
 
   // The points that no other one beats: ascending in cost, each better than all before.
   nasbench.front = (points, larger) => {

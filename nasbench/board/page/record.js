@@ -4,7 +4,7 @@
   const nasbench = (window.nasbench = window.nasbench || {});
   const { el } = nasbench;
   const { measured, seconds, count, moment, significant, plural } = nasbench.format;
-  const KINDS = { nas: "architecture search", hpo: "hyperparameter tuning", plain: "trained as it is" };
+  const KINDS = { nas: "architecture search", hpo: "hyperparameter tuning", joint: "architecture and hyperparameters in one search", plain: "trained as it is" };
 
   const pairs = (object) => nasbench.facts(Object.entries(object));
 
@@ -61,7 +61,7 @@
         drawn.hidden = !drawings.update(found);
         drawn.firstChild.textContent = `The ${found.drawn}`;
         panel.hidden = !classes.update(found.record);
-        rest.update([[found.kind === "hpo" ? "Setting" : "Architecture", [pairs(found.arch)], Object.keys(found.arch).length <= 12],
+        rest.update([[found.kind === "hpo" ? "Setting" : found.kind === "joint" ? "Architecture and setting" : "Architecture", [pairs(found.arch)], Object.keys(found.arch).length <= 12],
           ["How it was made", [found.command && el("code", { class: "command" }, found.command), nasbench.facts([["run", found.name]])], true],
           ["Configuration of the search", [pairs(found.search_config)], false],
           ["Configuration of the retraining", [pairs(found.retrain_config)], false]]);

@@ -105,6 +105,7 @@ class SampledStrategy(ABC):
             first one also serves every other space. ``search`` may set the budget.
         measures: the costs that a result must contain, of ``params``, ``macs``, ``latency_ms``.
         beside: the metrics beside the leading one that a result must contain.
+        takes_results: whether it can learn from trials that it did not propose.
         revision: the number of the algorithm. It grows when the same options come to mean another
             search, whose results then have a row of their own.
 
@@ -116,6 +117,7 @@ class SampledStrategy(ABC):
     recipes: ClassVar[Mapping[str, Recipe]] = RECIPES
     measures: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    takes_results: ClassVar[bool] = True
     revision: ClassVar[int] = 1
 
     def __init__(self, domains: Domains, options: Any, context: SampledContext) -> None:

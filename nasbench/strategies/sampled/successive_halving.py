@@ -42,6 +42,15 @@ def bracket(size: int, eta: int, lengths: Sequence[int]) -> Bracket:
     return tuple(Rung(max(1, size // eta**i), epochs) for i, epochs in enumerate(lengths))
 
 
+def rung_lengths(least: int, eta: int, most: int) -> list[int]:
+    """Return ``least * eta**k`` epochs for every ``k`` that stays below ``most``, and ``most``."""
+    wanted, length = [most], least
+    while length < most:
+        wanted.append(length)
+        length *= eta
+    return wanted
+
+
 def ladder(wanted: Iterable[int], context: SampledContext, needs: str) -> tuple[int, ...]:
     """Return the available lengths of training for those wanted, ascending.
 
@@ -75,6 +84,7 @@ class Halving(SampledStrategy):
     """
 
     brackets: tuple[Bracket, ...]
+    takes_results = False  # a member of a bracket that did not enter it would stop the bracket
 
     def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
         """Return up to ``n`` trials of the rung under way; none while it waits for results."""
@@ -155,11 +165,8 @@ class SuccessiveHalvingStrategy(Halving):
         self, domains: Domains, options: SuccessiveHalvingOptions, context: SampledContext
     ) -> None:
         super().__init__(domains, options, context)
-        eta, wanted = options.eta, [context.epochs]
-        length = options.min_epochs
-        while length < context.epochs:
-            wanted.append(length)
-            length *= eta
+        eta = options.eta
+        wanted = rung_lengths(options.min_epochs, eta, context.epochs)
         needs = f"successive-halving needs two lengths, from min_epochs={options.min_epochs} on"
         lengths = ladder(wanted, context, needs)
         size = options.initial or eta ** (len(lengths) - 1)

@@ -1,7 +1,8 @@
 """Tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011), by optuna.
 
 Unconditional decisions are drawn jointly (the multivariate estimator of Falkner et al., ICML
-2018), conditional ones independently from the trials in which they were active.
+2018), conditional ones independently from the trials in which they were active. Ordered options
+are numbers for the estimator, all others categories.
 """
 
 from __future__ import annotations
@@ -48,9 +49,14 @@ class TpeStrategy(SequentialStrategy):
         super().__init__(domains, options, context)
         self._optuna = require("optuna", "the strategy tpe")
         self._optuna.logging.set_verbosity(self._optuna.logging.ERROR)
-        kind = self._optuna.distributions.CategoricalDistribution
+        kinds = self._optuna.distributions
         open_ones = [domain for domain in domains.values() if len(domain.options) > 1]
-        self._open = {d.label: kind(range(len(d.options))) for d in open_ones}
+        self._open = {
+            d.label: kinds.IntDistribution(0, len(d.options) - 1)
+            if d.ordered
+            else kinds.CategoricalDistribution(range(len(d.options)))
+            for d in open_ones
+        }
         self._together = {d.label: self._open[d.label] for d in open_ones if () in d.sites}
         self._begin()
 
