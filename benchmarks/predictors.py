@@ -1,6 +1,7 @@
 """Predictors of performance on NAS-Bench-201: how well they rank, and how well they search.
 
-python benchmarks/predictors.py [--only rank|search] [--seeds FROM:TO] [--trials N] [--report]
+python benchmarks/predictors.py [--only rank|search] [--seeds FROM:TO] [--trials 100|300]
+python benchmarks/predictors.py --report
 
 Ranking: each predictor is trained on 32, 128 and 512 networks with the validation accuracy of one
 training each, and ranks 2,000 others, whose mean test accuracy is the truth. Searching: the test
@@ -27,7 +28,7 @@ from nasbench import provenance
 from nasbench.budget import Budget
 from nasbench.catalog import PREDICTORS
 from nasbench.report.ranking_quality import ndcg
-from nasbench.report.statistics import bootstrap_band
+from nasbench.report.statistics import FEWEST_PAIRS, bootstrap_band
 from nasbench.seeding import derive
 from nasbench.space import Arch
 from nasbench.store.journal import Journal
@@ -46,12 +47,17 @@ NAME = "predictors_nas-bench-201"
 OUT, KEPT = ROOT / "results" / "published", ROOT / "results" / NAME
 SIZES, OTHERS, TOP = (32, 128, 512), 2000, 50
 RANKED = [name for name in PREDICTORS if name != "paper"]  # ten layers take too long
-AT = (25, 50, 100, 200, 300)
+AT = {100: (25, 50, 100), 300: (200, 300)}
+"""Networks of a search to the numbers at which it is reported."""
+
 
 BEFORE = ("random", "evolution", "local-search", "tpe", "bananas")
 GP = {"predictor": "gp", "acquisition": "ei"}
 WITH = "bananas -o predictor=gp -o acquisition=ei"
 SMOOTHED = f"{WITH} -o choose=smoothed"
+FILTER = "-o predictor=gp"
+FILTERED = ("evolution", "local-search")
+"""Searches that take a predictor as a filter."""
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 Jobs = dict[tuple[Any, ...], Any]
@@ -109,6 +115,7 @@ def search(truth: Truth, seed: int, trials: int, kept: Kept) -> None:
     runs: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         **{name: (name, {}) for name in BEFORE},
         WITH: ("bananas", GP),
+        **{f"{name} {FILTER}": (name, {"predictor": "gp"}) for name in FILTERED},
     }
     for label, (strategy, options) in runs.items():
         for dataset in truth.table.datasets:
@@ -166,7 +173,7 @@ def regrets(jobs: Jobs, truth: Truth, trials: int) -> dict[str, dict[str, Floats
     Only seeds that every search of a data set has are taken.
     """
     labels, found = (*BEFORE, WITH), {}
-    amounts = [at for at in AT if at <= trials]
+    amounts = AT[trials]
     for dataset in truth.table.datasets:
         by_seed = {
             seed: [jobs.get(("search", label, dataset, trials, seed)) for label in labels]
@@ -211,13 +218,25 @@ def rank_lines(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def search_lines(found: Mapping[str, Mapping[str, Floats]], amounts: list[int]) -> list[str]:
-    """Return the part of the report on searches."""
-    lines = ["## How well they search"]
+def search_lines(
+    found: Mapping[str, Mapping[str, Floats]],
+    amounts: tuple[int, ...],
+    seconds: Mapping[str, float],
+) -> list[str]:
+    """Return the part of the report on searches of one length."""
+    trials = max(amounts)
+    times = ", ".join(f"`{label}` {value:.1f} s" for label, value in seconds.items())
+    lines = [
+        f"## How well they search: {trials} networks",
+        f"CPU time of a search, with its look-ups: {times}.",
+    ]
     for dataset, by_label in found.items():
+        seeds = len(next(iter(by_label.values())))
+        if seeds < FEWEST_PAIRS:
+            continue
         rows = [["regret, points / networks", *map(str, amounts)]]
         rows += [[f"`{label}`", *with_interval(values)] for label, values in by_label.items()]
-        lines += [f"### {dataset}", markdown_table(rows)]
+        lines += [f"### {dataset}, {seeds} seeds", markdown_table(rows)]
         for label in (WITH, SMOOTHED):
             for column, at in enumerate(amounts):
                 before = min(BEFORE, key=lambda one: float(by_label[one][:, column].mean()))
@@ -231,14 +250,38 @@ def search_lines(found: Mapping[str, Mapping[str, Floats]], amounts: list[int]) 
     return lines
 
 
-def report(truth: Truth, trials: int) -> None:
+def filter_lines(jobs: Jobs, truth: Truth, trials: int) -> list[str]:
+    """Return the part of the report on predictors as filters, paired with searches without."""
+    rows = [["difference of regret, points / networks", "seeds", *map(str, AT[trials])]]
+    for name in FILTERED:
+        for dataset in truth.table.datasets:
+            pairs = []
+            for key, value in jobs.items():
+                if key[:4] == ("search", f"{name} {FILTER}", dataset, trials):
+                    before = jobs.get(("search", name, dataset, trials, key[-1]))
+                    if before is not None:
+                        pairs.append(
+                            [100 * (before["test"][i - 1] - value["test"][i - 1])
+                             for i in AT[trials]]
+                        )  # fmt: skip
+            if len(pairs) >= FEWEST_PAIRS:
+                values = np.array(pairs)
+                low, high = bootstrap_band(values)
+                cells = [
+                    f"{m:+.2f} [{a:+.2f}, {b:+.2f}]"
+                    for m, a, b in zip(values.mean(0), low, high, strict=True)
+                ]
+                rows.append([f"`{name} {FILTER}`, {dataset}", str(len(pairs)), *cells])
+    what = "A search with the filter against the same search without it; below 0 it is better."
+    return ["## As a filter", what, markdown_table(rows)] if len(rows) > 1 else []
+
+
+def report(truth: Truth) -> None:
     """Write the page and the figures behind it."""
     jobs = collected()
     ranked = rankings({key: value for key, value in jobs.items() if key[0] == "rank"})
-    amounts = [at for at in AT if at <= trials]
-    searched = regrets(jobs, truth, trials)
+    searched = {trials: regrets(jobs, truth, trials) for trials in AT}
     seeds = {key[-1] for key in jobs if key[0] == "rank"}
-    counts = {len(next(iter(by_label.values()))) for by_label in searched.values()}
     facts = [
         f"Ranking: each predictor saw the validation accuracy of one training of {SIZES[0]}, "
         f"{SIZES[1]} or {SIZES[2]} random networks, and ranked {OTHERS:,} others; truth is their "
@@ -248,8 +291,7 @@ def report(truth: Truth, trials: int) -> None:
         "many networks; that paper leaves out networks with dead operations; here they count.",
         "Searching: regret is how far the test accuracy of the chosen network lies below the best "
         "of the table, in points. A search sees the validation accuracy of one training, which "
-        f"its seed chooses. {', '.join(map(str, sorted(counts)))} seeds, the same for every "
-        "search; all options but those named have their defaults.",
+        "its seed chooses. All options but those named have their defaults.",
         "Differences are paired by seed. Brackets: 95 % bootstrap interval over repetitions or "
         "seeds, 10,000 resamples. The best without a predictor is chosen by the same seeds, which "
         "favours it.",
@@ -257,21 +299,32 @@ def report(truth: Truth, trials: int) -> None:
         "designed on these data sets, with other seeds.",
     ]
     parts = ["# Predictors on nas-bench-201", "\n".join(f"- {fact}" for fact in facts)]
-    parts += [*rank_lines(ranked), *search_lines(searched, amounts)]
+    parts += rank_lines(ranked)
+    for trials, found in searched.items():
+        times: dict[str, list[float]] = {}
+        for key, value in jobs.items():
+            if key[0] == "search" and key[3] == trials and key[1] in (*BEFORE, WITH):
+                times.setdefault(key[1], []).append(value["seconds"])
+        means = {label: float(np.mean(values)) for label, values in times.items()}
+        parts += search_lines(found, AT[trials], means)
+    parts += filter_lines(jobs, truth, 100)
     text = "\n\n".join([*parts, made_by("No GPU was used.")]).replace("\n\n- `", "\n- `") + "\n"
     plain = {
         "ranking": ranked,
-        "searches": {
-            "networks": amounts,
-            "regret_points": {
-                dataset: {label: values.round(4).tolist() for label, values in one.items()}
-                for dataset, one in searched.items()
-            },
-        },
+        "searches": [
+            {
+                "networks": AT[trials],
+                "regret_points": {
+                    dataset: {label: values.round(4).tolist() for label, values in one.items()}
+                    for dataset, one in found.items()
+                },
+            }
+            for trials, found in searched.items()
+        ],
         "provenance": provenance.collect(),
     }
     (OUT / f"{NAME}.md").write_text(text, "utf-8")
-    (OUT / f"{NAME}.json").write_text(json.dumps(plain, indent=1) + "\n", "utf-8")
+    (OUT / f"{NAME}.json").write_text(json.dumps(plain) + "\n", "utf-8")
 
 
 def main() -> None:
@@ -279,14 +332,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", choices=("rank", "search"))
     parser.add_argument("--seeds", default="0:100", help="from the first to before the last")
-    parser.add_argument("--trials", type=int, default=100, help="of each search")
+    parser.add_argument("--trials", type=int, default=100, choices=AT, help="of each search")
     parser.add_argument("--report", action="store_true", help="write what is there")
     given = parser.parse_args()
     truth = Truth(load_table("nas-bench-201"))
     if given.report:
-        report(truth, given.trials)
+        report(truth)
     else:
-        kept = Kept(KEPT / f"{given.only or 'all'}-{given.seeds.replace(':', '-')}.jsonl")
+        part = f"{given.only or 'all'}-{given.seeds.replace(':', '-')}-{given.trials}"
+        kept = Kept(KEPT / f"{part}.jsonl")
         for seed in range(*map(int, given.seeds.split(":"))):
             if given.only != "search":
                 rank(truth, seed, kept)
