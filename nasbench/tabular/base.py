@@ -26,6 +26,7 @@ class Table(ABC):
         note: a caveat in one line, or ``""``.
         result: what :meth:`test` and :meth:`outcome` return, in words.
         latencies: data set to architecture's text to milliseconds, once added.
+        space: the class of the space.
     """
 
     name: str
@@ -34,9 +35,10 @@ class Table(ABC):
     timed: bool = True
     note: str = ""
     result: str = "test accuracy"
+    space: type[SearchSpace] = SearchSpace
 
     def __init__(self, space: str, spec: DataSpec) -> None:
-        self.space: type[SearchSpace] = catalog.resolve("space", space)
+        self.space = catalog.resolve("space", space)
         self.domains: Domains = self.space.describe(spec)
         self.latencies: Mapping[str, Mapping[str, float]] = {}
 
