@@ -78,7 +78,7 @@ ALLOWED: dict[str, set[str]] = {
     # What it measures takes examples of any shape.
     "cost": {"space"},
     # What an untrained network tells; the smallest proxies are its costs.
-    "proxies": {"cost"},
+    "proxies": {"cost", "space"},
     "executors": set(),
     # Recordings of event cameras; without torch.
     "events": set(),

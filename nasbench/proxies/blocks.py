@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from nasbench.proxies.base import LAYERS
+from nasbench.space import Repeat
 
-_HOLDERS = (nn.ModuleList, nn.ModuleDict)
+_HOLDERS = (nn.ModuleList, nn.ModuleDict, Repeat)
 _LAYERS = (*LAYERS, nn.Embedding)
 
 
@@ -101,7 +102,8 @@ def _is_block(module: nn.Module) -> bool:
 def recorded(network: nn.Module, run: Callable[[], Tensor]) -> list[Map]:
     """Return the feature maps of the primary blocks, with their graph, in order of computation.
 
-    The outputs of the network's head are left out: they have other dimensions than the first map.
+    The network's own output is left out, and so are outputs of other numbers of dimensions than
+    most have: those of a head, and the patches of an image before tokens.
 
     Args:
         network: a scratch copy.
@@ -122,4 +124,6 @@ def recorded(network: nn.Module, run: Callable[[], Tensor]) -> list[Map]:
         hook.remove()
     if maps and maps[-1].value.shape == logits.shape:
         maps.pop()
-    return [one for one in maps if one.value.dim() == maps[0].value.dim()]
+    dimensions = [one.value.dim() for one in maps]
+    usual = max(dimensions, key=dimensions.count, default=0)
+    return [one for one in maps if one.value.dim() == usual]

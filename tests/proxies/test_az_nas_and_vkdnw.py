@@ -183,6 +183,32 @@ def test_blocks_are_cells_and_not_their_parts(network):
     assert blocks.primary_blocks(vgg) == [vgg[0], vgg[2]]
 
 
+def test_blocks_of_a_transformer():
+    """Its blocks map (B, L, C); the convolution that makes patches maps (B, C, H, W)."""
+
+    class Patches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches = nn.Conv2d(2, 6, 3, 3)
+            self.layers = nn.ModuleList(
+                nn.TransformerEncoderLayer(6, 2, 8, batch_first=True) for _ in range(3)
+            )
+            self.head = nn.Linear(6, 4)
+
+        def forward(self, x):
+            x = self.patches(x).flatten(2).transpose(1, 2)
+            for layer in self.layers:
+                x = layer(x)
+            return self.head(x.mean(1))
+
+    torch.manual_seed(0)
+    network, images = Patches().double(), torch.zeros(3, 2, 6, 6, dtype=torch.float64)
+    maps = blocks.recorded(network, lambda: network(images))
+    assert [(one.last, one.samples().shape) for one in maps] == [(True, (12, 6))] * 3
+    found = az_nas.scores(network, images, torch.zeros(3, dtype=torch.long))
+    assert all(math.isfinite(value) for value in found.values())
+
+
 def jacobian(made, x):
     """Return d logit / d first number of each weight and bias, by central differences."""
     parameters, step = list(made.parameters()), 1e-5
