@@ -12,10 +12,12 @@ from torch import nn
 from nasbench.seeding import derive
 from nasbench.space import (
     Arch,
+    Condition,
     DataSpec,
     Domain,
     Domains,
     InputChoice,
+    JointDomains,
     LayerChoice,
     Repeat,
     SearchSpace,
@@ -57,6 +59,21 @@ class Nested(SearchSpace):
 def nested() -> Domains:
     """Return the decisions of :class:`Nested`."""
     return Nested.describe(DataSpec(1, 1, 1, 2))
+
+
+def joint() -> Domains:
+    """Return the decisions of :class:`Nested` with options of training beside them."""
+    below = (Condition("training.optimizer", frozenset({"sgd"})),)
+    rates = tuple(2.0**-k for k in range(12, -1, -1))
+    momenta = tuple(k / 20 for k in range(20))
+    return JointDomains(
+        nested(),
+        [
+            Domain("training.lr", "hyper", rates, ordered=True),
+            Domain("training.optimizer", "hyper", ("sgd", "adam")),
+            Domain("training.momentum", "hyper", momenta, sites=(below,), ordered=True),
+        ],
+    )
 
 
 def flat(decisions: int = 6, candidates: int = 4) -> Domains:

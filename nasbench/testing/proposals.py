@@ -14,7 +14,7 @@ import torch
 from nasbench.space import Domains
 from nasbench.strategies.sampled.base import Proposal, SampledContext, SampledStrategy
 from nasbench.testing.fresh_process import in_fresh_process
-from nasbench.testing.problems import below, course, flat, nested, play, promise
+from nasbench.testing.problems import below, course, flat, joint, nested, play, promise
 
 FULL = 9  # epochs of a full training, enough for three rungs of halving
 
@@ -79,6 +79,16 @@ class ProposalSuite:
         done = play(self.make(domains), 40, slots=2)
         assert len(done) == 40
         assert [domains.arch(dict(one.arch)) for one in done] == [one.arch for one in done]
+
+    def test_options_of_training_are_searched_beside_a_space(self) -> None:
+        """Ordered options, and those below others, are decisions like the space's own."""
+        domains = joint()
+        done = play(self.make(domains), 30, slots=2)
+        assert len(done) == 30
+        assert [domains.arch(dict(one.arch)) for one in done] == [one.arch for one in done]
+        labels = ("training.lr", "training.optimizer", "training.momentum")
+        varied = {label: {one.arch.get(label) for one in done} for label in labels}
+        assert max(map(len, varied.values())) > 1
 
     def test_no_more_proposals_than_places(self) -> None:
         """``suggest(n)`` returns ``n`` different architectures at most."""
