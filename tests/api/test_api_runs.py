@@ -24,6 +24,7 @@ from nasbench.api.results import Several
 from nasbench.cli import main
 from nasbench.config import SearchConfig
 from nasbench.engine.callbacks import NullCallback
+from nasbench.errors import one_line
 
 
 @pytest.fixture
@@ -184,7 +185,7 @@ def test_mistakes_are_told_in_pythons_spelling(here, options, message):
     with pytest.raises(nb.UserError) as raised:
         nb.search("darts", **{**SMALL, "space": "mobilenet-skip", **options})
     assert str(raised.value).startswith(message)
-    assert raised.value._render_traceback_() == [f"UserError: {raised.value}"]
+    assert raised.value._render_traceback_() == [f"UserError: {one_line(str(raised.value))}"]
     assert not list(here.iterdir())
 
 
