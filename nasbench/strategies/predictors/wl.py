@@ -31,7 +31,7 @@ class WeisfeilerLehmanProcess(GaussianProcess):
     """The Gaussian process whose kernel counts common subtrees; the likelihood chooses the rounds.
 
     Raises:
-        UserError: the space has no cells.
+        UserError: the space has no cells, or is searched together with options of training.
     """
 
     parameters = tuple(range(ROUNDS + 1))
@@ -40,8 +40,8 @@ class WeisfeilerLehmanProcess(GaussianProcess):
         super().__init__(encoding, seed)
         if encoding.graphs is None:
             raise UserError(
-                "-o predictor=gp-wl: this space has no cells, whose graphs it compares: "
-                "allowed: gp, trees, small, paper"
+                "-o predictor=gp-wl: this space has no cells, whose graphs it compares, or is "
+                "searched with --tune: allowed: gp, trees, small, paper"
             )
 
     def inputs(self, archs: Sequence[Arch]) -> list[tuple[Counter[object], ...]]:
