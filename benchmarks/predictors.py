@@ -237,17 +237,24 @@ def search_lines(
         rows = [["regret, points / networks", *map(str, amounts)]]
         rows += [[f"`{label}`", *with_interval(values)] for label, values in by_label.items()]
         lines += [f"### {dataset}, {seeds} seeds", markdown_table(rows)]
+        verdicts = []
         for label in (WITH, SMOOTHED):
             for column, at in enumerate(amounts):
                 before = min(BEFORE, key=lambda one: float(by_label[one][:, column].mean()))
                 difference = (by_label[label] - by_label[before])[:, [column]]
                 (low,), (high,) = bootstrap_band(difference)
                 verdict = "below" if high < 0 else "above" if low > 0 else "no difference from"
-                lines.append(
+                verdicts.append(
                     f"- `{label}` after {at}: {verdict} the best without it (`{before}`): "
-                    f"{difference.mean():+.2f} [{low:+.2f}, {high:+.2f}]"
+                    f"{signed(difference.mean())} [{signed(low)}, {signed(high)}]"
                 )
+        lines.append("\n".join(verdicts))
     return lines
+
+
+def signed(value: float) -> str:
+    """Return a difference in points, with a minus as in text."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def filter_lines(jobs: Jobs, truth: Truth, trials: int) -> list[str]:
@@ -268,7 +275,7 @@ def filter_lines(jobs: Jobs, truth: Truth, trials: int) -> list[str]:
                 values = np.array(pairs)
                 low, high = bootstrap_band(values)
                 cells = [
-                    f"{m:+.2f} [{a:+.2f}, {b:+.2f}]"
+                    f"{signed(m)} [{signed(a)}, {signed(b)}]"
                     for m, a, b in zip(values.mean(0), low, high, strict=True)
                 ]
                 rows.append([f"`{name} {FILTER}`, {dataset}", str(len(pairs)), *cells])
@@ -308,7 +315,7 @@ def report(truth: Truth) -> None:
         means = {label: float(np.mean(values)) for label, values in times.items()}
         parts += search_lines(found, AT[trials], means)
     parts += filter_lines(jobs, truth, 100)
-    text = "\n\n".join([*parts, made_by("No GPU was used.")]).replace("\n\n- `", "\n- `") + "\n"
+    text = "\n\n".join([*parts, made_by("No GPU was used.")]) + "\n"
     plain = {
         "ranking": ranked,
         "searches": [

@@ -20,6 +20,7 @@ from nasbench.strategies.predictors.features import (
     operations,
 )
 from nasbench.strategies.predictors.gp import NOISES, GaussianProcess
+from nasbench.strategies.predictors.trees import BoostedTrees
 from nasbench.strategies.predictors.wl import labels
 from nasbench.strategies.sampled.bananas import BananasOptions, BananasStrategy
 from nasbench.strategies.sampled.base import Result, SampledContext
@@ -138,6 +139,24 @@ def test_the_gaussian_process_is_that_of_scikit_learn():
 
     grid = {(p, s): likelihood(p, s) for p in made.parameters for s in NOISES}
     assert max(grid, key=grid.__getitem__) == made.chosen
+
+
+@pytest.mark.parametrize("kind", [GaussianProcess, BoostedTrees])
+def test_features_that_are_added_are_seen(kind):
+    """Scores that depend on an added feature alone, such as a zero-cost proxy."""
+    seen, others = drawn(60), drawn(40, 1)
+    value = {arch: np.random.default_rng(i).normal() for i, arch in enumerate([*seen, *others])}
+
+    def more(archs):
+        return np.array([[value[arch]] for arch in archs])
+
+    def agreement(encoding: Encoding) -> float:
+        made = kind(encoding, 0)
+        made.fit(seen, more(seen)[:, 0])
+        return float(np.corrcoef(made.predict(others)[0], more(others)[:, 0])[0, 1])
+
+    assert agreement(Encoding(cells(), graphs, more=more)) > 0.8
+    assert agreement(Encoding(cells(), graphs)) < 0.5
 
 
 def test_normal_scores_are_normal_quantiles():
