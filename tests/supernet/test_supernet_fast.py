@@ -190,4 +190,4 @@ def test_bn_of_a_single_value_is_refused_as_torch_refuses_it():
     with pytest.raises(ValueError, match=words):
         Features(one).normalized(nn.AvgPool2d(1), nn.BatchNorm2d(4))
     with pytest.raises(ValueError, match=words):
-        Fitted([one.view(1, 1, 4)], [torch.randn(4, 4, 1, 1)], None, 1e-5)
+        Fitted([one.view(1, 4)], [1], [torch.randn(4, 4, 1, 1)], None, 1e-5)

@@ -85,9 +85,10 @@ class Level:
         self.units = units
         self.kernels = [own[-1] for bundle in weights for own in bundle]
         self.spatial = [
-            torch.cat([own[0] for own in bundle]) if same[0].spatial else None
+            _together([own[0] for own in bundle], 0) if same[0].spatial else None
             for same, bundle in zip(units, weights, strict=True)
         ]
+        self.counts = [len(bundle) for bundle in units]
         self.fitted: Fitted
 
     def apart(self, xs: Sequence[Tensor]) -> list[Tensor]:
@@ -101,16 +102,18 @@ class Level:
     def fit(self, apart: Sequence[Tensor], mixing: Tensor | None) -> None:
         """Compute the statistics of BN and update the running ones."""
         norms = [unit.norm for bundle in self.units for unit in bundle]
-        self.fitted = Fitted(self._pixels(apart), self.kernels, mixing, norms[0].eps)
+        self.fitted = Fitted(
+            [rows(x) for x in apart], self.counts, self.kernels, mixing, norms[0].eps
+        )
         self.fitted.track(norms)
 
     def sum(self, apart: Sequence[Tensor]) -> Tensor:
         """Return the sum of the normalized products as pixels ``(n, C)``."""
-        return self.fitted.sum(self._pixels(apart))
+        return self.fitted.sum([rows(x) for x in apart])
 
     def relu(self, apart: Sequence[Tensor]) -> list[Tensor]:
         """Return the normalized products after a ReLU, the inputs of the next level."""
-        made = self.fitted.outputs(self._pixels(apart))
+        made = self.fitted.outputs([rows(x) for x in apart])
         return [images(y.relu_(), size_of(x)) for y, x in zip(made, apart, strict=True)]
 
     def gradients(
@@ -126,11 +129,11 @@ class Level:
         Args:
             xs: the inputs of each bundle.
             apart: their outputs of :meth:`apart`.
-            grads: of the outputs as pixels, shape ``(n, m, C)`` or ``(n, 1, C)``; ``None`` for 0.
+            grads: of the outputs as pixels, shape ``(n, m C)`` or ``(n, C)``; ``None`` for 0.
             wanted: whether a bundle's inputs need a gradient; it is ``None`` otherwise.
             learns: whether to compute the gradients of the parameters, a list for each unit.
         """
-        pixels = self._pixels(apart)
+        pixels = [rows(x) for x in apart]
         small = self.fitted.small_gradients(pixels, grads)
         d_inputs: list[Tensor | None] = []
         d_parameters: list[list[Tensor]] = []
@@ -153,9 +156,10 @@ class Level:
                 own.append(matrix)
         return small.weights, d_inputs, d_parameters
 
-    def _pixels(self, apart: Sequence[Tensor]) -> list[Tensor]:
-        pairs = zip(apart, self.units, strict=True)
-        return [rows(x).view(-1, len(units), x.shape[1] // len(units)) for x, units in pairs]
+
+def _together(parts: Sequence[Tensor], dim: int) -> Tensor:
+    """Return the parts along a dimension; a single one as it is."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts), dim)
 
 
 def rows(x: Tensor) -> Tensor:
@@ -217,8 +221,7 @@ class Branches:
         made: dict[tuple[int, ...], Tensor] = {}
         for _, places in self.bundles:
             if places not in made:
-                one = [inputs[place] for place in places]
-                made[places] = one[0] if len(one) == 1 else torch.cat(one, 1)
+                made[places] = _together([inputs[place] for place in places], 1)
         return [made[bundle.places] for bundle in self.bundles]
 
     def kept(self, tensors: Sequence[Tensor]) -> Kept:
@@ -264,12 +267,12 @@ class Branches:
         inner = list(outer)
         for i, x in zip(self.long, middles, strict=True):
             xs[i], inner[i] = x, outer[i] or learns
-        grads = [grad.unsqueeze(1)] * len(xs)
+        grads = [grad] * len(xs)
         d_mixing, d_xs, last = self.last.gradients(xs, apart, grads, inner, learns)
         first: list[list[Tensor]] = []
         if any(inner[i] for i in self.long):
             masked = [
-                None if (d := d_xs[i]) is None else _masked(d, x, len(self.bundles[i].branches))
+                None if (d := d_xs[i]) is None else _masked(d, x)
                 for i, x in zip(self.long, middles, strict=True)
             ]
             _, d_firsts, first = self.first.gradients(
@@ -310,10 +313,9 @@ class Branches:
         return made
 
 
-def _masked(grad: Tensor, output: Tensor, count: int) -> Tensor:
-    """Return the gradient before a ReLU, as pixels of a bundle of ``count`` branches."""
-    masked = rows(torch.ops.aten.threshold_backward(grad, output, 0))
-    return masked.view(len(masked), count, -1)
+def _masked(grad: Tensor, output: Tensor) -> Tensor:
+    """Return the gradient before a ReLU, as pixels."""
+    return rows(torch.ops.aten.threshold_backward(grad, output, 0))
 
 
 class BranchSum(torch.autograd.Function):

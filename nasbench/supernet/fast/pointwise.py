@@ -29,25 +29,27 @@ class Small(NamedTuple):
     Attributes:
         weights: of ``w``, shape ``(M,)``.
         matrices: of ``W``, shape ``(M, K, C)``.
-        spread: shape ``(M, K, K)``; gives the gradients of the pixels together with ``row``.
-        row: shape ``(M, K)``.
+        spread: of each bundle, shape ``(m K, K)``; gives the gradients of the pixels together
+            with ``rows``.
+        rows: of each bundle, shape ``(m K,)``.
     """
 
     weights: Tensor
     matrices: Tensor
-    spread: Tensor
-    row: Tensor
+    spread: list[Tensor]
+    rows: list[Tensor]
 
 
 class Fitted:
     """The BN statistics of M products and what follows from them; stores nothing large.
 
-    The products come in bundles: a tensor of shape ``(n, m, K)`` holds the pixels of ``m``
-    products side by side. Of several processes the statistics are those of all pixels, one
+    The products come in bundles: a tensor of shape ``(n, m K)`` holds the pixels of ``m`` products
+    side by side. Of several processes the statistics are those of all pixels, one
     exchange in either pass.
 
     Args:
-        pixels: D of each bundle, shape ``(n, m, K)``.
+        pixels: D of each bundle, shape ``(n, m K)``.
+        counts: m of each bundle, ``M`` in all.
         kernels: the weights of the convolutions, ``M`` of shape ``(C, K, 1, 1)``.
         weights: w, shape ``(M,)``, or ``None`` for 1.
         eps: of BN.
@@ -60,15 +62,19 @@ class Fitted:
     def __init__(
         self,
         pixels: Sequence[Tensor],
+        counts: list[int],
         kernels: Sequence[Tensor],
         weights: Tensor | None,
         eps: float,
     ) -> None:
         self.n = enough(len(pixels[0])) * place().world
-        self.counts = [one.shape[1] for one in pixels]
+        self.counts = counts
+        c, k = kernels[0].shape[:2]
         # Contiguous, so that the matrices of a bundle are one matrix.
-        self.matrices = torch.stack([k.flatten(1) for k in kernels]).transpose(1, 2).contiguous()
-        total, square = sum_together(sums(pixels, self.counts), products(pixels, pixels))
+        self.matrices = torch.cat(list(kernels)).view(-1, c, k).transpose(1, 2).contiguous()
+        total, square = sum_together(
+            sums(pixels, counts, k), products(pixels, pixels, counts, k, k)
+        )
         self.mean = total.div_(self.n)
         self.covariance = square.baddbmm_(
             self.mean.unsqueeze(2), self.mean.unsqueeze(1), beta=1 / self.n, alpha=-1
@@ -80,17 +86,25 @@ class Fitted:
         self.scaled = self.matrices * self.factor.unsqueeze(1)
         self.biases = (self.mean.unsqueeze(1) @ self.scaled).squeeze(1).neg_()
 
+        self.below = self._bundled(self.scaled)
+
+    def _bundled(self, matrices: Tensor) -> list[Tensor]:
+        """Return the matrices ``(M, K, C)`` of each bundle as one, shape ``(m K, C)``."""
+        k = matrices.shape[1]
+        return list(torch.split(matrices.flatten(0, 1), [m * k for m in self.counts]))
+
     def outputs(self, pixels: Sequence[Tensor]) -> list[Tensor]:
-        """Return D A + b of each bundle, shape ``(n, m, C)``."""
-        own = (torch.split(one, self.counts) for one in (self.scaled, self.biases))
-        return [_affine(*parts) for parts in zip(pixels, *own, strict=True)]
+        """Return D A + b of each bundle, shape ``(n, m C)``."""
+        c = self.biases.shape[1]
+        biases = torch.split(self.biases.flatten(), [m * c for m in self.counts])
+        parts = zip(pixels, self.below, biases, self.counts, strict=True)
+        return [_affine(*part) for part in parts]
 
     def sum(self, pixels: Sequence[Tensor]) -> Tensor:
         """Return the sum of D A + b over all products, shape ``(n, C)``."""
-        below = [part.flatten(0, 1) for part in torch.split(self.scaled, self.counts)]
-        total = torch.addmm(self.biases.sum(0), pixels[0].flatten(1), below[0])
-        for one, matrix in zip(pixels[1:], below[1:], strict=True):
-            total.addmm_(one.flatten(1), matrix)
+        total = torch.addmm(self.biases.sum(0), pixels[0], self.below[0])
+        for one, matrix in zip(pixels[1:], self.below[1:], strict=True):
+            total.addmm_(one, matrix)
         return total
 
     def small_gradients(self, pixels: Sequence[Tensor], grads: Sequence[Tensor | None]) -> Small:
@@ -102,10 +116,13 @@ class Fitted:
 
         Args:
             pixels: D of each bundle.
-            grads: of the outputs of each bundle, shape ``(n, m, C)``, or ``(n, 1, C)`` if it is
-                the same for all of them; ``None`` for 0.
+            grads: of the outputs of each bundle, shape ``(n, m C)``, or ``(n, C)`` if it is the
+                same for all of them; ``None`` for 0.
         """
-        totals, crossed = sum_together(sums(grads, self.counts), products(pixels, grads))
+        k, c = self.matrices.shape[1:]
+        totals, crossed = sum_together(
+            sums(grads, self.counts, c), products(pixels, grads, self.counts, k, c)
+        )
         d_scaled = crossed.baddbmm_(self.mean.unsqueeze(2), totals.unsqueeze(1), alpha=-1)
         by_column = (d_scaled * self.matrices).sum(1)
         d_weights = (by_column * self.scale).sum(1)
@@ -116,26 +133,29 @@ class Fitted:
             d_weights, d_matrices = d_weights / world, d_matrices / world
         d_mean = self.scaled @ totals.unsqueeze(2) + 2 * (d_covariance @ self.mean.unsqueeze(2))
         row = d_mean.squeeze(2).div_(-self.n)
-        return Small(d_weights, d_matrices, d_covariance.mul_(2 / self.n), row)
+        spread = self._bundled(d_covariance.mul_(2 / self.n))
+        rows = torch.split(row.flatten(), [m * k for m in self.counts])
+        return Small(d_weights, d_matrices, spread, list(rows))
 
     def pixel_gradient(self, bundle: int, pixels: Tensor, grad: Tensor, small: Small) -> Tensor:
-        """Return the gradient of the pixels of a bundle, shape ``(n, m, K)``.
+        """Return the gradient of the pixels of a bundle, shape ``(n, m K)``.
 
         Args:
             bundle: its index.
-            pixels: D, shape ``(n, m, K)``.
-            grad: the gradient of the outputs, shape ``(n, m, C)`` or ``(n, 1, C)``.
+            pixels: D, shape ``(n, m K)``.
+            grad: the gradient of the outputs, shape ``(n, m C)`` or ``(n, C)``.
             small: the small gradients of all products.
         """
-        first = sum(self.counts[:bundle])
-        own = slice(first, first + self.counts[bundle])
-        row, scaled = small.row[own], self.scaled[own]
-        if grad.shape[1] == 1:
-            made = torch.addmm(row.flatten(), grad.flatten(1), scaled.flatten(0, 1).t())
-            made = made.view(pixels.shape)
+        m, below, row = self.counts[bundle], self.below[bundle], small.rows[bundle]
+        if grad.shape[1] == below.shape[1]:
+            made = torch.addmm(row, grad, below.t())
         else:
-            made = _affine(grad, scaled.transpose(1, 2), row)
-        return _add_products(made, pixels, small.spread[own])
+            matrices = below.view(m, -1, below.shape[1]).transpose(1, 2)
+            made = _add_products(row.expand(len(grad), -1).contiguous(), grad, matrices)
+        if m == 1:
+            return made.addmm_(pixels, small.spread[bundle])
+        k = small.spread[bundle].shape[1]
+        return _add_products(made, pixels, small.spread[bundle].view(m, k, k))
 
     def track(self, norms: Sequence[nn.BatchNorm2d]) -> None:
         """Update running statistics as a forward pass of BN does."""
@@ -143,19 +163,19 @@ class Fitted:
         move(norms, means, self.variance * (self.n / max(1, self.n - 1)))
 
 
-def _affine(pixels: Tensor, matrices: Tensor, biases: Tensor) -> Tensor:
-    """Return the products of a bundle ``(n, m, K)`` with ``(m, K, C)``, plus ``(m, C)``."""
-    if len(matrices) == 1:
-        return torch.addmm(biases, pixels.flatten(1), matrices[0]).unsqueeze(1)
-    return _add_products(biases.expand(len(pixels), -1, -1).contiguous(), pixels, matrices)
+def _affine(pixels: Tensor, below: Tensor, biases: Tensor, m: int) -> Tensor:
+    """Return the products of a bundle ``(n, m K)`` with ``(m K, C)``, plus ``(m C,)``."""
+    if m == 1:
+        return torch.addmm(biases, pixels, below)
+    made = biases.expand(len(pixels), -1).contiguous()
+    return _add_products(made, pixels, below.view(m, -1, below.shape[1]))
 
 
 def _add_products(made: Tensor, pixels: Tensor, matrices: Tensor) -> Tensor:
-    """Add the products of a bundle ``(n, m, K)`` with ``(m, K, C)`` to ``(n, m, C)``, in place."""
-    if len(matrices) == 1:
-        made.flatten(1).addmm_(pixels.flatten(1), matrices[0])
-    else:
-        made.transpose(0, 1).baddbmm_(pixels.transpose(0, 1), matrices)
+    """Add the products of a bundle ``(n, m K)`` with ``(m, K, C)`` to ``(n, m C)``, in place."""
+    m = len(matrices)
+    out, one = (x.view(len(x), m, -1).transpose(0, 1) for x in (made, pixels))
+    out.baddbmm_(one, matrices)
     return made
 
 
@@ -170,44 +190,50 @@ def enough(n: int) -> int:
     return n
 
 
-def products(left: Sequence[Tensor], right: Sequence[Tensor | None]) -> Tensor:
+def products(
+    left: Sequence[Tensor], right: Sequence[Tensor | None], counts: list[int], k: int, c: int
+) -> Tensor:
     """Return the products over the pixels, shape ``(M, K, C)``.
 
     Args:
-        left: bundles of shape ``(n, m, K)``.
-        right: bundles of shape ``(n, m, C)``, or ``(n, 1, C)`` for a factor of the whole bundle;
+        left: bundles of shape ``(n, m K)``.
+        right: bundles of shape ``(n, m C)``, or ``(n, C)`` for a factor of the whole bundle;
             ``None`` for 0.
+        counts: m of each bundle.
+        k: K.
+        c: C.
     """
-    counts = [one.shape[1] for one in left]
-    channels = next(one.shape[2] for one in right if one is not None)
-    made = left[0].new_empty(sum(counts), left[0].shape[2], channels)
-    for a, b, out in zip(left, right, torch.split(made, counts), strict=True):
+    made = left[0].new_empty(sum(counts) * k, c)
+    parts = torch.split(made, [m * k for m in counts])
+    for a, b, out, m in zip(left, right, parts, counts, strict=True):
         if b is None:
             out.zero_()
-        elif b.shape[1] == 1:
-            torch.mm(a.flatten(1).t(), b.flatten(1), out=out.flatten(0, 1))
+        elif b.shape[1] == c:
+            torch.mm(a.t(), b, out=out)
         else:
-            torch.bmm(a.permute(1, 2, 0), b.transpose(0, 1), out=out)
-    return made
+            one, other = (x.view(len(x), m, -1) for x in (a, b))
+            torch.bmm(one.permute(1, 2, 0), other.transpose(0, 1), out=out.view(m, k, c))
+    return made.view(-1, k, c)
 
 
-def sums(pixels: Sequence[Tensor | None], counts: list[int]) -> Tensor:
+def sums(pixels: Sequence[Tensor | None], counts: list[int], c: int) -> Tensor:
     """Return the sums over the pixels, shape ``(M, C)``; faster than ``sum(0)``.
 
     Args:
-        pixels: bundles of shape ``(n, m, C)``, or ``(n, 1, C)`` for the same of a whole bundle;
-            ``None`` for 0.
-        counts: the products of each bundle.
+        pixels: bundles of shape ``(n, m C)``, or ``(n, C)`` for the same of all bundles; ``None``
+            for 0.
+        counts: m of each bundle.
+        c: C.
     """
     known = next(one for one in pixels if one is not None)
     ones = _ones(len(known), known.dtype)
-    if all(one is known and one.shape[1] == 1 for one in pixels):
-        return torch.mv(known.flatten(1).t(), ones).expand(sum(counts), -1)
-    made = known.new_zeros(sum(counts), known.shape[2])
-    for one, out in zip(pixels, torch.split(made, counts), strict=True):
-        if one is not None:
-            out.copy_(torch.mv(one.flatten(1).t(), ones).view(one.shape[1:]))
-    return made
+    if all(one is known for one in pixels) and known.shape[1] == c:
+        return torch.mv(known.t(), ones).expand(sum(counts), -1)
+    made = [
+        known.new_zeros(m * c) if one is None else torch.mv(one.t(), ones)
+        for one, m in zip(pixels, counts, strict=True)
+    ]
+    return torch.cat(made).view(-1, c)
 
 
 @functools.lru_cache(maxsize=16)
