@@ -79,12 +79,12 @@ class Fitted:
         self.covariance = square.baddbmm_(
             self.mean.unsqueeze(2), self.mean.unsqueeze(1), beta=1 / self.n, alpha=-1
         )
-        self.through = self.covariance @ self.matrices
+        self.through = torch.bmm(self.covariance, self.matrices)
         self.variance = (self.through * self.matrices).sum(1).clamp_min_(0)
         self.scale = (self.variance + eps).rsqrt_()
         self.factor = self.scale if weights is None else self.scale * weights.unsqueeze(1)
         self.scaled = self.matrices * self.factor.unsqueeze(1)
-        self.biases = (self.mean.unsqueeze(1) @ self.scaled).squeeze(1).neg_()
+        self.biases = torch.bmm(self.mean.unsqueeze(1), self.scaled).squeeze(1).neg_()
 
         self.below = self._bundled(self.scaled)
 
@@ -128,10 +128,11 @@ class Fitted:
         d_weights = (by_column * self.scale).sum(1)
         d_variance = (by_column * self.factor * self.scale.square()).mul_(-0.5).unsqueeze(1)
         d_matrices = d_scaled * self.factor.unsqueeze(1) + self.through * (2 * d_variance)
-        d_covariance = (self.matrices * d_variance) @ self.matrices.transpose(1, 2)
+        d_covariance = torch.bmm(self.matrices * d_variance, self.matrices.transpose(1, 2))
         if (world := place().world) > 1:
             d_weights, d_matrices = d_weights / world, d_matrices / world
-        d_mean = self.scaled @ totals.unsqueeze(2) + 2 * (d_covariance @ self.mean.unsqueeze(2))
+        d_mean = torch.bmm(self.scaled, totals.unsqueeze(2))
+        d_mean.baddbmm_(d_covariance, self.mean.unsqueeze(2), alpha=2)
         row = d_mean.squeeze(2).div_(-self.n)
         spread = self._bundled(d_covariance.mul_(2 / self.n))
         rows = torch.split(row.flatten(), [m * k for m in self.counts])
@@ -159,7 +160,7 @@ class Fitted:
 
     def track(self, norms: Sequence[nn.BatchNorm2d]) -> None:
         """Update running statistics as a forward pass of BN does."""
-        means = (self.mean.unsqueeze(1) @ self.matrices).squeeze(1)
+        means = torch.bmm(self.mean.unsqueeze(1), self.matrices).squeeze(1)
         move(norms, means, self.variance * (self.n / max(1, self.n - 1)))
 
 
