@@ -249,6 +249,7 @@ class ProcessesConfig(Config):
         "Processes that share each batch of one training on this machine's CPU: a number, or auto "
         "for what measures fastest.",
         scope="place",
+        or_number=True,
     )
 
 

@@ -49,6 +49,7 @@ def option(
     older: Any = MISSING,
     scope: Scope = "result",
     section: str | None = None,
+    or_number: bool = False,
 ) -> Any:
     """Declare an option of a dataclass: its default, its help and the values it may take.
 
@@ -69,6 +70,7 @@ def option(
         older: what a record that lacks this option means, if it is not the default.
         scope: what the option decides; see :data:`Scope`.
         section: of the help page; by default that of the class.
+        or_number: whether a text may be given as a whole number.
     """
     limits: dict[str, Any] = {
         "low": low,
@@ -85,6 +87,7 @@ def option(
         "later": later,
         "scope": scope,
         "section": section,
+        "or_number": or_number,
     }
     if older is not MISSING:
         metadata["older"] = older
@@ -159,12 +162,15 @@ class Config:
             UserError: an option is unknown, of the wrong type or out of range.
         """
         types_of = _types(cls)
+        or_number = {e.name for e in fields(cls) if e.metadata.get("or_number")}
         merged: dict[str, Any] = {}
         for layer in layers:
             for name, value in layer.items():
                 key = name.replace("-", "_")
                 if key not in types_of:
                     raise unknown("option", name, types_of)
+                if key in or_number and type(value) is int:
+                    value = str(value)
                 if value is not None:
                     merged[key] = _coerce(key, value, types_of[key])
         return cls(**merged)
@@ -305,7 +311,7 @@ def shown_number(value: float) -> str:
 
 
 def _coerce(name: str, value: Any, kind: Any) -> Any:
-    """Return ``value`` as ``kind``; an integer is accepted as a float or text, a text as a path.
+    """Return ``value`` as ``kind``; an integer is accepted as a float, a text as a path.
 
     YAML 1.1 reads ``1e-3`` as a text, so a text that is a number is accepted as a float, too.
     """
@@ -317,8 +323,6 @@ def _coerce(name: str, value: Any, kind: Any) -> Any:
         if origin is float and isinstance(value, str):
             with suppress(ValueError):
                 return float(value)
-        if origin is str and type(value) is int:  # --budget 20 in a file of options
-            return str(value)
         if origin is Path and isinstance(value, str):
             return _path(name, value)
         if isinstance(value, origin) and not (type(value) is bool and origin is not bool):

@@ -128,7 +128,7 @@ class VitSmall(SearchSpace):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` to logits ``(B, classes)``."""
         y = self.patches(x).flatten(2).transpose(1, 2)
-        y = torch.cat([self.token().expand(len(y), -1, -1), y], dim=1)
+        y = torch.cat([self.token().expand(y.shape[0], -1, -1), y], dim=1)
         y = self.blocks(self.dropout(y + self.positions()))
         logits: Tensor = self.head(self.norm(y)[:, 0])
         return logits

@@ -8,7 +8,6 @@ several GPUs or machines.
 
 from __future__ import annotations
 
-import importlib
 import os
 import pickle
 import re
@@ -24,6 +23,7 @@ import torch
 from nasbench.devices import pick
 from nasbench.errors import UserError
 from nasbench.executors import Report, Work
+from nasbench.executors.attempts import prepare
 from nasbench.executors.local import WorkerProcess, cores
 from nasbench.executors.worker import SharedContext
 from nasbench.faults import MachineError, peer_ended
@@ -197,9 +197,7 @@ def _until(other: WorkerProcess, wanted: str) -> None:
 
 def setup(context: tuple[str, Any]) -> Work:
     """Return what runs a job in one of the other processes."""
-    target, content = context
-    module, _, function = target.partition(":")
-    run: Callable[[Any], object] = getattr(importlib.import_module(module), function)(content)
+    run: Any = prepare(*context)  # takes the job alone
 
     def work(payload: tuple[int, int, Path, Any], report: Report) -> None:
         rank, world, file, job = payload

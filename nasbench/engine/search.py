@@ -290,6 +290,10 @@ def run_search(
         raise UserError(f"space {config.space!r} has no choices: there is nothing to search")
     if config.tuned:
         joint.check(config.tuned, config, problem.task)
+    if not search.sampled and problem.domains.size < 2:
+        raise UserError(
+            f"space {config.space!r} has a single architecture: there is nothing to search"
+        )
     name, short = catalog.short(config.strategy), sources.short(config.task)
     read = inputs(problem.task, strategy=config.strategy, space=config.space, task=config.task)
     with session("search", name, short, config, stop, resumed, command, inputs=read) as running:

@@ -173,7 +173,7 @@ def test_an_interrupted_search_is_continued(space, here, monkeypatch):
         ({"order": 3}, "unknown order '3': allowed: 1, 2"),
         ({"lr": "x"}, "lr='x': must be of type float"),
         ({"space": "dart"}, "unknown space 'dart': did you mean darts"),
-        ({"space": 3}, "unknown space '3': allowed: darts, "),
+        ({"space": 3}, "space=3: must be of type str"),
         ({"seeds": 0}, "seeds=0: must be a whole number in [1, 10000]"),
         ({"budget": 3}, "budget=3: darts trains one supernet"),
         ({"metric": "rmse"}, "metric=rmse: is for the target numbers, and this task predicts"),

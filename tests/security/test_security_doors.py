@@ -39,8 +39,8 @@ PARAMETERS = {
     "file": "checkpoint checkpoints given inputs config resume run search_space file model "
     "results raw data_dir weights tune start_from learn_from",
     "text": "budget device refine out target only engine address form format rendition dataset o "
-    "assignments argument to preset kind drawing curves export host window sensor channels "
-    "chip columns precision optimizer schedule class_weights state style frames "
+    "processes assignments argument to preset kind drawing curves export host window sensor "
+    "channels chip columns precision optimizer schedule class_weights state style frames "
     "objectives",
 }
 

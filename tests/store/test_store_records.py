@@ -74,7 +74,7 @@ def test_an_unknown_kind_is_told_and_left_out(tmp_path):
     path = write_record(tmp_path, Record(**VALUES, kind="magic"))
     assert read_records(tmp_path) == (
         [],
-        [f"{path} left out: unknown kind 'magic': allowed: nas, hpo, plain"],
+        [f"{path} left out: unknown kind 'magic': allowed: nas, hpo, joint, plain"],
     )
 
 
