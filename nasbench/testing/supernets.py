@@ -66,7 +66,8 @@ class Slices(SearchSpace):
     def __init__(self, spec: DataSpec) -> None:
         super().__init__(spec)
         width = ValueChoice([4, 8], label="width")
-        self.stem = elastic.Conv2d(spec.channels, width, 3, stride=2, padding=1)
+        # Biases in front of BN would have no gradient where the depth can no longer be 0.
+        self.stem = elastic.Conv2d(spec.channels, width, 3, stride=2, padding=1, bias=False)
         self.blocks = Repeat(lambda index: self.block(width, index), (0, 2), label="depth")
         heads = ValueChoice([1, 2], label="heads")
         self.attention = elastic.MultiheadAttention(width, heads, batch_first=True)
@@ -81,8 +82,8 @@ class Slices(SearchSpace):
             elastic.Conv2d(width, hidden, 1, bias=False),
             elastic.BatchNorm2d(hidden),
             nn.ReLU(),
-            elastic.Conv2d(hidden, hidden, kernel, padding=kernel // 2, groups=hidden),
-            elastic.Conv2d(hidden, width, 1),
+            elastic.Conv2d(hidden, hidden, kernel, padding=kernel // 2, groups=hidden, bias=False),
+            elastic.Conv2d(hidden, width, 1, bias=False),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
