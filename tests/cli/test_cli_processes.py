@@ -36,9 +36,10 @@ def losses(folder: Path) -> list[float]:
     return [epoch["loss"] for epoch in Journal(folder / "journal.jsonl").epochs()]
 
 
-def without_children() -> bool:
-    """Return whether this process has no children, which end a moment after their kill."""
-    return not [c for c in psutil.Process().children(recursive=True) if "nasbench" in _line(c)]
+def without_workers() -> bool:
+    """Return whether this process has no workers left."""
+    children = psutil.Process().children(recursive=True)
+    return not [child for child in children if "executors.worker" in _line(child)]
 
 
 def _line(process: psutil.Process) -> str:
@@ -53,7 +54,7 @@ def test_two_processes_find_what_one_finds(run, runs, tiny):
         answer = run("search", "darts", *tiny, *how, "--seeds", 2, "--json")
         assert answer.status == 0, answer.err
         assert answer.out.count('"arch"') == 2  # nobody else prints
-    assert without_children()
+    assert without_workers()
     infos = {(i["config"]["processes"], i["seed"]): i["folder"] for i in runs()}
     assert sorted(infos) == [("1", 0), ("1", 1), ("2", 0), ("2", 1)]
     for seed in (0, 1):
@@ -129,4 +130,4 @@ def test_a_search_that_is_killed_goes_on_with_as_many(run, runs, space, small, r
     assert answer.status == 0, answer.err
     [whole] = Path("whole/runs").iterdir()
     assert losses(info["folder"]) == losses(whole)
-    assert without_children()
+    assert without_workers()
