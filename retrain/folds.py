@@ -13,10 +13,10 @@ from nasbench.config import RetrainConfig
 from nasbench.cost.params import inference_parameter_count
 from nasbench.data.split import stratified_folds, without
 from nasbench.engine.auto_batch import run_with_auto_batch
-from nasbench.engine.callbacks import NullCallback, journaled
+from nasbench.engine.callbacks import journaled
 from nasbench.engine.checkpoints import Architecture
 from nasbench.engine.problem import evaluation_batches, objective
-from nasbench.engine.ranks import Ranks
+from nasbench.engine.ranks import Ranks, beside
 from nasbench.engine.session import Session, session
 from nasbench.report.statistics import t_interval
 from nasbench.seeding import derive
@@ -77,14 +77,7 @@ def in_rank(
         given: the network, and how it is trained. The job is the seed, and the run folder to
             continue.
     """
-    job = Retraining.of(*given)
-
-    def train(asked: tuple[int, Path | None]) -> None:
-        seed, folder = asked
-        resumed = None if folder is None else RunFolder(folder)
-        run(job.with_seed(seed), NullCallback(), StopSignal(), resumed)
-
-    return train
+    return beside(Retraining.of(*given), run)
 
 
 def run_folds(

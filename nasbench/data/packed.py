@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
 import time
@@ -28,6 +27,7 @@ from nasbench import plain_json
 from nasbench.data.watching import watcher
 from nasbench.errors import UserError
 from nasbench.faults import telling_what_failed
+from nasbench.known_code import cache_folder
 
 FORMAT = "nasbench-data/1"
 PARTS = ("train", "val", "test")
@@ -83,14 +83,12 @@ class About:
 
 def root() -> Path:
     """Return the folder of all packed folders: in ``$XDG_CACHE_HOME``, or in ``~/.cache``."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
     try:
-        cache = cache if cache.is_absolute() else Path.home() / ".cache"
-    except RuntimeError as error:
+        return cache_folder() / "data"
+    except FileNotFoundError as error:
         raise UserError(
             "there is no home folder to keep the packed data in: set XDG_CACHE_HOME"
         ) from error
-    return cache / "nasbench" / "data"
 
 
 def key(*parts: Any) -> str:

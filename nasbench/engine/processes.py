@@ -26,7 +26,7 @@ from nasbench.engine.measured_step import Stopwatch
 from nasbench.engine.problem import halves
 from nasbench.engine.search import Search
 from nasbench.errors import UserError
-from nasbench.executors.local import cores
+from nasbench.executors.local import THREADS, cores
 from nasbench.known_code import cache_folder
 from nasbench.tasks.base import Task
 
@@ -37,7 +37,6 @@ GAIN = 0.85
 ENOUGH = 2**20
 """Values of all examples that a training sees; below, one process is done in a few seconds."""
 
-_THREADS = "OMP_NUM_THREADS"
 Options = TypeVar("Options", SearchConfig, RetrainConfig)
 
 
@@ -75,7 +74,7 @@ def of_retraining(
 
 def _chosen(config: Options, fitting: Callable[[], int]) -> Options:
     def measured() -> int:
-        own = _THREADS in os.environ  # whoever sets it shares out the cores
+        own = THREADS in os.environ  # whoever sets it shares out the cores
         if own or config.auto_batch or cores() < 2 or pick(config.device).type != "cpu":
             return 1
         return fitting()
@@ -131,15 +130,16 @@ def _kept(
         return 1
     machine = (provenance.cpu_model(), cores(), torch.__version__)
     text = json.dumps([machine, task.spec.to_json(), steps, of], sort_keys=True, default=str)
-    with suppress(OSError):
-        file = cache_folder() / "processes" / hashlib.sha256(text.encode()).hexdigest()
-        with suppress(ValueError, FileNotFoundError):
-            return max(1, min(int(file.read_text()), cores(), config.batch_size))
-        found = fastest(seconds, config.batch_size, steps)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"{found}\n")
-        return found
-    return fastest(seconds, config.batch_size, steps)
+    name = hashlib.sha256(text.encode()).hexdigest()
+    with suppress(OSError, ValueError):
+        kept = int((cache_folder() / "processes" / name).read_text())
+        return max(1, min(kept, cores(), config.batch_size))
+    found = fastest(seconds, config.batch_size, steps)
+    with suppress(OSError):  # where nothing can be kept, it is measured again
+        folder = cache_folder() / "processes"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"{found}\n")
+    return found
 
 
 def fastest(seconds: Callable[[int], float], batch_size: int, steps: int) -> int:

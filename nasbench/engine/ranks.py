@@ -15,26 +15,26 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import torch
 
 from nasbench.devices import pick
+from nasbench.engine.callbacks import NullCallback
 from nasbench.errors import UserError
 from nasbench.executors import Report, Work
 from nasbench.executors.attempts import prepare
-from nasbench.executors.local import WorkerProcess, cores
+from nasbench.executors.local import THREADS, WorkerProcess, threads_of
 from nasbench.executors.worker import SharedContext
 from nasbench.faults import MachineError, peer_ended
 from nasbench.store.runs import RunFolder
 from nasbench.training.distributed import leave, meet
-from nasbench.training.stopping import Stopped
+from nasbench.training.loop import Callback
+from nasbench.training.stopping import Stopped, StopSignal
 
 MOST = 256
 AUTO = "auto"
 _WAIT = 5.0  # seconds in which a process that failed tells why
-_THREADS = "OMP_NUM_THREADS"
 
 
 def number(processes: str, device: str, batch_size: int, fitting: Callable[[], int]) -> int:
@@ -102,12 +102,10 @@ class Ranks:
         self._others: list[WorkerProcess] = []
         if count == 1 or _started() > 1:
             return
-        environment = {}
-        if _THREADS not in os.environ:
-            each = max(1, cores() // count)
-            environment = {_THREADS: str(each)}
+        environment = threads_of(count)
+        if THREADS in environment:
             self._threads = torch.get_num_threads()
-            torch.set_num_threads(each)
+            torch.set_num_threads(int(environment[THREADS]))
         with SharedContext((target, context)) as shared:
             for _ in range(count - 1):
                 self._others.append(WorkerProcess(f"{__name__}:setup", shared, environment))
@@ -115,12 +113,7 @@ class Ranks:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for other in self._others:
             other.kill()
         if self._threads is not None:
@@ -193,6 +186,32 @@ def _until(other: WorkerProcess, wanted: str) -> None:
             raise UserError(error)
         if kind == wanted:
             return
+
+
+class Seeded(Protocol):
+    """What is run with one seed after the other, such as a search."""
+
+    def with_seed(self, seed: int) -> Self:
+        """Return the same with another seed."""
+
+
+Kind = TypeVar("Kind", bound=Seeded)
+
+
+def beside(
+    job: Kind, run: Callable[[Kind, Callback, StopSignal, RunFolder | None], object]
+) -> Callable[[tuple[int, Path | None]], None]:
+    """Return what runs ``job`` quietly in one of the other processes.
+
+    It takes the seed, and the run folder to continue.
+    """
+
+    def follow(given: tuple[int, Path | None]) -> None:
+        seed, folder = given
+        resumed = None if folder is None else RunFolder(folder)
+        run(job.with_seed(seed), NullCallback(), StopSignal(), resumed)
+
+    return follow
 
 
 def setup(context: tuple[str, Any]) -> Work:

@@ -12,13 +12,13 @@ from nasbench import arguments, catalog
 from nasbench.config import SearchConfig, TrialsConfig, flag
 from nasbench.engine import joint, oneshot, sampled
 from nasbench.engine.auto_batch import run_with_auto_batch
-from nasbench.engine.callbacks import NullCallback, write_graph
+from nasbench.engine.callbacks import write_graph
 from nasbench.engine.joint import Joint
 from nasbench.engine.limits import FLAGS, limits_of
 from nasbench.engine.presets import Amount, paper_recipe, search_defaults
 from nasbench.engine.priors import Priors, gather
 from nasbench.engine.problem import Data, Problem, inputs, load_space
-from nasbench.engine.ranks import Ranks
+from nasbench.engine.ranks import Ranks, beside
 from nasbench.engine.session import Outcome, Session, session
 from nasbench.errors import UserError
 from nasbench.options import require_effect
@@ -233,14 +233,7 @@ def in_rank(config: SearchConfig) -> Callable[[tuple[int, Path | None]], None]:
     Args:
         config: the options. The job is the seed, and the run folder to continue.
     """
-    job = Search.of(config)
-
-    def run(given: tuple[int, Path | None]) -> None:
-        seed, folder = given
-        resumed = None if folder is None else RunFolder(folder)
-        run_search(job.with_seed(seed), NullCallback(), StopSignal(), resumed)
-
-    return run
+    return beside(Search.of(config), run_search)
 
 
 def load_strategy(name: str) -> type[OneShotStrategy] | type[SampledStrategy]:

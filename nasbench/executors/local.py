@@ -29,6 +29,7 @@ from nasbench.executors.worker import SharedContext
 from nasbench.faults import Fault
 
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+THREADS = "OMP_NUM_THREADS"
 
 # The parent's sys.path comes first: where nasbench and the setup's module are found.
 _START = (
@@ -236,11 +237,22 @@ def environments(options: ExecutorOptions) -> list[dict[str, str]]:
         UserError: there are not enough GPUs.
     """
     workers, each = options.concurrency, options.gpus_per_trial
-    threads = options.cpus_per_trial or max(1, cores() // workers)
-    common = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(threads)}
+    common = threads_of(workers, options.cpus_per_trial)
     if not each:
         return [common] * workers
     return [{**common, VISIBLE_GPUS: own} for own in assign_gpus(visible_gpus(), workers, each)]
+
+
+def threads_of(workers: int, each: int | None = None) -> dict[str, str]:
+    """Return the variable that shares the cores out to workers; none if the user has set it.
+
+    Args:
+        workers: their number.
+        each: threads of one; by default its share of the cores.
+    """
+    if THREADS in os.environ:
+        return {}
+    return {THREADS: str(each or max(1, cores() // workers))}
 
 
 def cores() -> int:
