@@ -53,7 +53,8 @@ def test_json_predict_and_show(run, searched):
     found = answer.json
     assert found["objectives"] == ["accuracy", "params", "latency_ms"]
     assert found["evaluations"] == 6
-    assert 1 <= len(found["networks"]) <= 2 <= len(found["front"])
+    # How many are on the front depends on measured latencies; one of all six may be alone there.
+    assert 1 <= len(found["networks"]) == min(2, len(found["front"]))
     np.save("x.npy", np.zeros((2, 1, 8, 8), np.uint8))
     for name in (found["run"], found["networks"][0]["folder"], "last"):
         predicted = run("predict", name, "x.npy", "--json").json
