@@ -97,22 +97,23 @@ class Scale:
         return replace(smaller, budget=left)  # type: ignore[call-arg]
 
     def check(self, runs: Iterable[tuple[TrainingConfig, int]]) -> None:
-        """Raise if even the shortest trainings take more than the share.
+        """Raise if every run is as short as it can be at a larger scale already.
 
         Args:
             runs: the options of every run at full scale, and its number of training images.
 
         Raises:
-            UserError: it names the smallest scale that works.
+            UserError: it names the smallest scale that works, at which the run that can be
+                shortened most has its least.
         """
         if self.factor == 1:
             return
-        whole = least = 0.0
-        for config, images in runs:
-            if (passes_of_run := passes(config, images)) is not None:
-                whole += passes_of_run
-                least += _least(config, images)
-        if self.factor < (smallest := _rounded_up(least / whole) if whole else 0.0):
+        shares = [
+            _least(config, images) / whole
+            for config, images in runs
+            if (whole := passes(config, images)) is not None
+        ]
+        if self.factor < (smallest := _rounded_up(min(shares, default=0.0))):
             raise UserError(
                 f"--scale {self}: too little for a training to learn anything: the smallest "
                 f"that works for this study is {smallest:.15g}"
@@ -247,5 +248,7 @@ def _searched(config: TrainingConfig) -> bool:
 
 def _rounded_up(share: float) -> float:
     """Return a share with two digits that is at least ``share``."""
+    if not share:
+        return 0.0
     unit = 10.0 ** (math.floor(math.log10(share)) - 1)
     return min(1.0, float(f"{math.ceil(share / unit - 1e-9) * unit:.2g}"))

@@ -99,7 +99,7 @@ def _shipped(name: str) -> tuple[Path, float]:
 
 def test_a_scale_that_is_too_small_is_told_without_data(empty, capsys):
     assert main(["study", "cifar-lab", "--scale", "0.0001", "--dry-run"]) == 2
-    assert "the smallest that works for this study is 0.0016\n" in capsys.readouterr().err
+    assert "the smallest that works for this study is 0.0014\n" in capsys.readouterr().err
 
 
 def test_mistakes_are_told(empty, capsys):

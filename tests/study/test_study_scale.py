@@ -115,9 +115,9 @@ def test_a_batch_size_that_is_searched_stays():
 
 def test_a_scale_that_is_too_small_names_the_smallest_that_works():
     runs = [(LONG, 50_000), (RetrainConfig(epochs=10, batch_size=16), 6_000)]
-    # At least 2,400 passes of each, of 1,560,000.
-    with pytest.raises(UserError, match=r"--scale 0.003: too little .* is 0.0031") as caught:
-        Scale(0.003).check(runs)
+    # At least 2,400 passes of each, which are 0.0016 of 1,500,000 and 0.04 of 60,000.
+    with pytest.raises(UserError, match=r"--scale 0.001: too little .* is 0.0016") as caught:
+        Scale(0.001).check(runs)
     smallest = float(re.search(r"is ([\d.]+)$", str(caught.value))[1])
     Scale(smallest).check(runs)
     Scale(1.0).check([])
