@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,7 @@ def study(
     task: Any = None,
     only: str | Sequence[str] = (),
     seeds: int | None = None,
+    options: Mapping[str, Any] | None = None,
     data_dir: str | Path | None = None,
     device: str = "auto",
     dry_run: bool = False,
@@ -94,6 +95,7 @@ def study(
         task: replaces the task of the study.
         only: run only these entries and those that they use.
         seeds: replaces the study's seeds by 0 to ``seeds - 1``.
+        options: arguments for every entry that takes them, such as ``{"width": 0.5}``.
         data_dir: the folder of the data sets.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, ``xpu`` or ``xpu:N``.
         dry_run: show what is missing and its cost without running it.
@@ -128,7 +130,14 @@ def study(
         "device": device,
     }
     text = as_written(
-        "study", str(file), scale=scale, out=out, task=target, only=entries or None, seeds=seeds
+        "study",
+        str(file),
+        scale=scale,
+        out=out,
+        task=target,
+        only=entries or None,
+        seeds=seeds,
+        options=options,
     )
     words = opened_words({"file": file, "task": target, "address": address}, code)
     with calling("study", quiet, words, text) as around:
@@ -137,7 +146,7 @@ def study(
         from nasbench.study.shipped import located
 
         plan, folder = load_plan(
-            located(Path(file)), scale, given, place, target, entries, dry_run, seeds
+            located(Path(file)), scale, given, place, target, entries, dry_run, seeds, options
         )
         done, cost = estimated(plan, folder, measuring=dry_run)
         if dry_run:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nasbench import arguments
 from nasbench.cli import running
 from nasbench.cli.output import note, tell
 from nasbench.config import TrialsConfig
@@ -53,6 +54,14 @@ Seeds = Annotated[
         "--seeds", min=1, max=10**4, help="Replace the seeds of the study by 0 to SEEDS - 1."
     ),
 ]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o",
+        metavar="KEY=VALUE",
+        help="Set an argument in every entry that takes it, such as width=0.5; may be repeated.",
+    ),
+]
 Dry = Annotated[
     bool,
     typer.Option(
@@ -89,6 +98,7 @@ def command(
     task: Task = None,
     only: Only = None,
     seeds: Seeds = None,
+    o: Arguments = None,
     data_dir: DataDir = None,
     device: Device = "auto",
     dry_run: Dry = False,
@@ -119,8 +129,18 @@ def command(
         engine=engine, concurrency=concurrency, gpus_per_trial=gpus_per_trial, address=address
     )
     given: dict[str, object] = {"data_dir": data_dir, "device": device}
-    plan, folder = load_plan(located(file), scale, given, out, task, only or (), dry_run, seeds)
-    _run(plan, folder, where, dry_run, _command(file, out, task, seeds, plan, where))
+    plan, folder = load_plan(
+        located(file),
+        scale,
+        given,
+        out,
+        task,
+        only or (),
+        dry_run,
+        seeds,
+        arguments.parse(o or []),
+    )
+    _run(plan, folder, where, dry_run, _command(file, out, task, seeds, o or [], plan, where))
 
 
 def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: str) -> None:
@@ -155,7 +175,13 @@ def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: 
 
 
 def _command(
-    file: Path, out: Path, task: str | None, seeds: int | None, plan: Plan, where: TrialsConfig
+    file: Path,
+    out: Path,
+    task: str | None,
+    seeds: int | None,
+    assigned: list[str],
+    plan: Plan,
+    where: TrialsConfig,
 ) -> str:
     """Return the command that continues the study."""
     given = {
@@ -170,6 +196,7 @@ def _command(
         "--address": where.address,
     }
     words = ["nasbench", "study", str(file)]
-    for flag, value in [*(("--only", entry) for entry in plan.only), *given.items()]:
+    repeated = [*(("--only", one) for one in plan.only), *(("-o", one) for one in assigned)]
+    for flag, value in [*repeated, *given.items()]:
         words += [] if value is None else [flag, str(value)]
     return shlex.join(words) + running.out_flag(out)

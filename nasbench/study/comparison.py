@@ -17,12 +17,12 @@ from nasbench.budget import Budget
 from nasbench.config import CompareConfig, TaskConfig
 from nasbench.engine import pace
 from nasbench.engine.hpo import Tuning
-from nasbench.engine.problem import load_space
-from nasbench.engine.search import Search, is_sampled, load_strategy
+from nasbench.engine.search import Search, is_sampled
 from nasbench.errors import UserError, one_line, unknown
 from nasbench.report.quantities import duration
 from nasbench.store.atomic import write_text
 from nasbench.study.file import Study
+from nasbench.study.overrides import keys, owners
 from nasbench.study.plan import Plan, Step, opened
 from nasbench.study.scale import Scale
 from nasbench.tasks import sources
@@ -98,17 +98,7 @@ class Method:
 
     def owners(self, config: CompareConfig) -> dict[str, arguments.Parameters]:
         """Return what takes ``-o`` arguments, as in ``nasbench search`` and ``nasbench hpo``."""
-        if self.verb == "search":
-            options = load_strategy(self.target).Options
-            space = arguments.of_space(load_space(config.space))
-            return {"strategy": arguments.of_dataclass(options), "space": space}
-        kinds = {"tuner": self.tuner, "assessor": config.assessor}
-        known = {
-            kind: arguments.of_dataclass(catalog.resolve(kind, name).Options)
-            for kind, name in kinds.items()
-            if name is not None
-        }
-        return {**known, "model": arguments.of_space(load_space(self.target))}
+        return owners(self.verb, self.target, config.space, self.tuner, config.assessor)
 
 
 @dataclass(frozen=True)
@@ -256,13 +246,13 @@ class Comparison:
         found: dict[str, dict[str, Any]] = {method.name: {} for method in self.methods}
         known: dict[str, set[str]] = {}
         for method in self.methods if self.assigned else ():
-            owners = method.owners(self.config)
-            dotted = {f"{owner}.{name}" for owner, names in owners.items() for name in names}
-            known[method.name] = {*dotted, *(name for names in owners.values() for name in names)}
+            known[method.name] = keys(method.owners(self.config))
         for key, value in self.assigned.items():
-            takers = [name for name, keys in known.items() if key in keys]
+            takers = [name for name, taken in known.items() if key in taken]
             if not takers:
-                every = sorted({one for keys in known.values() for one in keys if "." not in one})
+                every = sorted(
+                    {one for taken in known.values() for one in taken if "." not in one}
+                )
                 raise unknown("argument -o", key, every)
             for name in takers:
                 found[name][key] = value

@@ -132,6 +132,21 @@ def test_the_scale_is_said_before_the_entries(empty):
     )
 
 
+def test_arguments_of_all_entries_have_a_folder_of_their_own(empty, capsys):
+    words = ["study", "gait-hpo", "--seeds", "1", "--dry-run"]
+    assert main([*words, "-o", "width=0.01"]) == 0
+    out = capsys.readouterr().out
+    assert "gait-hpo-width=0.01: 11 runs, 0 of them done" in out
+    plan, folder = load_plan(
+        _shipped("gait-hpo")[0], 1.0, {}, Path("out"), outlined=True, assigned={"width": 0.01}
+    )
+    assert folder == Path("out/studies/gait-hpo-width_0.01")
+    (searched,) = [step for step in plan.steps if str(step) == "NAS, seed 0"]
+    assert plan.configure(searched, None).config.space_arguments["width"] == 0.01
+    assert main([*words, "-o", "widht=0.01"]) == 2
+    assert "unknown argument -o 'widht'" in capsys.readouterr().err
+
+
 def test_the_seeds_of_a_study_are_replaced(empty):
     found = _shipped("gait-hpo")[0]
     plan, _ = load_plan(found, 1.0, {}, Path("out"), outlined=True)
