@@ -207,11 +207,6 @@ def run_hpo(
             f"--assessor {config.assessor}: needs a metric between 0 and 1 of which more is "
             f"better, and the task's is {task.metric.words}: take another assessor or --metric"
         )
-    if getattr(tuning.assessor, "needs_shares", False) and not task.metric.is_share:
-        raise UserError(
-            f"--assessor {config.assessor}: needs a metric between 0 and 1 of which more is "
-            f"better, and the task's is {task.metric.words}: take another assessor or --metric"
-        )
     with session("hpo", name, short, config, stop, resumed, command, inputs=read) as running:
         context = Context.of(task, config, config.val_fraction, running.folder.path)
         running.note_length(len(context.train.labels), config)
