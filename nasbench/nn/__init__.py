@@ -11,7 +11,7 @@ A space written with these layers instead of torch's has a supernet that slices 
     ...         self.head = Linear(width, spec.classes)
 """
 
-from nasbench.nn.elastic import (
+from nasbench.nn.layers import (
     BatchNorm2d,
     Conv2d,
     LayerNorm,
