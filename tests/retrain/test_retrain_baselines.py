@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
 from nasbench import catalog
 from nasbench.config import HpoConfig
@@ -62,6 +63,26 @@ def test_parameters_are_torchvisions_less_what_is_replaced(name):
     stem = 3 * 64 * (7 * 7 - 3 * 3) if name in LARGE_STEM else 0
     classes = (1000 - 10) * (LAST[name] + 1)
     assert count(name) == PUBLISHED[name] - stem - classes
+
+
+@pytest.mark.parametrize("name", [*LAST, "googlenet"])
+def test_with_the_stem_for_large_images_only_the_last_layer_is_replaced(name):
+    inputs, published = LAST.get(name, 1024), PUBLISHED.get(name, 6_624_904)
+    assert count(name, stem="imagenet") == published - (1000 - 10) * (inputs + 1)
+    assert count(name, DataSpec(1, 28, 28, 10), stem="imagenet") < count(name, stem="imagenet")
+
+
+def test_the_stem_for_large_images_computes_what_torchvision_computes():
+    torch.manual_seed(0)
+    ours, theirs = build("resnet18", stem="imagenet"), models.resnet18(num_classes=10)
+    ours.network.load_state_dict(
+        {key.replace("fc.", "fc.1."): value for key, value in theirs.state_dict().items()}
+    )
+    x = torch.rand(2, 3, 32, 32)
+    assert torch.equal(ours.eval()(x), theirs.eval()(x))
+    # torchvision publishes 1.814 billion multiply-adds of 224x224 images in 1,000 classes.
+    large = DataSpec(3, 224, 224, 1000)
+    assert multiply_adds(build("resnet18", large, stem="imagenet"), large.shape) == 1_814_073_344
 
 
 @pytest.mark.parametrize("name", ["vgg16", "vgg16_bn"])
@@ -343,6 +364,12 @@ def test_a_rate_that_is_none(name, rate):
             "space SmallCnn: width=0, hidden_size=128: must be at least 1",
         ),
         ("resnet18", {"dropout_rate": 1.5}, "space ResNet18: dropout_rate=1.5: must be in [0, 1)"),
+        ("resnet18", {"stem": "large"}, "space ResNet18: stem=large: must be small or imagenet"),
+        (
+            "densenet121",
+            {"stem": "imagenet"},
+            "space DenseNet121: stem=imagenet: needs images of at least 28x28, and these have 8x8",
+        ),
         ("mobilenet-v1", {"width": 0.0}, "space MobileNetV1: "),
         ("mnist-vgg", {"layers": 11}, "space MnistVgg: layers=11: must be 10, 12, 15 or 18"),
         ("mnist-vgg", {"hidden_size": 0}, "space MnistVgg: hidden_size=0: must be at least 1"),
