@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from nasbench.budget import Budget
-from nasbench.config import TrainingConfig
+from nasbench.config import RetrainConfig, TrainingConfig
 from nasbench.errors import UserError
 from nasbench.report.quantities import count, duration
 from nasbench.store import studies
@@ -16,14 +16,21 @@ from nasbench.study.measured_step import MeasuredSteps
 from nasbench.study.plan import Plan, Step
 from nasbench.study.results import entry_results
 from nasbench.study.runner import Progress
-from nasbench.study.scale import Scale, passes, rounds
+from nasbench.study.scale import Scale, passes, rounds, validated
+from nasbench.tasks import sources
+from nasbench.tasks.outlines import test_examples
+from retrain.final import MOST_CHECKED, MOST_TRAIN
+
+FORWARD = 1 / 3
+"""The cost of an image without a gradient, in passes; backward, a layer computes two products."""
 
 
 def estimate(plan: Plan, progress: Progress, out: Path, measuring: bool = False) -> Iterator[str]:
     """Yield lines that say what is done, what is missing, and its cost, entry by entry.
 
     A pass is one training image seen once. Time is estimated from runs of the same entry, or
-    else from the same study at another scale, or else from a measured step.
+    else from the same study at another scale, or else from a measured step, validation and the
+    final evaluation included.
 
     Args:
         plan: the study.
@@ -61,7 +68,7 @@ def estimate(plan: Plan, progress: Progress, out: Path, measuring: bool = False)
     if measured and steps is not None:
         yield (
             "  times without an earlier run: from a step of training on made-up images "
-            f"({steps.watch.device}), without validation and test"
+            f"({steps.watch.device}); validation and test count a third of a pass for each image"
         )
 
 
@@ -72,8 +79,19 @@ def _seconds(plan: Plan, step: Step, steps: MeasuredSteps) -> float | None:
         if (seen := passes(config, len(plan.task.train))) is None:
             return rounds(config) * Budget.parse(str(getattr(config, "budget", ""))).amount
         each = steps.seconds_per_pass(step)
-        return None if each is None else seen * each
+        return None if each is None else (seen + FORWARD * _evaluated(plan, config)) * each
     return None
+
+
+def _evaluated(plan: Plan, config: TrainingConfig) -> float:
+    """Return how many images a run computes without a gradient."""
+    train = len(plan.task.train)
+    found = validated(config, train)
+    if isinstance(config, RetrainConfig) and config.folds is None:
+        whole = test_examples(sources.short(plan.study.task), train)
+        found += whole + 2 * min(whole, MOST_CHECKED)
+        found += min(config.limit_train or train, train, MOST_TRAIN)
+    return found
 
 
 def _size(plan: Plan, progress: Progress, step: Step) -> str:

@@ -197,6 +197,22 @@ def passes(config: TrainingConfig, images: int) -> float | None:
     return budget.amount * rounds(config) * each
 
 
+def validated(config: TrainingConfig, images: int) -> float:
+    """Return how many images a run of trials or a retraining validates on, counted by epochs.
+
+    A one-shot search is measured with its validation, and counts none here.
+
+    Args:
+        config: the options of the run.
+        images: the number of training images of the task.
+    """
+    budget = _budget(config)
+    if isinstance(config, SearchConfig) and (budget is None or budget.unit != "trials"):
+        return 0.0
+    share = _share(config)
+    return (passes(config, images) or 0.0) * (1 - share) / share
+
+
 def rounds(config: TrainingConfig) -> int:
     """Return how often a run spends its budget: twice if a tuning is refined."""
     return 2 if isinstance(config, HpoConfig) and config.refine else 1

@@ -11,15 +11,15 @@ from nasbench.space.spec import DataSpec
 from nasbench.tasks.base import SealedTest, Task
 
 _DIGITS = DataSpec(1, 28, 28, 10)
-OUTLINES: dict[str, tuple[DataSpec, int]] = {
-    "digits": (DataSpec(1, 8, 8, 10), 1_437),
-    "mnist": (_DIGITS, 60_000),
-    "fashion-mnist": (_DIGITS, 60_000),
-    "cifar10": (DataSpec(3, 32, 32, 10), 50_000),
-    "gait": (DataSpec(4, 128, 128, 20), 2_000),  # the public DVS128-Gait
-    "gait-synthetic": (DataSpec(4, 128, 128, 21), 336),
+OUTLINES: dict[str, tuple[DataSpec, int, int]] = {
+    "digits": (DataSpec(1, 8, 8, 10), 1_437, 360),
+    "mnist": (_DIGITS, 60_000, 10_000),
+    "fashion-mnist": (_DIGITS, 60_000, 10_000),
+    "cifar10": (DataSpec(3, 32, 32, 10), 50_000, 10_000),
+    "gait": (DataSpec(4, 128, 128, 20), 2_000, 2_000),  # the public DVS128-Gait
+    "gait-synthetic": (DataSpec(4, 128, 128, 21), 336, 168),
 }
-"""The shape of an example with the number of classes, and the number of training examples."""
+"""Shape of an example with the number of classes, number of training and of test examples."""
 
 
 def outline(name: str) -> Task | None:
@@ -33,11 +33,21 @@ def outline(name: str) -> Task | None:
     """
     if name not in OUTLINES:
         return None
-    spec, examples = OUTLINES[name]
+    spec, examples, _ = OUTLINES[name]
     images = torch.zeros(1, *spec.shape, dtype=torch.uint8).expand(examples, *spec.shape)
     augmentation = Augmentation((0.5,) * spec.channels, (0.25,) * spec.channels)
     train = ImageSet(images, torch.arange(examples) % spec.outputs)
     return Task(name, spec, train, augmentation, SealedTest(_sealed))
+
+
+def test_examples(name: str, train: int) -> int:
+    """Return the size of a task's test set, without opening it.
+
+    Args:
+        name: of the task; of one that is not built in, a fifth of the examples is assumed.
+        train: the number of its training examples.
+    """
+    return OUTLINES[name][2] if name in OUTLINES else train // 4
 
 
 def _sealed() -> ImageSet:

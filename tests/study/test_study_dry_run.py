@@ -75,10 +75,33 @@ def test_time_is_the_passes_by_the_measured_step(empty, monkeypatch):
     monkeypatch.setattr(MeasuredSteps, "seconds_per_pass", lambda self, step: 0.01)
     plan, folder = load_plan(Path("one.yaml"), 1.0, {}, Path("out"), outlined=True)
     lines = list(cost_estimate.estimate(plan, cost_estimate.Progress(), folder, measuring=True))
-    assert lines[1].endswith(f"1 x 6.00 k passes, about {duration(60)}")
+    # 6,000 passes, and without a gradient 10,000 test images, 1,000 twice, and 2,000 of training.
+    assert lines[1].endswith(f"1 x 6.00 k passes, about {duration(0.01 * (6_000 + 14_000 / 3))}")
     # A run that begins waits for no measurement.
     lines = list(cost_estimate.estimate(plan, cost_estimate.Progress(), folder))
     assert lines[1].endswith("1 x 6.00 k passes")
+
+
+@pytest.mark.parametrize(
+    ("entry", "seconds"),
+    [
+        # 40 trials of 2 epochs train on 800 of 1,000 images and validate on 200.
+        ("{hpo: small-cnn, budget: 40, val_fraction: 0.2}", 40 * 2 * (800 + 200 / 3)),
+        # A one-shot search is measured with its validation.
+        ("{search: darts, options: {channels: 4, layers: 3}}", 2 * 500),
+        # Each of four folds trains on three quarters, validates on a quarter, and tests nothing.
+        ("{train: small-cnn, folds: 4}", 4 * 2 * (750 + 250 / 3)),
+    ],
+)
+def test_validation_counts(empty, monkeypatch, entry, seconds):
+    Path("one.yaml").write_text(
+        "task: cifar10\ndefaults: {epochs: 2, limit_train: 1000, batch_size: 10}\n"
+        f"entries: {{a: {entry}}}"
+    )
+    monkeypatch.setattr(MeasuredSteps, "seconds_per_pass", lambda self, step: 1.0)
+    plan, folder = load_plan(Path("one.yaml"), 1.0, {}, Path("out"), outlined=True)
+    lines = list(cost_estimate.estimate(plan, cost_estimate.Progress(), folder, measuring=True))
+    assert lines[1].endswith(f", about {duration(seconds)}")
 
 
 def test_networks_that_train_alike_are_measured_once(empty, monkeypatch):
