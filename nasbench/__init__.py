@@ -131,6 +131,10 @@ sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
+    if name in _VERBS or name in _PLACES:
+        from nasbench.threads import sleep_while_waiting
+
+        sleep_while_waiting()
     if name in _VERBS:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _PLACES:

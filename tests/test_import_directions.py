@@ -32,6 +32,7 @@ GROUND = {
     "plain_yaml",
     "provenance",
     "known_code",
+    "threads",
 }  # "" is the package, for __version__
 
 # A part of nasbench, or a package beside it -> what it may import besides GROUND.
@@ -50,6 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     "plain_yaml": set(),
     "provenance": set(),
     "known_code": set(),
+    "threads": set(),
     "arguments": set(),
     "budget": set(),
     "config": {"budget"},
