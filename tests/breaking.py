@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,17 +88,24 @@ class Breaker:
         return self._continued(place)
 
     def full_disks(
-        self, most: int | None = None, hows: Iterable[str] = (FULL, ONCE, SHORT)
+        self,
+        most: int | None = None,
+        hows: Sequence[str] = (FULL, ONCE, SHORT),
+        in_turn: bool = False,
     ) -> Tally:
         """Let the disk be full at the file events, and continue when it is not.
 
         Args:
             most: how many events are tried in each of the ways; all by default.
             hows: ways in which the disk is full.
+            in_turn: try a single event in each way: an early one in the first, a late one in the
+                last.
         """
         tally = Tally(self.whole.events)
-        for how in hows:
-            for number in spread(list(self._with_space(how)), most):
+        for turn, how in enumerate(hows):
+            events = list(self._with_space(how))
+            middle = (2 * turn + 1) * len(events) // (2 * len(hows))
+            for number in [events[middle]] if in_turn else spread(events, most):
                 tally.broken += 1
                 place = self.bench.begun(self.name, self.bench.folder / "full")
                 ended = self.bench.run(self.name, place, at=number, how=how)
