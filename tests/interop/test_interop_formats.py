@@ -26,7 +26,7 @@ SPACES = {
 FORMS = [(form, spaces[0]) for form, (spaces, _) in WRITERS.items()]
 
 
-@pytest.mark.parametrize("count", [50, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [50, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("form", "space"), FORMS)
 def test_architectures_come_back(form, space, count):
     domains = SPACES[space].describe(CIFAR)

@@ -10,6 +10,7 @@ import torch
 from nasbench import catalog
 from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.strategies.oneshot.elastic import ElasticStrategy
+from nasbench.testing.oneshot import OWN
 from nasbench.testing.supernets import PlainSupernets, advance, batch, make
 
 NAMES = [
@@ -19,9 +20,9 @@ NAMES = [
 ]
 
 
-def strategy(name, precision):
+def strategy(name, precision, space="darts"):
     kind = catalog.resolve("strategy", name)
-    space = "nasbench.testing.supernets:Slices" if issubclass(kind, ElasticStrategy) else "darts"
+    space = "nasbench.testing.supernets:Slices" if issubclass(kind, ElasticStrategy) else space
     made = make(kind, PlainSupernets.named(space), {}, epochs=3)
     made.objective = replace(made.objective, precision=precision)
     torch.manual_seed(1)  # what is drawn is the same
@@ -44,7 +45,7 @@ def test_the_first_loss_is_that_of_full_precision(name):
     ],
 )
 def test_it_goes_on_with_weights_in_full_precision(name):
-    made = strategy(name, "bf16")
+    made = strategy(name, "bf16", "nas-bench-201" if name == "pc-darts" else OWN)
     advance(made, 1, 2)
     assert {p.dtype for p in made.parameters()} == {torch.float32}
     assert all(torch.isfinite(p).all() for p in made.parameters())

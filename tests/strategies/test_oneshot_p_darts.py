@@ -283,7 +283,7 @@ def test_it_continues_in_every_stage_bit_for_bit(done):
         return torch.get_rng_state()
 
     options = {"skip_dropout": 0.5, "arch_lr": 0.1}
-    whole, half, other = (searching(epochs=3, **options) for _ in range(3))
+    whole, half, other = (searching("nas-bench-201", 3, **options) for _ in range(3))
     play(whole, range(6))
     random = play(half, range(done))
     file = io.BytesIO()
