@@ -145,9 +145,9 @@ def test_a_further_metric_that_fails_is_left_out(run, runs, small, mine):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("mine")
-def test_ones_own_metric_and_loss_in_worker_processes(run, runs, tiny):
+def test_ones_own_metric_and_loss_in_a_worker_process(run, runs, tiny):
     options = ("--metric", "mine.py:error_rate", "--loss", "mine.py:own_loss")
-    for more in ((), ("--engine", "local", "--concurrency", "2")):
+    for more in ((), ("--engine", "local")):
         answer = run("search", "random", *tiny, "--budget", "3", *options, *more)
         assert answer.status == 0, answer.err
     here, there = (

@@ -40,7 +40,7 @@ def test_mutants_end_in_one_line(name):
 @pytest.mark.parametrize("name", [name for name in JOBS if name not in LONG])
 def test_more_mutants_end_in_one_line(name):
     weight, job = JOBS[name]
-    job(max(1, round(8 * TOTAL * weight / WEIGHTS)), 1, _check)
+    job(max(1, round(4 * TOTAL * weight / WEIGHTS)), 1, _check)
 
 
 NO_FILES = [

@@ -40,9 +40,11 @@ def failure(folder: Path, text: str, quick: bool = False, **options: Any) -> str
         ("nni.report_final_result(True)", 1.0),
         ("os.chdir('/'); nni.report_final_result(1)", 1.0),
         ("os.close(1); os.close(2); nni.report_final_result(1)", 1.0),
-        ("assert nni.get_sequence_id() == 7; nni.report_final_result(1)", 1.0),
-        ("assert nni.get_trial_id() == '7'; nni.report_final_result(1)", 1.0),
-        ("assert nni.get_current_parameter('x') == 0.5; nni.report_final_result(1)", 1.0),
+        (
+            "assert (nni.get_sequence_id(), nni.get_trial_id()) == (7, '7'); "
+            "nni.report_final_result(nni.get_current_parameter('x'))",
+            0.5,
+        ),
     ],
 )
 def test_scripts_that_run_under_nni(tmp_path, text, final):

@@ -130,7 +130,7 @@ def test_a_mapped_set_gives_the_same_result_bit_for_bit(verb, place, monkeypatch
     words = {
         "retrain": ["retrain", "checkpoint.json", "--val-fraction", "0.3", *small],
         "folds": ["retrain", "checkpoint.json", "--folds", "2", *small],
-        "workers": ["search", "random", "--budget", "2", "--concurrency", "2", *tiny, *small],
+        "workers": ["search", "random", "--budget", "2", "--engine", "local", *tiny, *small],
     }.get(verb, [*verb.split(), *tiny, *small])
     if verb in ("retrain", "folds"):
         assert main(["search", "darts", *tiny, *small]) == 0
