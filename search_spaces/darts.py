@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nasbench.graph import Graph, mixed_cell_graph
 from nasbench.interop import genotype
-from nasbench.space import Arch, DataSpec, InputChoice, LayerChoice
+from nasbench.space import Arch, DataSpec, Domains, InputChoice, LayerChoice
 from search_spaces.cell_stack import TITLES, CellKind, CellStack, StackedCell, cell_graphs
 from search_spaces.darts_operations import OPERATIONS, Rendition, with_drop_path
 
@@ -130,6 +130,14 @@ class Darts(CellStack):
         )
         if not self.frozen and layers < 3:
             raise ValueError(f"layers={layers}: a search of both kinds of cell needs at least 3")
+
+    @classmethod
+    def describe(cls, spec: DataSpec, **arguments: Any) -> Domains:
+        """Return the decisions, which are the same at every depth: three layers have them all."""
+        layers = arguments.get("layers", SEARCH_LAYERS)
+        if cls is Darts and isinstance(layers, int) and layers > 3:
+            arguments["layers"] = 3
+        return super().describe(spec, **arguments)
 
     @classmethod
     def text(cls, arch: Arch) -> str:

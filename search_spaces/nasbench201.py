@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nasbench.graph import Edge, Graph, mixed_cell_graph
 from nasbench.interop.nasbench201 import EDGES, NODES, edge_label, to_text
-from nasbench.space import Arch, DataSpec, LayerChoice, SearchSpace
+from nasbench.space import Arch, DataSpec, Domains, LayerChoice, SearchSpace
 from search_spaces.operations import Pool, Zero, conv_bn
 
 OPERATIONS: dict[str, Callable[[bool, int], nn.Module]] = {
@@ -114,6 +114,14 @@ class NasBench201(SearchSpace):
         x = self.last(self.stages(self.stem(x)))
         logits: Tensor = self.classifier(x.mean(dim=(2, 3)))
         return logits
+
+    @classmethod
+    def describe(cls, spec: DataSpec, **arguments: Any) -> Domains:
+        """Return the decisions, which one cell has as well as many."""
+        cells = arguments.get("cells", 5)
+        if cls is NasBench201 and isinstance(cells, int) and cells > 1:
+            arguments["cells"] = 1
+        return super().describe(spec, **arguments)
 
     @classmethod
     def text(cls, arch: Arch) -> str:

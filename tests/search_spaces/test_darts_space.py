@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -12,16 +14,23 @@ from nasbench.interop import genotype
 from nasbench.interop.genotype import Cell, Genotype
 from nasbench.interop.genotype_text import parse
 from nasbench.nn.drop_path import DropPath, set_drop_path
-from nasbench.space import Arch, DataSpec
+from nasbench.space import Arch, DataSpec, Domains
 from search_spaces.darts import Darts
+from search_spaces.nasbench201 import NasBench201
 from search_spaces.operations import FactorizedReduce
 
 CIFAR = DataSpec(3, 32, 32, 10)
 SMALL = DataSpec(1, 8, 8, 10)
 
 
+@cache
+def domains(spec=CIFAR):
+    """The decisions, which are the same at every depth."""
+    return Darts.describe(spec, channels=4, layers=3)
+
+
 def arch_of(spec=CIFAR, seed=0):
-    return Darts.describe(spec, channels=4, layers=3).sample(np.random.default_rng(seed))
+    return domains(spec).sample(np.random.default_rng(seed))
 
 
 def count(network):
@@ -29,14 +38,25 @@ def count(network):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", ["DARTS_V1", "DARTS_V2", "PC_DARTS_cifar", "GDAS_V1"])
+@pytest.mark.parametrize(
+    "name",
+    ["DARTS_V2", "GDAS_V1"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in ("DARTS_V1", "PC_DARTS_cifar")],
+)
 def test_evaluation_networks_have_the_published_parameters(published, name):
     cells = published[name]["genotype"]
     found = parse(f"{name} = Genotype(normal={cells['normal']}, reduce={cells['reduce']})")
-    arch = Darts.describe(CIFAR).arch(genotype.to_choices(found))
+    arch = domains().arch(genotype.to_choices(found))
     with torch.device("meta"):
         network = Darts.freeze(arch, CIFAR, channels=36, layers=20)
     assert count(network) == round(published[name]["computed_params_M_C36_L20"] * 1e6)
+
+
+@pytest.mark.parametrize("space", [Darts, NasBench201])
+def test_the_decisions_of_a_shallow_network_are_those_of_the_whole_one(space):
+    with torch.device("meta"):
+        whole = Domains(space._collect(SMALL, {}))
+    assert list(space.describe(SMALL).items()) == list(whole.items())
 
 
 def test_darts_v2_has_3349342_parameters():
@@ -48,7 +68,7 @@ def test_darts_v2_has_3349342_parameters():
         "('max_pool_3x3', 1), ('max_pool_3x3', 0), ('skip_connect', 2), ('skip_connect', 2), "
         "('max_pool_3x3', 1)], reduce_concat=range(2, 6))"
     )
-    arch = Darts.describe(CIFAR).arch(genotype.to_choices(parse(text)))
+    arch = domains().arch(genotype.to_choices(parse(text)))
     with torch.device("meta"):
         assert count(Darts.freeze(arch, CIFAR, channels=36, layers=20)) == 3_349_342
 
@@ -112,7 +132,7 @@ def test_a_cell_computes_what_its_genotype_says():
     sources = ((0, 1), (0, 2), (1, 3), (2, 4))
     pairs = tuple(("skip_connect", i) for pair in sources for i in pair)
     choices = genotype.to_choices(Genotype(Cell.of(pairs), Cell.of(pairs)))
-    arch = Darts.describe(SMALL).arch(choices)
+    arch = domains(SMALL).arch(choices)
     cell = Darts.freeze(arch, SMALL, channels=4, layers=4).eval().cells[0]
     a, b = torch.randn(2, 1, 12, 8, 8)
     s = [cell.preprocess0(a), cell.preprocess1(b)]
@@ -196,12 +216,11 @@ def test_other_texts_are_no_genotype(text):
 
 
 def test_genotype_text_round_trip():
-    domains = Darts.describe(CIFAR)
     rng = np.random.default_rng(5)
     for _ in range(50):
-        arch = domains.sample(rng)
+        arch = domains().sample(rng)
         again = genotype.to_choices(parse(Darts.text(arch)))
-        assert domains.arch(again) == arch
+        assert domains().arch(again) == arch
 
 
 def test_the_drawing_shows_both_cells():
@@ -218,7 +237,7 @@ def test_the_auxiliary_head_counts_in_no_result(published):
 
     cells = published["DARTS_V2"]["genotype"]
     found = parse(f"Genotype(normal={cells['normal']}, reduce={cells['reduce']})")
-    arch = Darts.describe(CIFAR).arch(genotype.to_choices(found))
+    arch = domains().arch(genotype.to_choices(found))
     with torch.device("meta"):
         network = Darts.freeze(arch, CIFAR, channels=36, layers=20, auxiliary=True)
     assert count(network) > 3_349_342
@@ -228,16 +247,15 @@ def test_the_auxiliary_head_counts_in_no_result(published):
 def test_one_layer_has_an_auxiliary_head_of_its_own_width():
     cell = tuple(("skip_connect", i) for _ in range(4) for i in (0, 1))
     both = genotype.to_choices(Genotype(Cell.of(cell), Cell.of(cell)))
-    arch = Darts.describe(SMALL).arch(both)
+    arch = domains(SMALL).arch(both)
     reduce_only = Arch({k: v for k, v in arch.items() if k.startswith("reduce")})
     network = Darts.freeze(reduce_only, SMALL, channels=4, layers=1, auxiliary=True)
     assert [y.shape for y in network(torch.randn(2, 1, 8, 8))] == [(2, 10), (2, 10)]
 
 
 def test_the_drawing_of_a_supernet_is_thick_where_it_is_sure():
-    domains = Darts.describe(CIFAR)
-    arch = domains.sample(np.random.default_rng(0))
-    edges = {label: domain for label, domain in domains.items() if "/p" in label}
+    arch = arch_of()
+    edges = {label: domain for label, domain in domains().items() if "/p" in label}
     weights = {
         label: {name: 0.8 if name == "skip_connect" else 0.02 for name in domain.candidates}
         for label, domain in edges.items()
