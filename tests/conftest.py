@@ -37,6 +37,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[object]:
+    """Collect without the garbage collector: nearly all that is made lives to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what lives to the end: walks of all modules and tests.
 
@@ -120,6 +130,17 @@ def _one_commit() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(provenance, "_git", git)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_flush_to_the_disk() -> Iterator[None]:
+    """Leave out fsync, which takes milliseconds; what a test reads is there without it.
+
+    Tests of full disks and of kills replace it themselves.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
         yield
 
 
