@@ -12,7 +12,15 @@ from torch import nn
 
 import nasbench.nn as elastic
 from nasbench import catalog
-from nasbench.space import DataSpec, InputChoice, LayerChoice, Repeat, SearchSpace, ValueChoice
+from nasbench.space import (
+    DataSpec,
+    Domains,
+    InputChoice,
+    LayerChoice,
+    Repeat,
+    SearchSpace,
+    ValueChoice,
+)
 from nasbench.strategies.oneshot.base import Batch, OneShotContext, OneShotStrategy
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
@@ -113,6 +121,23 @@ class PlainSupernets:
         return self.space.partial_supernet(partial, self.spec, **every)
 
 
+_DESCRIBED: dict[tuple[type[SearchSpace], DataSpec, str], Domains] = {}
+
+
+def described(space: type[SearchSpace], spec: DataSpec, arguments: Mapping[str, Any]) -> Domains:
+    """Return the decisions of a space, whose network is constructed once for all calls.
+
+    Args:
+        space: the search space.
+        spec: the shape of the data.
+        arguments: keyword arguments of the space.
+    """
+    key = (space, spec, repr(sorted(arguments.items())))
+    if key not in _DESCRIBED:
+        _DESCRIBED[key] = space.describe(spec, **arguments)
+    return _DESCRIBED[key]
+
+
 def make(
     kind: type[OneShotStrategy],
     supernets: PlainSupernets,
@@ -136,7 +161,7 @@ def make(
         lr=0.05, momentum=0.0, weight_decay=0.0, schedule="constant", grad_clip=50.0
     )
     given = {"total_steps": 100, "seed": seed, "epochs": 2, **setting}
-    domains = supernets.space.describe(supernets.spec, **supernets.arguments)
+    domains = described(supernets.space, supernets.spec, supernets.arguments)
     made = kind(
         supernets, domains, kind.Options(**options), OneShotContext(weights, Objective(), **given)
     )
