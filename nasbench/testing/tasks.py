@@ -210,13 +210,16 @@ class TaskSuite:
 
     def test_a_fresh_process_loads_the_same(self, task: Task, data_dir: Path | None) -> None:
         """Images, labels, splits and test set do not depend on the process."""
-        digest = task_digest(type(self).load, data_dir)
-        assert in_fresh_process(task_digest, type(self).load, data_dir) == digest
+        assert in_fresh_process(loaded_digest, type(self).load, data_dir) == task_digest(task)
 
 
-def task_digest(load: Callable[..., Task], data_dir: Path | None) -> str:
+def loaded_digest(load: Callable[..., Task], data_dir: Path | None) -> str:
+    """Return the digest of a task that is loaded here."""
+    return task_digest(load(data_dir=data_dir, download=False))
+
+
+def task_digest(task: Task) -> str:
     """Return a digest of a task's training images, search split, test set and augmentation."""
-    task = load(data_dir=data_dir, download=False)
     parts = (task.train, *task.search_split(SEED, FRACTION), task.open_test(lambda: None))
     return " ".join([*map(_digest, parts), str((task.name, task.spec, task.augmentation))])
 
