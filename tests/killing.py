@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["killing_preload"])
@@ -98,6 +99,20 @@ def run(
     texts = {name: (notes / name).read_text() for name in ("out", "err", "events")}
     shutil.rmtree(notes)
     return Ended(process.exitcode, texts["out"], texts["err"], tuple(texts["events"].splitlines()))
+
+
+def in_processes(function: Callable[..., None], arguments: tuple[Any, ...], count: int) -> None:
+    """Call a function in processes of their own, and raise what one of them raises.
+
+    Args:
+        function: at the top level of a module; gets the process's number before the arguments.
+        arguments: the same for all.
+        count: of processes.
+    """
+    _start_server()
+    torch.multiprocessing.start_processes(
+        function, args=arguments, nprocs=count, start_method="forkserver"
+    )
 
 
 def _start_server() -> None:

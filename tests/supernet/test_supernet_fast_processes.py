@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from killing import in_processes
 
 from nasbench.nn import processes
 from nasbench.nn.sync_batchnorm import synchronize
@@ -46,4 +47,4 @@ def in_one_of_two(rank, folder):
 
 
 def test_two_halves_are_one_batch(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(in_one_of_two, args=(str(tmp_path),), nprocs=2)
+    in_processes(in_one_of_two, (str(tmp_path),), 2)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from killing import in_processes
 from safetensors.torch import load_file
 from torch import nn
 
@@ -138,7 +139,7 @@ def _fresh(layer):
 
 
 def test_bn_and_averages_over_two_processes_are_those_of_one(tmp_path):
-    torch.multiprocessing.spawn(_in_one_of_two, args=(str(tmp_path),), nprocs=2)
+    in_processes(_in_one_of_two, (str(tmp_path),), 2)
 
 
 _ABANDONED = """
