@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import itertools
 import json
 import random
@@ -9,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from nasbench.tabular.base import Table
+from nasbench.tabular.loading import load_table
 from nasbench.tabular.nasbench201 import Csv201
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -116,4 +120,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def generated(tables: Path) -> Csv201:
     """The generated table of NAS-Bench-201."""
-    return Csv201(tables / "nasbench201.csv")
+    found = read_once("nas-bench-201", tables)
+    assert isinstance(found, Csv201)
+    return found
+
+
+_loaded = functools.cache(load_table)
+
+
+def read_once(name: str, data_dir: Path | None = None, device: str | None = None) -> Table:
+    """A table like that of ``load_table``, whose file is read once: it has 15,625 rows."""
+    return copy.copy(_loaded(name, data_dir, device))

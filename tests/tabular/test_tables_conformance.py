@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import pytest
 
 from nasbench.catalog import BENCHMARKS
 from nasbench.tabular.base import Table
-from nasbench.tabular.loading import load_table
 from nasbench.testing.tables import TableSuite
-
-cached = functools.cache(load_table)
+from tests.tabular.conftest import read_once
 
 
 class GeneratedTable(TableSuite):
@@ -22,7 +18,7 @@ class GeneratedTable(TableSuite):
 
     @pytest.fixture
     def table(self, tables) -> Table:
-        return cached(self.name, tables)
+        return read_once(self.name, tables)
 
 
 class TestNasBench201(GeneratedTable):

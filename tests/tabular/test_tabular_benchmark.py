@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 import os
@@ -15,8 +14,7 @@ import pytest
 from nasbench.errors import UserError
 from nasbench.tabular.benchmark import ranks, run_benchmarks, sampled_strategies
 from nasbench.tabular.benchmark_report import _verdict, curves, page, sentence, summary, to_json
-from nasbench.tabular.loading import load_table
-from tests.tabular.conftest import write_tables
+from tests.tabular.conftest import read_once
 
 LAZY = '''\
 from dataclasses import dataclass
@@ -49,18 +47,9 @@ class Refusing(RandomStrategy):
 '''
 
 
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with generated tables."""
-    return write_tables(tmp_path_factory.mktemp("tables"))
-
-
-cached = functools.cache(load_table)
-
-
 @pytest.fixture(autouse=True)
 def _read_once(monkeypatch):
-    monkeypatch.setattr("nasbench.tabular.benchmark.load_table", cached)
+    monkeypatch.setattr("nasbench.tabular.benchmark.load_table", read_once)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
@@ -10,9 +11,8 @@ from scipy import stats
 
 from nasbench.errors import UserError
 from nasbench.report.panels import draw_dots
-from nasbench.tabular.loading import load_table
+from nasbench.report.ranking_quality import mean_and_interval
 from nasbench.tabular.proxies import dots, page, run_proxies, summary, to_json
-from tests.tabular.conftest import write_tables
 
 OWN = """\
 def minus(network, images, labels):
@@ -28,16 +28,17 @@ def bad(network, images, labels):
 """
 
 
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory):
-    folder = write_tables(tmp_path_factory.mktemp("tables"))
-    return load_table("nas-bench-201", folder)
+@pytest.fixture
+def table(generated):
+    return generated
 
 
 @pytest.fixture
 def bench(table, tmp_path, monkeypatch):
     """Return a function that runs a small benchmark."""
     monkeypatch.setattr("nasbench.tabular.proxies.load_table", lambda name: table)
+    few = functools.partial(mean_and_interval, resamples=100)
+    monkeypatch.setattr("nasbench.tabular.proxies.mean_and_interval", few)
     (tmp_path / "own.py").write_text(OWN)
 
     def run(*proxies: str, **changed):

@@ -42,6 +42,7 @@ def expected(validation: np.ndarray, test: np.ndarray, draws: int) -> float:
 
 
 @pytest.mark.data
+@pytest.mark.slow
 def test_the_reference_values_follow_from_the_table(real):
     archs = list(real.domains.enumerate())
     test = np.array([real.test(arch, "cifar10") for arch in archs])

@@ -11,15 +11,13 @@ import pytest
 
 from nasbench.budget import Budget
 from nasbench.errors import UserError
-from nasbench.tabular.loading import load_table
 from nasbench.tabular.search import TableSearch, run_table_search
-from tests.tabular.conftest import write_tables
+from tests.tabular.conftest import read_once
 
 
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with generated tables."""
-    return write_tables(tmp_path_factory.mktemp("tables"))
+@pytest.fixture(autouse=True)
+def _read_once(monkeypatch):
+    monkeypatch.setattr("nasbench.tabular.search.load_table", read_once)
 
 
 def search(data_dir: Path, **changed: object):
@@ -147,7 +145,7 @@ def test_what_does_not_fit_is_told(tables, changed, told):
 
 
 def test_limits_that_exclude_each_other_are_told(tables):
-    table = load_table("nas-bench-201", tables)
+    table = read_once("nas-bench-201", tables)
     archs = list(table.domains.enumerate())
     larger_is_faster = {
         table.space.text(arch): 10 - table.costs(arch, "cifar10")["params"] / 1e6 for arch in archs
