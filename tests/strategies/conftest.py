@@ -12,8 +12,10 @@ from nasbench.testing.supernets import SMALL
 SLICES = "nasbench.testing.supernets:Slices"
 CELLS = ("darts", "nas-bench-201")
 CHAINS = ("mobilenet-skip", "nas-bench-macro", "gait-ops")
-QUICK = ("nas-bench-201", "mobilenet-skip", "nas-bench-macro")
-"""Of these and a user's own space, the default run takes one each."""
+QUICK = ("nas-bench-201", "mobilenet-skip")
+MIXED = (SLICES, *CELLS, "gait-ops")
+# One of each kind: sampled mixtures, partial channels, stages, a controller, pairs of paths.
+KINDS = ("TestGdas", "TestStagedDrnas", "TestPcDarts", "TestPDarts", "TestEnas", "TestProxyless")
 
 
 def one_of(suite: type[OneShotStrategySuite], spaces: tuple[str, ...]) -> set[str]:
@@ -23,8 +25,15 @@ def one_of(suite: type[OneShotStrategySuite], spaces: tuple[str, ...]) -> set[st
 
 
 def quick(suite: type[OneShotStrategySuite]) -> set[str]:
-    """The spaces of the default run."""
-    return set(SMALL) if takes_all(suite) else {OWN} | one_of(suite, QUICK)
+    """The spaces of the default run: a user's own, and a built-in one for some strategies.
+
+    The two that stand for their kind take all spaces between them.
+    """
+    if suite.__name__ == "TestDarts":
+        return {OWN, *MIXED}
+    if suite.__name__ == "TestSpos":
+        return {OWN, SLICES, *(name for name in SMALL if name not in MIXED)}
+    return {OWN} | (one_of(suite, QUICK) if suite.__name__ in KINDS else set())
 
 
 def takes_all(suite: type[OneShotStrategySuite]) -> bool:

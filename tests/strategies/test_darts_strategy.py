@@ -29,7 +29,7 @@ from search_spaces.darts import Darts
 from tests.conftest import same_state
 
 SPEC = DataSpec(1, 8, 8, 4)
-SPACE = {"channels": 2, "layers": 3}
+SPACE = {"channels": 2, "layers": 3, "nodes": 2}
 LR, MOMENTUM, DECAY = 0.05, 0.9, 3e-4
 
 

@@ -117,7 +117,7 @@ def test_from_stage_to_stage_it_gets_deeper_with_fewer_candidates_and_starts_ane
 
 
 def test_a_stages_optimizers_move_its_own_supernet_by_a_schedule_of_its_own():
-    strategy = searching()  # of 100 steps
+    strategy = searching(OWN)  # of 100 steps
     rates = []
     for epoch in range(6):
         strategy.begin_epoch(epoch, 6)
@@ -208,7 +208,7 @@ def test_without_a_rate_there_is_no_dropout():
 
 
 def test_the_architecture_rests_at_the_beginning_of_every_stage():
-    strategy = searching(epochs=15)
+    strategy = searching(OWN, epochs=15)
     moves = []
     for epoch in range(15):
         strategy.begin_epoch(epoch, 15)
@@ -217,7 +217,7 @@ def test_the_architecture_rests_at_the_beginning_of_every_stage():
 
 
 def test_with_one_epoch_to_a_stage_the_architecture_moves_in_each():
-    strategy = searching(epochs=3)
+    strategy = searching(OWN, epochs=3)
     for epoch in range(3):
         strategy.begin_epoch(epoch, 3)
         assert (strategy.stage, strategy.learns) == (epoch, True)
@@ -299,7 +299,7 @@ def test_it_continues_in_every_stage_bit_for_bit(done):
 
 
 def test_a_later_state_can_be_followed_by_an_earlier_one():
-    late, early = searching(), searching()
+    late, early = searching(OWN), searching(OWN)
     late.begin_epoch(5, 6)
     late.load_state_dict(early.state_dict())
     assert late.stage == 0

@@ -24,6 +24,7 @@ class TestFilteredEvolution(SampledStrategySuite):
     options = EvolutionOptions(filter_proxy="a", filter_draws=3)
 
 
+@pytest.mark.slow
 class TestBananasWithProxies(SampledStrategySuite):
     strategy = BananasStrategy
     options = BananasOptions(ensemble=3, candidates=30, refit=20, proxies="a,b")

@@ -37,7 +37,9 @@ def test_it_is_the_frozen_network_with_the_same_weights(space, arguments, kind):
 
 
 def test_afterwards_everything_is_as_before():
-    supernet = Mixture(Darts.supernet(SPEC, channels=4, layers=3), Darts.describe(SPEC)).eval()
+    space, arguments = SPACES[0]
+    network = space.supernet(SPEC, **arguments)
+    supernet = Mixture(network, space.describe(SPEC, **arguments)).eval()
     x = torch.randn(4, 1, 8, 8)
     before = supernet(x)
     arch = supernet.domains.sample(np.random.default_rng(0))

@@ -22,7 +22,7 @@ from search_spaces.nasbench201 import NasBench201
 
 LAST = torch.channels_last
 SPACES = {
-    "darts": (Darts, {"channels": 4, "layers": 4}),
+    "darts": (Darts, {"channels": 4, "layers": 4, "nodes": 2}),
     "nas-bench-201": (NasBench201, {"channels": 4, "cells": 1}),
     "mobilenet-ops": (MobileNetOps, {"width": 0.125}),
     # A choice among heads, whose candidates make no images.
