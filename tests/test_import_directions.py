@@ -415,11 +415,35 @@ def test_torch_stays_out_of_a_fresh_process(modules):
     assert (done.stdout.strip(), done.stderr) == ("False", "")
 
 
+EXTRAS = ("numba", "h5py", "aedat", "ray", "onnx", "onnxruntime", "matplotlib", "jinja2")
+"""Packages of the extras of pyproject.toml."""
+
+
+def test_a_search_loads_no_extra():
+    """None of what a search or a retraining loads, of its strategies and spaces, imports one."""
+    tables = (catalog.STRATEGIES, catalog.SPACES, catalog.BASELINES, catalog.PROXIES)
+    named = [one.target.partition(":")[0] for table in tables for one in table.values()]
+    waiting = ["nasbench.engine.search", "nasbench.engine.hpo", "nasbench.tasks.digits"]
+    waiting += ["retrain.train", *named]
+    reached: dict[str, set[str]] = {}
+    while waiting:
+        name = waiting.pop()
+        if name in FILES and name not in reached:
+            reached[name] = _imports_at_load(_tree(name).body)
+            waiting += [*reached[name], name.rpartition(".")[0]]
+    assert len(reached) > 100
+    found = {
+        name: [one for one in of if one.partition(".")[0] in EXTRAS]
+        for name, of in reached.items()
+    }
+    assert {name: extras for name, extras in found.items() if extras} == {}
+
+
+@pytest.mark.slow
 def test_a_search_needs_no_extra():
-    """Without the extras of pyproject.toml, every task of pictures and arrays still opens."""
-    extras = ("numba", "h5py", "aedat", "ray", "onnx", "onnxruntime", "matplotlib", "jinja2")
+    """Without the extras, every task of pictures and arrays still opens."""
     code = (
-        f"import sys; sys.modules.update(dict.fromkeys({extras!r}))\n"
+        f"import sys; sys.modules.update(dict.fromkeys({EXTRAS!r}))\n"
         "import nasbench.engine.search, nasbench.engine.hpo, retrain.train\n"
         "from nasbench.engine.problem import load_task\n"
         "from nasbench.config import TrainingConfig\n"

@@ -37,10 +37,11 @@ def test_the_import_is_quick_and_loads_nothing():
     code = (
         "import time, sys; start = time.perf_counter(); import nasbench as nb; "
         "spent = time.perf_counter() - start; nb.list(), nb.search; "
-        "print(spent < 0.1, 'torch' in sys.modules, len([getattr(nb, n) for n in nb.__all__]))"
+        "print(spent < 0.1, 'torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.stdout.split(), done.stderr) == (["True", "False", str(len(nb.__all__))], "")
+    assert (done.stdout.split(), done.stderr) == (["True", "False"], "")
+    assert all(getattr(nb, name) is not None for name in nb.__all__)
 
 
 def test_packages_with_the_name_of_a_function_are_both():
@@ -75,9 +76,10 @@ def test_a_search_and_its_retrainings_end_in_one_leaderboard(space, here, capsys
 
 def test_the_command_line_and_python_find_the_same(here, capsys):
     space = "mobilenet-skip"
-    found = nb.search("random", space=space, budget=1, **SMALL)
-    small = ["--task", "digits", "--limit-train", "200", "--epochs", "1", "--batch-size", "20"]
-    words = ["search", "random", "--space", space, "--budget", "1", *small, "--device", "cpu"]
+    found = nb.search("random", space=space, width=0.25, budget=1, **{**SMALL, "limit_train": 60})
+    small = ["--task", "digits", "--limit-train", "60", "--epochs", "1", "--batch-size", "20"]
+    words = ["search", "random", "--space", space, "-o", "width=0.25", "--budget", "1"]
+    words += [*small, "--device", "cpu"]
     assert main([*words, "--json"]) == 0
     plain = json.loads(capsys.readouterr().out)
     assert plain["arch"] == json.loads(found.arch.canonical)

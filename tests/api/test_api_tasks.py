@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 
 import nasbench as nb
 
-TINY = {**SMALL, "limit_train": None, "space": "mobilenet-skip", "budget": 1}
+TINY = {**SMALL, "limit_train": None, "space": "mobilenet-skip", "width": 0.25, "budget": 1}
 
 
 @pytest.fixture(scope="module")

@@ -58,8 +58,18 @@ def trial(number: int, score: float | None, **fields: Any) -> dict[str, Any]:
     return {"event": "trial", "number": number, "score": score, **told, **fields}
 
 
+@pytest.fixture(scope="session")
+def ending() -> Iterator[list[tuple[threading.Thread, socket.socket]]]:
+    """Servers that were asked to end: each takes a tenth of a second, which no test waits for."""
+    servers: list[tuple[threading.Thread, socket.socket]] = []
+    yield servers
+    for thread, line in servers:
+        thread.join()
+        line.close()
+
+
 @pytest.fixture
-def served(results: Path) -> Iterator[int]:
+def served(results: Path, ending: list[tuple[threading.Thread, socket.socket]]) -> Iterator[int]:
     """The port of a server of the results folder."""
     line = socket.create_server(("127.0.0.1", 0))
     settings = uvicorn.Config(application(results, LOOPBACK), log_level="warning", lifespan="off")
@@ -68,5 +78,4 @@ def served(results: Path) -> Iterator[int]:
     thread.start()
     yield line.getsockname()[1]
     server.should_exit = True
-    thread.join()
-    line.close()
+    ending.append((thread, line))

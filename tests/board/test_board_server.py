@@ -150,7 +150,9 @@ def start(*words: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_the_command_tells_its_address_and_ends_when_asked(results, make_run, number):
     make_run("one")
     server = start(str(results), "--port", "0")

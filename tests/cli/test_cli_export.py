@@ -76,7 +76,8 @@ def test_mistakes(run, arguments, words):
 
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize(
-    "target", ["py", "torchscript", pytest.param("pt2", marks=pytest.mark.slow)]
+    "target",
+    ["py", *(pytest.param(name, marks=pytest.mark.slow) for name in ("torchscript", "pt2"))],
 )
 def test_an_export_that_fails_leaves_nothing(run, monkeypatch, target):
     from nasbench.export import check

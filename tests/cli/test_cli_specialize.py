@@ -45,7 +45,16 @@ def test_a_table_and_the_next_commands(run, searched):
     (retrain, export) = [line.removeprefix("next:").split() for line in lines if "next:" in line]
     small = ("--limit-train", "100", "--batch-size", "20", "--epochs", "1", "--device", "cpu")
     assert run(*retrain[1:], *small).status == 0
-    assert "checked: the outputs of network.onnx" in run(*export[1:]).out
+    assert export[:2] == ["nasbench", "export"]
+    assert Path(export[2]).is_dir()
+
+
+@pytest.mark.slow
+def test_the_export_that_it_names(run, searched):
+    answer = run("specialize", searched, *FEW)
+    (_, export) = [line for line in answer.out.splitlines() if "next:" in line]
+    words = export.removeprefix("next:").split()
+    assert "checked: the outputs of network.onnx" in run(*words[1:]).out
 
 
 def test_json_predict_and_show(run, searched):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from nasbench import provenance
+from nasbench.cli import main
 from nasbench.report.quantities import duration
 from nasbench.store.runs import hold
 
@@ -36,6 +38,24 @@ def study(place) -> Path:
     path = Path("mine.yaml")
     path.write_text(STUDY)
     return path
+
+
+@pytest.fixture(scope="module")
+def _template(tmp_path_factory) -> Path:
+    """A folder with the finished study."""
+    folder = tmp_path_factory.mktemp("studied")
+    (folder / "mine.yaml").write_text(STUDY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["study", "mine.yaml", "--device", "cpu"]) == 0
+    return folder
+
+
+@pytest.fixture
+def studied(place, _template) -> Path:
+    """The current folder, with the finished study."""
+    shutil.copytree(_template, place, dirs_exist_ok=True)
+    return place
 
 
 def runs() -> list[str]:
@@ -73,8 +93,7 @@ def test_a_study_from_one_file_to_one_table(study, run):
     assert records() == made
 
 
-def test_each_seed_is_retrained_from_what_its_own_tuning_found(study, run):
-    assert run("study", "mine.yaml", "--device", "cpu").status == 0
+def test_each_seed_is_retrained_from_what_its_own_tuning_found(studied):
     of_tuned = [r for r in records() if r["kind"] == "hpo"]
     assert sorted((r["search_seed"], r["retrain_seed"]) for r in of_tuned) == [(0, 0), (1, 1)]
     assert all(f"-s{r['search_seed']}-" in r["search_run"] for r in of_tuned)
@@ -142,9 +161,8 @@ def test_a_published_cell_in_a_study(place, run):
 
 
 def test_an_entry_that_fails_harms_only_those_that_use_it(place, run):
-    Path("f.yaml").write_text(
-        STUDY.replace("tested:", "too wide: {train: small-cnn, options: {width: 0}}\n  tested:")
-    )
+    wide = "too wide: {train: small-cnn, options: {width: 0}}\n  tested:"
+    Path("f.yaml").write_text(STUDY.replace("seeds: 2", "seeds: 1").replace("tested:", wide))
     answer = run("study", "f.yaml", "--device", "cpu")
     assert answer.status == 2
     assert "entry 'too wide'" in answer.err or "too wide, seed 0 failed" in answer.err
@@ -246,8 +264,7 @@ def test_openings_by_runs_that_no_entry_names_any_more_are_counted(place, run):
     assert "opened 1 times, once for each final evaluation, and 1 more times by runs of" in page
 
 
-def test_what_a_broken_run_left_stops_only_those_that_use_it(study, run):
-    assert run("study", "mine.yaml", "--device", "cpu").status == 0
+def test_what_a_broken_run_left_stops_only_those_that_use_it(studied, run):
     for found in FOLDER.glob("runs/*-hpo-*/checkpoint.json"):
         found.write_text("{")
     for record in FOLDER.glob("records/*by_hand*"):

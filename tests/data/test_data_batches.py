@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +11,7 @@ from nasbench.data.augment import Augmentation
 from nasbench.data.batches import Batches
 from nasbench.data.images import ImageSet
 from nasbench.errors import UserError
+from nasbench.testing.fresh_process import in_fresh_process
 
 AUGMENTATION = Augmentation((0.5,), (0.25,), crop_padding=2, flip=True, cutout=4)
 
@@ -114,19 +113,12 @@ def test_the_global_random_state_plays_no_part() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def total() -> float:
+    return sum(float(x.double().sum()) for x, _ in batches().epoch(4))
+
+
 def test_another_process_sees_the_same() -> None:
-    code = (
-        "from test_data_batches import batches\n"
-        "print(sum(float(x.double().sum()) for x, _ in batches().epoch(4)), end='')"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        env={"PYTHONPATH": ":".join([__file__.rpartition("/")[0], *sys.path])},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert run.stdout == str(sum(float(x.double().sum()) for x, _ in batches().epoch(4)))
+    assert in_fresh_process(total) == total()
 
 
 @pytest.mark.parametrize(

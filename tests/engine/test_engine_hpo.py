@@ -205,7 +205,7 @@ def test_a_tuned_argument_of_the_network_survives_the_preset_of_the_retraining(o
     """MobileNet's own width of the preset ``paper`` must not take the tuned one's place."""
     space = {"width": {"_type": "choice", "_value": [0.125]}}
     tuned = tune(out, space, model="mobilenet-v1", budget="1")
-    record = retrained(Checkpoint.read(tuned.checkpoint), out, preset="paper", batch_size=10)
+    record = retrained(Checkpoint.read(tuned.checkpoint), out, preset="paper", batch_size=60)
     assert record.retrain_config["space_arguments"]["width"] == record.arch["width"] == 0.125
 
 
@@ -348,7 +348,11 @@ def cut(folder: Path, lines: int, out: Path) -> RunFolder:
     return RunFolder(copy)
 
 
-@pytest.mark.parametrize("tuner", ["random", "grid", "nni-tpe", "evolution", "pbt", "tpe"])
+@pytest.mark.parametrize(
+    "tuner",
+    ["grid", "evolution", "pbt", "tpe"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in ("random", "nni-tpe")],
+)
 def test_a_run_cut_off_anywhere_ends_as_the_undisturbed_one(out, tmp_path, tuner):
     flat = {"lr": SPACE["lr"], "momentum": SPACE["optimizer"]["_value"][0]["momentum"]}
     options = {

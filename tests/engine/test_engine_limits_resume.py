@@ -18,6 +18,7 @@ from nasbench.training.stopping import Stopped, StopSignal
 LIMIT = min(params(arch) for arch in Tiny.describe(DataSpec(1, 8, 8, 10)).enumerate()) + 20
 GIVEN = {"space": TINY, "limit_train": 80, "batch_size": 10, "epochs": 3, "max_params": LIMIT}
 FEW = {"candidates": 4, "calibration": 1}
+OTHERS = ("gdas", "snas", "drnas", "spos")
 OPTIONS = {"spos": {**FEW, "population": 2}, "enas": FEW}
 
 
@@ -52,8 +53,10 @@ def story(found):
 @pytest.mark.parametrize(
     ("strategy", "steps"),
     [
-        *((name, 6) for name in ("darts", "gdas", "snas", "drnas", "proxyless", "spos", "enas")),
-        *((name, None) for name in ("spos", "enas")),
+        *((name, 6) for name in ("darts", "proxyless", "enas")),
+        ("spos", None),
+        *(pytest.param(name, 6, marks=pytest.mark.slow) for name in OTHERS),
+        pytest.param("enas", None, marks=pytest.mark.slow),
     ],
 )
 def test_it_keeps_the_limit_and_ends_as_the_undisturbed_one(strategy, steps, tmp_path):

@@ -48,6 +48,15 @@ def is_sampled(name: str) -> bool:
 
 
 STRATEGIES = [name for name in catalog.STRATEGIES if is_here(name) and is_sampled(name)]
+# They differ in what the engine keeps of them: rungs, costs, scores of proxies, or none of it.
+DIFFERENT = ("random", "evolution", "bohb", "nsga2", "training-free")
+EACH = pytest.mark.parametrize(
+    "strategy",
+    [
+        name if name in DIFFERENT else pytest.param(name, marks=pytest.mark.slow)
+        for name in STRATEGIES
+    ],
+)
 
 
 def options(strategy: str, out: Path, **more: Any) -> dict[str, Any]:
@@ -68,7 +77,7 @@ def out(tmp_path) -> Path:
     return tmp_path / "results"
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@EACH
 def test_nothing_over_the_limit_is_trained_and_nothing_twice(strategy, out):
     limit = 850  # six of the nine pairs of layers keep it
     found = search(strategy, out, max_params=limit)
@@ -176,6 +185,7 @@ def test_it_is_trained_again_where_that_is_asked_for(out):
     assert len(set(losses)) == 3  # each with random streams of its own
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_what_is_under_way_is_awaited_and_not_trained_beside_itself(out):
     found = search("engine_parts:Stubborn", out, budget="3", concurrency=2)
@@ -382,7 +392,7 @@ def cut(folder: Path, lines: int, out: Path) -> RunFolder:
     return RunFolder(copy)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@EACH
 def test_a_search_cut_off_anywhere_ends_as_the_undisturbed_one(strategy, out, tmp_path):
     whole = search(strategy, out)
     events = told(whole.folder.path, "trial")
@@ -463,6 +473,7 @@ def test_a_trial_that_finds_the_disk_full_is_repeated(out, tmp_path, monkeypatch
     assert told(path, "trial") == told(undisturbed.folder.path, "trial")
 
 
+@pytest.mark.slow
 def test_a_trial_that_takes_too_long_is_ended_and_charged(out):
     line = refusal("random", out, engine="local", trial_timeout=0.01, epochs=50, budget="1")
     assert line.startswith("every trial failed")

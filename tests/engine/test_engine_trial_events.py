@@ -135,7 +135,7 @@ def test_the_confusion_matrix_of_many_classes_is_a_picture_alone(tmp_path):
 
 def test_a_retraining_shows_its_confusion_matrix(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = "search random --space mobilenet-skip --budget 1 --epochs 1"
+    words = "search random --space mobilenet-skip -o width=0.25 --budget 1 --epochs 1"
     assert main([*words.split(), *SMALL]) == 0
     assert main(["retrain", "last", "--epochs", "1", *SMALL]) == 0
     (folder,) = (tmp_path / "results" / "runs").glob("*-retrain-*")

@@ -65,7 +65,7 @@ def test_a_search_that_learns_no_weights_tells_no_architecture_before_its_end(na
 
 
 def test_bf16_trains_and_differs_from_fp32(nasbench):
-    words = ["search", "darts", *SMALL, "--epochs", "3"]
+    words = ["search", "darts", *SMALL, "--epochs", "2"]
     full, half = (nasbench(*words, "--precision", p) for p in ("fp32", "bf16"))
     assert losses(half["run"]) != losses(full["run"])
     assert losses(half["run"])[-1] < losses(half["run"])[0]

@@ -129,6 +129,7 @@ def test_the_seed_alone_decides(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith(f"written: 8 synthetic recordings in {tmp_path}/a\n")
 
 
+@pytest.mark.slow
 def test_several_processes_write_the_same(tmp_path, capsys):
     one, two = (made(tmp_path, jobs, "--walks", "1", "--jobs", jobs) for jobs in ("1", "2"))
     assert one == two

@@ -16,10 +16,17 @@ from nasbench.space import DataSpec, SearchSpace
 from search_spaces.darts_cells import DartsCells
 
 CIFAR, MNIST, GAIT = DataSpec(3, 16, 16, 10), DataSpec(1, 28, 28, 10), DataSpec(4, 32, 32, 7)
-SMALL = {"darts": {"channels": 4, "layers": 3}, "nas-bench-201": {"channels": 4, "cells": 1}}
+SMALL = {
+    "darts": {"channels": 4, "layers": 3},
+    "nas-bench-201": {"channels": 4, "cells": 1},
+    **{name: {"width": 0.25} for name in ("mobilenet-full", "mobilenet-ops", "mobilenet-v3")},
+    "proxyless": {"width": 0.25},
+}
 NAMES = [name for name in catalog.SPACES if name != "darts-cells"]
 NAMES += ["small-cnn", "mnist-optim", "ev-gait", "resnet18", "senet18"]
 LARGE = ["googlenet", "densenet121", "shufflenetg2", "dpn92"]
+# Of the same blocks as others.
+ALIKE = ["proxyless", "mobilenet-ops", "senet18"]
 
 
 def _network(name):
@@ -53,14 +60,22 @@ def _outputs(network, words="words"):
 
 
 @pytest.mark.parametrize(
-    "name", [*NAMES, *(pytest.param(name, marks=pytest.mark.slow) for name in LARGE)]
+    "name",
+    [
+        *(name for name in NAMES if name not in ALIKE),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in [*ALIKE, *LARGE]),
+    ],
 )
 def test_the_file_computes_the_same(name):
     ours, theirs, _ = _outputs(_network(name))
     assert torch.equal(ours, theirs)
 
 
-@pytest.mark.parametrize("name", ["darts", "resnet18", "nas-bench-201", "mnist-optim"])
+@pytest.mark.parametrize(
+    "name",
+    ["darts", "mnist-optim"]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in ("resnet18", "nas-bench-201")],
+)
 def test_bn_that_is_folded_changes_nothing(name):
     network = _network(name)
     less = folded(network)

@@ -78,6 +78,7 @@ def test_curvefitting_ends_what_cannot_catch_up_and_keeps_the_best():
     assert follow(assessor, 2, growing(0.97, rng)) == 12
 
 
+@pytest.mark.slow
 def test_curvefitting_judges_the_same_again():
     def course() -> list[int]:
         rng = np.random.default_rng(1)

@@ -42,7 +42,7 @@ class TestTpe(TunerSuite):
 
 class TestGp(TunerSuite):
     tuner = optuna.GpTuner
-    options = optuna.StartupOptions(n_startup_trials=20)
+    options = optuna.StartupOptions(n_startup_trials=22)
     learns = True
     trials = 30
     seeds = 1

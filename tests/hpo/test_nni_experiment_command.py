@@ -46,7 +46,7 @@ def _failure(folder: Path, text: str, **options) -> str:
     return str(raised.value)
 
 
-@pytest.mark.parametrize("write", [v1, v2])
+@pytest.mark.parametrize("write", [pytest.param(v1, marks=pytest.mark.slow), v2])
 def test_nnis_own_example_style_runs_unchanged(tmp_path, write):
     script(tmp_path, EXAMPLE, quick=False)
     command = trial_command(read(write(tmp_path)), tmp_path / "run")

@@ -127,14 +127,17 @@ class TestSqueezeNet(Baseline):
     space = SqueezeNet
 
 
+@pytest.mark.slow
 class TestShuffleNetV2(Baseline):
     space = ShuffleNetV2
 
 
+@pytest.mark.slow
 class TestMobileNetV2(Baseline):
     space = MobileNetV2
 
 
+@pytest.mark.slow
 class TestMnasNet(Baseline):
     space = MnasNet
 

@@ -121,7 +121,8 @@ def test_the_run_folder_says_which_code_of_the_user_ran(checkpoint, config):
 
 
 def test_a_seed_that_fails_gives_its_reason(checkpoint, config):
-    done, told = retrain(checkpoint, replace(config, batch_size=500))
+    one_worker = TrialsConfig(engine="local")
+    done, told = retrain(checkpoint, replace(config, batch_size=500), where=one_worker)
     assert len(done) == len(told) == 2
     for one in done:
         assert one.record is None

@@ -35,6 +35,7 @@ class TestMnist(_OnRealData):
     load = staticmethod(load_mnist)
 
 
+@pytest.mark.slow
 class TestFashionMnist(_OnRealData):
     load = staticmethod(load_fashion_mnist)
 
