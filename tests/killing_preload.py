@@ -13,7 +13,6 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import h5py  # noqa: F401
 import matplotlib.figure  # noqa: F401
-import sklearn.datasets
 
 import nasbench.engine.nni_experiment
 import nasbench.events.hdf5_writer
@@ -25,7 +24,6 @@ from nasbench import provenance
 from nasbench.cli import main
 
 # The same in every run, and slow in comparison with tiny networks.
-sklearn.datasets.load_digits = functools.cache(sklearn.datasets.load_digits)
 provenance.git_commit = functools.cache(provenance.git_commit)
 provenance._git = functools.cache(provenance._git)
 

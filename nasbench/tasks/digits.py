@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nasbench.data.augment import Augmentation
 from nasbench.data.images import ImageSet
@@ -51,8 +55,24 @@ def load_digits(data_dir: Path | None = None, download: bool = True) -> Task:
     )
 
 
-@cache  # scikit-learn reads them from a text
+@cache  # they are read from a text
 def _all() -> ImageSet:
+    rows = _rows()
+    images = torch.from_numpy(rows[:, :-1]).reshape(-1, 1, 8, 8)
+    return ImageSet(
+        images.mul(255 / 16).round().to(torch.uint8), torch.from_numpy(rows[:, -1]).long()
+    )
+
+
+def _rows() -> NDArray[np.float64]:
+    """Return 64 values from 0 to 16 and the label of each digit, shape ``(1797, 65)``.
+
+    The file is read without an import of scikit-learn, which takes seconds, if it is found.
+    """
+    with suppress(ImportError, ValueError):  # not installed, or hidden: reported below
+        found = find_spec("sklearn")
+        for folder in (found and found.submodule_search_locations) or ():
+            if (path := Path(folder, "datasets", "data", "digits.csv.gz")).is_file():
+                return np.loadtxt(path, delimiter=",")
     digits = require("sklearn.datasets", "the task digits", "scikit-learn").load_digits()
-    images = torch.from_numpy(digits.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
-    return ImageSet(images, torch.from_numpy(digits.target).long())
+    return np.column_stack([digits.data, digits.target])
