@@ -72,7 +72,7 @@ class TestVectorsTask(TaskSuite):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.usefixtures("place")
+@pytest.mark.usefixtures("place", "graphs")
 def test_a_search_and_what_follows_it(kind, run):
     found = run("search", "darts", *KINDS[kind], *SHORT)
     assert found.status == 0, found.err

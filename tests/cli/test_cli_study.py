@@ -33,6 +33,12 @@ entries:
 FOLDER = Path("results/studies/mine")
 
 
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch) -> None:
+    """Draw no curves, but those of the finished study: they take longer than the runs."""
+    monkeypatch.setattr("nasbench.study.report.available", lambda module: False)
+
+
 @pytest.fixture
 def study(place) -> Path:
     path = Path("mine.yaml")
@@ -97,6 +103,8 @@ def test_each_seed_is_retrained_from_what_its_own_tuning_found(studied):
     of_tuned = [r for r in records() if r["kind"] == "hpo"]
     assert sorted((r["search_seed"], r["retrain_seed"]) for r in of_tuned) == [(0, 0), (1, 1)]
     assert all(f"-s{r['search_seed']}-" in r["search_run"] for r in of_tuned)
+    assert "![training](training.svg)" in (FOLDER / "README.md").read_text()
+    assert (FOLDER / "training.svg").is_file()
 
 
 def test_what_is_to_do_is_told_before(study, run):

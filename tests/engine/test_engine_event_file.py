@@ -12,6 +12,7 @@ from nasbench.faults import MachineError
 from nasbench.space import DataSpec
 
 pytest.importorskip("torch.utils.tensorboard")
+pytestmark = pytest.mark.usefixtures("graphs")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from nasbench.nn.processes import Place
 from nasbench.store.runs import RunFolder
 
 pytest.importorskip("torch.utils.tensorboard")
+pytestmark = pytest.mark.usefixtures("graphs")
 SMALL = ["--limit-train", "100", "--batch-size", "20", "--device", "cpu"]
 
 
