@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import os
 from pathlib import Path
 
 import pytest
+from clusters import ray_cluster
 from executor_works import wait_for
 
 from nasbench.executors import Job
@@ -21,25 +20,8 @@ def never() -> bool:
 @pytest.fixture(scope="module")
 def ray_here():
     """A Ray cluster of this process for the whole module; each executor joins it."""
-    if importlib.util.find_spec("ray") is None:
-        pytest.skip("Ray is not installed: pip install 'nasbench-workbench[ray]'")
-    import ray
-
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # for executor_works
-    ray.init(
-        address="local",
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        _node_ip_address="127.0.0.1",
-    )
-    yield
-    ray.shutdown()
-    del os.environ["PYTHONPATH"]
-    if before is not None:
-        os.environ["PYTHONPATH"] = before
+    with ray_cluster(Path(__file__).parent):  # for executor_works
+        yield
 
 
 @pytest.fixture(params=["local", pytest.param("ray", marks=pytest.mark.slow)])
