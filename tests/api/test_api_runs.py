@@ -195,12 +195,12 @@ def test_mistakes_are_told_in_pythons_spelling(here, options, message):
     "workers",
     [
         {},
-        pytest.param({"concurrency": 2}, marks=pytest.mark.slow),
-        pytest.param({"engine": "ray", "concurrency": 2}, marks=pytest.mark.slow),
+        pytest.param({"engine": "local"}, marks=pytest.mark.slow),
+        pytest.param({"engine": "ray"}, marks=pytest.mark.slow),
     ],
 )
 def test_own_metrics_losses_strategies_and_tasks(here, cell, workers):
-    if "engine" in workers:
+    if "ray" in workers.values():
         pytest.importorskip("ray")
     own = cell(
         f"{CELL}\nfrom nasbench.strategies.sampled.random import RandomStrategy\n"
