@@ -103,7 +103,8 @@ def test_a_folder_is_searched_retrained_and_compared_in_one_line_each(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     runpy.run_path(str(EXAMPLES / "make_pictures.py"))["write"](Path("images"), 4)
-    small = ["-o", "layers=3", "-o", "channels=4", "--epochs", "1", "--device", "cpu"]
+    small = ["-o", "layers=3", "-o", "channels=4", "-o", "nodes=2"]
+    small += ["--epochs", "1", "--device", "cpu"]
     assert main(["search", "darts", "--task", "images/", *small]) == 0
     assert main(["retrain", "last", *small]) == 0
     (record,), problems = read_records(tmp_path / "results")

@@ -168,7 +168,14 @@ def killed(words: list[str], out: Path, moments: list[int]) -> None:
     assert len(continued) == len(moments)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case",
+    [
+        # A sampled search is also cut off in test_engine_sampled.py, and is part of a joint one.
+        pytest.param(name, marks=pytest.mark.slow) if name == "random" else name
+        for name in CASES
+    ],
+)
 def test_killed_once_a_run_ends_bit_for_bit_the_same(case, whole, words, tmp_path):
     undisturbed, ended = whole(case)
     killed(words(case), tmp_path / "killed", [ended.events // 2])

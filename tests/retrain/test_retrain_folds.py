@@ -130,7 +130,9 @@ def test_each_fold_trains_on_the_other_images(checkpoint, config, monkeypatch):
         assert held_out is None  # nothing of the training may look at the fold
 
 
-@pytest.mark.parametrize("at", [3, 8, 11, 17, 24])
+@pytest.mark.parametrize(
+    "at", [3, 11, 24] + [pytest.param(at, marks=pytest.mark.slow) for at in (8, 17)]
+)
 def test_a_stopped_run_goes_on_and_trains_no_finished_fold_again(checkpoint, config, at, tmp_path):
     """A fold has 8 steps."""
     whole = run(checkpoint, replace(config, out=tmp_path / "whole"))

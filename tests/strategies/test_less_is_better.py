@@ -56,7 +56,13 @@ def test_the_best_of_a_search_has_the_least_error(name):
     assert RMSE.score(made.best().score) == min(RMSE.score(one.score) for one in longest)
 
 
-@pytest.mark.parametrize("name", ["evolution", "tpe", "bananas", "local-search", "reinforce"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("evolution", "tpe", "local-search", "reinforce"),
+        pytest.param("bananas", marks=pytest.mark.slow),
+    ],
+)
 def test_a_search_learns_from_errors(name):
     """An error in the thousands and a failed trial's zero lead nobody astray."""
 

@@ -155,14 +155,13 @@ def test_other_budgets_and_tables(tables):
 
 def test_an_interrupted_benchmark_goes_on_where_it_was(tables, own, tmp_path):
     kept, names = tmp_path / "kept.jsonl", ("random", "evolution", f"{own}:Lazy")
-    whole = benches(tables, *names, datasets=["cifar10", "cifar100"], kept=kept)
+    given = {"datasets": ["cifar10", "cifar100"], "budget": "12", "kept": kept}
+    whole = benches(tables, *names, **given)
     lines = kept.read_text().splitlines()
     assert len(lines) == 2 * 3 * 4
     kept.write_text("\n".join(lines[:7]) + "\n" + lines[7][:90])  # the last line is torn
     told: list[str] = []
-    again = benches(
-        tables, *names, datasets=["cifar10", "cifar100"], kept=kept, progress=told.append
-    )
+    again = benches(tables, *names, **given, progress=told.append)
     assert told[0] == f"7 of 24 searches are in {kept}"
     for one, other in zip(whole, again, strict=True):
         for mine, theirs in zip(one.entries, other.entries, strict=True):
@@ -171,7 +170,7 @@ def test_an_interrupted_benchmark_goes_on_where_it_was(tables, own, tmp_path):
                     np.testing.assert_array_equal(getattr(a, what), getattr(b, what))
     told.clear()
     own.write_text(LAZY.replace("< 5", "< 6"))  # other code: its searches are run again
-    benches(tables, *names, datasets=["cifar10", "cifar100"], kept=kept, progress=told.append)
+    benches(tables, *names, **given, progress=told.append)
     assert told[0] == f"16 of 24 searches are in {kept}"
 
 
