@@ -32,11 +32,27 @@ def alone(arguments, capsys):
     return json.loads(capsys.readouterr().out.splitlines()[0])
 
 
-def together(arguments):
-    """Return the lines of JSON that two processes under torchrun print."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2"]
+COMMANDS = """
+import json, sys
+from nasbench.cli import main
+
+for words in json.loads(sys.argv[1]):
+    status = main(words)
+    if status:
+        sys.exit(status)
+"""
+
+
+def together(folder, *commands):
+    """Return the lines of JSON that commands, one after the other, print under torchrun.
+
+    It starts two processes, each of which imports torch once.
+    """
+    program, launcher = folder / "commands.py", [sys.executable, "-m", "torch.distributed.run"]
+    program.write_text(COMMANDS)
+    words = json.dumps([list(map(str, command)) for command in commands])
     done = subprocess.run(
-        [*launcher, "-m", "nasbench", *map(str, arguments)],
+        [*launcher, "--nproc-per-node=2", program, words],
         capture_output=True,
         text=True,
         timeout=300,
@@ -56,13 +72,15 @@ def test_search_and_retrain_in_two_processes(tmp_path, capsys):
     one, two = tmp_path / "one", tmp_path / "two"
     search = ["search", "darts", *SMALL, *SPACE, "-o", "order=2", "--json"]
     ours = alone([*search, "--out", one], capsys)
-    # One after the other in the same two processes: the next seed goes on in their group.
-    theirs, second = together([*search, "--seeds", "2", "--out", two])
+    retrain = ["retrain", ours["checkpoint"], "--cutout", "2", *SMALL, *SPACE, "--json", "--out"]
+    # One after the other in the same two processes: the next run goes on in their group.
+    theirs, second, trained = together(
+        tmp_path, [*search, "--seeds", "2", "--out", two], [*retrain, two]
+    )
     assert [line["metrics"]["epoch"] for line in (theirs, second)] == [2, 2]
     assert losses(two, theirs["run"]) == pytest.approx(losses(one, ours["run"]), rel=1e-3)
-    assert len(list((two / "runs").iterdir())) == 2
-    retrain = ["retrain", ours["checkpoint"], "--cutout", "2", *SMALL, *SPACE, "--json", "--out"]
-    ours, (theirs,) = alone([*retrain, one], capsys), together([*retrain, two])
+    assert len(list((two / "runs").iterdir())) == 3
+    ours, theirs = alone([*retrain, one], capsys), trained
     assert losses(two, theirs["run"]) == pytest.approx(losses(one, ours["run"]), rel=1e-3)
     weights, other = load_file(ours["model"]), load_file(theirs["model"])
     assert weights.keys() == other.keys()
