@@ -140,7 +140,7 @@ def test_half_way_the_stronger_half_goes_on_wider():
 
 
 def test_the_learning_rate_goes_on_where_it_was():
-    supernets = PlainSupernets.named("darts")
+    supernets = PlainSupernets.named("nas-bench-201")
     made = make(DrnasStrategy, supernets, STAGED, total_steps=8)
     plain = make(DrnasStrategy, supernets, {}, total_steps=8)
     rates = []

@@ -29,7 +29,7 @@ class TestPcDarts(OneShotStrategySuite):
         "nasbench.testing.supernets:Slices": "the space Slices " + NO_CHANNELS,
     }
 
-    def make(self, space="darts", **given):
+    def make(self, space="nas-bench-201", **given):
         return super().make(space, **given)
 
 
