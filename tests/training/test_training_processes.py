@@ -161,10 +161,10 @@ def test_bn_and_averages_over_two_processes_are_those_of_one(tmp_path):
 
 
 _ABANDONED = """
-import atexit, sys
+import atexit, os, sys
 import torch
 import torch.distributed as dist
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1].split(os.pathsep)
 from test_training_processes import _join, _threads
 from nasbench.training.distributed import total, wait
 
@@ -189,7 +189,8 @@ while True:
 )
 def test_an_error_in_one_process_ends_the_other_in_order(tmp_path, what, error):
     code = _ABANDONED.replace("{what}", what)
-    start = [sys.executable, "-c", code, str(Path(__file__).parent)]
+    folders = Path(__file__).parents[:2]  # of this module, and of those that it imports
+    start = [sys.executable, "-c", code, os.pathsep.join(map(str, folders))]
     processes = [
         subprocess.Popen(
             [*start, str(rank), str(tmp_path)],
