@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from killing import in_processes
 from torch import nn
 
 from nasbench import catalog
@@ -139,7 +140,7 @@ def _in_one_of_two(rank, folder):
 def together(tmp_path_factory) -> Path:
     """What both processes found, a file for each strategy and process."""
     folder = tmp_path_factory.mktemp("together")
-    torch.multiprocessing.spawn(_in_one_of_two, args=(str(folder),), nprocs=2)
+    in_processes(_in_one_of_two, (str(folder),), 2)
     return folder
 
 
