@@ -13,6 +13,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import h5py  # noqa: F401
 import matplotlib.figure  # noqa: F401
+import sklearn.datasets  # noqa: F401  (NNI's tuners import it)
 
 import nasbench.engine.nni_experiment
 import nasbench.events.hdf5_writer
