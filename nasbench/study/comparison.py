@@ -361,8 +361,8 @@ def _fit(wanted: Comparison, plan: Plan, content: dict[str, Any]) -> list[str]:
         if epochs < 1:
             raise UserError(
                 f"--budget {wanted.config.budget}: an epoch of {method.name} takes about "
-                f"{duration(found.epoch)} ({found.source}): allowed: at least as much, or a "
-                "smaller supernet with -o, or fewer examples with --limit-train"
+                f"{duration(found.epoch)} ({found.source}): allowed: at least as much, a smaller "
+                "supernet, or a smaller --limit-train"
             )
         entry["epochs"] = epochs
         lines.append(
