@@ -26,14 +26,32 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+LOOPS = frozenset(
+    {
+        "test_hpo_assessors.py",
+        "test_hpo_conformance.py",
+        "test_retrain_baselines.py",
+        "test_sampled_conformance.py",
+        "test_security_output.py",
+        "test_spaces_conformance.py",
+        "test_tabular_benchmark.py",
+        "test_tabular_macro.py",
+    }
+)
+"""Files marked ``loops``: they take twice the time if lines are counted, and others run the same
+lines, so ``.ci/run`` counts without them."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-durations", metavar="PATH", help="write the tests' seconds as JSON")
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are selected by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start long tests first, lest one worker ends with them while the others wait."""
+    for item in items:
+        if item.path.name in LOOPS:
+            item.add_marker(pytest.mark.loops)
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
