@@ -28,6 +28,7 @@ from nasbench.strategies.oneshot.base import OneShotStrategy
 from nasbench.tasks.base import Task
 
 FEW = 4  # images of the first batch; if it takes less than ENOUGH, a whole one is measured
+MORE = 4 * FEW  # images of the second batch otherwise: a step's fixed costs do not grow with it
 ENOUGH = 0.5  # seconds of a step that is not repeated
 Run = Callable[[], object]
 
@@ -137,11 +138,14 @@ class Stopwatch:
         """
         key = json.dumps([name, config.precision, config.batch_size])
         if key not in self._known:
-            few = config.batch_size if self.whole else min(FEW, config.batch_size)
-            seconds = self._seconds(prepare(few)) / few
-            if few < config.batch_size and seconds * few < ENOUGH:
-                seconds = self._seconds(prepare(config.batch_size)) / config.batch_size
-            self._known[key] = seconds
+            whole = config.batch_size
+            few = whole if self.whole else min(FEW, whole)
+            step = self._seconds(prepare(few))
+            if few < whole:
+                more = whole if step < ENOUGH else min(MORE, whole)
+                longer = self._seconds(prepare(more))
+                step = longer + (whole - more) * max(0.0, longer - step) / (more - few)
+            self._known[key] = step / whole
         return self._known[key]
 
     def _seconds(self, step: Run) -> float:

@@ -108,11 +108,20 @@ def test_validation_counts(empty, monkeypatch, entry, seconds):
 def test_networks_that_train_alike_are_measured_once(empty, monkeypatch):
     plan, _ = load_plan(*_shipped("mnist-optim"), {}, Path("out"), outlined=True)
     measured = []
-    monkeypatch.setattr(Stopwatch, "_seconds", lambda self, step: measured.append(step) or 1.0)
+    monkeypatch.setattr(Stopwatch, "_seconds", lambda self, step: measured.append(step) or 0.4)
     steps = MeasuredSteps(plan, {})
     for entry in plan.study.entries.values():
-        assert steps.seconds_per_pass(Step(entry, 0)) == pytest.approx(0.25)  # batches of four
-    assert len(measured) == 2  # with fp32 and with bf16
+        assert steps.seconds_per_pass(Step(entry, 0)) == pytest.approx(0.4 / 16)  # whole batches
+    assert len(measured) == 4  # four images and a batch, with fp32 and with bf16
+
+
+def test_a_long_step_is_extrapolated_from_two_small_batches(empty, monkeypatch):
+    Path("one.yaml").write_text("task: cifar10\nentries: {a: {train: small-cnn, batch_size: 64}}")
+    plan, _ = load_plan(Path("one.yaml"), 1.0, {}, Path("out"), outlined=True)
+    taken = iter([1.0, 2.2])  # of 4 and of 16 images: 0.6 seconds and a tenth for each image
+    monkeypatch.setattr(Stopwatch, "_seconds", lambda self, step: next(taken))
+    found = MeasuredSteps(plan, {}).seconds_per_pass(plan.steps[0])
+    assert found == pytest.approx((0.6 + 6.4) / 64)
 
 
 def _shipped(name: str) -> tuple[Path, float]:
