@@ -132,9 +132,9 @@ sys.modules[__name__].__class__ = _Package
 
 def __getattr__(name: str) -> Any:
     if name in _VERBS or name in _PLACES:
-        from nasbench.threads import sleep_while_waiting
+        from nasbench.threads import spin_briefly
 
-        sleep_while_waiting()
+        spin_briefly()
     if name in _VERBS:
         return importlib.import_module(f"{__name__}.{name}")
     if name in _PLACES:

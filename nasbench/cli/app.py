@@ -39,7 +39,7 @@ from nasbench.cli.output import tell
 from nasbench.data import watching
 from nasbench.errors import UserError, one_line
 from nasbench.faults import fault_of, in_one_line
-from nasbench.threads import sleep_while_waiting
+from nasbench.threads import spin_briefly
 
 USER_ERROR = 2
 EPILOG = "Start here: nasbench search darts; with your own pictures: --task images/"
@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line after the program's name; ``sys.argv`` by default.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    sleep_while_waiting()
+    spin_briefly()
     with streams.guarded() as out:
         status = _run(words)
         out.flush()
