@@ -18,11 +18,11 @@ from nasbench.config import CompareConfig, TaskConfig
 from nasbench.engine import pace
 from nasbench.engine.hpo import Tuning
 from nasbench.engine.search import Search, is_sampled
-from nasbench.errors import UserError, one_line, unknown
+from nasbench.errors import UserError, one_line
 from nasbench.report.quantities import duration
 from nasbench.store.atomic import write_text
 from nasbench.study.file import Study
-from nasbench.study.overrides import keys, owners
+from nasbench.study.overrides import keys, owners, shared_out
 from nasbench.study.plan import Plan, Step, opened
 from nasbench.study.scale import Scale
 from nasbench.tasks import sources
@@ -243,20 +243,10 @@ class Comparison:
         Raises:
             UserError: none knows one of them.
         """
-        found: dict[str, dict[str, Any]] = {method.name: {} for method in self.methods}
-        known: dict[str, set[str]] = {}
-        for method in self.methods if self.assigned else ():
-            known[method.name] = keys(method.owners(self.config))
-        for key, value in self.assigned.items():
-            takers = [name for name, taken in known.items() if key in taken]
-            if not takers:
-                every = sorted(
-                    {one for taken in known.values() for one in taken if "." not in one}
-                )
-                raise unknown("argument -o", key, every)
-            for name in takers:
-                found[name][key] = value
-        return found
+        if not self.assigned:
+            return {method.name: {} for method in self.methods}
+        known = {method.name: keys(method.owners(self.config)) for method in self.methods}
+        return shared_out(self.assigned, known)
 
 
 @dataclass(frozen=True)

@@ -32,14 +32,11 @@ def with_arguments(study: Study, assigned: Mapping[str, Any]) -> Study:
     if not assigned:
         return study
     taken = {name: _taken(entry, study) for name, entry in study.entries.items()}
-    for key in assigned:
-        if not any(key in known for known in taken.values()):
-            every = sorted({one for known in taken.values() for one in known if "." not in one})
-            raise unknown("argument -o", key, every)
-    entries = {}
-    for name, entry in study.entries.items():
-        given = {key: value for key, value in assigned.items() if key in taken[name]}
-        entries[name] = replace(entry, arguments={**entry.arguments, **given})
+    given = shared_out(assigned, taken)
+    entries = {
+        name: replace(entry, arguments={**entry.arguments, **given[name]})
+        for name, entry in study.entries.items()
+    }
     words = [f"{key}={value}" for key, value in assigned.items()]
     return replace(
         study,
@@ -74,6 +71,28 @@ def keys(of: Mapping[str, arguments.Parameters]) -> set[str]:
     """Return the ``-o`` keys of owners: ``width`` and ``space.width``."""
     dotted = {f"{owner}.{name}" for owner, names in of.items() for name in names}
     return {*dotted, *(name for names in of.values() for name in names)}
+
+
+def shared_out(
+    assigned: Mapping[str, Any], known: Mapping[str, set[str]]
+) -> dict[str, dict[str, Any]]:
+    """Return the ``-o`` arguments of each taker: those that it knows.
+
+    Args:
+        assigned: the arguments.
+        known: the keys of each taker, by its name.
+
+    Raises:
+        UserError: none knows one of them.
+    """
+    every = set().union(*known.values())
+    for key in assigned:
+        if key not in every:
+            raise unknown("argument -o", key, sorted(one for one in every if "." not in one))
+    return {
+        name: {key: value for key, value in assigned.items() if key in taken}
+        for name, taken in known.items()
+    }
 
 
 def _of_network(space: str) -> arguments.Parameters:
