@@ -23,7 +23,7 @@ from nasbench.faults import PEER_ENDED, MachineError
 
 SLOT = 2**20
 """Bytes of a slot; longer tensors are summed in pieces."""
-_TRIES = 50  # reads of a pipe, a microsecond each, before the process sleeps
+_TRIES = 1000  # reads of a pipe, a microsecond each, before the process sleeps
 _NAME = "sums"
 
 
@@ -51,6 +51,9 @@ class SharedSums:
         rank: of this process.
         world: the number of processes, at least 2.
         wait: waits until every process has called it.
+
+    Attributes:
+        count: of the exchanges so far.
     """
 
     def __init__(self, folder: Path, rank: int, world: int, wait: Callable[[], None]) -> None:
@@ -68,7 +71,7 @@ class SharedSums:
         self._slots = {
             dtype: whole.view(dtype) for dtype in (torch.float32, torch.float64, torch.int64)
         }
-        self._turn = 0
+        self.count = 0
 
     def takes(self, tensor: Tensor) -> bool:
         """Return whether a tensor is of a kind that can be summed here."""
@@ -89,8 +92,8 @@ class SharedSums:
             self._sum(flat[start : start + each], slots)
 
     def _sum(self, part: Tensor, slots: Tensor) -> None:
-        mine = slots[:, self._turn, : len(part)]
-        self._turn = 1 - self._turn
+        mine = slots[:, self.count % 2, : len(part)]
+        self.count += 1
         mine[self.rank].copy_(part)
         for pipe in self._to:
             try:

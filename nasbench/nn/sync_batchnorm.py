@@ -7,6 +7,7 @@ which are merged (Chan et al., 1983).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -21,52 +22,111 @@ from nasbench.nn.processes import place, sum_
 class _Normalized(torch.autograd.Function):
     """BN with the statistics of all processes' images, of which every process has as many.
 
-    The gradient is that of the sum of all processes' losses.
+    Several images share one exchange in either pass. The gradient is that of the sum of all
+    processes' losses.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the output, and mean and biased variance of the global batch, ``(C,)``."""
-        variance, mean = torch.var_mean(x, [0, *range(2, x.dim())], correction=0)
-        mean, variance = merged(mean, variance)
-        out = torch.native_batch_norm(x, weight, bias, mean, variance, False, 0.0, eps)[0]
-        ctx.save_for_backward(x, weight, mean, variance)
-        ctx.eps, ctx.count = eps, x.numel() // x.shape[1] * place().world
+        ctx: Any, eps: float, weight: Tensor | None, bias: Tensor | None, *images: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Return the outputs, and mean and biased variance of the global batch.
+
+        Args:
+            ctx: the context of autograd.
+            eps: of BN.
+            weight: of all images, shape ``(C,)``.
+            bias: of all images, shape ``(C,)``.
+            images: each ``(B, C, ...)``; their channels follow each other in the statistics.
+        """
+        parts = [statistics(x) for x in images]
+        mean, variance = merged(*(torch.cat(each) for each in zip(*parts, strict=True)))
+        ctx.sizes = [x.shape[1] for x in images]
+        known = zip(
+            images, torch.split(mean, ctx.sizes), torch.split(variance, ctx.sizes), strict=True
+        )
+        outs = [
+            torch.native_batch_norm(x, weight, bias, m, v, False, 0.0, eps)[0] for x, m, v in known
+        ]
+        ctx.save_for_backward(weight, mean, variance, *images)
+        ctx.eps = eps
         ctx.mark_non_differentiable(mean, variance)
-        return out, mean, variance
+        return *outs, mean, variance
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of the images, the weight and the bias."""
-        x, weight, mean, variance = ctx.saved_tensors
+        """Return the gradients of the weight, the bias and the images."""
+        weight, mean, variance, *images = ctx.saved_tensors
         # As if mean and variance were constant; what they add follows from the sums of all.
-        dx, d_weight, d_bias = torch.ops.aten.native_batch_norm_backward(
-            gradients[0], x, weight, mean, variance, None, None, False, ctx.eps, [True] * 3
+        parts = zip(
+            gradients,
+            images,
+            torch.split(mean, ctx.sizes),
+            torch.split(variance, ctx.sizes),
+            strict=False,
         )
-        both = torch.stack([d_bias, d_weight])
+        slopes, levels = zip(
+            *(
+                torch.ops.aten.native_batch_norm_backward(
+                    dy, x, weight, m, v, None, None, False, ctx.eps, [False, True, True]
+                )[1:]
+                for dy, x, m, v in parts
+            ),
+            strict=True,
+        )
+        both = torch.stack([torch.cat(levels), torch.cat(slopes)])
         sum_(both)
         scale = torch.rsqrt(variance + ctx.eps)
-        both *= (scale if weight is None else scale * weight) / ctx.count
-        both[1] *= scale
-        level, slope = both.view(2, 1, -1, *(1,) * (x.dim() - 2)).unbind()
-        dx -= level
-        dx.addcmul_(x - mean.view(slope.shape), slope, value=-1)
-        known = weight is not None
-        return dx, d_weight if known else None, d_bias if known else None, None
+        factor = scale if weight is None else scale * weight
+        counts = [x.numel() // x.shape[1] * place().world for x in images]
+        if len(set(counts)) == 1:
+            both /= counts[0]
+        else:
+            for part, count in zip(torch.split(both, ctx.sizes, 1), counts, strict=True):
+                part /= count
+        both *= factor
+        level, slope = both[0], both[1] * scale
+        # dy * factor - level - (x - mean) * slope
+        terms = (factor, mean * slope - level, -slope)
+        split = zip(*(torch.split(term, ctx.sizes) for term in terms), strict=True)
+        d_images = []
+        for dy, x, (by_dy, constant, by_x) in zip(gradients, images, split, strict=False):
+            shape = (-1, *(1,) * (x.dim() - 2))
+            dx = torch.addcmul(constant.view(shape), x, by_x.view(shape))
+            d_images.append(dx.addcmul_(dy, by_dy.view(shape)))
+        if weight is None:
+            return None, None, None, *d_images
+        return None, slopes[0], levels[0], *d_images
 
 
-def normalized(x: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return images ``(B, C, ...)`` after BN in training, and mean and biased variance ``(C,)``.
+def normalized(images: Sequence[Tensor], eps: float) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Return each of the images after BN in training, and its mean and biased variance.
 
-    The statistics are those of the global batch and have no gradient of their own.
+    The statistics are those of the global batch, shape ``(C,)``, and have no gradient of their
+    own; all images share one exchange.
+
+    Args:
+        images: each ``(B, C, ...)``.
+        eps: of BN.
     """
     if place().world > 1:
-        return cast(tuple[Tensor, Tensor, Tensor], _Normalized.apply(x, None, None, eps))
-    out, mean, scale = torch.native_batch_norm(x, None, None, None, None, True, 0.0, eps)
-    return out, mean.detach(), scale.detach() ** -2 - eps
+        *outs, mean, variance = _Normalized.apply(eps, None, None, *images)
+        sizes = [x.shape[1] for x in images]
+        return list(zip(outs, torch.split(mean, sizes), torch.split(variance, sizes), strict=True))
+    found = []
+    for x in images:
+        out, mean, scale = torch.native_batch_norm(x, None, None, None, None, True, 0.0, eps)
+        found.append((out, mean.detach(), scale.detach() ** -2 - eps))
+    return found
+
+
+def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and biased variance of ``(B, C, ...)``, shape ``(C,)``."""
+    if x.device.type == "cpu":  # up to 17 times as fast as `var_mean` in channels-last memory
+        return torch.batch_norm_update_stats(x, None, None, 0.0)
+    variance, mean = torch.var_mean(x, [0, *range(2, x.dim())], correction=0)
+    return mean, variance
 
 
 def merged(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,7 +155,7 @@ class _Synchronized(_BatchNorm):
         wide = x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
         out, mean, var = cast(
             tuple[Tensor, Tensor, Tensor],
-            _Normalized.apply(wide, self.weight, self.bias, self.eps),
+            _Normalized.apply(self.eps, self.weight, self.bias, wide),
         )
         if self.running_mean is not None and self.running_var is not None:
             assert self.num_batches_tracked is not None

@@ -17,7 +17,8 @@ from torch import nn
 
 from nasbench.cli import main
 from nasbench.errors import UserError
-from nasbench.nn.sync_batchnorm import synchronize
+from nasbench.nn import processes
+from nasbench.nn.sync_batchnorm import normalized, synchronize
 from nasbench.store.journal import Journal
 from nasbench.training.distributed import any_process, average, join, leave, total
 from nasbench.training.optimization import Optimization, OptimizerConfig
@@ -131,6 +132,7 @@ def _in_one_of_two(rank, folder):
     for name in ("running_mean", "running_var"):
         torch.testing.assert_close(getattr(other[0], name), getattr(layer[0], name))
     assert total(torch.tensor(float(rank))).item() == 1.0
+    _several_images_exchange_once(rank)
     # Each process has seen another loss: the first one's decides.
     plateau = OptimizerConfig(lr=0.5, schedule="plateau", plateau_patience=0)
     made = Optimization([nn.Parameter(torch.zeros(1))], plateau, 9)
@@ -143,6 +145,30 @@ def _in_one_of_two(rank, folder):
     assert any("gloo" in name for name in _threads())
     leave()
     assert not any("gloo" in name for name in _threads())
+
+
+def _several_images_exchange_once(rank):
+    """Compare BN of images of several sizes, half of each here, with torch's of the whole."""
+    stream = torch.Generator().manual_seed(2)
+    sizes = [(6, 3, 4, 4), (6, 3, 2, 2), (6, 5, 4, 4)]
+    whole = [torch.randn(size, dtype=torch.float64, generator=stream) for size in sizes]
+    factors = [torch.randn(size, dtype=torch.float64, generator=stream) for size in sizes]
+    mine = [x[rank::2].contiguous(memory_format=torch.channels_last) for x in whole]
+    full = [x.requires_grad_() for x in whole]
+    half = [x.requires_grad_() for x in mine]
+    shared = processes._shared
+    before = shared.count
+    made = normalized(half, 1e-5)
+    assert shared.count == before + 1
+    sum((out * f[rank::2]).sum() for (out, _, _), f in zip(made, factors, strict=True)).backward()
+    assert shared.count == before + 2
+    for x, part, f, (out, mean, biased) in zip(full, half, factors, made, strict=True):
+        expected = torch.nn.functional.batch_norm(x, None, None, training=True, eps=1e-5)
+        (expected * f).sum().backward()
+        torch.testing.assert_close(out, expected[rank::2])
+        torch.testing.assert_close(part.grad, x.grad[rank::2])
+        torch.testing.assert_close(mean, x.detach().mean((0, 2, 3)))
+        torch.testing.assert_close(biased, x.detach().var((0, 2, 3), correction=0))
 
 
 def _fresh(layer):

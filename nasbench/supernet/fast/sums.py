@@ -21,7 +21,6 @@ from nasbench.supernet.fast.branches import Branch, BranchSum, Bundle, Unit
 from nasbench.supernet.fast.pointwise import enough, move
 
 Pool = nn.MaxPool2d | nn.AvgPool2d
-POOLS = (["pool"], ["pool", "norm"])
 BUNDLED = 2**18  # values of the largest images whose branches are bundled
 
 
@@ -53,6 +52,7 @@ class FastSums:
             if module not in self._candidates:
                 self._candidates[module] = Candidate(module)
         known = [(w, self._candidates[module], self.features(x)) for w, module, x in parts]
+        normalize([(x, *one.pooling) for _, one, x in known if one.pooling])
         plain = [(w, one.image(x)) for w, one, x in known if not one.branch]
         if len(plain) == len(known) and any(image.dim() != 4 for _, image in plain):
             terms = [w * output for w, output in plain]
@@ -114,7 +114,7 @@ class Features:
     def __init__(self, state: Tensor) -> None:
         self.state = state
         self._made: dict[str, Tensor] = {}
-        self._statistics: dict[str, tuple[Tensor, Tensor]] = {}
+        self.pools: dict[str, Normalized] = {}
 
     def relu(self) -> Tensor:
         """Return the state after a ReLU."""
@@ -151,16 +151,43 @@ class Features:
 
     def normalized(self, pool: Pool, norm: nn.BatchNorm2d) -> Tensor:
         """Return the pooled state after BN, and update the running statistics of ``norm``."""
-        key = f"{pool!r} {norm.eps}"
-        if key not in self._made:
-            pooled = self.pooled(pool)
-            n = enough(pooled.numel() // pooled.shape[1]) * place().world
-            self._made[key], mean, biased = normalized(pooled, norm.eps)
-            self._statistics[key] = mean, biased * (n / max(1, n - 1))
+        normalize([(self, pool, norm)])
+        made = self.pools[pooling_key(pool, norm)]
         with torch.no_grad():
-            mean, variance = self._statistics[key]
-            move([norm], mean.unsqueeze(0), variance.unsqueeze(0))
-        return self._made[key]
+            move([norm], made.mean.unsqueeze(0), made.variance.unsqueeze(0))
+        return made.output
+
+
+class Normalized(NamedTuple):
+    """Images after BN.
+
+    Attributes:
+        output: shape ``(B, C, H, W)``.
+        mean: of the global batch, shape ``(C,)``.
+        variance: the unbiased one.
+    """
+
+    output: Tensor
+    mean: Tensor
+    variance: Tensor
+
+
+def pooling_key(pool: Pool, norm: nn.BatchNorm2d) -> str:
+    """Return what poolings with the same normalized output have in common."""
+    return f"{pool!r} {norm.eps}"
+
+
+def normalize(wanted: Sequence[tuple[Features, Pool, nn.BatchNorm2d]]) -> None:
+    """Compute the normalized poolings that states lack; processes exchange statistics once."""
+    lacking: dict[float, dict[tuple[Features, str], Pool]] = {}
+    for x, pool, norm in wanted:
+        if (key := pooling_key(pool, norm)) not in x.pools:
+            lacking.setdefault(norm.eps, {})[x, key] = pool
+    for eps, alike in lacking.items():
+        made = normalized([x.pooled(pool) for (x, _), pool in alike.items()], eps)
+        for (x, key), (out, mean, biased) in zip(alike, made, strict=True):
+            n = enough(out.numel() // out.shape[1]) * place().world
+            x.pools[key] = Normalized(out, mean, biased * (n / max(1, n - 1)))
 
 
 class Candidate:
@@ -171,6 +198,7 @@ class Candidate:
 
     Attributes:
         branch: its units if it is a chain of them after a ReLU, otherwise empty.
+        pooling: a pooling and BN if it consists of these.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -178,14 +206,25 @@ class Candidate:
         self.layers = _layers(module)
         self.kinds = [_layer_kind(layer) for layer in self.layers]
         self.branch = _units(self.layers, self.kinds)
+        self.pooling = self._pooling()
+
+    def _pooling(self) -> tuple[Pool, nn.BatchNorm2d] | None:
+        if self.kinds != ["pool", "norm"]:
+            return None
+        pool, norm = self.layers
+        assert isinstance(pool, Pool)
+        assert isinstance(norm, nn.BatchNorm2d)
+        return pool, norm
 
     def image(self, features: Features) -> Tensor:
         """Return the output of a candidate that is no branch."""
         if not self.layers:
             return features.state
-        pool, *norm = self.layers
-        if isinstance(pool, nn.MaxPool2d | nn.AvgPool2d) and self.kinds in POOLS:
-            return features.normalized(pool, *_norms(norm)) if norm else features.pooled(pool)
+        if self.pooling:
+            return features.normalized(*self.pooling)
+        first = self.layers[0]
+        if self.kinds == ["pool"] and isinstance(first, Pool):
+            return features.pooled(first)
         if self.kinds[0] == "relu":
             behind: Tensor = nn.Sequential(*self.layers[1:])(features.relu())
             return behind
