@@ -27,6 +27,8 @@ __all__ = [
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "adamax")
 ENGINES = ("local", "ray")
+AUTO_CONCURRENCY = 0
+"""What ``--concurrency auto`` stands for until the number is known."""
 QUICK_SIDE = 64
 """Pixels of the largest side that the preset ``quick`` gives to pictures of the user's own."""
 
@@ -218,7 +220,12 @@ class TrialsConfig(Config):
         None, "Where trials run; in this process by default.", allowed=ENGINES, scope="place"
     )
     concurrency: int = option(
-        1, "Trials that run at once; above 1, they run in worker processes.", low=1, most=1024
+        1,
+        "Trials that run at once; above 1, they run in worker processes; auto (0): as many as "
+        "measure fastest on this machine's CPU.",
+        low=1,
+        most=1024,
+        words={"auto": AUTO_CONCURRENCY},
     )
     gpus_per_trial: float = option(
         0.0, "GPUs per trial; fractions are possible.", low=0.0, most=1024, scope="place"

@@ -50,6 +50,7 @@ def option(
     scope: Scope = "result",
     section: str | None = None,
     or_number: bool = False,
+    words: Mapping[str, int] | None = None,
 ) -> Any:
     """Declare an option of a dataclass: its default, its help and the values it may take.
 
@@ -71,6 +72,7 @@ def option(
         scope: what the option decides; see :data:`Scope`.
         section: of the help page; by default that of the class.
         or_number: whether a text may be given as a whole number.
+        words: words that stand for numbers; the range need not hold these.
     """
     limits: dict[str, Any] = {
         "low": low,
@@ -88,6 +90,7 @@ def option(
         "scope": scope,
         "section": section,
         "or_number": or_number,
+        "words": words or {},
     }
     if older is not MISSING:
         metadata["older"] = older
@@ -109,6 +112,13 @@ class Config:
     def __post_init__(self) -> None:
         for entry in fields(self):
             _check(self, entry, f"{flag(entry.name)} ")
+
+    def shown(self, name: str) -> str:
+        """Return an option as a user gives it, such as ``--epochs 10``."""
+        value = getattr(self, name)
+        (entry,) = (entry for entry in fields(self) if entry.name == name)
+        word = {number: word for word, number in entry.metadata["words"].items()}
+        return f"{flag(name)} {word.get(value, value)}"
 
     def to_json(self) -> dict[str, Any]:
         """Return every option as plain values."""
@@ -163,6 +173,7 @@ class Config:
         """
         types_of = _types(cls)
         or_number = {e.name for e in fields(cls) if e.metadata.get("or_number")}
+        words = {e.name: e.metadata.get("words", {}) for e in fields(cls)}
         merged: dict[str, Any] = {}
         for layer in layers:
             for name, value in layer.items():
@@ -171,6 +182,8 @@ class Config:
                     raise unknown("option", name, types_of)
                 if key in or_number and type(value) is int:
                     value = str(value)
+                if isinstance(value, str):
+                    value = words[key].get(value, value)
                 if value is not None:
                     merged[key] = _coerce(key, value, types_of[key])
         return cls(**merged)
@@ -269,7 +282,7 @@ def allowed_values(limits: Mapping[str, Any], values: Mapping[str, Any] | None =
 def _check(options: Any, entry: Field[Any], spelled: str) -> None:
     """Raise a UserError that begins with ``spelled`` if an option's value is not allowed."""
     value, limits = getattr(options, entry.name), entry.metadata
-    if value is None or not limits:
+    if value is None or not limits or value in limits["words"].values():
         return
     if limits["allowed"] is not None and value not in limits["allowed"]:
         raise unknown(spelled.rstrip("= "), value, limits["allowed"])

@@ -105,7 +105,7 @@ def test_patience_needs_a_validation():
             "--budget 'soon': must look like 20, '40 epochs', 900s",
         ),
         (TrialsConfig, {"budget": "0"}, "--budget '0': must be above 0"),
-        (TrialsConfig, {"concurrency": 0}, "--concurrency 0: must be at least 1"),
+        (TrialsConfig, {"concurrency": -1}, "--concurrency -1: must be at least 1"),
         (TrialsConfig, {"engine": "slurm"}, "unknown --engine 'slurm': allowed: local, ray"),
         (SearchConfig, {"engine": "nni"}, "unknown --engine 'nni': allowed: local, ray"),
         (HpoConfig, {"engine": "slurm"}, "unknown --engine 'slurm': allowed: local, ray"),

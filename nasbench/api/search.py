@@ -135,14 +135,14 @@ def searches(
         UserError: an option is unknown, of the wrong type or out of range.
         Stopped: a signal asked to stop.
     """
-    from nasbench.engine import processes
+    from nasbench.engine import concurrency, processes
     from nasbench.engine.search import configure, ranks_of, run_search
 
     if named.get("strategy") is None:
         raise UserError("which STRATEGY? see: nasbench list strategies")
     if named.get("dataset") is not None:
         raise UserError(f"--dataset {named['dataset']}: is a table's: give --table, too")
-    configured = processes.of_search(configure(named, assigned))
+    configured = concurrency.of_trials(processes.of_search(configure(named, assigned)))
     count = checked_seeds(seeds)
     with ranks_of(configured) as ranks:
 
@@ -172,11 +172,11 @@ def resumed(
     run: str, given: Mapping[str, Any], more: Mapping[str, Any], around: Surroundings
 ) -> Ended:
     """Continue a stopped search; see :func:`nasbench.api.runs.to_resume`."""
-    from nasbench.engine import processes
+    from nasbench.engine import concurrency, processes
     from nasbench.engine.search import Search, ranks_of, run_search
 
     folder, options = to_resume("search", SearchConfig, run, given, more)
-    job = processes.of_search(Search.of(options))
+    job = concurrency.of_trials(processes.of_search(Search.of(options)))
     with ranks_of(job) as ranks, ranks.together((job.config.seed, folder.path)):
         return run_search(job, around.callback, around.stop, folder, around.command)
 

@@ -179,12 +179,13 @@ def tunings(
         UserError: an option is unknown, of the wrong type or out of range.
         Stopped: a signal asked to stop.
     """
+    from nasbench.engine import concurrency
     from nasbench.engine.hpo import configure, run_hpo
 
     if named.get("model") is None:
         why = "" if file is None else f"--config {file} names none and is no experiment: "
         raise UserError(f"which MODEL? {why}see: nasbench list baselines")
-    tuning = configure(named, assigned)
+    tuning = concurrency.of_trials(configure(named, assigned))
 
     def run(seed: int) -> None:
         job = tuning.with_seed(seed)
@@ -197,6 +198,7 @@ def resumed(
     run: str, given: Mapping[str, Any], more: Mapping[str, Any], around: Surroundings
 ) -> Ended | Ran:
     """Continue a stopped tuning or experiment; see :func:`nasbench.api.runs.to_resume`."""
+    from nasbench.engine import concurrency
     from nasbench.engine.hpo import Tuning, run_hpo
     from nasbench.engine.nni_experiment import run_experiment, with_flags
     from nasbench.hpo.nni_experiment.experiment import read
@@ -205,5 +207,5 @@ def resumed(
     if is_experiment(Path(options.model)):
         found = with_flags(read(Path(options.model)), options)
         return run_experiment(found, options, around.callback.phase, around.stop, folder)
-    job = Tuning.of(options)
+    job = concurrency.of_trials(Tuning.of(options))
     return run_hpo(job, around.callback, around.stop, folder, around.command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -112,8 +112,7 @@ def with_options(
                 typer.Option(
                     _spelling(entry, hints, by_preset),
                     help=_help(entry, by_preset),
-                    parser=milliseconds if entry.name == "max_latency" else None,
-                    metavar="MS" if entry.name == "max_latency" else None,
+                    **_parsed(entry),
                     show_default=False,
                     rich_help_panel=sections[entry.name],
                 ),
@@ -139,6 +138,24 @@ def with_options(
         return run
 
     return decorate
+
+
+def _parsed(entry: Any) -> dict[str, Any]:
+    """Return how an option is read that is more than a number or a text."""
+    if entry.name == "max_latency":
+        return {"parser": milliseconds, "metavar": "MS"}
+    words: Mapping[str, int] = entry.metadata["words"]
+    if not words:
+        return {}
+
+    def number(text: str) -> int:
+        try:
+            return words[text] if text in words else int(text)
+        except ValueError as error:
+            allowed = " or ".join(["a whole number", *words])
+            raise typer.BadParameter(f"{text!r} is not {allowed}") from error
+
+    return {"parser": number, "metavar": "|".join(["N", *words])}
 
 
 def _spelling(entry: Any, hints: dict[str, Any], by_preset: Collection[str]) -> str:

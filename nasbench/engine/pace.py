@@ -110,11 +110,11 @@ def of_trial(job: Search | Tuning) -> Pace:
     config: SearchConfig | HpoConfig = job.config
     task = job.data.part(config)
     watch = Stopwatch(task, config.device, whole=True)
-    found = [watch.of_network(network, config) for network in _networks(job, task)]
+    found = [watch.of_network(network, config) for network in networks(job, task)]
     return Pace(statistics.mean(found) * config.batch_size, _steps(config, task), "measured now")
 
 
-def _networks(job: Search | Tuning, task: Task) -> Iterator[Architecture]:
+def networks(job: Search | Tuning, task: Task) -> Iterator[Architecture]:
     """Yield networks that trials train: a tuning's own, or some of a space."""
     if isinstance(job, Tuning):
         yield Architecture.of(job.model, spec=task.spec, space_arguments=job.space_arguments)

@@ -116,8 +116,6 @@ def _kept(
 ) -> int:
     """Return the number that was measured before, or measure it.
 
-    What is kept makes the same command on the same machine give the same bits.
-
     Args:
         task: gives the shape of the examples.
         config: the options.
@@ -128,17 +126,31 @@ def _kept(
     steps = config.epochs * max(1, examples // config.batch_size)
     if steps * config.batch_size * math.prod(task.spec.shape) < ENOUGH:
         return 1
+    of = {"data": task.spec.to_json(), "steps": steps, **of}
+    found = kept("processes", of, lambda: fastest(seconds, config.batch_size, steps))
+    return min(found, config.batch_size)
+
+
+def kept(what: str, of: dict[str, object], measured: Callable[[], int]) -> int:
+    """Return a number from 1 to that of the cores, measured once on this machine.
+
+    What is kept makes the same command on the same machine give the same bits.
+
+    Args:
+        what: the name of the cache's folder for such numbers.
+        of: what the number depends on, beside the machine.
+        measured: returns it.
+    """
     machine = (provenance.cpu_model(), cores(), torch.__version__)
-    text = json.dumps([machine, task.spec.to_json(), steps, of], sort_keys=True, default=str)
-    name = hashlib.sha256(text.encode()).hexdigest()
+    text = json.dumps([machine, of], sort_keys=True, default=str)
+    folder = cache_folder() / what
+    file = folder / hashlib.sha256(text.encode()).hexdigest()
     with suppress(OSError, ValueError):
-        kept = int((cache_folder() / "processes" / name).read_text())
-        return max(1, min(kept, cores(), config.batch_size))
-    found = fastest(seconds, config.batch_size, steps)
+        return max(1, min(int(file.read_text()), cores()))
+    found = measured()
     with suppress(OSError):  # where nothing can be kept, it is measured again
-        folder = cache_folder() / "processes"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"{found}\n")
+        file.write_text(f"{found}\n")
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench import arguments, catalog
-from nasbench.config import SearchConfig, TrialsConfig, flag
+from nasbench.config import SearchConfig, TrialsConfig
 from nasbench.engine import joint, oneshot, sampled
 from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.callbacks import write_graph
@@ -211,7 +211,7 @@ def _refuse_without_effect(asked: SearchConfig, options: Any, given: Mapping[str
     for name in OF_TRIALS:
         if getattr(asked, name) != getattr(plain, name):
             raise UserError(
-                f"{flag(name)} {getattr(asked, name)}: {asked.strategy} trains one supernet and "
+                f"{asked.shown(name)}: {asked.strategy} trains one supernet and "
                 "has no trials: it is for sampled strategies"
             )
     require_effect(options, given)

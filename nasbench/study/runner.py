@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench.config import TrialsConfig
+from nasbench.engine import concurrency
 from nasbench.engine.callbacks import NullCallback
 from nasbench.engine.hpo import Tuning, run_hpo
 from nasbench.engine.scheduler import executor_options
@@ -235,9 +236,11 @@ def perform(
     interrupted = before is not None and before.status in ("stopped", "failed")
     resumed = before if interrupted else None
     if run.verb == "search":
-        return run_search(Search.of(config, task), callback, stop, resumed, command).folder.path
+        search = concurrency.of_trials(Search.of(config, task))
+        return run_search(search, callback, stop, resumed, command).folder.path
     if run.verb == "hpo":
-        return run_hpo(Tuning.of(config, task), callback, stop, resumed, command).folder.path
+        tuning = concurrency.of_trials(Tuning.of(config, task))
+        return run_hpo(tuning, callback, stop, resumed, command).folder.path
     assert run.checkpoint is not None
     job = Retraining.of(run.checkpoint, config, task)
     return folds.run(job, callback, stop, resumed, command).folder.path
