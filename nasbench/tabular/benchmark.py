@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +20,12 @@ from nasbench.report.statistics import bootstrap_band
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.tabular.base import Table
 from nasbench.tabular.loading import load_table
-from nasbench.tabular.parallel import Kept, Parallel, job_key
+from nasbench.tabular.parallel import Kept, Parallel, code_digest, job_key
 from nasbench.tabular.search import OwnCodeError, TableSearch, sampled_strategy
 from nasbench.tabular.simulate import Floats, Trace, amounts_at, values_at
 
 BASELINE = "random"
+CODE = ("nasbench.strategies", "nasbench.tabular")
 """The strategy that all others are compared with."""
 
 SHARES = tuple(trials / 300 for trials in (10, 25, 50, 100, 150, 200, 300))
@@ -251,8 +251,7 @@ class _Searches:
 
     def _key(self, one: TableSearch) -> str:
         """Return what a search depends on besides its seed."""
-        source = inspect.getsourcefile(sampled_strategy(one.strategy))
-        code = hashlib.sha256(Path(source).read_bytes() if source else b"").hexdigest()
+        code = code_digest(sampled_strategy(one.strategy), *CODE)
         values = hashlib.sha256(self.finals[one.dataset].tobytes()).hexdigest()
         table = (self.table.name, self.table.note, one.dataset, values)
         return job_key(

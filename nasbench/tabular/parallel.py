@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import inspect
 import json
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -97,6 +100,31 @@ class Kept:
         if self._journal is not None:
             self._journal.path.parent.mkdir(parents=True, exist_ok=True)
             self._journal.append("job", key=key, value=value)
+
+
+def code_digest(kind: Any, *packages: str) -> str:
+    """Return a digest of the code that a result follows from.
+
+    Args:
+        kind: a class or function; its own file counts.
+        packages: names of packages all of whose modules count.
+    """
+    source = inspect.getsourcefile(inspect.unwrap(kind))
+    digest = hashlib.sha256(Path(source).read_bytes() if source else b"")
+    for package in packages:
+        digest.update(_package_digest(package))
+    return digest.hexdigest()
+
+
+@cache
+def _package_digest(package: str) -> bytes:
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    digest = hashlib.sha256()
+    for folder in spec.submodule_search_locations or ():
+        for file in sorted(Path(folder).rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.digest()
 
 
 def job_key(*parts: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,7 +34,7 @@ from nasbench.space import Arch
 from nasbench.tabular.base import Table
 from nasbench.tabular.benchmark_report import aligned, made_by, markdown_table
 from nasbench.tabular.loading import load_table
-from nasbench.tabular.parallel import Kept, Parallel, job_key
+from nasbench.tabular.parallel import Kept, Parallel, code_digest, job_key
 from nasbench.tabular.search import OwnCodeError, own_code
 
 Floats = NDArray[np.float64]
@@ -238,8 +237,9 @@ class _Scores:
 
 def _code(name: str) -> str:
     """Return what identifies the code of a proxy."""
-    source = inspect.getsourcefile(inspect.unwrap(proxy(name)))
-    return job_key(catalog.short(name), Path(source).read_text("utf-8") if source else "")
+    return job_key(
+        catalog.short(name), code_digest(proxy(name), "nasbench.proxies"), code_digest(Scorer)
+    )
 
 
 def worker(context: tuple[type, Mapping[int, Any], int]) -> Work:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,11 +20,12 @@ from nasbench.hpo.tuners.base import Tuner
 from nasbench.report.ranks import Ranking, ranking
 from nasbench.tabular import package
 from nasbench.tabular.hpo_tables import FAMILIES, FORMS, families, hpo_table
-from nasbench.tabular.parallel import Kept, Parallel, job_key
+from nasbench.tabular.parallel import Kept, Parallel, code_digest, job_key
 from nasbench.tabular.search import OwnCodeError, own_code
 
 Floats = NDArray[np.float64]
 BASELINE = "random"
+CODE = ("nasbench.hpo", "nasbench.tabular")
 SLOW = ("gp",)
 """Tuners that run only if they are named: their runs take a hundred times longer."""
 
@@ -186,10 +186,9 @@ def _check(space: ParameterSpace, params: Mapping[str, Any], name: str) -> None:
 
 def _code(run: Run) -> str:
     """Return a digest of the code of a tuner and of the table."""
-    source = inspect.getsourcefile(_tuner(run.tuner))
-    code = Path(source).read_bytes() if source else b""
+    code = code_digest(_tuner(run.tuner), *CODE)
     table = package.SHA256[f"{FAMILIES[run.family].folder}/{run.dataset}"]
-    return hashlib.sha256(code + table.encode()).hexdigest()
+    return hashlib.sha256((code + table).encode()).hexdigest()
 
 
 def worker(context: None) -> Work:
