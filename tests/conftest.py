@@ -6,6 +6,7 @@ import functools
 import gc
 import json
 import os
+import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 # threads that wait for each other's cores slow small networks down a hundredfold.
 os.environ["OMP_NUM_THREADS"] = "1"
 # What a test names as its own code is remembered here, and not in the user's home.
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="nasbench-tests-")
+CACHE = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="nasbench-tests-")
 
 import pytest
 import torch
@@ -40,6 +41,11 @@ LOOPS = frozenset(
 )
 """Files marked ``loops``: they take twice the time if lines are counted, and others run the same
 lines, so ``.ci/run`` counts without them."""
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(CACHE, ignore_errors=True)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
