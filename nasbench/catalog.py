@@ -175,9 +175,7 @@ SPACES = {
     "gait-ops": Entry(
         "search_spaces.gait:GaitOps", "EV-Gait's network: kernels, blocks, skips, depth and head"
     ),
-    "gait": Entry(
-        "search_spaces.gait:Gait", "gait-ops with widths and hidden size; sampled strategies only"
-    ),
+    "gait": Entry("search_spaces.gait:Gait", "gait-ops with elastic widths and hidden size"),
     "nas-bench-macro": Entry(
         "search_spaces.mbconv:MacroSpace",
         "eight MobileNet V2 layers of three kinds, 3^8 architectures",

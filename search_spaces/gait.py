@@ -14,8 +14,18 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from nasbench.space import DataSpec, InputChoice, LayerChoice, Repeat, SearchSpace, ValueChoice
-from search_spaces.layers import check, scaled, separable
+from nasbench.nn import Conv2d, Linear
+from nasbench.space import (
+    DataSpec,
+    Expression,
+    InputChoice,
+    LayerChoice,
+    Repeat,
+    SearchSpace,
+    Size,
+    ValueChoice,
+)
+from search_spaces.layers import check, scaled, scaled_by, separable
 
 CHANNELS = (64, 128, 256, 512)  # of 128x128 images: 64x64, 32x32, 16x16, 8x8
 STEM_KERNEL = 7  # of the first stage; the others have 3
@@ -30,7 +40,7 @@ HIDDEN_SHARES = (0.25, 0.5, 1.0)
 ADDED = (1,)  # the value of a skip that adds the input; (0,) does not
 
 
-def conv_relu(c_in: int, c_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
+def conv_relu(c_in: Size, c_out: Size, kernel: int, stride: int = 1) -> nn.Sequential:
     """Return a convolution that keeps the size at stride 1, and ReLU.
 
     Maps ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H / stride), ceil(W / stride))``.
@@ -41,10 +51,10 @@ def conv_relu(c_in: int, c_out: int, kernel: int, stride: int = 1) -> nn.Sequent
         kernel: an odd size.
         stride: at least 1.
     """
-    return nn.Sequential(nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2), nn.ReLU())
+    return nn.Sequential(Conv2d(c_in, c_out, kernel, stride, kernel // 2), nn.ReLU())
 
 
-def plain(c: int, kernel: int) -> nn.Sequential:
+def plain(c: Size, kernel: int) -> nn.Sequential:
     """Return the two convolutions of a residual block of EV-Gait."""
     return nn.Sequential(conv_relu(c, c, kernel), conv_relu(c, c, kernel))
 
@@ -101,10 +111,11 @@ class EvGait(SearchSpace):
         check(width, dropout_rate)
         if hidden_size < 1:
             raise ValueError(f"hidden_size={hidden_size}: must be at least 1")
+        c: Size
         c, height, side = spec.shape
         self.stages = nn.Sequential()
         for number, channels in enumerate(CHANNELS):
-            c_out = scaled(channels, width * self.multiplier(number))
+            c_out = self.channels(number, channels, width)
             self.stages.append(self.stage(number, c, c_out))
             c, height, side = c_out, -(-height // 2), -(-side // 2)
         self.blocks = self.residuals(c)
@@ -113,20 +124,20 @@ class EvGait(SearchSpace):
         self.classifier = nn.Sequential(
             nn.ReLU(),
             nn.Dropout(dropout_rate),
-            nn.Linear(hidden, LAST_HIDDEN),
+            Linear(hidden, LAST_HIDDEN),
             nn.ReLU(),
             nn.Linear(LAST_HIDDEN, spec.classes),
         )
 
-    def multiplier(self, stage: int) -> float:
-        """Return the factor of the channels of a stage in addition to ``width``."""
-        return 1.0
+    def channels(self, stage: int, channels: int, width: float) -> Size:
+        """Return the channels of a stage at a width."""
+        return scaled(channels, width)
 
-    def hidden(self, size: int) -> int:
+    def hidden(self, size: int) -> Size:
         """Return the size of the first linear layer."""
         return size
 
-    def stage(self, number: int, c_in: int, c_out: int) -> nn.Module:
+    def stage(self, number: int, c_in: Size, c_out: Size) -> nn.Module:
         """Return the layer that halves the size.
 
         Args:
@@ -136,11 +147,11 @@ class EvGait(SearchSpace):
         """
         return conv_relu(c_in, c_out, 3 if number else STEM_KERNEL, stride=2)
 
-    def residuals(self, c: int) -> nn.Module:
+    def residuals(self, c: Size) -> nn.Module:
         """Return the blocks that keep the size."""
         return nn.Sequential(*(Residual(plain(c, 3)) for _ in range(BLOCKS)))
 
-    def first_linear(self, c: int, flat: int, hidden: int) -> nn.Module:
+    def first_linear(self, c: Size, flat: Size, hidden: Size) -> nn.Module:
         """Return a layer from ``(B, c, H, W)`` to ``(B, hidden)``.
 
         Args:
@@ -148,7 +159,7 @@ class EvGait(SearchSpace):
             flat: c * H * W.
             hidden: output size.
         """
-        return nn.Sequential(nn.Flatten(), nn.Linear(flat, hidden))
+        return nn.Sequential(nn.Flatten(), Linear(flat, hidden))
 
     def features(self, x: Tensor) -> Tensor:
         """Map ``(B, C, H, W)`` to ``(B, 512, H / 16, W / 16)`` at full width, rounded up."""
@@ -184,16 +195,16 @@ class GaitOps(EvGait):
         "paper": {"width": 1.0, "hidden_size": 1024}
     }
 
-    def stage(self, number: int, c_in: int, c_out: int) -> nn.Module:
+    def stage(self, number: int, c_in: Size, c_out: Size) -> nn.Module:
         """Return the choice of kernel of a stage."""
         kernels = {f"k{k}": partial(conv_relu, c_in, c_out, k, stride=2) for k in KERNELS}
         return LayerChoice(kernels, label=f"s{number}_kernel")
 
-    def residuals(self, c: int) -> nn.Module:
+    def residuals(self, c: Size) -> nn.Module:
         """Return a chosen number of blocks."""
         return Repeat(partial(self.block, c), depth=DEPTHS, label="depth")
 
-    def block(self, c: int, index: int) -> nn.Module:
+    def block(self, c: Size, index: int) -> nn.Module:
         """Return a block with choices of layers and skip."""
         layers = LayerChoice(
             {
@@ -209,13 +220,13 @@ class GaitOps(EvGait):
         )
         return Residual(layers, label=f"b{index}_skip")
 
-    def first_linear(self, c: int, flat: int, hidden: int) -> nn.Module:
+    def first_linear(self, c: Size, flat: Size, hidden: Size) -> nn.Module:
         """Return the choice between all pixels and their mean."""
         pool = nn.AdaptiveAvgPool2d
         return LayerChoice(
             {
-                "flat": lambda: nn.Sequential(nn.Flatten(), nn.Linear(flat, hidden)),
-                "pooled": lambda: nn.Sequential(pool(1), nn.Flatten(), nn.Linear(c, hidden)),
+                "flat": lambda: nn.Sequential(nn.Flatten(), Linear(flat, hidden)),
+                "pooled": lambda: nn.Sequential(pool(1), nn.Flatten(), Linear(c, hidden)),
             },
             label="head",
         )
@@ -225,8 +236,7 @@ class Gait(GaitOps):
     """The choices of ``GaitOps``, a width for each stage and a hidden size.
 
     ``s1_width`` multiplies the channels of a stage by 0.5, 0.75 or 1, and ``hidden`` multiplies
-    ``hidden_size`` by 0.25, 0.5 or 1. Values have no supernet, so the space is for sampled
-    strategies.
+    ``hidden_size`` by 0.25, 0.5 or 1. In a supernet, both slice shared weights.
 
     Args:
         spec: the shape of the data; sizes are halved four times, rounding up.
@@ -235,25 +245,25 @@ class Gait(GaitOps):
         dropout_rate: dropout rate after the first linear layer, in [0, 1).
     """
 
-    def multiplier(self, stage: int) -> float:
-        """Return the chosen multiplier of a stage."""
-        return self._value(MULTIPLIERS, f"s{stage}_width")
+    def channels(self, stage: int, channels: int, width: float) -> Size:
+        """Return the channels of a stage at a width, under a choice of multiplier."""
+        return scaled_by(channels, width, ValueChoice(MULTIPLIERS, label=f"s{stage}_width"))
 
-    def hidden(self, size: int) -> int:
-        """Return the chosen hidden size."""
-        return max(1, round(size * self._value(HIDDEN_SHARES, "hidden")))
-
-    def _value(self, values: tuple[float, ...], label: str) -> float:
-        choice = ValueChoice(values, label=label)
-        self.add_module(f"{label}_choice", choice)
-        return float(choice.value)
+    def hidden(self, size: int) -> Size:
+        """Return the hidden size under a choice of its share."""
+        share = ValueChoice(HIDDEN_SHARES, label="hidden")
+        return Expression("round({} * {})", _share, size, share)
 
 
-def _separable(c: int, kernel: int) -> nn.Module:
+def _share(size: int, share: float) -> int:
+    return max(1, round(size * share))
+
+
+def _separable(c: Size, kernel: int) -> nn.Module:
     """Return a depthwise-separable block, as in MobileNet V1."""
     return separable(c, c, kernel, stride=1)
 
 
-def _inverted(c: int, kernel: int) -> nn.Module:
+def _inverted(c: Size, kernel: int) -> nn.Module:
     """Return the layers of an inverted residual block, as in MobileNetV2, without its skip."""
     return separable(c, c, kernel, 1, EXPANSION, relu=False)

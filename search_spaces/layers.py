@@ -9,6 +9,9 @@ import math
 
 from torch import Tensor, nn
 
+from nasbench.nn import BatchNorm2d, Conv2d, Linear
+from nasbench.space import Expression, Size, ValueChoice
+
 
 def check(width: float, dropout_rate: float = 0.0) -> None:
     """Raise unless the arguments of a space are valid.
@@ -27,8 +30,17 @@ def scaled(channels: int, width: float) -> int:
     return max(8, 8 * int(channels * width / 8 + 0.5))
 
 
+def scaled_by(channels: int, width: float, multiplier: ValueChoice) -> Expression:
+    """Return :func:`scaled` channels of ``width`` times a chosen multiplier."""
+    return Expression("scaled({}, {} * {})", _scaled, channels, width, multiplier)
+
+
+def _scaled(channels: int, width: float, multiplier: float) -> int:
+    return scaled(channels, width * multiplier)
+
+
 def conv_bn_relu(
-    c_in: int, c_out: int, kernel: int, stride: int = 1, *, groups: int = 1, relu: bool = True
+    c_in: Size, c_out: Size, kernel: int, stride: int = 1, *, groups: Size = 1, relu: bool = True
 ) -> nn.Sequential:
     """Return a convolution that keeps the size at stride 1, BN and ReLU.
 
@@ -42,12 +54,12 @@ def conv_bn_relu(
         groups: groups of the convolution; must divide both numbers of channels.
         relu: whether to add the ReLU.
     """
-    conv = nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(c_out), *([nn.ReLU()] if relu else []))
+    conv = Conv2d(c_in, c_out, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return nn.Sequential(conv, BatchNorm2d(c_out), *([nn.ReLU()] if relu else []))
 
 
 def separable(
-    c_in: int, c_out: int, kernel: int, stride: int, expansion: int = 1, *, relu: bool = True
+    c_in: Size, c_out: Size, kernel: int, stride: int, expansion: int = 1, *, relu: bool = True
 ) -> nn.Sequential:
     """Return a depthwise convolution of ``expansion * c_in`` channels and a 1x1 convolution.
 
@@ -61,7 +73,7 @@ def separable(
         expansion: at least 1; above 1 it adds a 1x1 convolution in front.
         relu: whether to add the last ReLU.
     """
-    c = expansion * c_in
+    c = expansion * c_in if expansion > 1 else c_in
     return nn.Sequential(
         *([conv_bn_relu(c_in, c, 1)] if expansion > 1 else []),
         conv_bn_relu(c, c, kernel, stride, groups=c),
@@ -86,7 +98,7 @@ class InvertedResidual(nn.Module):
         return x + out if self.adds else out
 
 
-def classifier(c: int, classes: int, dropout_rate: float = 0.0) -> nn.Sequential:
+def classifier(c: Size, classes: int, dropout_rate: float = 0.0) -> nn.Sequential:
     """Return global average pooling, dropout and a linear layer: ``(B, C, H, W)`` to logits.
 
     Args:
@@ -95,5 +107,5 @@ def classifier(c: int, classes: int, dropout_rate: float = 0.0) -> nn.Sequential
         dropout_rate: in [0, 1).
     """
     return nn.Sequential(
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout_rate), nn.Linear(c, classes)
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout_rate), Linear(c, classes)
     )

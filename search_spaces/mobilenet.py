@@ -14,8 +14,23 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from nasbench.space import DataSpec, InputChoice, LayerChoice, Repeat, SearchSpace, ValueChoice
-from search_spaces.layers import check, classifier, conv_bn_relu, scaled, separable
+from nasbench.space import (
+    DataSpec,
+    InputChoice,
+    LayerChoice,
+    Repeat,
+    SearchSpace,
+    Size,
+    ValueChoice,
+)
+from search_spaces.layers import (
+    check,
+    classifier,
+    conv_bn_relu,
+    scaled,
+    scaled_by,
+    separable,
+)
 
 STEM = 32
 STAGES = (  # channels, stride of the first block, blocks; at 32x32 images:
@@ -52,8 +67,8 @@ class Place:
 
     stage: int
     index: int
-    c_in: int
-    c_out: int
+    c_in: Size
+    c_out: Size
     stride: int
 
     @property
@@ -96,18 +111,18 @@ class MobileNetV1(SearchSpace):
     def __init__(self, spec: DataSpec, *, width: float = 1.0, dropout_rate: float = 0.0) -> None:
         super().__init__(spec)
         check(width, dropout_rate)
-        c = scaled(STEM, width)
+        c: Size = scaled(STEM, width)
         self.stem = conv_bn_relu(spec.channels, c, 3)
         self.stages = nn.Sequential()
         for number, (channels, stride, _) in enumerate(self.layout):
-            c_out = scaled(channels, width * self.multiplier(number))
+            c_out = self.channels(number, channels, width)
             self.stages.append(self.stage(Place(number, 0, c, c_out, stride)))
             c = c_out
         self.classifier = classifier(c, spec.classes, dropout_rate)
 
-    def multiplier(self, stage: int) -> float:
-        """Return the factor of the channels of a stage in addition to ``width``."""
-        return 1.0
+    def channels(self, stage: int, channels: int, width: float) -> Size:
+        """Return the channels of a stage at a width."""
+        return scaled(channels, width)
 
     def stage(self, first: Place) -> nn.Module:
         """Return the stage that starts at ``first``."""
@@ -217,7 +232,7 @@ class MobileNetFull(MobileNetOps, MobileNetSkip):
     ``width``. ``s1_depth`` is the number of blocks of a stage, from 1 to that of MobileNet V1.
     Decisions of blocks that a shallow stage lacks, and shortcuts of skipped blocks, are inactive.
     Since a block can also be skipped in a deep stage, different architectures can be the same
-    network. Values have no supernet, so the space is for sampled strategies.
+    network. In a supernet, widths slice shared weights.
 
     Args:
         spec: the shape of the data.
@@ -225,11 +240,9 @@ class MobileNetFull(MobileNetOps, MobileNetSkip):
         dropout_rate: dropout rate before the classifier, in [0, 1).
     """
 
-    def multiplier(self, stage: int) -> float:
-        """Return the chosen multiplier of a stage."""
-        choice = ValueChoice(MULTIPLIERS, label=f"s{stage}_width")
-        self.add_module(choice.label, choice)
-        return float(choice.value)
+    def channels(self, stage: int, channels: int, width: float) -> Size:
+        """Return the channels of a stage at a width, under a choice of multiplier."""
+        return scaled_by(channels, width, ValueChoice(MULTIPLIERS, label=f"s{stage}_width"))
 
     def stage(self, first: Place) -> nn.Module:
         """Return a stage with a choice of depth, unless it has a single block."""

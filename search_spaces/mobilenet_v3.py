@@ -18,14 +18,13 @@ from torch import Tensor, nn
 from nasbench.nn import BatchNorm2d, Conv2d, Linear
 from nasbench.space import (
     DataSpec,
-    Expression,
     Repeat,
     SearchSpace,
     Size,
     ValueChoice,
     divisible,
 )
-from search_spaces.layers import check, scaled
+from search_spaces.layers import check, scaled, scaled_by
 
 STEM = 16
 STAGES = (  # channels, stride, squeeze and excitation, h-swish; at 224x224 images:
@@ -138,10 +137,6 @@ class Bottleneck(nn.Module):
         return x + out if self.adds else out
 
 
-def _scaled(channels: int, width: float, multiplier: float) -> int:
-    return scaled(channels, width * multiplier)
-
-
 class MobileNetV3(SearchSpace):
     """The space of once-for-all: a kernel and an expansion for each block, a depth for each stage.
 
@@ -225,7 +220,7 @@ class MobileNetV3(SearchSpace):
     def channels(self, stage: int, channels: int, width: float) -> Size:
         """Return the channels of a stage under a choice of multiplier."""
         choice = ValueChoice(MULTIPLIERS, label=f"s{stage}_width")
-        return Expression("scaled({}, {} * {})", _scaled, channels, width, choice)
+        return scaled_by(channels, width, choice)
 
     def stage(self, number: int, c_in: Size, c_out: Size, stride: int, kind: Kind) -> nn.Module:
         """Return a stage with a choice of depth."""

@@ -51,7 +51,7 @@ class TestMobileNetOps(SpaceSuite):
 
 class TestMobileNetFull(SpaceSuite):
     space = MobileNetFull
-    arguments = {"width": 0.125, "dropout_rate": 0.1}
+    arguments = {"width": 0.25, "dropout_rate": 0.1}  # below, all multipliers are the same
     invalid = {"width": float("inf"), "dropout_rate": float("nan")}
 
 

@@ -18,6 +18,10 @@ from nasbench.supernet.inherited_weights import inherit_weights, sliced_state
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
 from nasbench.supernet.mixture import Mixture
 from nasbench.supernet.single_path import SinglePath
+from search_spaces.gait import Gait
+from search_spaces.mobilenet import MobileNetFull
+from search_spaces.mobilenet_v3 import MobileNetV3
+from search_spaces.vit import VitSmall
 
 SPEC = DataSpec(2, 7, 9, 3)
 
@@ -123,12 +127,18 @@ class Block(nn.Module):
 
 
 SPACES = [Images, Tokens]
+BUILT_IN = [  # without dropout, which would draw for more values than a network alone has
+    (MobileNetFull, {"width": 0.25}),
+    (MobileNetV3, {"width": 0.5, "halvings": 1}),
+    (Gait, {"width": 0.125, "hidden_size": 16, "dropout_rate": 0.0}),
+    (VitSmall, {"patch": 1, "channels": 48, "layers": 2}),
+]
 
 
-def randomized(space: type[SearchSpace]) -> SearchSpace:
+def randomized(space: type[SearchSpace], **arguments: object) -> SearchSpace:
     """Return a supernet in float64 whose every weight and statistic is random and positive."""
     torch.manual_seed(0)
-    network = space.supernet(SPEC).double()
+    network = space.supernet(SPEC, **arguments).double()
     with torch.no_grad():
         for tensor in [*network.parameters(), *network.buffers()]:
             if tensor.is_floating_point():
@@ -142,17 +152,17 @@ def images(number: int) -> torch.Tensor:
     return torch.randn(4, *SPEC.shape, generator=stream, dtype=torch.float64)
 
 
-def check_slices(space: type[SearchSpace], count: int) -> None:
+def check_slices(space: type[SearchSpace], count: int, **arguments: object) -> None:
     """Check random sub-networks against networks alone with the sliced weights, bit for bit.
 
     Outputs in both modes, gradients of the images, and BN statistics after a training step.
     """
-    paths = SinglePath(randomized(space), space.describe(SPEC))
+    paths = SinglePath(randomized(space, **arguments), space.describe(SPEC, **arguments))
     stream, seen = np.random.default_rng(1), set()
     for number in range(count):
         paths.arch = paths.domains.sample(stream)
         seen.add(paths.arch)
-        alone = space.freeze(paths.arch, SPEC).double()
+        alone = space.freeze(paths.arch, SPEC, **arguments).double()
         inherit_weights(alone, paths.network, paths.arch)
         assert not any(isinstance(module, Elastic) for module in alone.modules())
         x = images(number).requires_grad_()
@@ -172,6 +182,17 @@ def check_slices(space: type[SearchSpace], count: int) -> None:
 @pytest.mark.parametrize("space", SPACES)
 def test_a_slice_is_the_network_alone(space):
     check_slices(space, 15)
+
+
+@pytest.mark.parametrize(("space", "arguments"), BUILT_IN)
+def test_a_slice_of_a_built_in_space_is_the_network_alone(space, arguments):
+    check_slices(space, 3, **arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("space", "arguments"), BUILT_IN)
+def test_many_slices_of_a_built_in_space_are_networks_alone(space, arguments):
+    check_slices(space, 60, **arguments)
 
 
 @pytest.mark.slow
