@@ -58,20 +58,15 @@ class _Normalized(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the weight, the bias and the images."""
         weight, mean, variance, *images = ctx.saved_tensors
+        outputs = gradients[: len(images)]
         # As if mean and variance were constant; what they add follows from the sums of all.
-        parts = zip(
-            gradients,
-            images,
-            torch.split(mean, ctx.sizes),
-            torch.split(variance, ctx.sizes),
-            strict=False,
-        )
+        moments = zip(torch.split(mean, ctx.sizes), torch.split(variance, ctx.sizes), strict=True)
         slopes, levels = zip(
             *(
                 torch.ops.aten.native_batch_norm_backward(
                     dy, x, weight, m, v, None, None, False, ctx.eps, [False, True, True]
                 )[1:]
-                for dy, x, m, v in parts
+                for dy, x, (m, v) in zip(outputs, images, moments, strict=True)
             ),
             strict=True,
         )
@@ -79,19 +74,14 @@ class _Normalized(torch.autograd.Function):
         sum_(both)
         scale = torch.rsqrt(variance + ctx.eps)
         factor = scale if weight is None else scale * weight
-        counts = [x.numel() // x.shape[1] * place().world for x in images]
-        if len(set(counts)) == 1:
-            both /= counts[0]
-        else:
-            for part, count in zip(torch.split(both, ctx.sizes, 1), counts, strict=True):
-                part /= count
-        both *= factor
+        counts = [x.new_full((x.shape[1],), x.numel() // x.shape[1]) for x in images]
+        both *= factor / (torch.cat(counts) * place().world)
         level, slope = both[0], both[1] * scale
         # dy * factor - level - (x - mean) * slope
         terms = (factor, mean * slope - level, -slope)
         split = zip(*(torch.split(term, ctx.sizes) for term in terms), strict=True)
         d_images = []
-        for dy, x, (by_dy, constant, by_x) in zip(gradients, images, split, strict=False):
+        for dy, x, (by_dy, constant, by_x) in zip(outputs, images, split, strict=True):
             shape = (-1, *(1,) * (x.dim() - 2))
             dx = torch.addcmul(constant.view(shape), x, by_x.view(shape))
             d_images.append(dx.addcmul_(dy, by_dy.view(shape)))
