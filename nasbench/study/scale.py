@@ -17,7 +17,7 @@ from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConf
 from nasbench.engine.hyperparameters import searches
 from nasbench.errors import UserError
 
-LEAST_STEPS = 150  # after them a plain network is far above chance; twenty DARTS cells are not yet
+LEAST_STEPS = 150  # enough for ResNet-18; not for MobileNet V1 or twenty DARTS cells
 LEAST_BATCH = 16  # BN is noisy below
 LEAST_IMAGES = 1_000  # a hundred of each of ten classes, and a batch of a large network's recipe
 LEAST_TRIALS = 2  # of a round: a second round looks between the best two
