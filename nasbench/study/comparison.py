@@ -337,7 +337,8 @@ def _fit(wanted: Comparison, plan: Plan, content: dict[str, Any]) -> list[str]:
         UserError: one epoch costs more than the budget, or no method has trials to count.
     """
     seconds, told = _seconds(wanted, plan)
-    lines = [f"{wanted.name}: {len(wanted.methods)} methods, {len(wanted.seeds)} seeds each"]
+    seeds = "one seed" if len(wanted.seeds) == 1 else f"{len(wanted.seeds)} seeds"
+    lines = [f"{wanted.name}: {len(wanted.methods)} methods, {seeds} each"]
     for method in wanted.methods:
         entry = content["entries"][method.name]
         if not _is_oneshot(method):
