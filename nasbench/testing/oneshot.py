@@ -69,9 +69,9 @@ class OneShotStrategySuite:
             with pytest.raises(UserError, match=line) as raised:
                 self.make(space)
             assert "\n" not in str(raised.value)
-        values = "mobilenet-full"
+        number = PlainSupernets.named("nasbench.testing.supernets:PlainNumber")
         with pytest.raises(UserError, match="ValueChoice"):
-            make(self.strategy, PlainSupernets.named(values, width=0.125), self.options)
+            make(self.strategy, number, self.options)
 
     def test_every_parameter_gets_a_finite_gradient(self, space: str) -> None:
         """All weights and architecture parameters change; without decay, only by gradients."""

@@ -102,6 +102,27 @@ class Slices(SearchSpace):
         return logits
 
 
+class PlainNumber(SearchSpace):
+    """A space without a supernet: it reads a ``ValueChoice`` as a number."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        self.width = ValueChoice([4, 8], label="width")
+        channels = int(self.width.value)
+        self.layers = nn.Sequential(
+            nn.Conv2d(spec.channels, channels, 3, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(channels, spec.classes),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map ``(B, C, H, W)`` to logits ``(B, classes)``."""
+        logits: torch.Tensor = self.layers(x)
+        return logits
+
+
 @dataclass(frozen=True)
 class PlainSupernets:
     """Makes the supernets of a space on the CPU."""

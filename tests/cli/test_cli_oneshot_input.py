@@ -45,14 +45,14 @@ def test_options_are_refused_before_anything_is_done(refused, words, line):
             "channels, as in LayerChoice(..., channels=c); the strategies 'darts' and 'gdas'",
         ),
         (
-            "darts --space mobilenet-full",
-            "the choice 's0_width' is a ValueChoice that was read as a plain number, so its "
+            "darts --space nasbench.testing.supernets:PlainNumber",
+            "the choice 'width' is a ValueChoice that was read as a plain number, so its "
             "networks share no weights: allowed: the choice itself in the layers of nasbench.nn; "
             "the strategy 'random' accepts all of them",
         ),
         (
-            "spos --space mobilenet-full",
-            "the choice 's0_width' is a ValueChoice that was read as a plain number, so its ",
+            "spos --space nasbench.testing.supernets:PlainNumber",
+            "the choice 'width' is a ValueChoice that was read as a plain number, so its ",
         ),
         (f"p-darts {DARTS}", "--epochs 1: must be at least 3, one for each stage"),
         (f"gdas {NB201} --limit-train 4 --batch-size 1", "no images are left for the batches: "),
