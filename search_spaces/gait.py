@@ -25,7 +25,7 @@ from nasbench.space import (
     Size,
     ValueChoice,
 )
-from search_spaces.layers import check, scaled, scaled_by, separable
+from search_spaces.layers import check, scaled, scaled_by_choice, separable
 
 CHANNELS = (64, 128, 256, 512)  # of 128x128 images: 64x64, 32x32, 16x16, 8x8
 STEM_KERNEL = 7  # of the first stage; the others have 3
@@ -35,7 +35,6 @@ KERNELS = (3, 5, 7)
 BLOCK_KERNELS = (3, 5)
 DEPTHS = (1, 4)
 EXPANSION = 3
-MULTIPLIERS = (0.5, 0.75, 1.0)
 HIDDEN_SHARES = (0.25, 0.5, 1.0)
 ADDED = (1,)  # the value of a skip that adds the input; (0,) does not
 
@@ -247,7 +246,7 @@ class Gait(GaitOps):
 
     def channels(self, stage: int, channels: int, width: float) -> Size:
         """Return the channels of a stage at a width, under a choice of multiplier."""
-        return scaled_by(channels, width, ValueChoice(MULTIPLIERS, label=f"s{stage}_width"))
+        return scaled_by_choice(channels, width, stage)
 
     def hidden(self, size: int) -> Size:
         """Return the hidden size under a choice of its share."""

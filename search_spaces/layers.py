@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from nasbench.nn import BatchNorm2d, Conv2d, Linear
 from nasbench.space import Expression, Size, ValueChoice
 
+MULTIPLIERS = (0.5, 0.75, 1.0)
+
 
 def check(width: float, dropout_rate: float = 0.0) -> None:
     """Raise unless the arguments of a space are valid.
@@ -30,8 +32,9 @@ def scaled(channels: int, width: float) -> int:
     return max(8, 8 * int(channels * width / 8 + 0.5))
 
 
-def scaled_by(channels: int, width: float, multiplier: ValueChoice) -> Expression:
-    """Return :func:`scaled` channels of ``width`` times a chosen multiplier."""
+def scaled_by_choice(channels: int, width: float, stage: int) -> Expression:
+    """Return :func:`scaled` channels of ``width`` times the multiplier chosen for a stage."""
+    multiplier = ValueChoice(MULTIPLIERS, label=f"s{stage}_width")
     return Expression("scaled({}, {} * {})", _scaled, channels, width, multiplier)
 
 

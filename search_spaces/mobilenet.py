@@ -21,14 +21,13 @@ from nasbench.space import (
     Repeat,
     SearchSpace,
     Size,
-    ValueChoice,
 )
 from search_spaces.layers import (
     check,
     classifier,
     conv_bn_relu,
     scaled,
-    scaled_by,
+    scaled_by_choice,
     separable,
 )
 
@@ -49,7 +48,6 @@ PAPER = (  # table 1 of the paper; the stages above have four blocks more
 )
 KERNELS = (3, 5, 7)
 EXPANSIONS = (1, 3)
-MULTIPLIERS = (0.5, 0.75, 1.0)
 ADDED = (1,)  # the value of a shortcut that adds the input; (0,) does not
 
 
@@ -242,7 +240,7 @@ class MobileNetFull(MobileNetOps, MobileNetSkip):
 
     def channels(self, stage: int, channels: int, width: float) -> Size:
         """Return the channels of a stage at a width, under a choice of multiplier."""
-        return scaled_by(channels, width, ValueChoice(MULTIPLIERS, label=f"s{stage}_width"))
+        return scaled_by_choice(channels, width, stage)
 
     def stage(self, first: Place) -> nn.Module:
         """Return a stage with a choice of depth, unless it has a single block."""

@@ -24,7 +24,7 @@ from nasbench.space import (
     ValueChoice,
     divisible,
 )
-from search_spaces.layers import check, scaled, scaled_by
+from search_spaces.layers import check, scaled, scaled_by_choice
 
 STEM = 16
 STAGES = (  # channels, stride, squeeze and excitation, h-swish; at 224x224 images:
@@ -38,7 +38,6 @@ HEAD = (960, 1280)
 KERNELS = (3, 5, 7)
 EXPANSIONS = (3, 4, 6)
 DEPTHS = (2, 4)
-MULTIPLIERS = (0.5, 0.75, 1.0)
 HALVINGS = 5  # of the paper: in the stem and in four stages
 
 
@@ -219,8 +218,7 @@ class MobileNetV3(SearchSpace):
 
     def channels(self, stage: int, channels: int, width: float) -> Size:
         """Return the channels of a stage under a choice of multiplier."""
-        choice = ValueChoice(MULTIPLIERS, label=f"s{stage}_width")
-        return scaled_by(channels, width, choice)
+        return scaled_by_choice(channels, width, stage)
 
     def stage(self, number: int, c_in: Size, c_out: Size, stride: int, kind: Kind) -> nn.Module:
         """Return a stage with a choice of depth."""

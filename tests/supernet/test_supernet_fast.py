@@ -13,7 +13,7 @@ from nasbench.supernet.base import no_grad_for
 from nasbench.supernet.fast import depthwise
 from nasbench.supernet.fast.branches import BranchSum
 from nasbench.supernet.fast.pointwise import Fitted
-from nasbench.supernet.fast.sums import Candidate, Features, fits
+from nasbench.supernet.fast.sums import Candidate, Features, Pooling, fits
 from nasbench.supernet.mixture import Mixture
 from search_spaces.darts import Darts
 from search_spaces.gait import GaitOps
@@ -188,6 +188,6 @@ def test_bn_of_a_single_value_is_refused_as_torch_refuses_it():
     with pytest.raises(ValueError, match=words):
         nn.BatchNorm2d(4)(one)
     with pytest.raises(ValueError, match=words):
-        Features(one).normalized(nn.AvgPool2d(1), nn.BatchNorm2d(4))
+        Features(one).normalized(Pooling(nn.AvgPool2d(1), nn.BatchNorm2d(4)))
     with pytest.raises(ValueError, match=words):
         Fitted([one.view(1, 4)], [1], [torch.randn(4, 4, 1, 1)], None, 1e-5)

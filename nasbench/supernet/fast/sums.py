@@ -52,7 +52,7 @@ class FastSums:
             if module not in self._candidates:
                 self._candidates[module] = Candidate(module)
         known = [(w, self._candidates[module], self.features(x)) for w, module, x in parts]
-        normalize([(x, *one.pooling) for _, one, x in known if one.pooling])
+        normalize([(x, one.pooling) for _, one, x in known if one.pooling])
         plain = [(w, one.image(x)) for w, one, x in known if not one.branch]
         if len(plain) == len(known) and any(image.dim() != 4 for _, image in plain):
             terms = [w * output for w, output in plain]
@@ -149,12 +149,12 @@ class Features:
             self._made[key] = pool(self.state)
         return self._made[key]
 
-    def normalized(self, pool: Pool, norm: nn.BatchNorm2d) -> Tensor:
-        """Return the pooled state after BN, and update the running statistics of ``norm``."""
-        normalize([(self, pool, norm)])
-        made = self.pools[pooling_key(pool, norm)]
+    def normalized(self, pooling: Pooling) -> Tensor:
+        """Return the pooled state after BN, and update the running statistics."""
+        normalize([(self, pooling)])
+        made = self.pools[pooling.key]
         with torch.no_grad():
-            move([norm], made.mean.unsqueeze(0), made.variance.unsqueeze(0))
+            move([pooling.norm], made.mean.unsqueeze(0), made.variance.unsqueeze(0))
         return made.output
 
 
@@ -172,17 +172,24 @@ class Normalized(NamedTuple):
     variance: Tensor
 
 
-def pooling_key(pool: Pool, norm: nn.BatchNorm2d) -> str:
-    """Return what poolings with the same normalized output have in common."""
-    return f"{pool!r} {norm.eps}"
+class Pooling:
+    """A pooling and the BN behind it.
+
+    Attributes:
+        key: what poolings with the same normalized output have in common.
+    """
+
+    def __init__(self, pool: Pool, norm: nn.BatchNorm2d) -> None:
+        self.pool, self.norm = pool, norm
+        self.key = f"{pool!r} {norm.eps}"
 
 
-def normalize(wanted: Sequence[tuple[Features, Pool, nn.BatchNorm2d]]) -> None:
+def normalize(wanted: Sequence[tuple[Features, Pooling]]) -> None:
     """Compute the normalized poolings that states lack; processes exchange statistics once."""
     lacking: dict[float, dict[tuple[Features, str], Pool]] = {}
-    for x, pool, norm in wanted:
-        if (key := pooling_key(pool, norm)) not in x.pools:
-            lacking.setdefault(norm.eps, {})[x, key] = pool
+    for x, one in wanted:
+        if one.key not in x.pools:
+            lacking.setdefault(one.norm.eps, {})[x, one.key] = one.pool
     for eps, alike in lacking.items():
         made = normalized([x.pooled(pool) for (x, _), pool in alike.items()], eps)
         for (x, key), (out, mean, biased) in zip(alike, made, strict=True):
@@ -208,20 +215,20 @@ class Candidate:
         self.branch = _units(self.layers, self.kinds)
         self.pooling = self._pooling()
 
-    def _pooling(self) -> tuple[Pool, nn.BatchNorm2d] | None:
+    def _pooling(self) -> Pooling | None:
         if self.kinds != ["pool", "norm"]:
             return None
         pool, norm = self.layers
         assert isinstance(pool, Pool)
         assert isinstance(norm, nn.BatchNorm2d)
-        return pool, norm
+        return Pooling(pool, norm)
 
     def image(self, features: Features) -> Tensor:
         """Return the output of a candidate that is no branch."""
         if not self.layers:
             return features.state
         if self.pooling:
-            return features.normalized(*self.pooling)
+            return features.normalized(self.pooling)
         first = self.layers[0]
         if self.kinds == ["pool"] and isinstance(first, Pool):
             return features.pooled(first)
