@@ -17,7 +17,8 @@ from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConf
 from nasbench.engine.hyperparameters import searches
 from nasbench.errors import UserError
 
-LEAST_STEPS = 150  # enough for ResNet-18; not for MobileNet V1 or twenty DARTS cells
+LEAST_STEPS = 500  # MobileNet V1 begins to learn; twenty DARTS cells do not yet
+ENOUGH_STEPS = 800  # batches are halved for about so many
 LEAST_BATCH = 16  # BN is noisy below
 LEAST_IMAGES = 1_000  # a hundred of each of ten classes, and a batch of a large network's recipe
 LEAST_TRIALS = 2  # of a round: a second round looks between the best two
@@ -153,9 +154,9 @@ class _Training:
         return min(self.passes, LEAST_STEPS * self._halved(0))
 
     def _halved(self, passes: float) -> int:
-        """Return the largest batch, halved from the full one, that leaves enough steps."""
-        batch = self.batch
-        while batch // 2 >= LEAST_BATCH and passes < LEAST_STEPS * batch:
+        """Return the batch, halved from the full one, whose steps are nearest to enough."""
+        batch, steps = self.batch, min(ENOUGH_STEPS, self.passes / self.batch)
+        while batch // 2 >= LEAST_BATCH and passes * math.sqrt(2) < steps * batch:
             batch //= 2
         return batch
 
@@ -168,9 +169,10 @@ class _Training:
             epochs = max(1, int(exact) if least < self.images else math.ceil(exact - 1e-9))
             images = passes / epochs / self.share
         batch = self.batch if self.fixed else self._halved(passes)
-        # A smaller batch takes the smaller rate of the linear rule (Goyal et al., 2017); Adam and
-        # its kin scale their steps themselves.
-        by = batch / self.batch if config.optimizer == "sgd" else 1.0
+        # A smaller batch takes the smaller rate of the square-root rule (Krizhevsky, 2014). The
+        # linear one keeps the progress of an epoch, but here it is the steps that remain: with it
+        # MobileNet V1 learns nothing. Adam and its kin scale their steps themselves.
+        by = math.sqrt(batch / self.batch) if config.optimizer == "sgd" else 1.0
         return replace(
             config,
             epochs=epochs,

@@ -119,10 +119,10 @@ def test_what_is_to_do_is_told_before(study, run):
 
 def test_a_study_at_a_scale_has_a_folder_of_its_own_and_says_so(place, run):
     Path("s.yaml").write_text(
-        "task: digits\nentries: {a: {train: small-cnn, epochs: 20, batch_size: 100}}"
+        "task: digits\nentries: {a: {train: small-cnn, epochs: 40, batch_size: 64}}"
     )
     answer = run("study", "s.yaml", "--scale", "0.05", "--device", "cpu")
-    assert answer.status == 2  # 150 steps of 25 images are 13.05 % of 20 epochs of 1,437
+    assert answer.status == 2  # 500 steps of 16 images are 13.92 % of 40 epochs of 1,437
     assert "the smallest that works for this study is 0.14\n" in answer.err
     answer = run("study", "s.yaml", "--scale", "0.14", "--device", "cpu")
     assert answer.status == 0, answer.err
@@ -130,16 +130,16 @@ def test_a_study_at_a_scale_has_a_folder_of_its_own_and_says_so(place, run):
     assert "Made at scale 0.14" in answer.out
     assert "Made at scale 0.14" in (folder / "README.md").read_text()
     (record,) = [json.loads(path.read_text()) for path in folder.glob("records/*.json")]
-    assert record["retrain_config"]["epochs"] == 4
+    assert record["retrain_config"]["epochs"] == 8
     assert record["retrain_config"]["limit_train"] == 1_006
     assert record["test_accuracy"] > 0.3
     board = run("leaderboard", "--results", str(folder))
     assert "Made at scale 0.14" in board.out
-    # 20 epochs of all 1,437 images, after 4 of 1,006.
+    # 40 epochs of all 1,437 images, after 8 of 1,006.
     took = json.loads((folder / "study.json").read_text())["entries"]["a"]["device_seconds"]
     told = run("study", "s.yaml", "--dry-run").out
-    assert f"1 x 28.7 k passes, about {duration(28_740 / 4_024 * took)}\n" in told
-    assert f"total: about {duration(28_740 / 4_024 * took)} of computing" in told
+    assert f"1 x 57.5 k passes, about {duration(57_480 / 8_048 * took)}\n" in told
+    assert f"total: about {duration(57_480 / 8_048 * took)} of computing" in told
 
 
 def test_only_some_entries_and_what_they_use(study, run):

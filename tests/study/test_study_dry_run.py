@@ -132,7 +132,7 @@ def _shipped(name: str) -> tuple[Path, float]:
 
 def test_a_scale_that_is_too_small_is_told_without_data(empty, capsys):
     assert main(["study", "cifar-lab", "--scale", "0.0001", "--dry-run"]) == 2
-    assert "the smallest that works for this study is 0.0014\n" in capsys.readouterr().err
+    assert "the smallest that works for this study is 0.0045\n" in capsys.readouterr().err
 
 
 def test_mistakes_are_told(empty, capsys):
@@ -159,9 +159,9 @@ def test_made_up_images_have_the_shape_of_the_task_and_several_of_each_class():
 
 
 def test_the_scale_is_said_before_the_entries(empty):
-    plan, folder = load_plan(*_shipped("mnist-cnn")[:1], 0.02, {}, Path("out"), outlined=True)
+    plan, folder = load_plan(*_shipped("mnist-cnn")[:1], 0.05, {}, Path("out"), outlined=True)
     assert next(iter(cost_estimate.estimate(plan, cost_estimate.Progress(), folder))) == (
-        Scale(0.02).words
+        Scale(0.05).words
     )
 
 
@@ -208,9 +208,9 @@ def test_an_entry_that_the_command_line_names_is_no_code(empty, capsys):
 
 
 def test_a_folder_of_the_earlier_meaning_of_a_scale_is_told(empty, capsys):
-    Path("results/studies/mnist-cnn@0.02").mkdir(parents=True)
-    for scale, told in (("0.02", True), ("0.03", False)):
+    Path("results/studies/mnist-cnn@0.05").mkdir(parents=True)
+    for scale, told in (("0.05", True), ("0.06", False)):
         words = f"study mnist-cnn --scale {scale} --dry-run --device cpu"
         assert main([*words.split(), "--only", "4 folds, BN"]) == 0
-        line = "mnist-cnn@0.02 was made with the earlier meaning of --scale and stays as it is\n"
+        line = "mnist-cnn@0.05 was made with the earlier meaning of --scale and stays as it is\n"
         assert (line in capsys.readouterr().out) is told

@@ -23,10 +23,10 @@ def size(config) -> tuple[int, int | None, int]:
     ("factor", "left", "lr"),
     [
         (0.05, (30, 2_500, 128), 0.1),  # 75,000 passes: fewer images, the same epochs
-        (0.02, (30, 1_000, 128), 0.1),  # 30,000 in 234 steps
-        (0.01, (15, 1_000, 64), 0.05),  # 15,000: half the epochs, and batches for 150 steps
-        (0.002, (3, 1_000, 16), 0.0125),  # 3,000
-        (0.0001, (2, 1_200, 16), 0.0125),  # 150 steps of 16 images, and no fewer
+        (0.02, (30, 1_000, 32), 0.05),  # 30,000: 938 steps, nearer to 800 than 469
+        (0.01, (15, 1_000, 16), 0.1 / 8**0.5),  # 15,000: half the epochs
+        (0.006, (9, 1_000, 16), 0.1 / 8**0.5),  # 9,000
+        (0.0001, (8, 1_000, 16), 0.1 / 8**0.5),  # 500 steps of 16 images, and no fewer
     ],
 )
 def test_a_training_shrinks_by_images_then_epochs_then_batches(factor, left, lr):
@@ -37,17 +37,23 @@ def test_a_training_shrinks_by_images_then_epochs_then_batches(factor, left, lr)
 
 def test_adam_keeps_its_learning_rate_in_smaller_batches():
     config = Scale(0.01).apply(RetrainConfig(**{**LONG.to_json(), "optimizer": "adam"}), 50_000)
-    assert (config.batch_size, config.lr) == (64, 0.1)
+    assert (config.batch_size, config.lr) == (16, 0.1)
+
+
+@pytest.mark.parametrize(("factor", "batch"), [(0.9, 64), (0.5, 32), (0.3, 16)])
+def test_a_short_training_keeps_about_as_many_steps_as_it_has(factor, batch):
+    short = RetrainConfig(epochs=60, batch_size=64, val_fraction=0.2)  # 417 steps
+    assert Scale(factor).apply(short, 555).batch_size == batch
 
 
 def test_trials_shrink_last():
     # A trial: 8 epochs of 45,000 images.
     tuning = HpoConfig(epochs=8, batch_size=128, budget="20", val_fraction=0.1, space_content=LR)
     config = Scale(0.05).apply(tuning, 50_000)
-    assert (*size(config), config.budget) == (8, 2_500, 64, "20 trials")
-    # 2 of 1,000 of 7.2 million are 6 trials of 2,400, the fewest that make 150 steps.
-    config = Scale(0.002).apply(tuning, 50_000)
-    assert (*size(config), config.budget) == (2, 1_334, 16, "6 trials")
+    assert (*size(config), config.budget) == (8, 2_500, 16, "20 trials")
+    # 8 of 1,000 of 7.2 million are 6 trials of 9,600; eight would have fewer than 500 steps.
+    config = Scale(0.008).apply(tuning, 50_000)
+    assert (*size(config), config.budget) == (8, 1_334, 16, "6 trials")
     config = Scale(0.0001).apply(tuning, 50_000)
     assert config.budget == "4 trials"
     few = HpoConfig(limit_train=500, budget="2", val_fraction=0.5, space_content=LR)
@@ -66,13 +72,13 @@ def test_other_budgets():
     assert Scale(0.1).apply(HpoConfig(budget="2h", **long), 60_000).budget == "720s"
     # Of 300,000 passes a tenth: epochs of 3,000 images, so the same number of them.
     config = Scale(0.1).apply(HpoConfig(budget="40 epochs", **long), 60_000)
-    assert (*size(config), config.budget) == (10, 6_000, 64, "40 epochs")
-    # 3,000 passes for each, in 6 epochs of 500; one training costs 10 epochs of the full study.
+    assert (*size(config), config.budget) == (10, 6_000, 32, "40 epochs")
+    # 3,000 passes for each would be too few: 8,000, for 3 trainings of 8.
     config = Scale(0.01).apply(HpoConfig(budget="40 epochs", **long), 60_000)
-    assert (*size(config), config.budget) == (6, 1_000, 16, "24 epochs")
+    assert (*size(config), config.budget) == (10, 1_600, 16, "15 epochs")
 
 
-@pytest.mark.parametrize("factor", [0.02, 0.1, 0.33, 0.5, 0.9])
+@pytest.mark.parametrize("factor", [0.07, 0.1, 0.33, 0.5, 0.9])
 @pytest.mark.parametrize(
     "config",
     [
@@ -101,7 +107,7 @@ def test_every_training_keeps_steps_to_learn_in(factor, images):
 
 def test_a_training_that_is_short_as_it_is_stays():
     short = RetrainConfig(epochs=2, batch_size=64)  # 10 steps of 336 images
-    assert size(Scale(0.01).apply(short, 336)) == (2, 336, 16)
+    assert size(Scale(0.01).apply(short, 336)) == (2, 336, 64)
 
 
 def test_a_batch_size_that_is_searched_stays():
@@ -109,14 +115,15 @@ def test_a_batch_size_that_is_searched_stays():
     tuning = HpoConfig(budget="40", epochs=10, val_fraction=0.2, space_content=content)
     config = Scale(0.1).apply(tuning, 336)
     assert (*size(config), config.budget) == (10, 336, 64, "4 trials")
-    # A trial has at most 2,688 passes, and at least the 2,400 of 150 small batches.
-    assert Scale(0.001).apply(tuning, 336).epochs == 9
+    # A trial has at least the 8,000 passes of 500 small batches, as far as there are so many.
+    assert size(Scale(0.001).apply(tuning, 2_000)) == (10, 1_000, 64)
+    assert size(Scale(0.001).apply(tuning, 336)) == (10, 336, 64)
 
 
 def test_a_scale_that_is_too_small_names_the_smallest_that_works():
     runs = [(LONG, 50_000), (RetrainConfig(epochs=10, batch_size=16), 6_000)]
-    # At least 2,400 passes of each, which are 0.0016 of 1,500,000 and 0.04 of 60,000.
-    with pytest.raises(UserError, match=r"--scale 0.001: too little .* is 0.0016") as caught:
+    # At least 8,000 passes of each, which are 0.0054 of 1,500,000 and 0.14 of 60,000.
+    with pytest.raises(UserError, match=r"--scale 0.001: too little .* is 0.0054") as caught:
         Scale(0.001).check(runs)
     smallest = float(re.search(r"is ([\d.]+)$", str(caught.value))[1])
     Scale(smallest).check(runs)
