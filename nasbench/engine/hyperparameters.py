@@ -92,8 +92,25 @@ def searches(content: Mapping[str, Any], option: str) -> bool:
         content: NNI's search space.
         option: its name in the configuration.
     """
-    names = (place[-1] for place, _ in ParameterSpace.of(content).leaves())
-    return any(ALIASES.get(name, name) == option for name in names)
+    return bool(_named(content, option))
+
+
+def largest(content: Mapping[str, Any], option: str) -> float | None:
+    """Return the largest value of a numeric option of training, ``None`` if it is not searched.
+
+    Args:
+        content: NNI's search space.
+        option: its name in the configuration.
+    """
+    values: list[Any] = []
+    for found in _named(content, option):
+        values += found.options if isinstance(found, Choice) else [found.at(1.0)]
+    return max((value for value in values if isinstance(value, int | float)), default=None)
+
+
+def _named(content: Mapping[str, Any], option: str) -> list[Parameter]:
+    leaves = ParameterSpace.of(content).leaves()
+    return [found for place, found in leaves if ALIASES.get(place[-1], place[-1]) == option]
 
 
 def choices_of_model(content: Mapping[str, Any]) -> list[str]:

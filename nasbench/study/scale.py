@@ -14,13 +14,14 @@ from typing import TypeVar
 
 from nasbench.budget import Budget
 from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
-from nasbench.engine.hyperparameters import searches
+from nasbench.engine.hyperparameters import largest
 from nasbench.errors import UserError
 
 LEAST_STEPS = 500  # MobileNet V1 begins to learn; twenty DARTS cells do not yet
 ENOUGH_STEPS = 800  # batches are halved for about so many
 LEAST_BATCH = 16  # BN is noisy below
 LEAST_IMAGES = 1_000  # a hundred of each of ten classes, and a batch of a large network's recipe
+ROUNDED = 1.05  # a share of each class, or of its groups, is not exactly that of the images
 LEAST_TRIALS = 2  # of a round: a second round looks between the best two
 LEAST_SECONDS = 0.001
 
@@ -130,14 +131,14 @@ class _Training:
         share: of them that it trains on.
         epochs: of the training.
         batch: the batch size.
-        fixed: whether the batch size is searched and therefore stays.
+        searched: the largest batch size that a tuning searches, which therefore stays; 0: none.
     """
 
     images: int
     share: float
     epochs: int
     batch: int
-    fixed: bool
+    searched: int
 
     @classmethod
     def of(cls, config: TrainingConfig, images: int) -> _Training:
@@ -162,13 +163,14 @@ class _Training:
 
     def shortened(self, config: Config, passes: float) -> Config:
         """Return the options of a training of so many passes."""
-        least = min(self.images, max(LEAST_IMAGES, math.ceil(self.batch / self.share)))
+        batch = ROUNDED * max(self.batch, self.searched)
+        least = min(self.images, max(LEAST_IMAGES, math.ceil(batch / self.share)))
         epochs, images = self.epochs, passes / self.epochs / self.share
         if images < least:
             exact = passes / (least * self.share)
             epochs = max(1, int(exact) if least < self.images else math.ceil(exact - 1e-9))
             images = passes / epochs / self.share
-        batch = self.batch if self.fixed else self._halved(passes)
+        batch = self.batch if self.searched else self._halved(passes)
         # A smaller batch takes the smaller rate of the square-root rule (Krizhevsky, 2014). The
         # linear one keeps the progress of an epoch, but here it is the steps that remain: with it
         # MobileNet V1 learns nothing. Adam and its kin scale their steps themselves.
@@ -255,13 +257,13 @@ def _share(config: TrainingConfig) -> float:
     return 1 - float(getattr(config, "val_fraction", 0.0))
 
 
-def _searched(config: TrainingConfig) -> bool:
-    """Return whether a tuning searches the batch size."""
+def _searched(config: TrainingConfig) -> int:
+    """Return the largest batch size that a tuning searches; 0: it searches none."""
     if not isinstance(config, HpoConfig):
-        return False
+        return 0
     if not config.space_content:  # a file that is read later, or the default space
-        return True
-    return searches(config.space_content, "batch_size")
+        return config.batch_size
+    return int(largest(config.space_content, "batch_size") or 0)
 
 
 def _rounded_up(share: float) -> float:

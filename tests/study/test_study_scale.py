@@ -120,6 +120,21 @@ def test_a_batch_size_that_is_searched_stays():
     assert size(Scale(0.001).apply(tuning, 336)) == (10, 336, 64)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"_type": "randint", "_value": [16, 1025]},
+        {"_type": "choice", "_value": [16, 1024, 64]},
+        {"_type": "quniform", "_value": [16, 1024, 16]},
+    ],
+    ids=["randint", "choice", "quniform"],
+)
+def test_the_largest_batch_that_is_searched_has_enough_images(values):
+    tuning = HpoConfig(budget="4", epochs=8, val_fraction=0.2, space_content={"batchsize": values})
+    # 8,000 passes would be 8 epochs of 1,250 images, 1,000 of them to train on.
+    assert size(Scale(0.001).apply(tuning, 60_000)) == (7, 1_429, 64)
+
+
 def test_a_scale_that_is_too_small_names_the_smallest_that_works():
     runs = [(LONG, 50_000), (RetrainConfig(epochs=10, batch_size=16), 6_000)]
     # At least 8,000 passes of each, which are 0.0054 of 1,500,000 and 0.14 of 60,000.
