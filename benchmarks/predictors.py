@@ -51,10 +51,13 @@ AT = {100: (25, 50, 100), 300: (200, 300)}
 """Networks of a search to the numbers at which it is reported."""
 
 
-BEFORE = ("random", "evolution", "local-search", "tpe", "bananas")
-GP = {"predictor": "gp", "acquisition": "ei"}
-WITH = "bananas -o predictor=gp -o acquisition=ei"
-SMOOTHED = f"{WITH} -o choose=smoothed"
+NETWORKS = {"predictor": "small", "acquisition": "ts", "choose": "score"}
+GP = {"predictor": "gp", "acquisition": "ei", "choose": "score"}
+ENSEMBLE, WITH, SMOOTHED = (
+    "bananas " + " ".join(f"-o {key}={value}" for key, value in options.items())
+    for options in (NETWORKS, GP, {**GP, "choose": "smoothed"})
+)
+BEFORE = ("random", "evolution", "local-search", "tpe", ENSEMBLE)
 FILTER = "-o predictor=gp"
 FILTERED = ("evolution", "local-search")
 """Searches that take a predictor as a filter."""
@@ -113,7 +116,8 @@ def validation(table: Table, arch: Arch, dataset: str, seed: int) -> float:
 def search(truth: Truth, seed: int, trials: int, kept: Kept) -> None:
     """Run every strategy with this seed."""
     runs: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-        **{name: (name, {}) for name in BEFORE},
+        **{name: (name, {}) for name in BEFORE if name != ENSEMBLE},
+        ENSEMBLE: ("bananas", NETWORKS),
         WITH: ("bananas", GP),
         **{f"{name} {FILTER}": (name, {"predictor": "gp"}) for name in FILTERED},
     }
@@ -140,7 +144,7 @@ def smoothed(truth: Truth, dataset: str, seed: int, archs: list[int], at: int) -
     """Return what the search chooses with ``choose=smoothed``, which proposes the same."""
     strategy = BananasStrategy(
         truth.table.domains,
-        BananasOptions(**GP, choose="smoothed"),
+        BananasOptions(predictor="gp", acquisition="ei", choose="smoothed"),
         SampledContext(seed, graphs=truth.table.space.graphs),
     )
     seen = [truth.archs[number] for number in archs[:at]]

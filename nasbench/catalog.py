@@ -129,7 +129,7 @@ STRATEGIES = {
     ),
     "bananas": Entry(
         f"{_SAMPLED}.bananas:BananasStrategy",
-        "sampled; an ensemble predicts, Thompson sampling chooses (White et al., 2021)",
+        "sampled; a predictor chooses among mutations (White et al., 2021)",
     ),
     "successive-halving": Entry(
         f"{_SAMPLED}.successive_halving:SuccessiveHalvingStrategy",

@@ -27,7 +27,10 @@ Strategies = Annotated[
 ]
 OneMore = Annotated[
     list[str] | None,
-    typer.Option("--strategy", help="One more, such as mine.py:Mine; may be repeated."),
+    typer.Option(
+        "--strategy",
+        help="One more, such as mine.py:Mine or 'evolution -o sample=3'; may be repeated.",
+    ),
 ]
 Seeds = Annotated[
     int, typer.Option("--seeds", min=1, max=10**5, help="Searches of each strategy.")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nasbench import catalog
+from nasbench import arguments, catalog
 from nasbench.budget import Budget, Unit
 from nasbench.errors import UserError
 from nasbench.executors import Report, Work
@@ -25,8 +26,10 @@ from nasbench.tabular.search import OwnCodeError, TableSearch, sampled_strategy
 from nasbench.tabular.simulate import Floats, Trace, amounts_at, values_at
 
 BASELINE = "random"
-CODE = ("nasbench.strategies", "nasbench.tabular")
 """The strategy that all others are compared with."""
+
+CODE = ("nasbench.strategies", "nasbench.tabular")
+_OPTION = re.compile(r"\s+-o\s+")
 
 SHARES = tuple(trials / 300 for trials in (10, 25, 50, 100, 150, 200, 300))
 """Shares of the budget at which the strategies are compared."""
@@ -49,7 +52,7 @@ class Entry:
     @property
     def name(self) -> str:
         """The strategy's name."""
-        return catalog.short(self.search.strategy)
+        return self.search.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,10 +157,11 @@ def run_benchmarks(
     progress: Callable[[str], None] = lambda line: None,
     kept: Path | None = None,
 ) -> list[Benchmark]:
-    """Run every strategy with its default options on several data sets of a table.
+    """Run every strategy on several data sets of a table.
 
     Args:
-        strategies: their names; if empty, all sampled strategies of the catalog.
+        strategies: their names, or ``NAME -o key=value ...`` for one with other options; if
+            empty, all sampled strategies of the catalog.
         table: its name, or ``NAME=PATH``.
         datasets: some of the table's data sets; if empty, all of them.
         seeds: number of searches of each strategy, at least 1; their seeds start at 0.
@@ -179,8 +183,12 @@ def run_benchmarks(
         dict.fromkeys(strategies or sampled_strategies()),
         key=lambda name: (name != BASELINE, name in catalog.STRATEGIES),
     )
+    variants = [(name, arguments.parse(given)) for name, *given in map(_OPTION.split, names)]
     groups = [
-        [TableSearch.of(found, dataset, name, {}, limit, {}) for name in names]
+        [
+            replace(TableSearch.of(found, dataset, name, given, limit, {}), given=given)
+            for name, given in variants
+        ]
         for dataset in datasets or found.datasets
     ]
     searches = _Searches(found, seeds, Kept(kept), progress)
@@ -231,14 +239,14 @@ class _Searches:
                     raise result
                 if isinstance(result, UserError):
                     if one not in self.refused:
-                        self.progress(f"{catalog.short(one.strategy)} refuses: {result}")
+                        self.progress(f"{one.name} refuses: {result}")
                     self.refused[one] = str(result)
                     continue
                 self.kept.put(job_key(self.keys[one], seed), result)
                 self._add(one, seed, result)
                 count = f"{done:,} of {total:,} searches"
                 if len(self.traces[one]) == len(self.seeds):
-                    name = f"{one.dataset}, {catalog.short(one.strategy)}"
+                    name = f"{one.dataset}, {one.name}"
                     self.progress(f"{name}: {self.cpu[one]:.1f} s of CPU time; {count}")
                     said = time.monotonic()
                 elif time.monotonic() - said > 20:
@@ -269,11 +277,7 @@ class _Searches:
             for one in searches
             if one not in self.refused
         ]
-        why = {
-            catalog.short(one.strategy): self.refused[one]
-            for one in searches
-            if one in self.refused
-        }
+        why = {one.name: self.refused[one] for one in searches if one in self.refused}
         if not entries:
             raise UserError("; ".join(f"{name}: {reason}" for name, reason in why.items()))
         dataset = searches[0].dataset

@@ -47,8 +47,8 @@ def page(benchmarks: Sequence[Benchmark], pictures: Mapping[str, str]) -> str:
     table, found = first.table, ranks(benchmarks)
     result = f"the {table.result}"
     lines = [
-        f"{len(first.seeds)} seeds for each strategy with its default options; budget of a "
-        f"search: {first.budget}.",
+        f"{len(first.seeds)} seeds for each strategy, with its default options but for those in "
+        f"its name; budget of a search: {first.budget}.",
         "A search sees the validation accuracy of one training, which its seed chooses. The "
         f"tables show {result} of its incumbent, read after the search has ended, in percent.",
         "Intervals: bootstrap over the seeds, 10,000 resamples, 95 %; differences are paired by "

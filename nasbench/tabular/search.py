@@ -38,6 +38,7 @@ class TableSearch:
         options: all options of the strategy.
         budget: of each search.
         limits: cost to its largest allowed value.
+        given: the options that are part of its name.
     """
 
     dataset: str
@@ -45,6 +46,13 @@ class TableSearch:
     options: Mapping[str, Any]
     budget: Budget
     limits: Mapping[str, float] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The strategy's name, with the options that tell it from its other searches."""
+        words = (f"{key}={value}" for key, value in self.given.items())
+        return " ".join([catalog.short(self.strategy), *words])
 
     @classmethod
     def of(

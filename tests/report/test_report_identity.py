@@ -197,6 +197,30 @@ def test_an_older_record_may_mean_another_value_than_the_default(record):
     assert names(a, b) == ["rspws"]
 
 
+def test_a_search_of_before_its_defaults_changed_is_no_repetition_of_a_new_one(record):
+    """Until bananas took expected improvement by default, it drew, and recorded no choice."""
+    old = {"initial": 10, "refit": 10, "ensemble": 5, "predictor": "small", "parents": 10}
+    told = defaults(configure({"strategy": "bananas"}, {}))
+    rows = []
+    for key, changed in (
+        ("drawn", {"acquisition": "ts", "choose": "score", "predictor": "small"}),
+        ("new", {"acquisition": "ei", "choose": "smoothed"}),
+    ):
+        options = {**told["strategy_options"], **changed}
+        rows.append(
+            record(
+                key,
+                method="bananas",
+                search_config={"strategy_options": options},
+                defaults={"search": told},
+            )
+        )
+    whole = {**rows[0].search_config["strategy_options"], **old}
+    del whole["acquisition"], whole["choose"]
+    before = record("before", method="bananas", search_config={"strategy_options": whole})
+    assert sorted(row.runs for row in build([before, *rows], [], None).rows) == [1, 2]
+
+
 def test_a_preset_is_its_options(record):
     a = record("a", search_config={"preset": "quick", "epochs": 50})
     b = record("b", search_config={"preset": "paper", "epochs": 50}, retrain_seed=1)

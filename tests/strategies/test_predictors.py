@@ -199,8 +199,8 @@ def test_a_filter_finds_better_networks(kind, options):
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [(BananasStrategy, BananasOptions(predictor="gp", acquisition="ei", choose="smoothed")),
-     (BananasStrategy, BananasOptions(predictor="gp-wl", initial=5)),
+    [(BananasStrategy, BananasOptions()),
+     (BananasStrategy, BananasOptions(predictor="gp-wl", acquisition="ts", initial=5)),
      (EvolutionStrategy, EvolutionOptions(population=10, predictor="gp")),
      (LocalSearchStrategy, LocalSearchOptions(starts=5, predictor="gp"))],
 )  # fmt: skip
@@ -233,7 +233,7 @@ def test_the_smoothed_choice_is_less_lucky():
         chosen = []
         for seed in range(10):
             noise = np.random.default_rng(seed).normal(0, 0.1, len(archs))
-            options = BananasOptions(predictor="gp", choose=choose)
+            options = BananasOptions(choose=choose)
             strategy = BananasStrategy(cells(), options, SampledContext(graphs=graphs))
             strategy.update(
                 [Result(arch, truth[arch] + more) for arch, more in zip(archs, noise, strict=True)]

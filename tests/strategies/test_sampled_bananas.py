@@ -17,6 +17,7 @@ from nasbench.strategies.sampled.bananas import (
 from nasbench.strategies.sampled.base import Result, SampledContext
 
 OPERATIONS = ("none", "skip", "conv")
+NETWORKS = {"predictor": "small", "acquisition": "ts", "choose": "score"}
 
 
 def cell(nodes: int = 4) -> Domains:
@@ -155,7 +156,7 @@ def test_one_of_two_is_proposed_as_often_as_its_draw_is_the_higher(monkeypatch):
 
     domains = Domains([Domain("a", "layer", ("x", "y", "z"))])
     low, high, parent = domains.enumerate()
-    strategy = BananasStrategy(domains, BananasOptions(initial=1), SampledContext())
+    strategy = BananasStrategy(domains, BananasOptions(initial=1, **NETWORKS), SampledContext())
     strategy.update([Result(parent, 0.4)])
     monkeypatch.setattr(strategy._prediction, "after", lambda good: Two())
     monkeypatch.setattr(strategy, "_candidates", lambda *_: [low, high])
@@ -219,7 +220,7 @@ def test_different_cells_that_are_connected_differ_in_their_paths():
 def test_a_space_without_edges_has_no_path_encoding():
     domains = Domains([Domain("layer0", "layer", ("a", "b"))])
     with pytest.raises(UserError, match="-o encoding=path: the label 'layer0' is no edge"):
-        BananasStrategy(domains, BananasOptions(encoding="path"), SampledContext())
+        BananasStrategy(domains, BananasOptions(encoding="path", **NETWORKS), SampledContext())
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,7 @@ def test_options_out_of_range(options, words):
 def test_it_finds_the_best_of_a_separable_function(encoding):
     domains = cell()
     worth = {"none": 0.0, "skip": 0.4, "conv": 1.0}
-    options = BananasOptions(encoding=encoding, initial=10, refit=5)
+    options = BananasOptions(encoding=encoding, initial=10, refit=5, **NETWORKS)
     strategy = BananasStrategy(domains, options, SampledContext(seed=3))
     for _ in range(45):  # of 729
         (proposal,) = strategy.suggest(1)
@@ -247,7 +248,7 @@ def test_it_finds_the_best_of_a_separable_function(encoding):
     assert strategy.best().score == 1.0
 
 
-def test_the_ensemble_is_trained_anew_every_tenth_result():
+def test_the_predictor_is_fitted_anew_every_tenth_result():
     domains = cell()
     strategy = BananasStrategy(domains, BananasOptions(), SampledContext())
     archs = list(domains.enumerate())[:31]

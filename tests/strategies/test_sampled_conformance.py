@@ -52,14 +52,16 @@ class TestReinforce(SampledStrategySuite):
 
 class TestBananas(SampledStrategySuite):
     strategy = BananasStrategy
-    options = BananasOptions(ensemble=3, candidates=30, refit=20)
+    options = BananasOptions(candidates=30)
     learns = True
 
 
 @pytest.mark.slow
-class TestBananasWithAGaussianProcess(SampledStrategySuite):
+class TestBananasWithNetworks(SampledStrategySuite):
     strategy = BananasStrategy
-    options = BananasOptions(predictor="gp", acquisition="ei", candidates=30)
+    options = BananasOptions(
+        predictor="small", acquisition="ts", choose="score", ensemble=3, candidates=30, refit=20
+    )
     learns = True
 
 

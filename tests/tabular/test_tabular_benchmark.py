@@ -116,6 +116,23 @@ def test_the_report_of_a_bench(tables, own):
     assert [len(curve.x) for curve in curves(found)] == [30, 30, 30]
 
 
+def test_a_strategy_with_other_options_is_another_one(tables):
+    one, other = "evolution -o population=4 -o sample=2", "evolution -o population=8 -o sample=4"
+    found = bench(tables, "random", "evolution", one, other, seeds=2)
+    assert [entry.name for entry in found.entries] == [
+        "random",
+        "evolution population=4 sample=2",
+        "evolution population=8 sample=4",
+        "evolution",
+    ]
+    populations = [entry.search.options.get("population") for entry in found.entries]
+    assert populations == [None, 4, 8, 20]
+    with pytest.raises(UserError, match=r"-o sample=9: must be in \[1, population=4\]"):
+        bench(tables, "evolution -o population=4 -o sample=9")
+    with pytest.raises(UserError, match="unknown argument -o 'populaton'"):
+        bench(tables, "evolution -o populaton=4")
+
+
 def test_expected_values_are_held_against_what_was_found(tables):
     found = bench(tables, "random", budget="150", seeds=2)
     mean = 100 * np.mean([trace.test[-1] for trace in found.entries[0].traces])

@@ -1,4 +1,9 @@
-"""BANANAS: a predictor of performance, and Thompson sampling (White et al., AAAI 2021)."""
+"""BANANAS: a predictor of performance chooses among mutations (White et al., AAAI 2021).
+
+The paper's predictor is an ensemble of networks, and its choice a draw of Thompson sampling. By
+default it is a Gaussian process here, and the choice its expected improvement: in tables of two
+spaces they find better networks with 25 to 50 trainings.
+"""
 
 from __future__ import annotations
 
@@ -29,23 +34,23 @@ class BananasOptions(PluginOptions):
     refit: int = option(10, "New results after which the predictor is fitted again.", low=1)
     ensemble: int = option(5, "Networks in the ensemble of the predictors small and paper.", low=1)
     predictor: str = option(
-        "small",
+        "gp",
         "Predictor of the candidates' accuracies, one of 'nasbench list predictors' or "
         "file.py:Class.",
     )
     acquisition: str = option(
-        "ts",
+        "ei",
         "What the proposed candidate has most of: ts, a draw from its predicted distribution; ei, "
         "expected improvement.",
         allowed=("ts", "ei"),
-        later=True,
+        older="ts",
     )
     choose: str = option(
-        "score",
+        "smoothed",
         "The final architecture: that of the best score, which is in part luck; or smoothed, that "
         "of the best mean of its score and of what the predictor makes of the better half of all.",
         allowed=("score", "smoothed"),
-        later=True,
+        older="score",
     )
     parents: int = option(10, "Best results whose mutations are candidates.", low=1)
     candidates: int = option(100, "Mutations among the candidates.", low=1)
@@ -64,12 +69,12 @@ class BananasOptions(PluginOptions):
 
 
 class BananasStrategy(SequentialStrategy):
-    """Proposes the mutation of a good architecture whose sampled prediction is the best.
+    """Proposes the most promising mutation of good architectures.
 
-    Each candidate's accuracy is drawn from a normal distribution with the predicted mean and
-    standard deviation, independently of the others (independent Thompson sampling). With
-    ``acquisition=ei`` it is the expected improvement over the largest mean among the results
-    (Mockus et al., 1978) instead.
+    That is the one of the largest expected improvement over the largest predicted mean among
+    the results (Mockus et al., 1978). With ``acquisition=ts`` each candidate's accuracy is drawn
+    from a normal distribution with the predicted mean and standard deviation, independently of
+    the others (independent Thompson sampling), and the best draw is proposed.
 
     Raises:
         UserError: the predictor is unknown, needs more than ``initial`` results, or cannot see
@@ -126,7 +131,7 @@ class BananasStrategy(SequentialStrategy):
         return candidates[int(worth.argmax())]
 
     def best(self) -> Result:
-        """Return the best result, or with ``choose=smoothed`` that of the best smoothed score.
+        """Return the result of the best smoothed score, or with ``choose=score`` the best result.
 
         Raises:
             ValueError: there is none yet.
