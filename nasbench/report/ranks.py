@@ -7,9 +7,11 @@ whose mean ranks are farther apart than the critical difference differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -143,6 +145,7 @@ def critical_difference(methods: int, blocks: int, level: float = LEVEL) -> floa
 
 
 _ROW, _INK, _BAR = 0.24, "#222222", "#0072B2"  # inches; colours
+_LABEL = 26  # letters of a line
 
 
 def draw_ranks(found: Ranking, path: Path, title: str = "") -> Path:
@@ -160,8 +163,14 @@ def draw_ranks(found: Ranking, path: Path, title: str = "") -> Path:
     """
     count, groups = len(found.names), found.groups() if found.conclusive else []
     half = (count + 1) // 2
+    labels = [
+        wrap(f"{name} {rank:.2f}" if place < half else f"{rank:.2f} {name}", _LABEL)
+        for place, (name, rank) in enumerate(zip(found.names, found.ranks, strict=True))
+    ]
+    sides = labels[:half], labels[half:][::-1]
+    heights = [place for side in sides for place in _middles(side)]
     top, bars = 2.2, 0.6 * len(groups)  # rows above the axis; rows of the bars below it
-    rows = top + bars + 1.2 + half
+    rows = top + bars + 1.2 + max(sum(map(len, side)) for side in sides)
 
     def fill(figure: Any) -> None:
         axes = figure.subplots()
@@ -180,16 +189,29 @@ def draw_ranks(found: Ranking, path: Path, title: str = "") -> Path:
             y = -0.45 - 0.6 * number
             ends = [found.ranks[first] - 0.06, found.ranks[last] + 0.06]
             axes.plot(ends, [y, y], color=_BAR, linewidth=3.5, solid_capstyle="round")
-        for place, (name, rank) in enumerate(zip(found.names, found.ranks, strict=True)):
+        for place, (label, rank) in enumerate(zip(labels, found.ranks, strict=True)):
             left = place < half
-            row = place if left else count - 1 - place
+            row = heights[place if left else half + count - 1 - place]
             y, x = -(bars + 1.0 + row), 0.8 if left else count + 0.2
             axes.plot([rank, rank, x], [0, y, y], color="#888888", linewidth=0.8)
             side = "right" if left else "left"
-            text = f"{name} {rank:.2f}" if left else f"{rank:.2f} {name}"
-            axes.text(x + (-0.08 if left else 0.08), y, text, ha=side, va="center", fontsize=9)
+            axes.text(
+                x + (-0.08 if left else 0.08),
+                y,
+                "\n".join(label),
+                ha=side,
+                va="center",
+                multialignment=side,
+                fontsize=9,
+            )
 
     kind = path.suffix.lower().removeprefix(".")
     made = rendered(fill, kind, (7.2, 0.5 + _ROW * rows), "drawing", dpi=120)
     write(path, lambda file: file.write(made))
     return path
+
+
+def _middles(labels: Sequence[Sequence[str]]) -> list[float]:
+    """Return the rows in the middle of labels of several lines, one below the other."""
+    below = itertools.accumulate(map(len, labels))
+    return [end - (len(label) + 1) / 2 for label, end in zip(labels, below, strict=True)]

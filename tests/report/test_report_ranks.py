@@ -92,6 +92,19 @@ def test_groups_are_maximal():
     assert all(a[0] < b[0] and a[1] < b[1] for a, b in itertools.pairwise(groups))
 
 
+def test_long_names_are_drawn_in_several_lines(tmp_path):
+    pytest.importorskip("matplotlib")
+    long = "bananas predictor=small acquisition=ts choose=score"
+    found = ranking(
+        {long if name == "m1" else name: e for name, e in results([1, 2, 3], 30).items()},
+        higher_is_better=True,
+    )
+    assert long in found.names
+    drawn = draw_ranks(found, tmp_path / "ranks.svg").read_text()  # a warning is an error
+    assert "acquisition=ts" in drawn
+    assert long not in drawn
+
+
 def test_the_diagram_names_every_method(tmp_path):
     pytest.importorskip("matplotlib")
     found = ranking(results([1, 1.05, 2, 3, 3.02], 30), higher_is_better=True)
