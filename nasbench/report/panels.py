@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nasbench.optional import require
-from nasbench.report.plots import Curve, rendered
+from nasbench.report.plots import Curve, in_lines, rendered
 from nasbench.store.atomic import write
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -36,6 +36,7 @@ def draw_panels(
         UserError: matplotlib is missing, or the file cannot be written.
     """
     names = _by_mean_rank(panels)
+    labels = ["\n".join(in_lines(name)) for name in names]
     columns = min(_COLUMNS, len(panels))
     rows = math.ceil(len(panels) / columns)
 
@@ -74,9 +75,10 @@ def draw_panels(
             [lines[name] for name in names], ["-"] * len(names), frameon=False,
             loc="outside right upper",
         )  # fmt: skip
-        for text, name in zip(legend.get_texts(), names, strict=True):
-            text.set_text(name)  # a name that begins with an underscore would be left out above
-        figure.set_figheight(max(figure.get_figheight(), 0.6 + 0.23 * len(names)))
+        for text, label in zip(legend.get_texts(), labels, strict=True):
+            text.set_text(label)  # a name that begins with an underscore would be left out above
+        below = 0.6 + 0.23 * sum(label.count("\n") + 1 for label in labels)
+        figure.set_figheight(max(figure.get_figheight(), below))
 
     kind = path.suffix.lower().removeprefix(".")
     made = rendered(fill, kind, (1.8 + 3.0 * columns, 0.4 + 2.7 * rows), "drawing", dpi=120)
@@ -104,7 +106,8 @@ def draw_dots(panels: Mapping[str, Sequence[Dot]], path: Path, *, xlabel: str) -
     Raises:
         UserError: matplotlib is missing, or the file cannot be written.
     """
-    names = [one.name for one in next(iter(panels.values()))]
+    names = ["\n".join(in_lines(one.name)) for one in next(iter(panels.values()))]
+    rows = sum(name.count("\n") + 1 for name in names)
 
     def fill(figure: Any) -> None:
         grid = figure.subplots(1, len(panels), squeeze=False, sharey=True).ravel()
@@ -123,7 +126,7 @@ def draw_dots(panels: Mapping[str, Sequence[Dot]], path: Path, *, xlabel: str) -
         figure.supxlabel(xlabel, fontsize=10)
 
     kind = path.suffix.lower().removeprefix(".")
-    size = (1.4 + 2.6 * len(panels), 1.1 + 0.24 * len(names))
+    size = (1.4 + 2.6 * len(panels), 1.1 + 0.24 * rows)
     made = rendered(fill, kind, size, "drawing", dpi=120)
     write(path, lambda file: file.write(made))
     return path

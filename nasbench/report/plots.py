@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,13 @@ def rendered(
         figure.savefig(made, format=format, dpi=dpi or "figure", metadata=METADATA[format])
     return made.getvalue()
 
+
+def in_lines(name: str) -> list[str]:
+    """Return a method's name in lines that fit beside a picture."""
+    return wrap(name, _LABEL)
+
+
+_LABEL = 26  # letters
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette without yellow, which is hard to see on white."""

@@ -11,13 +11,12 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.report.plots import rendered
+from nasbench.report.plots import in_lines, rendered
 from nasbench.store.atomic import write
 
 Floats = NDArray[np.float64]
@@ -145,7 +144,6 @@ def critical_difference(methods: int, blocks: int, level: float = LEVEL) -> floa
 
 
 _ROW, _INK, _BAR = 0.24, "#222222", "#0072B2"  # inches; colours
-_LABEL = 26  # letters of a line
 
 
 def draw_ranks(found: Ranking, path: Path, title: str = "") -> Path:
@@ -164,7 +162,7 @@ def draw_ranks(found: Ranking, path: Path, title: str = "") -> Path:
     count, groups = len(found.names), found.groups() if found.conclusive else []
     half = (count + 1) // 2
     labels = [
-        wrap(f"{name} {rank:.2f}" if place < half else f"{rank:.2f} {name}", _LABEL)
+        in_lines(f"{name} {rank:.2f}" if place < half else f"{rank:.2f} {name}")
         for place, (name, rank) in enumerate(zip(found.names, found.ranks, strict=True))
     ]
     sides = labels[:half], labels[half:][::-1]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from nasbench.errors import UserError
+from nasbench.report.panels import draw_panels
 from nasbench.tabular.benchmark import ranks, run_benchmarks, sampled_strategies
 from nasbench.tabular.benchmark_report import _verdict, curves, page, sentence, summary, to_json
 from tests.tabular.conftest import read_once
@@ -116,7 +117,7 @@ def test_the_report_of_a_bench(tables, own):
     assert [len(curve.x) for curve in curves(found)] == [30, 30, 30]
 
 
-def test_a_strategy_with_other_options_is_another_one(tables):
+def test_a_strategy_with_other_options_is_another_one(tables, tmp_path):
     one, other = "evolution -o population=4 -o sample=2", "evolution -o population=8 -o sample=4"
     found = bench(tables, "random", "evolution", one, other, seeds=2)
     assert [entry.name for entry in found.entries] == [
@@ -127,6 +128,8 @@ def test_a_strategy_with_other_options_is_another_one(tables):
     ]
     populations = [entry.search.options.get("population") for entry in found.entries]
     assert populations == [None, 4, 8, 20]
+    drawn = draw_panels({"cifar10": curves(found)}, tmp_path / "r.svg", xlabel="x", ylabel="y")
+    assert ">evolution population=4<" in drawn.read_text()  # broken, and no warning
     with pytest.raises(UserError, match=r"-o sample=9: must be in \[1, population=4\]"):
         bench(tables, "evolution -o population=4 -o sample=9")
     with pytest.raises(UserError, match="unknown argument -o 'populaton'"):
