@@ -482,7 +482,7 @@ def test_the_records_of_this_repository(browser, width):
             picture(page, f"{view}-{width}")
         place = page.get_by_label("Results folder or study")
         studies = place.locator("option").all_inner_texts()
-        assert any("studies/mnist-optim@x0.002" in name for name in studies)
+        assert any("studies/mnist-optim@x0.0026" in name for name in studies)
         place.select_option(index=len(studies) - 1)
         expect(page.get_by_role("note")).to_contain_text("scale")  # a study made in the small
         assert list(pages) == []
