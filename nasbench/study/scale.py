@@ -18,7 +18,7 @@ from nasbench.engine.hyperparameters import largest
 from nasbench.errors import UserError
 
 LEAST_STEPS = 500  # MobileNet V1 begins to learn; twenty DARTS cells do not yet
-ENOUGH_STEPS = 800  # batches are halved for about so many
+ENOUGH_STEPS = 2_000  # batches are halved for about so many
 LEAST_BATCH = 16  # BN is noisy below
 LEAST_IMAGES = 1_000  # a hundred of each of ten classes, and a batch of a large network's recipe
 ROUNDED = 1.05  # a share of each class, or of its groups, is not exactly that of the images

@@ -22,8 +22,9 @@ def size(config) -> tuple[int, int | None, int]:
 @pytest.mark.parametrize(
     ("factor", "left", "lr"),
     [
-        (0.05, (30, 2_500, 128), 0.1),  # 75,000 passes: fewer images, the same epochs
-        (0.02, (30, 1_000, 32), 0.05),  # 30,000: 938 steps, nearer to 800 than 469
+        (0.2, (30, 10_000, 128), 0.1),  # 300,000 passes: fewer images, the same epochs
+        (0.05, (30, 2_500, 32), 0.05),  # 75,000: 2,344 steps, nearer to 2,000 than 1,172
+        (0.02, (30, 1_000, 16), 0.1 / 8**0.5),  # 30,000: 1,875 steps, nearer than 938
         (0.01, (15, 1_000, 16), 0.1 / 8**0.5),  # 15,000: half the epochs
         (0.006, (9, 1_000, 16), 0.1 / 8**0.5),  # 9,000
         (0.0001, (8, 1_000, 16), 0.1 / 8**0.5),  # 500 steps of 16 images, and no fewer
@@ -72,7 +73,7 @@ def test_other_budgets():
     assert Scale(0.1).apply(HpoConfig(budget="2h", **long), 60_000).budget == "720s"
     # Of 300,000 passes a tenth: epochs of 3,000 images, so the same number of them.
     config = Scale(0.1).apply(HpoConfig(budget="40 epochs", **long), 60_000)
-    assert (*size(config), config.budget) == (10, 6_000, 32, "40 epochs")
+    assert (*size(config), config.budget) == (10, 6_000, 16, "40 epochs")
     # 3,000 passes for each would be too few: 8,000, for 3 trainings of 8.
     config = Scale(0.01).apply(HpoConfig(budget="40 epochs", **long), 60_000)
     assert (*size(config), config.budget) == (10, 1_600, 16, "15 epochs")
