@@ -127,7 +127,16 @@ def test_the_proxy_sees_the_training_half_alone(tmp_path, monkeypatch):
     ("strategy", "assignments"),
     [
         ("evolution", {"population": 2, "sample": 2, "filter_proxy": "snip", "filter_draws": 2}),
-        ("bananas", {"initial": 2, "candidates": 3, "random": 1, "proxies": "synflow"}),
+        (
+            "bananas",
+            {
+                "predictor": "small",
+                "initial": 2,
+                "candidates": 3,
+                "random": 1,
+                "proxies": "synflow",
+            },
+        ),
     ],
 )
 def test_other_strategies_listen(tmp_path, strategy, assignments):
