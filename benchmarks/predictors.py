@@ -116,7 +116,7 @@ def validation(table: Table, arch: Arch, dataset: str, seed: int) -> float:
 def search(truth: Truth, seed: int, trials: int, kept: Kept) -> None:
     """Run every strategy with this seed."""
     runs: Mapping[str, tuple[str, Mapping[str, Any]]] = {
-        **{name: (name, {}) for name in BEFORE if name != ENSEMBLE},
+        **{name: (name, {}) for name in BEFORE},
         ENSEMBLE: ("bananas", NETWORKS),
         WITH: ("bananas", GP),
         **{f"{name} {FILTER}": (name, {"predictor": "gp"}) for name in FILTERED},

@@ -165,10 +165,10 @@ def draw_ranks(found: Ranking, path: Path, title: str = "") -> Path:
         in_lines(f"{name} {rank:.2f}" if place < half else f"{rank:.2f} {name}")
         for place, (name, rank) in enumerate(zip(found.names, found.ranks, strict=True))
     ]
-    sides = labels[:half], labels[half:][::-1]
-    heights = [place for side in sides for place in _middles(side)]
+    left, right = labels[:half], labels[half:]  # of which the last is on top
+    heights = [*_middles(left), *reversed(_middles(right[::-1]))]
     top, bars = 2.2, 0.6 * len(groups)  # rows above the axis; rows of the bars below it
-    rows = top + bars + 1.2 + max(sum(map(len, side)) for side in sides)
+    rows = top + bars + 1.2 + max(sum(map(len, side)) for side in (left, right))
 
     def fill(figure: Any) -> None:
         axes = figure.subplots()
@@ -187,14 +187,14 @@ def draw_ranks(found: Ranking, path: Path, title: str = "") -> Path:
             y = -0.45 - 0.6 * number
             ends = [found.ranks[first] - 0.06, found.ranks[last] + 0.06]
             axes.plot(ends, [y, y], color=_BAR, linewidth=3.5, solid_capstyle="round")
-        for place, (label, rank) in enumerate(zip(labels, found.ranks, strict=True)):
-            left = place < half
-            row = heights[place if left else half + count - 1 - place]
-            y, x = -(bars + 1.0 + row), 0.8 if left else count + 0.2
+        placed = zip(labels, heights, found.ranks, strict=True)
+        for place, (label, row, rank) in enumerate(placed):
+            before = place < half
+            y, x = -(bars + 1.0 + row), 0.8 if before else count + 0.2
             axes.plot([rank, rank, x], [0, y, y], color="#888888", linewidth=0.8)
-            side = "right" if left else "left"
+            side = "right" if before else "left"
             axes.text(
-                x + (-0.08 if left else 0.08),
+                x + (-0.08 if before else 0.08),
                 y,
                 "\n".join(label),
                 ha=side,

@@ -163,8 +163,10 @@ class _Training:
 
     def shortened(self, config: Config, passes: float) -> Config:
         """Return the options of a training of so many passes."""
-        batch = ROUNDED * max(self.batch, self.searched)
-        least = min(self.images, max(LEAST_IMAGES, math.ceil(batch / self.share)))
+        held = math.ceil(
+            ROUNDED * max(self.batch, self.searched) / self.share
+        )  # the largest batch
+        least = min(self.images, max(LEAST_IMAGES, held))
         epochs, images = self.epochs, passes / self.epochs / self.share
         if images < least:
             exact = passes / (least * self.share)

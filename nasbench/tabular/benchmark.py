@@ -6,7 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -185,10 +185,7 @@ def run_benchmarks(
     )
     variants = [(name, arguments.parse(given)) for name, *given in map(_OPTION.split, names)]
     groups = [
-        [
-            replace(TableSearch.of(found, dataset, name, given, limit, {}), given=given)
-            for name, given in variants
-        ]
+        [TableSearch.of(found, dataset, name, given, limit, {}) for name, given in variants]
         for dataset in datasets or found.datasets
     ]
     searches = _Searches(found, seeds, Kept(kept), progress)

@@ -38,7 +38,7 @@ class TableSearch:
         options: all options of the strategy.
         budget: of each search.
         limits: cost to its largest allowed value.
-        given: the options that are part of its name.
+        given: those of them that the user gave.
     """
 
     dataset: str
@@ -50,7 +50,7 @@ class TableSearch:
 
     @property
     def name(self) -> str:
-        """The strategy's name, with the options that tell it from its other searches."""
+        """The strategy's name, with the options that the user gave."""
         words = (f"{key}={value}" for key, value in self.given.items())
         return " ".join([catalog.short(self.strategy), *words])
 
@@ -100,7 +100,7 @@ class TableSearch:
             if not any(all(one[name] <= limit for name, limit in limits.items()) for one in costs):
                 given = ", ".join(f"{FLAGS[name]} {limit:g}" for name, limit in limits.items())
                 raise UserError(f"{given}: no architecture of {table.name} is within all limits")
-        return cls(dataset, strategy, asdict(kind.Options(**own)), budget, limits)
+        return cls(dataset, strategy, asdict(kind.Options(**own)), budget, limits, options)
 
     def run(self, table: Table, seed: int) -> Trace:
         """Return one search, computed in one thread.
