@@ -130,6 +130,7 @@ def main() -> None:
     """Measure, write the files and print the report."""
     args, begin = arguments(), time.perf_counter()
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # read when the contenders import torch
+    args.out.mkdir(parents=True, exist_ok=True)
     task = task_of(args)
     names = [report.OURS, report.PLAIN] if args.scaling else selected(args)
     made = described(names) | {"task": asdict(task), "warm_up": WARM_UP}

@@ -77,6 +77,7 @@ def study(
     options: Mapping[str, Any] | None = None,
     data_dir: str | Path | None = None,
     device: str = "auto",
+    precision: str | None = None,
     dry_run: bool = False,
     engine: str | None = None,
     concurrency: int = 1,
@@ -98,6 +99,7 @@ def study(
         options: arguments for every entry that takes them, such as ``{"width": 0.5}``.
         data_dir: the folder of the data sets.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``, ``xpu`` or ``xpu:N``.
+        precision: ``fp32`` or ``bf16``, where an entry names nothing else.
         dry_run: show what is missing and its cost without running it.
         engine: run in worker processes: ``local`` or ``ray``.
         concurrency: the number of runs at once.
@@ -138,6 +140,7 @@ def study(
         only=entries or None,
         seeds=seeds,
         options=options,
+        precision=precision,
     )
     words = opened_words({"file": file, "task": target, "address": address}, code)
     with calling("study", quiet, words, text) as around:
@@ -146,7 +149,16 @@ def study(
         from nasbench.study.shipped import located
 
         plan, folder = load_plan(
-            located(Path(file)), scale, given, place, target, entries, dry_run, seeds, options
+            located(Path(file)),
+            scale,
+            given,
+            place,
+            target,
+            entries,
+            dry_run,
+            seeds,
+            options,
+            precision,
         )
         done, cost = estimated(plan, folder, measuring=dry_run)
         if dry_run:

@@ -62,6 +62,13 @@ Arguments = Annotated[
         help="Set an argument in every entry that takes it, such as width=0.5; may be repeated.",
     ),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help="Compute in fp32 or bf16 where an entry names nothing else; bf16 is mixed precision.",
+    ),
+]
 Dry = Annotated[
     bool,
     typer.Option(
@@ -101,6 +108,7 @@ def command(
     o: Arguments = None,
     data_dir: DataDir = None,
     device: Device = "auto",
+    precision: Precision = None,
     dry_run: Dry = False,
     engine: Engine = None,
     concurrency: Concurrency = 1,
@@ -139,8 +147,10 @@ def command(
         dry_run,
         seeds,
         arguments.parse(o or []),
+        precision,
     )
-    _run(plan, folder, where, dry_run, _command(file, out, task, seeds, o or [], plan, where))
+    text = _command(file, out, task, seeds, o or [], precision, plan, where)
+    _run(plan, folder, where, dry_run, text)
 
 
 def _run(plan: Plan, folder: Path, where: TrialsConfig, dry_run: bool, command: str) -> None:
@@ -180,6 +190,7 @@ def _command(
     task: str | None,
     seeds: int | None,
     assigned: list[str],
+    precision: str | None,
     plan: Plan,
     where: TrialsConfig,
 ) -> str:
@@ -190,6 +201,7 @@ def _command(
         "--seeds": seeds,
         "--data-dir": plan.given["data_dir"],
         "--device": None if plan.given["device"] == "auto" else plan.given["device"],
+        "--precision": precision,
         "--engine": where.engine,
         "--concurrency": None if where.concurrency == 1 else where.concurrency,
         "--gpus-per-trial": where.gpus_per_trial or None,

@@ -1,4 +1,4 @@
-"""``nasbench study -o key=value``: the same argument for all entries of a study that take it."""
+"""``nasbench study -o key=value --precision bf16``: the same for all entries of a study."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from nasbench import arguments, catalog
-from nasbench.config import HpoConfig, SearchConfig
+from nasbench.config import HpoConfig, SearchConfig, TrainingConfig
 from nasbench.engine.hyperparameters import searches
 from nasbench.engine.problem import load_space
 from nasbench.engine.search import load_strategy
 from nasbench.errors import unknown
 from nasbench.study.entry import Entry
 from nasbench.study.file import Study
+from nasbench.training.objective import PRECISIONS
 
 
 def with_arguments(study: Study, assigned: Mapping[str, Any]) -> Study:
@@ -43,6 +44,33 @@ def with_arguments(study: Study, assigned: Mapping[str, Any]) -> Study:
         name="-".join([study.name, *words]),
         about=f"{study.about} Every entry that takes it has {', '.join(words)}.".strip(),
         entries=entries,
+    )
+
+
+def with_precision(study: Study, precision: str | None) -> Study:
+    """Return the study with another precision, under a name that says so.
+
+    An entry whose own lines name a precision keeps it.
+
+    Args:
+        study: as its file says.
+        precision: ``fp32`` or ``bf16``; with ``None`` or that of the file the study is returned as
+            it is.
+
+    Raises:
+        UserError: it is unknown.
+    """
+    if precision is None:
+        return study
+    if precision not in PRECISIONS:
+        raise unknown("--precision", precision, PRECISIONS)
+    if precision == study.defaults.get("precision", TrainingConfig().precision):
+        return study
+    return replace(
+        study,
+        name=f"{study.name}-{precision}",
+        about=f"{study.about} Computed in {precision} where an entry names nothing else.".strip(),
+        defaults={**study.defaults, "precision": precision},
     )
 
 

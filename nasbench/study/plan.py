@@ -23,7 +23,7 @@ from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.study.entry import VERBS, Entry
 from nasbench.study.file import Study, parse_seeds
 from nasbench.study.fingerprint import fingerprint
-from nasbench.study.overrides import with_arguments
+from nasbench.study.overrides import with_arguments, with_precision
 from nasbench.study.scale import Scale
 from nasbench.tasks import sources
 from nasbench.tasks.base import Task
@@ -308,11 +308,12 @@ def load_plan(
     outlined: bool = False,
     seeds: int | None = None,
     assigned: Mapping[str, Any] | None = None,
+    precision: str | None = None,
 ) -> tuple[Plan, Path]:
     """Return the plan of a study and the folder of its results.
 
-    A study at another scale, on another task or with other arguments has a separate folder, so
-    that its records are never mixed with those of full-scale runs.
+    A study at another scale or precision, on another task or with other arguments has a separate
+    folder, so that its records are never mixed with those of full-scale runs.
 
     Args:
         file: the study's YAML file.
@@ -324,16 +325,17 @@ def load_plan(
         outlined: leave out the data of built-in tasks: the plan is only looked at.
         seeds: replaces the study's seeds by 0 to ``seeds - 1``.
         assigned: arguments for all entries that take them.
+        precision: of the runs whose entries name none.
 
     Raises:
-        UserError: the file, an argument, the scale or the data is invalid, or the folder holds
-            another study.
+        UserError: the file, an argument, the precision, the scale or the data is invalid, or the
+            folder holds another study.
     """
     size, study = Scale(scale), Study.read(file)
     if task is not None and task != study.task:
         sources.check(task)
         study = replace(study, task=task, name=f"{study.name}-{sources.short(task)}")
-    study = with_arguments(study, assigned or {})
+    study = with_precision(with_arguments(study, assigned or {}), precision)
     if seeds is not None:
         study = replace(study, seeds=parse_seeds(seeds))
     for entry in only:

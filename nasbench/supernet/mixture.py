@@ -63,8 +63,8 @@ class Mixture(Supernet):
         kept: label to the indices of candidates that are still in the mixture.
         cut: label of a node whose edges decide to the indices of removed inputs.
         fast: whether to use :mod:`nasbench.supernet.fast` where supported: in training on a CPU
-            in channels-last memory and full precision. The result is equal up to rounding, but
-            has no second derivative. False for spaces that are not ``channels_last``.
+            in channels-last memory, always in full precision. The result is equal up to rounding,
+            but has no second derivative. False for spaces that are not ``channels_last``.
 
     Raises:
         UserError: a choice cannot be relaxed to a mixture.

@@ -1,4 +1,4 @@
-"""``nasbench study -o key=value``: which entries take an argument."""
+"""``nasbench study -o key=value --precision bf16``: which entries take it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from nasbench.errors import UserError
 from nasbench.study.file import Study
-from nasbench.study.overrides import with_arguments
+from nasbench.study.overrides import with_arguments, with_precision
 
 RATE = {"lr": {"_type": "choice", "_value": [0.1]}}
 SIZE = {"hidden_size": {"_type": "choice", "_value": [512, 1024]}}
@@ -67,3 +67,32 @@ def test_the_name_and_the_page_say_it():
 def test_an_argument_that_nothing_takes_is_refused():
     with pytest.raises(UserError, match=r"^unknown argument -o 'widht': did you mean width"):
         arguments(widht=0.5)
+
+
+def test_a_precision_is_that_of_entries_that_name_none():
+    content = {"task": "digits", "about": "Gait.", "entries": ENTRIES, "defaults": {"epochs": 3}}
+    study = Study.of(content, "mine")
+    found = with_precision(study, "bf16")
+    assert found.name == "mine-bf16"
+    assert found.about == "Gait. Computed in bf16 where an entry names nothing else."
+    assert found.defaults == {"epochs": 3, "precision": "bf16"}
+    own = {**ENTRIES["by hand"], "precision": "fp32"}
+    mixed = with_precision(
+        Study.of({**content, "entries": {"by hand": own}, "defaults": {}}, "mine"), "bf16"
+    )
+    assert mixed.entries["by hand"].over(mixed.defaults)["precision"] == "fp32"
+
+
+@pytest.mark.parametrize(("precision", "defaults"), [(None, {}), ("fp32", {}), ("bf16", "bf16")])
+def test_the_precision_of_the_file_changes_nothing(precision, defaults):
+    content = {"task": "digits", "entries": ENTRIES}
+    if defaults:
+        content["defaults"] = {"precision": defaults}
+    study = Study.of(content, "mine")
+    assert with_precision(study, precision) is study
+
+
+def test_an_unknown_precision_is_refused():
+    study = Study.of({"task": "digits", "entries": ENTRIES}, "mine")
+    with pytest.raises(UserError, match=r"unknown --precision 'fp8': .*allowed: fp32, bf16"):
+        with_precision(study, "fp8")

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from nasbench.space import DataSpec
-from nasbench.supernet.base import no_grad_for
+from nasbench.space import DataSpec, LayerChoice
+from nasbench.supernet.base import is_zero, no_grad_for
 from nasbench.supernet.fast import depthwise
 from nasbench.supernet.fast.branches import BranchSum
 from nasbench.supernet.fast.pointwise import Fitted
-from nasbench.supernet.fast.sums import Candidate, Features, Pooling, fits
+from nasbench.supernet.fast.sums import Candidate, FastSums, Features, Pooling, fits
 from nasbench.supernet.mixture import Mixture
 from search_spaces.darts import Darts
 from search_spaces.gait import GaitOps
@@ -152,14 +152,36 @@ def test_where_the_fast_way_does_not_lead():
     assert fits(x)
     assert not fits(x.contiguous())
     assert not fits(x.flatten(1))
-    with torch.autocast("cpu", torch.bfloat16):
-        assert not fits(x)
     ours = mixture("darts").eval()
     plain = copy.deepcopy(ours)
     plain.fast = False
     for choice in plain.sites:
         choice.relax(plain)
     assert torch.equal(ours(x), plain(x))  # evaluation is the plain one
+
+
+def test_mixed_precision_leaves_the_sums_in_full_precision():
+    net = mixture("darts", torch.float32)
+    choice = next(c for c in net.sites if isinstance(c, LayerChoice))
+    layers = [c for c in choice.candidates.values() if not is_zero(c)]
+    state = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    state = state.to(memory_format=LAST).bfloat16()
+    weight = torch.tensor(0.5)
+
+    def total(image):
+        image = image.detach().requires_grad_()
+        out = FastSums().sum([(weight, layer, image) for layer in layers])
+        return out.detach(), *torch.autograd.grad(out.square().sum(), [image, *weights])
+
+    weights = [p for layer in layers for p in layer.parameters()]
+    exact = total(state.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert fits(state)
+        mixed = total(state)
+    assert mixed[1].dtype == torch.bfloat16  # the gradient of what was given
+    assert relative(mixed[1].float(), exact[1]) < 2**-8
+    for ours, theirs in zip((mixed[0], *mixed[2:]), (exact[0], *exact[2:]), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 def test_a_candidate_of_ones_own_is_called_as_it_is():

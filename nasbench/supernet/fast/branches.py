@@ -322,6 +322,7 @@ class BranchSum(torch.autograd.Function):
     """The weighted sum of branches and of plain images."""
 
     @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def forward(ctx: Any, bundles: Sequence[Bundle], weights: Tensor, *tensors: Tensor) -> Tensor:
         """Return the sum ``(B, C, H, W)``.
 
@@ -360,6 +361,7 @@ class BranchSum(torch.autograd.Function):
         return images(total, size)
 
     @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         """Return the gradients of weights, inputs, parameters and plain images.
 

@@ -37,7 +37,7 @@ class FastSums:
 
     def features(self, state: Tensor) -> Features:
         """Return the shared features of ``state``."""
-        # The entry keeps the state alive, so its id is not reused.
+        # The entry keeps the given state alive, so its id is not reused.
         if id(state) not in self._features:
             self._features[id(state)] = Features(state)
         return self._features[id(state)]
@@ -52,8 +52,9 @@ class FastSums:
             if module not in self._candidates:
                 self._candidates[module] = Candidate(module)
         known = [(w, self._candidates[module], self.features(x)) for w, module, x in parts]
-        normalize([(x, one.pooling) for _, one, x in known if one.pooling])
-        plain = [(w, one.image(x)) for w, one, x in known if not one.branch]
+        with _full_precision():
+            normalize([(x, one.pooling) for _, one, x in known if one.pooling])
+        plain = [(w, one.image(x).to(x.state.dtype)) for w, one, x in known if not one.branch]
         if len(plain) == len(known) and any(image.dim() != 4 for _, image in plain):
             terms = [w * output for w, output in plain]
             return sum(terms[1:], terms[0])  # candidates of a head, whose outputs are no images
@@ -65,9 +66,10 @@ class FastSums:
                 image = x.branch_input(one.branch[0])
                 groups.setdefault(key, []).append(Part(w, one.branch, image))
         first, *others = list(groups.values()) or [[]]
-        total = _sum(first, plain)
-        for group in others:
-            total = total + _sum(group, [])
+        with _full_precision():
+            total = _sum(first, plain)
+            for group in others:
+                total = total + _sum(group, [])
         return total
 
 
@@ -104,15 +106,27 @@ def _sum(parts: Sequence[Part], plain: Sequence[tuple[Tensor, Tensor]]) -> Tenso
     return output
 
 
+def _full_precision() -> torch.autocast:
+    """Return the context without mixed precision.
+
+    Operations on a few channels are bound by memory and calls: bfloat16 does not speed them up.
+    """
+    return torch.autocast("cpu", enabled=False)
+
+
 class Features:
     """A state with its ReLU, poolings and normalized poolings, each computed once on demand.
 
     Args:
-        state: shape ``(B, C, H, W)``.
+        given: shape ``(B, C, H, W)``.
+
+    Attributes:
+        state: the same; in float32 where mixed precision made it bfloat16.
     """
 
-    def __init__(self, state: Tensor) -> None:
-        self.state = state
+    def __init__(self, given: Tensor) -> None:
+        self._given = given  # kept alive: it is known by its id
+        self.state = given.float() if given.dtype == torch.bfloat16 else given
         self._made: dict[str, Tensor] = {}
         self.pools: dict[str, Normalized] = {}
 
@@ -294,6 +308,5 @@ def fits(state: Tensor) -> bool:
     return (
         state.device.type == "cpu"
         and state.dim() == 4
-        and not torch.is_autocast_enabled("cpu")
         and state.is_contiguous(memory_format=torch.channels_last)
     )
