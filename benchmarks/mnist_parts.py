@@ -18,7 +18,7 @@ from nasbench import provenance
 from nasbench.config import RetrainConfig
 from nasbench.data.images import ImageSet
 from nasbench.engine.callbacks import NullCallback
-from nasbench.engine.problem import on_device, supervised
+from nasbench.engine.problem import objective, on_device, supervised
 from nasbench.nn.processes import Place, place
 from nasbench.space import SearchSpace
 from nasbench.store.state import StateFile
@@ -50,7 +50,8 @@ def trained(net: SearchSpace, images: ImageSet, task: Task, config: RetrainConfi
         config: the options of the training.
     """
     net = on_device(net, Here.device)
-    unit = supervised(net, images, None, task.augmentation, config, config.seed, Here())
+    judged = objective(task, config)
+    unit = supervised(net, images, None, task.augmentation, config, judged, config.seed, Here())
     with tempfile.TemporaryDirectory() as folder:
         state = StateFile(Path(folder) / "state.pt")
         Loop(unit, config.epochs, state, NullCallback(), StopSignal()).run()

@@ -183,7 +183,11 @@ def regrets(jobs: Jobs, truth: Truth, trials: int) -> dict[str, dict[str, Floats
             seed: [jobs.get(("search", label, dataset, trials, seed)) for label in labels]
             for seed in sorted({key[-1] for key in jobs})
         }
-        whole = {seed: every for seed, every in by_seed.items() if all(every)}
+        whole = {
+            seed: [one for one in every if one is not None]
+            for seed, every in by_seed.items()
+            if all(every)
+        }
         best = truth.test[dataset].max()
         rows: dict[str, list[list[float]]] = {label: [] for label in (*labels, SMOOTHED)}
         for seed, every in whole.items():

@@ -22,7 +22,7 @@ import csv
 import json
 import os
 import sys
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -181,7 +181,7 @@ def main() -> None:
         seeds=1,
         data_dir=given.data_dir,
         jobs=PROCESSES,
-        progress=lambda line: sys.stderr.write(f"{line}\n"),
+        progress=partial(print, file=sys.stderr),
         kept=ROOT / "results" / "bench" / f"{NAME}.scores.jsonl",
     )
     report = {

@@ -252,8 +252,9 @@ def _source(path: Path) -> object:
     """Read Python as its syntax tree: comments and docstrings may be reworded."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        if documented and ast.get_docstring(node) is not None:
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (
+            ast.get_docstring(node) is not None
+        ):
             del node.body[0]
     return ast.dump(tree)
 

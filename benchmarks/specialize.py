@@ -34,7 +34,10 @@ SPACE: dict[str, Any] = {"width": 0.5, "halvings": 2}
 def bounds(spec: DataSpec, count: int) -> list[int]:
     """Return numbers of parameters that lie evenly between the smallest and largest network's."""
     domains = MobileNetV3.describe(spec, **SPACE)
-    ends = [domains.decide(lambda domain, pick=pick: pick(domain.options)) for pick in (min, max)]
+    ends = (
+        domains.decide(lambda domain: min(domain.options)),
+        domains.decide(lambda domain: max(domain.options)),
+    )
     low, high = (parameter_count(MobileNetV3.freeze(arch, spec, **SPACE)) for arch in ends)
     return [low + (high - low) * place // (count + 1) for place in range(1, count + 1)]
 

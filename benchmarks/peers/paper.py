@@ -104,7 +104,9 @@ class Cell(nn.Module):
         for _ in range(NODES):
             mixed = []
             for x in states:
-                pairs = zip(weights[edge], self.edges[edge], strict=True)
+                layers = self.edges[edge]
+                assert isinstance(layers, nn.ModuleList)
+                pairs = zip(weights[edge], layers, strict=True)
                 mixed.append(sum(w * op(x) for w, op in pairs))
                 edge += 1
             states.append(sum(mixed))
@@ -153,11 +155,11 @@ def run(task: Task, turns: Turns, channels_last: bool) -> None:
 
     def step() -> Tensor:
         adam.zero_grad()
-        F.cross_entropy(network(validation[0]), validation[1]).backward()
+        torch.autograd.backward(F.cross_entropy(network(validation[0]), validation[1]))
         adam.step()
         sgd.zero_grad()
         loss = F.cross_entropy(network(train[0]), train[1])
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(own, 5.0)
         sgd.step()
         return loss

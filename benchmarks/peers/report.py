@@ -11,8 +11,10 @@ from peers.rounds import Measured
 OURS, PLAIN, NNI = "nasbench", "paper, channels-last", "nni"
 Rows = Mapping[str, Mapping[str, Any]]
 
-HEADS = ("cores", "seconds, median", "min", "max", "n", "x one core", "x NNI", "x paper, c.-last")
-HEADS += ("peak MB", "MB before", "parameters", "loss")
+HEADS = (
+    *("cores", "seconds, median", "min", "max", "n", "x one core", "x NNI", "x paper, c.-last"),
+    *("peak MB", "MB before", "parameters", "loss"),
+)
 
 
 def rows(measured: Mapping[str, Measured], warm_up: int) -> dict[str, dict[str, Any]]:
@@ -47,7 +49,7 @@ def compared(by_cores: Mapping[int, Rows]) -> list[dict[str, Any]]:
     made = []
     for name in names:
         own = {cores: found[name] for cores, found in by_cores.items() if name in found}
-        fastest = min(own, key=lambda cores, own=own: own[cores]["median"])
+        fastest = min((row["median"], cores) for cores, row in own.items())[1]
         for cores, row in own.items():
             times = {
                 key: _best(by_cores, other) / row["median"] if _has(by_cores, other) else None

@@ -27,7 +27,7 @@ def measure(task: Task, warm_up: int) -> list[dict[str, Any]]:
     made = []
     for axis, sizes in AXES.items():
         for size in sizes:
-            sized = replace(task, **{axis: size})
+            sized = replace(task, **{axis: size})  # type: ignore[arg-type]
             found = report.rows(compare(dict.fromkeys(NAMES, sized), task.steps), warm_up)
             made += [{"axis": axis, "size": size, "name": n, **row} for n, row in found.items()]
     return made

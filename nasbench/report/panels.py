@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nasbench.optional import require
-from nasbench.report.plots import Curve, in_lines, rendered
+from nasbench.report.plots import COLOURS, Curve, framed, in_lines, rendered
 from nasbench.store.atomic import write
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)))
 _COLUMNS = 3
 
@@ -45,14 +44,12 @@ def draw_panels(
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         lines: dict[str, Any] = {}
         for axes, (title, curves) in zip(grid, panels.items(), strict=False):
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.grid(color="#E5E5E5", linewidth=0.6)
-            axes.set_axisbelow(True)
+            framed(axes)
             for curve in curves:
                 number = names.index(curve.name)
                 look = {
-                    "color": _COLOURS[number % len(_COLOURS)],
-                    "linestyle": _DASHES[number // len(_COLOURS) % len(_DASHES)],
+                    "color": COLOURS[number % len(COLOURS)],
+                    "linestyle": _DASHES[number // len(COLOURS) % len(_DASHES)],
                 }
                 low, mean, high = (_positive(v) for v in (curve.low, curve.mean, curve.high))
                 axes.fill_between(curve.x, low, high, color=look["color"], alpha=0.12, linewidth=0)
@@ -113,14 +110,12 @@ def draw_dots(panels: Mapping[str, Sequence[Dot]], path: Path, *, xlabel: str) -
         grid = figure.subplots(1, len(panels), squeeze=False, sharey=True).ravel()
         places = range(len(names) - 1, -1, -1)
         for axes, (title, found) in zip(grid, panels.items(), strict=True):
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.grid(color="#E5E5E5", linewidth=0.6)
-            axes.set_axisbelow(True)
+            framed(axes)
             axes.hlines(
                 places, [one.low for one in found], [one.high for one in found],
-                color=_COLOURS[0], linewidth=2,
+                color=COLOURS[0], linewidth=2,
             )  # fmt: skip
-            axes.plot([one.mean for one in found], places, "o", color=_COLOURS[0], markersize=5)
+            axes.plot([one.mean for one in found], places, "o", color=COLOURS[0], markersize=5)
             axes.set_title(title)
         grid[0].set_yticks(places, names)
         figure.supxlabel(xlabel, fontsize=10)

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import fill, wrap
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,13 @@ def rendered(
     return made.getvalue()
 
 
+def framed(axes: Any) -> None:
+    """Give axes a light grid behind the data and a frame on two sides."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#E5E5E5", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
 def in_lines(name: str) -> list[str]:
     """Return a method's name in lines that fit beside a picture."""
     return wrap(name, _LABEL)
@@ -78,11 +85,10 @@ def in_lines(name: str) -> list[str]:
 
 _LABEL = 26  # letters
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette without yellow, which is hard to see on white."""
 
 _DASHES = ("-", "--", "-.", ":")  # for the curves after the last colour
-_LEGEND = 30  # characters in a line of the legend
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,12 +178,10 @@ def render_curves(
 
     def fill(figure: Any) -> None:
         axes = figure.subplots()
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(color="#E5E5E5", linewidth=0.6)
-        axes.set_axisbelow(True)
+        framed(axes)
         for number, curve in enumerate(curves):
-            colour = _COLOURS[number % len(_COLOURS)]
-            dash = _DASHES[number // len(_COLOURS) % len(_DASHES)]
+            colour = COLOURS[number % len(COLOURS)]
+            dash = _DASHES[number // len(COLOURS) % len(_DASHES)]
             marker = "o" if np.isfinite(curve.mean).sum() == 1 else ""  # a line needs two points
             axes.fill_between(
                 curve.x, curve.low, curve.high, color=colour, alpha=0.15, linewidth=0
@@ -203,7 +207,7 @@ def _legend(figure: Any, axes: Any, curves: Sequence[Curve]) -> None:
     finite = [curve.mean[np.isfinite(curve.mean)] for curve in curves]
     ends = [float(means[-1]) if len(means) else -np.inf for means in finite]
     order = sorted(range(len(curves)), key=lambda number: -ends[number])
-    names = [fill(curves[number].name, _LEGEND) for number in order]
+    names = ["\n".join(in_lines(curves[number].name)) for number in order]
     shown = figure.legend(
         [axes.lines[number] for number in order],
         ["-"] * len(order),  # a name that begins with an underscore would be left out here
@@ -216,7 +220,7 @@ def _legend(figure: Any, axes: Any, curves: Sequence[Curve]) -> None:
     figure.set_figheight(max(figure.get_figheight(), 0.5 + 0.23 * rows))
 
 
-_SAMPLE, _MARKED = "#0072B2", "#D55E00"
+_SAMPLE, _MARKED = COLOURS[:2]
 
 
 def draw_scatter(
@@ -246,9 +250,7 @@ def draw_scatter(
 
     def fill(figure: Any) -> None:
         axes = figure.subplots()
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(color="#E5E5E5", linewidth=0.6)
-        axes.set_axisbelow(True)
+        framed(axes)
         axes.scatter(*zip(*points, strict=True), s=14, alpha=0.6, color=_SAMPLE, linewidths=0)
         if marked is not None:
             axes.scatter(*marked, s=60, marker="*", color=_MARKED, label=mark)

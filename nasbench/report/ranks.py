@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasbench.report.plots import in_lines, rendered
+from nasbench.report.plots import COLOURS, in_lines, rendered
 from nasbench.store.atomic import write
 
 Floats = NDArray[np.float64]
@@ -143,7 +143,7 @@ def critical_difference(methods: int, blocks: int, level: float = LEVEL) -> floa
     return float(quantile * np.sqrt(methods * (methods + 1) / (6 * blocks)))
 
 
-_ROW, _INK, _BAR = 0.24, "#222222", "#0072B2"  # inches; colours
+_ROW, _INK, _BAR = 0.24, "#222222", COLOURS[0]  # inches; colours
 
 
 def draw_ranks(found: Ranking, path: Path, title: str = "") -> Path:
