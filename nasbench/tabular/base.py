@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from nasbench import catalog
 from nasbench.errors import unknown
+from nasbench.seeding import derive
 from nasbench.space import Arch, DataSpec, Domains, SearchSpace
 
 
@@ -24,6 +26,7 @@ class Table(ABC):
         lengths: numbers of epochs with results, ascending.
         timed: whether training times are known.
         note: a caveat in one line, or ``""``.
+        seen: what a search sees, :meth:`validation`, in words.
         result: what :meth:`test` and :meth:`outcome` return, in words.
         latencies: data set to architecture's text to milliseconds, once added.
         space: the class of the space.
@@ -34,6 +37,7 @@ class Table(ABC):
     lengths: tuple[int, ...]
     timed: bool = True
     note: str = ""
+    seen: str = "validation accuracy"
     result: str = "test accuracy"
     space: type[SearchSpace] = SearchSpace
 
@@ -105,3 +109,15 @@ class Table(ABC):
         """
         if dataset not in self.datasets:
             raise unknown(f"dataset of {self.name}", dataset, self.datasets)
+
+
+def split(trainings: Sequence[float], seed: int) -> tuple[float, float]:
+    """Return the accuracy of one training, which a search sees, and the mean of the others.
+
+    Args:
+        trainings: of one architecture; a single one is both.
+        seed: of the search; it chooses.
+    """
+    seen = derive(seed, "training") % len(trainings)
+    others = [*trainings[:seen], *trainings[seen + 1 :]] or trainings
+    return trainings[seen], fmean(others)

@@ -49,7 +49,7 @@ def page(benchmarks: Sequence[Benchmark], pictures: Mapping[str, str]) -> str:
     lines = [
         f"{len(first.seeds)} seeds for each strategy, with its default options but for those in "
         f"its name; budget of a search: {first.budget}.",
-        "A search sees the validation accuracy of one training, which its seed chooses. The "
+        f"A search sees the {table.seen} of one training, which its seed chooses. The "
         f"tables show {result} of its incumbent, read after the search has ended, in percent.",
         "Intervals: bootstrap over the seeds, 10,000 resamples, 95 %; differences are paired by "
         "seed.",

@@ -26,7 +26,7 @@ from nasbench.optional import require
 from nasbench.seeding import derive
 from nasbench.space import Arch, DataSpec
 from nasbench.tabular import package
-from nasbench.tabular.base import Table
+from nasbench.tabular.base import Table, split
 from nasbench.tabular.files import Columns, check_complete, locate, numbers, read_columns
 
 NAME = "nas-bench-201"
@@ -268,8 +268,7 @@ class Package201(Table):
 
     def validation(self, arch: Arch, dataset: str, epochs: int, seed: int) -> float:
         """Return the accuracy of one training on the validation images."""
-        every = self.trainings(arch, dataset)
-        return every[derive(seed, "training") % len(every)]
+        return split(self.trainings(arch, dataset), seed)[0]
 
     def trainings(self, arch: Arch, dataset: str) -> tuple[float, ...]:
         """Return the validation accuracies of the 2 or 3 trainings of 200 epochs."""
@@ -286,9 +285,7 @@ class Package201(Table):
 
     def outcome(self, arch: Arch, dataset: str, seed: int) -> float:
         """Return the mean validation accuracy of the trainings that the search did not see."""
-        every = list(self.trainings(arch, dataset))
-        del every[derive(seed, "training") % len(every)]
-        return float(np.mean(every))
+        return split(self.trainings(arch, dataset), seed)[1]
 
     def sizes(self, arch: Arch, dataset: str) -> dict[str, float]:
         """Return ``params`` and ``macs`` of the network for ``dataset``'s images and classes."""

@@ -31,6 +31,10 @@ def test_it_answers_what_stands_there(tables, entries, digits):
     seen = {table.validation(arch, "cifar10", 50, seed) for seed in range(30)}
     assert seen == {accuracy / 100 for accuracy in entry["test_acc"]}
     assert table.test(arch, "cifar10") == entry["mean_acc"] / 100
+    for seed in range(10):  # a search is judged by the trainings that it did not see
+        others = [accuracy / 100 for accuracy in entry["test_acc"]]
+        others.remove(table.validation(arch, "cifar10", 50, seed))
+        assert table.outcome(arch, "cifar10", seed) == pytest.approx(sum(others) / 2, abs=1e-12)
     costs = {"params": entry["params"], "macs": entry["flops"]}
     assert table.costs(arch, "cifar10") == costs
     assert not table.timed
