@@ -286,7 +286,9 @@ class SearchConfig(ProcessesConfig, TrialsConfig, TrainingConfig):
         None, "Largest number of multiply-adds of an architecture.", low=1, most=10**18
     )
     max_latency: float | None = option(
-        None, "Largest latency of one image in ms, measured on the device.", above=0.0
+        None,
+        "Largest latency of one image in ms, measured on the device; with --table, the table's.",
+        above=0.0,
     )
     train_again: bool = option(False, "Train an architecture again if it is proposed again.")
     auto_batch: bool = option(
@@ -443,7 +445,7 @@ class RetrainConfig(ProcessesConfig, NetworkConfig):
     )
     weights: Path | None = option(
         None,
-        "Start from a trained network: a retraining's run, or a .safetensors file.",
+        "Start from weights: a retraining's run, a specialized network or a .safetensors file.",
         scope="place",  # a result depends on what is in it, which the record holds
     )
     val_fraction: float = option(
@@ -500,7 +502,10 @@ class SpecializeConfig(Config):
         0, "Seed of the evolution.", low=0, most=2**63 - 1, scope="identity", section="Options"
     )
     device: str = option(
-        "auto", "Device: auto, cpu, cuda or cuda:N.", scope="place", section="Options"
+        "auto",
+        "Device: auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.",
+        scope="place",
+        section="Options",
     )
     data_dir: Path | None = option(
         None, "Folder of a built-in task's data.", scope="place", section="Options"

@@ -20,8 +20,9 @@ Methods = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="METHOD",
-        help="Two or more of: a strategy, STRATEGY+tune for a joint search, hpo:BASELINE or "
-        "hpo:BASELINE@TUNER, such as darts random tpe+tune hpo:resnet18@tpe.",
+        help="Two or more of: a strategy, STRATEGY+tune for a joint search, hpo:MODEL or "
+        "hpo:MODEL@TUNER, such as darts random tpe+tune hpo:resnet18@tpe; a model is a baseline "
+        "or a space.",
     ),
 ]
 Seeds = Annotated[

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 Model = Annotated[
     str | None,
     typer.Argument(
-        help="A baseline's name, file.py:Class, or a search: its folder, its name or a unique "
-        "part of it, 'last', or its checkpoint.json."
+        help="A baseline's name, a space's name (its choices are tuned as well), file.py:Class, "
+        "or a search: its folder, its name or a unique part of it, 'last', or its "
+        "checkpoint.json."
     ),
 ]
 Trials = Annotated[

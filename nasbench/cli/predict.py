@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 Run = Annotated[
     str,
-    typer.Argument(help="A retraining: its folder, its name or a unique part of it, or 'last'."),
+    typer.Argument(
+        help="A retraining or a specialized network: its folder, its name or a unique part of "
+        "it, or 'last'."
+    ),
 ]
 Inputs = Annotated[
     list[str],

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 Given = Annotated[
     str | None,
     typer.Argument(
-        help="A search or a tuning: its folder, its name or a unique part of it, 'last', or its "
-        "checkpoint.json; or a file of another format, FILE.py:NAME, zoo:NAME or the text itself."
+        help="A search, a tuning or a specialized network: its folder, its name or a unique part "
+        "of it, 'last', or its checkpoint.json; or a file of another format, FILE.py:NAME, "
+        "zoo:NAME or the text itself."
     ),
 ]
 Form = Annotated[
     str | None,
-    typer.Option("--from", help="Format of the file, if several fit. [default: recognised]"),
+    typer.Option("--from", help="Format of the file, if several fit. [default: recognized]"),
 ]
 Rendition = Annotated[
     str | None, typer.Option("--rendition", help="How DARTS cells are built: darts or nni.")

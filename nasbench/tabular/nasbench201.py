@@ -246,7 +246,7 @@ class Package201(Table):
     lengths = LENGTHS[1:]
     result = "validation accuracy of unseen trainings"
     note = (
-        f"from the package {package.FULL_NAME}, which has no test accuracies and no results after "
+        f"from the package {package.FULL_NAME}, which has no test accuracies and no accuracies at "
         f"{LENGTHS[0]} epochs: a search sees one training of each cell, and its result is the "
         "mean validation accuracy of the others"
     )

@@ -211,4 +211,4 @@ def test_a_search_says_what_the_table_lacks(without_data, capsys):
     assert main(["search", "evolution", *words, "--dataset", "cifar100"]) == 0
     said = capsys.readouterr().out
     assert "validation accuracy of unseen trainings" in said
-    assert "no test accuracies and no results after 12 epochs" in said
+    assert "no test accuracies and no accuracies at 12 epochs" in said
