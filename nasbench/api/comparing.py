@@ -155,5 +155,4 @@ def run(
         Stopped: a signal asked to stop.
     """
     found.write()
-    command = f"nasbench study {found.file}"
-    return studies.run(found.plan, done, found.folder, where, around, command)
+    return studies.run(found.plan, done, found.folder, where, around, found.command)

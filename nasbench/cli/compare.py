@@ -79,7 +79,7 @@ def _compare(
     _print_board(of_folder(plan.folder, None).board)
     tell(f"written: {plan.folder / 'README.md'}")
     tell(f"study:   {plan.file}")
-    tell(f"next:    edit that file, then nasbench study {shlex.quote(str(plan.file))}")
+    tell(f"next:    edit that file, then {plan.command}")
     studies.check(found)
 
 

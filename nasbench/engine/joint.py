@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from nasbench.config import NetworkConfig, SearchConfig, TaskConfig, TrainingConfig
 from nasbench.engine.hyperparameters import ALIASES, TRAINING, typed_whole
@@ -167,9 +167,12 @@ def candidates(name: str, parameter: Parameter) -> tuple[Scalar, ...]:
     """
     if isinstance(parameter, Choice):
         values = list(parameter.options)
-        plain = all(isinstance(one, int | float) and not isinstance(one, bool) for one in values)
-        return tuple(sorted(values) if plain else values)
+        return tuple(sorted(values) if all(map(_is_number, values)) else values)
     return tuple(dict.fromkeys(typed_whole(name, value) for value in _levels(parameter)))
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _levels(parameter: Numeric) -> Iterator[float]:
@@ -211,7 +214,7 @@ class Joint:
             label, name = label_of(place), place[-1]
             self._options[label] = name
             values = candidates(name, parameter)
-            numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+            numbers = all(map(_is_number, values))
             site: tuple[Condition, ...] = ()
             if len(place) > 1:  # ("optimizer", "sgd", "momentum") is below ("optimizer",)
                 site = (Condition(label_of(place[:-2]), frozenset({place[-2]})),)
@@ -246,12 +249,13 @@ class Joint:
     ) -> Arch:
         """Return the joint architecture of a network and of options of any training.
 
-        Of an ordered option it has the nearest value, on a logarithmic scale if all are above 0.
+        Of an option with numbers it has the nearest, on a logarithmic scale if all are above 0.
 
         Args:
             network: label to what was chosen.
             options: options of training by their names in the configuration.
-            inside: whether a value outside of the range is refused, instead of moved to its end.
+            inside: whether a value outside of the range, or beside the only two numbers, is
+                refused instead of moved.
 
         Raises:
             UserError: an option has a value that is not searched, or the network does not fit.
@@ -261,11 +265,13 @@ class Joint:
         def choose(domain: Domain) -> Any:
             name = self._options[domain.label]
             value = options.get(name)
-            if domain.ordered and isinstance(value, int | float) and not isinstance(value, bool):
+            if _is_number(value) and all(map(_is_number, domain.options)):
                 low, high = domain.options[0], domain.options[-1]
                 if inside and not low <= value <= high:  # type: ignore[operator]
                     raise UserError(f"{name}={value}: is not searched: {low} to {high}")
                 found: Any = _nearest(value, domain.options)
+                if inside and not domain.ordered and found != value:
+                    found = None
             else:
                 found = domain.normalize(value)
             if found is None:

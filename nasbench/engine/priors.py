@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbench import catalog
-from nasbench.config import SearchConfig, TaskConfig, TrainingConfig
+from nasbench.config import NetworkConfig, SearchConfig, TaskConfig, TrainingConfig
 from nasbench.engine import joint
 from nasbench.engine.joint import Joint
 from nasbench.engine.problem import Problem, inputs
@@ -175,11 +175,20 @@ def _start(name: str, config: SearchConfig, decisions: Joint) -> Arch:
             f"--start-from {name}: is a network of the space {space!r}, and this search's is "
             f"{config.space!r}"
         )
-    options = {**config.to_json(), **found.training, **found.hyperparameters}
+    options = {**_fixed(config.to_json()), **found.training, **found.hyperparameters}
     try:
         return decisions.nearest(found.arch, options)
     except UserError as error:
         raise UserError(f"--start-from {name}: {error}") from error
+
+
+def _fixed(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of all trials of a search, apart from those that it tunes.
+
+    Args:
+        options: of the search, which lacks some of those of a trial.
+    """
+    return {**NetworkConfig().to_json(), **options}
 
 
 def _of_folder(
@@ -268,8 +277,9 @@ def _same_code(name: str, digest: Any, ours: str, mine: Any) -> bool:
 
 def _trials(run: RunFolder, config: SearchConfig, decisions: Joint) -> Iterator[Learned]:
     """Yield the trials of a run that this search could have made, trained to the full length."""
-    plain = config.to_json()
-    before = {**plain, **table(run.info.get("config"))}
+    fixed = _fixed(config.to_json())
+    before = _fixed(table(run.info.get("config")))
+    varied = {*joint.names(config.tuned), *joint.names(table(before.get("tuned")))}
     for event in run.journal.events("trial"):
         score = number(event.get("score"))
         if score is None or event.get("known") or event.get("epochs") != config.epochs:
@@ -278,12 +288,14 @@ def _trials(run: RunFolder, config: SearchConfig, decisions: Joint) -> Iterator[
             str(label).rpartition("/")[2]: value
             for label, value in table(event.get("tuned")).items()
         }
-        ours = joint.names(config.tuned)
-        if any(plain.get(name) != value for name, value in tuned.items() if name not in ours):
-            continue
+        theirs = {**before, **tuned}
         try:
-            arch = decisions.nearest(table(event.get("arch")), {**before, **tuned}, inside=True)
+            arch = decisions.nearest(table(event.get("arch")), theirs, inside=True)
         except UserError:
+            continue
+        # What it does not choose, this search would have trained with its own value.
+        left = varied - decisions.training(arch).keys()
+        if any(theirs.get(name) != fixed.get(name) for name in left):
             continue
         yield Learned(run.name, arch, score, _numbers(event.get("metrics")))
 

@@ -51,10 +51,10 @@ def number(processes: str, device: str, batch_size: int, fitting: Callable[[], i
             on another device than the CPU.
     """
     wanted = None if processes == AUTO else _whole(processes)
-    if (started := _started()) > 1:
-        if wanted not in (None, started):
-            raise UserError(f"--processes {processes}: torchrun started {started}: leave it out")
-        return started
+    if (given := started()) > 1:
+        if wanted not in (None, given):
+            raise UserError(f"--processes {processes}: torchrun started {given}: leave it out")
+        return given
     if wanted is None:
         return fitting()
     if wanted > batch_size:
@@ -77,7 +77,7 @@ def _whole(processes: str) -> int:
     return found
 
 
-def _started() -> int:
+def started() -> int:
     """Return how many processes ``torchrun`` started."""
     text = os.environ.get("WORLD_SIZE", "")
     return int(text) if text.isdecimal() else 1  # what is no number is told when they join
@@ -100,7 +100,7 @@ class Ranks:
         self.count = count
         self._threads: int | None = None
         self._others: list[WorkerProcess] = []
-        if count == 1 or _started() > 1:
+        if count == 1 or started() > 1:
             return
         environment = threads_of(count)
         if THREADS in environment:

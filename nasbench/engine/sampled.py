@@ -92,7 +92,7 @@ def search(
     remove_states(running)
     if not strategy.results:
         raise costs.unmet()
-    if total.failed == total.trials:
+    if 0 < total.trials == total.failed:
         raise scheduler.no_result()
     best, metric = strategy.best(), problem.task.metric
     name, front = f"val_{metric.name}", strategy.front()

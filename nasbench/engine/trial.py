@@ -305,7 +305,8 @@ class TrialRunner:
             return {}
         plain = evaluation_batches(self.val, self.context.augmentation, self)
         judge = self._objective(config)
-        found = predictions(unit.finish(), plain.epoch(0), judge, self.device)
+        # Of the weights that give the score, and not of the best epoch's.
+        found = predictions(unit.evaluated().eval(), plain.epoch(0), judge, self.device)
         return {one.name: one.score(one.value(*found)) for one in self.context.also}
 
     def _reported(self, epoch: Mapping[str, float]) -> float:

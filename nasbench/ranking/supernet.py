@@ -20,7 +20,7 @@ from nasbench.errors import UserError
 from nasbench.seeding import derive, generator
 from nasbench.space import Arch, LayerChoice
 from nasbench.store.checkpoint import Checkpoint
-from nasbench.store.journal import table
+from nasbench.store.journal import number, table
 from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
 from nasbench.strategies.oneshot.base import Batch, OneShotStrategy
@@ -45,6 +45,7 @@ class SearchedSupernet:
         problem: task and space.
         strategy: with the weights of the run's last state, on ``device``.
         epochs: finished epochs of the search.
+        seconds: device-seconds of the search; of a stopped one, those of its epochs.
         device: of the supernet.
     """
 
@@ -53,6 +54,7 @@ class SearchedSupernet:
     problem: Problem
     strategy: OneShotStrategy
     epochs: int
+    seconds: float
     device: torch.device
 
     @classmethod
@@ -91,6 +93,7 @@ class SearchedSupernet:
         try:
             strategy.load_state_dict(state["unit"]["strategy"])
             epoch = int(state["progress"]["epoch"])
+            trained = float(state["progress"]["seconds"])
         except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
             reason = f"{error} ".splitlines()[0]
             raise UserError(
@@ -102,7 +105,10 @@ class SearchedSupernet:
                 f"{path}: the search removed candidates of {label!r} from its supernet, so their "
                 "weights rank nothing: allowed: a supernet that keeps all candidates to the end"
             )
-        return cls(folder, config, problem, strategy, epoch, place)
+        cost = number(table(folder.info.get("cost")).get("device_seconds"))
+        return cls(
+            folder, config, problem, strategy, epoch, trained if cost is None else cost, place
+        )
 
     def result(self) -> Arch | None:
         """Return the architecture that the search found, or would derive now; ``None`` if neither.

@@ -128,15 +128,13 @@ def _result(run: RunFolder, verb: str) -> tuple[str, float | None, str]:
         except ValueError:
             pass
     measure = measures.of_run(info)
-    metrics = {**info, **table(info.get("metrics"))}
     if "optimize_mode" in info:  # an experiment of NNI, whose trials report what they like
-        value = number(metrics.get("score"))
+        value = number({**info, **table(info.get("metrics"))}.get("score"))
         return "score", value, "" if value is None else "val"
-    for prefix in ("val_", "supernet_val_"):
-        value = number(metrics.get(f"{prefix}{measure.name}"))
-        if value is not None:
-            return measure.name, value, "folds" if verb == "retrain" else "val"
-    return measure.name, None, ""
+    value = run.validated(measure.name)
+    if value is None:
+        return measure.name, None, ""
+    return measure.name, value, "folds" if verb == "retrain" else "val"
 
 
 def began(path: Path) -> float:

@@ -24,6 +24,7 @@ from nasbench.cost.macs import counted
 from nasbench.data import preprocessing
 from nasbench.engine.limits import Limits, limits_of
 from nasbench.engine.problem import inputs, on_device
+from nasbench.engine.ranks import started
 from nasbench.engine.search import Search, defaults, revision
 from nasbench.engine.session import Session, session
 from nasbench.engine.start import fingerprint
@@ -122,6 +123,8 @@ def run_specialize(
             is unknown, no architecture is within the bounds, or the networks cannot take over the
             weights.
     """
+    if started() > 1:
+        raise UserError("nasbench specialize works in one process: start it without torchrun")
     searched = SearchedSupernet.load(Path(config.search), config.device, config.data_dir)
     found = _Specialization(searched, config)
     name, task = catalog.short(searched.config.strategy), sources.short(searched.config.task)
@@ -183,16 +186,17 @@ class _Specialization:
         chosen = self.objectives.spread(front, config.count)
         best = max(range(len(chosen)), key=lambda place: chosen[place].score)
         seconds = spent + time.perf_counter() - since
+        cost = {"device_seconds": seconds, "evaluations": len(strategy.results)}
         networks = []
         for place, result in enumerate(chosen):
             folder = running.folder.path / str(place + 1)
-            network = self._write(result, folder, costs, measured, running, seconds)
+            network = self._write(result, folder, costs, measured, running, cost)
             networks.append(network)
-        self._write(chosen[best], running.folder.path, costs, measured, running, seconds)
+        self._write(chosen[best], running.folder.path, costs, measured, running, cost)
         name = self.problem.task.metric.name
         running.folder.update(
             metrics={f"val_{name}": networks[best].metrics[f"val_{name}"]},
-            cost={"device_seconds": seconds, "evaluations": len(strategy.results)},
+            cost=cost,
             networks=[one.to_json() for one in networks],
             front=[
                 {"arch": dict(one.arch), "arch_id": one.arch.id, **self._values(one, costs)}
@@ -317,7 +321,7 @@ class _Specialization:
         costs: Limits,
         measured: SupernetMetric,
         running: Session,
-        seconds: float,
+        cost: Mapping[str, float],
     ) -> Network:
         """Write a network with weights and measure it as it is written."""
         arch, problem, config = result.arch, self.problem, self.searched.config
@@ -330,7 +334,7 @@ class _Specialization:
         if (about := problem.task.preprocessing) is not None:
             write_json(folder / preprocessing.FILE, about.to_json())
         keep(folder, catalog.fingerprints({"space": config.space, "task": config.task}))
-        self._checkpoint(arch, metrics, running, seconds).write(folder / "checkpoint.json")
+        self._checkpoint(arch, metrics, running, cost).write(folder / "checkpoint.json")
         if folder != running.folder.path:
             info = running.folder.info
             own = {key: info[key] for key in ("verb", "name", "task", "seed")}
@@ -339,12 +343,15 @@ class _Specialization:
         return Network(folder, arch, metrics)
 
     def _checkpoint(
-        self, arch: Arch, metrics: Mapping[str, float], running: Session, seconds: float
+        self,
+        arch: Arch,
+        metrics: Mapping[str, float],
+        running: Session,
+        cost: Mapping[str, float],
     ) -> Checkpoint:
         """Return the checkpoint of a network; the search's own says how the supernet was found."""
         config, problem, options = self.searched.config, self.problem, self.config
         strategy = self.searched.strategy
-        before = _cost_of(self.searched.folder)
         bounds = {key: getattr(options, key) for key in ("max_params", "max_macs", "max_latency")}
         how = {"objectives": ",".join(self.objectives.names), "candidates": options.candidates}
         how |= {"population": options.population, "count": options.count}
@@ -364,18 +371,9 @@ class _Specialization:
             search={**config.compared(), **revision(type(strategy)), **bounds, VERB: how},
             defaults=defaults(Search.of(config)),
             metrics=dict(metrics),
-            cost={
-                "device_seconds": before.get("device_seconds", 0.0) + seconds,
-                "evaluations": options.candidates,
-            },
+            cost={**cost, "device_seconds": self.searched.seconds + cost["device_seconds"]},
             given=f"{arch.id} of {running.folder.name}",
             run=running.folder.name,
             provenance=running.started,
             weights=self.searched.folder.name,
         )
-
-
-def _cost_of(folder: RunFolder) -> dict[str, float]:
-    """Return what a search cost, by its ``run.json``; nothing if it was stopped."""
-    found = folder.info.get("cost")
-    return dict(found) if isinstance(found, dict) else {}

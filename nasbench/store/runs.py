@@ -19,7 +19,7 @@ from nasbench.errors import UserError
 from nasbench.store import older
 from nasbench.store.atomic import open_to_append, telling_what_failed, write_json
 from nasbench.store.checkpoint import Checkpoint
-from nasbench.store.journal import Journal
+from nasbench.store.journal import Journal, number, table
 
 FORMAT = "nasbench-run/1"
 LOCK = ".lock"
@@ -33,6 +33,8 @@ BEST = "best.json"
 
 _TRIES, _BETWEEN = 5, 0.05  # seconds
 VERBS = ("search", "hpo", "retrain", "specialize")
+VALIDATED = ("val_", "supernet_val_", "derived_val_")
+"""Prefixes of what a run was validated by: a network, a mixture, a path of a supernet."""
 LATEST = "last"
 """What a user writes for the latest run."""
 
@@ -101,6 +103,16 @@ class RunFolder:
     def name(self) -> str:
         """The folder's name."""
         return self.path.name
+
+    def validated(self, metric: str) -> float | None:
+        """Return a metric of the result on the images of validation; ``None`` if it has none.
+
+        Args:
+            metric: its name.
+        """
+        found = {**self.info, **table(self.info.get("metrics"))}
+        values = (number(found.get(f"{prefix}{metric}")) for prefix in VALIDATED)
+        return next((value for value in values if value is not None), None)
 
     @property
     def status(self) -> str:

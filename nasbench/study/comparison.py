@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -32,11 +33,16 @@ JOINT = "+tune"
 TUNE = "lr,weight_decay,batch_size"
 """What a joint search tunes unless the user says otherwise."""
 
-ALLOWED = "a strategy, STRATEGY+tune, hpo:BASELINE or hpo:BASELINE@TUNER"
+ALLOWED = "a strategy, STRATEGY+tune, hpo:MODEL or hpo:MODEL@TUNER"
 FILE = "study.yaml"
 RETRAINED = "{}, retrained"
 _OF_SEARCHES = ("space", "val_fraction", "max_params", "max_macs", "max_latency")
 _OF_TUNINGS = ("val_fraction", "search_space", "assessor")
+# Options that are of no use unless there is a method with the verb.
+_ONE_KIND = (
+    ("search", "a strategy", ("space", "max_params", "max_macs", "max_latency")),
+    ("hpo", "hpo:MODEL", ("search_space", "assessor")),
+)
 _SEEDS = re.compile(r"^seeds: .*$", re.MULTILINE)
 
 
@@ -66,7 +72,7 @@ class Method:
             UserError: a name in it is unknown, or a one-shot strategy should tune.
         """
         if text in (HPO, HPO[:-1]):
-            raise UserError(f"{text}: which network? write hpo:BASELINE or hpo:BASELINE@TUNER")
+            raise UserError(f"{text}: which network? write hpo:MODEL or hpo:MODEL@TUNER")
         if not text.startswith(HPO):
             strategy = text.removesuffix(JOINT)
             catalog.check("strategy", strategy)
@@ -143,6 +149,12 @@ class Comparison:
                 f"--tune {config.tune}: no method tunes it: write STRATEGY{JOINT}, such as "
                 f"tpe{JOINT}"
             )
+        verbs = {method.verb for method in found}
+        for verb, allowed, options in _ONE_KIND:
+            for name in options if verb not in verbs else ():
+                if (value := getattr(config, name)) != getattr(CompareConfig(), name):
+                    flag = "--" + name.replace("_", "-")
+                    raise UserError(f"{flag} {value}: no method takes it: allowed: with {allowed}")
         if config.budget is None:
             raise UserError("which --budget? device time (30min), trials (20) or '40 epochs'")
         sources.check(config.task)
@@ -185,6 +197,16 @@ class Comparison:
     def file(self) -> Path:
         """The study's file."""
         return self.folder / FILE
+
+    @property
+    def command(self) -> str:
+        """The command that goes on with the study's file."""
+        plain = CompareConfig()
+        words = ["nasbench", "study", str(self.file)]
+        for name in ("out", "data_dir", "device"):
+            if (value := getattr(self.config, name)) != getattr(plain, name):
+                words += ["--" + name.replace("_", "-"), str(value)]
+        return shlex.join(words)
 
     @property
     def given(self) -> dict[str, Any]:
@@ -257,6 +279,7 @@ class Planned:
         plan: the study.
         folder: of the study.
         file: the study's file, which need not exist yet.
+        command: goes on with that file.
         lines: what each method may spend, for the user.
         text: what to write to the file; ``None`` if it is there as it should be.
     """
@@ -264,6 +287,7 @@ class Planned:
     plan: Plan
     folder: Path
     file: Path
+    command: str
     lines: tuple[str, ...]
     text: str | None
 
@@ -301,11 +325,11 @@ def planned(wanted: Comparison, command: str) -> Planned:
     head = [
         one_line(command),
         "The same command goes on where it stopped. To change something, edit this file and run",
-        f"  nasbench study {wanted.file}",
+        f"  {one_line(wanted.command)}",
         *(line.strip() for line in lines),
     ]
     text = "".join(f"# {line}\n" for line in head) + "\n" + _dumped(content)
-    return Planned(plan, wanted.folder, wanted.file, tuple(lines), text)
+    return Planned(plan, wanted.folder, wanted.file, wanted.command, tuple(lines), text)
 
 
 def _begun(wanted: Comparison) -> Planned:
@@ -317,7 +341,8 @@ def _begun(wanted: Comparison) -> Planned:
             raise UserError(f"{wanted.file}: has other seeds: change its field 'seeds' itself")
         study = replace(study, seeds=wanted.seeds)
     plan = opened(study, Scale(), wanted.given, wanted.folder)
-    return Planned(plan, wanted.folder, wanted.file, (f"goes on with {wanted.file}",), text)
+    lines = (f"goes on with {wanted.file}",)
+    return Planned(plan, wanted.folder, wanted.file, wanted.command, lines, text)
 
 
 def _dumped(content: Mapping[str, Any]) -> str:

@@ -20,6 +20,11 @@ VERBS: dict[str, type[TrainingConfig]] = {
 }
 # Set by the study or its command line.
 NOT_OPTIONS = ("seed", "out", "device", "data_dir", "task", "strategy", "model")
+REFUSED = {
+    "weights": "a study trains from scratch: use nasbench retrain",
+    "processes": "a study's run has one process: several runs at once are --concurrency",
+}
+"""Options of the commands that an entry cannot have, with the reason."""
 # Arguments belong under "options", and a search space under "search_space".
 WRITTEN_ELSEWHERE = (
     "strategy_options",
@@ -87,8 +92,8 @@ class Entry:
                 raise UserError(f"reported {reported!r}: must be a number, percent")
             reported = float(reported)
         for option in left:
-            if option == "weights":
-                raise UserError("weights: a study trains from scratch: use nasbench retrain")
+            if option in REFUSED:
+                raise UserError(f"{option}: {REFUSED[option]}")
             if option in NOT_OPTIONS:
                 raise UserError(f"{option}: is set for the whole study, not for an entry")
             if option in WRITTEN_ELSEWHERE:

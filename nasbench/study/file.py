@@ -14,6 +14,7 @@ from nasbench.budget import Budget
 from nasbench.errors import UserError, unknown
 from nasbench.study.entry import (
     NOT_OPTIONS,
+    REFUSED,
     VERBS,
     WRITTEN_ELSEWHERE,
     Entry,
@@ -135,8 +136,10 @@ def _defaults(content: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError("'defaults' must hold 'option: value' lines")
     defaults = with_underscores(given)
     known = {option for config in VERBS.values() for option in config.__dataclass_fields__}
-    known -= {*NOT_OPTIONS, *WRITTEN_ELSEWHERE, "budget", "weights"}
+    known -= {*NOT_OPTIONS, *WRITTEN_ELSEWHERE, *REFUSED, "budget"}
     for option in defaults:
+        if option in REFUSED:
+            raise UserError(f"defaults: {option}: {REFUSED[option]}")
         if option not in known:
             raise unknown("defaults", option, sorted(known))
     return normalized(defaults)

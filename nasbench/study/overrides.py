@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from nasbench import arguments, catalog
@@ -12,6 +13,7 @@ from nasbench.engine.hyperparameters import searches
 from nasbench.engine.problem import load_space
 from nasbench.engine.search import load_strategy
 from nasbench.errors import unknown
+from nasbench.hpo.space import ParameterSpace
 from nasbench.study.entry import Entry
 from nasbench.study.file import Study
 from nasbench.training.objective import PRECISIONS
@@ -150,8 +152,16 @@ def _taken(entry: Entry, study: Study) -> set[str]:
             found |= _taken(source, study) & _network(source, study)
         elif own:
             found |= {*_of_network(entry.target)}  # a checkpoint has its own arguments
-    content = given.get("space_content")
+    content = _searched(given)
     return {key for key in found if not (content and searches(content, key.split(".")[-1]))}
+
+
+def _searched(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a tuning searches, in NNI's format; empty if its options do not say it."""
+    if given.get("search_space") is not None:
+        return ParameterSpace.read(Path(given["search_space"])).content
+    content: Mapping[str, Any] = given.get("space_content") or {}
+    return content
 
 
 def _network(entry: Entry, study: Study) -> set[str]:

@@ -20,7 +20,6 @@ from nasbench.study.plan import Plan
 from nasbench.study.runner import Progress
 
 TEST, VALIDATION, FOLDS = "test", "validation", "folds"
-_VALIDATION = ("val_", "supernet_val_")
 
 
 @dataclass(frozen=True)
@@ -117,11 +116,9 @@ def _measured(
     results: dict[int, float | None] = {}
     spent = []
     for seed, path in runs.items():
-        info = RunFolder(path).info
-        names = [f"{prefix}{measure.name}" for prefix in _VALIDATION]
-        measured = [number(table(info.get("metrics")).get(name)) for name in names]
-        results[seed] = next((value for value in measured if value is not None), None)
-        spent.append(number(table(info.get("cost")).get("device_seconds")) or 0.0)
+        run = RunFolder(path)
+        results[seed] = run.validated(measure.name)
+        spent.append(number(table(run.info.get("cost")).get("device_seconds")) or 0.0)
     lost = _lost(measure.words, {s: p for s, p in runs.items() if results[s] is None})
     values = tuple(measure.scale * value for value in results.values() if value is not None)
     low = sum(

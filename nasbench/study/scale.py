@@ -131,7 +131,7 @@ class _Training:
         share: of them that it trains on.
         epochs: of the training.
         batch: the batch size.
-        searched: the largest batch size that a tuning searches, which therefore stays; 0: none.
+        searched: the largest batch size that a run searches, which therefore stays; 0: none.
     """
 
     images: int
@@ -260,7 +260,9 @@ def _share(config: TrainingConfig) -> float:
 
 
 def _searched(config: TrainingConfig) -> int:
-    """Return the largest batch size that a tuning searches; 0: it searches none."""
+    """Return the largest batch size that a run searches; 0: it searches none."""
+    if isinstance(config, SearchConfig):
+        return int(largest(config.tuned, "batch_size") or 0) if config.tuned else 0
     if not isinstance(config, HpoConfig):
         return 0
     if not config.space_content:  # a file that is read later, or the default space

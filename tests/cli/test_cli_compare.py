@@ -54,12 +54,20 @@ def test_time_is_time(place, run, paced):
 
 
 MISTAKES = [
-    ((), "two METHODs or more: allowed: a strategy, STRATEGY+tune, hpo:BASELINE or"),
+    ((), "two METHODs or more: allowed: a strategy, STRATEGY+tune, hpo:MODEL or"),
     (("darts", "--budget", "3"), "two METHODs or more: got darts alone"),
+    (
+        ("darts", "random", "--budget", "3", "--assessor", "medianstop"),
+        "--assessor medianstop: no method takes it: allowed: with hpo:MODEL",
+    ),
+    (
+        ("hpo:small-cnn", "hpo:resnet18", "--budget", "3"),
+        "--space space.py:Tiny: no method takes it: allowed: with a strategy",
+    ),
     (("darts", "darst", "--budget", "3"), "unknown strategy 'darst': did you mean darts"),
     (("random", "hpo:resnet81", "--budget", "3"), "unknown baseline 'resnet81': did you mean"),
     (("random", "hpo:resnet18@tp", "--budget", "3"), "unknown tuner 'tp': did you mean"),
-    (("random", "hpo:", "--budget", "3"), "hpo:: which network? write hpo:BASELINE"),
+    (("random", "hpo:", "--budget", "3"), "hpo:: which network? write hpo:MODEL"),
     (("random", "random", "--budget", "3"), "random: is given twice"),
     (("random", "darts+tune", "--budget", "3"), "darts+tune: darts trains one supernet"),
     (("random", "tep+tune", "--budget", "3"), "unknown strategy 'tep': did you mean tpe"),
@@ -215,3 +223,17 @@ def test_an_earlier_search_gives_the_pace(place, run):
     assert found.source == "measured now"
     assert found.seconds > 0
     assert found.steps == 2
+
+
+def test_the_command_for_the_file_finds_what_was_run(place, run, paced):
+    """It names the results folder and the device, without which it would start from scratch."""
+    words = ("random", "hpo:small-cnn", *PLACE, "--budget", "1", "--seeds", "1", "--out", "else")
+    answer = run("compare", *words)
+    assert answer.status == 0, answer.err
+    (file,) = Path("else/studies").glob("*/study.yaml")
+    command = f"nasbench study {file} --out else --device cpu"
+    assert f"next:    edit that file, then {command}\n" in answer.out
+    assert f"#   {command}\n" in file.read_text()
+    again = run(*command.split()[1:], "--dry-run")
+    assert "0 of 1 done" not in again.out
+    assert "4 runs, 4 of them done" in again.out

@@ -62,6 +62,60 @@ def test_options_that_a_checkpoint_lacks_are_those_of_the_search(earlier, tmp_pa
         assert start["training.weight_decay"] == nearest
 
 
+@pytest.mark.parametrize(
+    ("tuned", "label", "expected"),
+    [
+        # Not an option of the search, but of its trials; the earlier search trained without.
+        ({"cutout": {"_type": "choice", "_value": [0, 2, 4]}}, "cutout", 0),
+        ({"cutout": {"_type": "choice", "_value": [2, 0]}}, "cutout", 0),
+        ({"weight_decay": {"_type": "choice", "_value": [0, 0.0005]}}, "weight_decay", 0.0005),
+        ({"weight_decay": {"_type": "choice", "_value": [0.0001, 0.003]}}, "weight_decay", 0.0001),
+    ],
+)
+def test_a_start_has_the_nearest_of_two_numbers(earlier, tmp_path, tuned, label, expected):
+    options = {**search_options(earlier), "strategy": "random", "space": "engine_parts:Tiny"}
+    options |= {"out": tmp_path, "tuned": tuned, "start_from": str(run_of(earlier))}
+    (start,) = configure(options, {}).priors.starts  # with a weight decay of 0.0003
+    assert start[f"training.{label}"] == expected
+
+
+SGD = {"_name": "sgd", "weight_decay": {"_type": "choice", "_value": [0.001, 0.01, 0.1]}}
+NESTED = {"optimizer": {"_type": "choice", "_value": [SGD, {"_name": "adam"}]}}
+
+
+@pytest.mark.parametrize(
+    ("more", "learned"),
+    [
+        ({"tuned": {**NESTED, "cutout": {"_type": "choice", "_value": [0, 2, 4]}}}, 4),
+        ({"tuned": {**NESTED, "cutout": {"_type": "choice", "_value": [2, 4, 8]}}}, 0),
+        ({"tuned": {}}, 2),
+        ({"tuned": {}, "weight_decay": 3e-4}, 0),
+        ({"tuned": {}, "weight_decay": 0.1, "optimizer": "sgd"}, 1),
+        ({"weight_decay": 3e-4}, 2),  # what adam had there, 0.02, it has not here
+        ({}, 4),
+    ],
+)
+def test_a_trial_counts_with_every_option_that_it_trained_with(tmp_path, more, learned):
+    """Two trials with sgd and a tuned weight decay, two with adam and that of the run, 0.02."""
+    results = tmp_path / "results"
+    fixed = {"weight_decay": 0.02, "optimizer": "adam", "lr": 0.1}
+    found = search("random", results, tuned=NESTED, budget="1", **fixed)
+    path = found.folder.path / "journal.jsonl"
+    (event,) = (json.loads(x) for x in path.read_text().splitlines() if '"event": "trial"' in x)
+    lines = []
+    for number, decay in enumerate((0.001, 0.1, None, None)):
+        chosen = {"optimizer": "adam"} if decay is None else {"optimizer": "sgd"}
+        chosen |= {} if decay is None else {"optimizer/sgd/weight_decay": decay}
+        arch = {**event["arch"], "first": ("conv3", "conv1", "skip", "conv1")[number]}
+        arch["second"] = "conv3" if number < 3 else "conv1"
+        lines.append(json.dumps({**event, "number": number, "arch": arch, "tuned": chosen}))
+    path.write_text("\n".join(lines) + "\n")
+    options = {**search_options(results), "strategy": "random", "space": "engine_parts:Tiny"}
+    options |= {**fixed, "tuned": NESTED, "out": tmp_path, "learn_from": str(results)}
+    job = configure({**options, **more}, {})
+    assert len(job.priors.trials) == learned
+
+
 def test_trials_of_earlier_runs_are_known_without_cost(earlier, out):  # noqa: F811
     before = new_trainings(run_of(earlier))
     found = search("evolution", out, tune="lr", budget="3", learn_from=str(earlier), seed=7)

@@ -243,6 +243,30 @@ def test_bounds_that_no_network_keeps_are_one_line(search, tmp_path):
         specialize(search, tmp_path, max_params=5)
 
 
+def test_several_processes_are_refused_before_anything_is_written(search, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UserError, match="works in one process: start it without torchrun"):
+        specialize(search, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_costs_are_those_of_a_stopped_search_and_of_what_was_evaluated(search, tmp_path):
+    stopped = tmp_path / "stopped"
+    shutil.copytree(search, stopped)
+    info = json.loads((stopped / "run.json").read_text())
+    whole = info.pop("cost")["device_seconds"]
+    (stopped / "run.json").write_text(json.dumps({**info, "status": "stopped"}))
+    costs = {}
+    for name, run in (("done", search), ("stopped", stopped)):
+        found = specialize(run, tmp_path, candidates=200)  # more than there are
+        cost = Checkpoint.read(found.folder.path).cost
+        assert cost["evaluations"] == WHOLE
+        costs[name] = cost["device_seconds"] - found.folder.info["cost"]["device_seconds"]
+    trained = torch.load(stopped / "state.pt", weights_only=True)["progress"]["seconds"]
+    assert costs == pytest.approx({"done": whole, "stopped": trained})
+    assert 0 < trained <= whole
+
+
 @pytest.mark.parametrize(
     ("objectives", "words"),
     [

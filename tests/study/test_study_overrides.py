@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from nasbench.errors import UserError
@@ -47,6 +49,17 @@ def test_what_a_tuning_searches_stays_searched():
     assert found["tuned"] == found["tuned, tested"] == {}
     assert found["by hand"] == {"hidden_size": 128, "dropout_rate": 0.2}
     assert found["NAS, tested"] == {"hidden_size": 128}
+
+
+def test_a_search_space_in_a_file_counts_as_well(tmp_path):
+    path = tmp_path / "space.json"
+    path.write_text(json.dumps(SIZE))
+    entries = {"t": {"hpo": "ev-gait", "search_space": str(path)}, "r": {"retrain": "t"}}
+    study = Study.of({"task": "digits", "entries": entries}, "mine")
+    found = with_arguments(study, {"width": 0.5})
+    assert [dict(one.arguments) for one in found.entries.values()] == [{"width": 0.5}] * 2
+    with pytest.raises(UserError, match="unknown argument -o 'hidden_size'"):
+        with_arguments(study, {"hidden_size": 128})
 
 
 def test_options_of_strategies_and_tuners_with_and_without_their_kind():

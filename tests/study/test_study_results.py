@@ -75,6 +75,23 @@ def test_validation_accuracies_at_chance_level(tmp_path, limit, accuracy, low):
     assert listing([line]).lines[0][2] == marked
 
 
+@pytest.mark.parametrize(
+    ("metrics", "shown"),
+    [
+        ({"derived_val_accuracy": 0.5}, 50.0),  # a supernet of single paths has no other
+        ({"derived_val_accuracy": 0.5, "supernet_val_accuracy": 0.6}, 60.0),
+        ({"derived_val_accuracy": 0.5, "supernet_val_accuracy": 0.6, "val_accuracy": 0.7}, 70.0),
+    ],
+)
+def test_every_kind_of_search_has_a_validation_accuracy(tmp_path, metrics, shown):
+    plan = plan_of(entries={"a": {"search": "spos"}})
+    folder = run_folder(tmp_path, "search", metrics=metrics)
+    (entry,) = plan.study.entries.values()
+    (line,) = entry_results(plan, Progress({Step(entry, 0): folder.path}), tmp_path)
+    assert line.values == (shown,)
+    assert line.failed == ()
+
+
 def test_runs_on_other_data_are_not_the_study_s(tmp_path):
     folder = run_folder(tmp_path, "search", config={}, provenance={"data": "d1"})
     assert len(runs_by_fingerprint(tmp_path)) == 1

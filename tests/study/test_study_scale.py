@@ -157,3 +157,15 @@ def test_the_whole_study_stays_as_it_is():
 def test_a_scale_out_of_range_is_refused(factor):
     with pytest.raises(UserError, match="must be above 0 and up to 1"):
         Scale(factor)
+
+
+@pytest.mark.parametrize(("sizes", "least"), [([16, 256], 1_000), ([16, 1024], 2_151)])
+def test_a_batch_size_that_a_joint_search_tunes_stays_too(sizes, least):
+    tuned = {"batch_size": {"_type": "choice", "_value": sizes}}
+    given = {"strategy": "tpe", "epochs": 30, "batch_size": 64, "budget": "20", "lr": 0.1}
+    config = SearchConfig.from_layers({**given, "tuned": tuned, "val_fraction": 0.5})
+    assert config.optimizer == "sgd"
+    found = Scale(0.02).apply(config, 50_000)
+    assert (found.batch_size, found.lr) == (64, 0.1)
+    # Half of the images hold the largest batch and 5 % more; epochs are whole numbers.
+    assert least <= found.limit_train < 1.1 * least
