@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nasbench.errors import unknown
 from nasbench.training.losses import CROSS_ENTROPY, Loss, distillation
 from nasbench.training.metrics import ACCURACY, Metric, correct_share
+from nasbench.training.mixed_precision import bfloat16
 
 Output = Tensor | tuple[Tensor, Tensor]
 PRECISIONS = ("fp32", "bf16")
@@ -42,7 +43,7 @@ class Objective:
     @contextmanager
     def casting(self, device: torch.device) -> Iterator[None]:
         """Run the block in the chosen precision."""
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+        with bfloat16(device) if self.precision == "bf16" else nullcontext():
             yield
 
     def __call__(

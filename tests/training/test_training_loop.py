@@ -281,6 +281,31 @@ def test_bf16_computes_in_bf16_and_loses_in_float32():
         Objective(precision="fp8")
 
 
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_bf16_leaves_depthwise_convolutions_on_a_cpu_in_full_precision(dilation):
+    """Where torch's gradient of the weights is wrong in bf16; a plain convolution is in bf16."""
+    stream = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 8, 32, 32, generator=stream).to(memory_format=torch.channels_last)
+    torch.manual_seed(0)
+    depthwise = nn.Conv2d(8, 8, 3, padding=dilation, dilation=dilation, groups=8)
+    plain = nn.Conv2d(8, 8, 3, padding=dilation, dilation=dilation)
+
+    def gradient(image: torch.Tensor) -> torch.Tensor:
+        depthwise.zero_grad()
+        (depthwise(image) * image.float()).sum().backward()
+        return depthwise.weight.grad.clone()
+
+    half = x.bfloat16()
+    expected = gradient(half.float())
+    with Objective(precision="bf16").casting(torch.device("cpu")):
+        assert plain(x).dtype == torch.bfloat16
+        assert depthwise(half).dtype == torch.float32
+        found = [gradient(half) for _ in range(20)]  # what was wrong was so now and then
+    assert all(torch.equal(one, expected) for one in found)
+    with Objective().casting(torch.device("cpu")):
+        assert plain(x).dtype == torch.float32
+
+
 @pytest.mark.parametrize("before", [False, True])
 def test_denormal_numbers_are_zero_while_it_trains_and_after_it_what_they_were(before):
     class Look(Watch):
