@@ -6,6 +6,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from nasbench import arguments, catalog
@@ -83,6 +84,15 @@ def read(parameters: Mapping[str, Any], model: str) -> Meaning:
         elif name in known:
             own[name] = arguments.typed(name, _whole(value, known[name]), known[name])
     return Meaning(model, training, own)
+
+
+def content_of(path: Path) -> Mapping[str, Any]:
+    """Return the content of a search space's file, in NNI's format.
+
+    Raises:
+        UserError: it cannot be read or is invalid.
+    """
+    return ParameterSpace.read(path).content
 
 
 def searches(content: Mapping[str, Any], option: str) -> bool:

@@ -9,11 +9,10 @@ from typing import Any
 
 from nasbench import arguments, catalog
 from nasbench.config import HpoConfig, SearchConfig, TrainingConfig
-from nasbench.engine.hyperparameters import searches
+from nasbench.engine.hyperparameters import content_of, searches
 from nasbench.engine.problem import load_space
 from nasbench.engine.search import load_strategy
 from nasbench.errors import unknown
-from nasbench.hpo.space import ParameterSpace
 from nasbench.study.entry import Entry
 from nasbench.study.file import Study
 from nasbench.training.objective import PRECISIONS
@@ -159,7 +158,7 @@ def _taken(entry: Entry, study: Study) -> set[str]:
 def _searched(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what a tuning searches, in NNI's format; empty if its options do not say it."""
     if given.get("search_space") is not None:
-        return ParameterSpace.read(Path(given["search_space"])).content
+        return content_of(Path(given["search_space"]))
     content: Mapping[str, Any] = given.get("space_content") or {}
     return content
 
