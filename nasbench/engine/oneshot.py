@@ -44,6 +44,7 @@ from nasbench.strategies.oneshot.base import (
 )
 from nasbench.strategies.oneshot.collapse import CollapseSigns, entropy, skip_edges, verdict
 from nasbench.strategies.oneshot.single_path import inherited_metric
+from nasbench.supernet.masks import displaced
 from nasbench.supernet.mixture import Mixture
 from nasbench.training.distributed import any_process
 from nasbench.training.loop import Callback, Loop
@@ -307,11 +308,11 @@ def signs_of_collapse(
     config: SearchConfig,
     measured: float | None,
     device: torch.device,
-) -> tuple[dict[str, Any], float]:
+) -> tuple[dict[str, Any], float | None]:
     """Return the signs of a collapse with a ``verdict`` of one line each, and the metric.
 
-    The metric is that of the architecture with the supernet's weights. Only one in [0, 1] is
-    among the signs.
+    The metric is that of the architecture with the supernet's weights, ``None`` if a mixture has
+    them at other places. Only one in [0, 1] is among the signs.
 
     Args:
         strategy: after its last step; BN's statistics in its supernet are replaced.
@@ -325,9 +326,11 @@ def signs_of_collapse(
     skips, edges = skip_edges(strategy.relaxed.sites, arch)
     early_stop = getattr(strategy, "early_stop", None)
     images = [images for (images, _), _ in data.training("calibration", CALIBRATION)]
-    derived = inherited_metric(
-        strategy.relaxed, arch, images, data.validation(), strategy.objective, device
-    )
+    derived: float | None = None
+    if not (isinstance(strategy.relaxed, Mixture) and displaced(strategy.relaxed)):
+        derived = inherited_metric(
+            strategy.relaxed, arch, images, data.validation(), strategy.objective, device
+        )
     is_share = strategy.objective.metric.is_share
     signs = CollapseSigns(
         skips,

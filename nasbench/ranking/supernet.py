@@ -25,6 +25,7 @@ from nasbench.store.runs import RunFolder
 from nasbench.store.state import StateFile
 from nasbench.strategies.oneshot.base import Batch, OneShotStrategy
 from nasbench.supernet.inherited_weights import recalibrate_bn
+from nasbench.supernet.masks import displaced
 from nasbench.supernet.mixture import Mixture
 from nasbench.supernet.single_path import active_subnet
 from nasbench.tasks import sources
@@ -104,6 +105,12 @@ class SearchedSupernet:
             raise UserError(
                 f"{path}: the search removed candidates of {label!r} from its supernet, so their "
                 "weights rank nothing: allowed: a supernet that keeps all candidates to the end"
+            )
+        if isinstance(strategy.relaxed, Mixture) and (width := displaced(strategy.relaxed)):
+            raise UserError(
+                f"{path}: a mixture has the features of a sum of widths ({width}) at other places "
+                "than its networks, so its weights rank nothing: allowed: a search by single "
+                "paths, such as spos or bignas"
             )
         cost = number(table(folder.info.get("cost")).get("device_seconds"))
         return cls(

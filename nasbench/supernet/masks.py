@@ -21,7 +21,7 @@ from nasbench.errors import UserError
 from nasbench.nn.elastic import Elastic
 from nasbench.space import ValueChoice
 from nasbench.space.domain import Scalar
-from nasbench.space.expressions import choices, distribution, parts, values
+from nasbench.space.expressions import choices, distribution, parts, text, values
 
 Shares = Callable[[ValueChoice], Mapping[Scalar, Tensor]]
 Terms = Sequence[tuple[nn.Module, Tensor | int]]  # sliced layers and their weights
@@ -141,6 +141,29 @@ def _sliced(
     # The weights of attention: those of the heads' mean have the same shape for every size.
     beside = [(more[0], share) for _, share, more in terms if more[0] is not None]
     return summed, _sum(beside, layer) if beside else None
+
+
+def displaced(network: nn.Module) -> str:
+    """Return a width whose features a mixture has at other places than a sub-network, in words.
+
+    It is the sum of several choices: in a mixture the features of the second begin behind the most
+    of the first, in a sub-network behind those that it has.
+
+    Args:
+        network: of a supernet.
+
+    Returns:
+        The layer and its width, ``""`` if there is none.
+    """
+    for layer in network.modules():
+        if not isinstance(layer, Elastic):
+            continue
+        for side in filter(None, (layer.entry, layer.exit)):
+            for blocks in _blocks(layer, side).values():
+                if choices(blocks[:-1]):
+                    width = " + ".join(map(text, blocks))
+                    return f"{layer.plain.__name__}: {side[0]} = {width}"
+    return ""
 
 
 _INPUTS = ("input", "query", "key", "value")

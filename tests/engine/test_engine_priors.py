@@ -144,6 +144,15 @@ def test_trials_of_earlier_runs_are_known_without_cost(earlier, out):  # noqa: F
     assert free[-1] == max(one["score"] for one in before)
 
 
+def test_a_search_that_has_learned_the_whole_space_ends_with_the_best(tmp_path):
+    first = search("grid", tmp_path / "results", budget="18")  # all of the space
+    found = search("random", tmp_path / "results", budget="3", learn_from=first.folder.name)
+    assert new_trainings(found.folder.path) == []
+    best = max(one["score"] for one in new_trainings(first.folder.path))
+    assert found.outcome.metrics["val_accuracy"] == pytest.approx(best)
+    assert found.outcome.evaluations == 0
+
+
 def test_the_same_priors_are_one_row_and_others_another(earlier, out):  # noqa: F811
     given = {"strategy": "random", "space": "engine_parts:Tiny", "epochs": 1, "tune": "lr"}
     shared = {**search_options(earlier), **given}

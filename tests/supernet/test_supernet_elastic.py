@@ -15,6 +15,7 @@ from nasbench.errors import UserError
 from nasbench.nn.elastic import Elastic
 from nasbench.space import Arch, DataSpec, LayerChoice, Repeat, SearchSpace, ValueChoice, maximum
 from nasbench.supernet.inherited_weights import inherit_weights, sliced_state
+from nasbench.supernet.masks import displaced
 from nasbench.supernet.mixing_weights import MixingRule, MixingWeights
 from nasbench.supernet.mixture import Mixture
 from nasbench.supernet.single_path import SinglePath
@@ -231,6 +232,11 @@ def test_a_mixture_of_one_option_is_its_slice(space, hard):
         mixture.rule = Fixed(mixture, paths.arch, hard)
         x = images(number)
         torch.testing.assert_close(mixture(x), paths(x), rtol=1e-9, atol=1e-9)
+
+
+def test_where_a_mixture_has_features_that_its_networks_have_elsewhere():
+    assert displaced(randomized(Images)) == "Conv2d: in_channels = width + side"
+    assert displaced(randomized(Masked)) == ""
 
 
 class Masked(SearchSpace):
