@@ -8,9 +8,9 @@ possible causes in its code are tested here one at a time:
   and keeps the running statistics of the first quarter, as with torch's DataParallel; the remedy,
   "in two processes", uses torchrun with half a batch per process and SyncBatchNorm over the whole
   batch;
-- "training mode": validation ran in training mode, so that BN normalised each batch separately and
+- "training mode": validation ran in training mode, so that BN normalized each batch separately and
   dropout was active; in batches of 100, and of 10 as the last batch of a set may be;
-- "other constants": the validation images were normalised with a mean and a standard deviation of
+- "other constants": the validation images were normalized with a mean and a standard deviation of
   0.5 instead of those of MNIST.
 
 python benchmarks/mnist_batch_norm.py [--seeds N] [--epochs N] [--limit-train N]

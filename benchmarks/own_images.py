@@ -35,7 +35,7 @@ POLL_S = 0.02
 
 
 def make(folder: Path, first: int, count: int, least: int, most: int) -> None:
-    """Write pictures that compress like photographs: smooth colours under a little noise."""
+    """Write pictures that compress like photographs: smooth colors under a little noise."""
     for number in range(first, first + count):
         rng = np.random.default_rng(number)
         width, height = (int(side) for side in rng.integers(least, most + 1, 2))

@@ -5,9 +5,9 @@ Every proxy scores the same untrained networks, sampled from a published table o
 networks' CIFAR-10 test accuracies after 200 epochs, and with the ranking of the same networks by
 that table's columns.
 
-As in that table, the weights have PyTorch's default initialisation, and the batch has 64 training
+As in that table, the weights have PyTorch's default initialization, and the batch has 64 training
 images, here without augmentation. The norms of the weights in the table confirm that its source
-uses the default initialisation too.
+uses the default initialization too.
 
 python benchmarks/proxies_suite_zero.py [--archs N] [--data-dir FOLDER]
 

@@ -60,7 +60,7 @@ class TaskConfig(Config):
     target: str | None = option(
         None,
         "What your own data says of an example: one class, several labels, or numbers. "
-        "[default: recognised]",
+        "[default: recognized]",
         allowed=("class", "labels", "numbers"),
         later=True,
     )
@@ -74,7 +74,7 @@ class TaskConfig(Config):
     )
     channels: int | None = option(
         None,
-        "Channels of your own images: 1 is grey, 3 is colour. [default: as they are]",
+        "Channels of your own images: 1 is gray, 3 is color. [default: as they are]",
         allowed=(1, 3),
         later=True,
     )

@@ -32,7 +32,7 @@ def generator(seed: int, *names: object) -> torch.Generator:
 
 
 def seed_process(seed: int, *names: object) -> None:
-    """Seed torch's global streams, which initialisation and dropout draw from."""
+    """Seed torch's global streams, which initialization and dropout draw from."""
     import torch
 
     torch.manual_seed(derive(seed, *names))

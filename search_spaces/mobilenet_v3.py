@@ -154,7 +154,7 @@ class MobileNetV3(SearchSpace):
         halvings: how often the size of images is halved, from 0 to 5. The paper halves 224x224
             images five times: in the stem and in stages 1, 2, 3 and 5. The last ones stay, so that
             3 halvings make 4x4 of 32x32.
-        kernel_transform: whether smaller kernels are learned maps of the larger ones' centres,
+        kernel_transform: whether smaller kernels are learned maps of the larger ones' centers,
             as in the paper.
         dropout_rate: dropout rate before the last layer, in [0, 1).
 

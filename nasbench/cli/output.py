@@ -1,6 +1,6 @@
 """What commands print; all of it passes here, so that a file cannot print lines of its own.
 
-Text of files reaches the terminal inside lines of ours. A control character in it could colour,
+Text of files reaches the terminal inside lines of ours. A control character in it could color,
 erase or overwrite what stands there, and a line break could forge a line such as ``next:``.
 """
 

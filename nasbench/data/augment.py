@@ -1,7 +1,7 @@
 """Augmentation of whole batches, without a loop over images.
 
 Shapes: ``(n, c, h, w)`` is (images, channels, height, width); ``p`` is the crop's padding.
-Examples of another shape, such as signals ``(n, c, length)``, are normalised alone.
+Examples of another shape, such as signals ``(n, c, length)``, are normalized alone.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Draws:
         dy: int64, first row of the crop in the padded image, 0 to twice the padding.
         dx: int64, first column of the crop likewise.
         flip: bool, whether the crop is mirrored left to right.
-        cy: int64, row of the cutout's centre in the crop.
-        cx: int64, column of the cutout's centre.
+        cy: int64, row of the cutout's center in the crop.
+        cx: int64, column of the cutout's center.
     """
 
     dy: Tensor
@@ -53,7 +53,7 @@ class Draws:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random crop, flip, normalisation and cutout.
+    """Random crop, flip, normalization and cutout.
 
     Attributes:
         mean: of each channel; uint8 images count as 0 to 1, floats in their own unit.
@@ -61,7 +61,7 @@ class Augmentation:
         crop_padding: pixels of value 0 added to each side before a crop of the original size.
         flip: whether each image is mirrored left to right with probability 1/2.
         cutout: side in pixels of the square set to the mean (DeVries and Taylor, 2017), 0 for
-            none. It reaches ``cutout // 2`` pixels from its centre, so an odd side equals the even
+            none. It reaches ``cutout // 2`` pixels from its center, so an odd side equals the even
             one below it.
 
     Raises:
@@ -127,7 +127,7 @@ class Augmentation:
 
         Args:
             images: uint8 or float32 of shape ``(n, c, h, w)``, or other examples ``(n, *shape)``.
-            draws: of the same ``n`` images, on any device; ``None`` to normalise alone.
+            draws: of the same ``n`` images, on any device; ``None`` to normalize alone.
 
         Returns:
             float32 of the shape and on the device of ``images``.
@@ -153,7 +153,7 @@ class Augmentation:
         return batch
 
     def plain(self, images: Tensor) -> Tensor:
-        """Normalise uint8 or float32 ``images`` of shape ``(n, c, ...)``; return float32.
+        """Normalize uint8 or float32 ``images`` of shape ``(n, c, ...)``; return float32.
 
         Numbers of tokens, int64, and examples without statistics are returned as they are.
         """
@@ -171,7 +171,7 @@ class Augmentation:
 def _affine(
     mean: tuple[float, ...], std: tuple[float, ...], white: int, sides: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """Return a scale and a shift that normalise a pixel in one step.
+    """Return a scale and a shift that normalize a pixel in one step.
 
     Args:
         mean: of each channel.

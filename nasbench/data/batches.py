@@ -24,7 +24,7 @@ class Batches:
         data: the examples; batches are on their device unless they are mapped from a file.
         batch_size: images of a global batch, over all processes.
         seed: of the order and the augmentation.
-        augmentation: of training batches; others are only normalised.
+        augmentation: of training batches; others are only normalized.
         train: whether to shuffle, augment, and drop the last incomplete batch; otherwise the order
             and all images are kept.
         rank: of this process, 0 to ``world - 1``.
@@ -113,7 +113,7 @@ class Batches:
             yield batch, labels.index_select(0, rows).to(self.device)
 
     def _in_order(self, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield normalised batches in the order of the data."""
+        """Yield normalized batches in the order of the data."""
         for step in range(start, len(self)):
             rows = self._rows(step)
             images = self.data.take(rows)[self._shard].to(self.device)

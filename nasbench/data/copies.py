@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 LARGEST = 0.035
-"""Largest difference of two thumbnails of one picture, as a share of its range of grey values."""
+"""Largest difference of two thumbnails of one picture, as a share of its range of gray values."""
 MEAN = 0.008
 """Largest mean difference likewise. Of copies of MNIST, Fashion-MNIST and CIFAR-10 that were
 resized to 20 to 100 pixels, 95 of 100 lie below; their different pictures lie above."""
-_FLATTEST = 24  # grey values: nearly plain pictures look alike
+_FLATTEST = 24  # gray values: nearly plain pictures look alike
 _NEIGHBOURS = 8  # of each picture that are compared; copies of copies come together by groups
 
 
@@ -34,7 +34,7 @@ def alike(thumbs: Array) -> Array:
     """Return pairs of pictures that look like the same one in two sizes, int64 ``(k, 2)``.
 
     Args:
-        thumbs: uint8 ``(n, side, side)``, each picture in grey; ``side`` is a multiple of four.
+        thumbs: uint8 ``(n, side, side)``, each picture in gray; ``side`` is a multiple of four.
     """
     values = thumbs.reshape(len(thumbs), thumbs.shape[1] * thumbs.shape[2]).astype(np.float32)
     spread = np.ptp(values, axis=1)

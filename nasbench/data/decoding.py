@@ -1,7 +1,7 @@
 """Pictures as arrays of bytes, decoded by several processes; nothing here imports torch.
 
 A picture is turned as its camera says (EXIF), put on white where it is transparent, converted to
-grey or colour, resized so that its shorter side has the wanted length, and cut to the square in
+gray or color, resized so that its shorter side has the wanted length, and cut to the square in
 its middle, so nothing is stretched. Of an animation the first frame counts; of 16 bits the higher
 eight are kept.
 """
@@ -58,7 +58,7 @@ MOST_PIXELS = 2**27
 """Pixels of the largest picture that is decoded; a few bytes can claim to be billions of them."""
 
 THUMB = 8
-"""Side of the small grey picture by which copies of another size are found."""
+"""Side of the small gray picture by which copies of another size are found."""
 
 # The usual ones first. Others are refused: EPS runs a program.
 _FORMATS = (
@@ -79,7 +79,7 @@ class Header:
     Attributes:
         width: in pixels, before it is turned as its camera says.
         height: likewise.
-        grey: whether it has no colours.
+        gray: whether it has no colors.
     """
 
     width: int
@@ -101,7 +101,7 @@ class Picture:
     Attributes:
         pixels: uint8 ``(channels, size, size)``.
         digest: of the pixels before they were resized.
-        thumb: uint8 ``(THUMB, THUMB)``, the whole picture in grey.
+        thumb: uint8 ``(THUMB, THUMB)``, the whole picture in gray.
     """
 
     pixels: Bytes
@@ -127,7 +127,7 @@ def decode(path: Path, size: int, channels: int) -> Picture:
     Args:
         path: of the file.
         size: side of the result in pixels.
-        channels: 1 for grey, 3 for colour.
+        channels: 1 for gray, 3 for color.
 
     Raises:
         UserError: it cannot be read; the caller names it.
@@ -201,7 +201,7 @@ def _is_grey(picture: Image) -> bool:
 
 
 def _flat(picture: Image, channels: int) -> Image:
-    """Return a picture of bytes, grey or colour, upright and without transparency."""
+    """Return a picture of bytes, gray or color, upright and without transparency."""
     from PIL import Image, ImageOps
 
     picture.load()
@@ -245,7 +245,7 @@ def pictures(
     Args:
         paths: of the pictures.
         size: side of the results in pixels.
-        channels: 1 for grey, 3 for colour.
+        channels: 1 for gray, 3 for color.
         jobs: number of processes.
     """
     each = max(1, min(64, _EACH // (channels * size * size)))

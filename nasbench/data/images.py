@@ -233,7 +233,7 @@ class ImageSet:
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the mean and the standard deviation of each channel, for normalisation.
+    """Return the mean and the standard deviation of each channel, for normalization.
 
     A constant channel has deviation 1.
 

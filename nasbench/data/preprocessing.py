@@ -30,15 +30,15 @@ class Preprocessing:
     """How an example becomes the input of a network, and what the outputs mean.
 
     A picture is decoded by :func:`nasbench.data.decoding.decode`: its middle square is resized to
-    ``size``. It is then multiplied by ``scale``, and normalised with the mean and the deviation of
+    ``size``. It is then multiplied by ``scale``, and normalized with the mean and the deviation of
     each channel.
 
     Attributes:
         task: the name of the task that the network was trained on.
         shape: of one example, ``(channels, height, width)`` of an image.
         outputs: of the network.
-        dtype: of the examples before the normalisation, one of :data:`DTYPES`.
-        mean: of each channel, after the scaling; ``()`` if nothing is normalised.
+        dtype: of the examples before the normalization, one of :data:`DTYPES`.
+        mean: of each channel, after the scaling; ``()`` if nothing is normalized.
         std: standard deviation of each channel likewise.
         target: what is predicted: ``class``, ``labels`` or ``numbers``.
         class_names: of the outputs in order, ``()`` if they have none.
@@ -64,14 +64,14 @@ class Preprocessing:
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether an example is a square image of grey or colour values from 0 to 255."""
+        """Whether an example is a square image of gray or color values from 0 to 255."""
         channels, *sides = self.shape
         square = len(sides) == 2 and sides[0] == sides[1]
         return self.dtype == "uint8" and square and channels in (1, 3)
 
     @property
     def scale(self) -> float:
-        """The factor of every value before the normalisation."""
+        """The factor of every value before the normalization."""
         return 1 / 255 if self.dtype == "uint8" else 1.0
 
     @property

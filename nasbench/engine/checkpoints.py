@@ -114,7 +114,7 @@ class Architecture:
         return bool(self.domains) and not self.arch
 
     def build(self) -> SearchSpace:
-        """Return the plain network, freshly initialised from torch's global generator."""
+        """Return the plain network, freshly initialized from torch's global generator."""
         return self.space.freeze(self.arch, self.spec, **self.space_arguments)
 
     def network(self) -> SearchSpace:

@@ -222,7 +222,7 @@ def _of_task(folder: RunFolder) -> Preprocessing:
         ) from error
     if about is None:
         raise UserError(
-            f"{folder.path} has no preprocessing.json: the task {name} normalises its examples "
+            f"{folder.path} has no preprocessing.json: the task {name} normalizes its examples "
             "in a way of its own"
         )
     return about

@@ -40,7 +40,7 @@ class Scorer:
     """Scores architectures; a score follows from the seed, the architecture and the proxy.
 
     Args:
-        problem: the space, and the task that normalises the images.
+        problem: the space, and the task that normalizes the images.
         images: returns the images to draw a batch from; called at the first score.
         seed: of the batch and of the networks' weights.
         device: device to compute on.
@@ -94,7 +94,7 @@ class Scorer:
 
     @cached_property
     def batch(self) -> tuple[Tensor, Tensor]:
-        """The normalised images ``(B, C, H, W)`` and their labels ``(B,)``."""
+        """The normalized images ``(B, C, H, W)`` and their labels ``(B,)``."""
         images = self._images()
         order = torch.randperm(len(images), generator=generator(self._seed, "proxy batch"))
         drawn = images.subset(order[: self._size]).to(self._device)
@@ -103,7 +103,7 @@ class Scorer:
         ), drawn.labels.to(self._device)
 
     def network(self, arch: Arch) -> SearchSpace:
-        """Return the untrained network, as its constructor initialises it."""
+        """Return the untrained network, as its constructor initializes it."""
         problem = self._problem
         with torch.random.fork_rng(devices=[]):  # leaves the draws of a trial as they are
             seed_process(self._seed, "proxy", arch.id)

@@ -146,7 +146,7 @@ def _chosen(arrays: Mapping[str, Array], about: Preprocessing) -> Array:
 def _as_batch(array: Array, about: Preprocessing) -> Array | None:
     """Return an array as ``(n, *shape)``, ``None`` if it does not fit.
 
-    Images may also be ``(n, height, width, channels)``, grey ones ``(n, height, width)``, and a
+    Images may also be ``(n, height, width, channels)``, gray ones ``(n, height, width)``, and a
     single example may lack ``n``.
     """
     if not _fits(array.dtype, about.dtype):

@@ -160,16 +160,16 @@ _READERS: dict[str, tuple[Fits, Read]] = {
     GENOTYPE: (
         lambda text, content: (
             "Genotype(" in text
-            or (isinstance(content, dict) and genotype_text.recognises(content))
+            or (isinstance(content, dict) and genotype_text.recognizes(content))
         ),
         lambda text, content: of_genotype(_genotype(text, content), GENOTYPE, {}),
     ),
     NNI2: (
-        lambda text, content: isinstance(content, dict) and nni2.recognises(content),
+        lambda text, content: isinstance(content, dict) and nni2.recognizes(content),
         lambda text, content: of_genotype(nni2.read(_object(content)), NNI2, {}),
     ),
     NNI3: (
-        lambda text, content: isinstance(content, dict) and nni3.recognises(content),
+        lambda text, content: isinstance(content, dict) and nni3.recognizes(content),
         _nni3,
     ),
     NB201: (
@@ -183,15 +183,15 @@ _READERS: dict[str, tuple[Fits, Read]] = {
         ),
     ),
     NNI_201: (
-        lambda text, content: isinstance(content, dict) and nasbench201.recognises_keys(content),
+        lambda text, content: isinstance(content, dict) and nasbench201.recognizes_keys(content),
         lambda text, content: Foreign(NNI_201, NB201, nasbench201.of_keys(_object(content))),
     ),
     MACRO: (
-        lambda text, content: macro.recognises(text),
+        lambda text, content: macro.recognizes(text),
         lambda text, content: Foreign(MACRO, MACRO, macro.arch_of(text)),
     ),
     PROXYLESS: (
-        lambda text, content: isinstance(content, dict) and proxyless.recognises(content),
+        lambda text, content: isinstance(content, dict) and proxyless.recognizes(content),
         lambda text, content: Foreign(PROXYLESS, PROXYLESS, proxyless.read(_object(content))),
     ),
 }

@@ -46,7 +46,7 @@ def parse_file(text: str, name: str | None) -> Genotype:
     return _chosen(assigned(text, _CALLS), name)
 
 
-def recognises(content: Mapping[str, Any]) -> bool:
+def recognizes(content: Mapping[str, Any]) -> bool:
     """Return whether a mapping has the fields of a genotype."""
     return {*KINDS} <= {*content} <= {*_FIELDS}
 

@@ -12,7 +12,7 @@ STAGES = (2, 3, 3)  # layers
 LAYERS = sum(STAGES)
 
 
-def recognises(text: str) -> bool:
+def recognizes(text: str) -> bool:
     """Return whether the text is eight of the digits 0, 1 and 2."""
     return re.fullmatch(f"[012]{{{LAYERS}}}", text) is not None
 
@@ -23,7 +23,7 @@ def arch_of(digits: str) -> dict[str, str]:
     Raises:
         UserError: the text has another form.
     """
-    if not recognises(digits):
+    if not recognizes(digits):
         raise UserError(
             f"not a NAS-Bench-Macro architecture: {digits[:40]!r}: must be {LAYERS} digits, "
             "each 0 (identity), 1 (mb3_k3) or 2 (mb6_k5)"

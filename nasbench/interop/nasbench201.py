@@ -68,7 +68,7 @@ def to_indices(choices: Mapping[str, object]) -> list[int]:
     ]
 
 
-def recognises_keys(content: Mapping[str, Any]) -> bool:
+def recognizes_keys(content: Mapping[str, Any]) -> bool:
     """Return whether all keys look like ``0_1``, as in NNI 1.x's zoo."""
     return bool(content) and all(re.fullmatch(r"[0-3]_[0-3]", key) for key in content)
 

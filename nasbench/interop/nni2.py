@@ -26,7 +26,7 @@ OPERATIONS = {
 _KEY = re.compile(r"(normal|reduce)_n(\d{1,3})_(p\d{1,3}|switch)")
 
 
-def recognises(content: Mapping[str, Any]) -> bool:
+def recognizes(content: Mapping[str, Any]) -> bool:
     """Return whether all keys are those of such a file."""
     return bool(content) and all(_KEY.fullmatch(key) for key in content)
 

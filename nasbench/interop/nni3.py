@@ -17,7 +17,7 @@ NETWORK = {"width": "channels", "depth": "layers"}
 _KEY = re.compile(r"(normal|reduce)/(op|input)_(\d{1,3})_([01])")
 
 
-def recognises(content: Mapping[str, Any]) -> bool:
+def recognizes(content: Mapping[str, Any]) -> bool:
     """Return whether all keys are those of such a dictionary."""
     cells = [key for key in content if _KEY.fullmatch(key)]
     return bool(cells) and all(key in NETWORK or key in cells for key in content)

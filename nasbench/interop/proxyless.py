@@ -16,7 +16,7 @@ SKIP = "skip"
 _KEY = re.compile(r"s(\d)_(?:i(\d)|depth)")
 
 
-def recognises(content: Mapping[str, Any]) -> bool:
+def recognizes(content: Mapping[str, Any]) -> bool:
     """Return whether all keys are blocks or depths of stages."""
     return bool(content) and all(_KEY.fullmatch(key) for key in content)
 

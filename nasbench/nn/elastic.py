@@ -1,7 +1,7 @@
 """The layers of a supernet that slice shared weights.
 
 Each is a subclass of torch's layer with the largest weights, of which a sub-network uses the first
-channels and the centre of the kernels (Cai et al., "Once-for-All: Train One Network and Specialize
+channels and the center of the kernels (Cai et al., "Once-for-All: Train One Network and Specialize
 it for Efficient Deployment", ICLR 2020, section 3.3; Yu et al., "BigNAS", ECCV 2020). A space
 declares them with the functions of :mod:`nasbench.nn.layers`.
 """
@@ -296,7 +296,7 @@ class ElasticConv2d(Elastic, nn.Conv2d):
         return found
 
     def cut(self, name: str, full: Tensor, shape: torch.Size) -> Tensor:
-        """Return the first filters, of which each has its first inputs and the kernel's centre."""
+        """Return the first filters, of which each has its first inputs and the kernel's center."""
         if name != "weight":
             return super().cut(name, full, shape)
         part = full[: shape[0], : shape[1]]
@@ -309,7 +309,7 @@ class ElasticConv2d(Elastic, nn.Conv2d):
 
 
 def _centre(x: Tensor, sides: tuple[int, ...]) -> Tensor:
-    """Return the centre of a kernel ``(out, in, height, width)``."""
+    """Return the center of a kernel ``(out, in, height, width)``."""
     top, left = ((have - want) // 2 for have, want in zip(x.shape[2:], sides, strict=True))
     return x[:, :, top : top + sides[0], left : left + sides[1]]
 

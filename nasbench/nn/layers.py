@@ -40,7 +40,7 @@ def Conv2d(
 ) -> nn.Conv2d:
     """Return a convolution whose numbers may be choices.
 
-    A supernet shares the first filters, the first inputs of each filter and the centre of the
+    A supernet shares the first filters, the first inputs of each filter and the center of the
     kernels. ``padding=kernel // 2`` keeps the size of the images under every odd kernel, and
     ``groups=width`` with ``width`` channels is a depthwise convolution.
 
@@ -54,9 +54,9 @@ def Conv2d(
         groups: number of groups; it divides both numbers of channels.
         bias: whether to add a learned bias.
         padding_mode: as in torch.
-        kernel_transform: whether a smaller kernel is a learned linear map of the centre of the
+        kernel_transform: whether a smaller kernel is a learned linear map of the center of the
             next larger one, shared by all channels and the identity at first (Cai et al., "Once-
-            for-All", ICLR 2020, section 3.3), rather than that centre itself.
+            for-All", ICLR 2020, section 3.3), rather than that center itself.
         device: of the weights.
         dtype: of the weights.
 

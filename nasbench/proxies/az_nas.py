@@ -6,7 +6,7 @@ the primary blocks (:func:`nasbench.proxies.blocks.primary_blocks`), ``f_l`` the
 block l, and its channels at all positions of all images are samples of one distribution.
 
 - Expressivity: ``sum over l of H_l``, ``H_l = -sum over i of p_i log p_i`` the entropy of the
-  normalised eigenvalues p of the covariance of the channels. High if features are isotropic.
+  normalized eigenvalues p of the covariance of the channels. High if features are isotropic.
 - Progressivity: ``min over l > 1 of H_l - H_(l-1)``. High if every block adds to the entropy.
 - Trainability: ``mean over l > 1 of 2 - s - 1 / s``, s the spectral norm of the Jacobian of a
   block, which random signs ``g_l`` estimate: the Jacobian is ``E[g_(l-1) g_l^T]``, with

@@ -152,7 +152,7 @@ def part_of(together: Together) -> Callable[[Proxy], Proxy]:
 def kaiming(network: nn.Module) -> None:
     """Draw all weights from the normal distribution of He et al. (2015), fan-in, for ReLU.
 
-    Biases become 0, norms do nothing but normalise, and running statistics are those of a new
+    Biases become 0, norms do nothing but normalize, and running statistics are those of a new
     network. Layers for training alone stay as they are. No parameter requires gradients then.
 
     Args:

@@ -6,7 +6,7 @@ N(0, 1), ``a = 0.01``, and f the last feature map before the global pooling. Nee
 shape; neither its images nor labels. Larger is better: more complex functions.
 
 This is what the authors' code computes, and so do published tables. The paper has the Euclidean
-norm, and the variance that BN normalises by; running variances start at 1 and have moved a fifth
+norm, and the variance that BN normalizes by; running variances start at 1 and have moved a fifth
 of the way to it, so every BN layer lowers the score.
 
 The paper removes the shortcuts of its networks first. Cells consist of them, so they stay.

@@ -20,7 +20,7 @@ _HEADER = """digraph architecture {
 def dot_source(figures: Sequence[Figure]) -> str:
     """Return DOT text: one titled cluster per figure, from left to right.
 
-    The operations of a cell are boxes on its edges, coloured by family; so are those of a network,
+    The operations of a cell are boxes on its edges, colored by family; so are those of a network,
     with the chosen alternatives below their names.
     """
     lines = [_HEADER]

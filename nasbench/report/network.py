@@ -100,7 +100,7 @@ def _numbered(network: Network) -> Iterator[tuple[int, Group]]:
 
 
 def _text_size(box: Box) -> float:
-    mark = 7.0 if box.chosen else 0.0  # at both sides, since texts are centred
+    mark = 7.0 if box.chosen else 0.0  # at both sides, since texts are centered
     return mark + max(
         text_width(box.text, FONT), min(text_width(box.contents, SMALL), WIDEST - 10)
     )

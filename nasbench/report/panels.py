@@ -23,7 +23,7 @@ def draw_panels(
     """Draw the panels with one legend, write them to a file, and return its path.
 
     Both axes are logarithmic; heights that are not positive leave gaps. A method has the same
-    colour in all panels, and the legend lists the methods by their mean rank at the curves' ends.
+    color in all panels, and the legend lists the methods by their mean rank at the curves' ends.
 
     Args:
         panels: title to curves, at least one with a curve.

@@ -88,7 +88,7 @@ _LABEL = 26  # letters
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette without yellow, which is hard to see on white."""
 
-_DASHES = ("-", "--", "-.", ":")  # for the curves after the last colour
+_DASHES = ("-", "--", "-.", ":")  # for the curves after the last color
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,7 +271,7 @@ def draw_event_images(shown: Sequence[tuple[str, Pixels]], path: Path) -> Path:
     """Draw event images side by side, write them to a file, and return its path.
 
     The upper row shows event counts: positive ones are orange, negative ones blue, both together
-    dark, and higher counts have stronger colours. The lower row shows the time of each pixel's
+    dark, and higher counts have stronger colors. The lower row shows the time of each pixel's
     last event, from white (early) to black (late).
 
     Args:
@@ -301,9 +301,9 @@ def draw_event_images(shown: Sequence[tuple[str, Pixels]], path: Path) -> Path:
 
 
 def count_colours(pixels: Pixels) -> NDArray[np.float64]:
-    """Return the colours of an image's counts, shape ``(height, width, 3)``, in [0, 1].
+    """Return the colors of an image's counts, shape ``(height, width, 3)``, in [0, 1].
 
-    A colour has its full strength at the 99th percentile of the counts above zero.
+    A color has its full strength at the 99th percentile of the counts above zero.
     """
     seen = pixels[:2][pixels[:2] > 0]
     full = max(1.0, float(np.quantile(seen, 0.99))) if seen.size else 1.0

@@ -143,7 +143,7 @@ def critical_difference(methods: int, blocks: int, level: float = LEVEL) -> floa
     return float(quantile * np.sqrt(methods * (methods + 1) / (6 * blocks)))
 
 
-_ROW, _INK, _BAR = 0.24, "#222222", COLOURS[0]  # inches; colours
+_ROW, _INK, _BAR = 0.24, "#222222", COLOURS[0]  # inches; colors
 
 
 def draw_ranks(found: Ranking, path: Path, title: str = "") -> Path:

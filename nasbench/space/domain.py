@@ -33,7 +33,7 @@ class Domain:
         n_chosen: number of candidates chosen together; above 1 for inputs only.
         relaxed_only: candidates that a supernet mixes but no architecture can choose.
         sites: the decision is active if all conditions of at least one site hold.
-        ordered: whether the candidates ascend, so that neighbours among them are alike.
+        ordered: whether the candidates ascend, so that neighbors among them are alike.
     """
 
     label: str

@@ -15,7 +15,7 @@ def folded(
 ) -> tuple[tuple[Group, ...], tuple[Arc, ...], frozenset[int]]:
     """Return parts as groups, with what connects them numbered anew.
 
-    A repetition is folded unless an arc begins or ends in it. The arcs between neighbouring cells,
+    A repetition is folded unless an arc begins or ends in it. The arcs between neighboring cells,
     each of which reads the two before it, do not count.
 
     Args:
@@ -52,7 +52,7 @@ def _value(said: str) -> str:
 
 
 def _fixed(parts: Sequence[Part], arcs: Sequence[Arc]) -> frozenset[int]:
-    """Return the parts at which arcs begin or end, but for those of neighbouring cells."""
+    """Return the parts at which arcs begin or end, but for those of neighboring cells."""
     found = set[int]()
     for arc in arcs:
         ends = (arc.source, arc.target)

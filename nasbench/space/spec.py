@@ -18,7 +18,7 @@ class DataSpec:
 
     Args:
         *sizes: the sides of an example and, last, the number of outputs: ``DataSpec(3, 32, 32,
-            10)`` are colour images in ten classes, ``DataSpec(9, 128, 6)`` signals of nine
+            10)`` are color images in ten classes, ``DataSpec(9, 128, 6)`` signals of nine
             channels, ``DataSpec(20, 1)`` vectors of 20 features with one number to predict.
         vocabulary: number of different tokens if examples are token numbers, 0 for real numbers.
         shape, outputs: the same by name.

@@ -3,7 +3,7 @@
 Wan et al., "FBNetV2: Differentiable Neural Architecture Search for Spatial and Channel
 Dimensions", CVPR 2020, section 3.1: the channels of every width are the first ones of the widest,
 so a mixture of widths is the widest output times a mask, the sum of the widths' 0/1 masks by their
-weights. Kernels of several sizes around one centre are a single kernel, their weighted sum. Every
+weights. Kernels of several sizes around one center are a single kernel, their weighted sum. Every
 other mixture is the weighted sum of the sliced layers' outputs.
 """
 
@@ -234,7 +234,7 @@ def _sum(terms: Sequence[tuple[Tensor, Tensor | int]], layer: Elastic) -> Tensor
 
 
 def _concentric(parts: Sequence[nn.Module]) -> bool:
-    """Return whether convolutions differ in their kernels alone, which have one centre."""
+    """Return whether convolutions differ in their kernels alone, which have one center."""
     seen = set()
     for part in parts:
         if not isinstance(part, nn.Conv2d) or part.padding_mode != "zeros":

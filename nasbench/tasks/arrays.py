@@ -92,10 +92,10 @@ def from_memory(
             always the same.
         val: the same for a validation set of the user's own.
         groups: integers or text ``(n,)`` of ``train``: no split parts examples of one group.
-        target: ``class``, ``labels`` or ``numbers``; recognised by default.
+        target: ``class``, ``labels`` or ``numbers``; recognized by default.
         class_names: of the classes ``0 .. k-1``, or of the columns of ``y``.
         size: side to which a dataset's pictures are resized, in pixels.
-        channels: of a dataset's pictures: 1 is grey, 3 is colour.
+        channels: of a dataset's pictures: 1 is gray, 3 is color.
         name: a few letters that the folder's name begins with.
 
     Raises:

@@ -52,7 +52,7 @@ class Task:
         name: name of the task.
         spec: shape of an example, and number of outputs.
         train: all training examples, on the CPU.
-        augmentation: normalisation and random augmentation of training batches.
+        augmentation: normalization and random augmentation of training batches.
         test: the test set.
         note: where the data comes from, in one line.
         whole: the fingerprint of the task that this one is a part of, ``""`` if it is whole.
@@ -108,7 +108,7 @@ class Task:
     def preprocessing(self) -> Preprocessing | None:
         """How an example becomes an input, and what the outputs mean.
 
-        It is ``None`` if a user's own augmentation normalises in a way of its own.
+        It is ``None`` if a user's own augmentation normalizes in a way of its own.
         """
         how = self.augmentation
         if type(how).plain is not Augmentation.plain:
@@ -170,11 +170,11 @@ class Task:
             groups: integers ``(n,)``; training images with the same number, such as frames of one
                 recording, are never separated by a split.
             classes: number of classes; by default the largest training label plus 1.
-            augmentation: by default only the normalisation by mean and deviation of each channel
+            augmentation: by default only the normalization by mean and deviation of each channel
                 of the training images.
             note: where the data comes from, in one line.
             vocabulary: number of different tokens if the examples are token numbers ``(n,
-                length)`` from 0; they are not normalised.
+                length)`` from 0; they are not normalized.
             target: what the labels are: ``class``, ``labels`` or ``numbers``. Loss and metric are
                 the default ones of the target.
             class_names: names of the classes or outputs, in order.
@@ -218,7 +218,7 @@ class Task:
     def fingerprint(self) -> str:
         """A digest of what a training sees: images, labels, groups, classes and augmentation.
 
-        The numbers of the normalisation count with four digits: their last ones depend on the
+        The numbers of the normalization count with four digits: their last ones depend on the
         number of threads. A task with fewer training images keeps the digest of the whole.
         """
         if self.whole:

@@ -71,7 +71,7 @@ def targets(
     widths = {part: values.shape[1:] for part, values in parts.items()}
     if len(set(widths.values())) > 1:
         raise UserError(f"{where}: targets per example differ between the parts: {widths}")
-    found = target or _recognised(parts)
+    found = target or _recognized(parts)
     one_hot = all(values.ndim == 2 and _is_one_hot(values) for values in parts.values())
     if found == "class":
         if not one_hot:
@@ -120,7 +120,7 @@ def _text(one: Any) -> str | None:
     return None if one is None or one != one else str(one)  # NaN alone differs from itself
 
 
-def _recognised(parts: Mapping[str, Array]) -> str:
+def _recognized(parts: Mapping[str, Array]) -> str:
     one = next(iter(parts.values()))
     if one.ndim == 1:
         return "numbers" if one.dtype.kind == "f" and not _are_whole(parts) else "class"

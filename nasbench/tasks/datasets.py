@@ -44,7 +44,7 @@ class Pictures:
 
     Attributes:
         size: side to which they are resized and cut, ``None`` for the sizes that they have.
-        channels: 1 for grey, 3 for colour.
+        channels: 1 for gray, 3 for color.
     """
 
     size: int | None

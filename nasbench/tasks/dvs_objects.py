@@ -21,7 +21,7 @@ from nasbench.tasks.event_files import locate_npz
 NAMES = ("dvs128_objects_frames_2700.npz", "dvs_objects.npz")
 TEST_SHARE = 0.2
 #: Consecutive frames look alike, so validation holds out whole stretches of time: only the two
-#: ends of a stretch have neighbours among the training frames.
+#: ends of a stretch have neighbors among the training frames.
 STRETCH = 24
 #: Frames of a class: 25 to train and validate on, which are two stretches, and 6 to test on.
 MIN_FRAMES = 31

@@ -101,7 +101,7 @@ def load(name: str, config: TaskConfig) -> Task:
 
 
 def augmented(task: Task) -> Task:
-    """Return a task of pictures whose training shifts and, if they are in colour, mirrors them.
+    """Return a task of pictures whose training shifts and, if they are in color, mirrors them.
 
     Those of numbers to predict stay as they are, since a position or an angle changes with them.
     """
@@ -463,8 +463,8 @@ def sizes(headers: Sequence[Header], grey: int, size: int, channels: int) -> str
     widths, heights = ([getattr(h, one) for h in headers] for one in ("width", "height"))
     least, most = f"{min(widths)}x{min(heights)}", f"{max(widths)}x{max(heights)}"
     every = least if least == most else f"{least} to {most}"
-    kinds = [f"{n:,} {what}" for n, what in ((grey, "grey"), (len(headers) - grey, "colour")) if n]
-    made = f"{size}x{size} {'grey' if channels == 1 else 'colour'}"
+    kinds = [f"{n:,} {what}" for n, what in ((grey, "gray"), (len(headers) - grey, "color")) if n]
+    made = f"{size}x{size} {'gray' if channels == 1 else 'color'}"
     return f"pictures of {every} pixels ({', '.join(kinds)}) become {made}"
 
 

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: 28x28 grey images, 60,000 to train on and 10,000 to test on."""
+"""MNIST and Fashion-MNIST: 28x28 gray images, 60,000 to train on and 10,000 to test on."""
 
 from __future__ import annotations
 

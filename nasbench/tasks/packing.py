@@ -1,4 +1,4 @@
-"""Packs arrays of any source: recognises their layout, checks them, and cuts a test share."""
+"""Packs arrays of any source: recognizes their layout, checks them, and cuts a test share."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Layout:
 
     Attributes:
         dtype: of the task's examples.
-        axis: what happens to the axes: ``""``, ``last`` (channels come last) or ``grey`` (images
+        axis: what happens to the axes: ``""``, ``last`` (channels come last) or ``gray`` (images
             without channels).
         words: the note for the user, ``""`` if nothing is changed.
     """
@@ -114,7 +114,7 @@ def rows_at_once(shape: tuple[int, ...], dtype: np.dtype[Any]) -> int:
 def layout(where: str, source: Source) -> Layout:
     """Return the layout that a shape and a type mean.
 
-    Images of 1 to 4 channels may be ``(n, height, width, channels)``. ``(n, a, b)`` are grey
+    Images of 1 to 4 channels may be ``(n, height, width, channels)``. ``(n, a, b)`` are gray
     images if they are uint8 or square, else signals ``(channels, length)``. Integers ``(n,
     length)`` other than uint8 are numbers of tokens.
 
@@ -141,7 +141,7 @@ def layout(where: str, source: Source) -> Layout:
     if len(shape) == 4 and shape[3] in _CHANNELS and shape[1] not in _CHANNELS:
         return Layout(kept, "last", f"images ({sizes}) are read as (n, height, width, channels)")
     if len(shape) == 3 and (dtype == np.uint8 or shape[1] == shape[2]):
-        return Layout(kept, "grey", f"examples ({sizes}) are read as grey images")
+        return Layout(kept, "grey", f"examples ({sizes}) are read as gray images")
     return Layout(kept)
 
 

@@ -59,7 +59,7 @@ def read(paths: Sequence[Path], config: TaskConfig, scratch: Path) -> Read:
 
     Args:
         paths: of the pictures.
-        config: ``size`` and ``channels``; by default the median side, and colour if any has it.
+        config: ``size`` and ``channels``; by default the median side, and color if any has it.
         scratch: a folder for the file.
     """
     bad: dict[int, str] = {}

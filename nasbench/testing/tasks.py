@@ -83,7 +83,7 @@ class TaskSuite:
             assert counts.min() > 0, f"class {int(counts.argmin())} has no training images"
 
     def test_the_normalisation_fits_the_data(self, task: Task) -> None:
-        """Normalised training images have mean 0 and deviation 1, roughly; constant ones 0.
+        """Normalized training images have mean 0 and deviation 1, roughly; constant ones 0.
 
         Tokens are left as they are, and so are examples without statistics.
         """

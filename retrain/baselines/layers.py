@@ -24,7 +24,7 @@ def check_share(name: str, value: float) -> None:
 
 
 def stem(spec: DataSpec, c_out: int) -> nn.Conv2d:
-    """Return a first convolution that keeps the size: 3x3, stride 1, initialised as He's."""
+    """Return a first convolution that keeps the size: 3x3, stride 1, initialized as He's."""
     conv = nn.Conv2d(spec.channels, c_out, 3, stride=1, padding=1, bias=False)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
     return conv

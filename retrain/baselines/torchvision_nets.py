@@ -63,7 +63,7 @@ def of_channels(conv: nn.Conv2d, spec: DataSpec) -> nn.Conv2d:
 
 
 class TorchvisionNet(SearchSpace):
-    """A freshly initialised network of torchvision, without open decisions.
+    """A freshly initialized network of torchvision, without open decisions.
 
     Args:
         spec: the data's shape.

@@ -72,7 +72,7 @@ class GlobalStream(RandomTuner):
 
 
 class RemembersObjects(RandomTuner):
-    """Its state is not a function of the calls: it recognises the object that it returned."""
+    """Its state is not a function of the calls: it recognizes the object that it returned."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)

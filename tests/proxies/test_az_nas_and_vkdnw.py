@@ -66,7 +66,7 @@ def drawn(network, images):
 
 
 def entropy(rows):
-    """Return the entropy of the normalised eigenvalues of the covariance of ``rows``."""
+    """Return the entropy of the normalized eigenvalues of the covariance of ``rows``."""
     values = np.linalg.eigvalsh(np.cov(np.array(rows), rowvar=False, bias=True))
     shares = values / values.sum()
     return -sum(p * math.log(p) for p in shares if p > 0)

@@ -24,7 +24,7 @@ def texts(root):
 
 
 def colours(root):
-    """The colours of the lines without a fill, in the order in which they are drawn."""
+    """The colors of the lines without a fill, in the order in which they are drawn."""
     styles = [e.get("style", "") for e in root.iter() if e.tag.endswith("path")]
     strokes = [style for style in styles if style.startswith("fill: none; stroke: #")]
     return list(dict.fromkeys(style[len("fill: none; stroke: ") :][:7] for style in strokes))

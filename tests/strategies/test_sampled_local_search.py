@@ -95,7 +95,7 @@ def test_the_first_better_neighbour_needs_fewer_evaluations_a_move():
 @pytest.mark.parametrize(("first", "most"), [(True, 6 * 5 * 4), (False, 5 * 5 * 4)])
 def test_a_separable_optimum_is_reached_in_few_evaluations(first, most):
     # Steepest ascent sets one of five decisions right with each move; a move of the other raises
-    # one decision by a step or more, which on average is far less than all of the neighbours.
+    # one decision by a step or more, which on average is far less than all of the neighbors.
     for seed in range(5):
         strategy = search(flat(5, 5), seed, first=first, starts=1)
         for _ in range(1 + most):

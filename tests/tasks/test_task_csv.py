@@ -51,7 +51,7 @@ def write(rows: list[dict], path: str = "labels.csv", mark: str = ",") -> None:
 
 
 def pictures(count: int = 40, side: int = 8) -> list[dict]:
-    """Rows of grey pictures, every one of them different."""
+    """Rows of gray pictures, every one of them different."""
     Path("images").mkdir(exist_ok=True)
     made = np.random.default_rng(0).integers(0, 256, (count, side, side), np.uint8)
     for n, pixels in enumerate(made):

@@ -126,7 +126,7 @@ def test_what_was_found_is_shown(tmp_path, lines, cache) -> None:
         "  dog: train 9, test 2",
         "largest class: cat, 72.7%",
         f"cache: {packed}",
-        "pictures of 16x16 to 30x50 pixels (1 grey, 40 colour) become 16x16 colour",
+        "pictures of 16x16 to 30x50 pixels (1 gray, 40 color) become 16x16 color",
         "warning: 1 file without a picture's name left out: dog/notes.txt",
         "warning: classes with few pictures to train on: dog (9)",
     ):

@@ -19,7 +19,7 @@ FONTS = {
 
 @dataclass(frozen=True)
 class Rect:
-    """A rectangle with round corners; ``fill`` and ``edge`` name colours of the style."""
+    """A rectangle with round corners; ``fill`` and ``edge`` name colors of the style."""
 
     x: float
     y: float

@@ -1,4 +1,4 @@
-"""The colours of drawings: families of operations, light and dark, and black and white."""
+"""The colors of drawings: families of operations, light and dark, and black and white."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ FAMILIES: dict[str, Family] = {
     "join": Family("#FFFFFF", "#555555", "#1E1E1E", "#FFFFFF", "sum or concatenation"),
     "other": Family("#DAD2EA", "#7A68A6", "#4B4070", "#E4E4E4", "other"),
 }
-"""After Okabe and Ito's palette, which is safe for the common kinds of colour blindness."""
+"""After Okabe and Ito's palette, which is safe for the common kinds of color blindness."""
 
 _INK = {  # light, dark
     "ink": ("#111111", "#F2F2F2"),
@@ -84,7 +84,7 @@ def kind_of(op_name: str) -> str:
 
 
 def colour(name: str, style: str = "color", dark: bool = False) -> str:
-    """Return a colour, ``#RRGGBB``, or ``none``.
+    """Return a color, ``#RRGGBB``, or ``none``.
 
     Args:
         name: of :data:`_INK`, ``fill:KIND``, ``edge:KIND``, or ``none``.
@@ -106,6 +106,6 @@ def colour(name: str, style: str = "color", dark: bool = False) -> str:
 
 
 def _lighter(colour: str) -> str:
-    """Return a colour half way to white, for lines on a dark page."""
+    """Return a color half way to white, for lines on a dark page."""
     sides = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return "#" + "".join(f"{(side + 255) // 2:02X}" for side in sides)

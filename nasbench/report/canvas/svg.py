@@ -1,4 +1,4 @@
-"""Scenes as SVG: text stays text, and colours follow a dark page."""
+"""Scenes as SVG: text stays text, and colors follow a dark page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FONTS = "Arimo, 'Liberation Sans', Arial, Helvetica, sans-serif"
 def svg(scene: Scene, style: str) -> bytes:
     """Return a scene as SVG.
 
-    Colours are attributes, for programs without style sheets; a style sheet changes them on a
+    Colors are attributes, for programs without style sheets; a style sheet changes them on a
     dark page.
     """
     used = dict.fromkeys(name for mark in scene.marks for name in _colours(mark))

@@ -37,7 +37,7 @@ class PcDartsOptions(DifferentiableOptions):
 
 
 class PcDartsStrategy(DifferentiableStrategy):
-    """First-order DARTS on one of K channels, with edge normalisation.
+    """First-order DARTS on one of K channels, with edge normalization.
 
     Raises:
         UserError: a choice of the space has no mixture, no choice names its channels, or K does

@@ -1,6 +1,6 @@
 """ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware.
 
-Cai, Zhu, Han; ICLR 2019. Paths are binarised (section 3.1, equation (3)): the weights are trained
+Cai, Zhu, Han; ICLR 2019. Paths are binarized (section 3.1, equation (3)): the weights are trained
 on one path that the softmax draws. The architecture's gradient goes through the binary gates,
 equation (4), of two drawn paths only, and the two are rescaled after the step so that the others'
 probabilities stay as they were (section 3.2). Costs enter as an expectation (section 3.3).
@@ -103,7 +103,7 @@ class ProxylessOptions(DifferentiableOptions):
 
 
 class ProxylessStrategy(DifferentiableStrategy):
-    """Binarised paths.
+    """Binarized paths.
 
     Raises:
         UserError: a choice of the space has no mixture.

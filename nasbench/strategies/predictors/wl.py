@@ -1,6 +1,6 @@
 """A Gaussian process with the Weisfeiler-Lehman kernel on cells, as in NAS-BOWL.
 
-Ru et al., "Interpretable Neural Architecture Search via Bayesian Optimisation with
+Ru et al., "Interpretable Neural Architecture Search via Bayesian Optimization with
 Weisfeiler-Lehman Kernels", ICLR 2021; the kernel is that of Shervashidze et al., JMLR 2011.
 
 An operation is a node, labelled by its name, and follows those whose output it reads. In each
@@ -50,7 +50,7 @@ class WeisfeilerLehmanProcess(GaussianProcess):
         return [_labels(self.encoding.graphs, arch) for arch in archs]
 
     def pairs(self, some: Any, others: Any) -> list[Floats]:
-        """Return the inner products of the counts, summed up to each round, normalised."""
+        """Return the inner products of the counts, summed up to each round, normalized."""
         both = [*some, *others]
         found, total = [], np.zeros((len(some), len(others)))
         mine, theirs = np.zeros(len(some)), np.zeros(len(others))
@@ -70,7 +70,7 @@ class WeisfeilerLehmanProcess(GaussianProcess):
         return found
 
     def kernel(self, pairs: Any, parameter: Any) -> Floats:
-        """Return the normalised kernel of that many rounds."""
+        """Return the normalized kernel of that many rounds."""
         return np.asarray(pairs[parameter])
 
 

@@ -36,7 +36,7 @@ def ranks(points: Points) -> npt.NDArray[np.intp]:
 def crowding(points: Points) -> Points:
     """Return the crowding distance of each point of a front, shape ``(points,)``.
 
-    It is the sum over the objectives of the gap between the two neighbours, as a share of the
+    It is the sum over the objectives of the gap between the two neighbors, as a share of the
     front's extent; infinite for the ends.
     """
     room = np.zeros(len(points))

@@ -1,8 +1,8 @@
 """Local search: "Local search is state of the art for NAS benchmarks" (White et al., UAI 2021).
 
-The best of a few random architectures is the start. Its neighbours, which differ in one decision,
+The best of a few random architectures is the start. Its neighbors, which differ in one decision,
 are evaluated until one is better, or all of them to take the best; the climb continues from there.
-If no neighbour is better, a new climb starts.
+If no neighbor is better, a new climb starts.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class LocalSearchOptions(PluginOptions):
 class LocalSearchStrategy(RandomStrategy):
     """Climbs from random starts; a failed trial is worse than any other.
 
-    A neighbour has another option at one decision. Decisions that become active are drawn once, so
-    that a place has few neighbours even if the decision is a network's depth. Neighbours have a
+    A neighbor has another option at one decision. Decisions that become active are drawn once, so
+    that a place has few neighbors even if the decision is a network's depth. Neighbors have a
     fixed order, so the climb does not depend on which result arrives first.
 
     Attributes:
@@ -78,7 +78,7 @@ class LocalSearchStrategy(RandomStrategy):
         super().load_state_dict(state)
 
     def suggest(self, n: int, pending: Sequence[Proposal] = ()) -> list[Proposal]:
-        """Return up to ``n`` starts or neighbours; none while the last neighbours are pending."""
+        """Return up to ``n`` starts or neighbors; none while the last neighbors are pending."""
         if self.place is None:
             return self._best_starts(n, pending) or super().suggest(n, pending)
         known = self.known(pending)
@@ -106,7 +106,7 @@ class LocalSearchStrategy(RandomStrategy):
                     self._move(max(better, key=self._scores.__getitem__))
 
     def _open(self, place: Arch) -> list[Arch]:
-        """Return the neighbours to evaluate before the next move from ``place``."""
+        """Return the neighbors to evaluate before the next move from ``place``."""
         found = []
         for arch in self._neighbours:
             if arch not in self._scores:

@@ -64,7 +64,7 @@ class ProxyScores:
 
 
 class ProxyFeatures:
-    """Standardised scores, for predictors, clipped to ``LIMIT`` standard deviations.
+    """Standardized scores, for predictors, clipped to ``LIMIT`` standard deviations.
 
     An aggregate gives the scores of its proxies: its own values depend on the other networks.
 
