@@ -27,6 +27,15 @@ __all__ = [
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "nadam", "rmsprop", "adagrad", "adadelta", "adamax")
 ENGINES = ("local", "ray")
+ALIASES = {
+    "initial_lr": "lr",
+    "learning_rate": "lr",
+    "ending_lr": "final_lr",
+    "drop_path_prob": "drop_path",
+    "cutout_length": "cutout",
+    "batchsize": "batch_size",
+}
+"""Names that other tools and papers use for options of training."""
 AUTO_CONCURRENCY = 0
 """What ``--concurrency auto`` stands for until the number is known."""
 QUICK_SIDE = 64

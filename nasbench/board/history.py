@@ -97,17 +97,17 @@ class History:
                     if isinstance(event, dict):
                         self._take(event)
 
-    def seconds_left(self, epochs: int | None, trials: int | None, at_once: int) -> float | None:
+    def seconds_left(self, epochs: int | None, trials: int | None, devices: float) -> float | None:
         """Return the expected seconds until the end, ``None`` if they are unknown.
 
         Args:
             epochs: the number of epochs of a run without trials.
             trials: the number of trials.
-            at_once: how many trials run at a time.
+            devices: how many the trials at a time occupy, as device-seconds count them.
         """
         if trials is not None and self._timed and self.device_seconds is not None:
             each = self.device_seconds / self._timed
-            return max(trials - len(self.scores), 0) * each / max(at_once, 1)
+            return max(trials - len(self.scores), 0) * each / devices
         if epochs is None or not self.epoch or self.scores:
             return None
         known = pairwise([_time(value) for value in self._times])
@@ -125,7 +125,7 @@ class History:
             name = (self._measure or ACCURACY).name
             self.val = value = number(event.get(f"val_{name}"))
             self._times.append(event.get("time"))
-        elif event.get("event") == "trial":
+        elif event.get("event") == "trial" and not event.get("known"):  # no new training
             place = whole(event.get("number"))
             if place is None:
                 return

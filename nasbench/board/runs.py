@@ -174,7 +174,7 @@ def row(run: Run, test: float | None) -> dict[str, Any]:
     by_trials = bool(tries) and not history.epoch
     epochs = None if by_trials else whole(config.get("epochs"))
     total = _trials(config) if by_trials else None
-    left = history.seconds_left(epochs, total, whole(config.get("concurrency")) or 1)
+    left = history.seconds_left(epochs, total, _devices(config))
     return {
         "key": run.key,
         "name": text(run.path.name),
@@ -219,6 +219,15 @@ def _trials(config: dict[str, Any]) -> int | None:
     except UserError:
         return None
     return int(budget.amount) if budget.unit == "trials" else None
+
+
+def _devices(config: dict[str, Any]) -> float:
+    """Return how many devices the trials at a time occupy; concurrent ones share a CPU."""
+    at_once = max(whole(config.get("concurrency")) or 1, 1)
+    gpus = number(config.get("gpus_per_trial")) or 0.0
+    if gpus > 0:
+        return at_once * gpus
+    return float(at_once) if config.get("engine") == "ray" else 1.0
 
 
 def shares(run: Run, names: Iterable[str]) -> list[str]:

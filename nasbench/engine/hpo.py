@@ -29,6 +29,7 @@ from nasbench.hpo.space import ParameterSpace, Params
 from nasbench.hpo.tuners.base import Tuner
 from nasbench.space import Arch
 from nasbench.store.checkpoint import Checkpoint
+from nasbench.store.journal import number
 from nasbench.store.runs import BEST, RunFolder, located
 from nasbench.tasks import sources
 from nasbench.tasks.base import Task
@@ -386,6 +387,9 @@ def _finish(
     both = {"tuned": joint.named(config.space_content)} if model.is_open else {}
     seconds = sum(one.cost.seconds for one in rounds)
     cost = {"device_seconds": seconds, "evaluations": len(every)}
+    # What the network's own search has cost is part of the way to this result.
+    before = {name: number(tuning.model.cost.get(name)) or 0.0 for name in cost}
+    curve = scheduler.anytime_curve(running.folder.journal.events("trial"), task.metric)
     metrics = {f"val_{task.metric.name}": task.metric.score(score)}
     path = running.folder.path / "checkpoint.json"
     if running.leads:
@@ -402,13 +406,13 @@ def _finish(
             seed=config.seed,
             search={**config.compared(), **_revision(tuning), **_searched(tuning), **both},
             metrics=metrics,
-            cost=cost,
+            cost={name: value + before[name] for name, value in cost.items()},
             kind="joint" if model.is_open else "hpo",
             given=_given(tuning),
             defaults=_defaults(tuning, model),
             training=trained_with(config, found.training),
             hyperparameters={**found.training, **found.arguments},
-            curve=scheduler.anytime_curve(running.folder.journal.events("trial"), task.metric),
+            curve=[[before["device_seconds"] + spent, best] for spent, best in curve],
             run=running.folder.name,
             provenance=running.started,
         ).write(path)

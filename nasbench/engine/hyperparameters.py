@@ -10,27 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from nasbench import arguments, catalog
-from nasbench.config import NetworkConfig
+from nasbench.config import ALIASES, NetworkConfig, TaskConfig
 from nasbench.engine.problem import load_space
 from nasbench.errors import UserError, unknown
 from nasbench.hpo.parameters import Choice, Parameter
 from nasbench.hpo.space import ParameterSpace
 from nasbench.store.checkpoint import Checkpoint
 
-# Names that other tools and papers use.
-ALIASES = {
-    "initial_lr": "lr",
-    "learning_rate": "lr",
-    "ending_lr": "final_lr",
-    "drop_path_prob": "drop_path",
-    "cutout_length": "cutout",
-    "batchsize": "batch_size",
-}
 MODEL = "model"
 PROBES = (0.1, 0.3, 0.5, 0.7, 0.9)  # points of a range, from 0 to 1, checked before the run
 _NOT_TUNED = {"preset", "seed", "device", "precision", "limit_train", "data_dir", "out"}
 _TYPES = typing.get_type_hints(NetworkConfig)
 TRAINING = tuple(e.name for e in fields(NetworkConfig) if e.name not in _NOT_TUNED)
+_READ = {entry.name for entry in fields(TaskConfig)}
+TUNABLE = tuple(name for name in TRAINING if name not in _READ)
+"""What a tuning may search: how data are read and judged is the same for all trials."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +164,8 @@ def check(content: Mapping[str, Any], model: str) -> None:
     meant: dict[str, str] = {}
     for name, parameter in parameters:
         option = ALIASES.get(name, name)
-        if option not in {*TRAINING, *taken, MODEL}:
-            raise unknown("parameter", name, [MODEL, *TRAINING, *ALIASES, *sorted(taken)])
+        if option not in {*TUNABLE, *taken, MODEL}:
+            raise unknown("parameter", name, [MODEL, *TUNABLE, *ALIASES, *sorted(taken)])
         if meant.setdefault(option, name) != name:
             raise UserError(f"the search space's {meant[option]!r} and {name!r} mean the same")
         if name != MODEL:

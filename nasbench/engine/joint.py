@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from nasbench.config import NetworkConfig, SearchConfig, TaskConfig, TrainingConfig
-from nasbench.engine.hyperparameters import ALIASES, TRAINING, typed_whole
+from nasbench.config import ALIASES, NetworkConfig, SearchConfig, TrainingConfig
+from nasbench.engine import hyperparameters
+from nasbench.engine.hyperparameters import typed_whole
 from nasbench.engine.presets import STEPS_PER_EPOCH, Amount
 from nasbench.engine.problem import check_cutout
 from nasbench.errors import UserError, unknown
@@ -27,8 +27,7 @@ LEVELS = 25
 """Values of a range: a decade of a logarithmic one over three decades has eight."""
 
 _DIGITS = 4  # significant, of a value on a logarithmic or uniform scale
-_READ = {entry.name for entry in fields(TaskConfig)}
-TUNABLE = tuple(name for name in TRAINING if name not in _READ and name != "epochs")
+TUNABLE = tuple(name for name in hyperparameters.TUNABLE if name != "epochs")
 """The options that a search can tune: how data are read and how long is trained are none."""
 
 _SGD = [1e-3, 1.0]

@@ -121,10 +121,14 @@ def run_experiment(
     """
     direction = _direction(experiment, resumed)
     maximize = direction.mode == "maximize"
+    if experiment.tuner.seed is not None:  # the record's, and that of whoever repeats it
+        config = replace(config, seed=experiment.tuner.seed)
     tuner, assessor = _tuner(experiment, config, maximize), _assessor(experiment, maximize)
     with session("hpo", config.tuner, experiment.name, config, stop, resumed) as running:
         if running.leads and running.folder.info.get("optimize_mode") != direction.mode:
-            running.folder.update(optimize_mode=direction.mode)
+            limits = {"trials": experiment.max_trials, "seconds": experiment.max_seconds}
+            asked = {"command": experiment.command, "limits": limits}
+            running.folder.update(optimize_mode=direction.mode, experiment=asked)
         say(f"{experiment.source}: final results are {direction.mode}d: {direction.reason}")
         for field in experiment.ignored:
             say(f"{experiment.source}: {field} has no effect here and is ignored")
@@ -212,12 +216,22 @@ def checkpoint_of(
         strategy={"name": str(config.get("tuner")), "options": {}},
         task=sources.located(task),
         seed=seed if type(seed) is int else 0,
+        search=_compared(run),
         cost=table(run.info.get("cost")),
         kind="hpo",
         training=found.training,
         hyperparameters={**found.training, **found.arguments},
         run=run.name,
     )
+
+
+def _compared(run: RunFolder) -> dict[str, Any]:
+    """Return what two experiments must have alike to be repetitions of each other."""
+    try:
+        options = HpoConfig.from_layers(table(run.info.get("config"))).compared()
+    except UserError:  # of another version
+        options = {}
+    return {**options, "experiment": table(run.info.get("experiment"))}
 
 
 def _direction(experiment: Experiment, resumed: RunFolder | None) -> Direction:
@@ -311,9 +325,8 @@ class CommandTrials:
 def _tuner(experiment: Experiment, config: HpoConfig, maximize: bool) -> Tuner:
     asked = experiment.tuner
     kind = catalog.resolve("tuner", asked.ours)
-    seed = config.seed if asked.seed is None else asked.seed
     space = ParameterSpace.of(experiment.search_space)
-    tuner: Tuner = kind(space, kind.Options(**asked.options), seed, maximize)
+    tuner: Tuner = kind(space, kind.Options(**asked.options), config.seed, maximize)
     return tuner
 
 

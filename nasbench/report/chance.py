@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from nasbench.measures import ACCURACY
 from nasbench.store.records import Record
 
+_OF_ANSWERS = ("balanced_accuracy", "macro_f1")
+"""Metrics that see the answered class alone, and not how sure the network is."""
 _REACH = 1.96  # standard deviations: 97.5 % of a normal distribution lie below
 
 
@@ -33,15 +35,16 @@ def constant(record: Record) -> float | None:
 def record_at_chance(record: Record) -> bool:
     """Return whether a record's result is not shown to be better than a constant answer's.
 
-    An accuracy has to exceed that of the largest class, another metric of single classes has to
-    come with a balanced accuracy above that of answers that do not depend on the example; see
-    :func:`at_chance` and :func:`independent`. Of other targets the constant answer's metric has
-    to be exceeded. Nothing is said if none of these is known.
+    An accuracy has to exceed that of the largest class; another metric of the answers' classes
+    has to come with a balanced accuracy above that of answers that do not depend on the example;
+    see :func:`at_chance` and :func:`independent`. For other metrics, such as the area under the
+    ROC curve, and other targets the constant answer's metric has to be exceeded. Nothing is said
+    if none of these is known.
     """
     if record.measure == ACCURACY:
         accuracy = record.test_accuracy
         return accuracy is not None and at_chance(accuracy, record.test_classes)
-    if record.confusion:
+    if record.confusion and record.measure.name in _OF_ANSWERS:
         return independent(record.confusion)
     if record.constant is None:
         return False

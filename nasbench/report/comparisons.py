@@ -9,6 +9,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+from nasbench.config import SearchConfig
 from nasbench.report.identity import RETRAIN, differences
 from nasbench.report.quantities import duration
 from nasbench.report.rows import Difference, Row, marked
@@ -169,8 +170,8 @@ def rival(row: Row, rows: Sequence[Row]) -> Row | None:
     """Return the random-search row to compare ``row`` with, or ``None`` if there is none.
 
     A rival of the same kind on the same space comes first, then one of the same kind, then one
-    of the other kind; among those one of the user's own, then one retrained the same way, then the
-    one whose search cost is nearest.
+    of the other kind; among those one that searched the same ranges, then one of the user's own,
+    then one retrained the same way, then the one whose search cost is nearest.
     """
     if row.method == RANDOM:
         return None
@@ -181,13 +182,19 @@ def rival(row: Row, rows: Sequence[Row]) -> Row | None:
         candidates,
         key=lambda one: (
             one.kind != row.kind,
-            one.space != row.space,
+            one.identity.space != row.identity.space,
+            _ranges(one) != _ranges(row),
             one.published != row.published,
             bool(_retrained_differently(row, one)),
             abs(_log_cost(one) - _log_cost(row)),
         ),
         default=None,
     )
+
+
+def _ranges(row: Row) -> Any:
+    """Return what a tuning or a joint search searched, in NNI's format; ``None`` without one."""
+    return row.search_config.get("space_content") or row.search_config.get("tuned") or None
 
 
 def _data_of(row: Row) -> str:
@@ -209,13 +216,19 @@ def missing_random(rows: Sequence[Row]) -> list[tuple[str, str]]:
         if any(row.method == RANDOM for row in of_kind):
             continue
         what, asked = "random-search", _data_of(of_kind[0])
-        command = f"nasbench search random {asked}"
+        space, *_ = of_kind[0].space.split(" or ")  # a tuning may have found several networks
+        named = (
+            ""
+            if kind == "nas" and space == SearchConfig().space
+            else f" --space {shlex.quote(space)}"
+        )
+        command = f"nasbench search random {asked}{named}"
         if kind == "joint":
             what = "random joint-search"
-            command = f"{command} --space {of_kind[0].space} --tune {_tuned_by(of_kind[0])}"
+            command = f"{command} --tune {_tuned_by(of_kind[0])}"
         elif kind == "hpo":
             what = "random HPO"
-            command = f"nasbench hpo {of_kind[0].space} {asked} --tuner random"
+            command = f"nasbench hpo {shlex.quote(space)} {asked} --tuner random"
         found.append((what, command))
     return found
 
@@ -274,9 +287,11 @@ def _substitutes(rows: Sequence[Row], other: Row) -> list[str]:
     """Return which rows are compared with random search of another kind or space."""
     lacking: dict[str, list[Row]] = {}
     for row in rows:
-        if row.kind != other.kind or row.space != other.space:
-            name = marked(row.kind, RANDOM)
-            lacking.setdefault(f"{name} row on {row.space}", []).append(row)
+        name = f"{marked(row.kind, RANDOM)} row on {row.space}"
+        if row.kind != other.kind or row.identity.space != other.identity.space:
+            lacking.setdefault(name, []).append(row)
+        elif _ranges(row) != _ranges(other):
+            lacking.setdefault(f"{name} with the same ranges", []).append(row)
     return [
         f"no {which}: {titles(of_them)} {'is' if len(of_them) == 1 else 'are'} "
         f"compared with {other.title}"

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from nasbench.config import HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
+from nasbench.config import ALIASES, HpoConfig, RetrainConfig, SearchConfig, TrainingConfig
 from nasbench.store import older
 from nasbench.store.records import TUNED, Record
 
@@ -146,7 +146,7 @@ def _identity(record: Record, known: _Known) -> Identity:
             if name in _NAMES_ONLY:
                 continue
             if stage == RETRAIN and (
-                _tuned(record, name, tunes_model) or is_tuned_jointly(record, name, value)
+                _tuned(record, name, value, tunes_model) or is_tuned_jointly(record, name, value)
             ):
                 continue
             parts[stage, name] = value
@@ -160,13 +160,27 @@ def _identity(record: Record, known: _Known) -> Identity:
     return Identity(record.task, record.kind, record.method, space, parts)
 
 
-def _tuned(record: Record, name: str, tunes_model: bool) -> bool:
-    """Return whether a retraining has the option from a tuner: it is its result then."""
+def _tuned(record: Record, name: str, value: Any, tunes_model: bool) -> bool:
+    """Return whether a retraining has the option from a tuner, and not from the user.
+
+    An option below a choice that another seed made, such as the momentum of ``sgd`` where
+    ``adam`` was best, is the tuner's as well.
+
+    Args:
+        record: of the retraining.
+        name: of the option.
+        value: of the option in the retraining.
+        tunes_model: whether the tuning chose the network.
+    """
     if record.kind != "hpo":
         return False
-    return name.rpartition(".")[2] in record.arch or (
-        tunes_model and name.startswith("space_arguments.")
-    )
+    if tunes_model and name.startswith("space_arguments."):
+        return True
+    own = name.rpartition(".")[2]
+    if own in record.arch:
+        return bool(record.arch[own] == value)
+    searched = _keys(record.search_config.get("space_content"))
+    return own in {ALIASES.get(one, one) for one in searched}
 
 
 def is_tuned_jointly(record: Record, name: str, value: Any) -> bool:

@@ -18,6 +18,7 @@ from nasbench.errors import UserError
 from nasbench.executors import Report, Work
 from nasbench.report.ranks import Ranking, ranking
 from nasbench.report.statistics import bootstrap_band
+from nasbench.space import Arch
 from nasbench.strategies.sampled.base import SampledStrategy
 from nasbench.tabular.base import Table
 from nasbench.tabular.loading import load_table
@@ -205,6 +206,7 @@ class _Searches:
             dataset: np.array([table.test(arch, dataset) for arch in archs])
             for dataset in table.datasets
         }
+        self._content = {dataset: self._digest(archs, dataset) for dataset in table.datasets}
         self.traces: dict[TableSearch, dict[int, Trace]] = {}
         self.cpu: dict[TableSearch, float] = {}
         self.refused: dict[TableSearch, str] = {}
@@ -254,11 +256,21 @@ class _Searches:
         self.traces[search][seed] = Trace.from_json(plain)
         self.cpu[search] += float(plain["cpu_seconds"])
 
+    def _digest(self, archs: Sequence[Arch], dataset: str) -> str:
+        """Return a digest of what searches see of a data set, and of the table's own code."""
+        table, digest = self.table, hashlib.sha256(self.finals[dataset].tobytes())
+        digest.update(code_digest(type(table)).encode())
+        for arch in archs:
+            seen = (*table.trainings(arch, dataset), table.costs(arch, dataset))
+            times = [table.seconds(arch, dataset, epochs) for epochs in table.lengths]
+            short = [table.validation(arch, dataset, epochs, 0) for epochs in table.lengths[:-1]]
+            digest.update(repr((seen, times, short)).encode())
+        return digest.hexdigest()
+
     def _key(self, one: TableSearch) -> str:
         """Return what a search depends on besides its seed."""
         code = code_digest(sampled_strategy(one.strategy), *CODE)
-        values = hashlib.sha256(self.finals[one.dataset].tobytes()).hexdigest()
-        table = (self.table.name, self.table.note, one.dataset, values)
+        table = (self.table.name, self.table.note, one.dataset, self._content[one.dataset])
         return job_key(
             table, catalog.short(one.strategy), code, dict(one.options), str(one.budget)
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nasbench.board.history import History
+from nasbench.board.runs import _devices
 from tests.board.conftest import epoch, trial, write_lines
 
 
@@ -92,10 +93,35 @@ def test_the_time_left_is_the_median_epochs(journal):
     assert read(journal).seconds_left(8, None, 1) == pytest.approx(4 * 10)
 
 
-def test_the_time_left_of_trials_is_shared_by_those_at_once(journal):
-    write_lines(journal, [trial(0, 0.1), trial(1, 0.2)])  # of two seconds each
+def test_the_time_left_of_trials_is_shared_by_the_devices(journal):
+    write_lines(journal, [trial(0, 0.1), trial(1, 0.2)])  # of two device-seconds each
     assert read(journal).seconds_left(None, 12, 1) == pytest.approx(20)
     assert read(journal).seconds_left(None, 12, 4) == pytest.approx(5)
+
+
+@pytest.mark.parametrize(
+    ("config", "devices"),
+    [
+        ({}, 1),
+        ({"concurrency": 4}, 1),  # which share the CPU
+        ({"concurrency": 4, "gpus_per_trial": 0.5}, 2),
+        ({"concurrency": 4, "engine": "ray"}, 4),
+        ({"concurrency": "x", "gpus_per_trial": -1}, 1),
+    ],
+)
+def test_devices_of_the_trials_at_a_time(config, devices):
+    assert _devices(config) == devices
+
+
+def test_a_proposal_that_was_known_is_no_trial(journal):
+    """It has the number of the trial that comes next."""
+    known = {**trial(1, 0.1, seconds=0.0), "known": True}
+    write_lines(journal, [trial(0, 0.1), known])
+    assert read(journal).scores.keys() == {0}
+    write_lines(journal, [trial(0, 0.1), known, trial(1, 0.3)])
+    history = read(journal)
+    assert history.scores == {0: 0.1, 1: 0.3}
+    assert history.device_seconds == pytest.approx(4)
 
 
 def test_trials_of_unknown_time_tell_no_time_left(journal):

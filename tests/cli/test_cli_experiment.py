@@ -132,7 +132,8 @@ def test_a_direction_that_nobody_gave_and_reports_that_are_no_numbers(place, run
 def test_what_follows_an_experiment(place, run, runs, refused):
     """A network of ours is retrained; of another one the line says what to run."""
     script = QUICK + 'report("FINAL", parameters["lr"])\n'
-    path = experiment(place, {**V1, "maxTrialNum": 2}, script)
+    seeded = {"builtinTunerName": "TPE", "classArgs": {"optimize_mode": "maximize", "seed": 5}}
+    path = experiment(place, {**V1, "maxTrialNum": 2, "tuner": seeded}, script)
     (place / "space.json").write_text('{"lr": {"_type": "uniform", "_value": [0.01, 0.1]}}')
     answer = run("hpo", "--config", path)
     assert answer.status == 0, answer.err
@@ -151,6 +152,12 @@ def test_what_follows_an_experiment(place, run, runs, refused):
     assert done.status == 0, done.err
     assert done.json["kind"] == "hpo"
     assert done.json["retrain_config"]["lr"] == best["parameters"]["lr"]
+    # What tells its row from that of another experiment, and the seed of its tuner.
+    search = done.json["search_config"]
+    assert search["space_content"] == json.loads((place / "space.json").read_text())
+    limits = {"trials": 2, "seconds": None}
+    assert search["experiment"] == {"command": V1["trial"]["command"], "limits": limits}
+    assert (done.json["search_seed"], info["seed"]) == (5, 5)
     # Its search space chooses among our networks.
     script = QUICK + 'report("FINAL", 1.0)\n'
     path = experiment(place, {**V1, "maxTrialNum": 1}, script)

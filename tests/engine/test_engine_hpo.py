@@ -194,7 +194,13 @@ def test_the_training_of_a_found_network_can_be_tuned(out):
     written = Checkpoint.read(tuned.checkpoint)
     assert written.kind == "hpo"
     assert written.arch == Checkpoint.read(found.checkpoint).arch
-    assert written.space == Checkpoint.read(found.checkpoint).space
+    before = Checkpoint.read(found.checkpoint)
+    assert written.space == before.space
+    # What the search of the network has cost belongs to the way there.
+    assert written.cost["evaluations"] == before.cost["evaluations"] + tuned.trials
+    seconds = before.cost["device_seconds"] + tuned.seconds
+    assert written.cost["device_seconds"] == pytest.approx(seconds)
+    assert written.curve[0][0] > before.cost["device_seconds"]
     record = retrained(written, out)
     assert record.kind == "hpo"
     assert set(record.arch) == {"first", "second", "join", "lr"}

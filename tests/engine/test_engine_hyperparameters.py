@@ -129,6 +129,10 @@ def test_a_space_that_fits():
         ),
         ({"seed": choice(1, 2)}, "unknown parameter 'seed': "),
         ({"device": choice("cpu")}, "unknown parameter 'device': "),
+        # All trials read and judge the data alike, so a choice among these would be noise.
+        ({"loss": choice("mse", "l1")}, "unknown parameter 'loss': "),
+        ({"size": choice(16, 32)}, "unknown parameter 'size': "),
+        ({"class_weights": choice("balanced")}, "unknown parameter 'class_weights': "),
         (
             {"optimizer": choice({"_name": "sgd", "momentm": uniform(0, 1)})},
             "unknown parameter 'momentm': did you mean momentum",

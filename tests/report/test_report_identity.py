@@ -307,6 +307,39 @@ def test_a_tuning_of_several_networks_is_one_row(record):
     assert row.space == "resnet18 or vgg"
 
 
+SGD = {"_name": "sgd", "momentum": {"_type": "uniform", "_value": [0.5, 0.99]}}
+OPTIMIZERS = {"_type": "choice", "_value": [SGD, {"_name": "adam"}]}
+RATES = {"learning_rate": {"_type": "loguniform", "_value": [0.001, 1.0]}}
+
+
+def tuned(record, name, arch, retrained, **more):
+    content = {"optimizer": OPTIMIZERS, **RATES}
+    return record(
+        name,
+        kind="hpo",
+        method="tpe",
+        search_config={"space_content": content},
+        arch=arch,
+        retrain_config={"lr": 0.1, "optimizer": "sgd", "momentum": 0.9, **retrained},
+        **more,
+    )
+
+
+def test_a_tuned_option_that_the_user_replaced_is_another_row(record):
+    a = tuned(record, "a", {"lr": 0.1}, {"lr": 0.1})
+    other_seed = tuned(record, "b", {"lr": 0.3}, {"lr": 0.3}, search_seed=1)
+    assert names(a, other_seed) == ["HPO tpe"]
+    replaced = tuned(record, "c", {"lr": 0.1}, {"lr": 0.5})
+    assert len(names(a, replaced)) == 2
+
+
+def test_seeds_with_other_branches_of_a_choice_are_one_row(record):
+    a = tuned(record, "a", {"optimizer": "sgd", "momentum": 0.7}, {"momentum": 0.7})
+    b = tuned(record, "b", {"optimizer": "adam"}, {"optimizer": "adam"}, search_seed=1)
+    (row,) = build([a, b], [], None).rows
+    assert row.seed_numbers == (0, 1)
+
+
 def test_the_versions_of_torch_in_a_row_are_noted(record):
     a = record("a", provenance={"versions": {"torch": "2.15.0"}})
     b = record("b", provenance={"versions": {"torch": "2.16.0"}}, retrain_seed=1)

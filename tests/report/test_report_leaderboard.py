@@ -103,8 +103,8 @@ def test_unfinished_runs_stand_apart_and_count_for_nothing(record):
 def test_missing_random_row_is_said_per_task(record):
     board = build([record("a"), record("b", task="mnist", method="random")], [], None)
     assert (
-        "no random-search row for task digits: run `nasbench search random --task digits` "
-        "and retrain its checkpoint"
+        "no random-search row for task digits: run `nasbench search random --task digits "
+        "--space cnn` and retrain its checkpoint"
     ) in board.notes
     assert not any("no random-search row for task mnist" in note for note in board.notes)
 

@@ -96,7 +96,7 @@ def test_a_missing_random_search_is_asked_for_with_the_same_data_and_metric(reco
     more = {"search_config": config, "task": "my images"}
     board = build(errors(record, "darts", SMALL, **more), [], None)
     assert any(
-        "`nasbench search random --task '/data/my images' --metric mae`" in note
+        "`nasbench search random --task '/data/my images' --metric mae --space cnn`" in note
         for note in board.notes
     )
 
@@ -113,6 +113,15 @@ def test_a_curve_of_errors_falls(record, tmp_path):
     words = "".join(ElementTree.fromstring(path.read_text()).itertext())
     assert "best validation rmse so far" in words
     assert "%" not in words.replace("95 %", "")
+
+
+@pytest.mark.parametrize(("metric", "low"), [("auroc", 0), ("balanced_accuracy", 1)])
+def test_a_metric_that_sees_how_sure_a_network_is_needs_no_other_answers(record, metric, low):
+    """Every answer is the large class, and the scores order the examples almost rightly."""
+    known = {"metric": metric, "constant": 0.5, "confusion": [[950, 0], [50, 0]]}
+    one = record("a", test_metrics={metric: 0.97}, test_accuracy=0.95, is_share=True, **known)
+    (row,) = build([one], [], None).rows
+    assert row.at_chance == low
 
 
 def test_an_error_no_better_than_a_constant_answer_is_marked(record):

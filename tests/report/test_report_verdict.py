@@ -47,7 +47,7 @@ def test_a_lead_that_is_not_shown_is_called_so(seeds):
 def test_single_rows_ask_for_what_is_missing(record, seeds):
     assert words(record("a")) == [
         "One row, a single run: nothing to compare with yet; `nasbench search random --task "
-        "digits`, then `nasbench retrain last`, adds the row to compare with."
+        "digits --space cnn`, then `nasbench retrain last`, adds the row to compare with."
     ]
     assert words(*seeds("random", FIVE)) == ["One row: nothing to compare random search with yet."]
     plain = {"kind": "plain", "method": "by hand", "search_seconds": 0, "search_evaluations": 0}

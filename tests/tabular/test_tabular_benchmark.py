@@ -13,8 +13,9 @@ import pytest
 
 from nasbench.errors import UserError
 from nasbench.report.panels import draw_panels
-from nasbench.tabular.benchmark import ranks, run_benchmarks, sampled_strategies
+from nasbench.tabular.benchmark import _Searches, ranks, run_benchmarks, sampled_strategies
 from nasbench.tabular.benchmark_report import _verdict, curves, page, sentence, summary, to_json
+from nasbench.tabular.parallel import Kept
 from tests.tabular.conftest import read_once
 
 LAZY = '''\
@@ -192,6 +193,29 @@ def test_an_interrupted_benchmark_goes_on_where_it_was(tables, own, tmp_path):
     own.write_text(LAZY.replace("< 5", "< 6"))  # other code: its searches are run again
     benches(tables, *names, **given, progress=told.append)
     assert told[0] == f"16 of 24 searches are in {kept}"
+
+
+@pytest.mark.parametrize("what", ["validation", "trainings", "seconds"])
+def test_a_table_that_was_corrected_has_other_searches(tables, monkeypatch, what):
+    """What a search sees counts, not only what it is judged by."""
+
+    def contents() -> dict[str, str]:
+        return _Searches(table, 1, Kept(None), print)._content
+
+    table = read_once("nas-bench-201", tables)
+    before, corrected = contents(), next(table.domains.enumerate())
+    assert contents() == before
+    real = getattr(type(table), what)
+
+    def changed(self, arch, dataset, *more):
+        value = real(self, arch, dataset, *more)
+        if arch != corrected or dataset != "cifar10":
+            return value
+        return tuple(one / 2 for one in value) if what == "trainings" else value / 2
+
+    monkeypatch.setattr(type(table), what, changed)
+    different = {dataset for dataset, digest in contents().items() if digest != before[dataset]}
+    assert different == {"cifar10"}
 
 
 def test_results_and_ranks_over_data_sets(tables, own):
