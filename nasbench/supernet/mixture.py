@@ -189,7 +189,8 @@ class Mixture(Supernet):
         """Return the sum of the terms; those without a layer are 0."""
         idle = [term.weight for term in terms if term.layer is None]
         live = [(t.weight, t.layer, t.inputs) for t in terms if t.layer is not None]
-        if self.training and self.fast and all(fits(*inputs) for _, _, inputs in live):
+        alone = all(len(inputs) == 1 and fits(inputs[0]) for _, _, inputs in live)
+        if self.training and self.fast and alone:
             parts = [(w, layer, inputs[0]) for w, layer, inputs in live]
             return _total([self._sums.sum(parts), *idle])
         return _total([*(w * layer(*inputs) for w, layer, inputs in live), *idle])
@@ -222,14 +223,21 @@ class Mixture(Supernet):
         return mixed * choice.domain.n_chosen if summed else mixed
 
     def _joined(self, choice: InputChoice, candidates: list[Tensor]) -> Tensor | list[Tensor]:
-        """Return all inputs combined after their edges; a sum of mixtures is one mixture."""
+        """Return all inputs combined after their edges; a sum of mixtures is one mixture.
+
+        A single chosen input is one of all edges' candidates, whatever the reduction.
+        """
         assert choice.edges is not None
         edges = [edge for edge in choice.edges.values() if isinstance(edge, LayerChoice)]
         pairs = list(zip(edges, candidates, strict=True))
         pairs = [p for i, p in enumerate(pairs) if i not in self.cut.get(choice.label, ())]
-        if choice.reduction != "sum" or any(edge.partial > 1 for edge in edges):
+        if choice.reduction == "mean":
             return choice.reduce([edge(x) for edge, x in pairs])
-        return self._add([term for edge, x in pairs for term in self._weighted(edge, (x,))])
+        if any(edge.partial > 1 for edge in edges):
+            total = _total([edge(x) for edge, x in pairs])
+        else:
+            total = self._add([t for edge, x in pairs for t in self._weighted(edge, (x,))])
+        return [total] if choice.reduction == "none" else total
 
     def repeat(self, choice: nn.Module, x: Tensor) -> Tensor:
         """Return the weighted sum of the outputs of a ``Repeat`` after each depth."""

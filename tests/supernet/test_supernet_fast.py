@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from nasbench.space import DataSpec, LayerChoice
+from nasbench.space import DataSpec, InputChoice, LayerChoice, SearchSpace
 from nasbench.supernet.base import is_zero, no_grad_for
 from nasbench.supernet.fast import depthwise
 from nasbench.supernet.fast.branches import BranchSum
@@ -160,6 +160,77 @@ def test_where_the_fast_way_does_not_lead():
     assert torch.equal(ours(x), plain(x))  # evaluation is the plain one
 
 
+class Own(SearchSpace):
+    """What a user's own space may hold, for which there are no fast sums or only in part."""
+
+    channels_last = True
+
+    def __init__(self, spec: DataSpec, *, reduction: str = "sum") -> None:
+        super().__init__(spec)
+        self.stem = nn.Conv2d(spec.channels, 4, 3, padding=1)
+        pools = {  # their texts are alike
+            "padded": lambda: nn.AvgPool2d(3, 1, 1),
+            "inside": lambda: nn.AvgPool2d(3, 1, 1, count_include_pad=False),
+        }
+        self.pool = LayerChoice(pools, label="pool")
+        self.both = LayerChoice({"add": Plus, "times": Times}, label="both")
+        strided = {"two": lambda: unit(4, 2, 1), "three": lambda: nn.Conv2d(4, 4, 3, 2, 1)}
+        late = {"sep": lambda: nn.Sequential(unit(4, 1, 1), unit(4, 2, 1))}
+        even = {"even": lambda: nn.Sequential(unit(4, 1, 1), unit(4, 2, 2))}
+        inner = {"sep": lambda: nn.Sequential(unit(4, 1, 1), unit(4, 1, 1))}
+        self.smaller = LayerChoice(strided, label="smaller")
+        edges = [
+            LayerChoice(late | even, label="late"),
+            LayerChoice({"three": lambda: nn.Conv2d(4, 4, 3, 2, 1)}, label="three"),
+            LayerChoice(inner, label="inner"),
+        ]
+        self.node = InputChoice(3, 1, label="node", reduction=reduction, edges=edges)
+        self.head = nn.Linear(4, spec.classes)
+
+    def forward(self, x):
+        x = self.both(self.stem(x), self.pool(self.stem(x)))
+        found = self.node([x, x, self.smaller(x)])
+        return self.head((found[0] if isinstance(found, list) else found).mean((2, 3)))
+
+
+class Plus(nn.Module):
+    def forward(self, a, b):
+        return a + b
+
+
+class Times(nn.Module):
+    def forward(self, a, b):
+        return a * b
+
+
+def unit(c: int, stride: int, dilation: int) -> nn.Module:
+    apart = nn.Conv2d(c, c, 3, stride, dilation, dilation, groups=c, bias=False)
+    norm = nn.BatchNorm2d(c, affine=False)
+    return nn.Sequential(nn.ReLU(), apart, nn.Conv2d(c, c, 1, bias=False), norm)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "concat", "none"])
+def test_a_user_s_own_candidates_are_computed_as_they_are(reduction):
+    torch.manual_seed(0)
+    spec = DataSpec(2, 8, 8, 3)
+    net = Own.supernet(spec, reduction=reduction)
+    made = Mixture(net, Own.describe(spec, reduction=reduction)).double().train()
+    made = made.to(memory_format=LAST)
+    plain = copy.deepcopy(made)
+    plain.fast = False
+    for choice in plain.sites:
+        choice.relax(plain)
+    ours, theirs = (
+        outcome(one, images(), [*one.arch_parameters, *one.weight_parameters])
+        for one in (made, plain)
+    )
+    for mine, reference in zip(ours, theirs, strict=True):
+        assert relative(mine, reference) < 1e-9
+    pools = [made.mixing_weights()["pool"], *net.pool.candidates.values()]
+    x = net.stem(images())
+    torch.testing.assert_close(net.pool(x), pools[0][0] * pools[1](x) + pools[0][1] * pools[2](x))
+
+
 def test_mixed_precision_leaves_the_sums_in_full_precision():
     net = mixture("darts", torch.float32)
     choice = next(c for c in net.sites if isinstance(c, LayerChoice))
@@ -213,3 +284,9 @@ def test_bn_of_a_single_value_is_refused_as_torch_refuses_it():
         Features(one).normalized(Pooling(nn.AvgPool2d(1), nn.BatchNorm2d(4)))
     with pytest.raises(ValueError, match=words):
         Fitted([one.view(1, 4)], [1], [torch.randn(4, 4, 1, 1)], None, 1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 8), (2, 8, 5), (2, 8, 3, 4), (2, 8, 3, 4, 2)])
+def test_a_part_of_the_channels_of_any_examples(shape):
+    x = torch.randn(shape)
+    assert torch.equal(Features(x).part(4), x[:, :2])

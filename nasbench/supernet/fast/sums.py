@@ -153,12 +153,14 @@ class Features:
         key = f"part {k}"
         if key not in self._made:
             part = self.state[:, : self.state.shape[1] // k]
-            self._made[key] = part.contiguous(memory_format=torch.channels_last)
+            images = part.dim() == 4
+            layout = torch.channels_last if images else torch.contiguous_format
+            self._made[key] = part.contiguous(memory_format=layout)
         return self._made[key]
 
     def pooled(self, pool: Pool) -> Tensor:
         """Return the pooled state."""
-        key = repr(pool)
+        key = name_of(pool)
         if key not in self._made:
             self._made[key] = pool(self.state)
         return self._made[key]
@@ -170,6 +172,11 @@ class Features:
         with torch.no_grad():
             move([pooling.norm], made.mean.unsqueeze(0), made.variance.unsqueeze(0))
         return made.output
+
+
+def name_of(pool: Pool) -> str:
+    """Return all that a pooling computes by; its ``repr`` leaves some of it out."""
+    return f"{type(pool).__name__} {[getattr(pool, name) for name in pool.__constants__]}"
 
 
 class Normalized(NamedTuple):
@@ -195,7 +202,7 @@ class Pooling:
 
     def __init__(self, pool: Pool, norm: nn.BatchNorm2d) -> None:
         self.pool, self.norm = pool, norm
-        self.key = f"{pool!r} {norm.eps}"
+        self.key = f"{name_of(pool)} {norm.eps}"
 
 
 def normalize(wanted: Sequence[tuple[Features, Pooling]]) -> None:
@@ -265,7 +272,9 @@ def _units(layers: list[nn.Module], kinds: list[str]) -> Branch:
         units.append(Unit(convolutions[0] if spatial else None, convolutions[-1], norm))
         layers, kinds = layers[3 + spatial :], kinds[3 + spatial :]
     alike = len({(unit.pointwise.weight.shape, unit.norm.eps) for unit in units}) == 1
-    return tuple(units) if alike and len(units) <= 2 else ()
+    # All units of a level must have the same pixels: those behind the first keep the size.
+    same = all(unit.spatial is None or unit.spatial.stride[0] == 1 for unit in units[1:])
+    return tuple(units) if alike and same and len(units) <= 2 else ()
 
 
 def _norms(layers: list[nn.Module]) -> list[nn.BatchNorm2d]:
