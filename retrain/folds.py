@@ -106,7 +106,7 @@ def run_folds(
     assert config.folds is not None
     task, found = job.open(resumed)
     seed, train = derive(config.seed, "folds"), task.train
-    parts = stratified_folds(train.strata, config.folds, seed, train.groups)
+    parts = stratified_folds(train.labels, config.folds, seed, train.groups)
     read = job.inputs(task, found)
     with session(
         "retrain", job.method, job.task, config, stop, resumed, command, job.checkpoint, read

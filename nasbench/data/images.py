@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nasbench.data.split import strata, stratified_split
+from nasbench.data.split import stratified_split
 
 DTYPES = (torch.uint8, torch.float32, torch.int64)
 _CHUNK = 1 << 25  # bytes that a fingerprint reads at once
@@ -194,18 +194,13 @@ class ImageSet:
             replace(self.mapped, rows=self.mapped.rows[rows], digest=""),
         )
 
-    @property
-    def strata(self) -> Tensor:
-        """The class of each example for a split; see :func:`nasbench.data.split.strata`."""
-        return strata(self.labels)
-
     def split(self, fraction: float, seed: int) -> tuple[ImageSet, ImageSet]:
         """Return ``(rest, held_out)``, each class in proportion; see :func:`stratified_split`.
 
         Raises:
             UserError: ``fraction`` is not between 0 and 1.
         """
-        rest, held_out = stratified_split(self.strata, fraction, seed, self.groups)
+        rest, held_out = stratified_split(self.labels, fraction, seed, self.groups)
         return self.subset(rest), self.subset(held_out)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> ImageSet:

@@ -125,9 +125,9 @@ def cut(
     """
     import torch
 
-    from nasbench.data.split import strata, stratified_split
+    from nasbench.data.split import stratified_split
 
-    labels = strata(torch.from_numpy(np.ascontiguousarray(targets)))
+    labels = torch.from_numpy(np.ascontiguousarray(targets))
     numbers = None if groups is None else torch.from_numpy(np.ascontiguousarray(groups))
     rest, test = stratified_split(labels, share, seed, numbers)
     if not len(test):

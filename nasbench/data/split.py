@@ -1,4 +1,8 @@
-"""Stratified splits: every part holds each class in proportion."""
+"""Stratified splits: every part holds each class in proportion.
+
+Classes are kept in both parts, however few examples they have. Several labels or numbers have no
+classes but strata of their values, of which small ones are pooled: the share is exact for them.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +42,8 @@ def stratified_split(
     """Split the rows of ``labels`` at random, stratified by class.
 
     Args:
-        labels: int64 of shape ``(n,)``, at least 0.
+        labels: int64 of shape ``(n,)``, at least 0; or float32 ``(n, outputs)``, several labels or
+            numbers, whose class is that of :func:`strata`.
         fraction: share of each class to hold out, between 0 and 1.
         seed: of the split, which is a function of the arguments alone.
         groups: int64 of shape ``(n,)``; rows with the same number are kept together. The counts
@@ -50,30 +55,74 @@ def stratified_split(
     Returns:
         The sorted indices ``(rest, held_out)``, int64 on the CPU. ``held_out`` has
         ``round(n * fraction)`` rows, and of each class the exact share to within one, except that
-        a class with at least two rows is in both parts, and a single row is in ``rest``.
+        a class with at least two rows is in both parts, and a single row is in ``rest``. Of
+        several labels or numbers there is no exception but that neither part is empty; strata too
+        small to have a row in both parts are one class together.
 
     Raises:
         UserError: ``fraction`` is not between 0 and 1.
     """
     if not 0 < fraction < 1:
         raise UserError(f"--val-fraction {fraction}: must lie between 0 and 1, both excluded")
-    labels = labels.cpu()
-    if groups is not None:
-        # Split as if each group were a row, and return the rows of both parts.
+    hold = _of_classes if labels.dim() == 1 else _of_strata
+    labels = strata(labels)
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    if groups is None:
+        chosen[hold(labels, fraction, seed)] = True
+    else:
+        # Split as if each group were a row.
         member, label = _grouped(labels, groups.cpu())
-        chosen = torch.zeros(len(label), dtype=torch.bool)
         if torch.equal(label[member], labels):
-            chosen[stratified_split(label, fraction, seed)[1]] = True
+            held = hold(label, fraction, seed)
         else:
-            chosen[_mixed_groups(labels, member, label, fraction, seed)] = True
-        return (~chosen[member]).nonzero().flatten(), chosen[member].nonzero().flatten()
+            held = _mixed_groups(labels, member, label, fraction, seed)
+        chosen = torch.isin(member, held)
+    return (~chosen).nonzero().flatten(), chosen.nonzero().flatten()
+
+
+def _of_classes(labels: Tensor, fraction: float, seed: int) -> Tensor:
+    """Return the rows to hold out, of each class with at least two rows one or more."""
     counts = torch.bincount(labels)
+    held = _shares(counts, fraction).clamp(min=1)
+    return _first(labels, torch.minimum(held, (counts - 1).clamp(min=0)), seed)
+
+
+def _of_strata(labels: Tensor, fraction: float, seed: int) -> Tensor:
+    """Return the rows to hold out, as many as the fraction says; small strata are pooled."""
+    if len(labels) < 2:
+        return labels.new_empty(0)
+    counts = torch.bincount(labels)
+    small = counts.double() * min(fraction, 1 - fraction) < 1
+    pool, pooled = len(counts), small[labels]
+    counts = torch.bincount(labels.masked_fill(pooled, pool), minlength=pool + 1)
+    held = _shares(counts, fraction)
+    if not 0 < held.sum() < len(labels):
+        # A share below one row, or one that leaves less, takes or leaves a row all the same.
+        held[counts.argmax()] += 1 if not held.sum() else -1
+    alone = _first(labels, held[:pool], seed)
+    # Every so many rows of the pool, which is in the order of its strata: near ones take turns.
+    by_class = _by_class(labels, seed)
+    by_class = by_class[pooled[by_class]]
+    count = int(held[pool])
+    return torch.cat([alone, by_class[_spread(len(by_class), count)]])
+
+
+def _spread(rows: int, count: int) -> Tensor:
+    """Return ``count`` places below ``rows`` at even distances, int64."""
+    return (torch.arange(count) * 2 + 1) * rows // (2 * max(count, 1))
+
+
+def _by_class(labels: Tensor, seed: int) -> Tensor:
+    """Return all rows, class by class, those of each in a random order."""
     shuffled = torch.randperm(len(labels), generator=generator(seed, "split"))
-    by_class = shuffled[labels[shuffled].argsort(stable=True)]
-    # The rank of each row in the random order of its class; the first ones are held out.
+    return shuffled[labels[shuffled].argsort(stable=True)]
+
+
+def _first(labels: Tensor, held: Tensor, seed: int) -> Tensor:
+    """Return the first rows of each class's random order, ``held`` of each."""
+    by_class, counts = _by_class(labels, seed), torch.bincount(labels)
     place = torch.arange(len(labels)) - (counts.cumsum(0) - counts).repeat_interleave(counts)
-    held = place < _held_counts(counts, fraction).repeat_interleave(counts)
-    return by_class[~held].sort().values, by_class[held].sort().values
+    return by_class[place < held.repeat_interleave(counts)]
 
 
 def _grouped(labels: Tensor, groups: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,10 +152,8 @@ def _mixed_groups(
         seed: of the order of the groups.
     """
     groups = len(label)
-    shuffled = torch.randperm(groups, generator=generator(seed, "split"))
-    by_class = shuffled[label[shuffled].argsort(stable=True)]
     count = min(max(round(groups * fraction), 1), groups - 1)
-    held = by_class[(torch.arange(count) * 2 + 1) * groups // (2 * max(count, 1))]
+    held = _by_class(label, seed)[_spread(groups, count)]
     for one in torch.unique(labels):
         holders = torch.unique(member[labels == one])
         if len(held) > (count + 1) // 2 and bool(torch.isin(holders, held).all()):
@@ -114,13 +161,13 @@ def _mixed_groups(
     return held
 
 
-def _held_counts(counts: Tensor, fraction: float) -> Tensor:
-    """Return the number of each class to hold out, by the method of largest remainders."""
+def _shares(counts: Tensor, fraction: float) -> Tensor:
+    """Return a share of each class's count, by the method of largest remainders."""
     quotas = counts.double() * fraction
     held = quotas.floor().long()
     missing = round(float(quotas.sum())) - int(held.sum())
     held[(quotas - held).argsort(descending=True, stable=True)[:missing]] += 1
-    return torch.minimum(held.clamp(min=1), (counts - 1).clamp(min=0))
+    return held
 
 
 def stratified_folds(
@@ -129,8 +176,9 @@ def stratified_folds(
     """Distribute the rows of ``labels`` at random over folds, stratified by class.
 
     Args:
-        labels: int64 of shape ``(n,)``, at least 0.
-        folds: number of folds, from 2 to the size of the smallest class.
+        labels: as for :func:`stratified_split`.
+        folds: number of folds, from 2 to the size of the smallest class; of several labels or
+            numbers to that of all.
         seed: of the folds, which are a function of the arguments alone.
         groups: as for :func:`stratified_split`; whole groups are distributed.
 
@@ -141,14 +189,17 @@ def stratified_folds(
     Raises:
         UserError: ``folds`` is out of range.
     """
+    single = labels.dim() == 1
+    labels = strata(labels)
     if groups is not None:
-        member, label = _grouped(labels.cpu(), groups.cpu())
-        if torch.equal(label[member], labels.cpu()):
+        member, label = _grouped(labels, groups.cpu())
+        if single and torch.equal(label[member], labels):
             parts = stratified_folds(label, folds, seed)
         else:
             parts = _folds(label, folds, seed, len(label), "the groups")
         return [torch.isin(member, part).nonzero().flatten() for part in parts]
-    labels = labels.cpu()
+    if not single:
+        return _folds(labels, folds, seed, len(labels), "the examples")
     counts = torch.bincount(labels)
     smallest = int(counts[counts > 0].min())
     return _folds(labels, folds, seed, smallest, "the images of the smallest class")

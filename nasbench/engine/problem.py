@@ -70,7 +70,7 @@ class Data:
             return task
         if limit > n:
             raise UserError(f"--limit-train {limit}: the task {self.name} has {n} training images")
-        _, kept = stratified_split(task.train.strata, limit / n, derive(config.seed, "limit"))
+        _, kept = stratified_split(task.train.labels, limit / n, derive(config.seed, "limit"))
         return task.part(kept)
 
     def check_smoothing(self, asked: TrainingConfig) -> None:

@@ -170,3 +170,78 @@ def test_groups_of_one_label_are_split_as_single_rows_are() -> None:
     chosen = [list(of_groups)[int(one)] for one in held]
     found = stratified_split(labels, 0.4, 3, groups)[1]
     assert sorted(set(groups[found].tolist())) == sorted(chosen)
+
+
+def combinations(each: int = 2) -> Tensor:
+    """Ten labels in 100 combinations, of which each occurs ``each`` times."""
+    bits = (torch.arange(100)[:, None] >> torch.arange(10)) & 1
+    return bits.float().repeat(each, 1)
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.05, 0.2, 0.5, 0.8, 0.999])
+@pytest.mark.parametrize("kind", ["labels", "numbers", "few numbers"])
+def test_labels_and_numbers_are_split_at_the_share_that_is_asked_for(kind, fraction):
+    drawn = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
+    targets = {"labels": combinations(), "numbers": drawn, "few numbers": drawn[:20]}[kind]
+    rest, held = stratified_split(targets, fraction, seed=0)
+    assert len(held) == min(max(round(len(targets) * fraction), 1), len(targets) - 1)
+    assert torch.equal(torch.cat([rest, held]).sort().values, torch.arange(len(targets)))
+    again, other = (stratified_split(targets, fraction, seed)[1] for seed in (0, 1))
+    assert torch.equal(held, again)
+    assert not torch.equal(held, other)
+
+
+def test_small_strata_of_numbers_take_turns():
+    numbers = torch.arange(30.0)[:, None]
+    _, held = stratified_split(numbers, 1 / 3, seed=0)
+    assert (held // 3).tolist() == list(range(10))  # one of the three in each tenth
+    _, held = stratified_split(numbers, 0.1, seed=0)
+    assert (held // 10).tolist() == [0, 1, 2]
+
+
+def test_large_strata_beside_small_ones_have_their_share():
+    common = torch.tensor([[0.0, 0.0], [1.0, 1.0]]).repeat_interleave(40, 0)
+    targets = torch.cat([common, torch.tensor([[0.0, 1.0]] * 3 + [[1.0, 0.0]] * 2)])
+    _, held = stratified_split(targets, 0.2, seed=0)
+    assert len(held) == 17
+    assert [int((held // 40 == part).sum()) for part in range(3)] == [8, 8, 1]
+
+
+def test_strata_that_are_large_enough_are_split_as_classes_are():
+    """The indices that every version gave, which records rely on."""
+    numbers = torch.randn(200, 1, generator=torch.Generator().manual_seed(0))
+    tenths = numbers[:, 0].argsort().argsort() * 10 // 200
+    labels = mixed([40, 30, 20])
+    pairs = torch.stack([labels == 0, labels == 1], 1).float()
+    for targets, classes in ((numbers, tenths), (pairs, pairs[:, 0] * 2 + pairs[:, 1])):
+        for seed in range(5):
+            found = stratified_split(targets, 0.2, seed)[1]
+            assert torch.equal(found, stratified_split(classes.long(), 0.2, seed)[1])
+            first, *_ = stratified_folds(targets, 4, seed)
+            assert torch.equal(first, stratified_folds(classes.long(), 4, seed)[0])
+
+
+def test_groups_of_one_combination_each_are_split_at_the_share():
+    targets, groups = combinations(4), torch.arange(400) % 200
+    rest, held = stratified_split(targets, 0.2, 0, groups)
+    assert (len(rest), len(held)) == (320, 80)
+    assert not set(groups[rest].tolist()) & set(groups[held].tolist())
+    parts = stratified_folds(targets, 50, 0, groups)
+    assert [len(part) for part in parts] == [8] * 50
+
+
+@pytest.mark.parametrize("targets", [combinations(), torch.randn(15, 1)])
+def test_folds_of_labels_and_numbers_are_as_many_as_there_are_rows(targets):
+    for folds in (2, 7, len(targets)):
+        parts = stratified_folds(targets, folds, seed=0)
+        assert torch.equal(torch.cat(parts).sort().values, torch.arange(len(targets)))
+        assert {len(part) - len(targets) // folds for part in parts} <= {0, 1}
+    line = f"--folds 999: must be from 2 to {len(targets)}, the examples"
+    with pytest.raises(UserError, match=line):
+        stratified_folds(targets, 999, seed=0)
+
+
+def test_a_single_row_is_never_held_out():
+    for targets in (torch.zeros(1).long(), torch.zeros(1, 3), torch.zeros(1, 1)):
+        rest, held = stratified_split(targets, 0.9, 0)
+        assert (rest.tolist(), held.tolist()) == ([0], [])

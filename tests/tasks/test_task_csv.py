@@ -118,7 +118,7 @@ def test_no_split_parts_a_group():
     for seed in range(3):
         halves = [set(one.groups.tolist()) for one in task.search_split(seed, 0.3)]
         assert not halves[0] & halves[1]
-    folds = stratified_folds(task.train.strata, 4, 0, task.train.groups)
+    folds = stratified_folds(task.train.labels, 4, 0, task.train.groups)
     owners = [set(task.train.groups[fold].tolist()) for fold in folds]
     assert sum(map(len, owners)) == len(set.union(*owners)) == 12
 
