@@ -229,6 +229,21 @@ class Task:
         text = f"{self.spec.classes} {drawn} {numbers} {self.train.fingerprint()}"
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def trained_labels(self) -> Tensor:
+        """The targets of the training examples without those that the user set apart."""
+        held_out = self._held_out()
+        if held_out is None:
+            return self.train.labels
+        return self.train.labels[without(len(self.train), held_out)]
+
+    def _held_out(self) -> Tensor | None:
+        """Return the rows set apart for validation, if there are some, and others beside them."""
+        held_out = self.held_out
+        if held_out is None or not 0 < len(held_out) < len(self.train):
+            return None
+        return held_out
+
     def search_split(self, seed: int, val_fraction: float) -> tuple[ImageSet, ImageSet]:
         """Split the training images into those that a search trains on and validates on.
 
@@ -242,8 +257,8 @@ class Task:
         Raises:
             UserError: ``val_fraction`` is out of range.
         """
-        held_out = self.held_out
-        if held_out is None or not 0 < len(held_out) < len(self.train):
+        held_out = self._held_out()
+        if held_out is None:
             return self.train.split(val_fraction, seed)
         return self.train.subset(without(len(self.train), held_out)), self.train.subset(held_out)
 

@@ -84,7 +84,7 @@ def judged(task: Task, config: TaskConfig) -> Task:
         if config.class_weights is not None:
             if target == "numbers":
                 raise UserError("--class-weights balanced: the task predicts numbers, no classes")
-            weights = losses.balanced_weights(task.train.labels, task.spec.outputs)
+            weights = losses.balanced_weights(task.trained_labels, task.spec.outputs)
         loss = losses.loss(config.loss or loss.source or loss.name, target, weights)
     if config.metric is not None:
         metric = metrics.metric(config.metric, target)

@@ -13,6 +13,7 @@ from torch import Tensor
 from nasbench import catalog
 from nasbench.errors import UserError, unknown
 from nasbench.faults import fault_of
+from nasbench.nn.processes import place, sum_together
 from nasbench.training.metrics import FAILURES
 
 LOSSES: dict[str, dict[str, Callable[..., Tensor]]] = {
@@ -57,6 +58,9 @@ class Loss:
     def __call__(self, outputs: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
         """Return the mean loss.
 
+        In training among several processes, the mean over these of a weighted loss is that of the
+        global batch; all of them must call it.
+
         Args:
             outputs: float32 or wider, ``(n, outputs)``.
             targets: int64 ``(n,)``, or float32 ``(n, outputs)``.
@@ -69,12 +73,24 @@ class Loss:
         if self.source:
             return self._own(outputs, targets)
         if self.target == "class":
-            weight = self._weights(outputs)
-            return self.function(outputs, targets, weight, label_smoothing=label_smoothing)
+            return self._of_classes(outputs, targets, label_smoothing)
         if self.target == "labels":
             smooth = targets * (1 - label_smoothing) + label_smoothing / 2
             return self.function(outputs, smooth, pos_weight=self._weights(outputs))
         return self.function(outputs, targets)
+
+    def _of_classes(self, outputs: Tensor, targets: Tensor, label_smoothing: float) -> Tensor:
+        weight = self._weights(outputs)
+        world = place().world
+        if weight is None or world == 1 or not outputs.requires_grad:
+            return self.function(outputs, targets, weight, label_smoothing=label_smoothing)
+        # Processes have examples of different weights, and their gradients are averaged as equals:
+        # each divides by the mean weight of all, so that the average is that of the whole batch.
+        summed = self.function(
+            outputs, targets, weight, label_smoothing=label_smoothing, reduction="sum"
+        )
+        (total,) = sum_together(weight[targets].sum())
+        return summed * world / total
 
     def _weights(self, outputs: Tensor) -> Tensor | None:
         return None if self.weights is None else outputs.new_tensor(self.weights)

@@ -107,6 +107,24 @@ def test_the_users_validation_part_is_what_a_search_validates_on():
     assert np.array_equal(val.images.numpy(), xv)
 
 
+def test_balanced_weights_are_those_of_the_training_part():
+    (x, _), (xv, _) = drawn(16), drawn(40, seed=2)
+    y, yv = np.arange(16) // 4 % 2, np.array([0] * 4 + [1] * 36)
+    y[:4] = 1  # 12 of one class and 4 of the other
+    np.savez("data.npz", x_train=x, y_train=y, x_val=xv, y_val=yv, x_test=x[:4] ^ 1, y_test=y[:4])
+    balanced = TaskConfig(class_weights="balanced")
+    task = load("data.npz", balanced)
+    assert len(task.train) == 56
+    assert task.loss.weights == pytest.approx((16 / (2 * 4), 16 / (2 * 12)))
+    several = np.eye(2)[y].astype(np.float32)
+    np.savez("labels.npz", x_train=x, y_train=several, x_val=xv, y_val=np.eye(2)[yv],
+             x_test=x[:4] ^ 1, y_test=several[:4])  # fmt: skip
+    assert load("labels.npz", balanced).loss.weights == pytest.approx((12 / 4, 4 / 12))
+    # Without a part of its own, a search's split is as the whole, and the whole counts.
+    np.savez("alone.npz", x_train=x, y_train=y, x_test=x[:4] ^ 1, y_test=y[:4])
+    assert load("alone.npz", balanced).loss.weights == pytest.approx((2.0, 2 / 3))
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_channels_may_come_last(order, said):
     x, y = drawn(20, (10, 12, 3))

@@ -14,6 +14,7 @@ import torch.distributed as dist
 from killing import in_processes
 from safetensors.torch import load_file
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from nasbench.cli import main
 from nasbench.errors import UserError
@@ -21,6 +22,7 @@ from nasbench.nn import processes
 from nasbench.nn.sync_batchnorm import normalized, synchronize
 from nasbench.store.journal import Journal
 from nasbench.training.distributed import any_process, average, join, leave, total
+from nasbench.training.losses import Loss
 from nasbench.training.optimization import Optimization, OptimizerConfig
 
 SMALL = ["--limit-train", "80", "--batch-size", "20", "--epochs", "2"]
@@ -133,6 +135,7 @@ def _in_one_of_two(rank, folder):
         torch.testing.assert_close(getattr(other[0], name), getattr(layer[0], name))
     assert total(torch.tensor(float(rank))).item() == 1.0
     _several_images_exchange_once(rank)
+    _a_weighted_loss_is_that_of_the_whole_batch(rank)
     # Each process has seen another loss: the first one's decides.
     plateau = OptimizerConfig(lr=0.5, schedule="plateau", plateau_patience=0)
     made = Optimization([nn.Parameter(torch.zeros(1))], plateau, 9)
@@ -169,6 +172,30 @@ def _several_images_exchange_once(rank):
         torch.testing.assert_close(part.grad, x.grad[rank::2])
         torch.testing.assert_close(mean, x.detach().mean((0, 2, 3)))
         torch.testing.assert_close(biased, x.detach().var((0, 2, 3), correction=0))
+
+
+def _a_weighted_loss_is_that_of_the_whole_batch(rank):
+    """Compare loss and gradient, half of the batch here, with torch's of the whole."""
+    x = torch.randn(8, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    labels = torch.tensor([0, 2, 0, 1, 0, 2, 1, 2])
+    weights = (0.5, 1.5, 4.0)
+    nothing = (0.0, 0.0, 4.0)  # of a class that the first process has none of
+    for given, smoothing in ((weights, 0.0), (weights, 0.1), (nothing, 0.0)):
+        whole, mine = (torch.eye(5, 3, dtype=torch.float64).requires_grad_() for _ in range(2))
+        expected = cross_entropy(
+            x @ whole, labels, torch.tensor(given).double(), label_smoothing=smoothing
+        )
+        expected.backward()
+        weighted = Loss("cross-entropy", "class", cross_entropy, given)
+        found = weighted(x[rank::2] @ mine, labels[rank::2], smoothing)
+        found.backward()
+        average([mine.grad])
+        torch.testing.assert_close(mine.grad, whole.grad)
+        torch.testing.assert_close(total(found.detach()) / 2, expected.detach())
+    # Measuring is no common step: a process may do it alone.
+    alone = Loss("cross-entropy", "class", cross_entropy, weights)(x[:3, :3], labels[:3])
+    expected = cross_entropy(x[:3, :3], labels[:3], x.new_tensor(weights))
+    torch.testing.assert_close(alone, expected)
 
 
 def _fresh(layer):
