@@ -89,3 +89,23 @@ def groups(first: Array, pairs: Array) -> Array:
     while not np.array_equal(group[group], group):
         group = group[group]
     return group
+
+
+def joined(rows: Array | None, twins: Array | None) -> Array | None:
+    """Return groups of rows that also hold all copies of their rows, int64 ``(n,)``.
+
+    Where no copies lie in different groups, they are the given ones.
+
+    Args:
+        rows: the number of each row's group ``(n,)``, or ``None`` if each is its own.
+        twins: a number for each row that its copies share ``(n,)``, or ``None`` likewise.
+    """
+    if twins is None:
+        return rows
+    first = same(twins)
+    if rows is None:
+        return None if np.array_equal(first, np.arange(len(first))) else twins
+    parted = np.flatnonzero(rows != rows[first])
+    if not len(parted):
+        return rows
+    return groups(same(rows), np.stack([parted, first[parted]], 1))

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasbench import plain_json
+from nasbench.data import copies
 from nasbench.data.watching import watcher
 from nasbench.errors import UserError
 from nasbench.faults import telling_what_failed
@@ -108,17 +109,25 @@ def place(key: str) -> Path:
 
 
 def cut(
-    targets: Array, groups: Array | None = None, share: float = TEST_SHARE, seed: int = 0
+    targets: Array,
+    groups: Array | None = None,
+    share: float = TEST_SHARE,
+    seed: int = 0,
+    *,
+    twins: Array | None = None,
 ) -> tuple[Array, Array]:
     """Return the rows ``(rest, test)`` of data without a test part, sorted int64.
 
-    The cut is stratified, keeps groups together, and is always the same for the same arguments.
+    The cut is stratified, keeps groups together, and copies, and is always the same for the same
+    arguments.
 
     Args:
         targets: int64 ``(n,)`` or float32 ``(n, outputs)``.
         groups: int64 ``(n,)`` or ``None``.
         share: of the test rows, in (0, 1).
         seed: of the cut; a run's own seed has no part in it.
+        twins: int64 ``(n,)``, the same number for copies of one example. Where these alone are
+            more than the share, they are in the rest.
 
     Raises:
         UserError: there are too few examples, or too few groups.
@@ -128,15 +137,28 @@ def cut(
     from nasbench.data.split import stratified_split
 
     labels = torch.from_numpy(np.ascontiguousarray(targets))
-    numbers = None if groups is None else torch.from_numpy(np.ascontiguousarray(groups))
-    rest, test = stratified_split(labels, share, seed, numbers)
+    together = copies.joined(groups, twins)
+    free = np.arange(len(targets))
+    if twins is not None and together is not None and together is not groups:
+        # A test part of copies of one example would say nothing: those are trained on.
+        _, which, counts = np.unique(twins, return_inverse=True, return_counts=True)
+        many = counts[which] > max(1, share * len(targets))
+        free = np.flatnonzero(~np.isin(together, together[many]))
+    test = free
+    if len(free):
+        numbers = None
+        if together is not None:
+            numbers = torch.from_numpy(np.ascontiguousarray(together[free]))
+        test = free[stratified_split(labels[free], share, seed, numbers)[1].numpy()]
     if not len(test):
-        what = "example" if groups is None else "group"
+        what = "group" if groups is not None else "example"
+        if together is not groups:
+            what += ", copies counting as one"
         raise UserError(
             f"a test share cannot be cut off: no class has more than one {what}; "
             "name a test part, or add examples"
         )
-    return rest.numpy(), test.numpy()
+    return np.delete(np.arange(len(targets)), test), test
 
 
 @contextmanager

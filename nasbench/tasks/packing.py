@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from nasbench import plain_files
 from nasbench.config import TaskConfig, flag
-from nasbench.data import packed, packed_writer
+from nasbench.data import copies, packed, packed_writer
 from nasbench.data.packed import PARTS, About
 from nasbench.data.watching import watcher
 from nasbench.errors import UserError
@@ -201,7 +202,7 @@ def pack(where: str, key: str, raw: Raw, target: str | None, note: str) -> Path:
     given = checks.targets(where, raw.targets, target, raw.names)
     checks.check(where, given)
     groups = _group_numbers(where, raw.groups)
-    rows = _parts(where, given.parts, groups or raw.twins)
+    rows = _parts(where, given.parts, groups, partial(_twins, raw, how))
     final = replace(
         given, parts={part: given.parts[of][which] for part, (of, which) in rows.items()}
     )
@@ -299,14 +300,30 @@ def _group_numbers(where: str, raw: Mapping[str, Array]) -> dict[str, Array]:
     return {part: np.searchsorted(every, one).astype(np.int64) for part, one in texts.items()}
 
 
+def _twins(raw: Raw, how: Layout) -> Array:
+    """Return a number for each training example that its copies share, int64 ``(n,)``."""
+    if raw.twins:
+        return raw.twins["train"]
+    source = raw.examples["train"]
+    hashes: list[bytes] = []
+    with watcher().progress("looking for copies", source.shape[0]) as step:
+        for chunk in source.chunks():
+            hashes += checks.digests(how.apply(chunk))
+            step(len(chunk))
+    return copies.same(np.array(hashes, "V16"))
+
+
 def _parts(
-    where: str, targets: Mapping[str, Array], groups: Mapping[str, Array]
+    where: str,
+    targets: Mapping[str, Array],
+    groups: Mapping[str, Array],
+    twins: Callable[[], Array],
 ) -> dict[str, tuple[str, Array]]:
     """Return of which given part, and which of its rows, each part is; a test share is cut off."""
     rows = {part: (part, np.arange(len(values))) for part, values in targets.items()}
     if "test" not in rows:
         try:
-            train, test = packed.cut(targets["train"], groups.get("train"))
+            train, test = packed.cut(targets["train"], groups.get("train"), twins=twins())
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
         rows |= {"train": ("train", train), "test": ("train", test)}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from nasbench.data import packed, packed_writer
+from nasbench.data import copies, packed, packed_writer
 from nasbench.data.images import ImageSet, channel_statistics
 from nasbench.data.packed import About, Damaged, Part
 from nasbench.errors import UserError
@@ -293,3 +293,37 @@ def test_a_test_share_is_cut_once_in_proportion_and_by_groups() -> None:
         packed.cut(np.arange(3))
     with pytest.raises(UserError, match="more than one group"):
         packed.cut(np.zeros(6, np.int64), np.zeros(6, np.int64))
+
+
+def test_without_copies_the_test_share_is_that_of_the_examples() -> None:
+    targets = np.repeat([0, 1, 2], [100, 50, 10])
+    groups = np.arange(160) // 4 * 7 - 3
+    each = np.arange(160)[::-1] * 3
+    for given in (None, groups):
+        for twins in (each, each // 3 if given is None else groups):
+            cut = packed.cut(targets, given, twins=twins)
+            for one, other in zip(cut, packed.cut(targets, given), strict=True):
+                assert np.array_equal(one, other)
+
+
+def test_an_example_that_is_copied_very_often_is_trained_on() -> None:
+    twins = np.array([0] * 30 + list(range(1, 71)))
+    targets = np.arange(100) % 2
+    for labels in (targets, np.eye(2, dtype=np.float32)[targets]):
+        rest, test = packed.cut(labels, twins=twins)
+        assert set(range(30)) <= set(rest)
+        assert (len(rest), len(test)) == (86, 14)
+        assert sorted([*rest, *test]) == list(range(100))
+        assert 0.3 < targets[test].mean() < 0.7
+    for labels in (targets, np.eye(2, dtype=np.float32)[targets]):
+        with pytest.raises(UserError, match="than one example, copies counting as one; name a"):
+            packed.cut(labels, twins=np.zeros(100, np.int64))
+
+
+def test_chains_of_groups_and_copies_are_one() -> None:
+    groups, twins = np.array([5, 5, 3, 3, 9, 9]), np.array([0, 1, 1, 2, 4, 5])
+    assert copies.joined(groups, twins).tolist() == [0, 0, 0, 0, 4, 4]
+    assert copies.joined(groups, np.array([0, 0, 2, 3, 4, 4])) is groups
+    assert copies.joined(groups, None) is groups
+    assert copies.joined(None, np.array([7, 3, 5])) is None
+    assert copies.joined(None, twins) is twins

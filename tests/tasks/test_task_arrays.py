@@ -149,7 +149,8 @@ def test_channels_may_come_last(order, said):
 )
 def test_shapes_and_types(array, shape, dtype):
     array = array.copy()
-    array.flat[0] = 1
+    if not array.any():  # 20 different examples
+        array.reshape(20, -1)[:, :5] = (np.arange(20)[:, None] >> np.arange(5)) & 1
     np.save("X.npy", array)
     np.save("y.npy", np.arange(20) % 2)
     task = load("X.npy,y.npy", PLAIN)
@@ -191,6 +192,52 @@ def test_groups_are_kept_together(said):
     assert not set(train) & set(test)
     halves = task.search_split(0, 0.5)
     assert not set(halves[0].groups.tolist()) & set(halves[1].groups.tolist())
+
+
+@pytest.mark.parametrize("target", ["class", "labels", "numbers"])
+@pytest.mark.parametrize("spread", [1, 60])
+def test_copies_stay_on_one_side_of_the_share_that_is_cut_off(said, target, spread):
+    """Of 60 examples, each is there ``120 // 60`` times: beside each other, or far apart."""
+    x, _ = drawn(60)
+    order = np.arange(120) // 2 if spread == 1 else np.arange(120) % 60
+    given = {
+        "class": order % 3,
+        "labels": (order[:, None] >> np.arange(6)) & 1,  # 60 combinations
+        "numbers": np.random.default_rng(0).normal(size=120),  # copies have different ones
+    }[target]
+    np.savez("data.npz", x=x[order], y=given)
+    task = load("data.npz", TaskConfig(target=target))
+    test = task.open_test(lambda: None)
+    assert len(test) == 24
+    assert not set(rows(task.train.images)) & set(rows(test.images))
+    assert not [line for line in said if "are copies" in line]
+
+
+def test_groups_and_copies_stay_on_one_side_together():
+    x, y = drawn(80)
+    x[1::16] = x[8::16]  # a copy of an example of the next group in each second one
+    groups = np.arange(80) // 8
+    np.savez("data.npz", x=x, y=y, groups=groups)
+    task = load("data.npz", PLAIN)
+    test = task.open_test(lambda: None)
+    assert len(test) == 16  # one of five pairs of groups
+    trained, tested = rows(task.train.images), rows(test.images)
+    assert not set(trained) & set(tested)
+    assert sorted(trained + tested) == rows(x)
+    of = {one.tobytes(): int(group) for one, group in zip(x, groups, strict=True)}
+    inside = {of[one] // 2 for one in tested}
+    assert not inside & {of[one] // 2 for one in trained}
+    assert len(set(task.train.groups.tolist())) == 8  # those of the user
+
+
+def test_examples_that_are_all_copies_leave_nothing_to_test_on():
+    x, y = torch.zeros(20, 5), torch.arange(20) % 2
+    np.savez("data.npz", x=x.numpy(), y=y.numpy())
+    words = "no class has more than one example, copies counting as one"
+    with pytest.raises(UserError, match=f"^data.npz: a test share cannot be cut off: {words}"):
+        load("data.npz", PLAIN)
+    with pytest.raises(UserError, match=words):
+        arrays.from_memory(TensorDataset(x, y))
 
 
 def test_copies_of_training_examples_are_told(said):
