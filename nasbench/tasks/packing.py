@@ -252,6 +252,12 @@ def _check_examples(where: str, raw: Raw, how: Layout) -> int:
                 f"{where}: {part} has {source.shape[0]:,} examples and "
                 f"{len(raw.groups[part]):,} groups: must be as many"
             )
+        if part == "val" and raw.groups and (part in raw.groups) is not ("train" in raw.groups):
+            # Both are rows of one set, which folds distribute whole group by whole group.
+            have, lack = ("train", part) if "train" in raw.groups else (part, "train")
+            raise UserError(
+                f"{where}: {have} has groups and {lack} has none: give both or neither"
+            )
         if source.shape[1:] != first.shape[1:] or layout(where, source).dtype != how.dtype:
             raise UserError(
                 f"{where}: examples of {part} are {source.dtype} {source.shape[1:]}, and those of "

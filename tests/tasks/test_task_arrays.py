@@ -15,7 +15,7 @@ from nasbench.config import TaskConfig
 from nasbench.data import watching
 from nasbench.errors import UserError
 from nasbench.space import DataSpec
-from nasbench.tasks import arrays, mnist
+from nasbench.tasks import arrays, mnist, packing
 from nasbench.tasks.loading import load
 
 PLAIN = TaskConfig()
@@ -228,6 +228,30 @@ def test_groups_and_copies_stay_on_one_side_together():
     inside = {of[one] // 2 for one in tested}
     assert not inside & {of[one] // 2 for one in trained}
     assert len(set(task.train.groups.tolist())) == 8  # those of the user
+
+
+@pytest.mark.parametrize(("given", "other"), [("train", "val"), ("val", "train")])
+def test_groups_of_one_of_training_and_validation(given, other, monkeypatch):
+    (x, y), (xv, yv), (xt, yt) = drawn(), drawn(seed=1), drawn(8, seed=2)
+    parts = {"x": x, "y": y, "x_val": xv, "y_val": yv, "x_test": xt, "y_test": yt}
+    groups = {f"groups_{given}": np.arange(40) // 4}
+    np.savez("data.npz", **parts, **groups)
+    with monkeypatch.context() as patch:
+        patch.delattr(packing.packed_writer, "writing")  # nothing is packed before
+        line = f"^data.npz: {given} has groups and {other} has none: give both or neither$"
+        with pytest.raises(UserError, match=line):
+            load("data.npz", PLAIN)
+    groups[f"groups_{other}"] = np.arange(40) // 4 + 10
+    np.savez("data.npz", **parts, **groups)
+    kept = [*groups["groups_train"], *groups["groups_val"]]
+    pairs = zip(kept, load("data.npz", PLAIN).train.groups.tolist(), strict=True)
+    assert len(set(kept)) == len(set(pairs)) == 20  # the same groups by other numbers
+
+
+def test_the_test_part_alone_needs_no_groups():
+    (x, y), (xt, yt) = drawn(), drawn(8, seed=2)
+    np.savez("data.npz", x=x, y=y, groups=np.arange(40) // 4, x_test=xt, y_test=yt)
+    assert load("data.npz", PLAIN).train.groups.unique().tolist() == list(range(10))
 
 
 def test_examples_that_are_all_copies_leave_nothing_to_test_on():
