@@ -136,7 +136,7 @@ def decode(path: Path, size: int, channels: int) -> Picture:
 
     with plain_files.open_bytes(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        whole = _flat(_opened(file, size), channels)
+        whole = flat(_opened(file, size), channels)
         digest = hashlib.blake2b(f"{whole.size}".encode(), digest_size=16)
         digest.update(whole.tobytes())
         thumb = whole.convert("L").resize((THUMB, THUMB), Image.Resampling.BILINEAR)
@@ -200,8 +200,20 @@ def _is_grey(picture: Image) -> bool:
     return picture.mode in ("1", "L", "LA", "La") or picture.mode.startswith("I")
 
 
-def _flat(picture: Image, channels: int) -> Image:
-    """Return a picture of bytes, gray or color, upright and without transparency."""
+def flat(picture: Image, channels: int) -> Image:
+    """Return a picture of bytes, gray or color, upright and without transparency.
+
+    Args:
+        picture: of Pillow; it stays as it is.
+        channels: 1 for gray, 3 for color.
+    """
+    wanted = "L" if channels == 1 else "RGB"
+    picture = upright(picture)
+    return picture if picture.mode == wanted else picture.convert(wanted)
+
+
+def upright(picture: Image) -> Image:
+    """Return a picture turned as its camera says, on white where it is transparent, of bytes."""
     from PIL import Image, ImageOps
 
     picture.load()
@@ -209,13 +221,11 @@ def _flat(picture: Image, channels: int) -> Image:
     if picture.mode.startswith("I"):
         values = np.asarray(picture)
         picture = Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8))
-    wanted = "L" if channels == 1 else "RGB"
     if picture.has_transparency_data:
         over = picture.convert("RGBA")
         white = Image.new("RGBA", over.size, "white")
-        picture = Image.alpha_composite(white, over)
-        picture = picture.convert("RGB")
-    return picture if picture.mode == wanted else picture.convert(wanted)
+        picture = Image.alpha_composite(white, over).convert("RGB")
+    return picture
 
 
 def processes(wanted: int | None = None) -> int:

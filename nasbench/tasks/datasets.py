@@ -21,7 +21,7 @@ from torch.utils.data import Dataset, IterableDataset
 
 from nasbench.config import TaskConfig
 from nasbench.data import packed
-from nasbench.data.decoding import Header, square
+from nasbench.data.decoding import Header, flat, square, upright
 from nasbench.data.watching import watcher
 from nasbench.errors import UserError
 from nasbench.faults import telling_what_failed
@@ -62,8 +62,8 @@ class Pictures:
         return cls(size, channels)
 
     def array(self, picture: Any) -> Array:
-        """Return a picture as uint8 ``(channels, height, width)``."""
-        made = picture.convert("L" if self.channels == 1 else "RGB")
+        """Return a picture as uint8 ``(channels, height, width)``, as one of a file becomes."""
+        made = flat(picture, self.channels)
         if self.size is not None:
             made = square(made, self.size)
         pixels = np.asarray(made)
@@ -164,7 +164,7 @@ def _class_names(dataset: Any) -> list[str]:
 
 @dataclass(frozen=True)
 class _Seen:
-    """Size and mode of a picture."""
+    """Size of a picture that is turned as its camera says, and the mode that it has."""
 
     size: tuple[int, int]
     mode: str
@@ -182,9 +182,14 @@ def _sample(where: str, part: str, dataset: Any, count: int) -> tuple[str, list[
         for place, item in zip(places, _items(where, part, dataset, places), strict=False):
             example, target = _pair(where, part, place, item)
             if _is_picture(example):
-                seen.append(_Seen(example.size, example.mode))
+                with _telling(where, part, place):
+                    pixels, plain = example.tobytes(), upright(example)
+                    shown = plain.tobytes()
+                seen.append(_Seen(plain.size, example.mode))
                 digest.update(f"{example.mode} {example.size} {target!r}\n".encode())
-                digest.update(example.tobytes())
+                digest.update(pixels)
+                if (plain.mode, plain.size, shown) != (example.mode, example.size, pixels):
+                    digest.update(f"{plain.mode} {plain.size}\n".encode() + shown)
                 continue
             array = _example(where, part, place, example, None)
             digest.update(f"{array.dtype.str} {array.shape} {target!r}\n".encode())
@@ -222,11 +227,18 @@ def _same_numbers() -> Iterator[None]:
 
 
 def _item(where: str, part: str, dataset: Any, place: int) -> Any:
-    try:
+    with _telling(where, part, place):
         return dataset[place]
+
+
+@contextmanager
+def _telling(where: str, part: str, place: int) -> Iterator[None]:
+    """Name the item at which the block, which runs the user's code or a decoder, fails."""
+    try:
+        yield
     except UserError:
         raise
-    except Exception as error:  # the user's code
+    except Exception as error:
         raise _unreadable(f"{where}: item {place} of {part}", error) from error
 
 
@@ -258,7 +270,8 @@ def _pair(where: str, part: str, place: int, item: Any) -> tuple[Any, Any]:
 
 def _example(where: str, part: str, place: int, given: Any, pictures: Pictures | None) -> Array:
     if pictures is not None and _is_picture(given):
-        return pictures.array(given)
+        with _telling(where, part, place):
+            return pictures.array(given)
     made: Array
     if isinstance(given, torch.Tensor):
         given = given.detach().cpu()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from textwrap import dedent
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch.utils.data import Dataset
 
 from nasbench.config import TaskConfig
-from nasbench.data import watching
+from nasbench.data import decoding, watching
 from nasbench.errors import UserError
+from nasbench.tasks.arrays import from_memory
 from nasbench.tasks.loading import load
 
 PLAIN = TaskConfig()
@@ -180,6 +184,67 @@ def test_pictures_of_unequal_sizes_are_resized(own):
     task = own(PICTURES)
     assert task.spec.shape == (1, 20, 20)
     assert own(PICTURES, config=TaskConfig(size=8, channels=3)).spec.shape == (3, 8, 8)
+
+
+class Opened(Dataset):
+    """Pictures in files, as Pillow opens them; the classes take turns."""
+
+    def __init__(self, paths):
+        self.paths = paths
+
+    def __len__(self):
+        return len(self.paths)
+
+    def __getitem__(self, place):
+        return Image.open(BytesIO(self.paths[place].read_bytes())), place % 2
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_of_items_become_examples_as_those_of_files_do(tmp_path, channels):
+    made = np.random.default_rng(0).integers(0, 256, (12, 20, 30, 4), np.uint8)
+    paths = [tmp_path / f"{number}.png" for number in range(12)]
+    for orientation, (pixels, path) in enumerate(zip(made[:8], paths, strict=False), start=1):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(pixels[..., :3]).save(path, exif=exif)
+    Image.fromarray(made[8]).save(paths[8])
+    Image.fromarray(made[9, ..., :2], "LA").save(paths[9])
+    Image.fromarray(made[10, ..., 0]).convert("P").save(paths[10], transparency=3)
+    Image.fromarray(made[11, ..., 0].astype(np.uint16) * 257).save(paths[11])
+    data = Opened(paths)
+    task = from_memory(data, data, size=20, channels=channels)
+    expected = [decoding.decode(path, 20, channels).pixels for path in paths]
+    assert np.array_equal(task.train.images.numpy(), np.array(expected))
+    if channels == 1:
+        return
+    turned = np.rot90(made[5, ..., :3], -1)[5:25]  # orientation 6: the right side is the top
+    assert np.array_equal(expected[5], turned.transpose(2, 0, 1))
+    share = made[8, :, 5:25, 3:].astype(float) / 255
+    white = made[8, :, 5:25, :3] * share + 255 * (1 - share)
+    assert np.abs(expected[8].transpose(1, 2, 0) - white).max() <= 1
+
+
+def test_pictures_that_are_turned_have_the_size_that_is_seen(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 20, 30, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for number, one in enumerate(pixels):
+        Image.fromarray(one).save(tmp_path / f"{number}.png", exif=exif)
+        Image.fromarray(np.rot90(one, -1)).save(tmp_path / f"upright-{number}.png")
+    for names in ("{}", "upright-{}"), ("upright-{}", "{}"), ("{}", "{}"):
+        data = Opened([tmp_path / f"{names[n % 2].format(n)}.png" for n in range(4)])
+        task = from_memory(data, data)
+        seen = [np.rot90(one, -1).transpose(2, 0, 1) for one in pixels]
+        assert np.array_equal(task.train.images.numpy(), np.array(seen))
+
+
+def test_a_picture_that_is_cut_is_named(tmp_path):
+    whole = tmp_path / "0.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)).save(whole)
+    cut = tmp_path / "1.png"
+    cut.write_bytes(whole.read_bytes()[:900])
+    with pytest.raises(UserError, match=r"^data: item 1 of train cannot be read: OSError"):
+        from_memory(Opened([whole, cut, whole]))
 
 
 @pytest.mark.parametrize(
