@@ -128,7 +128,17 @@ def _kept(
         return 1
     of = {"data": task.spec.to_json(), "steps": steps, **of}
     found = kept("processes", of, lambda: fastest(seconds, config.batch_size, steps))
-    return min(found, config.batch_size)
+    while not _shared(config.batch_size, found):
+        found //= 2
+    return found
+
+
+def _shared(batch_size: int, count: int) -> bool:
+    """Return whether so many processes get as many examples each, and more than one.
+
+    A single example has no statistics: BN could not be measured on it.
+    """
+    return count == 1 or (batch_size % count == 0 and batch_size // count > 1)
 
 
 def kept(what: str, of: dict[str, object], measured: Callable[[], int]) -> int:
@@ -159,13 +169,15 @@ def fastest(seconds: Callable[[int], float], batch_size: int, steps: int) -> int
 
     One thread's time for a step is taken for a whole batch and for half of it; a process with
     another share of the batch is expected on the line through both. Their number is doubled as
-    long as that gains something.
+    long as that gains something and divides the batch.
 
     Args:
         seconds: returns the seconds of a step with a batch of a size, with torch's threads.
-        batch_size: of all processes together.
+        batch_size: of all processes together; nothing is measured if two cannot share it.
         steps: of the training.
     """
+    if not _shared(batch_size, 2):
+        return 1
     threads = torch.get_num_threads()
     together = seconds(batch_size) if threads > 1 else math.inf
     torch.set_num_threads(1)
@@ -174,10 +186,10 @@ def fastest(seconds: Callable[[int], float], batch_size: int, steps: int) -> int
     finally:
         torch.set_num_threads(threads)
     alone, best = min(together, whole), 1
-    slope = max(0.0, whole - half) / (batch_size - batch_size // 2)
+    slope = max(0.0, whole - half) / (batch_size // 2)
     count = 2
-    while count <= min(cores(), batch_size // 2):
-        expected = whole - slope * (batch_size - math.ceil(batch_size / count))
+    while count <= cores() and _shared(batch_size, count):
+        expected = whole - slope * (batch_size - batch_size // count)
         if expected > GAIN * alone or (alone - expected) * steps < START:
             break
         alone, best, count = expected, count, 2 * count

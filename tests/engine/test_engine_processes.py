@@ -6,6 +6,7 @@ import torch
 from nasbench.engine import processes
 from nasbench.engine.processes import fastest
 from nasbench.engine.ranks import number
+from nasbench.engine.search import configure
 from nasbench.errors import UserError
 
 
@@ -35,6 +36,53 @@ def cores(monkeypatch):
 def test_the_number_follows_from_two_batches(cores, fixed, each, have, steps, count):
     cores(have)
     assert fastest(lambda size: fixed + each * size, 32, steps) == count
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "count"),
+    [(75, 1), (6, 2), (12, 4), (96, 32), (4, 2)],  # nobody is left with a single example
+)
+def test_every_process_gets_as_many_examples(cores, batch_size, count):
+    cores(64)
+    assert fastest(lambda size: float(size), batch_size, 1000) == count
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 75])
+def test_a_batch_that_two_cannot_share_is_not_measured(cores, batch_size):
+    """BN has no statistics of half of a batch of 2, and half of a batch of 1 is none."""
+
+    def never(size: int) -> float:
+        raise AssertionError
+
+    cores(64)
+    assert fastest(never, batch_size, 1000) == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "batch_size", "count"),
+    [(2, 75, 1), (4, 75, 1), (4, 6, 2), (8, 4, 2), (2, 1, 1), (2, 2, 1), (3, 9, 3), (3, 8, 1)],
+)
+def test_what_was_kept_divides_the_batch(monkeypatch, found, batch_size, count):
+    monkeypatch.setattr(processes, "kept", lambda what, of, measured: found)
+    assert of_digits(monkeypatch, batch_size) == str(count)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 75])
+def test_a_search_whose_batch_two_cannot_share_stays_in_one_process(
+    monkeypatch, tmp_path, batch_size
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert of_digits(monkeypatch, batch_size) == "1"
+    assert len(list((tmp_path / "nasbench" / "processes").iterdir())) == 1  # it was asked
+
+
+def of_digits(monkeypatch, batch_size):
+    """Return how many processes a long search on two cores gets by default."""
+    for variable in ("OMP_NUM_THREADS", "WORLD_SIZE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(processes, "cores", lambda: 2)
+    given = {"strategy": "darts", "task": "digits", "batch_size": batch_size, "epochs": 20_000}
+    return processes.of_search(configure({**given, "device": "cpu"}, {})).config.processes
 
 
 def test_the_number_of_a_command(monkeypatch):
