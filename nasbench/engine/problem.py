@@ -232,7 +232,7 @@ Network = TypeVar("Network", bound=SearchSpace)
 def on_device(network: Network, device: torch.device) -> Network:
     """Move ``network`` to ``device``, and into channels-last memory where its space allows it.
 
-    Among several processes its BN sees the global batch from then on.
+    Among several processes its BN and dropout see the global batch from then on.
     """
     network = network.to(device)
     if place().world > 1:

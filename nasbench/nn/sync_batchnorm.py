@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from nasbench.nn import sync_dropout
 from nasbench.nn.elastic import ElasticBatchNorm2d
 from nasbench.nn.processes import place, sum_
 
@@ -175,11 +176,12 @@ _KINDS: dict[type[nn.Module], type[nn.Module]] = {
     nn.BatchNorm1d: SyncBatchNorm1d,
     nn.BatchNorm2d: SyncBatchNorm2d,
     nn.BatchNorm3d: SyncBatchNorm3d,
+    **sync_dropout.KINDS,
 }
 
 
 def synchronize(network: nn.Module) -> None:
-    """Make every BN layer in ``network`` use the global batch, in place."""
+    """Make every BN and dropout layer in ``network`` use the global batch, in place."""
     for module in network.modules():
         if type(module) in _KINDS:
             module.__class__ = _KINDS[type(module)]

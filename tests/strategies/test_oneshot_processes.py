@@ -33,7 +33,7 @@ ELASTIC = ("bignas", "ofa", "autoformer")  # need sizes to choose
 OPTIONS = {
     "hessian": {"hessian": True},
     "pc-darts": {"warmup": 0.0},
-    "p-darts": {"warmup": 0.0, "skip_dropout": 0.0},
+    "p-darts": {"warmup": 0.0},
     "darts-pt": {"tune_steps": 1},
     "sdarts": {"perturbation": "adversarial", "attack_steps": 1},
     "spos": {**FEW, "population": 2},
@@ -66,6 +66,15 @@ class Norms(OneNorm):
         for choice in (self.first, self.second):
             for name, layers in list(choice.candidates.items()):
                 choice.candidates[name] = nn.Sequential(layers, nn.BatchNorm2d(8))
+
+
+class Skips(Norms):
+    """The same with skip connections, behind which P-DARTS has dropout."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        for choice in (self.first, self.second):
+            choice.candidates["pool"] = nn.Identity()
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,8 @@ def searched(name):
     supernets = Synchronized(Norms, {})
     if name == "pc-darts":  # needs partial channels
         supernets = Synchronized(catalog.resolve("space", "nas-bench-201"), CELL)
+    if name == "p-darts":
+        supernets = Synchronized(Skips, {})
     if name == "hessian":
         supernets = Synchronized(OneNorm, {})
     if name in ELASTIC:

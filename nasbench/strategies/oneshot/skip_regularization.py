@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from torch import nn
 
+from nasbench.nn.sync_dropout import SyncDropout
 from nasbench.space import Arch, Choice, LayerChoice
 
 # What a skip's weight is multiplied by where another candidate is wanted: above 0, so that a skip
@@ -24,7 +25,7 @@ class DroppedSkip(nn.Sequential):
     def __init__(self, skip: nn.Module) -> None:
         super().__init__()
         self.skip = skip
-        self.dropout = nn.Dropout(0.0)
+        self.dropout = SyncDropout(0.0)
 
 
 def is_skip(name: str, layer: nn.Module) -> bool:
