@@ -190,6 +190,28 @@ def gathered(tensor: Tensor) -> Tensor:
     return torch.cat([rows[: int(each)] for rows, each in zip(every, counts, strict=True)])
 
 
+def global_batch(tensor: Tensor) -> Tensor:
+    """Return the rows of all processes in their order in the global batch.
+
+    Args:
+        tensor: the rows ``rank::world``, ``(B, ...)``, as many in every process.
+    """
+    world = place().world
+    if world == 1:
+        return tensor
+    whole = tensor.new_empty_strided((len(tensor) * world, *tensor.shape[1:]), tensor.stride())
+    for rank, rows in enumerate(torch.split(gathered(tensor), len(tensor))):
+        whole[rank::world] = rows
+    return whole
+
+
+def own_rows(whole: Tensor) -> Tensor:
+    """Return this process's rows of a :func:`global_batch`, with the strides that they had."""
+    rank, world = place()
+    rows = whole[rank::world]
+    return whole.new_empty_strided(rows.shape, whole.stride()).copy_(rows)
+
+
 def wait() -> None:
     """Wait until every process is here, for example before reading what the first one wrote."""
     if place().world > 1:

@@ -25,7 +25,7 @@ from nasbench.testing.supernets import (
     digest,
     make,
 )
-from nasbench.training.distributed import join, leave
+from nasbench.training.distributed import join, leave, wait
 
 CELL = {"channels": 4, "cells": 1}
 FEW = {"candidates": 4, "calibration": 1}
@@ -99,6 +99,10 @@ class Halves(RandomData):
         return ((share(first + i), share(first - i)) for i in range(steps))
 
 
+def resolved(name):
+    return catalog.resolve("strategy", name)
+
+
 def share(number):
     """This process's part of a batch."""
     images, labels = batch(number)
@@ -117,7 +121,7 @@ def searched(name):
         supernets = Synchronized(OneNorm, {})
     if name in ELASTIC:
         supernets = Synchronized(Slices, {})
-    kind = catalog.resolve("strategy", "darts" if name == "hessian" else name)
+    kind = resolved("darts" if name == "hessian" else name)
     strategy = make(kind, supernets, OPTIONS.get(name, {}), epochs=3).double()
     torch.manual_seed(1)
     for number in range(3):
@@ -131,10 +135,56 @@ def eigenvalues(strategy):
     return [] if watch is None else watch.eigenvalues
 
 
-def _in_one_of_two(rank, folder):
+def watched(number):
+    """Return a strategy whose eigenvalue is to be measured on a batch, in an epoch."""
+    strategy = make(resolved("darts"), Synchronized(OneNorm, {}), {"hessian": True}).double()
+    strategy.begin_epoch(0, 2)
+    images, labels = share(number)
+    strategy.early_stop.remember((images.contiguous(memory_format=torch.channels_last), labels))
+    return strategy
+
+
+def _join(rank, folder):
     torch.set_num_threads(1)
     os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank)}
     join(torch.device("cpu"), dist.FileStore(f"{folder}/store", 2))
+
+
+def _resumed(rank, folder):
+    """Continue both processes from what the first one saved, before a batch is measured."""
+    _join(rank, folder)
+    strategy = watched(5)
+    state = strategy.state_dict()
+    if rank == 0:
+        torch.save(state, f"{folder}/state.pt")
+    wait()
+    other = watched(6)
+    other.load_state_dict(torch.load(f"{folder}/state.pt", weights_only=True))
+    for ours, theirs in zip(strategy.early_stop._batch, other.early_stop._batch, strict=True):
+        assert torch.equal(ours, theirs)
+        assert ours.stride() == theirs.stride()
+    for each in (strategy, other):
+        each.begin_epoch(1, 2)
+    assert other.early_stop.eigenvalues == strategy.early_stop.eigenvalues
+    torch.save(strategy.early_stop.eigenvalues, f"{folder}/eigenvalues-{rank}.pt")
+    leave()
+
+
+def test_resumed_processes_measure_the_eigenvalue_on_the_batch_of_all(tmp_path):
+    in_processes(_resumed, (str(tmp_path),), 2)
+    alone = watched(5)
+    alone.begin_epoch(1, 2)
+    assert alone.early_stop.eigenvalues[0] != 0
+    for rank in range(2):
+        found = torch.load(tmp_path / f"eigenvalues-{rank}.pt")
+        assert found == pytest.approx(alone.early_stop.eigenvalues, rel=1e-3)
+    # What one saved of both is the batch that one process has.
+    saved = torch.load(tmp_path / "state.pt", weights_only=True)["early_stop._extra_state"]
+    assert all(torch.equal(a, b) for a, b in zip(saved["batch"], share(5), strict=True))
+
+
+def _in_one_of_two(rank, folder):
+    _join(rank, folder)
     for name in names():
         strategy, arch = searched(name)
         found = {

@@ -21,7 +21,7 @@ from nasbench.strategies.oneshot.base import Batch
 from nasbench.strategies.oneshot.evaluation import Loss, evaluation_mode, substituted
 from nasbench.supernet.base import no_grad_for
 from nasbench.supernet.mixture import Mixture
-from nasbench.training.distributed import agree, average
+from nasbench.training.distributed import agree, average, global_batch, own_rows
 from nasbench.training.objective import Objective
 
 Product = Callable[[Tensor], Tensor]
@@ -136,6 +136,9 @@ class EarlyStop(nn.Module):
 
     def begin_epoch(self, epoch: int, mixture: Mixture) -> None:
         """Judge the previous epoch, unless this epoch has begun before."""
+        if self._batch is not None:  # that of a file is on the CPU
+            device = mixture.arch_parameters[0].device
+            self._batch = [tensor.to(device) for tensor in self._batch]
         if epoch > self._epoch:
             self._epoch, self.eigenvalue = epoch, None
             self.look(mixture)
@@ -180,10 +183,14 @@ class EarlyStop(nn.Module):
         return {"hessian_eigenvalue": torch.tensor(self.eigenvalue, device=device)}
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Return the measurements so far, for the ``state_dict``."""
+        """Return the measurements so far, for the ``state_dict``.
+
+        All processes call it together: one of them saves the rows of all.
+        """
+        batch = self._batch
         return {
             "epoch": self._epoch,
-            "batch": self._batch,
+            "batch": None if batch is None else [global_batch(tensor) for tensor in batch],
             "alphas": self._alphas,
             "stopped": self.stopped,
             "eigenvalue": self.eigenvalue,
@@ -191,8 +198,10 @@ class EarlyStop(nn.Module):
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Continue from :meth:`get_extra_state`."""
-        self._epoch, self._batch = state["epoch"], state["batch"]
+        """Continue from :meth:`get_extra_state`, with this process's rows of the batch."""
+        batch = state["batch"]
+        self._batch = None if batch is None else [own_rows(tensor) for tensor in batch]
+        self._epoch = state["epoch"]
         self._alphas = list(state["alphas"])
         self.stopped = state["stopped"]
         self.eigenvalue, self.eigenvalues = state["eigenvalue"], list(state["eigenvalues"])
