@@ -16,7 +16,9 @@ from nasbench import catalog
 from nasbench.nn.processes import place
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.strategies.oneshot.base import OneShotStrategy
+from nasbench.strategies.oneshot.darts_pt import limited
 from nasbench.testing.supernets import (
+    BATCH,
     PlainSupernets,
     RandomData,
     Slices,
@@ -103,9 +105,9 @@ def resolved(name):
     return catalog.resolve("strategy", name)
 
 
-def share(number):
+def share(number, size=BATCH):
     """This process's part of a batch."""
-    images, labels = batch(number)
+    images, labels = batch(number, size=size)
     rank, world = place().rank, place().world
     return images[rank::world].double(), labels[rank::world]
 
@@ -181,6 +183,39 @@ def test_resumed_processes_measure_the_eigenvalue_on_the_batch_of_all(tmp_path):
     # What one saved of both is the batch that one process has.
     saved = torch.load(tmp_path / "state.pt", weights_only=True)["early_stop._extra_state"]
     assert all(torch.equal(a, b) for a, b in zip(saved["batch"], share(5), strict=True))
+
+
+def score(images):
+    """Return how good a supernet is on batches."""
+    strategy = make(resolved("darts-pt"), Synchronized(Norms, {}), {}).double()
+    return strategy._score(images)
+
+
+# The size of the second batch after one of 8, the samples, and how many of the second one's images
+# are evaluated in each process.
+LAST = [(1, 100, 0), (2, 100, 1), (3, 100, 1), (5, 100, 2), (5, 5, 1), (7, 6, 2)]
+
+
+def _scored(rank, folder):
+    _join(rank, folder)
+    found = []
+    for size, samples, count in LAST:
+        images = list(limited(iter([share(0), share(1, size)]), samples))
+        assert [len(labels) for _, labels in images] == [4, count][: 1 + (count > 0)]
+        found.append(score(images))
+        wait()  # one that had evaluated more would still be in there
+    torch.save(found, f"{folder}/scores-{rank}.pt")
+    leave()
+
+
+def test_both_processes_evaluate_as_many_images(tmp_path):
+    in_processes(_scored, (str(tmp_path),), 2)
+    one, other = (torch.load(tmp_path / f"scores-{rank}.pt") for rank in range(2))
+    assert one == other
+    for (size, _, count), found in zip(LAST, one, strict=True):
+        images, labels = share(1, size)
+        last = (images[: 2 * count], labels[: 2 * count])
+        assert score([share(0), last][: 1 + (count > 0)]) == pytest.approx(found, rel=1e-6)
 
 
 def _in_one_of_two(rank, folder):

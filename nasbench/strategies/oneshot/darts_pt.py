@@ -15,6 +15,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from nasbench.nn.processes import place
 from nasbench.options import option
 from nasbench.space import Arch
 from nasbench.strategies.oneshot.base import Batch, SearchData
@@ -23,7 +24,7 @@ from nasbench.strategies.oneshot.evaluation import evaluation_mode
 from nasbench.strategies.recipe import DARTS, NASBENCH201, RECIPES, Recipe
 from nasbench.supernet.base import edges_decide
 from nasbench.supernet.mixing_weights import MixingRule
-from nasbench.training.distributed import average, gathered
+from nasbench.training.distributed import average, gathered, total
 from nasbench.training.optimization import Optimization
 
 TUNING_LR = 0.1  # of the search's highest rate
@@ -152,18 +153,26 @@ class DartsPtStrategy(DartsStrategy):
                 sums += len(logits) * torch.stack([-loss.float(), loss.new_ones(()).float()])
                 outputs.append(logits)
         average([sums])
-        total, count = sums.tolist()
+        loss_sum, count = sums.tolist()
         targets = torch.cat([targets for _, targets in images])
         metric = self.objective.metric
         value = metric.value(gathered(torch.cat(outputs).float()), gathered(targets))
-        return metric.score(value), total / count
+        return metric.score(value), loss_sum / count
 
 
 def limited(batches: Iterable[Batch], most: int) -> Iterator[Batch]:
-    """Yield the first ``most`` images; one alone has no statistics and is left out."""
+    """Yield the first ``most`` images of this process, as many in each batch as every other has.
+
+    Processes that evaluate different numbers of images would wait for each other in different
+    places, and BN gives their statistics the same weight. What is left over of a last batch is
+    left out; so is one image alone in all of them, which has no statistics.
+    """
+    world = place().world
     for images, labels in batches:
-        if min(most, len(images)) >= 2:
-            yield images[:most], labels[:most]
-        most -= len(images)
-        if most < 2:
+        rows = total(torch.tensor(len(images), device=images.device))
+        count = min(most, int(rows) // world)
+        if count * world >= 2:
+            yield images[:count], labels[:count]
+        most -= count
+        if most * world < 2:
             return
