@@ -18,9 +18,17 @@ from nasbench.strategies.oneshot.drnas import (
     DrnasStrategy,
     concentration,
 )
+from nasbench.strategies.oneshot.robust import EarlyStop
 from nasbench.supernet.inherited_weights import widened, widening
 from nasbench.testing.oneshot import OneShotStrategySuite
-from nasbench.testing.supernets import PlainSupernets, RandomData, advance, digest, make
+from nasbench.testing.supernets import (
+    PlainSupernets,
+    RandomData,
+    advance,
+    batch,
+    digest,
+    make,
+)
 
 STAGED = {"partial": 4, "widen": 2}
 
@@ -292,6 +300,79 @@ def test_the_architecture_rests_at_the_beginning_of_both_stages():
     assert not plain.learns
     plain.begin_epoch(20, 50)
     assert plain.learns
+
+
+SMALL_SPACE = "nasbench.testing.supernets:Small"
+
+
+def told(monkeypatch, values, **options):
+    """Return a search of two stages whose measurements are these."""
+    left = iter(values)
+    monkeypatch.setattr(EarlyStop, "measure", lambda self, mixture: next(left))
+    options = {"robust": True, "warmup": 0.0, "arch_lr": 0.1, **options}
+    return strategy(SMALL_SPACE, **STAGED, **options)
+
+
+def played(made, first, last, epochs):
+    """Play epochs of one step; return each one's metrics, and alpha at its end."""
+    metrics, alphas = [], []
+    for epoch in range(first, last):
+        made.begin_epoch(epoch, epochs)
+        metrics.append(made.step(batch(2 * epoch), batch(2 * epoch + 1)))
+        alphas.append([a.detach().clone() for a in made.mixture.alphas])
+    return metrics, alphas
+
+
+def test_the_last_epoch_before_the_widening_is_judged_and_a_stop_stays(monkeypatch):
+    made = told(monkeypatch, [1.0] * 9 + [3.0])  # the tenth ends the first stage
+    metrics, alphas = played(made, 0, 13, 20)
+    assert made.stage == 1
+    assert made.early_stop.stopped
+    assert made.early_stop.eigenvalues == [1.0] * 9 + [3.0]
+    assert "val_loss" in metrics[9]
+    for found in metrics[10:]:
+        assert "val_loss" not in found
+    assert metrics[10]["hessian_eigenvalue"] == 3.0
+    assert "hessian_eigenvalue" not in metrics[11]
+    # Epochs 5 to 9 are compared with 0 to 4, whose middle is epoch 2: before the pruning.
+    assert all(torch.equal(a, b) for a, b in zip(made.mixture.alphas, alphas[2], strict=True))
+    for label, alpha in zip(made.mixture.labels, alphas[2], strict=True):
+        kept = made.mixture.kept[label]
+        best = concentration(alpha).argsort(descending=True)[: len(kept)]
+        assert sorted(best.tolist()) == sorted(kept)
+
+
+@pytest.mark.parametrize("stopped_at", [7, 12])
+def test_the_supernets_of_the_stages_are_judged_apart(monkeypatch, stopped_at):
+    """The wider one is three times as sharp, and jumps by itself later."""
+    values = [1.0] * 6 + [3.0] * 5 + [5.0] * 5
+    made = told(monkeypatch, values)
+    _, alphas = played(made, 0, 16, 12)  # beyond the end, so that there are ten in a stage
+    assert not made.early_stop.stopped
+    assert made.early_stop.eigenvalues == values[:15]
+    made.begin_epoch(16, 12)
+    assert made.early_stop.stopped
+    # Compared are the second stage's epochs 11 to 15 and 6 to 10, whose middle is 8.
+    assert all(torch.equal(a, b) for a, b in zip(made.mixture.alphas, alphas[8], strict=True))
+    # A continuation in either stage ends alike.
+    torch.manual_seed(4)
+    half = told(monkeypatch, values)
+    played(half, 0, stopped_at, 12)
+    random, state = torch.get_rng_state(), half.state_dict()
+    other = told(monkeypatch, values[stopped_at - 1 :])
+    other.load_state_dict(state)
+    other.load_optimizer_state(half.optimizer_state())
+    torch.set_rng_state(random)
+    played(other, stopped_at, 16, 12)
+    other.begin_epoch(16, 12)
+    assert digest(other) == digest(made)
+
+
+def test_a_first_stage_that_is_only_measured_is_kept(monkeypatch):
+    made = told(monkeypatch, [1.0] * 9 + [3.0] * 2, robust=False, hessian=True)
+    played(made, 0, 12, 20)
+    assert not made.early_stop.stopped
+    assert made.early_stop.eigenvalues == [1.0] * 9 + [3.0] * 2
 
 
 @pytest.mark.parametrize(("space", "kept"), [("darts", 4), ("nas-bench-201", 3)])

@@ -131,6 +131,8 @@ class DrnasStrategy(DifferentiableStrategy):
         """Prune and widen once, after half of the epochs; begin each stage with the weights."""
         half = (epochs + 1) // 2 if self.options.widen and epochs > 1 else epochs
         if self.stage == 0 and epoch >= half:
+            if self.early_stop is not None:
+                self.early_stop.begin_epoch(epoch, self.mixture)  # judges the stage that is over
             self._widen()
         first, end = (half, epochs) if self.stage else (0, half)
         self.arch_moves = past_warmup(self.options.warmup, epoch - first, end - first)
@@ -139,7 +141,11 @@ class DrnasStrategy(DifferentiableStrategy):
     def _widen(self) -> None:
         """Enter the second stage, whose supernet inherits weights, parameters and optimizers."""
         before, weights, optimizers = self.mixture, self.mixing_weights(), self.optimizer_state()
+        watch = self.early_stop
         self._build(1)
+        if watch is not None:  # the architecture goes on, and rests if it was stopped
+            watch.begin_stage()
+            self.early_stop = watch
         state, wide = before.state_dict(), self.mixture.state_dict()
         sources = widening(state, wide, self.context.stream("widen"))
         same = {

@@ -126,6 +126,7 @@ class EarlyStop(nn.Module):
         self._epoch = -1
         self._batch: list[Tensor] | None = None
         self._alphas: list[list[Tensor]] = []  # of as many epochs as are compared
+        self._first = 0  # the first eigenvalue of the present supernet
         self.stopped = False
         self.eigenvalue: float | None = None
         self.eigenvalues: list[float] = []
@@ -152,10 +153,14 @@ class EarlyStop(nn.Module):
         self.eigenvalues.append(self.eigenvalue)
         self._alphas.append([a.detach().clone() for a in mixture.arch_parameters])
         self._alphas = self._alphas[-BACK - 1 :]
-        if self._acts and jumped(self.eigenvalues):
+        if self._acts and jumped(self.eigenvalues[self._first :]):
             self.stopped = True
             with torch.no_grad():
                 torch._foreach_copy_(list[Tensor](mixture.arch_parameters), self._alphas[0])
+
+    def begin_stage(self) -> None:
+        """Compare what is measured from here on: a changed supernet has other eigenvalues."""
+        self._first, self._alphas = len(self.eigenvalues), []
 
     def measure(self, mixture: Mixture) -> float:
         """Return the largest eigenvalue on the kept batches of all processes."""
@@ -192,6 +197,7 @@ class EarlyStop(nn.Module):
             "epoch": self._epoch,
             "batch": None if batch is None else [global_batch(tensor) for tensor in batch],
             "alphas": self._alphas,
+            "first": self._first,
             "stopped": self.stopped,
             "eigenvalue": self.eigenvalue,
             "eigenvalues": list(self.eigenvalues),
@@ -203,6 +209,7 @@ class EarlyStop(nn.Module):
         self._batch = None if batch is None else [own_rows(tensor) for tensor in batch]
         self._epoch = state["epoch"]
         self._alphas = list(state["alphas"])
+        self._first = state.get("first", 0)  # absent from older states
         self.stopped = state["stopped"]
         self.eigenvalue, self.eigenvalues = state["eigenvalue"], list(state["eigenvalues"])
 
