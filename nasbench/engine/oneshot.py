@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -341,5 +342,8 @@ def signs_of_collapse(
         tuple(early_stop.eigenvalues) if early_stop is not None else (),
     )
     robust = getattr(strategy.options, "robust", None)
-    lines = verdict(signs, catalog.short(config.strategy), robust)
+    last = (
+        () if early_stop is None else tuple(early_stop.of_stage())
+    )  # others have other supernets
+    lines = verdict(replace(signs, eigenvalues=last), catalog.short(config.strategy), robust)
     return {**signs.to_json(), "verdict": list(lines)}, derived

@@ -373,6 +373,7 @@ def test_a_first_stage_that_is_only_measured_is_kept(monkeypatch):
     played(made, 0, 12, 20)
     assert not made.early_stop.stopped
     assert made.early_stop.eigenvalues == [1.0] * 9 + [3.0] * 2
+    assert made.early_stop.of_stage() == [3.0]  # epoch 10 has the first wider supernet
 
 
 @pytest.mark.parametrize(("space", "kept"), [("darts", 4), ("nas-bench-201", 3)])

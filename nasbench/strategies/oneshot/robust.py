@@ -153,7 +153,7 @@ class EarlyStop(nn.Module):
         self.eigenvalues.append(self.eigenvalue)
         self._alphas.append([a.detach().clone() for a in mixture.arch_parameters])
         self._alphas = self._alphas[-BACK - 1 :]
-        if self._acts and jumped(self.eigenvalues[self._first :]):
+        if self._acts and jumped(self.of_stage()):
             self.stopped = True
             with torch.no_grad():
                 torch._foreach_copy_(list[Tensor](mixture.arch_parameters), self._alphas[0])
@@ -161,6 +161,10 @@ class EarlyStop(nn.Module):
     def begin_stage(self) -> None:
         """Compare what is measured from here on: a changed supernet has other eigenvalues."""
         self._first, self._alphas = len(self.eigenvalues), []
+
+    def of_stage(self) -> list[float]:
+        """Return the eigenvalues of the present supernet."""
+        return self.eigenvalues[self._first :]
 
     def measure(self, mixture: Mixture) -> float:
         """Return the largest eigenvalue on the kept batches of all processes."""
