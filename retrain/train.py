@@ -182,7 +182,8 @@ def configure(
     task_name = _task_name(checkpoint, asked, task)
     wanted = {**asked.space_arguments, **assignments}
     network = {"space_arguments": retrain_arguments(space, checkpoint, asked.preset, wanted)}
-    over = (data_options(checkpoint), tuned(checkpoint), given, network)
+    read = data_options(checkpoint, task_name)
+    over = (read, tuned(checkpoint), given, network)
     without = RetrainConfig.from_layers(*over)
     data = Data(task_name, without, task)
     data.check_smoothing(asked)

@@ -129,7 +129,7 @@ def task(
         if data_dir is not None:
             raise UserError(f"--data-dir {data_dir}: is for a built-in task")
         train = data if y is None else (data, y)
-        target = own.pop("target", None)
+        target, size, channels = (own.pop(one, None) for one in ("target", "size", "channels"))
         found = arrays.from_memory(
             train,
             test,
@@ -137,6 +137,8 @@ def task(
             groups=groups,
             target=target,
             class_names=class_names,
+            size=size,
+            channels=channels,
             name=name,
         )
         return _opened(judged(found, TaskConfig.from_layers(own)), found.name, own)

@@ -33,6 +33,7 @@ from nasbench.store.weights import find_weights, load_weights
 from nasbench.strategies.recipe import Recipe
 from nasbench.supernet.inherited_weights import recalibrate_bn
 from nasbench.tasks import loading, sources
+from nasbench.tasks.packing import OF_OWN_DATA
 
 DEFAULT_TASK = "cifar10"
 CIFAR10 = DataSpec(3, 32, 32, 10).to_json()
@@ -187,10 +188,20 @@ def task_of(checkpoint: Checkpoint, override: str | None = None) -> str:
     return checkpoint.task
 
 
-def data_options(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return how the search read and judged its data: the options of :class:`TaskConfig`."""
+def data_options(checkpoint: Checkpoint, task: str | None = None) -> dict[str, Any]:
+    """Return how the search read and judged its data: the options of :class:`TaskConfig`.
+
+    Args:
+        checkpoint: of the search.
+        task: another task on which its network is trained; how the search's own data were read
+            says nothing about data of another kind.
+    """
     names = (entry.name for entry in fields(TaskConfig))
     options = {name: checkpoint.search[name] for name in names if name in checkpoint.search}
+    if task is not None and sources.kind(task) != sources.kind(checkpoint.task):
+        options = {name: one for name, one in options.items() if name not in OF_OWN_DATA}
+        if not loading.resizes(task):
+            return options
     shape = checkpoint.data
     if "height" in shape and loading.resizes(checkpoint.task, options.get("columns")):
         # What the search chose for pictures holds for whatever preset follows.

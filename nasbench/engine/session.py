@@ -159,6 +159,10 @@ def session(
             if running.leads:
                 keep(folder.path, _own_code(config, checkpoint))
             more = _budget(folder, config)
+            # A folder that was made for a worker has no fingerprints before the run begins.
+            if lacking := (inputs or {}).keys() - began.keys():
+                known = {name: (inputs or {})[name] for name in lacking}
+                more["provenance"] = {**began, **known}
             _note(running, status="running", error=None, continued=parts, **more)
             with _status(running):
                 yield running

@@ -20,6 +20,7 @@ from nasbench.data.decoding import Bad, Header
 from nasbench.data.packed import About
 from nasbench.data.watching import watcher
 from nasbench.errors import UserError
+from nasbench.tasks import packing
 from nasbench.tasks.base import Task
 from nasbench.tasks.own_data import cached, key_of_pictures
 
@@ -87,6 +88,8 @@ def load(name: str, config: TaskConfig) -> Task:
     Raises:
         UserError: the folder or a picture is of no use.
     """
+    packing.refuse(name, config, "columns")
+    packing.refuse_target(name, config)
     folder = Path(name).expanduser()
     listing = _listing(folder)
     files = [(one.name, one.size, one.changed) for one in listing.pictures]

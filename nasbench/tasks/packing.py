@@ -162,6 +162,18 @@ def refuse(name: str, config: TaskConfig, *options: str) -> None:
         raise UserError(f"{given}: is for {what}, and --task {name} is none")
 
 
+def refuse_target(name: str, config: TaskConfig) -> None:
+    """Raise if the user asks for another target than the class that a folder says.
+
+    Raises:
+        UserError: it names the option.
+    """
+    if config.target not in (None, "class"):
+        raise UserError(
+            f"--target {config.target}: --task {name} has a folder for each class: allowed: class"
+        )
+
+
 def refuse_own(name: str, config: TaskConfig) -> None:
     """Raise if the user gives an option of own data to a task that says it itself.
 

@@ -87,6 +87,7 @@ def load(name: str, config: TaskConfig) -> Task:
         UserError: a recording cannot be read, or sensors differ.
     """
     packing.refuse(name, config, "size", "channels", "columns")
+    packing.refuse_target(name, config)
     folder = sources.paths(name)[0]
     where = f"--task {name}"
     every = _listed(where, folder)

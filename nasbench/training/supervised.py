@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from nasbench.training.objective import Objective
 from nasbench.training.optimization import Optimization, OptimizerConfig
 
 Batch = tuple[Tensor, Tensor]
+_Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Supervised:
         self.optimization = Optimization(list(network.parameters()), config.optimizer, steps)
         self.average: AveragedModel | None = None
         if config.ema > 0:
-            mean = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
+            mean = _averaged(config.ema)
             # BN's statistics are averaged as well.
             self.average = AveragedModel(network, multi_avg_fn=mean, use_buffers=True).eval()
         self.best: dict[str, Any] = {}
@@ -190,3 +191,22 @@ class Supervised:
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.best = state["best"]
+
+
+def _averaged(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:
+    """Return torch's exponential average, for real numbers alone; others, such as indices, follow.
+
+    Args:
+        decay: share of the average so far, in (0, 1).
+    """
+    mean = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+
+    def update(ours: _Tensors, theirs: _Tensors, count: Tensor | int) -> None:
+        """Update tensors of one type in place."""
+        if ours[0].is_floating_point() or ours[0].is_complex():
+            mean(ours, theirs, count)
+            return
+        for one, other in zip(ours, theirs, strict=True):
+            one.copy_(other)
+
+    return update
