@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ import torch
 from engine_parts import TINY
 
 from nasbench.config import HpoConfig
-from nasbench.engine.checkpoints import Architecture, open_checkpoint, open_model, open_network
+from nasbench.engine.checkpoints import (
+    Architecture,
+    data_options,
+    open_checkpoint,
+    open_model,
+    open_network,
+)
 from nasbench.engine.problem import load_task
 from nasbench.errors import UserError
 from nasbench.export.plain import trial
@@ -140,3 +147,21 @@ def test_a_published_cell_that_the_user_names_is_no_code():
 
     with known_code.typed(["retrain", "zoo:DARTS_V2"]):
         assert recipe_of(open_checkpoint("zoo:DARTS_V2")).retrain["epochs"] == 600
+
+
+def test_how_pictures_were_read_says_nothing_about_data_of_another_kind(checkpoint, tmp_path):
+    pictures = tmp_path / "images"
+    (pictures / "a").mkdir(parents=True)
+    other = tmp_path / "others"
+    (other / "b").mkdir(parents=True)
+    found = replace(
+        Checkpoint.read(checkpoint),
+        task=str(pictures),
+        data={"channels": 3, "height": 32, "width": 32, "classes": 2},
+        search={"size": None, "skip_bad": True, "metric": "macro_f1"},
+    )
+    read = {"size": 32, "channels": 3, "skip_bad": True, "metric": "macro_f1"}
+    assert data_options(found) == read
+    assert data_options(found, str(other)) == read
+    assert data_options(found, "cifar10") == {"metric": "macro_f1"}
+    assert data_options(found, "data.npz") == {"metric": "macro_f1"}

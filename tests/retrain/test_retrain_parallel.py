@@ -115,6 +115,19 @@ def test_the_work_itself_in_the_folder_made_for_it(checkpoint, config):
     assert done.record_path.name == f"{folder.name}.json"
 
 
+def test_the_fingerprints_are_in_the_folder_that_is_resumed(checkpoint, config, tmp_path):
+    job = Retraining.of(checkpoint, config)
+    folder = parallel.new_folder(job)
+    assert "data" not in folder.info["provenance"]
+    run_retrain(job, NullCallback(), StopSignal(), folder)
+    one_by_one(checkpoint, config, [config.seed], tmp_path / "alone")
+    (alone,) = folders(replace(config, out=tmp_path / "alone"))
+    expected, found = (RunFolder(one).info["provenance"] for one in (alone, folder.path))
+    for name in ("data", "metric", "code"):
+        assert found[name] == expected[name]
+    assert found["started"] == folder.info["provenance"]["started"]
+
+
 def test_the_run_folder_says_which_code_of_the_user_ran(checkpoint, config):
     job = Retraining.of(checkpoint, replace(config, space=EXAMPLE))
     assert parallel.new_folder(job).info["code"] == {EXAMPLE: checkpoint.space["sha256"]}

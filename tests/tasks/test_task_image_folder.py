@@ -203,6 +203,20 @@ def test_colour_is_mirrored_and_grey_is_not(tmp_path) -> None:
     assert (grey.crop_padding, grey.flip) == (1, False)
 
 
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ({"columns": "group=patient"}, r"--columns group=patient: is for a CSV, and --task .* is"),
+        ({"target": "labels"}, r"--target labels: --task .* has a folder for each class: allowed"),
+    ],
+)
+def test_what_a_folder_has_no_use_for_is_refused(tmp_path, option, line) -> None:
+    folder = fill(tmp_path / "i", {"a": 5, "b": 5})
+    with pytest.raises(UserError, match=line):
+        opened(folder, **option)
+    assert opened(folder, target="class").class_names == ("a", "b")
+
+
 def test_hidden_files_and_folders_are_no_part_of_it(tmp_path) -> None:
     folder = fill(tmp_path / "i", {"a": 5, "b": 5, ".git": 5, "__MACOSX": 1})
     (folder / "a" / "._000.png").write_bytes(b"x")

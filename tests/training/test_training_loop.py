@@ -19,7 +19,12 @@ from nasbench.training.loop import EarlyStopping, Loop
 from nasbench.training.objective import Objective
 from nasbench.training.optimization import OptimizerConfig
 from nasbench.training.stopping import Stopped, StopSignal
-from nasbench.training.supervised import Supervised, SupervisedConfig, evaluated_metric
+from nasbench.training.supervised import (
+    Supervised,
+    SupervisedConfig,
+    _averaged,
+    evaluated_metric,
+)
 from tests.conftest import same_state
 
 
@@ -358,3 +363,16 @@ def test_a_changed_state_is_refused_in_one_line(change):
         Loop(unit(epochs=2), 2, memory, Watch(), StopSignal()).run()
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 450
+
+
+def test_an_average_of_weights_leaves_whole_numbers_as_they_are():
+    """torch's own rounds 11 * 0.9999 + 11 * 0.0001 down to 10."""
+    update = _averaged(0.9999)
+    places, flags = torch.tensor([11, 7]), torch.tensor([True, False])
+    ours = [places.clone()], [flags.clone()], [torch.tensor([1.0, 2.0])]
+    for one, theirs in zip(ours, (places, flags, torch.tensor([2.0, 2.0])), strict=True):
+        for _ in range(3):
+            update(one, [theirs], 1)
+    assert torch.equal(ours[0][0], places)
+    assert torch.equal(ours[1][0], flags)
+    torch.testing.assert_close(ours[2][0], torch.tensor([2 - 0.9999**3, 2.0]))
