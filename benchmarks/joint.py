@@ -1,4 +1,4 @@
-"""Architecture search, tuning and joint search with the same device time, on two real tasks.
+"""Architecture search, tuning and joint search with the same device time.
 
 For each task, TPE and random search look for an architecture, for hyperparameters of a small
 network, and for both at once (``nasbench compare``). What each finds is retrained and tested once.
@@ -60,7 +60,10 @@ def table(task: str, rows: Sequence[Row]) -> list[str]:
             f"| {KINDS[row.kind]} | {row.on_space} | {row.mean:.2f} | {low:.2f} to {high:.2f} "
             f"| {row.search_seconds:.0f} | {row.search_evaluations:.0f} |"
         )
-    notes = dict.fromkeys([*verdict(rows), *kinds_notes(task, rows)])
+    said = verdict(rows)
+    known = {line.rstrip(".").lower() for line in said}
+    more = (note.removeprefix(f"task {task}, ") for note in kinds_notes(task, rows))
+    notes = [*said, *(f"{note}." for note in more if note.lower() not in known)]
     return [*lines, "", *(f"- {note}" for note in notes), ""]
 
 
@@ -70,16 +73,18 @@ def page(parts: list[str], given: argparse.Namespace, seconds: float) -> str:
     where = provenance.collect()
     versions = ", ".join(f"{name} {one}" for name, one in where["versions"].items() if one)
     command = f"--budget {given.budget} --seeds {given.seeds} --threads {given.threads}"
+    if given.tasks != [*TASKS]:
+        command += f" --tasks {' '.join(given.tasks)}"
+    small = " MNIST has 4,000 training images." if "mnist" in given.tasks else ""
     return "\n".join(
         [
-            f"# {title}",
+            f"# {title.rstrip('.')}",
             "",
             paragraphs[0],
             "",
             f"Networks are those of the space `{SPACE}`; tuned alone is `{NETWORK}`. Searched "
             f"beside the architecture: `{TUNE}`. Each search may take {given.budget} of device "
-            f"time, with {given.seeds} seeds; MNIST has 4,000 training images. Intervals are "
-            "bootstrapped over the seeds.",
+            f"time, with {given.seeds} seeds.{small} Intervals are bootstrapped over the seeds.",
             "",
             *parts,
             f"Made with `python benchmarks/joint.py {command}`: {seconds / 3600:.1f} hours of "
