@@ -50,6 +50,7 @@ class Column:
         """Return the results of a folder."""
         found = json.loads((folder / "study.json").read_text(encoding="utf-8"))
         scale, changed = found["scale"], re.findall(r"-([a-z_]+=[^-@]+)", found["name"])
+        changed += re.findall(r"-(bf16|fp32)$", found["name"])
         words = "full scale" if scale == 1 else f"scale {scale:g}"
         page = (folder / "README.md").read_text(encoding="utf-8")
         made = page[page.rindex("Made with") :].strip()
