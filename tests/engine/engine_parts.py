@@ -14,9 +14,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+import nasbench.nn as elastic
 from nasbench.hpo.assessors.base import Assessor
 from nasbench.hpo.tuners.base import Tuner
-from nasbench.space import DataSpec, InputChoice, LayerChoice, SearchSpace
+from nasbench.space import DataSpec, InputChoice, LayerChoice, SearchSpace, ValueChoice
 from nasbench.store.journal import Journal
 from nasbench.strategies.sampled.base import Proposal, SampledStrategy
 
@@ -50,6 +51,22 @@ class Tiny(SearchSpace):
         a = self.first(torch.relu(self.stem(x)))
         b = self.second(torch.relu(a))
         return self.head(self.pool(self.join([a, b])))
+
+
+class Summed(SearchSpace):
+    """Two convolutions of widths to choose, side by side."""
+
+    def __init__(self, spec: DataSpec) -> None:
+        super().__init__(spec)
+        left, right = (ValueChoice([2, 4], label=label) for label in ("left", "right"))
+        self.left = elastic.Conv2d(spec.channels, left, 3, padding=1)
+        self.right = elastic.Conv2d(spec.channels, right, 3, padding=1)
+        self.norm = elastic.BatchNorm2d(left + right)
+        self.head = elastic.Conv2d(left + right, spec.classes, 1)
+
+    def forward(self, x):
+        both = torch.cat([self.left(x), self.right(x)], dim=1)
+        return self.head(torch.relu(self.norm(both))).mean((2, 3))
 
 
 def params(arch, width: int = 4, channels: int = 1, classes: int = 10) -> int:

@@ -218,21 +218,21 @@ def test_sizes_are_slices_of_the_supernet(tmp_path):
         assert torch.equal(weights["stem.weight"], shared[:width])
 
 
-@pytest.mark.slow
 def test_a_mixture_of_summed_widths_is_refused(tmp_path):
     """The weights of its second summand are at other places than those of a sub-network."""
-    space = "tests.supernet.test_supernet_elastic:Images"
+    space = "tests.engine.engine_parts:Summed"
     run = searched(tmp_path / "mixture", "darts", {}, space=space)
     metrics = RunFolder(run).info["metrics"]
     assert "supernet_val_accuracy" in metrics
     assert "derived_val_accuracy" not in metrics
-    with pytest.raises(UserError, match=r"in_channels = width \+ side.*a search by single paths"):
+    with pytest.raises(UserError, match=r"num_features = left \+ right.*a search by single paths"):
         specialize(run, tmp_path / "out")
     paths = searched(tmp_path / "paths", "spos", space=space)
     assert "derived_val_accuracy" in RunFolder(paths).info["metrics"]
     assert specialize(paths, tmp_path / "out", candidates=2).networks
 
 
+@pytest.mark.slow
 def test_cells_are_built_as_inside_the_supernet(tmp_path):
     small = {"limit_train": 40, "space": "darts", "space_arguments": {"channels": 4, "layers": 3}}
     search = searched(tmp_path, **small)
