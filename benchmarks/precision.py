@@ -156,12 +156,9 @@ def table(report: dict[str, Any]) -> list[str]:
         "| step | threads | fp32, s | bf16, s | fp32 / bf16 |",
         "|---|---:|---:|---:|---:|",
     ]
-    for row in report["networks"]:
-        full, mixed = row["seconds"]["fp32"], row["seconds"]["bf16"]
-        lines.append(
-            f"| `{row['name']}` | {row['threads']} | {full:.3f} | {mixed:.3f} "
-            f"| {full / mixed:.2f} |"
-        )
+    lines += [
+        f"| `{row['name']}` | {row['threads']} {times(row, 1)}" for row in report["networks"]
+    ]
     lines += [
         "",
         "Operations of a cell on 32 images, one thread:",
@@ -169,13 +166,17 @@ def table(report: dict[str, Any]) -> list[str]:
         "| operation | channels | size | fp32, ms | bf16, ms | fp32 / bf16 |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for row in report["operations"]:
-        full, mixed = row["seconds"]["fp32"], row["seconds"]["bf16"]
-        lines.append(
-            f"| {row['name']} | {row['channels']} | {row['size']} | {1e3 * full:.3f} "
-            f"| {1e3 * mixed:.3f} | {full / mixed:.2f} |"
-        )
+    lines += [
+        f"| {row['name']} | {row['channels']} | {row['size']} {times(row, 1e3)}"
+        for row in report["operations"]
+    ]
     return lines
+
+
+def times(row: dict[str, Any], factor: float) -> str:
+    """Return the last cells of a line: both times in another unit, and their quotient."""
+    full, mixed = row["seconds"]["fp32"], row["seconds"]["bf16"]
+    return f"| {factor * full:.3f} | {factor * mixed:.3f} | {full / mixed:.2f} |"
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from nasbench import arguments, catalog, known_code
 from nasbench.budget import Budget
-from nasbench.config import CompareConfig, TaskConfig
+from nasbench.config import CompareConfig, TaskConfig, flag
 from nasbench.engine import pace
 from nasbench.engine.hpo import Tuning
 from nasbench.engine.search import Search, is_sampled
@@ -153,8 +153,9 @@ class Comparison:
         for verb, allowed, options in _ONE_KIND:
             for name in options if verb not in verbs else ():
                 if (value := getattr(config, name)) != getattr(CompareConfig(), name):
-                    flag = "--" + name.replace("_", "-")
-                    raise UserError(f"{flag} {value}: no method takes it: allowed: with {allowed}")
+                    raise UserError(
+                        f"{flag(name)} {value}: no method takes it: allowed: with {allowed}"
+                    )
         if config.budget is None:
             raise UserError("which --budget? device time (30min), trials (20) or '40 epochs'")
         sources.check(config.task)
@@ -205,7 +206,7 @@ class Comparison:
         words = ["nasbench", "study", str(self.file)]
         for name in ("out", "data_dir", "device"):
             if (value := getattr(self.config, name)) != getattr(plain, name):
-                words += ["--" + name.replace("_", "-"), str(value)]
+                words += [flag(name), str(value)]
         return shlex.join(words)
 
     @property

@@ -163,9 +163,8 @@ class _Training:
 
     def shortened(self, config: Config, passes: float) -> Config:
         """Return the options of a training of so many passes."""
-        held = math.ceil(
-            ROUNDED * max(self.batch, self.searched) / self.share
-        )  # the largest batch
+        largest_batch = max(self.batch, self.searched)
+        held = math.ceil(ROUNDED * largest_batch / self.share)
         least = min(self.images, max(LEAST_IMAGES, held))
         epochs, images = self.epochs, passes / self.epochs / self.share
         if images < least:
