@@ -23,7 +23,7 @@ with warnings.catch_warnings():
     from nni.nas.oneshot.pytorch.strategy import DARTS as Strategy
 
 
-class Training(LightningModule):  # type: ignore[misc]
+class Training(LightningModule):
     """The loss and the optimizer of the weights, with the paper's settings."""
 
     def training_step(self, batch: tuple[Tensor, Tensor], number: int) -> Tensor:
