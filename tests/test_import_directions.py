@@ -415,7 +415,7 @@ def test_torch_stays_out_of_a_fresh_process(modules):
     assert (done.stdout.strip(), done.stderr) == ("False", "")
 
 
-EXTRAS = ("numba", "h5py", "aedat", "ray", "onnx", "onnxruntime", "matplotlib", "jinja2")
+EXTRAS = ("h5py", "aedat", "ray", "onnx", "onnxruntime", "matplotlib", "jinja2")
 """Packages of the extras of pyproject.toml."""
 
 

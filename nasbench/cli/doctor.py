@@ -28,7 +28,7 @@ PACKAGES = {
     "matplotlib": "plots",
     "ray": "--engine ray",
     "h5py": "event image files",
-    "numba": "event recordings",
+    "numba": "fast supernets on a CPU, event recordings",
     "onnxruntime": "nasbench export --to onnx",
     "starlette": "nasbench board",
     "uvicorn": "nasbench board",

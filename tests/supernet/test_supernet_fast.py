@@ -11,8 +11,9 @@ from torch import nn
 from nasbench.space import DataSpec, InputChoice, LayerChoice, SearchSpace
 from nasbench.supernet.base import is_zero, no_grad_for
 from nasbench.supernet.fast import depthwise
-from nasbench.supernet.fast.branches import BranchSum
-from nasbench.supernet.fast.pointwise import Fitted
+from nasbench.supernet.fast.branch_sum import BranchSum
+from nasbench.supernet.fast.branches import Branches
+from nasbench.supernet.fast.pointwise import FittedBundles
 from nasbench.supernet.fast.sums import Candidate, FastSums, Features, Pooling, fits
 from nasbench.supernet.mixture import Mixture
 from search_spaces.darts import Darts
@@ -270,7 +271,7 @@ def test_a_candidate_of_ones_own_is_called_as_it_is():
 def test_a_second_derivative_is_refused_and_not_wrong(total):
     image = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
     weight = torch.ones(1, requires_grad=True)
-    output = BranchSum.apply([], weight, image)
+    output = BranchSum.apply(Branches, [], weight, image)
     with pytest.raises(RuntimeError, match=r"set Mixture\.fast = False"):
         torch.autograd.grad(total(output), image, create_graph=True)
 
@@ -283,7 +284,7 @@ def test_bn_of_a_single_value_is_refused_as_torch_refuses_it():
     with pytest.raises(ValueError, match=words):
         Features(one).normalized(Pooling(nn.AvgPool2d(1), nn.BatchNorm2d(4)))
     with pytest.raises(ValueError, match=words):
-        Fitted([one.view(1, 4)], [1], [torch.randn(4, 4, 1, 1)], None, 1e-5)
+        FittedBundles([one.view(1, 4)], [1], [torch.randn(4, 4, 1, 1)], None, 1e-5)
 
 
 @pytest.mark.parametrize("shape", [(2, 8), (2, 8, 5), (2, 8, 3, 4), (2, 8, 3, 4, 2)])

@@ -14,13 +14,13 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from nasbench.supernet.fast import depthwise
-from nasbench.supernet.fast.pointwise import Fitted
+from nasbench.supernet.fast.pointwise import FittedBundles
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,10 @@ class Unit:
 Branch = tuple[Unit, ...]
 
 
+Parameters = Sequence[Sequence[Tensor]]
+"""All parameters of each unit of a branch, depthwise first."""
+
+
 class Bundle(NamedTuple):
     """Branches of the same kinds of units, computed side by side.
 
@@ -89,7 +93,7 @@ class Level:
             for same, bundle in zip(units, weights, strict=True)
         ]
         self.counts = [len(bundle) for bundle in units]
-        self.fitted: Fitted
+        self.fitted: FittedBundles
 
     def apart(self, xs: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs of the depthwise convolutions."""
@@ -102,7 +106,7 @@ class Level:
     def fit(self, apart: Sequence[Tensor], mixing: Tensor | None) -> None:
         """Compute the statistics of BN and update the running ones."""
         norms = [unit.norm for bundle in self.units for unit in bundle]
-        self.fitted = Fitted(
+        self.fitted = FittedBundles(
             [rows(x) for x in apart], self.counts, self.kernels, mixing, norms[0].eps
         )
         self.fitted.track(norms)
@@ -195,13 +199,11 @@ class Branches:
     """Several bundles of branches, computed together.
 
     Args:
-        bundles: of branches of one or two units each.
-        weights: all parameters of each unit of each branch.
+        bundles: of branches of one or two units each; none for plain images alone.
+        weights: the parameters of each branch.
     """
 
-    def __init__(
-        self, bundles: Sequence[Bundle], weights: Iterable[Sequence[Sequence[Tensor]]]
-    ) -> None:
+    def __init__(self, bundles: Sequence[Bundle], weights: Iterable[Parameters]) -> None:
         flat = iter(weights)
         own = [[next(flat) for _ in bundle.branches] for bundle in bundles]
         pairs = list(zip(bundles, own, strict=True))
@@ -229,7 +231,30 @@ class Branches:
         cuts = len(self.long), 2 * len(self.long)
         return Kept(*(list(tensors[a:b]) for a, b in itertools.pairwise((0, *cuts, None))))
 
-    def sum(self, inputs: Sequence[Tensor], mixing: Tensor) -> tuple[Tensor, Kept]:
+    def sum(
+        self, inputs: Sequence[Tensor], mixing: Tensor, plain: Sequence[Tensor]
+    ) -> tuple[Tensor, Kept]:
+        """Return the weighted sum of branches and plain images, and the stored images.
+
+        Args:
+            inputs: of the branches.
+            mixing: the weights of the branches and then of the plain images, shape ``(n,)``.
+            plain: images as large as the branches' outputs.
+        """
+        total: Tensor | None = None
+        kept = Kept([], [], [])
+        size = size_of(plain[0]) if plain else (0, 0, 0)
+        m = len(mixing) - len(plain)
+        if m:
+            total, kept = self._sum(inputs, mixing[:m])
+            size = size_of(kept.apart[0])
+        for image, weight in zip(plain, mixing[m:].tolist(), strict=True):
+            pixels = rows(image)
+            total = pixels * weight if total is None else total.add_(pixels, alpha=weight)
+        assert total is not None
+        return images(total, size), kept
+
+    def _sum(self, inputs: Sequence[Tensor], mixing: Tensor) -> tuple[Tensor, Kept]:
         """Return the weighted sum of the branches as pixels, and the stored images."""
         xs, before, middles = self._beside(inputs), [], []
         if self.long:
@@ -245,6 +270,7 @@ class Branches:
     def gradients(
         self,
         inputs: Sequence[Tensor],
+        plain: Sequence[Tensor],
         kept: Kept,
         grad: Tensor,
         wanted: Sequence[bool],
@@ -254,11 +280,31 @@ class Branches:
 
         Args:
             inputs: of the branches.
+            plain: the images whose weights need a gradient, all or none.
             kept: the images stored by :meth:`sum`.
-            grad: of the sum, pixels ``(n, C)``.
+            grad: of the sum, channels-last images ``(B, C, H, W)``.
             wanted: whether each of the inputs needs a gradient; it is ``None`` otherwise.
             learns: whether to compute the gradients of the parameters, which are none otherwise.
         """
+        pixels = rows(grad)
+        d_mixing, d_inputs, d_parameters = grad.new_empty(0), list[Tensor | None](), list[Tensor]()
+        if self.bundles:
+            found = self._gradients(inputs, kept, pixels, wanted, learns)
+            d_mixing, d_inputs, d_parameters = found
+        if plain:
+            flat = pixels.flatten()
+            dots = torch.stack([flat.dot(rows(image).flatten()) for image in plain])
+            d_mixing = torch.cat([d_mixing, dots])
+        return d_mixing, d_inputs, d_parameters
+
+    def _gradients(
+        self,
+        inputs: Sequence[Tensor],
+        kept: Kept,
+        grad: Tensor,
+        wanted: Sequence[bool],
+        learns: bool,
+    ) -> tuple[Tensor, list[Tensor | None], list[Tensor]]:
         before, middles, apart = kept
         # The weights' gradients alone need the inputs.
         firsts = self._beside(inputs) if learns else [inputs[b.places[0]] for b in self.bundles]
@@ -316,79 +362,3 @@ class Branches:
 def _masked(grad: Tensor, output: Tensor) -> Tensor:
     """Return the gradient before a ReLU, as pixels."""
     return rows(torch.ops.aten.threshold_backward(grad, output, 0))
-
-
-class BranchSum(torch.autograd.Function):
-    """The weighted sum of branches and of plain images."""
-
-    @staticmethod
-    @torch.amp.custom_fwd(device_type="cpu")  # type: ignore[untyped-decorator]
-    def forward(ctx: Any, bundles: Sequence[Bundle], weights: Tensor, *tensors: Tensor) -> Tensor:
-        """Return the sum ``(B, C, H, W)``.
-
-        Args:
-            ctx: the context of autograd.
-            bundles: of branches of one or two units, with pointwise kernels of the same shape.
-            weights: of the branches and then of the plain images, shape ``(n,)``.
-            tensors: the branches' inputs ``(B, K, H, W)``, all branches' parameters, then the
-                plain images ``(B, C, H', W')``; all images channels-last.
-        """
-        count = 1 + max((place for bundle in bundles for place in bundle.places), default=-1)
-        inputs, rest = tensors[:count], iter(tensors[count:])
-        own = [
-            [[next(rest) for _ in unit.parameters] for unit in branch]
-            for bundle in bundles
-            for branch in bundle.branches
-        ]
-        plain = list(rest)
-        total: Tensor | None = None
-        size = size_of(plain[0]) if plain else (0, 0, 0)
-        ctx.branches = Branches(bundles, own)
-        kept, n = Kept([], [], []), len(own)
-        if n:
-            total, kept = ctx.branches.sum(inputs, weights[:n])
-            size = size_of(kept.apart[0])
-        for image, weight in zip(plain, weights[n:].tolist(), strict=True):
-            pixels = rows(image)
-            total = pixels * weight if total is None else total.add_(pixels, alpha=weight)
-        assert total is not None
-        ctx.n, ctx.count = n, count
-        ctx.parameters = len(tensors) - count - len(plain)
-        if not ctx.needs_input_grad[1]:
-            plain = []
-        ctx.plain = len(plain)
-        ctx.save_for_backward(weights, *inputs, *plain, *itertools.chain(*kept))
-        return images(total, size)
-
-    @staticmethod
-    @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-        """Return the gradients of weights, inputs, parameters and plain images.
-
-        Raises:
-            RuntimeError: a second derivative is requested.
-        """
-        if torch.is_grad_enabled():  # torch's own check misses some cases
-            raise RuntimeError("fast sums have no second derivative: set Mixture.fast = False")
-        count, parameters = ctx.count, ctx.parameters
-        weights, *saved = ctx.saved_tensors
-        inputs, plain, kept = saved[:count], saved[count:][: ctx.plain], saved[count + ctx.plain :]
-        wanted = ctx.needs_input_grad[2 : 2 + count]
-        learns = any(ctx.needs_input_grad[2 + count :][:parameters])
-        grad = grad.contiguous(memory_format=torch.channels_last)
-        d_inputs: list[Tensor | None] = []
-        d_parameters: Sequence[Tensor | None] = []
-        d_weights = [weights.new_empty(0)]
-        if ctx.n:
-            d_mixing, d_inputs, d_parameters = ctx.branches.gradients(
-                inputs, ctx.branches.kept(kept), rows(grad), wanted, learns
-            )
-            d_weights.append(d_mixing)
-        if plain:
-            flat = rows(grad).flatten()
-            d_weights.append(torch.stack([flat.dot(rows(image).flatten()) for image in plain]))
-        needed = ctx.needs_input_grad[2 + count + parameters :]
-        pairs = zip(weights[ctx.n :].tolist(), needed, strict=True)
-        d_plain = [grad * weight if need else None for weight, need in pairs]
-        d_mixed = torch.cat(d_weights) if ctx.needs_input_grad[1] else None
-        return None, d_mixed, *d_inputs, *(d_parameters or [None] * parameters), *d_plain

@@ -29,27 +29,26 @@ class Small(NamedTuple):
     Attributes:
         weights: of ``w``, shape ``(M,)``.
         matrices: of ``W``, shape ``(M, K, C)``.
-        spread: of each bundle, shape ``(m K, K)``; gives the gradients of the pixels together
-            with ``rows``.
-        rows: of each bundle, shape ``(m K,)``.
+        spread: S, shape ``(M, K, K)``: the gradient of D is that of the outputs times the
+            transposed A, plus D S and a row.
+        rows: shape ``(M, K)``.
     """
 
     weights: Tensor
     matrices: Tensor
-    spread: list[Tensor]
-    rows: list[Tensor]
+    spread: Tensor
+    rows: Tensor
 
 
 class Fitted:
     """The BN statistics of M products and what follows from them; stores nothing large.
 
-    The products come in bundles: a tensor of shape ``(n, m K)`` holds the pixels of ``m`` products
-    side by side. Of several processes the statistics are those of all pixels, one
-    exchange in either pass.
+    Of several processes the statistics are those of all pixels, one exchange in either pass.
 
     Args:
-        pixels: D of each bundle, shape ``(n, m K)``.
-        counts: m of each bundle, ``M`` in all.
+        n: pixels of each product in this process.
+        total: the sums of D, shape ``(M, K)``; overwritten.
+        square: the products of D with itself over the pixels, shape ``(M, K, K)``; overwritten.
         kernels: the weights of the convolutions, ``M`` of shape ``(C, K, 1, 1)``.
         weights: w, shape ``(M,)``, or ``None`` for 1.
         eps: of BN.
@@ -61,20 +60,18 @@ class Fitted:
 
     def __init__(
         self,
-        pixels: Sequence[Tensor],
-        counts: list[int],
+        n: int,
+        total: Tensor,
+        square: Tensor,
         kernels: Sequence[Tensor],
         weights: Tensor | None,
         eps: float,
     ) -> None:
-        self.n = enough(len(pixels[0])) * place().world
-        self.counts = counts
+        self.n = enough(n) * place().world
         c, k = kernels[0].shape[:2]
         # Contiguous, so that the matrices of a bundle are one matrix.
         self.matrices = torch.cat(list(kernels)).view(-1, c, k).transpose(1, 2).contiguous()
-        total, square = sum_together(
-            sums(pixels, counts, k), products(pixels, pixels, counts, k, k)
-        )
+        total, square = sum_together(total, square)
         self.mean = total.div_(self.n)
         self.covariance = square.baddbmm_(
             self.mean.unsqueeze(2), self.mean.unsqueeze(1), beta=1 / self.n, alpha=-1
@@ -86,12 +83,64 @@ class Fitted:
         self.scaled = self.matrices * self.factor.unsqueeze(1)
         self.biases = torch.bmm(self.mean.unsqueeze(1), self.scaled).squeeze(1).neg_()
 
-        self.below = self._bundled(self.scaled)
+    def small(self, totals: Tensor, crossed: Tensor) -> Small:
+        """Return the small gradients, over all pixels of all processes.
 
-    def _bundled(self, matrices: Tensor) -> list[Tensor]:
-        """Return the matrices ``(M, K, C)`` of each bundle as one, shape ``(m K, C)``."""
-        k = matrices.shape[1]
-        return list(torch.split(matrices.flatten(0, 1), [m * k for m in self.counts]))
+        Each process returns its share of those of ``weights`` and ``matrices``, as it would if
+        every one had its own weights: their mean over the processes is the gradient of the mean
+        of their losses.
+
+        Args:
+            totals: the sums of the outputs' gradients, shape ``(M, C)``.
+            crossed: the products of D with them over the pixels, shape ``(M, K, C)``; overwritten.
+        """
+        totals, crossed = sum_together(totals, crossed)
+        d_scaled = crossed.baddbmm_(self.mean.unsqueeze(2), totals.unsqueeze(1), alpha=-1)
+        by_column = (d_scaled * self.matrices).sum(1)
+        d_weights = (by_column * self.scale).sum(1)
+        d_variance = (by_column * self.factor * self.scale.square()).mul_(-0.5).unsqueeze(1)
+        d_matrices = d_scaled * self.factor.unsqueeze(1) + self.through * (2 * d_variance)
+        d_covariance = torch.bmm(self.matrices * d_variance, self.matrices.transpose(1, 2))
+        if (world := place().world) > 1:
+            d_weights, d_matrices = d_weights / world, d_matrices / world
+        d_mean = torch.bmm(self.scaled, totals.unsqueeze(2))
+        d_mean.baddbmm_(d_covariance, self.mean.unsqueeze(2), alpha=2)
+        row = d_mean.squeeze(2).div_(-self.n)
+        return Small(d_weights, d_matrices, d_covariance.mul_(2 / self.n), row)
+
+    def track(self, norms: Sequence[nn.BatchNorm2d]) -> None:
+        """Update running statistics as a forward pass of BN does."""
+        means = torch.bmm(self.mean.unsqueeze(1), self.matrices).squeeze(1)
+        move(norms, means, self.variance * (self.n / max(1, self.n - 1)))
+
+
+class FittedBundles(Fitted):
+    """Fitted products whose pixels come in bundles.
+
+    A tensor of shape ``(n, m K)`` holds the pixels of ``m`` products side by side.
+
+    Args:
+        pixels: D of each bundle, shape ``(n, m K)``.
+        counts: m of each bundle, ``M`` in all.
+        kernels: the weights of the convolutions, ``M`` of shape ``(C, K, 1, 1)``.
+        weights: w, shape ``(M,)``, or ``None`` for 1.
+        eps: of BN.
+    """
+
+    def __init__(
+        self,
+        pixels: Sequence[Tensor],
+        counts: list[int],
+        kernels: Sequence[Tensor],
+        weights: Tensor | None,
+        eps: float,
+    ) -> None:
+        self.counts = counts
+        k = kernels[0].shape[1]
+        total, square = sums(pixels, counts, k), products(pixels, pixels, counts, k, k)
+        super().__init__(len(pixels[0]), total, square, kernels, weights, eps)
+        below = self.scaled.flatten(0, 1)
+        self.below = list(torch.split(below, [m * k for m in counts]))  # of each bundle one
 
     def outputs(self, pixels: Sequence[Tensor]) -> list[Tensor]:
         """Return D A + b of each bundle, shape ``(n, m C)``."""
@@ -108,11 +157,7 @@ class Fitted:
         return total
 
     def small_gradients(self, pixels: Sequence[Tensor], grads: Sequence[Tensor | None]) -> Small:
-        """Return the small gradients, over all pixels of all processes.
-
-        Each process returns its share of those of ``weights`` and ``matrices``, as it would if
-        every one had its own weights: their mean over the processes is the gradient of the mean
-        of their losses.
+        """Return the small gradients, as :meth:`small` does.
 
         Args:
             pixels: D of each bundle.
@@ -120,23 +165,7 @@ class Fitted:
                 same for all of them; ``None`` for 0.
         """
         k, c = self.matrices.shape[1:]
-        totals, crossed = sum_together(
-            sums(grads, self.counts, c), products(pixels, grads, self.counts, k, c)
-        )
-        d_scaled = crossed.baddbmm_(self.mean.unsqueeze(2), totals.unsqueeze(1), alpha=-1)
-        by_column = (d_scaled * self.matrices).sum(1)
-        d_weights = (by_column * self.scale).sum(1)
-        d_variance = (by_column * self.factor * self.scale.square()).mul_(-0.5).unsqueeze(1)
-        d_matrices = d_scaled * self.factor.unsqueeze(1) + self.through * (2 * d_variance)
-        d_covariance = torch.bmm(self.matrices * d_variance, self.matrices.transpose(1, 2))
-        if (world := place().world) > 1:
-            d_weights, d_matrices = d_weights / world, d_matrices / world
-        d_mean = torch.bmm(self.scaled, totals.unsqueeze(2))
-        d_mean.baddbmm_(d_covariance, self.mean.unsqueeze(2), alpha=2)
-        row = d_mean.squeeze(2).div_(-self.n)
-        spread = self._bundled(d_covariance.mul_(2 / self.n))
-        rows = torch.split(row.flatten(), [m * k for m in self.counts])
-        return Small(d_weights, d_matrices, spread, list(rows))
+        return self.small(sums(grads, self.counts, c), products(pixels, grads, self.counts, k, c))
 
     def pixel_gradient(self, bundle: int, pixels: Tensor, grad: Tensor, small: Small) -> Tensor:
         """Return the gradient of the pixels of a bundle, shape ``(n, m K)``.
@@ -147,21 +176,14 @@ class Fitted:
             grad: the gradient of the outputs, shape ``(n, m C)`` or ``(n, C)``.
             small: the small gradients of all products.
         """
-        m, below, row = self.counts[bundle], self.below[bundle], small.rows[bundle]
+        m, below, start = self.counts[bundle], self.below[bundle], sum(self.counts[:bundle])
+        spread, row = small.spread[start : start + m], small.rows[start : start + m].flatten()
         if grad.shape[1] == below.shape[1]:
             made = torch.addmm(row, grad, below.t())
         else:
             matrices = below.view(m, -1, below.shape[1]).transpose(1, 2)
             made = _add_products(row.expand(len(grad), -1).contiguous(), grad, matrices)
-        if m == 1:
-            return made.addmm_(pixels, small.spread[bundle])
-        k = small.spread[bundle].shape[1]
-        return _add_products(made, pixels, small.spread[bundle].view(m, k, k))
-
-    def track(self, norms: Sequence[nn.BatchNorm2d]) -> None:
-        """Update running statistics as a forward pass of BN does."""
-        means = torch.bmm(self.mean.unsqueeze(1), self.matrices).squeeze(1)
-        move(norms, means, self.variance * (self.n / max(1, self.n - 1)))
+        return made.addmm_(pixels, spread[0]) if m == 1 else _add_products(made, pixels, spread)
 
 
 def _affine(pixels: Tensor, below: Tensor, biases: Tensor, m: int) -> Tensor:

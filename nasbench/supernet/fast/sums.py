@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from nasbench.nn.drop_path import DropPath
 from nasbench.nn.processes import place
 from nasbench.nn.sync_batchnorm import SyncBatchNorm2d, normalized
-from nasbench.supernet.fast.branches import Branch, BranchSum, Bundle, Unit
+from nasbench.supernet.fast import compiled
+from nasbench.supernet.fast.branch_sum import BranchSum
+from nasbench.supernet.fast.branches import Branch, Branches, Bundle, Unit
 from nasbench.supernet.fast.pointwise import enough, move
 
 Pool = nn.MaxPool2d | nn.AvgPool2d
@@ -84,13 +86,19 @@ class Part(NamedTuple):
 def _sum(parts: Sequence[Part], plain: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     inputs: dict[int, tuple[int, Tensor]] = {}
     bundles: dict[object, list[Part]] = {}
-    for number, part in enumerate(parts):
+    branches, images = [part.branch for part in parts], [part.image for part in parts]
+    fast = compiled.takes(branches, images, [image for _, image in plain])
+    for part in parts:
         inputs.setdefault(id(part.image), (len(inputs), part.image))
+    if fast:
+        parts = sorted(parts, key=lambda part: inputs[id(part.image)][0])
+    for number, part in enumerate(parts):
         kinds = tuple(unit.kind for unit in part.branch)
-        alone = part.image.numel() > BUNDLED
+        alone = fast or part.image.numel() > BUNDLED
         bundles.setdefault(number if alone else (kinds, part.image.shape), []).append(part)
     parts = [part for bundle in bundles.values() for part in bundle]
     output: Tensor = BranchSum.apply(
+        compiled.CompiledBranches if fast else Branches,
         [
             Bundle(
                 tuple(part.branch for part in bundle),

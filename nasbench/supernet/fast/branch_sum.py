@@ -1,0 +1,80 @@
+"""The weighted sum of branches as a function of autograd."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nasbench.supernet.fast.branches import Branches, Bundle, Parameters
+from nasbench.supernet.fast.compiled import CompiledBranches
+
+Kind = Callable[[Sequence[Bundle], Sequence[Parameters]], Branches | CompiledBranches]
+
+
+class BranchSum(torch.autograd.Function):
+    """The weighted sum of branches and of plain images."""
+
+    @staticmethod
+    @torch.amp.custom_fwd(device_type="cpu")  # type: ignore[untyped-decorator]
+    def forward(
+        ctx: Any, kind: Kind, bundles: Sequence[Bundle], weights: Tensor, *tensors: Tensor
+    ) -> Tensor:
+        """Return the sum ``(B, C, H, W)``.
+
+        Args:
+            ctx: the context of autograd.
+            kind: what computes the sum.
+            bundles: of branches of one or two units, with pointwise kernels of the same shape.
+            weights: of the branches and then of the plain images, shape ``(n,)``.
+            tensors: the branches' inputs ``(B, K, H, W)``, all branches' parameters, then the
+                plain images ``(B, C, H', W')``; all images channels-last.
+        """
+        count = 1 + max((place for bundle in bundles for place in bundle.places), default=-1)
+        inputs, rest = tensors[:count], iter(tensors[count:])
+        own = [
+            [[next(rest) for _ in unit.parameters] for unit in branch]
+            for bundle in bundles
+            for branch in bundle.branches
+        ]
+        plain = list(rest)
+        ctx.branches = kind(bundles, own)
+        total: Tensor
+        total, kept = ctx.branches.sum(inputs, weights, plain)
+        ctx.count = count
+        ctx.parameters = len(tensors) - count - len(plain)
+        if not ctx.needs_input_grad[2]:
+            plain = []
+        ctx.plain = len(plain)
+        ctx.save_for_backward(weights, *inputs, *plain, *itertools.chain(*kept))
+        return total
+
+    @staticmethod
+    @torch.amp.custom_bwd(device_type="cpu")  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+        """Return the gradients of weights, inputs, parameters and plain images.
+
+        Raises:
+            RuntimeError: a second derivative is requested.
+        """
+        if torch.is_grad_enabled():  # torch's own check misses some cases
+            raise RuntimeError("fast sums have no second derivative: set Mixture.fast = False")
+        count, parameters = ctx.count, ctx.parameters
+        weights, *saved = ctx.saved_tensors
+        inputs, plain, kept = saved[:count], saved[count:][: ctx.plain], saved[count + ctx.plain :]
+        _, _, mixes, *needed = ctx.needs_input_grad
+        learns = any(needed[count:][:parameters])
+        grad = grad.contiguous(memory_format=torch.channels_last)
+        d_weights, d_inputs, d_parameters = ctx.branches.gradients(
+            inputs, plain, ctx.branches.kept(kept), grad, needed[:count], learns
+        )
+        rest = needed[count + parameters :]
+        mixed = weights[len(weights) - len(rest) :].tolist()
+        d_plain = [
+            grad * weight if need else None for weight, need in zip(mixed, rest, strict=True)
+        ]
+        d_mixed = d_weights if mixes else None
+        return None, None, d_mixed, *d_inputs, *(d_parameters or [None] * parameters), *d_plain

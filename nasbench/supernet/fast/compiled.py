@@ -1,0 +1,454 @@
+"""Weighted sums of branches by compiled loops, which keep less and read it less often.
+
+The same as :mod:`nasbench.supernet.fast.branches`: a unit's input is read once for its depthwise
+convolution, whose output is summed up while it is near the core, and all branches of a node take
+one call. The inputs of the second units are computed again in the backward pass. Images are spread
+over threads, which numba's loops keep busy without the interpreter.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nasbench.supernet.fast.branches import Branch, Bundle, Parameters, Unit, size_of
+from nasbench.supernet.fast.pointwise import Fitted, Small
+
+Table = NDArray[np.int64]
+LANES = 16
+"""The number of channels must be a multiple of it."""
+LAST = torch.channels_last
+
+
+@functools.cache
+def available() -> bool:
+    """Return whether numba is installed and works."""
+    try:
+        _loops()
+    except ImportError:
+        return False
+    return True
+
+
+def _loops() -> Any:
+    from nasbench.supernet.fast import kernels  # numba takes half a second to import
+
+    return kernels
+
+
+def takes(branches: Sequence[Branch], inputs: Sequence[Tensor], plain: Sequence[Tensor]) -> bool:
+    """Return whether there are compiled loops for a sum: those of DARTS cells have them.
+
+    Args:
+        branches: of one or two units.
+        inputs: of each branch, ``(B, K, H, W)``.
+        plain: images ``(B, C, H', W')``.
+    """
+    c = inputs[0].shape[1] if inputs else 1
+    if c % LANES or not all(_takes(unit, c) for branch in branches for unit in branch):
+        return False
+    sizes = {_output(branch[0], x) for branch, x in zip(branches, inputs, strict=True)}
+    alike = {(size_of(image), image.shape[1]) for image in plain} | {(size, c) for size in sizes}
+    return (
+        len(alike) == 1
+        and all(x.dtype == torch.float32 for x in [*inputs, *plain])
+        and all(x.shape[1] == c and x.is_contiguous(memory_format=LAST) for x in inputs)
+        and available()
+    )
+
+
+def _output(unit: Unit, x: Tensor) -> tuple[int, int, int]:
+    """Return B, height and width of the output of a unit."""
+    batch, height, width = size_of(x)
+    stride = unit.steps[0]
+    return batch, -(-height // stride), -(-width // stride)
+
+
+def _takes(unit: Unit, c: int) -> bool:
+    if unit.spatial is None:
+        return False
+    k, (_, dilation) = unit.spatial.kernel_size[0], unit.steps
+    square = unit.pointwise.weight.shape[:2] == (c, c)
+    weights = all(w.is_contiguous() and w.dtype == torch.float32 for w in unit.parameters)
+    return k in (3, 5) and dilation <= 2 and square and weights
+
+
+class _Pool:
+    """Threads that compute beside the calling one; a forked process makes its own."""
+
+    def __init__(self) -> None:
+        self.process, self.threads = 0, ThreadPoolExecutor(1)
+
+    def __call__(self) -> ThreadPoolExecutor:
+        if self.process != os.getpid():
+            self.process = os.getpid()
+            self.threads = ThreadPoolExecutor(thread_name_prefix="nasbench-images")
+        return self.threads
+
+
+_pool = _Pool()
+
+
+def _threads(count: int) -> int:
+    return max(1, min(torch.get_num_threads(), count))
+
+
+def _share(count: int, run: Callable[[int, int, int], object]) -> None:
+    """Call ``run(thread, start, stop)`` for equal parts of a range, at the same time."""
+    threads = _threads(count)
+    cuts = [count * t // threads for t in range(threads + 1)]
+    parts = list(enumerate(itertools.pairwise(cuts)))
+    others = [_pool().submit(run, t, *part) for t, part in parts[1:]]
+    run(0, *parts[0][1])
+    for other in others:
+        other.result()
+
+
+def _gathered(parts: Tensor) -> Tensor:
+    """Return the sum over threads."""
+    return parts[0] if len(parts) == 1 else parts.sum(0)
+
+
+def _addresses(tensors: Sequence[Tensor | None]) -> list[int]:
+    return [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
+
+
+def _within(tensor: Tensor) -> list[int]:
+    """Return the addresses of the parts along the first dimension of a contiguous tensor."""
+    step = tensor.stride(0) * tensor.element_size()
+    return [tensor.data_ptr() + i * step for i in range(len(tensor))]
+
+
+class Stage:
+    """Units that are computed in one call.
+
+    Args:
+        units: of ``c`` channels.
+        weights: of their depthwise convolutions.
+        sizes: height and width of their inputs.
+        output: B, height and width of the outputs.
+        c: channels.
+    """
+
+    def __init__(
+        self,
+        units: Sequence[Unit],
+        weights: Sequence[Tensor],
+        sizes: Sequence[tuple[int, int]],
+        output: tuple[int, int, int],
+        c: int,
+    ) -> None:
+        self.loops = _loops()
+        self.output, self.c, self.m = output, c, len(units)
+        self.table: Table = np.zeros((self.m, self.loops.COLUMNS), dtype=np.int64)
+        convolutions = [unit.spatial for unit in units if unit.spatial is not None]
+        kernels = [convolution.kernel_size[0] for convolution in convolutions]
+        steps = [unit.steps for unit in units]
+        self.table[:, self.loops.K] = kernels
+        self.table[:, self.loops.STRIDE] = [stride for stride, _ in steps]
+        self.table[:, self.loops.DILATION] = [dilation for _, dilation in steps]
+        self.table[:, [self.loops.HEIGHT, self.loops.WIDTH]] = sizes
+        self.table[:, self.loops.WEIGHT] = _addresses(weights)
+        self.kernels = kernels
+        self.reach = max(d * (k // 2) for k, (_, d) in zip(kernels, steps, strict=True))
+        self.largest = max((h + 2 * self.reach) * (w + 2 * self.reach) for h, w in sizes)
+
+    def set(self, **columns: Sequence[int] | int) -> None:
+        """Fill columns of the table, which are given by their names."""
+        for name, values in columns.items():
+            self.table[:, getattr(self.loops, name)] = values
+
+    def scratch(self) -> Tensor:
+        """Return memory for each thread."""
+        batch, height, width = self.output
+        room = self.loops.room(self.m, self.c, height * width, self.largest)
+        return torch.empty(_threads(batch), room)
+
+    def separate(self) -> tuple[Tensor, Tensor]:
+        """Write the outputs of the convolutions; return their sums and products."""
+        batch, height, width = self.output
+        threads, scratch = _threads(batch), self.scratch()
+        sums = torch.zeros(threads, self.m, self.c)
+        products = torch.zeros(threads, self.m, self.c, self.c)
+        parts = _within(sums), _within(products), _within(scratch)
+        places = list(zip(*parts, strict=True))
+
+        def run(t: int, start: int, stop: int) -> None:
+            last = self.c, height, width, self.reach
+            self.loops.separate(self.table, *places[t], start, stop, *last)
+
+        _share(batch, run)
+        return _gathered(sums), _gathered(products)
+
+    def crossed(self, grad: Tensor, plain: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the sums of a gradient, and its products with images.
+
+        Args:
+            grad: channels-last images ``(B, c, H, W)``.
+            plain: images of the same size.
+
+        Returns:
+            The sums ``(c,)``, the products with the outputs of the convolutions ``(M, c, c)`` and
+            with the plain images ``(P,)``.
+        """
+        batch, height, width = self.output
+        threads, others = _threads(batch), _pairs(plain, [0] * len(plain))
+        sums = torch.zeros(threads, self.c)
+        products = torch.zeros(threads, self.m, self.c, self.c)
+        dots = torch.zeros(threads, len(plain), self.loops.LANES)
+        places = list(zip(_within(sums), _within(products), _within(dots), strict=True))
+        n = height * width
+
+        def run(t: int, start: int, stop: int) -> None:
+            at = grad.data_ptr(), *places[t]
+            self.loops.crossed(self.table, others, *at, start, stop, n, self.c)
+
+        _share(batch, run)
+        return _gathered(sums), _gathered(products), _gathered(dots).sum(1)
+
+    def back(self, learns: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Write the gradients of the inputs.
+
+        Args:
+            learns: whether the weights need a gradient.
+
+        Returns:
+            The gradients of the depthwise weights ``(M, 25, c)``; the sums of the gradients before
+            the ReLU of the units before, and their products with the images there.
+        """
+        batch, height, width = self.output
+        threads, scratch = _threads(batch), self.scratch()
+        taps = torch.zeros(threads, self.m if learns else 0, self.loops.WIDEST**2, self.c)
+        sums = torch.zeros(threads, self.m, self.c)
+        products = torch.zeros(threads, self.m, self.c, self.c)
+        weights = _within(taps) if learns else [0] * threads
+        parts = weights, _within(sums), _within(products), _within(scratch)
+        places = list(zip(*parts, strict=True))
+
+        def run(t: int, start: int, stop: int) -> None:
+            last = self.c, height, width, self.reach
+            self.loops.back(self.table, *places[t], start, stop, *last)
+
+        _share(batch, run)
+        return _gathered(taps), _gathered(sums), _gathered(products)
+
+    def spatial(self, taps: Tensor, unit: int) -> Tensor:
+        """Return the gradient of a depthwise weight ``(c, 1, k, k)``."""
+        k = self.kernels[unit]
+        return taps[unit, : k * k].t().reshape(self.c, 1, k, k)
+
+
+class Kept(NamedTuple):
+    """The images that branches store for the backward pass.
+
+    Attributes:
+        before: outputs of the depthwise convolutions in the first units of long branches.
+        apart: outputs of the depthwise convolutions in the last units.
+    """
+
+    before: list[Tensor]
+    apart: list[Tensor]
+
+
+class CompiledBranches:
+    """Branches of a node, computed together; the same as ``Branches``.
+
+    Args:
+        bundles: of one branch each; those with the same input follow each other.
+        weights: the parameters of each branch.
+    """
+
+    def __init__(self, bundles: Sequence[Bundle], weights: Sequence[Parameters]) -> None:
+        self.branches = [branch for bundle in bundles for branch in bundle.branches]
+        self.places = [place for bundle in bundles for place in bundle.places]
+        self.long = [i for i, branch in enumerate(self.branches) if len(branch) > 1]
+        self.weights = weights
+        self.first: Fitted | None = None
+        self.last: Fitted
+        self.size: tuple[int, int, int]
+
+    def kept(self, tensors: Sequence[Tensor]) -> Kept:
+        """Return the images stored by :meth:`sum` from the flat sequence of them."""
+        long = len(self.long)
+        return Kept(list(tensors[:long]), list(tensors[long:]))
+
+    def _outer(self, inputs: Sequence[Tensor], which: Sequence[int]) -> Stage:
+        """Return the first units of some branches."""
+        units = [self.branches[i][0] for i in which]
+        weights = [self.weights[i][0][0] for i in which]
+        images = [inputs[self.places[i]] for i in which]
+        stage = Stage(units, weights, [size_of(x)[1:] for x in images], self.size, self.c)
+        stage.set(X=_addresses(images))
+        return stage
+
+    def _inner(self, before: Sequence[Tensor]) -> Stage:
+        """Return the second units of long branches."""
+        assert self.first is not None
+        units = [self.branches[i][1] for i in self.long]
+        weights = [self.weights[i][1][0] for i in self.long]
+        stage = Stage(units, weights, [self.size[1:]] * len(units), self.size, self.c)
+        stage.set(
+            BEFORE=_addresses(before),
+            SCALED=_within(self.first.scaled),
+            BIAS=_within(self.first.biases),
+        )
+        return stage
+
+    def sum(
+        self, inputs: Sequence[Tensor], mixing: Tensor, plain: Sequence[Tensor]
+    ) -> tuple[Tensor, Kept]:
+        """Return the weighted sum of branches and plain images, and the stored images.
+
+        Args:
+            inputs: of the branches.
+            mixing: the weights of the branches and then of the plain images, shape ``(n,)``.
+            plain: images as large as the branches' outputs.
+        """
+        m, long = len(self.branches), self.long
+        self.size = _output(self.branches[0][0], inputs[self.places[0]])
+        self.c = inputs[0].shape[1]
+        shape, n = (*self.size, self.c), math.prod(self.size)
+        apart = [torch.empty(shape) for _ in range(m)]
+        before = [torch.empty(shape) for _ in long]
+        outs = list(apart)
+        for i, one in zip(long, before, strict=True):
+            outs[i] = one
+        outer = self._outer(inputs, range(m))
+        outer.set(APART=_addresses(outs))
+        sums, squares = outer.separate()
+        if long:
+            units = [self.branches[i][0] for i in long]
+            kernels = [self.weights[i][0][1] for i in long]
+            self.first = Fitted(n, sums[long], squares[long], kernels, None, units[0].norm.eps)
+            self.first.track([unit.norm for unit in units])
+            inner = self._inner(before)
+            inner.set(APART=_addresses([apart[i] for i in long]))
+            sums[long], squares[long] = inner.separate()
+        norms = [branch[-1].norm for branch in self.branches]
+        kernels = [weights[-1][1] for weights in self.weights]
+        self.last = Fitted(n, sums, squares, kernels, mixing[:m], norms[0].eps)
+        self.last.track(norms)
+        outer.set(APART=_addresses(apart), SCALED=_within(self.last.scaled))
+        out, bias = torch.empty(shape), self.last.biases.sum(0)
+        mixing = mixing.contiguous()
+        plain = [image.contiguous(memory_format=LAST) for image in plain]
+        others = _pairs(plain, _within(mixing)[m:])
+        places = bias.data_ptr(), out.data_ptr()
+        _share(n, lambda _, a, b: outer.loops.total(outer.table, others, *places, a, b, self.c))
+        return out.permute(0, 3, 1, 2), Kept(before, apart)
+
+    def gradients(
+        self,
+        inputs: Sequence[Tensor],
+        plain: Sequence[Tensor],
+        kept: Kept,
+        grad: Tensor,
+        wanted: Sequence[bool],
+        learns: bool,
+    ) -> tuple[Tensor, list[Tensor | None], list[Tensor]]:
+        """Return the gradients of the mixing weights, the inputs and all parameters.
+
+        Args:
+            inputs: of the branches.
+            plain: the images whose weights need a gradient, all or none.
+            kept: the images stored by :meth:`sum`.
+            grad: of the sum, channels-last images ``(B, C, H, W)``.
+            wanted: whether each of the inputs needs a gradient; it is ``None`` otherwise.
+            learns: whether to compute the gradients of the parameters, which are none otherwise.
+        """
+        before, apart = kept
+        m, long = len(self.branches), self.long
+        outer = self._outer(inputs, range(m))
+        outer.set(APART=_addresses(apart))
+        plain = [image.contiguous(memory_format=LAST) for image in plain]
+        sums, products, dots = outer.crossed(grad, plain)
+        last = _Matrices(self.last, self.last.small(sums.expand(m, -1), products))
+        d_mixing = torch.cat([last.small.weights, dots])
+        outside = [wanted[place] for place in self.places]
+        d_inputs = [
+            torch.empty_like(x) if want else None for x, want in zip(inputs, wanted, strict=True)
+        ]
+        if not (learns or any(outside)):
+            return d_mixing, d_inputs, []
+        rows, outs, grads = last.columns(range(m)), list(apart), [grad] * m
+        if long:
+            assert self.first is not None
+            d_middles = [torch.empty_like(x) for x in before]
+            inner = self._inner(before)
+            inner.set(
+                APART=_addresses([apart[i] for i in long]),
+                GRAD=grad.data_ptr(),
+                D_X=_addresses(d_middles),
+                WANTED=[learns or outside[i] for i in long],
+                **last.columns(long),
+            )
+            inner_taps, *before_relu = inner.back(learns)
+            first = _Matrices(self.first, self.first.small(*before_relu))
+            for j, i in enumerate(long):
+                outs[i], grads[i] = before[j], d_middles[j]
+                for name, column in first.columns([j]).items():
+                    rows[name][i] = column[0]
+        later = [place in self.places[:i] for i, place in enumerate(self.places)]
+        outer.set(
+            APART=_addresses(outs),
+            GRAD=_addresses(grads),
+            D_X=_addresses([d_inputs[place] for place in self.places]),
+            WANTED=outside,
+            MORE=later,
+            **rows,
+        )
+        taps, _, _ = outer.back(learns)
+        d_parameters = list[Tensor]()
+        if learns:
+            for i in range(m):
+                if i in long:
+                    j = long.index(i)
+                    d_parameters += [outer.spatial(taps, i), first.pointwise[j]]
+                    d_parameters += [inner.spatial(inner_taps, j), last.pointwise[i]]
+                else:
+                    d_parameters += [outer.spatial(taps, i), last.pointwise[i]]
+        return d_mixing, d_inputs, d_parameters
+
+
+class _Matrices:
+    """The matrices that give the gradients of pixels, by their addresses.
+
+    Args:
+        fitted: the products.
+        small: their small gradients.
+    """
+
+    def __init__(self, fitted: Fitted, small: Small) -> None:
+        self.small = small
+        self.turned = fitted.scaled.transpose(1, 2).contiguous()
+        self._columns = {
+            "TURNED": _within(self.turned),
+            "SPREAD": _within(small.spread),
+            "ROW": _within(small.rows),
+        }
+
+    def columns(self, which: Sequence[int]) -> dict[str, list[int]]:
+        """Return the columns of the table for some of the products."""
+        return {name: [values[i] for i in which] for name, values in self._columns.items()}
+
+    @property
+    def pointwise(self) -> Tensor:
+        """The gradients of the pointwise weights, shape ``(M, C, K, 1, 1)``."""
+        return self.small.matrices.transpose(1, 2).contiguous()[:, :, :, None, None]
+
+
+def _pairs(plain: Sequence[Tensor], weights: Sequence[int]) -> Table:
+    """Return the addresses of plain images and of their weights, shape ``(P, 2)``."""
+    made: Table = np.zeros((len(plain), 2), dtype=np.int64)
+    made[:, 0], made[:, 1] = _addresses(plain), weights
+    return made

@@ -1,0 +1,719 @@
+"""Loops over images in channels-last memory, compiled by numba on first use.
+
+A vector is 16 channels of a pixel. The innermost loops keep their sums in registers, which numba
+does not promise for Python code, so they are written as LLVM instructions. All images are float32
+with a multiple of 16 channels; tensors are given by their addresses, and steps are in bytes.
+
+Numba caches the machine code beside this file, or in the user's cache folder if this one is
+read-only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 16
+TILE = 8
+"""Pixels that the innermost loops compute at once."""
+FLOAT = 4
+"""Bytes of a number."""
+WIDEST = 5
+"""The widest kernel of a depthwise convolution."""
+FARTHEST = 4
+"""The largest padding of one, at dilation 2."""
+
+
+def _compiled(loop):
+    """Return a loop that is compiled when it is first called."""
+    try:
+        return njit(nogil=True, cache=True)(loop)
+    except RuntimeError:  # there is no folder to keep the code in
+        return njit(nogil=True)(loop)
+
+
+_FLOAT = ir.FloatType()
+_INT = ir.IntType(64)
+_VECTOR = ir.VectorType(_FLOAT, LANES)
+
+
+class Vectors:
+    """Writes instructions on vectors.
+
+    Args:
+        builder: of the function that is being compiled.
+    """
+
+    def __init__(self, builder) -> None:
+        self.builder = builder
+        self.zero = ir.Constant(_VECTOR, [0.0] * LANES)
+
+    def load(self, address):
+        """Return the vector at an address."""
+        pointer = self.builder.inttoptr(address, _VECTOR.as_pointer())
+        return self.builder.load(pointer, align=FLOAT)
+
+    def store(self, value, address) -> None:
+        """Write a vector to an address."""
+        pointer = self.builder.inttoptr(address, _VECTOR.as_pointer())
+        self.builder.store(value, pointer, align=FLOAT)
+
+    def repeat(self, address):
+        """Return the number at an address in every lane."""
+        pointer = self.builder.inttoptr(address, _FLOAT.as_pointer())
+        return self.spread(self.builder.load(pointer, align=FLOAT))
+
+    def spread(self, number):
+        """Return a number in every lane."""
+        undefined = ir.Constant(_VECTOR, ir.Undefined)
+        first = ir.Constant(ir.IntType(32), 0)
+        one = self.builder.insert_element(undefined, number, first)
+        lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        return self.builder.shuffle_vector(one, undefined, lanes)
+
+    def fma(self, a, b, c):
+        """Return ``a b + c``."""
+        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        name = f"llvm.fma.v{LANES}f32"
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
+        )
+
+    def positive(self, where, value):
+        """Return the value where a vector is above 0, and 0 elsewhere."""
+        return self.builder.select(
+            self.builder.fcmp_ordered(">", where, self.zero), value, self.zero
+        )
+
+    def at(self, address, *steps):
+        """Return an address after some steps: a number of bytes, or one with its factor."""
+        for step in steps:
+            size, times = step if isinstance(step, tuple) else (step, 1)
+            if isinstance(times, int):
+                times = ir.Constant(_INT, times)
+            if isinstance(size, int):
+                size = ir.Constant(_INT, size)
+            address = self.builder.add(address, self.builder.mul(size, times))
+        return address
+
+    def register(self, value):
+        """Return a variable with a value."""
+        return cgutils.alloca_once_value(self.builder, value)
+
+
+def _instructions(count, write):
+    """Return the type of a function of integers, and what writes its instructions.
+
+    Args:
+        count: of its arguments.
+        write: takes the writer of vectors and the arguments.
+    """
+
+    def codegen(context, builder, _, arguments):
+        write(Vectors(builder), *arguments)
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * count), codegen
+
+
+def _convolve(k, pixels):
+    """Return the sums over the ``k * k`` taps of a kernel, for pixels of a row side by side.
+
+    Args:
+        k: width of the kernel.
+        pixels: how many.
+    """
+
+    @intrinsic
+    def convolve(_, x, weights, out, row, column, step, pixel, more):
+        def write(v, x, weights, out, row, column, step, pixel, more):
+            adds = v.builder.icmp_signed("!=", more, ir.Constant(_INT, 0))
+            outs = [v.at(out, (pixel, p)) for p in range(pixels)]
+            away = [v.builder.mul(step, ir.Constant(_INT, p)) for p in range(pixels)]
+            sums = [v.builder.select(adds, v.load(at), v.zero) for at in outs]
+            for _ in range(k):
+                start = x
+                for _ in range(k):
+                    weight = v.load(weights)
+                    sums = [
+                        v.fma(v.load(v.at(start, p)), weight, total)
+                        for p, total in zip(away, sums, strict=True)
+                    ]
+                    start, weights = v.at(start, column), v.at(weights, pixel)
+                x = v.at(x, row)
+            for total, at in zip(sums, outs, strict=True):
+                v.store(total, at)
+
+        return _instructions(8, write)
+
+    return convolve
+
+
+def _taps(k):
+    """Return the products of an image's gradient with its input at each of the ``k * k`` taps."""
+
+    @intrinsic
+    def taps(_, x, grad, sums, row, column, step, line, grad_line, pixel, height, width):
+        def write(v, x, grad, sums, row, column, step, line, grad_line, pixel, height, width):
+            places = [v.at(sums, (pixel, tap)) for tap in range(k * k)]
+            held = [v.register(v.load(at)) for at in places]
+            with cgutils.for_range(v.builder, height) as rows:
+                left = v.at(x, (line, rows.index))
+                grads = v.at(grad, (grad_line, rows.index))
+                with cgutils.for_range(v.builder, width) as columns:
+                    one = v.load(v.at(grads, (pixel, columns.index)))
+                    start = v.at(left, (step, columns.index))
+                    for tap, total in enumerate(held):
+                        pixels = v.load(v.at(start, (row, tap // k), (column, tap % k)))
+                        v.builder.store(v.fma(pixels, one, v.builder.load(total)), total)
+            for at, total in zip(places, held, strict=True):
+                v.store(v.builder.load(total), at)
+
+        return _instructions(11, write)
+
+    return taps
+
+
+def _affine(pixels, terms, relu=False):
+    """Return ``start + x a`` of pixels, or of two terms, for one vector of channels.
+
+    Args:
+        pixels: how many.
+        terms: 1 or 2.
+        relu: what becomes of the sum.
+    """
+
+    def write(v, start, step, out, pixel, depth, *pairs):
+        sums = [v.register(v.load(v.at(start, (step, p)))) for p in range(pixels)]
+        for x, matrix in zip(pairs[::2], pairs[1::2], strict=True):
+            with cgutils.for_range(v.builder, depth) as channels:
+                row = v.load(v.at(matrix, (pixel, channels.index)))
+                one = v.at(x, (FLOAT, channels.index))
+                for p, total in enumerate(sums):
+                    factor = v.repeat(v.at(one, (pixel, p)))
+                    v.builder.store(v.fma(factor, row, v.builder.load(total)), total)
+        for p, total in enumerate(sums):
+            value = v.builder.load(total)
+            v.store(v.positive(value, value) if relu else value, v.at(out, (pixel, p)))
+
+    @intrinsic
+    def affine(_, start, step, out, pixel, depth, x, matrix):
+        return _instructions(7, write)
+
+    @intrinsic
+    def affine_of_two(_, start, step, out, pixel, depth, x, matrix, y, other):
+        return _instructions(9, write)
+
+    return affine if terms == 1 else affine_of_two
+
+
+@intrinsic
+def _outer(_, x, y, sums, pixel, count):
+    """Add the products of 16 channels with a vector, over pixels, to a matrix's rows."""
+
+    def write(v, x, y, sums, pixel, count):
+        held = [v.register(v.zero) for _ in range(LANES)]
+        with cgutils.for_range(v.builder, count) as pixels:
+            vector = v.load(v.at(y, (pixel, pixels.index)))
+            start = v.at(x, (pixel, pixels.index))
+            for k, total in enumerate(held):
+                factor = v.repeat(v.at(start, FLOAT * k))
+                v.builder.store(v.fma(factor, vector, v.builder.load(total)), total)
+        for k, total in enumerate(held):
+            at = v.at(sums, (pixel, k))
+            v.store(v.builder.fadd(v.load(at), v.builder.load(total)), at)
+
+    return _instructions(5, write)
+
+
+@intrinsic
+def _add_up(_, x, sums, pixel, count):
+    """Add the vectors of pixels up."""
+
+    def write(v, x, sums, pixel, count):
+        lanes = 4  # sums that do not wait for each other
+        held = [v.register(v.zero) for _ in range(lanes)]
+        rounds = v.builder.udiv(count, ir.Constant(_INT, lanes))
+        with cgutils.for_range(v.builder, rounds) as some:
+            start = v.at(x, (v.builder.mul(pixel, ir.Constant(_INT, lanes)), some.index))
+            for p, total in enumerate(held):
+                one = v.load(v.at(start, (pixel, p)))
+                v.builder.store(v.builder.fadd(one, v.builder.load(total)), total)
+        done = v.builder.mul(rounds, ir.Constant(_INT, lanes))
+        with cgutils.for_range(v.builder, v.builder.sub(count, done)) as rest:
+            one = v.load(v.at(x, (pixel, v.builder.add(done, rest.index))))
+            v.builder.store(v.builder.fadd(one, v.builder.load(held[0])), held[0])
+        value = v.load(sums)
+        for total in held:
+            value = v.builder.fadd(value, v.builder.load(total))
+        v.store(value, sums)
+
+    return _instructions(4, write)
+
+
+def _runs(count, write):
+    """Return the same for each vector of a run of numbers.
+
+    Args:
+        count: of the addresses, which the number of numbers follows.
+        write: takes the writer and the addresses.
+    """
+
+    def all_of_them(v, *arguments):
+        *addresses, numbers = arguments
+        with cgutils.for_range(v.builder, v.builder.udiv(numbers, ir.Constant(_INT, LANES))) as i:
+            write(v, *(v.at(address, (FLOAT * LANES, i.index)) for address in addresses))
+
+    return _instructions(count + 1, all_of_them)
+
+
+@intrinsic
+def _copy(_, x, out, numbers):
+    return _runs(2, lambda v, x, out: v.store(v.load(x), out))
+
+
+@intrinsic
+def _clear(_, out, numbers):
+    return _runs(1, lambda v, out: v.store(v.zero, out))
+
+
+@intrinsic
+def _mask(_, grad, output, numbers):
+    """Set a gradient to 0 where a ReLU's output is."""
+
+    def write(v, grad, output):
+        v.store(v.positive(v.load(output), v.load(grad)), grad)
+
+    return _runs(2, write)
+
+
+@intrinsic
+def _add_scaled(_, out, x, weight, numbers):
+    """Add images times the number at an address."""
+
+    def write(v, out, x, weight, numbers):
+        factor = v.repeat(weight)
+        with cgutils.for_range(v.builder, v.builder.udiv(numbers, ir.Constant(_INT, LANES))) as i:
+            at = v.at(out, (FLOAT * LANES, i.index))
+            one = v.load(v.at(x, (FLOAT * LANES, i.index)))
+            v.store(v.fma(one, factor, v.load(at)), at)
+
+    return _instructions(4, write)
+
+
+@intrinsic
+def _dot(_, x, y, sums, numbers):
+    """Add products, lane by lane, to 16 sums."""
+
+    def write(v, x, y, sums, numbers):
+        total = v.register(v.load(sums))
+        with cgutils.for_range(v.builder, v.builder.udiv(numbers, ir.Constant(_INT, LANES))) as i:
+            a, b = (v.load(v.at(each, (FLOAT * LANES, i.index))) for each in (x, y))
+            v.builder.store(v.fma(a, b, v.builder.load(total)), total)
+        v.store(v.builder.load(total), sums)
+
+    return _instructions(4, write)
+
+
+@intrinsic
+def _move(_, source, target):
+    """Copy one number."""
+
+    def write(v, source, target):
+        a, b = (v.builder.inttoptr(at, _FLOAT.as_pointer()) for at in (source, target))
+        v.builder.store(v.builder.load(a, align=FLOAT), b, align=FLOAT)
+
+    return _instructions(2, write)
+
+
+_convolve_3, _convolve_3_1 = _convolve(3, TILE), _convolve(3, 1)
+_convolve_5, _convolve_5_1 = _convolve(5, TILE), _convolve(5, 1)
+_taps_3, _taps_5 = _taps(3), _taps(5)
+_product, _product_1 = _affine(TILE, 1), _affine(1, 1)
+_relu, _relu_1 = _affine(TILE, 1, relu=True), _affine(1, 1, relu=True)
+_products, _products_1 = _affine(TILE, 2), _affine(1, 2)
+
+
+@njit(nogil=True)
+def _pad(x, out, height, width, c, q, stride, wide):
+    """Write the pixels of an image into one with rows of ``wide`` pixels, from ``q`` on."""
+    pixel = c * FLOAT
+    for i in range(height):
+        row = out + ((q + i * stride) * wide + q) * pixel
+        if stride == 1:
+            _copy(x + i * width * pixel, row, width * c)
+        else:
+            for j in range(width):
+                _copy(x + (i * width + j) * pixel, row + j * stride * pixel, c)
+
+
+@njit(nogil=True)
+def _kernels(weight, out, c, k, turned):
+    """Write the weights ``(c, 1, k, k)`` as ``(k * k, c)``, turned by 180 degrees if asked."""
+    taps = k * k
+    for channel in range(c):
+        for tap in range(taps):
+            source = taps - 1 - tap if turned else tap
+            _move(weight + (channel * taps + source) * FLOAT, out + (tap * c + channel) * FLOAT)
+
+
+@njit(nogil=True)
+def _convolution(x, wide, weights, out, height, width, c, k, dilation, stride, more):
+    """Write a depthwise convolution of an image with zeros around it.
+
+    Args:
+        x: what the first tap of the first output reads.
+        wide: pixels of a row of the input.
+        weights: of :func:`_kernels`.
+        out: ``height * width`` pixels.
+        height: of the output.
+        width: of the output.
+        c: channels.
+        k: width of the kernel, 3 or 5.
+        dilation: of the kernel.
+        stride: of the convolution.
+        more: not 0 to add to what is there.
+    """
+    pixel = c * FLOAT
+    row, column, step = dilation * wide * pixel, dilation * pixel, stride * pixel
+    for i in range(height):
+        for channel in range(0, c, LANES):
+            away = channel * FLOAT
+            source = x + i * stride * wide * pixel + away
+            target = out + i * width * pixel + away
+            taps = weights + away
+            j = 0
+            while j + TILE <= width:
+                a, b = source + j * step, target + j * pixel
+                if k == 3:
+                    _convolve_3(a, taps, b, row, column, step, pixel, more)
+                else:
+                    _convolve_5(a, taps, b, row, column, step, pixel, more)
+                j += TILE
+            while j < width:
+                a, b = source + j * step, target + j * pixel
+                if k == 3:
+                    _convolve_3_1(a, taps, b, row, column, step, pixel, more)
+                else:
+                    _convolve_5_1(a, taps, b, row, column, step, pixel, more)
+                j += 1
+
+
+@njit(nogil=True)
+def _weight_gradient(x, wide, grad, grad_line, sums, height, width, c, k, dilation, stride):
+    """Add the gradient of the weights, shape ``(k * k, c)``; arguments as of the convolution."""
+    pixel = c * FLOAT
+    row, column = dilation * wide * pixel, dilation * pixel
+    step, line = stride * pixel, stride * wide * pixel
+    for channel in range(0, c, LANES):
+        a, b, s = x + channel * FLOAT, grad + channel * FLOAT, sums + channel * FLOAT
+        if k == 3:
+            _taps_3(a, b, s, row, column, step, line, grad_line, pixel, height, width)
+        else:
+            _taps_5(a, b, s, row, column, step, line, grad_line, pixel, height, width)
+
+
+@njit(nogil=True)
+def _multiply(x, matrix, start, step, out, n, c):
+    """Write ``start + x matrix`` of ``n`` pixels; ``step`` is 0 for the same start of all."""
+    pixel = c * FLOAT
+    for channel in range(0, c, LANES):
+        away = channel * FLOAT
+        p = 0
+        while p + TILE <= n:
+            at = p * pixel
+            begin, end = start + p * step + away, out + at + away
+            _product(begin, step, end, pixel, c, x + at, matrix + away)
+            p += TILE
+        while p < n:
+            at = p * pixel
+            begin, end = start + p * step + away, out + at + away
+            _product_1(begin, step, end, pixel, c, x + at, matrix + away)
+            p += 1
+
+
+@njit(nogil=True)
+def _multiply_relu(x, matrix, bias, out, n, c):
+    """Write the ReLU of ``bias + x matrix`` of ``n`` pixels."""
+    pixel = c * FLOAT
+    for channel in range(0, c, LANES):
+        away = channel * FLOAT
+        p = 0
+        while p + TILE <= n:
+            at = p * pixel
+            _relu(bias + away, 0, out + at + away, pixel, c, x + at, matrix + away)
+            p += TILE
+        while p < n:
+            at = p * pixel
+            _relu_1(bias + away, 0, out + at + away, pixel, c, x + at, matrix + away)
+            p += 1
+
+
+@njit(nogil=True)
+def _multiply_two(x, matrix, y, other, row, out, n, c):
+    """Write ``row + x matrix + y other`` of ``n`` pixels."""
+    pixel = c * FLOAT
+    for channel in range(0, c, LANES):
+        away = channel * FLOAT
+        a, b = matrix + away, other + away
+        p = 0
+        while p + TILE <= n:
+            at = p * pixel
+            _products(row + away, 0, out + at + away, pixel, c, x + at, a, y + at, b)
+            p += TILE
+        while p < n:
+            at = p * pixel
+            _products_1(row + away, 0, out + at + away, pixel, c, x + at, a, y + at, b)
+            p += 1
+
+
+@njit(nogil=True)
+def _cross(x, y, sums, n, c):
+    """Add the products of all channels of x with those of y over ``n`` pixels, ``(c, c)``."""
+    pixel = c * FLOAT
+    start = 0
+    while start < n:
+        count = min(128, n - start)  # what stays near the core
+        for k in range(0, c, LANES):
+            for channel in range(0, c, LANES):
+                a = x + start * pixel + k * FLOAT
+                b = y + start * pixel + channel * FLOAT
+                _outer(a, b, sums + (k * c + channel) * FLOAT, pixel, count)
+        start += count
+
+
+@njit(nogil=True)
+def _sum(x, sums, n, c):
+    """Add the pixels up."""
+    for channel in range(0, c, LANES):
+        _add_up(x + channel * FLOAT, sums + channel * FLOAT, c * FLOAT, n)
+
+
+# The columns of the tables that describe units: sizes, then addresses.
+K, DILATION, STRIDE, HEIGHT, WIDTH, WANTED, MORE = range(7)
+X, WEIGHT, APART, BEFORE, SCALED, BIAS, GRAD, TURNED, SPREAD, ROW, D_X = range(7, 18)
+COLUMNS = 18
+
+
+@_compiled
+def separate(table, sums, products, scratch, start, stop, c, height, width, q):
+    """Write depthwise convolutions, and add up what they give and its products.
+
+    The input is the image at ``X``, or the ReLU of the product of that at ``BEFORE``.
+
+    Args:
+        table: int64 ``(M, COLUMNS)``; units with the same input follow each other.
+        sums: of the outputs, ``(M, c)``.
+        products: of the outputs with themselves, ``(M, c, c)``.
+        scratch: of :func:`room` numbers.
+        start: the first image.
+        stop: the image after the last.
+        c: channels.
+        height: of the outputs.
+        width: of the outputs.
+        q: the largest padding.
+    """
+    pixel = c * FLOAT
+    taps = WIDEST * WIDEST * pixel
+    padded = scratch + len(table) * taps
+    for i in range(len(table)):
+        _kernels(table[i, WEIGHT], scratch + i * taps, c, table[i, K], False)
+    tall = wide = 0
+    for b in range(start, stop):
+        held = 0
+        for i in range(len(table)):
+            k, dilation, stride = table[i, K], table[i, DILATION], table[i, STRIDE]
+            h, w = table[i, HEIGHT], table[i, WIDTH]
+            if tall != h + 2 * q or wide != w + 2 * q:
+                tall, wide = h + 2 * q, w + 2 * q
+                _clear(padded, tall * wide * c)
+            inner = padded + (q * wide + q) * pixel
+            if table[i, BEFORE]:
+                for row in range(h):
+                    x = table[i, BEFORE] + (b * h + row) * w * pixel
+                    _multiply_relu(
+                        x, table[i, SCALED], table[i, BIAS], inner + row * wide * pixel, w, c
+                    )
+            elif table[i, X] != held:
+                _pad(table[i, X] + b * h * w * pixel, padded, h, w, c, q, 1, wide)
+                held = table[i, X]
+            r = dilation * (k // 2)
+            out = table[i, APART] + b * height * width * pixel
+            _convolution(
+                inner - (r * wide + r) * pixel,
+                wide,
+                scratch + i * taps,
+                out,
+                height,
+                width,
+                c,
+                k,
+                dilation,
+                stride,
+                0,
+            )
+            _sum(out, sums + i * pixel, height * width, c)
+            _cross(out, out, products + i * c * pixel, height * width, c)
+
+
+@_compiled
+def total(table, plain, bias, out, start, stop, c):
+    """Write the sum of all products and plain images, and a bias.
+
+    Args:
+        table: int64 ``(M, COLUMNS)``.
+        plain: int64 ``(P, 2)``, addresses of images and of their weights.
+        bias: ``(c,)``.
+        out: pixels.
+        start: the first pixel.
+        stop: the pixel after the last.
+        c: channels.
+    """
+    pixel = c * FLOAT
+    while start < stop:
+        n = min(512, stop - start)  # what stays near the core
+        at = start * pixel
+        for i in range(len(table)):
+            begin, step = (out + at, pixel) if i else (bias, 0)
+            _multiply(table[i, APART] + at, table[i, SCALED], begin, step, out + at, n, c)
+        for i in range(len(plain)):
+            _add_scaled(out + at, plain[i, 0] + at, plain[i, 1], n * c)
+        start += n
+
+
+@_compiled
+def crossed(table, plain, grad, sums, products, dots, start, stop, n, c):
+    """Add up a gradient, and its products with what the convolutions gave and plain images.
+
+    Args:
+        table: int64 ``(M, COLUMNS)``.
+        plain: int64 ``(P, 2)``, addresses of images and of their weights.
+        grad: the images of the gradient.
+        sums: ``(c,)``.
+        products: ``(M, c, c)``.
+        dots: ``(P, LANES)``.
+        start: the first image.
+        stop: the image after the last.
+        n: pixels of an image.
+        c: channels.
+    """
+    pixel = c * FLOAT
+    for b in range(start, stop):
+        at = b * n * pixel
+        _sum(grad + at, sums, n, c)
+        for i in range(len(table)):
+            _cross(table[i, APART] + at, grad + at, products + i * c * pixel, n, c)
+        for i in range(len(plain)):
+            _dot(plain[i, 0] + at, grad + at, dots + i * LANES * FLOAT, n * c)
+
+
+@_compiled
+def back(table, taps, sums, products, scratch, start, stop, c, height, width, q):
+    """Write the gradients of the inputs and add up those of the depthwise weights.
+
+    Where the input is the ReLU of the product of images at ``BEFORE``, its gradient is that
+    before the ReLU, which is added up, as are its products with those images.
+
+    Args:
+        table: int64 ``(M, COLUMNS)``; units with the same input follow each other.
+        taps: of the weights, ``(M, WIDEST ** 2, c)``, or 0 if they do not learn.
+        sums: ``(M, c)``.
+        products: ``(M, c, c)``.
+        scratch: of :func:`room` numbers.
+        start: the first image.
+        stop: the image after the last.
+        c: channels.
+        height: of the outputs.
+        width: of the outputs.
+        q: the largest padding.
+    """
+    pixel = c * FLOAT
+    size = WIDEST * WIDEST * pixel
+    largest = 0
+    for i in range(len(table)):
+        largest = max(largest, (table[i, HEIGHT] + 2 * q) * (table[i, WIDTH] + 2 * q))
+        _kernels(table[i, WEIGHT], scratch + i * size, c, table[i, K], True)
+    padded = scratch + len(table) * size
+    apart = padded + largest * pixel
+    grown = apart + height * width * pixel
+    tall = wide = 0
+    known = np.zeros((FARTHEST + 1, 3), dtype=np.int64)
+    for b in range(start, stop):
+        held = 0
+        for i in range(len(table)):
+            if not table[i, WANTED] and not taps:
+                continue
+            k, dilation, stride = table[i, K], table[i, DILATION], table[i, STRIDE]
+            h, w = table[i, HEIGHT], table[i, WIDTH]
+            if tall != h + 2 * q or wide != w + 2 * q:
+                tall, wide = h + 2 * q, w + 2 * q
+                _clear(padded, tall * wide * c)
+                held = 0
+            inner = padded + (q * wide + q) * pixel
+            if table[i, BEFORE]:
+                for row in range(h):
+                    x = table[i, BEFORE] + (b * h + row) * w * pixel
+                    _multiply_relu(
+                        x, table[i, SCALED], table[i, BIAS], inner + row * wide * pixel, w, c
+                    )
+            elif taps and table[i, X] != held:
+                _pad(table[i, X] + b * h * w * pixel, padded, h, w, c, q, 1, wide)
+                held = table[i, X]
+            at = b * height * width * pixel
+            _multiply_two(
+                table[i, GRAD] + at,
+                table[i, TURNED],
+                table[i, APART] + at,
+                table[i, SPREAD],
+                table[i, ROW],
+                apart,
+                height * width,
+                c,
+            )
+            r = dilation * (k // 2)
+            if taps:
+                _weight_gradient(
+                    inner - (r * wide + r) * pixel,
+                    wide,
+                    apart,
+                    width * pixel,
+                    taps + i * size,
+                    height,
+                    width,
+                    c,
+                    k,
+                    dilation,
+                    stride,
+                )
+            if not table[i, WANTED]:
+                continue
+            around = grown + r * largest * pixel
+            span = w + 2 * r
+            if known[r, 0] != h or known[r, 1] != w or known[r, 2] != stride:
+                known[r, 0], known[r, 1], known[r, 2] = h, w, stride
+                _clear(around, (h + 2 * r) * span * c)
+            _pad(apart, around, height, width, c, r, stride, span)
+            d_x = table[i, D_X] + b * h * w * pixel
+            weights = scratch + i * size
+            _convolution(around, span, weights, d_x, h, w, c, k, dilation, 1, table[i, MORE])
+            if table[i, BEFORE]:
+                for row in range(h):
+                    _mask(d_x + row * w * pixel, inner + row * wide * pixel, w * c)
+                _sum(d_x, sums + i * pixel, h * w, c)
+                before = table[i, BEFORE] + b * h * w * pixel
+                _cross(before, d_x, products + i * c * pixel, h * w, c)
+
+
+def room(units: int, c: int, size: int, largest: int) -> int:
+    """Return how many numbers of scratch memory a thread needs.
+
+    Args:
+        units: M.
+        c: channels.
+        size: pixels of an output.
+        largest: pixels of the largest input with its padding.
+    """
+    return c * (units * WIDEST**2 + largest * (FARTHEST + 2) + size)

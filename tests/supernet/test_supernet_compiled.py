@@ -1,0 +1,230 @@
+"""Compiled sums against the layers one by one, in float64."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from nasbench.space import DataSpec
+from nasbench.supernet.fast import compiled
+from nasbench.supernet.fast.branch_sum import BranchSum
+from nasbench.supernet.fast.branches import Branches, Bundle
+from nasbench.supernet.fast.compiled import CompiledBranches
+from nasbench.supernet.fast.sums import Candidate
+from nasbench.supernet.mixture import Mixture
+from search_spaces.darts import Darts
+
+LAST = torch.channels_last
+
+
+def unit(c: int, k: int, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
+    padding = dilation * (k // 2)
+    return [
+        nn.ReLU(),
+        nn.Conv2d(c, c, k, stride, padding, dilation, c, bias=False),
+        nn.Conv2d(c, c, 1, bias=False),
+        nn.BatchNorm2d(c, affine=False),
+    ]
+
+
+def candidates(c: int, stride: int) -> list[nn.Sequential]:
+    """Return the convolutions of an edge of a DARTS cell."""
+    return [
+        nn.Sequential(*unit(c, 3, stride), *unit(c, 3)),
+        nn.Sequential(*unit(c, 5, stride), *unit(c, 5)),
+        nn.Sequential(*unit(c, 3, stride, 2)),
+        nn.Sequential(*unit(c, 5, stride, 2)),
+    ]
+
+
+class Case:
+    """A node with two edges and two plain images.
+
+    Args:
+        c: channels.
+        size: height and width of the output.
+        strides: of the edges.
+    """
+
+    def __init__(self, c: int, size: tuple[int, int], strides: tuple[int, ...] = (1, 1)) -> None:
+        torch.manual_seed(0)
+        self.layers = nn.ModuleList([one for s in strides for one in candidates(c, s)])
+        self.states = [
+            torch.randn(3, c, *(s * n for n in size)).contiguous(memory_format=LAST)
+            for s in strides
+        ]
+        self.plain = [torch.randn(3, c, *size).contiguous(memory_format=LAST) for _ in range(2)]
+        self.mixing = torch.rand(len(self.layers) + 2) + 0.1
+        self.grad = torch.randn(3, c, *size).contiguous(memory_format=LAST)
+        self.strides = strides
+
+    def expected(self, layers: nn.ModuleList) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Return the sum of the layers' outputs, and its gradients by autograd, in float64."""
+        layers.double().train()
+        states = [x.double().requires_grad_() for x in self.states]
+        plain = [x.double().requires_grad_() for x in self.plain]
+        mixing = self.mixing.double().requires_grad_()
+        outputs = [layer(states[i // 4]) for i, layer in enumerate(layers)]
+        total = sum(w * y for w, y in zip(mixing, [*outputs, *plain], strict=True))
+        wanted = [mixing, *states, *plain, *layers.parameters()]
+        return total, list(torch.autograd.grad(total, wanted, self.grad.double()))
+
+    def found(
+        self, layers: nn.ModuleList, kind: object = CompiledBranches
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Return the same of :class:`BranchSum`."""
+        layers.train()
+        states = [
+            x.clone(memory_format=torch.preserve_format).requires_grad_() for x in self.states
+        ]
+        plain = [x.clone(memory_format=torch.preserve_format).requires_grad_() for x in self.plain]
+        mixing = self.mixing.clone().requires_grad_()
+        inputs, bundles = [], []
+        for i, layer in enumerate(layers):
+            branch = Candidate(layer).branch
+            assert branch
+            stride, dilation = branch[0].spatial.stride[0], branch[0].spatial.dilation[0]
+            x = torch.relu(states[i // 4])
+            if stride == dilation == 2:  # as the sums hand it over
+                x = x[:, :, ::2, ::2].contiguous(memory_format=LAST)
+            inputs.append(x)
+            bundles.append(Bundle((branch,), (i,)))
+        plains = [bundle.branches[0] for bundle in bundles]
+        if kind is CompiledBranches:
+            assert compiled.takes(plains, inputs, plain)
+        parameters = [p for branch in plains for unit in branch for p in unit.parameters]
+        total = BranchSum.apply(kind, bundles, mixing, *inputs, *parameters, *plain)
+        wanted = [mixing, *states, *plain, *layers.parameters()]
+        return total, list(torch.autograd.grad(total, wanted, self.grad))
+
+
+def far(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    return float((ours - theirs).detach().norm() / theirs.detach().norm())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("c", "size", "strides"),
+    [(16, (8, 8), (1, 1)), (32, (7, 9), (1, 1)), (48, (4, 4), (2, 1)), (16, (16, 11), (2, 2))],
+)
+def test_sum_and_all_gradients_are_those_of_the_layers(c, size, strides, threads):
+    case = Case(c, size, strides)
+    reference = copy.deepcopy(case.layers)
+    total, gradients = case.expected(reference)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        ours, found = case.found(case.layers)
+    finally:
+        torch.set_num_threads(before)
+    assert far(ours.double(), total) < 1e-6
+    for a, b in zip(found, gradients, strict=True):
+        assert a.shape == b.shape
+        assert far(a.double(), b) < 2e-5
+    for (name, a), b in zip(case.layers.named_buffers(), reference.buffers(), strict=True):
+        assert far(a.double(), b.double()) < 1e-6, name
+
+
+def test_each_half_of_the_gradients_can_be_left_out():
+    """One step trains the mixing weights alone, another the parameters alone."""
+    case = Case(16, (6, 6))
+    _, everything = case.found(case.layers)
+    branches = [Candidate(layer).branch for layer in case.layers]
+    bundles = [Bundle((branch,), (i // 4,)) for i, branch in enumerate(branches)]
+    inputs = [torch.relu(x) for x in case.states]
+    parameters = [p for branch in branches for unit in branch for p in unit.parameters]
+
+    def gradients(wanted: list[torch.Tensor], mixing: torch.Tensor) -> list[torch.Tensor]:
+        total = BranchSum.apply(
+            CompiledBranches, bundles, mixing, *inputs, *parameters, *case.plain
+        )
+        return list(torch.autograd.grad(total, wanted, case.grad))
+
+    mixing = case.mixing.clone().requires_grad_()
+    for p in parameters:
+        p.requires_grad_(False)
+    (alone,) = gradients([mixing], mixing)
+    assert torch.equal(alone, everything[0])
+    for p in parameters:
+        p.requires_grad_(True)
+    weights = gradients(parameters, case.mixing)
+    for a, b in zip(weights, everything[5:], strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_same_bits_for_the_same_number_of_threads():
+    case = Case(16, (8, 8))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first, second = (case.found(copy.deepcopy(case.layers)) for _ in range(2))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(first[0], second[0])
+    for a, b in zip(first[1], second[1], strict=True):
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda case: case.layers[0].double(),
+        lambda case: case.states.__setitem__(0, case.states[0].double()),
+        lambda case: case.states.__setitem__(0, case.states[0].contiguous()),
+        lambda case: case.states.__setitem__(0, case.states[0][:2]),
+        lambda case: case.plain.__setitem__(0, case.plain[0][:, :, 1:]),
+        lambda case: case.layers.__setitem__(0, nn.Sequential(*unit(16, 7))),
+        lambda case: case.layers.__setitem__(0, nn.Sequential(*unit(16, 3, 1, 3))),
+        lambda case: case.layers.__setitem__(0, nn.Sequential(*unit(16, 3, 2))),
+    ],
+)
+def test_what_has_no_compiled_loops_is_not_taken(change):
+    def takes(case: Case) -> bool:
+        branches = [Candidate(layer).branch for layer in case.layers]
+        inputs = [case.states[i // 4] for i in range(len(branches))]
+        return compiled.takes(branches, inputs, case.plain)
+
+    case = Case(16, (6, 6))
+    assert takes(case)
+    change(case)
+    assert not takes(case)
+    assert not takes(Case(24, (6, 6)))
+
+
+def outcome(net: Mixture, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    out = net(x)
+    wanted = [p for p in net.parameters() if p.requires_grad]
+    found = torch.autograd.grad(out.square().sum(), wanted, materialize_grads=True)
+    return out.detach().double(), torch.cat([g.flatten() for g in found]).double()
+
+
+def test_a_supernet_computes_the_same_with_and_without(monkeypatch):
+    torch.manual_seed(0)
+    arguments = {"channels": 16, "layers": 3, "nodes": 2}
+    spec = DataSpec(2, 8, 8, 3)
+    net = Mixture(Darts.supernet(spec, **arguments), Darts.describe(spec, **arguments))
+    net = net.to(memory_format=LAST).train()
+    plain = copy.deepcopy(net).double()
+    x = torch.randn(16, 2, 8, 8).contiguous(memory_format=LAST)
+    kinds = []
+
+    def taken(self, *arguments):
+        kinds.append(type(self))
+        return sums[type(self)](self, *arguments)
+
+    sums = {kind: kind.sum for kind in (Branches, CompiledBranches)}
+    for kind in sums:
+        monkeypatch.setattr(kind, "sum", taken)
+    ours = outcome(copy.deepcopy(net), x)
+    assert set(kinds) == {CompiledBranches}
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    without = outcome(copy.deepcopy(net), x)
+    assert kinds[-1] is Branches
+    plain.fast = False
+    expected = outcome(plain, x.double())
+    for found in (ours, without):
+        for a, b in zip(found, expected, strict=True):
+            assert far(a, b) < 1e-4
