@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from nasbench.space import DataSpec
-from nasbench.supernet.fast import compiled
+from nasbench.supernet.fast import compiled, pools
 from nasbench.supernet.fast.branch_sum import BranchSum
 from nasbench.supernet.fast.branches import Branches, Bundle
 from nasbench.supernet.fast.compiled import CompiledBranches
@@ -228,3 +228,70 @@ def test_a_supernet_computes_the_same_with_and_without(monkeypatch):
     for found in (ours, without):
         for a, b in zip(found, expected, strict=True):
             assert far(a, b) < 1e-4
+
+
+def pools_of(stride: int) -> list[pools.Pool]:
+    """Return the poolings of an edge of a DARTS cell."""
+    return [nn.MaxPool2d(3, stride, 1), nn.AvgPool2d(3, stride, 1, count_include_pad=False)]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("mean", [0.0, 100.0])
+@pytest.mark.parametrize(("size", "stride"), [((8, 8), 1), ((7, 9), 1), ((8, 5), 2), ((1, 2), 1)])
+def test_normalized_poolings_are_those_of_the_layers(size, stride, mean, threads):
+    torch.manual_seed(0)
+    states = [(torch.randn(3, 32, *size) + mean).contiguous(memory_format=LAST) for _ in range(2)]
+    kinds = [(0, pools_of(stride)[0]), (1, pools_of(stride)[1]), (0, pools_of(stride)[1])]
+    grads = [torch.randn_like(pool(states[i])) for i, pool in kinds]
+    exact = [x.double().requires_grad_() for x in states]
+    expected = [nn.BatchNorm2d(32, affine=False).double()(pool(exact[i])) for i, pool in kinds]
+    wanted = torch.autograd.grad(expected, exact, [grad.double() for grad in grads])
+    given = [x.clone(memory_format=torch.preserve_format).requires_grad_() for x in states]
+    assert all(pools.takes(given[i], pool) for i, pool in kinds)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = pools.normalized([(given[i], pool) for i, pool in kinds], 1e-5)
+        gradients = torch.autograd.grad([out for out, _, _ in found], given, grads)
+    finally:
+        torch.set_num_threads(before)
+    for (out, average, variance), other, (i, pool) in zip(found, expected, kinds, strict=True):
+        pooled = pool(states[i].double())
+        assert far(out.double(), other) < 1e-4
+        torch.testing.assert_close(average.double(), pooled.mean((0, 2, 3)), rtol=1e-6, atol=1e-6)
+        assert far(variance.double(), pooled.var((0, 2, 3), correction=0)) < 1e-4
+    for a, b in zip(gradients, wanted, strict=True):
+        assert far(a.double(), b) < 1e-4
+
+
+def test_the_first_of_equal_values_gets_the_gradient_as_torch_s_does():
+    x = torch.zeros(2, 16, 4, 4).contiguous(memory_format=LAST)
+    x[0, :, 1, 1] = 1.0  # so that there is a variance
+    ours, theirs = (x.clone(memory_format=torch.preserve_format) for _ in range(2))
+    pool = nn.MaxPool2d(3, 1, 1)
+    grad = torch.randn(2, 16, 4, 4, generator=torch.Generator().manual_seed(0))
+    ((out, _, _),) = pools.normalized([(ours.requires_grad_(), pool)], 1e-5)
+    other = nn.BatchNorm2d(16, affine=False)(pool(theirs.requires_grad_()))
+    (a,) = torch.autograd.grad(out, ours, grad)
+    (b,) = torch.autograd.grad(other, theirs, grad)
+    torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.AvgPool2d(3, 1, 1),
+        nn.AvgPool2d(3, 1, 1, count_include_pad=False, divisor_override=2),
+        nn.AvgPool2d(2, 2, count_include_pad=False),
+        nn.MaxPool2d(3, 1, 1, dilation=2),
+        nn.MaxPool2d(3, 2, 1, ceil_mode=True),
+        nn.MaxPool2d(3, (1, 2), 1),
+        nn.MaxPool2d(3, 1, 0),
+    ],
+)
+def test_other_poolings_have_no_compiled_loops(pool):
+    x = torch.randn(2, 16, 6, 6).contiguous(memory_format=LAST)
+    assert not pools.takes(x, pool)
+    assert pools.takes(x, nn.MaxPool2d((3, 3), (2, 2), (1, 1)))
+    assert not pools.takes(x.double(), nn.MaxPool2d(3, 1, 1))
+    assert not pools.takes(x[:, :8], nn.MaxPool2d(3, 1, 1))

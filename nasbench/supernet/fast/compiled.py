@@ -9,11 +9,8 @@ over threads, which numba's loops keep busy without the interpreter.
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +20,7 @@ from torch import Tensor
 
 from nasbench.supernet.fast.branches import Branch, Bundle, Parameters, Unit, size_of
 from nasbench.supernet.fast.pointwise import Fitted, Small
+from nasbench.supernet.fast.threads import addresses, gathered, share, threads_for, within
 
 Table = NDArray[np.int64]
 LANES = 16
@@ -83,52 +81,6 @@ def _takes(unit: Unit, c: int) -> bool:
     return k in (3, 5) and dilation <= 2 and square and weights
 
 
-class _Pool:
-    """Threads that compute beside the calling one; a forked process makes its own."""
-
-    def __init__(self) -> None:
-        self.process, self.threads = 0, ThreadPoolExecutor(1)
-
-    def __call__(self) -> ThreadPoolExecutor:
-        if self.process != os.getpid():
-            self.process = os.getpid()
-            self.threads = ThreadPoolExecutor(thread_name_prefix="nasbench-images")
-        return self.threads
-
-
-_pool = _Pool()
-
-
-def _threads(count: int) -> int:
-    return max(1, min(torch.get_num_threads(), count))
-
-
-def _share(count: int, run: Callable[[int, int, int], object]) -> None:
-    """Call ``run(thread, start, stop)`` for equal parts of a range, at the same time."""
-    threads = _threads(count)
-    cuts = [count * t // threads for t in range(threads + 1)]
-    parts = list(enumerate(itertools.pairwise(cuts)))
-    others = [_pool().submit(run, t, *part) for t, part in parts[1:]]
-    run(0, *parts[0][1])
-    for other in others:
-        other.result()
-
-
-def _gathered(parts: Tensor) -> Tensor:
-    """Return the sum over threads."""
-    return parts[0] if len(parts) == 1 else parts.sum(0)
-
-
-def _addresses(tensors: Sequence[Tensor | None]) -> list[int]:
-    return [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
-
-
-def _within(tensor: Tensor) -> list[int]:
-    """Return the addresses of the parts along the first dimension of a contiguous tensor."""
-    step = tensor.stride(0) * tensor.element_size()
-    return [tensor.data_ptr() + i * step for i in range(len(tensor))]
-
-
 class Stage:
     """Units that are computed in one call.
 
@@ -158,7 +110,7 @@ class Stage:
         self.table[:, self.loops.STRIDE] = [stride for stride, _ in steps]
         self.table[:, self.loops.DILATION] = [dilation for _, dilation in steps]
         self.table[:, [self.loops.HEIGHT, self.loops.WIDTH]] = sizes
-        self.table[:, self.loops.WEIGHT] = _addresses(weights)
+        self.table[:, self.loops.WEIGHT] = addresses(weights)
         self.kernels = kernels
         self.reach = max(d * (k // 2) for k, (_, d) in zip(kernels, steps, strict=True))
         self.largest = max((h + 2 * self.reach) * (w + 2 * self.reach) for h, w in sizes)
@@ -172,23 +124,23 @@ class Stage:
         """Return memory for each thread."""
         batch, height, width = self.output
         room = self.loops.room(self.m, self.c, height * width, self.largest)
-        return torch.empty(_threads(batch), room)
+        return torch.empty(threads_for(batch), room)
 
     def separate(self) -> tuple[Tensor, Tensor]:
         """Write the outputs of the convolutions; return their sums and products."""
         batch, height, width = self.output
-        threads, scratch = _threads(batch), self.scratch()
+        threads, scratch = threads_for(batch), self.scratch()
         sums = torch.zeros(threads, self.m, self.c)
         products = torch.zeros(threads, self.m, self.c, self.c)
-        parts = _within(sums), _within(products), _within(scratch)
+        parts = within(sums), within(products), within(scratch)
         places = list(zip(*parts, strict=True))
 
         def run(t: int, start: int, stop: int) -> None:
             last = self.c, height, width, self.reach
             self.loops.separate(self.table, *places[t], start, stop, *last)
 
-        _share(batch, run)
-        return _gathered(sums), _gathered(products)
+        share(batch, run)
+        return gathered(sums), gathered(products)
 
     def crossed(self, grad: Tensor, plain: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Return the sums of a gradient, and its products with images.
@@ -202,19 +154,19 @@ class Stage:
             with the plain images ``(P,)``.
         """
         batch, height, width = self.output
-        threads, others = _threads(batch), _pairs(plain, [0] * len(plain))
+        threads, others = threads_for(batch), _pairs(plain, [0] * len(plain))
         sums = torch.zeros(threads, self.c)
         products = torch.zeros(threads, self.m, self.c, self.c)
         dots = torch.zeros(threads, len(plain), self.loops.LANES)
-        places = list(zip(_within(sums), _within(products), _within(dots), strict=True))
+        places = list(zip(within(sums), within(products), within(dots), strict=True))
         n = height * width
 
         def run(t: int, start: int, stop: int) -> None:
             at = grad.data_ptr(), *places[t]
             self.loops.crossed(self.table, others, *at, start, stop, n, self.c)
 
-        _share(batch, run)
-        return _gathered(sums), _gathered(products), _gathered(dots).sum(1)
+        share(batch, run)
+        return gathered(sums), gathered(products), gathered(dots).sum(1)
 
     def back(self, learns: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Write the gradients of the inputs.
@@ -227,20 +179,20 @@ class Stage:
             the ReLU of the units before, and their products with the images there.
         """
         batch, height, width = self.output
-        threads, scratch = _threads(batch), self.scratch()
+        threads, scratch = threads_for(batch), self.scratch()
         taps = torch.zeros(threads, self.m if learns else 0, self.loops.WIDEST**2, self.c)
         sums = torch.zeros(threads, self.m, self.c)
         products = torch.zeros(threads, self.m, self.c, self.c)
-        weights = _within(taps) if learns else [0] * threads
-        parts = weights, _within(sums), _within(products), _within(scratch)
+        weights = within(taps) if learns else [0] * threads
+        parts = weights, within(sums), within(products), within(scratch)
         places = list(zip(*parts, strict=True))
 
         def run(t: int, start: int, stop: int) -> None:
             last = self.c, height, width, self.reach
             self.loops.back(self.table, *places[t], start, stop, *last)
 
-        _share(batch, run)
-        return _gathered(taps), _gathered(sums), _gathered(products)
+        share(batch, run)
+        return gathered(taps), gathered(sums), gathered(products)
 
     def spatial(self, taps: Tensor, unit: int) -> Tensor:
         """Return the gradient of a depthwise weight ``(c, 1, k, k)``."""
@@ -288,7 +240,7 @@ class CompiledBranches:
         weights = [self.weights[i][0][0] for i in which]
         images = [inputs[self.places[i]] for i in which]
         stage = Stage(units, weights, [size_of(x)[1:] for x in images], self.size, self.c)
-        stage.set(X=_addresses(images))
+        stage.set(X=addresses(images))
         return stage
 
     def _inner(self, before: Sequence[Tensor]) -> Stage:
@@ -298,9 +250,9 @@ class CompiledBranches:
         weights = [self.weights[i][1][0] for i in self.long]
         stage = Stage(units, weights, [self.size[1:]] * len(units), self.size, self.c)
         stage.set(
-            BEFORE=_addresses(before),
-            SCALED=_within(self.first.scaled),
-            BIAS=_within(self.first.biases),
+            BEFORE=addresses(before),
+            SCALED=within(self.first.scaled),
+            BIAS=within(self.first.biases),
         )
         return stage
 
@@ -324,7 +276,7 @@ class CompiledBranches:
         for i, one in zip(long, before, strict=True):
             outs[i] = one
         outer = self._outer(inputs, range(m))
-        outer.set(APART=_addresses(outs))
+        outer.set(APART=addresses(outs))
         sums, squares = outer.separate()
         if long:
             units = [self.branches[i][0] for i in long]
@@ -332,19 +284,19 @@ class CompiledBranches:
             self.first = Fitted(n, sums[long], squares[long], kernels, None, units[0].norm.eps)
             self.first.track([unit.norm for unit in units])
             inner = self._inner(before)
-            inner.set(APART=_addresses([apart[i] for i in long]))
+            inner.set(APART=addresses([apart[i] for i in long]))
             sums[long], squares[long] = inner.separate()
         norms = [branch[-1].norm for branch in self.branches]
         kernels = [weights[-1][1] for weights in self.weights]
         self.last = Fitted(n, sums, squares, kernels, mixing[:m], norms[0].eps)
         self.last.track(norms)
-        outer.set(APART=_addresses(apart), SCALED=_within(self.last.scaled))
+        outer.set(APART=addresses(apart), SCALED=within(self.last.scaled))
         out, bias = torch.empty(shape), self.last.biases.sum(0)
         mixing = mixing.contiguous()
         plain = [image.contiguous(memory_format=LAST) for image in plain]
-        others = _pairs(plain, _within(mixing)[m:])
+        others = _pairs(plain, within(mixing)[m:])
         places = bias.data_ptr(), out.data_ptr()
-        _share(n, lambda _, a, b: outer.loops.total(outer.table, others, *places, a, b, self.c))
+        share(n, lambda _, a, b: outer.loops.total(outer.table, others, *places, a, b, self.c))
         return out.permute(0, 3, 1, 2), Kept(before, apart)
 
     def gradients(
@@ -369,7 +321,7 @@ class CompiledBranches:
         before, apart = kept
         m, long = len(self.branches), self.long
         outer = self._outer(inputs, range(m))
-        outer.set(APART=_addresses(apart))
+        outer.set(APART=addresses(apart))
         plain = [image.contiguous(memory_format=LAST) for image in plain]
         sums, products, dots = outer.crossed(grad, plain)
         last = _Matrices(self.last, self.last.small(sums.expand(m, -1), products))
@@ -386,9 +338,9 @@ class CompiledBranches:
             d_middles = [torch.empty_like(x) for x in before]
             inner = self._inner(before)
             inner.set(
-                APART=_addresses([apart[i] for i in long]),
+                APART=addresses([apart[i] for i in long]),
                 GRAD=grad.data_ptr(),
-                D_X=_addresses(d_middles),
+                D_X=addresses(d_middles),
                 WANTED=[learns or outside[i] for i in long],
                 **last.columns(long),
             )
@@ -400,9 +352,9 @@ class CompiledBranches:
                     rows[name][i] = column[0]
         later = [place in self.places[:i] for i, place in enumerate(self.places)]
         outer.set(
-            APART=_addresses(outs),
-            GRAD=_addresses(grads),
-            D_X=_addresses([d_inputs[place] for place in self.places]),
+            APART=addresses(outs),
+            GRAD=addresses(grads),
+            D_X=addresses([d_inputs[place] for place in self.places]),
             WANTED=outside,
             MORE=later,
             **rows,
@@ -432,9 +384,9 @@ class _Matrices:
         self.small = small
         self.turned = fitted.scaled.transpose(1, 2).contiguous()
         self._columns = {
-            "TURNED": _within(self.turned),
-            "SPREAD": _within(small.spread),
-            "ROW": _within(small.rows),
+            "TURNED": within(self.turned),
+            "SPREAD": within(small.spread),
+            "ROW": within(small.rows),
         }
 
     def columns(self, which: Sequence[int]) -> dict[str, list[int]]:
@@ -450,5 +402,5 @@ class _Matrices:
 def _pairs(plain: Sequence[Tensor], weights: Sequence[int]) -> Table:
     """Return the addresses of plain images and of their weights, shape ``(P, 2)``."""
     made: Table = np.zeros((len(plain), 2), dtype=np.int64)
-    made[:, 0], made[:, 1] = _addresses(plain), weights
+    made[:, 0], made[:, 1] = addresses(plain), weights
     return made

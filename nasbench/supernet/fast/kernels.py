@@ -1,122 +1,36 @@
-"""Loops over images in channels-last memory, compiled by numba on first use.
+"""Loops over the branches of a node, compiled by numba on first use.
 
-A vector is 16 channels of a pixel. The innermost loops keep their sums in registers, which numba
-does not promise for Python code, so they are written as LLVM instructions. All images are float32
-with a multiple of 16 channels; tensors are given by their addresses, and steps are in bytes.
-
-Numba caches the machine code beside this file, or in the user's cache folder if this one is
-read-only.
+All images are float32 in channels-last memory, with a multiple of 16 channels; tensors are given
+by their addresses.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import njit
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-LANES = 16
+from nasbench.supernet.fast.vectors import (
+    FLOAT,
+    INTEGER,
+    LANES,
+    NUMBER,
+    add_up,
+    clear,
+    compiled,
+    copy,
+    instructions,
+    runs,
+)
+
 TILE = 8
 """Pixels that the innermost loops compute at once."""
-FLOAT = 4
-"""Bytes of a number."""
 WIDEST = 5
 """The widest kernel of a depthwise convolution."""
 FARTHEST = 4
 """The largest padding of one, at dilation 2."""
-
-
-def _compiled(loop):
-    """Return a loop that is compiled when it is first called."""
-    try:
-        return njit(nogil=True, cache=True)(loop)
-    except RuntimeError:  # there is no folder to keep the code in
-        return njit(nogil=True)(loop)
-
-
-_FLOAT = ir.FloatType()
-_INT = ir.IntType(64)
-_VECTOR = ir.VectorType(_FLOAT, LANES)
-
-
-class Vectors:
-    """Writes instructions on vectors.
-
-    Args:
-        builder: of the function that is being compiled.
-    """
-
-    def __init__(self, builder) -> None:
-        self.builder = builder
-        self.zero = ir.Constant(_VECTOR, [0.0] * LANES)
-
-    def load(self, address):
-        """Return the vector at an address."""
-        pointer = self.builder.inttoptr(address, _VECTOR.as_pointer())
-        return self.builder.load(pointer, align=FLOAT)
-
-    def store(self, value, address) -> None:
-        """Write a vector to an address."""
-        pointer = self.builder.inttoptr(address, _VECTOR.as_pointer())
-        self.builder.store(value, pointer, align=FLOAT)
-
-    def repeat(self, address):
-        """Return the number at an address in every lane."""
-        pointer = self.builder.inttoptr(address, _FLOAT.as_pointer())
-        return self.spread(self.builder.load(pointer, align=FLOAT))
-
-    def spread(self, number):
-        """Return a number in every lane."""
-        undefined = ir.Constant(_VECTOR, ir.Undefined)
-        first = ir.Constant(ir.IntType(32), 0)
-        one = self.builder.insert_element(undefined, number, first)
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        return self.builder.shuffle_vector(one, undefined, lanes)
-
-    def fma(self, a, b, c):
-        """Return ``a b + c``."""
-        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        name = f"llvm.fma.v{LANES}f32"
-        return self.builder.call(
-            cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
-        )
-
-    def positive(self, where, value):
-        """Return the value where a vector is above 0, and 0 elsewhere."""
-        return self.builder.select(
-            self.builder.fcmp_ordered(">", where, self.zero), value, self.zero
-        )
-
-    def at(self, address, *steps):
-        """Return an address after some steps: a number of bytes, or one with its factor."""
-        for step in steps:
-            size, times = step if isinstance(step, tuple) else (step, 1)
-            if isinstance(times, int):
-                times = ir.Constant(_INT, times)
-            if isinstance(size, int):
-                size = ir.Constant(_INT, size)
-            address = self.builder.add(address, self.builder.mul(size, times))
-        return address
-
-    def register(self, value):
-        """Return a variable with a value."""
-        return cgutils.alloca_once_value(self.builder, value)
-
-
-def _instructions(count, write):
-    """Return the type of a function of integers, and what writes its instructions.
-
-    Args:
-        count: of its arguments.
-        write: takes the writer of vectors and the arguments.
-    """
-
-    def codegen(context, builder, _, arguments):
-        write(Vectors(builder), *arguments)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * count), codegen
 
 
 def _convolve(k, pixels):
@@ -130,9 +44,9 @@ def _convolve(k, pixels):
     @intrinsic
     def convolve(_, x, weights, out, row, column, step, pixel, more):
         def write(v, x, weights, out, row, column, step, pixel, more):
-            adds = v.builder.icmp_signed("!=", more, ir.Constant(_INT, 0))
+            adds = v.builder.icmp_signed("!=", more, ir.Constant(INTEGER, 0))
             outs = [v.at(out, (pixel, p)) for p in range(pixels)]
-            away = [v.builder.mul(step, ir.Constant(_INT, p)) for p in range(pixels)]
+            away = [v.builder.mul(step, ir.Constant(INTEGER, p)) for p in range(pixels)]
             sums = [v.builder.select(adds, v.load(at), v.zero) for at in outs]
             for _ in range(k):
                 start = x
@@ -147,7 +61,7 @@ def _convolve(k, pixels):
             for total, at in zip(sums, outs, strict=True):
                 v.store(total, at)
 
-        return _instructions(8, write)
+        return instructions(8, write)
 
     return convolve
 
@@ -172,7 +86,7 @@ def _taps(k):
             for at, total in zip(places, held, strict=True):
                 v.store(v.builder.load(total), at)
 
-        return _instructions(11, write)
+        return instructions(11, write)
 
     return taps
 
@@ -201,11 +115,11 @@ def _affine(pixels, terms, relu=False):
 
     @intrinsic
     def affine(_, start, step, out, pixel, depth, x, matrix):
-        return _instructions(7, write)
+        return instructions(7, write)
 
     @intrinsic
     def affine_of_two(_, start, step, out, pixel, depth, x, matrix, y, other):
-        return _instructions(9, write)
+        return instructions(9, write)
 
     return affine if terms == 1 else affine_of_two
 
@@ -226,58 +140,7 @@ def _outer(_, x, y, sums, pixel, count):
             at = v.at(sums, (pixel, k))
             v.store(v.builder.fadd(v.load(at), v.builder.load(total)), at)
 
-    return _instructions(5, write)
-
-
-@intrinsic
-def _add_up(_, x, sums, pixel, count):
-    """Add the vectors of pixels up."""
-
-    def write(v, x, sums, pixel, count):
-        lanes = 4  # sums that do not wait for each other
-        held = [v.register(v.zero) for _ in range(lanes)]
-        rounds = v.builder.udiv(count, ir.Constant(_INT, lanes))
-        with cgutils.for_range(v.builder, rounds) as some:
-            start = v.at(x, (v.builder.mul(pixel, ir.Constant(_INT, lanes)), some.index))
-            for p, total in enumerate(held):
-                one = v.load(v.at(start, (pixel, p)))
-                v.builder.store(v.builder.fadd(one, v.builder.load(total)), total)
-        done = v.builder.mul(rounds, ir.Constant(_INT, lanes))
-        with cgutils.for_range(v.builder, v.builder.sub(count, done)) as rest:
-            one = v.load(v.at(x, (pixel, v.builder.add(done, rest.index))))
-            v.builder.store(v.builder.fadd(one, v.builder.load(held[0])), held[0])
-        value = v.load(sums)
-        for total in held:
-            value = v.builder.fadd(value, v.builder.load(total))
-        v.store(value, sums)
-
-    return _instructions(4, write)
-
-
-def _runs(count, write):
-    """Return the same for each vector of a run of numbers.
-
-    Args:
-        count: of the addresses, which the number of numbers follows.
-        write: takes the writer and the addresses.
-    """
-
-    def all_of_them(v, *arguments):
-        *addresses, numbers = arguments
-        with cgutils.for_range(v.builder, v.builder.udiv(numbers, ir.Constant(_INT, LANES))) as i:
-            write(v, *(v.at(address, (FLOAT * LANES, i.index)) for address in addresses))
-
-    return _instructions(count + 1, all_of_them)
-
-
-@intrinsic
-def _copy(_, x, out, numbers):
-    return _runs(2, lambda v, x, out: v.store(v.load(x), out))
-
-
-@intrinsic
-def _clear(_, out, numbers):
-    return _runs(1, lambda v, out: v.store(v.zero, out))
+    return instructions(5, write)
 
 
 @intrinsic
@@ -287,7 +150,7 @@ def _mask(_, grad, output, numbers):
     def write(v, grad, output):
         v.store(v.positive(v.load(output), v.load(grad)), grad)
 
-    return _runs(2, write)
+    return runs(2, write)
 
 
 @intrinsic
@@ -296,12 +159,14 @@ def _add_scaled(_, out, x, weight, numbers):
 
     def write(v, out, x, weight, numbers):
         factor = v.repeat(weight)
-        with cgutils.for_range(v.builder, v.builder.udiv(numbers, ir.Constant(_INT, LANES))) as i:
+        with cgutils.for_range(
+            v.builder, v.builder.udiv(numbers, ir.Constant(INTEGER, LANES))
+        ) as i:
             at = v.at(out, (FLOAT * LANES, i.index))
             one = v.load(v.at(x, (FLOAT * LANES, i.index)))
             v.store(v.fma(one, factor, v.load(at)), at)
 
-    return _instructions(4, write)
+    return instructions(4, write)
 
 
 @intrinsic
@@ -310,12 +175,14 @@ def _dot(_, x, y, sums, numbers):
 
     def write(v, x, y, sums, numbers):
         total = v.register(v.load(sums))
-        with cgutils.for_range(v.builder, v.builder.udiv(numbers, ir.Constant(_INT, LANES))) as i:
+        with cgutils.for_range(
+            v.builder, v.builder.udiv(numbers, ir.Constant(INTEGER, LANES))
+        ) as i:
             a, b = (v.load(v.at(each, (FLOAT * LANES, i.index))) for each in (x, y))
             v.builder.store(v.fma(a, b, v.builder.load(total)), total)
         v.store(v.builder.load(total), sums)
 
-    return _instructions(4, write)
+    return instructions(4, write)
 
 
 @intrinsic
@@ -323,10 +190,10 @@ def _move(_, source, target):
     """Copy one number."""
 
     def write(v, source, target):
-        a, b = (v.builder.inttoptr(at, _FLOAT.as_pointer()) for at in (source, target))
+        a, b = (v.builder.inttoptr(at, NUMBER.as_pointer()) for at in (source, target))
         v.builder.store(v.builder.load(a, align=FLOAT), b, align=FLOAT)
 
-    return _instructions(2, write)
+    return instructions(2, write)
 
 
 _convolve_3, _convolve_3_1 = _convolve(3, TILE), _convolve(3, 1)
@@ -344,10 +211,10 @@ def _pad(x, out, height, width, c, q, stride, wide):
     for i in range(height):
         row = out + ((q + i * stride) * wide + q) * pixel
         if stride == 1:
-            _copy(x + i * width * pixel, row, width * c)
+            copy(x + i * width * pixel, row, width * c)
         else:
             for j in range(width):
-                _copy(x + (i * width + j) * pixel, row + j * stride * pixel, c)
+                copy(x + (i * width + j) * pixel, row + j * stride * pixel, c)
 
 
 @njit(nogil=True)
@@ -489,7 +356,7 @@ def _cross(x, y, sums, n, c):
 def _sum(x, sums, n, c):
     """Add the pixels up."""
     for channel in range(0, c, LANES):
-        _add_up(x + channel * FLOAT, sums + channel * FLOAT, c * FLOAT, n)
+        add_up(x + channel * FLOAT, sums + channel * FLOAT, c * FLOAT, n)
 
 
 # The columns of the tables that describe units: sizes, then addresses.
@@ -498,7 +365,7 @@ X, WEIGHT, APART, BEFORE, SCALED, BIAS, GRAD, TURNED, SPREAD, ROW, D_X = range(7
 COLUMNS = 18
 
 
-@_compiled
+@compiled
 def separate(table, sums, products, scratch, start, stop, c, height, width, q):
     """Write depthwise convolutions, and add up what they give and its products.
 
@@ -529,7 +396,7 @@ def separate(table, sums, products, scratch, start, stop, c, height, width, q):
             h, w = table[i, HEIGHT], table[i, WIDTH]
             if tall != h + 2 * q or wide != w + 2 * q:
                 tall, wide = h + 2 * q, w + 2 * q
-                _clear(padded, tall * wide * c)
+                clear(padded, tall * wide * c)
             inner = padded + (q * wide + q) * pixel
             if table[i, BEFORE]:
                 for row in range(h):
@@ -559,7 +426,7 @@ def separate(table, sums, products, scratch, start, stop, c, height, width, q):
             _cross(out, out, products + i * c * pixel, height * width, c)
 
 
-@_compiled
+@compiled
 def total(table, plain, bias, out, start, stop, c):
     """Write the sum of all products and plain images, and a bias.
 
@@ -584,7 +451,7 @@ def total(table, plain, bias, out, start, stop, c):
         start += n
 
 
-@_compiled
+@compiled
 def crossed(table, plain, grad, sums, products, dots, start, stop, n, c):
     """Add up a gradient, and its products with what the convolutions gave and plain images.
 
@@ -610,7 +477,7 @@ def crossed(table, plain, grad, sums, products, dots, start, stop, n, c):
             _dot(plain[i, 0] + at, grad + at, dots + i * LANES * FLOAT, n * c)
 
 
-@_compiled
+@compiled
 def back(table, taps, sums, products, scratch, start, stop, c, height, width, q):
     """Write the gradients of the inputs and add up those of the depthwise weights.
 
@@ -650,7 +517,7 @@ def back(table, taps, sums, products, scratch, start, stop, c, height, width, q)
             h, w = table[i, HEIGHT], table[i, WIDTH]
             if tall != h + 2 * q or wide != w + 2 * q:
                 tall, wide = h + 2 * q, w + 2 * q
-                _clear(padded, tall * wide * c)
+                clear(padded, tall * wide * c)
                 held = 0
             inner = padded + (q * wide + q) * pixel
             if table[i, BEFORE]:
@@ -694,7 +561,7 @@ def back(table, taps, sums, products, scratch, start, stop, c, height, width, q)
             span = w + 2 * r
             if known[r, 0] != h or known[r, 1] != w or known[r, 2] != stride:
                 known[r, 0], known[r, 1], known[r, 2] = h, w, stride
-                _clear(around, (h + 2 * r) * span * c)
+                clear(around, (h + 2 * r) * span * c)
             _pad(apart, around, height, width, c, r, stride, span)
             d_x = table[i, D_X] + b * h * w * pixel
             weights = scratch + i * size

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from nasbench.nn.drop_path import DropPath
 from nasbench.nn.processes import place
 from nasbench.nn.sync_batchnorm import SyncBatchNorm2d, normalized
-from nasbench.supernet.fast import compiled
+from nasbench.supernet.fast import compiled, pools
 from nasbench.supernet.fast.branch_sum import BranchSum
 from nasbench.supernet.fast.branches import Branch, Branches, Bundle, Unit
 from nasbench.supernet.fast.pointwise import enough, move
+from nasbench.supernet.fast.pools import Pool
 
-Pool = nn.MaxPool2d | nn.AvgPool2d
 BUNDLED = 2**18  # values of the largest images whose branches are bundled
 
 
@@ -220,7 +220,11 @@ def normalize(wanted: Sequence[tuple[Features, Pooling]]) -> None:
         if one.key not in x.pools:
             lacking.setdefault(one.norm.eps, {})[x, one.key] = one.pool
     for eps, alike in lacking.items():
-        made = normalized([x.pooled(pool) for (x, _), pool in alike.items()], eps)
+        given = [(x.state, pool) for (x, _), pool in alike.items()]
+        if all(pools.takes(*one) for one in given) and len({x.shape[:2] for x, _ in given}) == 1:
+            made = pools.normalized(given, eps)
+        else:
+            made = normalized([x.pooled(pool) for (x, _), pool in alike.items()], eps)
         for (x, key), (out, mean, biased) in zip(alike, made, strict=True):
             n = enough(out.numel() // out.shape[1]) * place().world
             x.pools[key] = Normalized(out, mean, biased * (n / max(1, n - 1)))

@@ -1,0 +1,64 @@
+"""Images spread over threads, and addresses of tensors, for compiled loops.
+
+Numba's loops run without the interpreter, so threads of Python keep all cores busy.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+
+class _Pool:
+    """Threads that compute beside the calling one; a forked process makes its own."""
+
+    def __init__(self) -> None:
+        self._process = 0
+        self._threads: ThreadPoolExecutor | None = None
+
+    def __call__(self) -> ThreadPoolExecutor:
+        """Return them."""
+        if self._threads is None or self._process != os.getpid():
+            self._process = os.getpid()
+            self._threads = ThreadPoolExecutor(thread_name_prefix="nasbench-images")
+        return self._threads
+
+
+_pool = _Pool()
+
+
+def threads_for(count: int) -> int:
+    """Return how many threads share so many images: at most as many as torch uses."""
+    return max(1, min(torch.get_num_threads(), count))
+
+
+def share(count: int, run: Callable[[int, int, int], object]) -> None:
+    """Call ``run(thread, start, stop)`` for equal parts of a range, at the same time."""
+    threads = threads_for(count)
+    cuts = [count * t // threads for t in range(threads + 1)]
+    parts = list(enumerate(itertools.pairwise(cuts)))
+    others = [_pool().submit(run, t, *part) for t, part in parts[1:]]
+    run(0, *parts[0][1])
+    for other in others:
+        other.result()
+
+
+def gathered(parts: Tensor) -> Tensor:
+    """Return the sum over threads."""
+    return parts[0] if len(parts) == 1 else parts.sum(0)
+
+
+def addresses(tensors: Sequence[Tensor | None]) -> list[int]:
+    """Return the addresses of tensors, 0 for none."""
+    return [0 if tensor is None else tensor.data_ptr() for tensor in tensors]
+
+
+def within(tensor: Tensor) -> list[int]:
+    """Return the addresses of the parts along the first dimension of a contiguous tensor."""
+    step = tensor.stride(0) * tensor.element_size()
+    return [tensor.data_ptr() + i * step for i in range(len(tensor))]
