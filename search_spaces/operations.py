@@ -81,26 +81,24 @@ class TwoLineConv(nn.Sequential):
 
 
 class FactorizedReduce(nn.Module):
-    """Halve the size by two 1x1 convolutions of stride 2, one of them shifted by a pixel."""
+    """Halve the size by two 1x1 convolutions of every second pixel, one shifted by a pixel."""
 
     def __init__(self, c_in: int, c_out: int, affine: bool) -> None:
         super().__init__()
-        # The gradient of a strided 1x1 convolution of fewer than 8 channels-last channels writes
-        # past its memory on CPUs without AVX-512 (oneDNN issue 6035).
-        self.skips = c_in < 8
-        stride = 1 if self.skips else 2
-        self.conv1 = nn.Conv2d(c_in, c_out // 2, 1, stride, bias=False)
-        self.conv2 = nn.Conv2d(c_in, c_out - c_out // 2, 1, stride, bias=False)
+        self.conv1 = nn.Conv2d(c_in, c_out // 2, 1, bias=False)
+        self.conv2 = nn.Conv2d(c_in, c_out - c_out // 2, 1, bias=False)
         self.bn = nn.BatchNorm2d(c_out, affine=affine)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H/2), ceil(W/2))``."""
-        x = F.relu(x)
+        # Strided convolutions would copy the whole shifted image. Of fewer than 8 channels-last
+        # channels their gradient also writes past its memory on CPUs without AVX-512 (oneDNN
+        # issue 6035).
+        even, odd = x[:, :, ::2, ::2], x[:, :, 1::2, 1::2]
         # At an odd size the shifted half lacks a pixel, which is padded with zero.
-        shifted = F.pad(x[:, :, 1:, 1:], (0, x.shape[3] % 2, 0, x.shape[2] % 2))
-        if self.skips:
-            x, shifted = x[:, :, ::2, ::2], shifted[:, :, ::2, ::2]
-        out: Tensor = self.bn(torch.cat([self.conv1(x), self.conv2(shifted)], dim=1))
+        odd = F.pad(odd, (0, x.shape[3] % 2, 0, x.shape[2] % 2))
+        halves = [self.conv1(F.relu(even)), self.conv2(F.relu(odd))]
+        out: Tensor = self.bn(torch.cat(halves, dim=1))
         return out
 
 
