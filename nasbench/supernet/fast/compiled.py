@@ -23,7 +23,7 @@ from nasbench.supernet.fast.pointwise import Fitted, Small
 from nasbench.supernet.fast.threads import addresses, gathered, share, threads_for, within
 
 Table = NDArray[np.int64]
-LANES = 16
+FEW = 4
 """The number of channels must be a multiple of it."""
 LAST = torch.channels_last
 
@@ -53,7 +53,7 @@ def takes(branches: Sequence[Branch], inputs: Sequence[Tensor], plain: Sequence[
         plain: images ``(B, C, H', W')``.
     """
     c = inputs[0].shape[1] if inputs else 1
-    if c % LANES or not all(_takes(unit, c) for branch in branches for unit in branch):
+    if c % FEW or not all(_takes(unit, c) for branch in branches for unit in branch):
         return False
     sizes = {_output(branch[0], x) for branch, x in zip(branches, inputs, strict=True)}
     alike = {(size_of(image), image.shape[1]) for image in plain} | {(size, c) for size in sizes}

@@ -1,6 +1,6 @@
 """Loops over the branches of a node, compiled by numba on first use.
 
-All images are float32 in channels-last memory, with a multiple of 16 channels; tensors are given
+All images are float32 in channels-last memory, with a multiple of 4 channels; tensors are given
 by their addresses.
 """
 
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import njit
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nasbench.supernet.fast.vectors import (
+    FEW,
     FLOAT,
     INTEGER,
     LANES,
@@ -22,6 +23,7 @@ from nasbench.supernet.fast.vectors import (
     compiled,
     copy,
     instructions,
+    lanes_at,
     runs,
 )
 
@@ -42,7 +44,7 @@ def _convolve(k, pixels):
     """
 
     @intrinsic
-    def convolve(_, x, weights, out, row, column, step, pixel, more):
+    def convolve(_, x, weights, out, row, column, step, pixel, more, lanes):
         def write(v, x, weights, out, row, column, step, pixel, more):
             adds = v.builder.icmp_signed("!=", more, ir.Constant(INTEGER, 0))
             outs = [v.at(out, (pixel, p)) for p in range(pixels)]
@@ -70,7 +72,7 @@ def _taps(k):
     """Return the products of an image's gradient with its input at each of the ``k * k`` taps."""
 
     @intrinsic
-    def taps(_, x, grad, sums, row, column, step, line, grad_line, pixel, height, width):
+    def taps(_, x, grad, sums, row, column, step, line, grad_line, pixel, height, width, lanes):
         def write(v, x, grad, sums, row, column, step, line, grad_line, pixel, height, width):
             places = [v.at(sums, (pixel, tap)) for tap in range(k * k)]
             held = [v.register(v.load(at)) for at in places]
@@ -114,22 +116,22 @@ def _affine(pixels, terms, relu=False):
             v.store(v.positive(value, value) if relu else value, v.at(out, (pixel, p)))
 
     @intrinsic
-    def affine(_, start, step, out, pixel, depth, x, matrix):
+    def affine(_, start, step, out, pixel, depth, x, matrix, lanes):
         return instructions(7, write)
 
     @intrinsic
-    def affine_of_two(_, start, step, out, pixel, depth, x, matrix, y, other):
+    def affine_of_two(_, start, step, out, pixel, depth, x, matrix, y, other, lanes):
         return instructions(9, write)
 
     return affine if terms == 1 else affine_of_two
 
 
 @intrinsic
-def _outer(_, x, y, sums, pixel, count):
-    """Add the products of 16 channels with a vector, over pixels, to a matrix's rows."""
+def _outer(_, x, y, sums, pixel, count, lanes):
+    """Add the products of as many channels with a vector, over pixels, to a matrix's rows."""
 
     def write(v, x, y, sums, pixel, count):
-        held = [v.register(v.zero) for _ in range(LANES)]
+        held = [v.register(v.zero) for _ in range(v.lanes)]
         with cgutils.for_range(v.builder, count) as pixels:
             vector = v.load(v.at(y, (pixel, pixels.index)))
             start = v.at(x, (pixel, pixels.index))
@@ -157,43 +159,33 @@ def _mask(_, grad, output, numbers):
 def _add_scaled(_, out, x, weight, numbers):
     """Add images times the number at an address."""
 
-    def write(v, out, x, weight, numbers):
-        factor = v.repeat(weight)
-        with cgutils.for_range(
-            v.builder, v.builder.udiv(numbers, ir.Constant(INTEGER, LANES))
-        ) as i:
-            at = v.at(out, (FLOAT * LANES, i.index))
-            one = v.load(v.at(x, (FLOAT * LANES, i.index)))
-            v.store(v.fma(one, factor, v.load(at)), at)
+    def write(v, out, x, weight):
+        v.store(v.fma(v.load(x), v.repeat(weight), v.load(out)), out)
 
-    return instructions(4, write)
+    # The address of the weight stays.
+    return runs(3, write, scalars=1)
 
 
 @intrinsic
 def _dot(_, x, y, sums, numbers):
-    """Add products, lane by lane, to 16 sums."""
+    """Add products, lane by lane, to the sums of 16 lanes."""
 
-    def write(v, x, y, sums, numbers):
-        total = v.register(v.load(sums))
-        with cgutils.for_range(
-            v.builder, v.builder.udiv(numbers, ir.Constant(INTEGER, LANES))
-        ) as i:
-            a, b = (v.load(v.at(each, (FLOAT * LANES, i.index))) for each in (x, y))
-            v.builder.store(v.fma(a, b, v.builder.load(total)), total)
-        v.store(v.builder.load(total), sums)
+    def write(v, x, y, sums):
+        v.store(v.fma(v.load(x), v.load(y), v.load(sums)), sums)
 
-    return instructions(4, write)
+    return runs(3, write, scalars=1)
 
 
 @intrinsic
 def _move(_, source, target):
     """Copy one number."""
 
-    def write(v, source, target):
-        a, b = (v.builder.inttoptr(at, NUMBER.as_pointer()) for at in (source, target))
-        v.builder.store(v.builder.load(a, align=FLOAT), b, align=FLOAT)
+    def codegen(context, builder, _, arguments):
+        a, b = (builder.inttoptr(at, NUMBER.as_pointer()) for at in arguments)
+        builder.store(builder.load(a, align=FLOAT), b, align=FLOAT)
+        return context.get_dummy_value()
 
-    return instructions(2, write)
+    return types.void(types.int64, types.int64), codegen
 
 
 _convolve_3, _convolve_3_1 = _convolve(3, TILE), _convolve(3, 1)
@@ -247,7 +239,9 @@ def _convolution(x, wide, weights, out, height, width, c, k, dilation, stride, m
     pixel = c * FLOAT
     row, column, step = dilation * wide * pixel, dilation * pixel, stride * pixel
     for i in range(height):
-        for channel in range(0, c, LANES):
+        channel = 0
+        while channel < c:
+            lanes = lanes_at(c, channel)
             away = channel * FLOAT
             source = x + i * stride * wide * pixel + away
             target = out + i * width * pixel + away
@@ -256,17 +250,18 @@ def _convolution(x, wide, weights, out, height, width, c, k, dilation, stride, m
             while j + TILE <= width:
                 a, b = source + j * step, target + j * pixel
                 if k == 3:
-                    _convolve_3(a, taps, b, row, column, step, pixel, more)
+                    _convolve_3(a, taps, b, row, column, step, pixel, more, lanes)
                 else:
-                    _convolve_5(a, taps, b, row, column, step, pixel, more)
+                    _convolve_5(a, taps, b, row, column, step, pixel, more, lanes)
                 j += TILE
             while j < width:
                 a, b = source + j * step, target + j * pixel
                 if k == 3:
-                    _convolve_3_1(a, taps, b, row, column, step, pixel, more)
+                    _convolve_3_1(a, taps, b, row, column, step, pixel, more, lanes)
                 else:
-                    _convolve_5_1(a, taps, b, row, column, step, pixel, more)
+                    _convolve_5_1(a, taps, b, row, column, step, pixel, more, lanes)
                 j += 1
+            channel += lanes
 
 
 @njit(nogil=True)
@@ -275,66 +270,78 @@ def _weight_gradient(x, wide, grad, grad_line, sums, height, width, c, k, dilati
     pixel = c * FLOAT
     row, column = dilation * wide * pixel, dilation * pixel
     step, line = stride * pixel, stride * wide * pixel
-    for channel in range(0, c, LANES):
+    channel = 0
+    while channel < c:
+        lanes = lanes_at(c, channel)
         a, b, s = x + channel * FLOAT, grad + channel * FLOAT, sums + channel * FLOAT
         if k == 3:
-            _taps_3(a, b, s, row, column, step, line, grad_line, pixel, height, width)
+            _taps_3(a, b, s, row, column, step, line, grad_line, pixel, height, width, lanes)
         else:
-            _taps_5(a, b, s, row, column, step, line, grad_line, pixel, height, width)
+            _taps_5(a, b, s, row, column, step, line, grad_line, pixel, height, width, lanes)
+        channel += lanes
 
 
 @njit(nogil=True)
 def _multiply(x, matrix, start, step, out, n, c):
     """Write ``start + x matrix`` of ``n`` pixels; ``step`` is 0 for the same start of all."""
     pixel = c * FLOAT
-    for channel in range(0, c, LANES):
+    channel = 0
+    while channel < c:
+        lanes = lanes_at(c, channel)
         away = channel * FLOAT
         p = 0
         while p + TILE <= n:
             at = p * pixel
             begin, end = start + p * step + away, out + at + away
-            _product(begin, step, end, pixel, c, x + at, matrix + away)
+            _product(begin, step, end, pixel, c, x + at, matrix + away, lanes)
             p += TILE
         while p < n:
             at = p * pixel
             begin, end = start + p * step + away, out + at + away
-            _product_1(begin, step, end, pixel, c, x + at, matrix + away)
+            _product_1(begin, step, end, pixel, c, x + at, matrix + away, lanes)
             p += 1
+        channel += lanes
 
 
 @njit(nogil=True)
 def _multiply_relu(x, matrix, bias, out, n, c):
     """Write the ReLU of ``bias + x matrix`` of ``n`` pixels."""
     pixel = c * FLOAT
-    for channel in range(0, c, LANES):
+    channel = 0
+    while channel < c:
+        lanes = lanes_at(c, channel)
         away = channel * FLOAT
         p = 0
         while p + TILE <= n:
             at = p * pixel
-            _relu(bias + away, 0, out + at + away, pixel, c, x + at, matrix + away)
+            _relu(bias + away, 0, out + at + away, pixel, c, x + at, matrix + away, lanes)
             p += TILE
         while p < n:
             at = p * pixel
-            _relu_1(bias + away, 0, out + at + away, pixel, c, x + at, matrix + away)
+            _relu_1(bias + away, 0, out + at + away, pixel, c, x + at, matrix + away, lanes)
             p += 1
+        channel += lanes
 
 
 @njit(nogil=True)
 def _multiply_two(x, matrix, y, other, row, out, n, c):
     """Write ``row + x matrix + y other`` of ``n`` pixels."""
     pixel = c * FLOAT
-    for channel in range(0, c, LANES):
+    channel = 0
+    while channel < c:
+        lanes = lanes_at(c, channel)
         away = channel * FLOAT
         a, b = matrix + away, other + away
         p = 0
         while p + TILE <= n:
             at = p * pixel
-            _products(row + away, 0, out + at + away, pixel, c, x + at, a, y + at, b)
+            _products(row + away, 0, out + at + away, pixel, c, x + at, a, y + at, b, lanes)
             p += TILE
         while p < n:
             at = p * pixel
-            _products_1(row + away, 0, out + at + away, pixel, c, x + at, a, y + at, b)
+            _products_1(row + away, 0, out + at + away, pixel, c, x + at, a, y + at, b, lanes)
             p += 1
+        channel += lanes
 
 
 @njit(nogil=True)
@@ -344,19 +351,34 @@ def _cross(x, y, sums, n, c):
     start = 0
     while start < n:
         count = min(128, n - start)  # what stays near the core
-        for k in range(0, c, LANES):
-            for channel in range(0, c, LANES):
-                a = x + start * pixel + k * FLOAT
-                b = y + start * pixel + channel * FLOAT
-                _outer(a, b, sums + (k * c + channel) * FLOAT, pixel, count)
+        k = 0
+        while k < c:
+            rows = lanes_at(c, k)
+            channel = 0
+            while channel < c:
+                lanes = lanes_at(c, channel)
+                a, b = x + start * pixel, y + start * pixel
+                if rows == LANES and lanes == LANES:
+                    at = sums + (k * c + channel) * FLOAT
+                    _outer(a + k * FLOAT, b + channel * FLOAT, at, pixel, count, LANES)
+                else:
+                    for i in range(k, k + rows, FEW):
+                        for j in range(channel, channel + lanes, FEW):
+                            at = sums + (i * c + j) * FLOAT
+                            _outer(a + i * FLOAT, b + j * FLOAT, at, pixel, count, FEW)
+                channel += lanes
+            k += rows
         start += count
 
 
 @njit(nogil=True)
 def _sum(x, sums, n, c):
     """Add the pixels up."""
-    for channel in range(0, c, LANES):
-        add_up(x + channel * FLOAT, sums + channel * FLOAT, c * FLOAT, n)
+    channel = 0
+    while channel < c:
+        lanes = lanes_at(c, channel)
+        add_up(x + channel * FLOAT, sums + channel * FLOAT, c * FLOAT, n, lanes)
+        channel += lanes
 
 
 # The columns of the tables that describe units: sizes, then addresses.

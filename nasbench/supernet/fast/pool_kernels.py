@@ -1,6 +1,6 @@
 """Loops over poolings 3 wide and their BN, compiled by numba on first use.
 
-All images are float32 in channels-last memory, with a multiple of 16 channels; tensors are given
+All images are float32 in channels-last memory, with a multiple of 4 channels; tensors are given
 by their addresses. Averages leave out what lies outside of the image.
 """
 
@@ -12,18 +12,15 @@ from numba.extending import intrinsic
 
 from nasbench.supernet.fast.vectors import (
     FLOAT,
-    LANES,
     NUMBER,
-    VECTOR,
+    SMALL,
     clear,
     compiled,
     instructions,
+    lanes_at,
 )
 
-_LOWEST = ir.Constant(VECTOR, [float("-inf")] * LANES)
-_SMALL = ir.IntType(32)
-_TAPS = ir.VectorType(_SMALL, LANES)
-_NOTHING = ir.Constant(_TAPS, ir.Undefined)
+_LOWEST = float("-inf")
 
 
 def _share(v, height, width):
@@ -33,11 +30,11 @@ def _share(v, height, width):
 
 
 @intrinsic
-def _largest(_, x, out, row, pixel, height, width):
+def _largest(_, x, out, row, pixel, height, width, lanes):
     """Write the largest values of a window of up to 3x3 pixels."""
 
     def write(v, x, out, row, pixel, height, width):
-        best = v.register(_LOWEST)
+        best = v.register(v.all(_LOWEST))
         with cgutils.for_range(v.builder, height) as i:
             start = v.at(x, (row, i.index))
             with cgutils.for_range(v.builder, width) as j:
@@ -50,7 +47,7 @@ def _largest(_, x, out, row, pixel, height, width):
 
 
 @intrinsic
-def _average(_, x, out, row, pixel, height, width):
+def _average(_, x, out, row, pixel, height, width, lanes):
     """Write the averages of a window of up to 3x3 pixels."""
 
     def write(v, x, out, row, pixel, height, width):
@@ -66,22 +63,20 @@ def _average(_, x, out, row, pixel, height, width):
 
 
 @intrinsic
-def _largest_back(_, x, grad, out, row, pixel, height, width):
+def _largest_back(_, x, grad, out, row, pixel, height, width, lanes):
     """Add a gradient to that of the first of the largest values of a window."""
 
     def write(v, x, grad, out, row, pixel, height, width):
-        best, place = v.register(_LOWEST), v.register(ir.Constant(_TAPS, [0] * LANES))
+        best, place = v.register(v.all(_LOWEST)), v.register(v.spread(ir.Constant(SMALL, 0)))
 
         def every(run):
-            tap = v.register(ir.Constant(_SMALL, 0))
+            tap = v.register(ir.Constant(SMALL, 0))
             rows, columns = (cgutils.for_range(v.builder, n) for n in (height, width))
             with rows as i, columns as j:
                 steps = v.builder.mul(row, i.index), v.builder.mul(pixel, j.index)
                 number = v.builder.load(tap)
-                lane = v.builder.insert_element(_NOTHING, number, ir.Constant(_SMALL, 0))
-                lanes = v.builder.shuffle_vector(lane, _NOTHING, ir.Constant(_TAPS, [0] * LANES))
-                run(v.builder.add(*steps), lanes)
-                v.builder.store(v.builder.add(number, ir.Constant(_SMALL, 1)), tap)
+                run(v.builder.add(*steps), v.spread(number))
+                v.builder.store(v.builder.add(number, ir.Constant(SMALL, 1)), tap)
 
         def find(away, tap):
             one, held = v.load(v.at(x, away)), v.builder.load(best)
@@ -104,7 +99,7 @@ def _largest_back(_, x, grad, out, row, pixel, height, width):
 
 
 @intrinsic
-def _average_back(_, grad, out, row, pixel, height, width):
+def _average_back(_, grad, out, row, pixel, height, width, lanes):
     """Add a gradient's shares to those of a window."""
 
     def write(v, grad, out, row, pixel, height, width):
@@ -119,7 +114,7 @@ def _average_back(_, grad, out, row, pixel, height, width):
 
 
 @intrinsic
-def _moments(_, x, shift, sums, squares, pixel, count):
+def _moments(_, x, shift, sums, squares, pixel, count, lanes):
     """Add up vectors less a shift, and their squares."""
 
     def write(v, x, shift, sums, squares, pixel, count):
@@ -136,7 +131,7 @@ def _moments(_, x, shift, sums, squares, pixel, count):
 
 
 @intrinsic
-def _products(_, x, y, sums, products, pixel, count):
+def _products(_, x, y, sums, products, pixel, count, lanes):
     """Add up the vectors of y, and their products with those of x."""
 
     def write(v, x, y, sums, products, pixel, count):
@@ -153,7 +148,7 @@ def _products(_, x, y, sums, products, pixel, count):
 
 
 @intrinsic
-def _scale(_, x, mean, factor, pixel, count):
+def _scale(_, x, mean, factor, pixel, count, lanes):
     """Replace vectors by themselves less a mean, times a factor."""
 
     def write(v, x, mean, factor, pixel, count):
@@ -166,7 +161,7 @@ def _scale(_, x, mean, factor, pixel, count):
 
 
 @intrinsic
-def _combine(_, x, y, out, by_x, by_y, constant, pixel, count):
+def _combine(_, x, y, out, by_x, by_y, constant, pixel, count, lanes):
     """Write ``x by_x + y by_y + constant``, all of them vectors."""
 
     def write(v, x, y, out, by_x, by_y, constant, pixel, count):
@@ -212,16 +207,22 @@ def pool(table, shifts, sums, squares, start, stop, c):
                     columns = min(width, j * stride + 2) - left
                     a = x + (top * width + left) * pixel
                     y = out + (i * wide + j) * pixel
-                    for channel in range(0, c, LANES):
+                    channel = 0
+                    while channel < c:
+                        lanes = lanes_at(c, channel)
                         at = channel * FLOAT
                         if table[m, AVERAGE]:
-                            _average(a + at, y + at, width * pixel, pixel, rows, columns)
+                            _average(a + at, y + at, width * pixel, pixel, rows, columns, lanes)
                         else:
-                            _largest(a + at, y + at, width * pixel, pixel, rows, columns)
-            for channel in range(0, c, LANES):
+                            _largest(a + at, y + at, width * pixel, pixel, rows, columns, lanes)
+                        channel += lanes
+            channel = 0
+            while channel < c:
+                lanes = lanes_at(c, channel)
                 at = m * pixel + channel * FLOAT
                 y = out + channel * FLOAT
-                _moments(y, shifts + at, sums + at, squares + at, pixel, high * wide)
+                _moments(y, shifts + at, sums + at, squares + at, pixel, high * wide, lanes)
+                channel += lanes
 
 
 @compiled
@@ -230,10 +231,13 @@ def normalize(table, means, scales, start, stop, c):
     pixel = c * FLOAT
     for m in range(len(table)):
         n = table[m, OUT_HEIGHT] * table[m, OUT_WIDTH]
-        for channel in range(0, c, LANES):
+        channel = 0
+        while channel < c:
+            lanes = lanes_at(c, channel)
             at = m * pixel + channel * FLOAT
             y = table[m, OUT] + start * n * pixel + channel * FLOAT
-            _scale(y, means + at, scales + at, pixel, (stop - start) * n)
+            _scale(y, means + at, scales + at, pixel, (stop - start) * n, lanes)
+            channel += lanes
 
 
 @compiled
@@ -242,11 +246,14 @@ def moments_back(table, sums, products, start, stop, c):
     pixel = c * FLOAT
     for m in range(len(table)):
         n = table[m, OUT_HEIGHT] * table[m, OUT_WIDTH]
-        for channel in range(0, c, LANES):
+        channel = 0
+        while channel < c:
+            lanes = lanes_at(c, channel)
             at = m * pixel + channel * FLOAT
             away = start * n * pixel + channel * FLOAT
             x, y = table[m, OUT] + away, table[m, GRAD] + away
-            _products(x, y, sums + at, products + at, pixel, (stop - start) * n)
+            _products(x, y, sums + at, products + at, pixel, (stop - start) * n, lanes)
+            channel += lanes
 
 
 @compiled
@@ -272,7 +279,9 @@ def pool_back(table, by_out, by_grad, constants, scratch, start, stop, c):
             stride, height, width = table[m, STRIDE], table[m, HEIGHT], table[m, WIDTH]
             high, wide = table[m, OUT_HEIGHT], table[m, OUT_WIDTH]
             image, n = b * high * wide * pixel, high * wide
-            for channel in range(0, c, LANES):
+            channel = 0
+            while channel < c:
+                lanes = lanes_at(c, channel)
                 away = channel * FLOAT
                 at = m * pixel + away
                 _combine(
@@ -284,7 +293,9 @@ def pool_back(table, by_out, by_grad, constants, scratch, start, stop, c):
                     constants + at,
                     pixel,
                     n,
+                    lanes,
                 )
+                channel += lanes
             d_x = table[m, D_X] + b * height * width * pixel
             x = table[m, X] + b * height * width * pixel
             if m == 0 or table[m, D_X] != table[m - 1, D_X]:
@@ -297,11 +308,14 @@ def pool_back(table, by_out, by_grad, constants, scratch, start, stop, c):
                     columns = min(width, j * stride + 2) - left
                     away = (top * width + left) * pixel
                     grad = scratch + (i * wide + j) * pixel
-                    for channel in range(0, c, LANES):
+                    channel = 0
+                    while channel < c:
+                        lanes = lanes_at(c, channel)
                         at = channel * FLOAT
                         line, to = width * pixel, d_x + away + at
                         if table[m, AVERAGE]:
-                            _average_back(grad + at, to, line, pixel, rows, columns)
+                            _average_back(grad + at, to, line, pixel, rows, columns, lanes)
                         else:
                             a = x + away + at
-                            _largest_back(a, grad + at, to, line, pixel, rows, columns)
+                            _largest_back(a, grad + at, to, line, pixel, rows, columns, lanes)
+                        channel += lanes

@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 from nasbench.nn.processes import place, sum_
 from nasbench.nn.sync_batchnorm import merged
 from nasbench.supernet.fast.branches import size_of
-from nasbench.supernet.fast.compiled import LANES, LAST, available
+from nasbench.supernet.fast.compiled import FEW, LAST, available
 from nasbench.supernet.fast.threads import addresses, gathered, share, threads_for, within
 
 Pool = nn.MaxPool2d | nn.AvgPool2d
@@ -56,7 +56,7 @@ def takes(state: Tensor, pool: Pool) -> bool:
         and isinstance(_one(pool.stride), int)
         and state.dim() == 4
         and state.dtype == torch.float32
-        and state.shape[1] % LANES == 0
+        and state.shape[1] % FEW == 0
         and state.is_contiguous(memory_format=LAST)
         and available()
     )

@@ -1,4 +1,4 @@
-"""Vectors of 16 channels of a pixel, for loops that numba compiles.
+"""Vectors of 16 or 4 channels of a pixel, for loops that numba compiles.
 
 The innermost loops keep their sums in registers, which numba does not promise for Python code, so
 they are written as LLVM instructions: functions of integers, which are addresses, steps in bytes
@@ -14,6 +14,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 16
+"""Channels of a vector as long as so many are left."""
+FEW = 4
+"""Channels of a vector after that; the number of all channels is a multiple of it."""
 FLOAT = 4
 """Bytes of a number."""
 
@@ -28,7 +31,13 @@ def compiled(loop):
 
 NUMBER = ir.FloatType()
 INTEGER = ir.IntType(64)
-VECTOR = ir.VectorType(NUMBER, LANES)
+SMALL = ir.IntType(32)
+
+
+@njit
+def lanes_at(c, channel):
+    """Return how many channels the next vector takes."""
+    return LANES if c - channel >= LANES else FEW
 
 
 class Vectors:
@@ -36,20 +45,26 @@ class Vectors:
 
     Args:
         builder: of the function that is being compiled.
+        lanes: numbers of a vector.
     """
 
-    def __init__(self, builder) -> None:
-        self.builder = builder
-        self.zero = ir.Constant(VECTOR, [0.0] * LANES)
+    def __init__(self, builder, lanes) -> None:
+        self.builder, self.lanes = builder, lanes
+        self.kind = ir.VectorType(NUMBER, lanes)
+        self.zero = self.all(0.0)
+
+    def all(self, value):
+        """Return a constant in every lane."""
+        return ir.Constant(self.kind, [value] * self.lanes)
 
     def load(self, address):
         """Return the vector at an address."""
-        pointer = self.builder.inttoptr(address, VECTOR.as_pointer())
+        pointer = self.builder.inttoptr(address, self.kind.as_pointer())
         return self.builder.load(pointer, align=FLOAT)
 
     def store(self, value, address) -> None:
         """Write a vector to an address."""
-        pointer = self.builder.inttoptr(address, VECTOR.as_pointer())
+        pointer = self.builder.inttoptr(address, self.kind.as_pointer())
         self.builder.store(value, pointer, align=FLOAT)
 
     def repeat(self, address):
@@ -59,16 +74,15 @@ class Vectors:
 
     def spread(self, number):
         """Return a number in every lane."""
-        undefined = ir.Constant(VECTOR, ir.Undefined)
-        first = ir.Constant(ir.IntType(32), 0)
-        one = self.builder.insert_element(undefined, number, first)
-        lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+        undefined = ir.Constant(ir.VectorType(number.type, self.lanes), ir.Undefined)
+        one = self.builder.insert_element(undefined, number, ir.Constant(SMALL, 0))
+        lanes = ir.Constant(ir.VectorType(SMALL, self.lanes), [0] * self.lanes)
         return self.builder.shuffle_vector(one, undefined, lanes)
 
     def fma(self, a, b, c):
         """Return ``a b + c``."""
-        kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
-        name = f"llvm.fma.v{LANES}f32"
+        kind = ir.FunctionType(self.kind, [self.kind] * 3)
+        name = f"llvm.fma.v{self.lanes}f32"
         return self.builder.call(
             cgutils.get_or_insert_function(self.builder.module, kind, name), [a, b, c]
         )
@@ -99,31 +113,62 @@ def instructions(count, write):
     """Return the type of a function of integers, and what writes its instructions.
 
     Args:
-        count: of its arguments.
+        count: of its arguments, without the last one: the lanes of a vector, 16 or 4.
         write: takes the writer of vectors and the arguments.
     """
 
     def codegen(context, builder, _, arguments):
-        write(Vectors(builder), *arguments)
+        *arguments, lanes = arguments
+        many = builder.icmp_signed("==", lanes, ir.Constant(INTEGER, LANES))
+        with builder.if_else(many) as (then, otherwise):
+            with then:
+                write(Vectors(builder, LANES), *arguments)
+            with otherwise:
+                write(Vectors(builder, FEW), *arguments)
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * count), codegen
+    return types.void(*[types.int64] * (count + 1)), codegen
+
+
+def runs(count, write, scalars=0):
+    """Return the same for each vector of a run of numbers.
+
+    Args:
+        count: of the addresses, which the number of numbers follows.
+        write: takes the writer and the addresses.
+        scalars: how many of the last addresses stay the same.
+    """
+
+    def codegen(context, builder, _, arguments):
+        *addresses, numbers = arguments
+        done = ir.Constant(INTEGER, 0)
+        for lanes in (LANES, FEW):
+            v = Vectors(builder, lanes)
+            times = builder.udiv(builder.sub(numbers, done), ir.Constant(INTEGER, lanes))
+            with cgutils.for_range(builder, times) as i:
+                step = builder.add(done, builder.mul(i.index, ir.Constant(INTEGER, lanes)))
+                moved = [v.at(one, (FLOAT, step)) for one in addresses[: count - scalars]]
+                write(v, *moved, *addresses[count - scalars :])
+            done = builder.mul(times, ir.Constant(INTEGER, lanes))
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * (count + 1)), codegen
 
 
 @intrinsic
-def add_up(_, x, sums, pixel, count):
+def add_up(_, x, sums, pixel, count, lanes):
     """Add the vectors of pixels up."""
 
     def write(v, x, sums, pixel, count):
-        lanes = 4  # sums that do not wait for each other
-        held = [v.register(v.zero) for _ in range(lanes)]
-        rounds = v.builder.udiv(count, ir.Constant(INTEGER, lanes))
+        many = 4  # sums that do not wait for each other
+        held = [v.register(v.zero) for _ in range(many)]
+        rounds = v.builder.udiv(count, ir.Constant(INTEGER, many))
         with cgutils.for_range(v.builder, rounds) as some:
-            start = v.at(x, (v.builder.mul(pixel, ir.Constant(INTEGER, lanes)), some.index))
+            start = v.at(x, (v.builder.mul(pixel, ir.Constant(INTEGER, many)), some.index))
             for p, total in enumerate(held):
                 one = v.load(v.at(start, (pixel, p)))
                 v.builder.store(v.builder.fadd(one, v.builder.load(total)), total)
-        done = v.builder.mul(rounds, ir.Constant(INTEGER, lanes))
+        done = v.builder.mul(rounds, ir.Constant(INTEGER, many))
         with cgutils.for_range(v.builder, v.builder.sub(count, done)) as rest:
             one = v.load(v.at(x, (pixel, v.builder.add(done, rest.index))))
             v.builder.store(v.builder.fadd(one, v.builder.load(held[0])), held[0])
@@ -135,31 +180,13 @@ def add_up(_, x, sums, pixel, count):
     return instructions(4, write)
 
 
-def runs(count, write):
-    """Return the same for each vector of a run of numbers.
-
-    Args:
-        count: of the addresses, which the number of numbers follows.
-        write: takes the writer and the addresses.
-    """
-
-    def all_of_them(v, *arguments):
-        *addresses, numbers = arguments
-        with cgutils.for_range(
-            v.builder, v.builder.udiv(numbers, ir.Constant(INTEGER, LANES))
-        ) as i:
-            write(v, *(v.at(address, (FLOAT * LANES, i.index)) for address in addresses))
-
-    return instructions(count + 1, all_of_them)
-
-
 @intrinsic
 def copy(_, x, out, numbers):
-    """Copy numbers, a multiple of 16."""
+    """Copy numbers, a multiple of 4."""
     return runs(2, lambda v, x, out: v.store(v.load(x), out))
 
 
 @intrinsic
 def clear(_, out, numbers):
-    """Set numbers to 0, a multiple of 16."""
+    """Set numbers to 0, a multiple of 4."""
     return runs(1, lambda v, out: v.store(v.zero, out))
