@@ -6,6 +6,8 @@ by their addresses.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
@@ -29,6 +31,8 @@ from nasbench.supernet.fast.vectors import (
 
 TILE = 8
 """Pixels that the innermost loops compute at once."""
+CHAINS = 4
+"""Sums that do not wait for each other, at least; the number of channels is a multiple of it."""
 WIDEST = 5
 """The widest kernel of a depthwise convolution."""
 FARTHEST = 4
@@ -42,6 +46,7 @@ def _convolve(k, pixels):
         k: width of the kernel.
         pixels: how many.
     """
+    chains = CHAINS // pixels or 1
 
     @intrinsic
     def convolve(_, x, weights, out, row, column, step, pixel, more, lanes):
@@ -49,19 +54,19 @@ def _convolve(k, pixels):
             adds = v.builder.icmp_signed("!=", more, ir.Constant(INTEGER, 0))
             outs = [v.at(out, (pixel, p)) for p in range(pixels)]
             away = [v.builder.mul(step, ir.Constant(INTEGER, p)) for p in range(pixels)]
-            sums = [v.builder.select(adds, v.load(at), v.zero) for at in outs]
-            for _ in range(k):
+            sums = [[v.builder.select(adds, v.load(at), v.zero)] for at in outs]
+            for parts in sums:
+                parts += [v.zero] * (chains - 1)
+            for i in range(k):
                 start = x
-                for _ in range(k):
-                    weight = v.load(weights)
-                    sums = [
-                        v.fma(v.load(v.at(start, p)), weight, total)
-                        for p, total in zip(away, sums, strict=True)
-                    ]
+                for j in range(k):
+                    weight, chain = v.load(weights), (i * k + j) % chains
+                    for p, parts in zip(away, sums, strict=True):
+                        parts[chain] = v.fma(v.load(v.at(start, p)), weight, parts[chain])
                     start, weights = v.at(start, column), v.at(weights, pixel)
                 x = v.at(x, row)
-            for total, at in zip(sums, outs, strict=True):
-                v.store(total, at)
+            for parts, at in zip(sums, outs, strict=True):
+                v.store(functools.reduce(v.builder.fadd, parts), at)
 
         return instructions(8, write)
 
@@ -101,18 +106,24 @@ def _affine(pixels, terms, relu=False):
         terms: 1 or 2.
         relu: what becomes of the sum.
     """
+    chains = CHAINS // pixels or 1
 
     def write(v, start, step, out, pixel, depth, *pairs):
-        sums = [v.register(v.load(v.at(start, (step, p)))) for p in range(pixels)]
+        sums = [[v.register(v.load(v.at(start, (step, p))))] for p in range(pixels)]
+        for parts in sums:
+            parts += [v.register(v.zero) for _ in range(chains - 1)]
+        rounds = v.builder.udiv(depth, ir.Constant(INTEGER, chains))
         for x, matrix in zip(pairs[::2], pairs[1::2], strict=True):
-            with cgutils.for_range(v.builder, depth) as channels:
-                row = v.load(v.at(matrix, (pixel, channels.index)))
-                one = v.at(x, (FLOAT, channels.index))
-                for p, total in enumerate(sums):
-                    factor = v.repeat(v.at(one, (pixel, p)))
-                    v.builder.store(v.fma(factor, row, v.builder.load(total)), total)
-        for p, total in enumerate(sums):
-            value = v.builder.load(total)
+            with cgutils.for_range(v.builder, rounds) as some:
+                first = v.builder.mul(some.index, ir.Constant(INTEGER, chains))
+                for chain in range(chains):
+                    channel = v.builder.add(first, ir.Constant(INTEGER, chain))
+                    row, one = v.load(v.at(matrix, (pixel, channel))), v.at(x, (FLOAT, channel))
+                    for p, parts in enumerate(sums):
+                        factor, total = v.repeat(v.at(one, (pixel, p))), parts[chain]
+                        v.builder.store(v.fma(factor, row, v.builder.load(total)), total)
+        for p, parts in enumerate(sums):
+            value = functools.reduce(v.builder.fadd, [v.builder.load(one) for one in parts])
             v.store(v.positive(value, value) if relu else value, v.at(out, (pixel, p)))
 
     @intrinsic
