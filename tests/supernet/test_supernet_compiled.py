@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import os
+from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
+from killing import in_processes
 from torch import nn
 
+from nasbench.nn import processes
+from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.space import DataSpec
-from nasbench.supernet.fast import compiled, pools
+from nasbench.supernet.fast import compiled, kernels, pool_kernels, pools
 from nasbench.supernet.fast.branch_sum import BranchSum
 from nasbench.supernet.fast.branches import Branches, Bundle
 from nasbench.supernet.fast.compiled import CompiledBranches
 from nasbench.supernet.fast.sums import Candidate
 from nasbench.supernet.mixture import Mixture
+from nasbench.training.distributed import join, leave
 from search_spaces.darts import Darts
 
 LAST = torch.channels_last
@@ -94,7 +102,7 @@ class Case:
             bundles.append(Bundle((branch,), (i,)))
         plains = [bundle.branches[0] for bundle in bundles]
         if kind is CompiledBranches:
-            assert compiled.takes(plains, inputs, plain)
+            assert compiled.takes(plains, inputs, plain, mixing.unbind())
         parameters = [p for branch in plains for unit in branch for p in unit.parameters]
         total = BranchSum.apply(kind, bundles, mixing, *inputs, *parameters, *plain)
         wanted = [mixing, *states, *plain, *layers.parameters()]
@@ -180,6 +188,7 @@ def test_the_same_bits_for_the_same_number_of_threads():
     "change",
     [
         lambda case: case.layers[0].double(),
+        lambda case: setattr(case, "mixing", case.mixing.double()),
         lambda case: case.states.__setitem__(0, case.states[0].double()),
         lambda case: case.states.__setitem__(0, case.states[0].contiguous()),
         lambda case: case.states.__setitem__(0, case.states[0][:2]),
@@ -193,7 +202,7 @@ def test_what_has_no_compiled_loops_is_not_taken(change):
     def takes(case: Case) -> bool:
         branches = [Candidate(layer).branch for layer in case.layers]
         inputs = [case.states[i // 4] for i in range(len(branches))]
-        return compiled.takes(branches, inputs, case.plain)
+        return compiled.takes(branches, inputs, case.plain, [case.mixing])
 
     case = Case(16, (6, 6))
     assert takes(case)
@@ -306,3 +315,98 @@ def test_other_poolings_have_no_compiled_loops(pool):
     assert pools.takes(x, nn.MaxPool2d((3, 3), (2, 2), (1, 1)))
     assert not pools.takes(x.double(), nn.MaxPool2d(3, 1, 1))
     assert not pools.takes(x[:, :8], nn.MaxPool2d(3, 1, 1))  # no channels-last memory
+
+
+def test_the_kept_machine_code_is_of_the_vectors_that_are_there():
+    """Numba keeps the code of a file until that file changes."""
+    assert compiled.__file__ is not None
+    text = (Path(compiled.__file__).parent / "vectors.py").read_bytes()
+    expected = hashlib.sha256(text).hexdigest()
+    assert expected == kernels.VECTORS
+    assert expected == pool_kernels.VECTORS
+
+
+def test_nan_is_not_hidden():
+    case = Case(16, (6, 6))
+    with torch.no_grad():
+        case.layers[0][1].weight[0] = float("nan")
+    total, gradients = case.found(case.layers)
+    assert total.isnan().all()
+    assert gradients[1].isnan().any()
+    x = torch.randn(2, 16, 4, 4).contiguous(memory_format=LAST)
+    x[1, 3, 2, 2] = float("nan")
+    for pool in pools_of(1):
+        ((out, mean, _),) = pools.normalized([(x, pool)], 1e-5)
+        assert torch.equal(mean.isnan(), pool(x).mean((0, 2, 3)).isnan())
+        assert torch.equal(out.isnan().any((0, 2, 3)), mean.isnan())
+
+
+def test_a_second_derivative_of_poolings_is_refused():
+    x = torch.randn(2, 16, 4, 4).contiguous(memory_format=LAST).requires_grad_()
+    ((out, _, _),) = pools.normalized([(x, nn.MaxPool2d(3, 1, 1))], 1e-5)
+    with pytest.raises(RuntimeError, match=r"set Mixture\.fast = False"):
+        torch.autograd.grad(out.sum(), x, create_graph=True)
+
+
+def test_states_without_gradient_get_none_and_cost_none():
+    states = [torch.randn(2, 16, 4, 4).contiguous(memory_format=LAST) for _ in range(2)]
+    states[1].requires_grad_()
+    pool = nn.MaxPool2d(3, 1, 1)
+    found = pools.normalized([(state, pool) for state in states], 1e-5)
+    assert [out.requires_grad for out, _, _ in found] == [False, True]
+    (alone,) = pools.normalized([(states[1], pool)], 1e-5)
+    grad = torch.randn_like(states[0])
+    both = [torch.autograd.grad(one[0], states[1], grad)[0] for one in (found[1], alone)]
+    assert torch.equal(*both)
+
+
+def test_neither_default_type_nor_an_extra_backward_pass_matters():
+    case = Case(16, (6, 6))
+    _, expected = case.found(copy.deepcopy(case.layers))
+    torch.set_default_dtype(torch.float64)
+    try:
+        _, found = case.found(copy.deepcopy(case.layers))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for a, b in zip(found, expected, strict=True):
+        assert torch.equal(a, b)
+    x = case.states[0].clone(memory_format=torch.preserve_format).requires_grad_()
+    branch = Candidate(case.layers[0]).branch
+    parameters = [p for unit in branch for p in unit.parameters]
+    mixing = torch.ones(1)
+    bundles = [Bundle((branch,), (0,))]
+    out = BranchSum.apply(CompiledBranches, bundles, mixing, x, *parameters)
+    first, second = (torch.autograd.grad(out, x, case.grad, retain_graph=True) for _ in range(2))
+    assert torch.equal(first[0], second[0])
+
+
+def small_darts() -> Mixture:
+    torch.manual_seed(0)
+    arguments = {"channels": 8, "layers": 3, "nodes": 2}
+    spec = DataSpec(2, 8, 8, 3)
+    net = Mixture(Darts.supernet(spec, **arguments), Darts.describe(spec, **arguments))
+    return net.to(memory_format=LAST).train()
+
+
+def pictures() -> torch.Tensor:
+    stream = torch.Generator().manual_seed(1)
+    return torch.randn(16, 2, 8, 8, generator=stream).contiguous(memory_format=LAST)
+
+
+def in_one_of_two(rank, folder):
+    torch.set_num_threads(1)
+    out, whole = outcome(small_darts(), pictures())
+    os.environ |= {"WORLD_SIZE": "2", "RANK": str(rank)}
+    join(torch.device("cpu"), dist.FileStore(f"{folder}/store", 2))
+    net = small_darts()
+    synchronize(net)
+    mine, part = outcome(net, pictures()[rank::2].contiguous(memory_format=LAST))
+    assert compiled.available()
+    assert far(mine, out[rank::2]) < 1e-4
+    processes.sum_(part)
+    assert far(part, whole) < 1e-4
+    leave()
+
+
+def test_two_halves_are_one_batch(tmp_path):
+    in_processes(in_one_of_two, (str(tmp_path),), 2)

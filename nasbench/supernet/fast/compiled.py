@@ -18,9 +18,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nasbench.nn.processes import place, sum_
 from nasbench.supernet.fast.branches import Branch, Bundle, Parameters, Unit, size_of
 from nasbench.supernet.fast.pointwise import Fitted, Small
-from nasbench.supernet.fast.threads import addresses, gathered, share, threads_for, within
+from nasbench.supernet.fast.threads import (
+    addresses,
+    empty,
+    gathered,
+    share,
+    threads_for,
+    within,
+    zeros,
+)
 
 Table = NDArray[np.int64]
 FEW = 4
@@ -28,14 +37,31 @@ FEW = 4
 LAST = torch.channels_last
 
 
-@functools.cache
 def available() -> bool:
-    """Return whether numba is installed and works."""
+    """Return whether numba works here, and in all processes that train together."""
+    return _agreed(place().world)
+
+
+@functools.cache
+def _agreed(world: int) -> bool:
+    mine = _works()
+    if world == 1:
+        return mine
+    total = zeros(1)
+    total += mine
+    sum_(total)
+    return int(total) == world
+
+
+@functools.cache
+def _works() -> bool:
     try:
+        from numba import config
+
         _loops()
-    except ImportError:
+    except (ImportError, OSError):
         return False
-    return True
+    return not config.DISABLE_JIT  # type: ignore[attr-defined]
 
 
 def _loops() -> Any:
@@ -44,13 +70,19 @@ def _loops() -> Any:
     return kernels
 
 
-def takes(branches: Sequence[Branch], inputs: Sequence[Tensor], plain: Sequence[Tensor]) -> bool:
+def takes(
+    branches: Sequence[Branch],
+    inputs: Sequence[Tensor],
+    plain: Sequence[Tensor],
+    weights: Sequence[Tensor],
+) -> bool:
     """Return whether there are compiled loops for a sum: those of DARTS cells have them.
 
     Args:
         branches: of one or two units.
         inputs: of each branch, ``(B, K, H, W)``.
         plain: images ``(B, C, H', W')``.
+        weights: of the sum.
     """
     c = inputs[0].shape[1] if inputs else 1
     if c % FEW or not all(_takes(unit, c) for branch in branches for unit in branch):
@@ -59,7 +91,7 @@ def takes(branches: Sequence[Branch], inputs: Sequence[Tensor], plain: Sequence[
     alike = {(size_of(image), image.shape[1]) for image in plain} | {(size, c) for size in sizes}
     return (
         len(alike) == 1
-        and all(x.dtype == torch.float32 for x in [*inputs, *plain])
+        and all(x.dtype == torch.float32 for x in [*inputs, *plain, *weights])
         and all(x.shape[1] == c and x.is_contiguous(memory_format=LAST) for x in inputs)
         and available()
     )
@@ -124,14 +156,14 @@ class Stage:
         """Return memory for each thread."""
         batch, height, width = self.output
         room = self.loops.room(self.m, self.c, height * width, self.largest)
-        return torch.empty(threads_for(batch), room)
+        return empty(threads_for(batch), room)
 
     def separate(self) -> tuple[Tensor, Tensor]:
         """Write the outputs of the convolutions; return their sums and products."""
         batch, height, width = self.output
         threads, scratch = threads_for(batch), self.scratch()
-        sums = torch.zeros(threads, self.m, self.c)
-        products = torch.zeros(threads, self.m, self.c, self.c)
+        sums = zeros(threads, self.m, self.c)
+        products = zeros(threads, self.m, self.c, self.c)
         parts = within(sums), within(products), within(scratch)
         places = list(zip(*parts, strict=True))
 
@@ -155,9 +187,9 @@ class Stage:
         """
         batch, height, width = self.output
         threads, others = threads_for(batch), _pairs(plain, [0] * len(plain))
-        sums = torch.zeros(threads, self.c)
-        products = torch.zeros(threads, self.m, self.c, self.c)
-        dots = torch.zeros(threads, len(plain), self.loops.LANES)
+        sums = zeros(threads, self.c)
+        products = zeros(threads, self.m, self.c, self.c)
+        dots = zeros(threads, len(plain), self.loops.LANES)
         places = list(zip(within(sums), within(products), within(dots), strict=True))
         n = height * width
 
@@ -180,9 +212,9 @@ class Stage:
         """
         batch, height, width = self.output
         threads, scratch = threads_for(batch), self.scratch()
-        taps = torch.zeros(threads, self.m if learns else 0, self.loops.WIDEST**2, self.c)
-        sums = torch.zeros(threads, self.m, self.c)
-        products = torch.zeros(threads, self.m, self.c, self.c)
+        taps = zeros(threads, self.m if learns else 0, self.loops.WIDEST**2, self.c)
+        sums = zeros(threads, self.m, self.c)
+        products = zeros(threads, self.m, self.c, self.c)
         weights = within(taps) if learns else [0] * threads
         parts = weights, within(sums), within(products), within(scratch)
         places = list(zip(*parts, strict=True))
@@ -270,8 +302,8 @@ class CompiledBranches:
         self.size = _output(self.branches[0][0], inputs[self.places[0]])
         self.c = inputs[0].shape[1]
         shape, n = (*self.size, self.c), math.prod(self.size)
-        apart = [torch.empty(shape) for _ in range(m)]
-        before = [torch.empty(shape) for _ in long]
+        apart = [empty(*shape) for _ in range(m)]
+        before = [empty(*shape) for _ in long]
         outs = list(apart)
         for i, one in zip(long, before, strict=True):
             outs[i] = one
@@ -291,7 +323,7 @@ class CompiledBranches:
         self.last = Fitted(n, sums, squares, kernels, mixing[:m], norms[0].eps)
         self.last.track(norms)
         outer.set(APART=addresses(apart), SCALED=within(self.last.scaled))
-        out, bias = torch.empty(shape), self.last.biases.sum(0)
+        out, bias = empty(*shape), self.last.biases.sum(0)
         mixing = mixing.contiguous()
         plain = [image.contiguous(memory_format=LAST) for image in plain]
         others = _pairs(plain, within(mixing)[m:])
@@ -320,6 +352,7 @@ class CompiledBranches:
         """
         before, apart = kept
         m, long = len(self.branches), self.long
+        inputs = [x.contiguous(memory_format=LAST) for x in inputs]
         outer = self._outer(inputs, range(m))
         outer.set(APART=addresses(apart))
         plain = [image.contiguous(memory_format=LAST) for image in plain]

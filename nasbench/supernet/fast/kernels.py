@@ -29,6 +29,8 @@ from nasbench.supernet.fast.vectors import (
     runs,
 )
 
+VECTORS = "71219c05699b7df6bc7088bb1209fd7499fb7c170d0aa7cb4b1db6b42984a2b5"
+"""The SHA-256 of `vectors.py`, so that a change there changes this file."""
 TILE = 8
 """Pixels that the innermost loops compute at once."""
 CHAINS = 4

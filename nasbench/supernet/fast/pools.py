@@ -14,13 +14,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from nasbench.nn.processes import place, sum_
 from nasbench.nn.sync_batchnorm import merged
+from nasbench.supernet.fast import compiled
 from nasbench.supernet.fast.branches import size_of
-from nasbench.supernet.fast.compiled import FEW, LAST, available
-from nasbench.supernet.fast.threads import addresses, gathered, share, threads_for, within
+from nasbench.supernet.fast.compiled import FEW, LAST
+from nasbench.supernet.fast.threads import (
+    addresses,
+    empty,
+    gathered,
+    share,
+    threads_for,
+    within,
+    zeros,
+)
 
 Pool = nn.MaxPool2d | nn.AvgPool2d
 
@@ -58,7 +66,7 @@ def takes(state: Tensor, pool: Pool) -> bool:
         and state.dtype == torch.float32
         and state.shape[1] % FEW == 0
         and state.is_contiguous(memory_format=LAST)
-        and available()
+        and compiled.available()
     )
 
 
@@ -91,27 +99,42 @@ class NormalizedPools(torch.autograd.Function):
         scale = torch.rsqrt(variance + eps)
         work.normalize(mean, scale)
         images = [out.permute(0, 3, 1, 2) for out in outs]
+        learns = [ctx.needs_input_grad[2 + one.state] for one in wanted]
+        rest = [image for image, learn in zip(images, learns, strict=True) if not learn]
+        ctx.mark_non_differentiable(mean, variance, *rest)
+        ctx.set_materialize_grads(False)
         ctx.wanted, ctx.scale = wanted, scale
         ctx.save_for_backward(*states, *images)
-        ctx.mark_non_differentiable(mean, variance)
         return *images, mean, variance
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of the states."""
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the states.
+
+        Raises:
+            RuntimeError: a second derivative is requested.
+        """
+        if torch.is_grad_enabled():
+            raise RuntimeError("fast sums have no second derivative: set Mixture.fast = False")
         m = len(ctx.wanted)
-        states, outs = ctx.saved_tensors[:-m], ctx.saved_tensors[-m:]
-        work = _Work(ctx.wanted, states)
-        grads = [grad.contiguous(memory_format=LAST) for grad in gradients[:m]]
-        level, slope = work.moments_back(outs, grads)
+        states = [state.contiguous(memory_format=LAST) for state in ctx.saved_tensors[:-m]]
+        outs = [out.contiguous(memory_format=LAST) for out in ctx.saved_tensors[-m:]]
+        found: list[Tensor | None] = [None] * len(states)
+        kept = [i for i, grad in enumerate(gradients[:m]) if grad is not None]
+        if not kept:
+            return None, None, *found
+        grads = [g.contiguous(memory_format=LAST) for g in gradients[:m] if g is not None]
+        work, scale = _Work([ctx.wanted[i] for i in kept], states), ctx.scale[kept]
+        level, slope = work.moments_back([outs[i] for i in kept], grads)
         if place().world > 1:
             both = torch.stack([level, slope])
             sum_(both)
             level, slope = both
         # scale * (grad - mean of grad - out * mean of grad * out)
-        total = ctx.scale / (work.counts * place().world)
-        return None, None, *work.back(-slope * total, ctx.scale, -level * total)
+        total = scale / (work.counts * place().world)
+        for number, d_state in work.back(-slope * total, scale, -level * total).items():
+            found[number] = d_state
+        return None, None, *found
 
 
 class _Work:
@@ -149,15 +172,15 @@ class _Work:
 
     def _sums(self) -> tuple[Tensor, Tensor, list[tuple[int, int]]]:
         """Return two sums ``(threads, M, c)`` of every thread, and their addresses."""
-        a, b = torch.zeros(2, threads_for(self.batch), self.m, self.c)
+        a, b = zeros(2, threads_for(self.batch), self.m, self.c)
         return a, b, list(zip(within(a), within(b), strict=True))
 
     def pool(self) -> list[Tensor]:
         """Return the poolings ``(B, H, W, C)``; sets ``statistics``, each ``(M, c)``."""
-        outs = [torch.empty(self.batch, *size, self.c) for size in self.sizes]
+        outs = [empty(self.batch, *size, self.c) for size in self.sizes]
         self.set(OUT=addresses(outs))
-        # A value of each channel, so that no large mean hides the variance.
-        shifts = torch.stack([self.states[one.state][0, :, 0, 0] for one in self.wanted])
+        # The means of an image, so that no large mean hides the variance.
+        shifts = torch.stack([self.states[one.state][0].mean((1, 2)) for one in self.wanted])
         sums, squares, places = self._sums()
         at = shifts.data_ptr()
         share(
@@ -186,13 +209,14 @@ class _Work:
         )
         return gathered(sums), gathered(products)
 
-    def back(self, by_out: Tensor, by_grad: Tensor, constant: Tensor) -> list[Tensor]:
-        """Return the gradients of the states."""
-        d_states = [torch.empty_like(state) for state in self.states]
-        self.set(D_X=addresses([d_states[one.state] for one in self.wanted]))
+    def back(self, by_out: Tensor, by_grad: Tensor, constant: Tensor) -> dict[int, Tensor]:
+        """Return the gradients of the states that have a pooling, by their numbers."""
+        numbers = [one.state for one in self.wanted]
+        d_states = {number: torch.empty_like(self.states[number]) for number in numbers}
+        self.set(D_X=addresses([d_states[number] for number in numbers]))
         at = [each.data_ptr() for each in (by_out, by_grad, constant)]
         largest = max(math.prod(size) for size in self.sizes)
-        scratch = torch.empty(threads_for(self.batch), largest * self.c)
+        scratch = empty(threads_for(self.batch), largest * self.c)
         places = within(scratch)
         share(
             self.batch,

@@ -87,7 +87,8 @@ def _sum(parts: Sequence[Part], plain: Sequence[tuple[Tensor, Tensor]]) -> Tenso
     inputs: dict[int, tuple[int, Tensor]] = {}
     bundles: dict[object, list[Part]] = {}
     branches, images = [part.branch for part in parts], [part.image for part in parts]
-    fast = compiled.takes(branches, images, [image for _, image in plain])
+    weights = [*(part.weight for part in parts), *(weight for weight, _ in plain)]
+    fast = compiled.takes(branches, images, [image for _, image in plain], weights)
     for part in parts:
         inputs.setdefault(id(part.image), (len(inputs), part.image))
     if fast:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import torch
 from torch import Tensor
@@ -43,9 +43,34 @@ def share(count: int, run: Callable[[int, int, int], object]) -> None:
     cuts = [count * t // threads for t in range(threads + 1)]
     parts = list(enumerate(itertools.pairwise(cuts)))
     others = [_pool().submit(run, t, *part) for t, part in parts[1:]]
-    run(0, *parts[0][1])
+    try:
+        run(0, *parts[0][1])
+    finally:
+        _finish(others)
     for other in others:
         other.result()
+
+
+def _finish(others: Sequence[Future[object]]) -> None:
+    """Wait, even if interrupted: the threads write to memory that is freed afterwards."""
+    interrupted: KeyboardInterrupt | None = None
+    while not all(other.done() for other in others):
+        try:
+            wait(others)
+        except KeyboardInterrupt as error:
+            interrupted = error
+    if interrupted is not None:
+        raise interrupted
+
+
+def empty(*shape: int) -> Tensor:
+    """Return memory for numbers of the loops, whatever torch's default type and device are."""
+    return torch.empty(*shape, dtype=torch.float32, device="cpu")
+
+
+def zeros(*shape: int) -> Tensor:
+    """Return the same, filled with 0."""
+    return torch.zeros(*shape, dtype=torch.float32, device="cpu")
 
 
 def gathered(parts: Tensor) -> Tensor:

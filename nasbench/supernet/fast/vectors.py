@@ -3,7 +3,8 @@
 The innermost loops keep their sums in registers, which numba does not promise for Python code, so
 they are written as LLVM instructions: functions of integers, which are addresses, steps in bytes
 and counts. Numba keeps the machine code of the loops that use them beside their files, or in the
-user's cache folder, and does not see when this file changes: then touch those.
+user's cache folder, as long as those files stay the same: each says which state of this one it is
+compiled with.
 """
 
 from __future__ import annotations
@@ -88,10 +89,15 @@ class Vectors:
         )
 
     def positive(self, where, value):
-        """Return the value where a vector is above 0, and 0 elsewhere."""
+        """Return 0 where a vector is at most 0, and the value elsewhere: where it is NaN, too."""
         return self.builder.select(
-            self.builder.fcmp_ordered(">", where, self.zero), value, self.zero
+            self.builder.fcmp_ordered("<=", where, self.zero), self.zero, value
         )
+
+    def exceeds(self, value, other):
+        """Return where a vector is larger than another, or NaN."""
+        larger = self.builder.fcmp_ordered(">", value, other)
+        return self.builder.or_(larger, self.builder.fcmp_unordered("uno", value, value))
 
     def at(self, address, *steps):
         """Return an address after some steps: a number of bytes, or one with its factor."""
