@@ -6,8 +6,9 @@ Every operation maps ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H / stride), ceil(
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from nasbench.nn.halving import Halving
 
 
 def conv_bn(
@@ -80,8 +81,12 @@ class TwoLineConv(nn.Sequential):
         )
 
 
-class FactorizedReduce(nn.Module):
-    """Halve the size by two 1x1 convolutions of every second pixel, one shifted by a pixel."""
+class FactorizedReduce(Halving):
+    """Halve the size by two 1x1 convolutions of every second pixel, one shifted by a pixel.
+
+    Strided convolutions would copy the whole shifted image. Of fewer than 8 channels-last channels
+    their gradient also writes past its memory on CPUs without AVX-512 (oneDNN issue 6035).
+    """
 
     def __init__(self, c_in: int, c_out: int, affine: bool) -> None:
         super().__init__()
@@ -89,16 +94,9 @@ class FactorizedReduce(nn.Module):
         self.conv2 = nn.Conv2d(c_in, c_out - c_out // 2, 1, bias=False)
         self.bn = nn.BatchNorm2d(c_out, affine=affine)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, C_in, H, W)`` to ``(B, C_out, ceil(H/2), ceil(W/2))``."""
-        # Strided convolutions would copy the whole shifted image. Of fewer than 8 channels-last
-        # channels their gradient also writes past its memory on CPUs without AVX-512 (oneDNN
-        # issue 6035).
-        even, odd = x[:, :, ::2, ::2], x[:, :, 1::2, 1::2]
-        # At an odd size the shifted half lacks a pixel, which is padded with zero.
-        odd = F.pad(odd, (0, x.shape[3] % 2, 0, x.shape[2] % 2))
-        halves = [self.conv1(F.relu(even)), self.conv2(F.relu(odd))]
-        out: Tensor = self.bn(torch.cat(halves, dim=1))
+    def of_halves(self, even: Tensor, odd: Tensor) -> Tensor:
+        """Return the output, shape ``(B, C_out, ceil(H/2), ceil(W/2))``."""
+        out: Tensor = self.bn(torch.cat([self.conv1(even), self.conv2(odd)], dim=1))
         return out
 
 

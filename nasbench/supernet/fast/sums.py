@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nasbench.nn.drop_path import DropPath
+from nasbench.nn.halving import Halving, halves
 from nasbench.nn.processes import place
 from nasbench.nn.sync_batchnorm import SyncBatchNorm2d, normalized
 from nasbench.supernet.fast import compiled, pools
@@ -157,6 +158,12 @@ class Features:
             self._made[key] = every.contiguous(memory_format=torch.channels_last)
         return self._made[key]
 
+    def halves(self) -> tuple[Tensor, Tensor]:
+        """Return the ReLU of every second pixel in both phases."""
+        if "even" not in self._made:
+            self._made["even"], self._made["odd"] = halves(self.state)
+        return self._made["even"], self._made["odd"]
+
     def part(self, k: int) -> Tensor:
         """Return the first ``1/k`` of the channels."""
         key = f"part {k}"
@@ -266,6 +273,8 @@ class Candidate:
         first = self.layers[0]
         if self.kinds == ["pool"] and isinstance(first, Pool):
             return features.pooled(first)
+        if isinstance(first, Halving) and len(self.layers) == 1:
+            return first.of_halves(*features.halves())
         if self.kinds[0] == "relu":
             behind: Tensor = nn.Sequential(*self.layers[1:])(features.relu())
             return behind
