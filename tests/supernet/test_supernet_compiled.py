@@ -95,7 +95,7 @@ class Case:
             branch = Candidate(layer).branch
             assert branch
             stride, dilation = branch[0].spatial.stride[0], branch[0].spatial.dilation[0]
-            x = torch.relu(states[i // 4])
+            x = states[i // 4] if kind is CompiledBranches else torch.relu(states[i // 4])
             if stride == dilation == 2:  # as the sums hand it over
                 x = x[:, :, ::2, ::2].contiguous(memory_format=LAST)
             inputs.append(x)

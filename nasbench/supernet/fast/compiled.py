@@ -245,7 +245,7 @@ class Kept(NamedTuple):
 
 
 class CompiledBranches:
-    """Branches of a node, computed together; the same as ``Branches``.
+    """Branches of a node, computed together; the same as ``Branches``, with the ReLU before.
 
     Args:
         bundles: of one branch each; those with the same input follow each other.
@@ -294,7 +294,7 @@ class CompiledBranches:
         """Return the weighted sum of branches and plain images, and the stored images.
 
         Args:
-            inputs: of the branches.
+            inputs: of the branches, before their ReLU.
             mixing: the weights of the branches and then of the plain images, shape ``(n,)``.
             plain: images as large as the branches' outputs.
         """

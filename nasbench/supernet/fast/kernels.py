@@ -159,8 +159,19 @@ def _outer(_, x, y, sums, pixel, count, lanes):
 
 
 @intrinsic
+def _relu_of(_, x, out, numbers):
+    """Write the ReLU of numbers, a multiple of 4."""
+
+    def write(v, x, out):
+        value = v.load(x)
+        v.store(v.positive(value, value), out)
+
+    return runs(2, write)
+
+
+@intrinsic
 def _mask(_, grad, output, numbers):
-    """Set a gradient to 0 where a ReLU's output is."""
+    """Set a gradient to 0 where a ReLU is 0; its input or its output tells."""
 
     def write(v, grad, output):
         v.store(v.positive(v.load(output), v.load(grad)), grad)
@@ -220,6 +231,14 @@ def _pad(x, out, height, width, c, q, stride, wide):
         else:
             for j in range(width):
                 copy(x + (i * width + j) * pixel, row + j * stride * pixel, c)
+
+
+@njit(nogil=True)
+def _pad_relu(x, out, height, width, c, q, wide):
+    """Write the ReLU of an image into one with rows of ``wide`` pixels, from ``q`` on."""
+    pixel = c * FLOAT
+    for i in range(height):
+        _relu_of(x + i * width * pixel, out + ((q + i) * wide + q) * pixel, width * c)
 
 
 @njit(nogil=True)
@@ -404,7 +423,7 @@ COLUMNS = 18
 def separate(table, sums, products, scratch, start, stop, c, height, width, q):
     """Write depthwise convolutions, and add up what they give and its products.
 
-    The input is the image at ``X``, or the ReLU of the product of that at ``BEFORE``.
+    The input is the ReLU of the image at ``X``, or of the product of that at ``BEFORE``.
 
     Args:
         table: int64 ``(M, COLUMNS)``; units with the same input follow each other.
@@ -440,7 +459,7 @@ def separate(table, sums, products, scratch, start, stop, c, height, width, q):
                         x, table[i, SCALED], table[i, BIAS], inner + row * wide * pixel, w, c
                     )
             elif table[i, X] != held:
-                _pad(table[i, X] + b * h * w * pixel, padded, h, w, c, q, 1, wide)
+                _pad_relu(table[i, X] + b * h * w * pixel, padded, h, w, c, q, wide)
                 held = table[i, X]
             r = dilation * (k // 2)
             out = table[i, APART] + b * height * width * pixel
@@ -516,8 +535,8 @@ def crossed(table, plain, grad, sums, products, dots, start, stop, n, c):
 def back(table, taps, sums, products, scratch, start, stop, c, height, width, q):
     """Write the gradients of the inputs and add up those of the depthwise weights.
 
-    Where the input is the ReLU of the product of images at ``BEFORE``, its gradient is that
-    before the ReLU, which is added up, as are its products with those images.
+    They are those before the ReLU. Where that is of the product of images at ``BEFORE``, they are
+    added up, as are their products with those images.
 
     Args:
         table: int64 ``(M, COLUMNS)``; units with the same input follow each other.
@@ -562,7 +581,7 @@ def back(table, taps, sums, products, scratch, start, stop, c, height, width, q)
                         x, table[i, SCALED], table[i, BIAS], inner + row * wide * pixel, w, c
                     )
             elif taps and table[i, X] != held:
-                _pad(table[i, X] + b * h * w * pixel, padded, h, w, c, q, 1, wide)
+                _pad_relu(table[i, X] + b * h * w * pixel, padded, h, w, c, q, wide)
                 held = table[i, X]
             at = b * height * width * pixel
             _multiply_two(
@@ -607,6 +626,8 @@ def back(table, taps, sums, products, scratch, start, stop, c, height, width, q)
                 _sum(d_x, sums + i * pixel, h * w, c)
                 before = table[i, BEFORE] + b * h * w * pixel
                 _cross(before, d_x, products + i * c * pixel, h * w, c)
+            elif i + 1 == len(table) or table[i + 1, D_X] != table[i, D_X]:
+                _mask(d_x, table[i, X] + b * h * w * pixel, h * w * c)
 
 
 def room(units: int, c: int, size: int, largest: int) -> int:

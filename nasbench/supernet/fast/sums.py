@@ -66,8 +66,7 @@ class FastSums:
             if one.branch:
                 last = one.branch[-1]  # its shape and eps must agree within a sum
                 key = (last.pointwise.weight.shape, last.norm.eps)
-                image = x.branch_input(one.branch[0])
-                groups.setdefault(key, []).append(Part(w, one.branch, image))
+                groups.setdefault(key, []).append(Part(w, one.branch, x))
         first, *others = list(groups.values()) or [[]]
         with _full_precision():
             total = _sum(first, plain)
@@ -77,35 +76,37 @@ class FastSums:
 
 
 class Part(NamedTuple):
-    """A term of a sum: a branch with its weight and its input."""
+    """A term of a sum: a branch with its weight and its state."""
 
     weight: Tensor
     branch: Branch
-    image: Tensor
+    state: Features
 
 
 def _sum(parts: Sequence[Part], plain: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    inputs: dict[int, tuple[int, Tensor]] = {}
-    bundles: dict[object, list[Part]] = {}
-    branches, images = [part.branch for part in parts], [part.image for part in parts]
+    branches = [part.branch for part in parts]
+    read = [part.state.read(part.branch[0]) for part in parts]
     weights = [*(part.weight for part in parts), *(weight for weight, _ in plain)]
-    fast = compiled.takes(branches, images, [image for _, image in plain], weights)
-    for part in parts:
-        inputs.setdefault(id(part.image), (len(inputs), part.image))
+    fast = compiled.takes(branches, read, [image for _, image in plain], weights)
+    if not fast:  # the compiled loops compute the ReLU themselves
+        read = [part.state.branch_input(part.branch[0]) for part in parts]
+    inputs: dict[int, tuple[int, Tensor]] = {}
+    for image in read:
+        inputs.setdefault(id(image), (len(inputs), image))
+    terms = [(part, *inputs[id(image)]) for part, image in zip(parts, read, strict=True)]
     if fast:
-        parts = sorted(parts, key=lambda part: inputs[id(part.image)][0])
-    for number, part in enumerate(parts):
+        terms.sort(key=lambda term: term[1])
+    bundles: dict[object, list[tuple[Part, int]]] = {}
+    for number, (part, at, image) in enumerate(terms):
         kinds = tuple(unit.kind for unit in part.branch)
-        alone = fast or part.image.numel() > BUNDLED
-        bundles.setdefault(number if alone else (kinds, part.image.shape), []).append(part)
-    parts = [part for bundle in bundles.values() for part in bundle]
+        alone = fast or image.numel() > BUNDLED
+        key = number if alone else (kinds, image.shape)
+        bundles.setdefault(key, []).append((part, at))
+    parts = [part for bundle in bundles.values() for part, _ in bundle]
     output: Tensor = BranchSum.apply(
         compiled.CompiledBranches if fast else Branches,
         [
-            Bundle(
-                tuple(part.branch for part in bundle),
-                tuple(inputs[id(part.image)][0] for part in bundle),
-            )
+            Bundle(tuple(part.branch for part, _ in bundle), tuple(at for _, at in bundle))
             for bundle in bundles.values()
         ],
         torch.stack([*(part.weight for part in parts), *(w for w, _ in plain)]),
@@ -146,16 +147,26 @@ class Features:
             self._made["relu"] = F.relu(self.state)
         return self._made["relu"]
 
-    def branch_input(self, unit: Unit) -> Tensor:
-        """Return the input of the first unit: the ReLU, or the pixels of it that are read."""
+    def read(self, unit: Unit) -> Tensor:
+        """Return the state, or the pixels of it that the first unit of a branch reads."""
         spatial = unit.spatial
         if spatial is None or not 1 < spatial.stride[0] == spatial.dilation[0]:
-            return self.relu()
+            return self.state
         step = spatial.stride[0]
-        key = f"relu {step}"
+        key = f"every {step}"
         if key not in self._made:
-            every = self.relu()[:, :, ::step, ::step]
+            every = self.state[:, :, ::step, ::step]
             self._made[key] = every.contiguous(memory_format=torch.channels_last)
+        return self._made[key]
+
+    def branch_input(self, unit: Unit) -> Tensor:
+        """Return the ReLU of :meth:`read`."""
+        read = self.read(unit)
+        if read is self.state:
+            return self.relu()
+        key = f"relu {read.shape}"
+        if key not in self._made:
+            self._made[key] = F.relu(read)
         return self._made[key]
 
     def halves(self) -> tuple[Tensor, Tensor]:
