@@ -20,7 +20,7 @@ from typing import Any
 
 import nasbench
 
-_LIBRARIES = ("torch", "torchvision", "numpy", "scikit-learn")
+_LIBRARIES = ("torch", "torchvision", "numpy", "numba", "scikit-learn")
 _SOURCE = Path(nasbench.__file__).resolve().parent.parent
 _START = r"(?<![\w.~-])"  # start of a path: "/x/root" is not inside the home "/root"
 _HOMES = _START + r"/(?:home|Users)/[^/\s=:,'\"]+"
@@ -56,7 +56,7 @@ def collect(command: Sequence[str] | None = None) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads() if torch else None,
         "gpus": [torch.cuda.get_device_name(device) for device in gpus] if torch else [],
-        "versions": {name: _version(name) for name in _LIBRARIES},
+        "versions": {name: version(name) for name in _LIBRARIES},
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -111,7 +111,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
 
 
 @cache  # a package's metadata take 2 ms to read
-def _version(name: str) -> str | None:
+def version(name: str) -> str | None:
+    """Return the version of an installed package, or ``None``."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -151,7 +151,8 @@ def kept(what: str, of: dict[str, object], measured: Callable[[], int]) -> int:
         of: what the number depends on, beside the machine.
         measured: returns it.
     """
-    machine = (provenance.cpu_model(), cores(), torch.__version__)
+    numba = provenance.version("numba")  # compiles the sums of a supernet, if it is there
+    machine = (provenance.cpu_model(), cores(), torch.__version__, numba)
     text = json.dumps([machine, of], sort_keys=True, default=str)
     folder = cache_folder() / what
     file = folder / hashlib.sha256(text.encode()).hexdigest()
