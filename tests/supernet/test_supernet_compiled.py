@@ -171,6 +171,24 @@ def test_each_half_of_the_gradients_can_be_left_out():
         assert torch.equal(a, b)
 
 
+def test_a_state_that_is_also_added_as_it_is_gets_both_gradients():
+    case = Case(16, (6, 6))
+    branch = Candidate(case.layers[0]).branch
+    parameters = [p for unit in branch for p in unit.parameters]
+    mixing = torch.tensor([0.3, 0.7])
+
+    def gradient(plain: torch.Tensor, *wanted: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        bundles = [Bundle((branch,), (0,))]
+        out = BranchSum.apply(CompiledBranches, bundles, mixing, wanted[0], *parameters, plain)
+        return torch.autograd.grad(out, wanted, case.grad)
+
+    x, other = (case.states[0].clone(memory_format=torch.preserve_format) for _ in range(2))
+    x.requires_grad_()
+    other.requires_grad_()
+    apart = gradient(other, x, other)
+    torch.testing.assert_close(gradient(x, x)[0], apart[0] + apart[1], rtol=1e-6, atol=1e-6)
+
+
 def test_the_same_bits_for_the_same_number_of_threads():
     case = Case(16, (8, 8))
     before = torch.get_num_threads()

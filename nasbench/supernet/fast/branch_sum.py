@@ -46,6 +46,8 @@ class BranchSum(torch.autograd.Function):
         total, kept = ctx.branches.sum(inputs, weights, plain)
         ctx.count = count
         ctx.parameters = len(tensors) - count - len(plain)
+        numbers = {id(x): i for i, x in enumerate(inputs)}
+        ctx.same = [numbers.get(id(image)) for image in plain]
         if not ctx.needs_input_grad[2]:
             plain = []
         ctx.plain = len(plain)
@@ -73,8 +75,12 @@ class BranchSum(torch.autograd.Function):
         )
         rest = needed[count + parameters :]
         mixed = weights[len(weights) - len(rest) :].tolist()
-        d_plain = [
-            grad * weight if need else None for weight, need in zip(mixed, rest, strict=True)
-        ]
+        d_plain: list[Tensor | None] = []
+        for weight, need, number in zip(mixed, rest, ctx.same, strict=True):
+            if need and number is not None and (held := d_inputs[number]) is not None:
+                held.add_(grad, alpha=weight)  # a state that is an input as well
+                d_plain.append(None)
+            else:
+                d_plain.append(grad * weight if need else None)
         d_mixed = d_weights if mixes else None
         return None, None, d_mixed, *d_inputs, *(d_parameters or [None] * parameters), *d_plain
