@@ -26,14 +26,21 @@ def place() -> Place:
 
 
 _shared: SharedSums | None = None  # like torch's process group, one for this process
+_meetings = 0
 
 
 def share(sums: SharedSums | None) -> None:
     """Let :func:`sum_` use memory that the processes share; ``None`` ends that."""
-    global _shared
+    global _shared, _meetings
+    _meetings += 1
     if _shared is not None:
         _shared.close()
     _shared = sums
+
+
+def meeting() -> int:
+    """Return a number that differs between one group of processes and the next."""
+    return _meetings
 
 
 def devices() -> int:

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nasbench.nn.processes import place, sum_
+from nasbench.nn.processes import meeting, place, sum_
 from nasbench.supernet.fast.branches import Branch, Bundle, Parameters, Unit, size_of
 from nasbench.supernet.fast.pointwise import Fitted, Small
 from nasbench.supernet.fast.threads import (
@@ -39,11 +39,11 @@ LAST = torch.channels_last
 
 def available() -> bool:
     """Return whether numba works here, and in all processes that train together."""
-    return _agreed(place().world)
+    return _agreed(place().world, meeting())
 
 
-@functools.cache
-def _agreed(world: int) -> bool:
+@functools.lru_cache(maxsize=1)  # every group of processes agrees anew, all of its members
+def _agreed(world: int, group: int) -> bool:
     mine = _works()
     if world == 1:
         return mine

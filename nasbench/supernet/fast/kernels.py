@@ -451,6 +451,7 @@ def separate(table, sums, products, scratch, start, stop, c, height, width, q):
             if tall != h + 2 * q or wide != w + 2 * q:
                 tall, wide = h + 2 * q, w + 2 * q
                 clear(padded, tall * wide * c)
+                held = 0
             inner = padded + (q * wide + q) * pixel
             if table[i, BEFORE]:
                 for row in range(h):

@@ -149,11 +149,10 @@ class Features:
 
     def read(self, unit: Unit) -> Tensor:
         """Return the state, or the pixels of it that the first unit of a branch reads."""
-        spatial = unit.spatial
-        if spatial is None or not 1 < spatial.stride[0] == spatial.dilation[0]:
-            return self.state
-        step = spatial.stride[0]
+        step = _step(unit)
         key = f"every {step}"
+        if step == 1:
+            return self.state
         if key not in self._made:
             every = self.state[:, :, ::step, ::step]
             self._made[key] = every.contiguous(memory_format=torch.channels_last)
@@ -161,12 +160,12 @@ class Features:
 
     def branch_input(self, unit: Unit) -> Tensor:
         """Return the ReLU of :meth:`read`."""
-        read = self.read(unit)
-        if read is self.state:
+        step = _step(unit)
+        key = f"relu {step}"
+        if step == 1:
             return self.relu()
-        key = f"relu {read.shape}"
         if key not in self._made:
-            self._made[key] = F.relu(read)
+            self._made[key] = F.relu(self.read(unit))
         return self._made[key]
 
     def halves(self) -> tuple[Tensor, Tensor]:
@@ -199,6 +198,13 @@ class Features:
         with torch.no_grad():
             move([pooling.norm], made.mean.unsqueeze(0), made.variance.unsqueeze(0))
         return made.output
+
+
+def _step(unit: Unit) -> int:
+    """Return how far apart are the pixels that the first unit of a branch reads."""
+    spatial = unit.spatial
+    alike = spatial is not None and spatial.stride[0] == spatial.dilation[0]
+    return spatial.stride[0] if spatial is not None and alike else 1
 
 
 def name_of(pool: Pool) -> str:
@@ -284,7 +290,8 @@ class Candidate:
         first = self.layers[0]
         if self.kinds == ["pool"] and isinstance(first, Pool):
             return features.pooled(first)
-        if isinstance(first, Halving) and len(self.layers) == 1:
+        usual = isinstance(first, Halving) and type(first).forward is Halving.forward
+        if usual and len(self.layers) == 1 and isinstance(first, Halving):
             return first.of_halves(*features.halves())
         if self.kinds[0] == "relu":
             behind: Tensor = nn.Sequential(*self.layers[1:])(features.relu())

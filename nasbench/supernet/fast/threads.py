@@ -42,8 +42,9 @@ def share(count: int, run: Callable[[int, int, int], object]) -> None:
     threads = threads_for(count)
     cuts = [count * t // threads for t in range(threads + 1)]
     parts = list(enumerate(itertools.pairwise(cuts)))
-    others = [_pool().submit(run, t, *part) for t, part in parts[1:]]
+    others: list[Future[object]] = []
     try:
+        others += (_pool().submit(run, t, *part) for t, part in parts[1:])
         run(0, *parts[0][1])
     finally:
         _finish(others)
@@ -53,11 +54,11 @@ def share(count: int, run: Callable[[int, int, int], object]) -> None:
 
 def _finish(others: Sequence[Future[object]]) -> None:
     """Wait, even if interrupted: the threads write to memory that is freed afterwards."""
-    interrupted: KeyboardInterrupt | None = None
+    interrupted: BaseException | None = None
     while not all(other.done() for other in others):
         try:
             wait(others)
-        except KeyboardInterrupt as error:
+        except BaseException as error:  # noqa: BLE001 - raised below
             interrupted = error
     if interrupted is not None:
         raise interrupted
