@@ -15,23 +15,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from nasbench.nn.processes import meeting, place, sum_
 from nasbench.supernet.fast.branches import Branch, Bundle, Parameters, Unit, size_of
 from nasbench.supernet.fast.pointwise import Fitted, Small
 from nasbench.supernet.fast.threads import (
+    Table,
     addresses,
     empty,
+    fill,
     gathered,
     share,
+    table_of,
     threads_for,
     within,
     zeros,
 )
 
-Table = NDArray[np.int64]
 FEW = 4
 """The number of channels must be a multiple of it."""
 LAST = torch.channels_last
@@ -134,23 +135,24 @@ class Stage:
     ) -> None:
         self.loops = _loops()
         self.output, self.c, self.m = output, c, len(units)
-        self.table: Table = np.zeros((self.m, self.loops.COLUMNS), dtype=np.int64)
-        convolutions = [unit.spatial for unit in units if unit.spatial is not None]
-        kernels = [convolution.kernel_size[0] for convolution in convolutions]
+        self.table = table_of(self.loops, self.m)
+        kernels = [unit.spatial.kernel_size[0] for unit in units if unit.spatial is not None]
         steps = [unit.steps for unit in units]
-        self.table[:, self.loops.K] = kernels
-        self.table[:, self.loops.STRIDE] = [stride for stride, _ in steps]
-        self.table[:, self.loops.DILATION] = [dilation for _, dilation in steps]
-        self.table[:, [self.loops.HEIGHT, self.loops.WIDTH]] = sizes
-        self.table[:, self.loops.WEIGHT] = addresses(weights)
+        self.set(
+            K=kernels,
+            STRIDE=[stride for stride, _ in steps],
+            DILATION=[dilation for _, dilation in steps],
+            HEIGHT=[height for height, _ in sizes],
+            WIDTH=[width for _, width in sizes],
+            WEIGHT=addresses(weights),
+        )
         self.kernels = kernels
         self.reach = max(d * (k // 2) for k, (_, d) in zip(kernels, steps, strict=True))
         self.largest = max((h + 2 * self.reach) * (w + 2 * self.reach) for h, w in sizes)
 
     def set(self, **columns: Sequence[int] | int) -> None:
         """Fill columns of the table, which are given by their names."""
-        for name, values in columns.items():
-            self.table[:, getattr(self.loops, name)] = values
+        fill(self.table, self.loops, **columns)
 
     def scratch(self) -> Tensor:
         """Return memory for each thread."""
@@ -266,11 +268,11 @@ class CompiledBranches:
         long = len(self.long)
         return Kept(list(tensors[:long]), list(tensors[long:]))
 
-    def _outer(self, inputs: Sequence[Tensor], which: Sequence[int]) -> Stage:
-        """Return the first units of some branches."""
-        units = [self.branches[i][0] for i in which]
-        weights = [self.weights[i][0][0] for i in which]
-        images = [inputs[self.places[i]] for i in which]
+    def _outer(self, inputs: Sequence[Tensor]) -> Stage:
+        """Return the first units of all branches."""
+        units = [branch[0] for branch in self.branches]
+        weights = [own[0][0] for own in self.weights]
+        images = [inputs[place] for place in self.places]
         stage = Stage(units, weights, [size_of(x)[1:] for x in images], self.size, self.c)
         stage.set(X=addresses(images))
         return stage
@@ -307,7 +309,7 @@ class CompiledBranches:
         outs = list(apart)
         for i, one in zip(long, before, strict=True):
             outs[i] = one
-        outer = self._outer(inputs, range(m))
+        outer = self._outer(inputs)
         outer.set(APART=addresses(outs))
         sums, squares = outer.separate()
         if long:
@@ -353,7 +355,7 @@ class CompiledBranches:
         before, apart = kept
         m, long = len(self.branches), self.long
         inputs = [x.contiguous(memory_format=LAST) for x in inputs]
-        outer = self._outer(inputs, range(m))
+        outer = self._outer(inputs)
         outer.set(APART=addresses(apart))
         plain = [image.contiguous(memory_format=LAST) for image in plain]
         sums, products, dots = outer.crossed(grad, plain)

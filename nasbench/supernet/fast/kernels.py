@@ -419,6 +419,17 @@ X, WEIGHT, APART, BEFORE, SCALED, BIAS, GRAD, TURNED, SPREAD, ROW, D_X = range(7
 COLUMNS = 18
 
 
+@njit(nogil=True)
+def _pad_product(table, i, b, inner, c, wide):
+    """Write the ReLU of the product of a unit's image into rows of ``wide`` pixels."""
+    pixel = c * FLOAT
+    h, w = table[i, HEIGHT], table[i, WIDTH]
+    for row in range(h):
+        x = table[i, BEFORE] + (b * h + row) * w * pixel
+        out = inner + row * wide * pixel
+        _multiply_relu(x, table[i, SCALED], table[i, BIAS], out, w, c)
+
+
 @compiled
 def separate(table, sums, products, scratch, start, stop, c, height, width, q):
     """Write depthwise convolutions, and add up what they give and its products.
@@ -454,11 +465,7 @@ def separate(table, sums, products, scratch, start, stop, c, height, width, q):
                 held = 0
             inner = padded + (q * wide + q) * pixel
             if table[i, BEFORE]:
-                for row in range(h):
-                    x = table[i, BEFORE] + (b * h + row) * w * pixel
-                    _multiply_relu(
-                        x, table[i, SCALED], table[i, BIAS], inner + row * wide * pixel, w, c
-                    )
+                _pad_product(table, i, b, inner, c, wide)
             elif table[i, X] != held:
                 _pad_relu(table[i, X] + b * h * w * pixel, padded, h, w, c, q, wide)
                 held = table[i, X]
@@ -576,11 +583,7 @@ def back(table, taps, sums, products, scratch, start, stop, c, height, width, q)
                 held = 0
             inner = padded + (q * wide + q) * pixel
             if table[i, BEFORE]:
-                for row in range(h):
-                    x = table[i, BEFORE] + (b * h + row) * w * pixel
-                    _multiply_relu(
-                        x, table[i, SCALED], table[i, BIAS], inner + row * wide * pixel, w, c
-                    )
+                _pad_product(table, i, b, inner, c, wide)
             elif taps and table[i, X] != held:
                 _pad_relu(table[i, X] + b * h * w * pixel, padded, h, w, c, q, wide)
                 held = table[i, X]

@@ -10,9 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nasbench.nn.processes import place, sum_
@@ -23,8 +21,10 @@ from nasbench.supernet.fast.compiled import FEW, LAST
 from nasbench.supernet.fast.threads import (
     addresses,
     empty,
+    fill,
     gathered,
     share,
+    table_of,
     threads_for,
     within,
     zeros,
@@ -152,7 +152,7 @@ class _Work:
             (-(-height // one.stride), -(-width // one.stride))
             for one, (height, width) in zip(wanted, inputs, strict=True)
         ]
-        self.table: NDArray[np.int64] = np.zeros((self.m, self.loops.COLUMNS), dtype=np.int64)
+        self.table = table_of(self.loops, self.m)
         self.set(
             AVERAGE=[one.average for one in wanted],
             STRIDE=[one.stride for one in wanted],
@@ -167,8 +167,7 @@ class _Work:
 
     def set(self, **columns: Sequence[int]) -> None:
         """Fill columns of the table, which are given by their names."""
-        for name, values in columns.items():
-            self.table[:, getattr(self.loops, name)] = values
+        fill(self.table, self.loops, **columns)
 
     def _sums(self) -> tuple[Tensor, Tensor, list[tuple[int, int]]]:
         """Return two sums ``(threads, M, c)`` of every thread, and their addresses."""

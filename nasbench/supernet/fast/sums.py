@@ -150,9 +150,9 @@ class Features:
     def read(self, unit: Unit) -> Tensor:
         """Return the state, or the pixels of it that the first unit of a branch reads."""
         step = _step(unit)
-        key = f"every {step}"
         if step == 1:
             return self.state
+        key = f"every {step}"
         if key not in self._made:
             every = self.state[:, :, ::step, ::step]
             self._made[key] = every.contiguous(memory_format=torch.channels_last)
@@ -161,9 +161,9 @@ class Features:
     def branch_input(self, unit: Unit) -> Tensor:
         """Return the ReLU of :meth:`read`."""
         step = _step(unit)
-        key = f"relu {step}"
         if step == 1:
             return self.relu()
+        key = f"relu {step}"
         if key not in self._made:
             self._made[key] = F.relu(self.read(unit))
         return self._made[key]
@@ -203,8 +203,9 @@ class Features:
 def _step(unit: Unit) -> int:
     """Return how far apart are the pixels that the first unit of a branch reads."""
     spatial = unit.spatial
-    alike = spatial is not None and spatial.stride[0] == spatial.dilation[0]
-    return spatial.stride[0] if spatial is not None and alike else 1
+    if spatial is None or spatial.stride[0] != spatial.dilation[0]:
+        return 1
+    return spatial.stride[0]
 
 
 def name_of(pool: Pool) -> str:
@@ -290,8 +291,8 @@ class Candidate:
         first = self.layers[0]
         if self.kinds == ["pool"] and isinstance(first, Pool):
             return features.pooled(first)
-        usual = isinstance(first, Halving) and type(first).forward is Halving.forward
-        if usual and len(self.layers) == 1 and isinstance(first, Halving):
+        alone = len(self.layers) == 1
+        if alone and isinstance(first, Halving) and type(first).forward is Halving.forward:
             return first.of_halves(*features.halves())
         if self.kinds[0] == "relu":
             behind: Tensor = nn.Sequential(*self.layers[1:])(features.relu())

@@ -1,4 +1,4 @@
-"""Images spread over threads, and addresses of tensors, for compiled loops.
+"""Images spread over threads, and tables of addresses, for compiled loops.
 
 Numba's loops run without the interpreter, so threads of Python keep all cores busy.
 """
@@ -9,9 +9,14 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+Table = NDArray[np.int64]
 
 
 class _Pool:
@@ -88,3 +93,14 @@ def within(tensor: Tensor) -> list[int]:
     """Return the addresses of the parts along the first dimension of a contiguous tensor."""
     step = tensor.stride(0) * tensor.element_size()
     return [tensor.data_ptr() + i * step for i in range(len(tensor))]
+
+
+def table_of(loops: Any, rows: int) -> Table:
+    """Return an empty table for the loops of a module."""
+    return np.zeros((rows, loops.COLUMNS), dtype=np.int64)
+
+
+def fill(table: Table, loops: Any, **columns: Sequence[int] | int) -> None:
+    """Fill columns of a table, which are given by their names in the module of the loops."""
+    for name, values in columns.items():
+        table[:, getattr(loops, name)] = values
