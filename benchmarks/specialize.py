@@ -8,7 +8,8 @@ images. The bounds lie evenly between the smallest and the largest network of th
 
 python benchmarks/specialize.py [--task T] [--strategy S] [--epochs N] [--tune N] [--seeds N]
 
-Writes results/published/specialize.json and .md. Each retraining opens the test set once.
+Writes results/published/specialize.json and .md, with the task's name behind it unless it is
+``digits``. Each retraining opens the test set once.
 """
 
 from __future__ import annotations
@@ -28,17 +29,23 @@ from nasbench.space import DataSpec
 from search_spaces.mobilenet_v3 import MobileNetV3
 
 NAME = "specialize"
-SPACE: dict[str, Any] = {"width": 0.5, "halvings": 2}
+HALVINGS = {"digits": 2}
+"""Task to how often the networks halve its small images; those of other tasks 4 times."""
 
 
-def bounds(spec: DataSpec, count: int) -> list[int]:
+def options(task: str) -> dict[str, Any]:
+    """Return the options of the space for a task."""
+    return {"width": 0.5, "halvings": HALVINGS.get(task, 4)}
+
+
+def bounds(spec: DataSpec, count: int, **space: Any) -> list[int]:
     """Return numbers of parameters that lie evenly between the smallest and largest network's."""
-    domains = MobileNetV3.describe(spec, **SPACE)
+    domains = MobileNetV3.describe(spec, **space)
     ends = (
         domains.decide(lambda domain: min(domain.options)),
         domains.decide(lambda domain: max(domain.options)),
     )
-    low, high = (parameter_count(MobileNetV3.freeze(arch, spec, **SPACE)) for arch in ends)
+    low, high = (parameter_count(MobileNetV3.freeze(arch, spec, **space)) for arch in ends)
     return [low + (high - low) * place // (count + 1) for place in range(1, count + 1)]
 
 
@@ -50,6 +57,7 @@ def rows(given: argparse.Namespace, out: Path) -> Iterator[dict[str, Any]]:
         out: folder of the runs.
     """
     common: dict[str, Any] = {"device": "cpu", "out": out, "quiet": True}
+    space = options(given.task)
     for seed in range(given.seeds):
         search = nb.search(
             given.strategy,
@@ -58,12 +66,12 @@ def rows(given: argparse.Namespace, out: Path) -> Iterator[dict[str, Any]]:
             epochs=given.epochs,
             limit_train=given.limit_train,
             seed=seed,
-            **SPACE,
+            **space,
             **common,
         )
         spec = DataSpec.from_json(search.checkpoint.data)
         shared = search.info["cost"]["device_seconds"]
-        for bound in bounds(spec, given.budgets):
+        for bound in bounds(spec, given.budgets, **space):
             found = nb.specialize(
                 search,
                 max_params=bound,
@@ -145,17 +153,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder to write into")
     given = parser.parse_args()
     facts = provenance.collect()
-    options = {k: v for k, v in vars(given).items() if k != "out" and v is not None}
-    flags = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in options.items())
+    said = {k: v for k, v in vars(given).items() if k != "out" and v is not None}
+    flags = " ".join(f"--{k.replace('_', '-')} {v}" for k, v in said.items())
     with tempfile.TemporaryDirectory() as folder:
         found = list(rows(given, Path(folder)))
     report = {
         "command": f"python benchmarks/{NAME}.py {flags}",
-        **options,
+        **said,
         "rows": found,
         "provenance": facts,
     }
-    write(NAME, words, report, table(report), given.out)
+    name = NAME if given.task == "digits" else f"{NAME}_{given.task}"
+    write(name, words, report, table(report), given.out)
 
 
 if __name__ == "__main__":
