@@ -2,8 +2,9 @@
 
 The same as :mod:`nasbench.supernet.fast.branches`: a unit's input is read once for its depthwise
 convolution, whose output is summed up while it is near the core, and all branches of a node take
-one call. The inputs of the second units are computed again in the backward pass. Images are spread
-over threads, which numba's loops keep busy without the interpreter.
+one call. Only the outputs of the last depthwise convolutions are kept: what comes before them is
+computed again in the backward pass. Images are spread over threads, which numba's loops keep busy
+without the interpreter.
 """
 
 from __future__ import annotations
@@ -176,6 +177,18 @@ class Stage:
         share(batch, run)
         return gathered(sums), gathered(products)
 
+    def convolve(self, which: Sequence[int]) -> None:
+        """Write the outputs of some of the convolutions alone."""
+        _, height, width = self.output
+        table, scratch = self.table[which], self.scratch()
+        places = within(scratch)
+
+        def run(t: int, start: int, stop: int) -> None:
+            last = self.c, height, width, self.reach
+            self.loops.separate(table, 0, 0, places[t], start, stop, *last)
+
+        share(self.output[0], run)
+
     def crossed(self, grad: Tensor, plain: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Return the sums of a gradient, and its products with images.
 
@@ -238,11 +251,9 @@ class Kept(NamedTuple):
     """The images that branches store for the backward pass.
 
     Attributes:
-        before: outputs of the depthwise convolutions in the first units of long branches.
         apart: outputs of the depthwise convolutions in the last units.
     """
 
-    before: list[Tensor]
     apart: list[Tensor]
 
 
@@ -265,8 +276,7 @@ class CompiledBranches:
 
     def kept(self, tensors: Sequence[Tensor]) -> Kept:
         """Return the images stored by :meth:`sum` from the flat sequence of them."""
-        long = len(self.long)
-        return Kept(list(tensors[:long]), list(tensors[long:]))
+        return Kept(list(tensors))
 
     def _outer(self, inputs: Sequence[Tensor]) -> Stage:
         """Return the first units of all branches."""
@@ -331,7 +341,7 @@ class CompiledBranches:
         others = _pairs(plain, within(mixing)[m:])
         places = bias.data_ptr(), out.data_ptr()
         share(n, lambda _, a, b: outer.loops.total(outer.table, others, *places, a, b, self.c))
-        return out.permute(0, 3, 1, 2), Kept(before, apart)
+        return out.permute(0, 3, 1, 2), Kept(apart)
 
     def gradients(
         self,
@@ -352,7 +362,7 @@ class CompiledBranches:
             wanted: whether each of the inputs needs a gradient; it is ``None`` otherwise.
             learns: whether to compute the gradients of the parameters, which are none otherwise.
         """
-        before, apart = kept
+        apart = kept.apart
         m, long = len(self.branches), self.long
         inputs = [x.contiguous(memory_format=LAST) for x in inputs]
         outer = self._outer(inputs)
@@ -370,6 +380,11 @@ class CompiledBranches:
         rows, outs, grads = last.columns(range(m)), list(apart), [grad] * m
         if long:
             assert self.first is not None
+            before = [torch.empty_like(apart[i]) for i in long]
+            for i, one in zip(long, before, strict=True):
+                outs[i] = one
+            outer.set(APART=addresses(outs))
+            outer.convolve(long)
             d_middles = [torch.empty_like(x) for x in before]
             inner = self._inner(before)
             inner.set(
@@ -382,12 +397,11 @@ class CompiledBranches:
             inner_taps, *before_relu = inner.back(learns)
             first = _Matrices(self.first, self.first.small(*before_relu))
             for j, i in enumerate(long):
-                outs[i], grads[i] = before[j], d_middles[j]
+                grads[i] = d_middles[j]
                 for name, column in first.columns([j]).items():
                     rows[name][i] = column[0]
         later = [place in self.places[:i] for i, place in enumerate(self.places)]
         outer.set(
-            APART=addresses(outs),
             GRAD=addresses(grads),
             D_X=addresses([d_inputs[place] for place in self.places]),
             WANTED=outside,

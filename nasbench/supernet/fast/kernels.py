@@ -29,7 +29,7 @@ from nasbench.supernet.fast.vectors import (
     runs,
 )
 
-VECTORS = "71219c05699b7df6bc7088bb1209fd7499fb7c170d0aa7cb4b1db6b42984a2b5"
+VECTORS = "c67f66ce4c084094d2e973c463a6bd7b00eaa6c3e426e68ba68d4ffcfe5fdc6c"
 """The SHA-256 of `vectors.py`, so that a change there changes this file."""
 TILE = 8
 """Pixels that the innermost loops compute at once."""
@@ -62,6 +62,7 @@ def _convolve(k, pixels):
             for i in range(k):
                 start = x
                 for j in range(k):
+                    start, weights = v.settled(start), v.settled(weights)
                     weight, chain = v.load(weights), (i * k + j) % chains
                     for p, parts in zip(away, sums, strict=True):
                         parts[chain] = v.fma(v.load(v.at(start, p)), weight, parts[chain])
@@ -90,7 +91,9 @@ def _taps(k):
                     one = v.load(v.at(grads, (pixel, columns.index)))
                     start = v.at(left, (step, columns.index))
                     for tap, total in enumerate(held):
-                        pixels = v.load(v.at(start, (row, tap // k), (column, tap % k)))
+                        if tap % k == 0:
+                            start = v.settled(v.at(start, row) if tap else start)
+                        pixels = v.load(v.at(start, (column, tap % k)))
                         v.builder.store(v.fma(pixels, one, v.builder.load(total)), total)
             for at, total in zip(places, held, strict=True):
                 v.store(v.builder.load(total), at)
@@ -378,7 +381,10 @@ def _multiply_two(x, matrix, y, other, row, out, n, c):
 
 @njit(nogil=True)
 def _cross(x, y, sums, n, c):
-    """Add the products of all channels of x with those of y over ``n`` pixels, ``(c, c)``."""
+    """Add the products of all channels of x with those of y over ``n`` pixels, ``(c, c)``.
+
+    Those of x with itself are left to :func:`_mirror` below the diagonal.
+    """
     pixel = c * FLOAT
     start = 0
     while start < n:
@@ -386,7 +392,7 @@ def _cross(x, y, sums, n, c):
         k = 0
         while k < c:
             rows = lanes_at(c, k)
-            channel = 0
+            channel = k if x == y else 0
             while channel < c:
                 lanes = lanes_at(c, channel)
                 a, b = x + start * pixel, y + start * pixel
@@ -401,6 +407,14 @@ def _cross(x, y, sums, n, c):
                 channel += lanes
             k += rows
         start += count
+
+
+@njit(nogil=True)
+def _mirror(matrix, c):
+    """Copy what stands above the diagonal of ``(c, c)`` to below it."""
+    for i in range(c):
+        for j in range(i):
+            _move(matrix + (j * c + i) * FLOAT, matrix + (i * c + j) * FLOAT)
 
 
 @njit(nogil=True)
@@ -438,7 +452,7 @@ def separate(table, sums, products, scratch, start, stop, c, height, width, q):
 
     Args:
         table: int64 ``(M, COLUMNS)``; units with the same input follow each other.
-        sums: of the outputs, ``(M, c)``.
+        sums: of the outputs, ``(M, c)``; 0 for neither these nor products.
         products: of the outputs with themselves, ``(M, c, c)``.
         scratch: of :func:`room` numbers.
         start: the first image.
@@ -484,8 +498,12 @@ def separate(table, sums, products, scratch, start, stop, c, height, width, q):
                 stride,
                 0,
             )
-            _sum(out, sums + i * pixel, height * width, c)
-            _cross(out, out, products + i * c * pixel, height * width, c)
+            if sums:
+                _sum(out, sums + i * pixel, height * width, c)
+                _cross(out, out, products + i * c * pixel, height * width, c)
+    if sums:
+        for i in range(len(table)):
+            _mirror(products + i * c * pixel, c)
 
 
 @compiled

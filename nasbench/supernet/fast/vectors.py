@@ -110,6 +110,15 @@ class Vectors:
             address = self.builder.add(address, self.builder.mul(size, times))
         return address
 
+    def settled(self, address):
+        """Return the same address, of which the compiler does not know how it came about.
+
+        Otherwise it keeps each of many addresses at constant distances in a variable of its own,
+        far more than there are registers, and reading those takes longer than the arithmetic.
+        """
+        kind = ir.FunctionType(INTEGER, [INTEGER])
+        return self.builder.asm(kind, "", "=r,0", [address], False)
+
     def register(self, value):
         """Return a variable with a value."""
         return cgutils.alloca_once_value(self.builder, value)
