@@ -13,8 +13,11 @@ from torch import nn
 
 from nasbench.catalog import AGGREGATES, resolve
 from nasbench.errors import UserError
+from nasbench.interop.nasbench201 import parse
 from nasbench.proxies import aggregation, az_nas, blocks, vkdnw
 from nasbench.proxies.base import WORST, kaiming, scratch
+from nasbench.space import Arch, DataSpec
+from search_spaces.nasbench201 import NasBench201
 
 BATCH = 5
 
@@ -123,6 +126,42 @@ def test_trainability_by_plain_loops(network, batch):
     found = resolve("proxy", "trainability")(network, *batch)
     assert found == pytest.approx(np.mean(terms), rel=1e-9)
     assert found <= 0
+
+
+def test_the_blocks_of_nas_bench_201_are_its_stem_cells_and_reductions():
+    """All three scores from the six maps, reductions by windows of 2 x 2 inputs."""
+    cell = parse("|nor_conv_3x3~0|+|avg_pool_3x3~0|none~1|+|nor_conv_1x1~0|none~1|skip_connect~2|")
+    spec = DataSpec(3, 8, 8, 10)
+    network = NasBench201.freeze(Arch(cell), spec, channels=4, cells=1).double()
+    images = torch.zeros(BATCH, 3, 8, 8, dtype=torch.float64)
+    with scratch(network) as made:
+        kaiming(made)
+        x = torch.randn_like(images).requires_grad_()
+        maps = list(itertools.accumulate(made.stages, lambda f, b: b(f), initial=made.stem(x)))
+        norms = []
+        for before, after in itertools.pairwise(maps):
+            signs = (torch.randint(0, 2, after.shape) * 2 - 1).double()
+            (back,) = torch.autograd.grad(after, before, signs, retain_graph=True)
+            stride = before.shape[2] // after.shape[2]
+            each = torch.einsum("ncij,ndij->cd", F.pixel_unshuffle(back, stride), signs)
+            norms.append(np.linalg.norm(each.numpy() * signs.shape[1] / signs.numel(), 2))
+    assert [tuple(one.shape[1:]) for one in maps] == [(4, 8, 8)] * 2 + [(8, 4, 4)] * 2 + [
+        (16, 2, 2)
+    ] * 2
+    every = [entropy(one.detach().movedim(1, 3).flatten(0, 2).numpy()) for one in maps]
+    found = az_nas.scores(network, images, torch.zeros(BATCH, dtype=torch.long))
+    assert found["expressivity"] == pytest.approx(sum(every), rel=1e-6)
+    assert found["progressivity"] == pytest.approx(min(np.diff(every)), rel=1e-5)
+    assert found["trainability"] == pytest.approx(
+        np.mean([2 - norm - 1 / (norm + 1e-6) for norm in norms]), rel=1e-9
+    )
+
+
+def test_a_singular_covariance_has_an_entropy():
+    """In float32 its smallest eigenvalues may be rounded below 0."""
+    stream = torch.Generator().manual_seed(0)
+    rows = torch.randn(400, 3, generator=stream) @ torch.randn(3, 32, generator=stream)
+    assert az_nas._entropy(rows) == pytest.approx(entropy(rows.double().numpy()), abs=1e-4)
 
 
 def test_a_block_that_does_nothing_is_not_trainable(network, batch):
