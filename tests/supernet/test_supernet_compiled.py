@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -20,6 +21,7 @@ from nasbench.supernet.fast import compiled, kernels, pool_kernels, pools
 from nasbench.supernet.fast.branch_sum import BranchSum
 from nasbench.supernet.fast.branches import Branches, Bundle
 from nasbench.supernet.fast.compiled import CompiledBranches
+from nasbench.supernet.fast.shared import Added, Mixed, shared
 from nasbench.supernet.fast.sums import Candidate
 from nasbench.supernet.mixture import Mixture
 from nasbench.training.distributed import join, leave
@@ -46,6 +48,18 @@ def candidates(c: int, stride: int) -> list[nn.Sequential]:
         nn.Sequential(*unit(c, 3, stride, 2)),
         nn.Sequential(*unit(c, 5, stride, 2)),
     ]
+
+
+def branch_sum(kind, bundles, mixing, inputs, parameters, plain) -> torch.Tensor:
+    """Return a sum, its gradients gathered as those of a supernet's sums are."""
+    if kind is not CompiledBranches:
+        nowhere = [None] * len(plain)
+        return BranchSum.apply(kind, bundles, nowhere, mixing, *inputs, *parameters, *plain)
+    added, mixed = [Added() for _ in inputs], [Mixed() for _ in plain]
+    inputs = [shared(x, place) for x, place in zip(inputs, added, strict=True)]
+    plain = [shared(image, place) for image, place in zip(plain, mixed, strict=True)]
+    kind = functools.partial(CompiledBranches, added)
+    return BranchSum.apply(kind, bundles, mixed, mixing, *inputs, *parameters, *plain)
 
 
 class Case:
@@ -104,7 +118,7 @@ class Case:
         if kind is CompiledBranches:
             assert compiled.takes(plains, inputs, plain, mixing.unbind())
         parameters = [p for branch in plains for unit in branch for p in unit.parameters]
-        total = BranchSum.apply(kind, bundles, mixing, *inputs, *parameters, *plain)
+        total = branch_sum(kind, bundles, mixing, inputs, parameters, plain)
         wanted = [mixing, *states, *plain, *layers.parameters()]
         return total, list(torch.autograd.grad(total, wanted, self.grad))
 
@@ -154,9 +168,7 @@ def test_each_half_of_the_gradients_can_be_left_out():
     parameters = [p for branch in branches for unit in branch for p in unit.parameters]
 
     def gradients(wanted: list[torch.Tensor], mixing: torch.Tensor) -> list[torch.Tensor]:
-        total = BranchSum.apply(
-            CompiledBranches, bundles, mixing, *inputs, *parameters, *case.plain
-        )
+        total = branch_sum(CompiledBranches, bundles, mixing, inputs, parameters, case.plain)
         return list(torch.autograd.grad(total, wanted, case.grad))
 
     mixing = case.mixing.clone().requires_grad_()
@@ -179,7 +191,7 @@ def test_a_state_that_is_also_added_as_it_is_gets_both_gradients():
 
     def gradient(plain: torch.Tensor, *wanted: torch.Tensor) -> tuple[torch.Tensor, ...]:
         bundles = [Bundle((branch,), (0,))]
-        out = BranchSum.apply(CompiledBranches, bundles, mixing, wanted[0], *parameters, plain)
+        out = branch_sum(CompiledBranches, bundles, mixing, [wanted[0]], parameters, [plain])
         return torch.autograd.grad(out, wanted, case.grad)
 
     x, other = (case.states[0].clone(memory_format=torch.preserve_format) for _ in range(2))
@@ -187,6 +199,34 @@ def test_a_state_that_is_also_added_as_it_is_gets_both_gradients():
     other.requires_grad_()
     apart = gradient(other, x, other)
     torch.testing.assert_close(gradient(x, x)[0], apart[0] + apart[1], rtol=1e-6, atol=1e-6)
+
+
+def test_what_another_backward_pass_left_is_not_added():
+    """One that wants the gradients of some weights alone asks for none of the images'."""
+    torch.manual_seed(0)
+    arguments = {"channels": 16, "layers": 3, "nodes": 2}
+    spec = DataSpec(2, 8, 8, 3)
+    net = Mixture(Darts.supernet(spec, **arguments), Darts.describe(spec, **arguments))
+    net = net.to(memory_format=LAST).train()
+    x = torch.randn(16, 2, 8, 8).contiguous(memory_format=LAST)
+    plain = copy.deepcopy(net).double()
+    loss = net(x).square().sum()
+    every = [p for p in net.parameters() if p.requires_grad]
+    last = [p for p in every if p.shape[:1] == (3,)]  # of the classifier
+    alone = torch.autograd.grad(loss, [*net.alphas, *last], retain_graph=True)
+    first, second = (
+        torch.autograd.grad(loss, every, retain_graph=True, materialize_grads=True)
+        for _ in range(2)
+    )
+    plain.fast = False
+    wanted = [p for p in plain.parameters() if p.requires_grad]
+    expected = torch.autograd.grad(
+        plain(x.double()).square().sum(), wanted, materialize_grads=True
+    )
+    for a, b, c in zip(first, second, expected, strict=True):
+        assert torch.equal(a, b)
+        torch.testing.assert_close(a.double(), c, rtol=1e-3, atol=1e-3)
+    assert torch.equal(alone[-1], first[[p is last[-1] for p in every].index(True)])
 
 
 def test_the_same_bits_for_the_same_number_of_threads():
@@ -393,7 +433,7 @@ def test_neither_default_type_nor_an_extra_backward_pass_matters():
     parameters = [p for unit in branch for p in unit.parameters]
     mixing = torch.ones(1)
     bundles = [Bundle((branch,), (0,))]
-    out = BranchSum.apply(CompiledBranches, bundles, mixing, x, *parameters)
+    out = branch_sum(CompiledBranches, bundles, mixing, [x], parameters, [])
     first, second = (torch.autograd.grad(out, x, case.grad, retain_graph=True) for _ in range(2))
     assert torch.equal(first[0], second[0])
 

@@ -271,7 +271,7 @@ def test_a_candidate_of_ones_own_is_called_as_it_is():
 def test_a_second_derivative_is_refused_and_not_wrong(total):
     image = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
     weight = torch.ones(1, requires_grad=True)
-    output = BranchSum.apply(Branches, [], weight, image)
+    output = BranchSum.apply(Branches, [], [None], weight, image)
     with pytest.raises(RuntimeError, match=r"set Mixture\.fast = False"):
         torch.autograd.grad(total(output), image, create_graph=True)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nasbench.supernet.fast.branches import Branches, Bundle, Parameters
 from nasbench.supernet.fast.compiled import CompiledBranches
+from nasbench.supernet.fast.shared import Mixed, terms
 
 Kind = Callable[[Sequence[Bundle], Sequence[Parameters]], Branches | CompiledBranches]
 
@@ -21,7 +22,12 @@ class BranchSum(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu")  # type: ignore[untyped-decorator]
     def forward(
-        ctx: Any, kind: Kind, bundles: Sequence[Bundle], weights: Tensor, *tensors: Tensor
+        ctx: Any,
+        kind: Kind,
+        bundles: Sequence[Bundle],
+        places: Sequence[Mixed | None],
+        weights: Tensor,
+        *tensors: Tensor,
     ) -> Tensor:
         """Return the sum ``(B, C, H, W)``.
 
@@ -29,6 +35,7 @@ class BranchSum(torch.autograd.Function):
             ctx: the context of autograd.
             kind: what computes the sum.
             bundles: of branches of one or two units, with pointwise kernels of the same shape.
+            places: where the gradients of plain images are left, if not with autograd.
             weights: of the branches and then of the plain images, shape ``(n,)``.
             tensors: the branches' inputs ``(B, K, H, W)``, all branches' parameters, then the
                 plain images ``(B, C, H', W')``; all images channels-last.
@@ -46,9 +53,8 @@ class BranchSum(torch.autograd.Function):
         total, kept = ctx.branches.sum(inputs, weights, plain)
         ctx.count = count
         ctx.parameters = len(tensors) - count - len(plain)
-        numbers = {id(x): i for i, x in enumerate(inputs)}
-        ctx.same = [numbers.get(id(image)) for image in plain]
-        if not ctx.needs_input_grad[2]:
+        ctx.places = places
+        if not ctx.needs_input_grad[3]:
             plain = []
         ctx.plain = len(plain)
         ctx.save_for_backward(weights, *inputs, *plain, *itertools.chain(*kept))
@@ -67,20 +73,21 @@ class BranchSum(torch.autograd.Function):
         count, parameters = ctx.count, ctx.parameters
         weights, *saved = ctx.saved_tensors
         inputs, plain, kept = saved[:count], saved[count:][: ctx.plain], saved[count + ctx.plain :]
-        _, _, mixes, *needed = ctx.needs_input_grad
+        _, _, _, mixes, *needed = ctx.needs_input_grad
         learns = any(needed[count:][:parameters])
         grad = grad.contiguous(memory_format=torch.channels_last)
         d_weights, d_inputs, d_parameters = ctx.branches.gradients(
             inputs, plain, ctx.branches.kept(kept), grad, needed[:count], learns
         )
         rest = needed[count + parameters :]
-        mixed = weights[len(weights) - len(rest) :].tolist()
-        d_plain: list[Tensor | None] = []
-        for weight, need, number in zip(mixed, rest, ctx.same, strict=True):
-            if need and number is not None and (held := d_inputs[number]) is not None:
-                held.add_(grad, alpha=weight)  # a state that is an input as well
-                d_plain.append(None)
-            else:
-                d_plain.append(grad * weight if need else None)
+        d_plain = terms(ctx.places, grad, weights[len(weights) - len(rest) :], rest)
         d_mixed = d_weights if mixes else None
-        return None, None, d_mixed, *d_inputs, *(d_parameters or [None] * parameters), *d_plain
+        return (
+            None,
+            None,
+            None,
+            d_mixed,
+            *d_inputs,
+            *(d_parameters or [None] * parameters),
+            *d_plain,
+        )

@@ -14,19 +14,19 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from nasbench.nn.processes import meeting, place, sum_
 from nasbench.supernet.fast.branches import Branch, Bundle, Parameters, Unit, size_of
 from nasbench.supernet.fast.pointwise import Fitted, Small
+from nasbench.supernet.fast.shared import Added
 from nasbench.supernet.fast.threads import (
-    Table,
     addresses,
     empty,
     fill,
     gathered,
+    pairs,
     share,
     table_of,
     threads_for,
@@ -201,7 +201,7 @@ class Stage:
             with the plain images ``(P,)``.
         """
         batch, height, width = self.output
-        threads, others = threads_for(batch), _pairs(plain, [0] * len(plain))
+        threads, others = threads_for(batch), pairs(plain, [0] * len(plain))
         sums = zeros(threads, self.c)
         products = zeros(threads, self.m, self.c, self.c)
         dots = zeros(threads, len(plain), self.loops.LANES)
@@ -261,11 +261,15 @@ class CompiledBranches:
     """Branches of a node, computed together; the same as ``Branches``, with the ReLU before.
 
     Args:
+        shares: where the gradient of each input is added up.
         bundles: of one branch each; those with the same input follow each other.
         weights: the parameters of each branch.
     """
 
-    def __init__(self, bundles: Sequence[Bundle], weights: Sequence[Parameters]) -> None:
+    def __init__(
+        self, shares: Sequence[Added], bundles: Sequence[Bundle], weights: Sequence[Parameters]
+    ) -> None:
+        self.shares = shares
         self.branches = [branch for bundle in bundles for branch in bundle.branches]
         self.places = [place for bundle in bundles for place in bundle.places]
         self.long = [i for i, branch in enumerate(self.branches) if len(branch) > 1]
@@ -338,7 +342,7 @@ class CompiledBranches:
         out, bias = empty(*shape), self.last.biases.sum(0)
         mixing = mixing.contiguous()
         plain = [image.contiguous(memory_format=LAST) for image in plain]
-        others = _pairs(plain, within(mixing)[m:])
+        others = pairs(plain, within(mixing)[m:])
         places = bias.data_ptr(), out.data_ptr()
         share(n, lambda _, a, b: outer.loops.total(outer.table, others, *places, a, b, self.c))
         return out.permute(0, 3, 1, 2), Kept(apart)
@@ -354,12 +358,14 @@ class CompiledBranches:
     ) -> tuple[Tensor, list[Tensor | None], list[Tensor]]:
         """Return the gradients of the mixing weights, the inputs and all parameters.
 
+        Those of the inputs are ``None``: they are added to what is in their places.
+
         Args:
             inputs: of the branches.
             plain: the images whose weights need a gradient, all or none.
             kept: the images stored by :meth:`sum`.
             grad: of the sum, channels-last images ``(B, C, H, W)``.
-            wanted: whether each of the inputs needs a gradient; it is ``None`` otherwise.
+            wanted: whether each of the inputs needs a gradient.
             learns: whether to compute the gradients of the parameters, which are none otherwise.
         """
         apart = kept.apart
@@ -372,11 +378,13 @@ class CompiledBranches:
         last = _Matrices(self.last, self.last.small(sums.expand(m, -1), products))
         d_mixing = torch.cat([last.small.weights, dots])
         outside = [wanted[place] for place in self.places]
-        d_inputs = [
-            torch.empty_like(x) if want else None for x, want in zip(inputs, wanted, strict=True)
-        ]
+        none: list[Tensor | None] = [None] * len(inputs)
         if not (learns or any(outside)):
-            return d_mixing, d_inputs, []
+            return d_mixing, none, []
+        d_inputs, begun = list(none), [False] * len(inputs)
+        for i, (own, x, want) in enumerate(zip(self.shares, inputs, wanted, strict=True)):
+            if want:
+                d_inputs[i], begun[i] = own.memory(x)
         rows, outs, grads = last.columns(range(m)), list(apart), [grad] * m
         if long:
             assert self.first is not None
@@ -400,25 +408,27 @@ class CompiledBranches:
                 grads[i] = d_middles[j]
                 for name, column in first.columns([j]).items():
                     rows[name][i] = column[0]
-        later = [place in self.places[:i] for i, place in enumerate(self.places)]
+        more = [begun[place] or place in self.places[:i] for i, place in enumerate(self.places)]
         outer.set(
             GRAD=addresses(grads),
             D_X=addresses([d_inputs[place] for place in self.places]),
             WANTED=outside,
-            MORE=later,
+            MORE=more,
             **rows,
         )
         taps, _, _ = outer.back(learns)
         d_parameters = list[Tensor]()
         if learns:
+            lasts = last.pointwise()
+            firsts = first.pointwise() if long else []
             for i in range(m):
                 if i in long:
                     j = long.index(i)
-                    d_parameters += [outer.spatial(taps, i), first.pointwise[j]]
-                    d_parameters += [inner.spatial(inner_taps, j), last.pointwise[i]]
+                    d_parameters += [outer.spatial(taps, i), firsts[j]]
+                    d_parameters += [inner.spatial(inner_taps, j), lasts[i]]
                 else:
-                    d_parameters += [outer.spatial(taps, i), last.pointwise[i]]
-        return d_mixing, d_inputs, d_parameters
+                    d_parameters += [outer.spatial(taps, i), lasts[i]]
+        return d_mixing, none, d_parameters
 
 
 class _Matrices:
@@ -442,14 +452,6 @@ class _Matrices:
         """Return the columns of the table for some of the products."""
         return {name: [values[i] for i in which] for name, values in self._columns.items()}
 
-    @property
-    def pointwise(self) -> Tensor:
-        """The gradients of the pointwise weights, shape ``(M, C, K, 1, 1)``."""
-        return self.small.matrices.transpose(1, 2).contiguous()[:, :, :, None, None]
-
-
-def _pairs(plain: Sequence[Tensor], weights: Sequence[int]) -> Table:
-    """Return the addresses of plain images and of their weights, shape ``(P, 2)``."""
-    made: Table = np.zeros((len(plain), 2), dtype=np.int64)
-    made[:, 0], made[:, 1] = addresses(plain), weights
-    return made
+    def pointwise(self) -> Sequence[Tensor]:
+        """Return the gradients of the pointwise weights, each ``(C, K, 1, 1)``."""
+        return self.small.matrices.transpose(1, 2).contiguous()[:, :, :, None, None].unbind()

@@ -532,6 +532,25 @@ def total(table, plain, bias, out, start, stop, c):
 
 
 @compiled
+def mixed(plain, out, start, stop):
+    """Write the weighted sum of tensors.
+
+    Args:
+        plain: int64 ``(P, 2)``, addresses of tensors and of their weights.
+        out: numbers.
+        start: the first number.
+        stop: the number after the last; the difference is a multiple of 4.
+    """
+    while start < stop:
+        n = min(4096, stop - start)  # what stays near the core
+        at = start * FLOAT
+        clear(out + at, n)
+        for i in range(len(plain)):
+            _add_scaled(out + at, plain[i, 0] + at, plain[i, 1], n)
+        start += n
+
+
+@compiled
 def crossed(table, plain, grad, sums, products, dots, start, stop, n, c):
     """Add up a gradient, and its products with what the convolutions gave and plain images.
 

@@ -8,6 +8,7 @@ all candidates of a state share.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ from nasbench.supernet.fast.branch_sum import BranchSum
 from nasbench.supernet.fast.branches import Branch, Branches, Bundle, Unit
 from nasbench.supernet.fast.pointwise import enough, move
 from nasbench.supernet.fast.pools import Pool
+from nasbench.supernet.fast.shared import Added, Mixed, shared
 
 BUNDLED = 2**18  # values of the largest images whose branches are bundled
 
@@ -57,9 +59,14 @@ class FastSums:
         known = [(w, self._candidates[module], self.features(x)) for w, module, x in parts]
         with _full_precision():
             normalize([(x, one.pooling) for _, one, x in known if one.pooling])
-        plain = [(w, one.image(x).to(x.state.dtype)) for w, one, x in known if not one.branch]
-        if len(plain) == len(known) and any(image.dim() != 4 for _, image in plain):
-            terms = [w * output for w, output in plain]
+        plain = [
+            Plain(w, image.to(x.state.dtype), x.gradients.get(id(image)))
+            for w, one, x in known
+            if not one.branch
+            for image in [one.image(x)]
+        ]
+        if len(plain) == len(known) and any(image.dim() != 4 for _, image, _ in plain):
+            terms = [w * output for w, output, _ in plain]
             return sum(terms[1:], terms[0])  # candidates of a head, whose outputs are no images
         groups: dict[object, list[Part]] = {}
         for w, one, x in known:
@@ -83,11 +90,19 @@ class Part(NamedTuple):
     state: Features
 
 
-def _sum(parts: Sequence[Part], plain: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+class Plain(NamedTuple):
+    """An image in a sum with its weight, and where its gradient is left if not with autograd."""
+
+    weight: Tensor
+    image: Tensor
+    gradient: Mixed | None
+
+
+def _sum(parts: Sequence[Part], plain: Sequence[Plain]) -> Tensor:
     branches = [part.branch for part in parts]
     read = [part.state.read(part.branch[0]) for part in parts]
-    weights = [*(part.weight for part in parts), *(weight for weight, _ in plain)]
-    fast = compiled.takes(branches, read, [image for _, image in plain], weights)
+    weights = [*(part.weight for part in parts), *(one.weight for one in plain)]
+    fast = compiled.takes(branches, read, [one.image for one in plain], weights)
     if not fast:  # the compiled loops compute the ReLU themselves
         read = [part.state.branch_input(part.branch[0]) for part in parts]
     inputs: dict[int, tuple[int, Tensor]] = {}
@@ -103,16 +118,18 @@ def _sum(parts: Sequence[Part], plain: Sequence[tuple[Tensor, Tensor]]) -> Tenso
         key = number if alone else (kinds, image.shape)
         bundles.setdefault(key, []).append((part, at))
     parts = [part for bundle in bundles.values() for part, _ in bundle]
+    shares = [part.state.added(part.branch[0]) for part in parts]
     output: Tensor = BranchSum.apply(
-        compiled.CompiledBranches if fast else Branches,
+        partial(compiled.CompiledBranches, list(dict.fromkeys(shares))) if fast else Branches,
         [
             Bundle(tuple(part.branch for part, _ in bundle), tuple(at for _, at in bundle))
             for bundle in bundles.values()
         ],
-        torch.stack([*(part.weight for part in parts), *(w for w, _ in plain)]),
+        [one.gradient if fast else None for one in plain],
+        torch.stack([*(part.weight for part in parts), *(one.weight for one in plain)]),
         *(image for _, image in inputs.values()),
         *(p for part in parts for unit in part.branch for p in unit.parameters),
-        *(image for _, image in plain),
+        *(one.image for one in plain),
     )
     return output
 
@@ -133,6 +150,8 @@ class Features:
 
     Attributes:
         state: the same; in float32 where mixed precision made it bfloat16.
+        pools: the normalized poolings by their keys.
+        gradients: where sums leave the gradients of images, by the images' ids.
     """
 
     def __init__(self, given: Tensor) -> None:
@@ -140,6 +159,25 @@ class Features:
         self.state = given.float() if given.dtype == torch.bfloat16 else given
         self._made: dict[str, Tensor] = {}
         self.pools: dict[str, Normalized] = {}
+        self.gradients: dict[int, Mixed] = {}
+        self._added: dict[int, Added] = {}
+
+    def mixed(self, image: Tensor) -> Tensor:
+        """Return an image for the sums of several nodes."""
+        gradient = Mixed()
+        made = shared(image, gradient)
+        self.gradients[id(made)] = gradient
+        return made
+
+    def itself(self) -> Tensor:
+        """Return the state as an image of sums."""
+        if "itself" not in self._made:
+            self._made["itself"] = self.mixed(self.state)
+        return self._made["itself"]
+
+    def added(self, unit: Unit) -> Added:
+        """Return where sums leave the gradient of :meth:`read`."""
+        return self._added[_step(unit)]
 
     def relu(self) -> Tensor:
         """Return the state after a ReLU."""
@@ -150,13 +188,17 @@ class Features:
     def read(self, unit: Unit) -> Tensor:
         """Return the state, or the pixels of it that the first unit of a branch reads."""
         step = _step(unit)
-        if step == 1:
-            return self.state
         key = f"every {step}"
         if key not in self._made:
-            every = self.state[:, :, ::step, ::step]
-            self._made[key] = every.contiguous(memory_format=torch.channels_last)
+            self._added[step] = Added()
+            self._made[key] = shared(self._every(step), self._added[step])
         return self._made[key]
+
+    def _every(self, step: int) -> Tensor:
+        if step == 1:
+            return self.state
+        every = self.state[:, :, ::step, ::step]
+        return every.contiguous(memory_format=torch.channels_last)
 
     def branch_input(self, unit: Unit) -> Tensor:
         """Return the ReLU of :meth:`read`."""
@@ -165,7 +207,7 @@ class Features:
             return self.relu()
         key = f"relu {step}"
         if key not in self._made:
-            self._made[key] = F.relu(self.read(unit))
+            self._made[key] = F.relu(self._every(step))
         return self._made[key]
 
     def halves(self) -> tuple[Tensor, Tensor]:
@@ -253,7 +295,7 @@ def normalize(wanted: Sequence[tuple[Features, Pooling]]) -> None:
             made = normalized([x.pooled(pool) for (x, _), pool in alike.items()], eps)
         for (x, key), (out, mean, biased) in zip(alike, made, strict=True):
             n = enough(out.numel() // out.shape[1]) * place().world
-            x.pools[key] = Normalized(out, mean, biased * (n / max(1, n - 1)))
+            x.pools[key] = Normalized(x.mixed(out), mean, biased * (n / max(1, n - 1)))
 
 
 class Candidate:
@@ -285,7 +327,7 @@ class Candidate:
     def image(self, features: Features) -> Tensor:
         """Return the output of a candidate that is no branch."""
         if not self.layers:
-            return features.state
+            return features.itself()
         if self.pooling:
             return features.normalized(self.pooling)
         first = self.layers[0]

@@ -100,6 +100,13 @@ def table_of(loops: Any, rows: int) -> Table:
     return np.zeros((rows, loops.COLUMNS), dtype=np.int64)
 
 
+def pairs(tensors: Sequence[Tensor], others: Sequence[int]) -> Table:
+    """Return the addresses of tensors beside other addresses, shape ``(n, 2)``."""
+    made: Table = np.zeros((len(tensors), 2), dtype=np.int64)
+    made[:, 0], made[:, 1] = addresses(tensors), others
+    return made
+
+
 def fill(table: Table, loops: Any, **columns: Sequence[int] | int) -> None:
     """Fill columns of a table, which are given by their names in the module of the loops."""
     for name, values in columns.items():
