@@ -167,8 +167,9 @@ def average(tensors: Sequence[Tensor]) -> None:
     world = place().world
     if world == 1 or not tensors:
         return
-    for tensor, summed in zip(tensors, sum_together(*tensors), strict=True):
-        tensor.copy_(summed / world)
+    sums = sum_together(*tensors)
+    torch._foreach_div_(sums, world)
+    torch._foreach_copy_(list(tensors), sums)
 
 
 def gathered(tensor: Tensor) -> Tensor:

@@ -260,7 +260,8 @@ def test_what_has_no_compiled_loops_is_not_taken(change):
     def takes(case: Case) -> bool:
         branches = [Candidate(layer).branch for layer in case.layers]
         inputs = [case.states[i // 4] for i in range(len(branches))]
-        return compiled.takes(branches, inputs, case.plain, [case.mixing])
+        parameters = [p for branch in branches for unit in branch for p in unit.parameters]
+        return compiled.takes(branches, inputs, case.plain, [case.mixing, *parameters])
 
     case = Case(16, (6, 6))
     assert takes(case)

@@ -14,7 +14,14 @@ from nasbench.supernet.fast import depthwise
 from nasbench.supernet.fast.branch_sum import BranchSum
 from nasbench.supernet.fast.branches import Branches
 from nasbench.supernet.fast.pointwise import FittedBundles
-from nasbench.supernet.fast.sums import Candidate, FastSums, Features, Pooling, fits
+from nasbench.supernet.fast.sums import (
+    Candidate,
+    FastSums,
+    Features,
+    Pooling,
+    fits,
+    normalize,
+)
 from nasbench.supernet.mixture import Mixture
 from search_spaces.darts import Darts
 from search_spaces.gait import GaitOps
@@ -282,7 +289,7 @@ def test_bn_of_a_single_value_is_refused_as_torch_refuses_it():
     with pytest.raises(ValueError, match=words):
         nn.BatchNorm2d(4)(one)
     with pytest.raises(ValueError, match=words):
-        Features(one).normalized(Pooling(nn.AvgPool2d(1), nn.BatchNorm2d(4)))
+        normalize([(Features(one), Pooling(nn.AvgPool2d(1), nn.BatchNorm2d(4)))])
     with pytest.raises(ValueError, match=words):
         FittedBundles([one.view(1, 4)], [1], [torch.randn(4, 4, 1, 1)], None, 1e-5)
 

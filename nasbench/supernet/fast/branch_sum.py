@@ -43,7 +43,7 @@ class BranchSum(torch.autograd.Function):
         count = 1 + max((place for bundle in bundles for place in bundle.places), default=-1)
         inputs, rest = tensors[:count], iter(tensors[count:])
         own = [
-            [[next(rest) for _ in unit.parameters] for unit in branch]
+            [[next(rest) for _ in range(unit.count)] for unit in branch]
             for bundle in bundles
             for branch in bundle.branches
         ]

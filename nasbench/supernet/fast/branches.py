@@ -49,6 +49,20 @@ class Unit:
         """Kernel, stride and dilation, which are the same within a bundle."""
         return () if self.spatial is None else (self.spatial.kernel_size[0], *self.steps)
 
+    @cached_property
+    def compiles(self) -> bool:
+        """Whether there are compiled loops for its layers, whose weights are apart."""
+        if self.spatial is None:
+            return False
+        k, (_, dilation) = self.spatial.kernel_size[0], self.steps
+        channels, inputs = self.pointwise.weight.shape[:2]
+        return k in (3, 5) and dilation <= 2 and channels == inputs
+
+    @cached_property
+    def count(self) -> int:
+        """The number of its parameters."""
+        return len(self.parameters)
+
     @property
     def parameters(self) -> list[Tensor]:
         """The weights, depthwise first."""

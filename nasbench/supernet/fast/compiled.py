@@ -22,6 +22,7 @@ from nasbench.supernet.fast.branches import Branch, Bundle, Parameters, Unit, si
 from nasbench.supernet.fast.pointwise import Fitted, Small
 from nasbench.supernet.fast.shared import Added
 from nasbench.supernet.fast.threads import (
+    Table,
     addresses,
     empty,
     fill,
@@ -76,7 +77,7 @@ def takes(
     branches: Sequence[Branch],
     inputs: Sequence[Tensor],
     plain: Sequence[Tensor],
-    weights: Sequence[Tensor],
+    numbers: Sequence[Tensor],
 ) -> bool:
     """Return whether there are compiled loops for a sum: those of DARTS cells have them.
 
@@ -84,17 +85,19 @@ def takes(
         branches: of one or two units.
         inputs: of each branch, ``(B, K, H, W)``.
         plain: images ``(B, C, H', W')``.
-        weights: of the sum.
+        numbers: the weights of the sum, and the parameters of all units.
     """
     c = inputs[0].shape[1] if inputs else 1
-    if c % FEW or not all(_takes(unit, c) for branch in branches for unit in branch):
+    if c % FEW or not all(unit.compiles for branch in branches for unit in branch):
         return False
     sizes = {_output(branch[0], x) for branch, x in zip(branches, inputs, strict=True)}
     alike = {(size_of(image), image.shape[1]) for image in plain} | {(size, c) for size in sizes}
+    distinct = {id(x): x for x in inputs}.values()
     return (
         len(alike) == 1
-        and all(x.dtype == torch.float32 for x in [*inputs, *plain, *weights])
-        and all(x.shape[1] == c and x.is_contiguous(memory_format=LAST) for x in inputs)
+        and all(x.dtype == torch.float32 for x in [*distinct, *plain, *numbers])
+        and all(x.shape[1] == c and x.is_contiguous(memory_format=LAST) for x in distinct)
+        and all(x.is_contiguous() for x in numbers)
         and available()
     )
 
@@ -106,13 +109,35 @@ def _output(unit: Unit, x: Tensor) -> tuple[int, int, int]:
     return batch, -(-height // stride), -(-width // stride)
 
 
-def _takes(unit: Unit, c: int) -> bool:
-    if unit.spatial is None:
-        return False
-    k, (_, dilation) = unit.spatial.kernel_size[0], unit.steps
-    square = unit.pointwise.weight.shape[:2] == (c, c)
-    weights = all(w.is_contiguous() and w.dtype == torch.float32 for w in unit.parameters)
-    return k in (3, 5) and dilation <= 2 and square and weights
+class Shape(NamedTuple):
+    """What the tables of stages have in common, sum after sum.
+
+    Attributes:
+        table: the sizes of all units; its addresses are 0.
+        reach: the largest padding.
+        largest: pixels of the largest input with its padding.
+    """
+
+    table: Table
+    reach: int
+    largest: int
+
+
+@functools.lru_cache(maxsize=256)
+def _shape(kinds: tuple[tuple[int, ...], ...], sizes: tuple[tuple[int, int], ...]) -> Shape:
+    """Return the shape of units with kernel, stride and dilation, and inputs of some sizes."""
+    loops = _loops()
+    table = table_of(loops, len(kinds))
+    columns = {
+        "K": [k for k, _, _ in kinds],
+        "STRIDE": [stride for _, stride, _ in kinds],
+        "DILATION": [dilation for _, _, dilation in kinds],
+        "HEIGHT": [height for height, _ in sizes],
+        "WIDTH": [width for _, width in sizes],
+    }
+    fill(table, loops, **columns)
+    reach = max(dilation * (k // 2) for k, _, dilation in kinds)
+    return Shape(table, reach, max((h + 2 * reach) * (w + 2 * reach) for h, w in sizes))
 
 
 class Stage:
@@ -136,20 +161,10 @@ class Stage:
     ) -> None:
         self.loops = _loops()
         self.output, self.c, self.m = output, c, len(units)
-        self.table = table_of(self.loops, self.m)
-        kernels = [unit.spatial.kernel_size[0] for unit in units if unit.spatial is not None]
-        steps = [unit.steps for unit in units]
-        self.set(
-            K=kernels,
-            STRIDE=[stride for stride, _ in steps],
-            DILATION=[dilation for _, dilation in steps],
-            HEIGHT=[height for height, _ in sizes],
-            WIDTH=[width for _, width in sizes],
-            WEIGHT=addresses(weights),
-        )
-        self.kernels = kernels
-        self.reach = max(d * (k // 2) for k, (_, d) in zip(kernels, steps, strict=True))
-        self.largest = max((h + 2 * self.reach) * (w + 2 * self.reach) for h, w in sizes)
+        self.kernels = [unit.kind[0] for unit in units]
+        shape = _shape(tuple(unit.kind for unit in units), tuple(sizes))
+        self.table, self.reach, self.largest = shape.table.copy(), shape.reach, shape.largest
+        self.set(WEIGHT=addresses(weights))
 
     def set(self, **columns: Sequence[int] | int) -> None:
         """Fill columns of the table, which are given by their names."""

@@ -111,7 +111,8 @@ class Fitted:
     def track(self, norms: Sequence[nn.BatchNorm2d]) -> None:
         """Update running statistics as a forward pass of BN does."""
         means = torch.bmm(self.mean.unsqueeze(1), self.matrices).squeeze(1)
-        move(norms, means, self.variance * (self.n / max(1, self.n - 1)))
+        variances = self.variance * (self.n / max(1, self.n - 1))
+        move(norms, means.unbind(), variances.unbind())
 
 
 class FittedBundles(Fitted):
@@ -264,23 +265,25 @@ def _ones(n: int, dtype: torch.dtype) -> Tensor:
     return torch.ones(n, dtype=dtype)
 
 
-def move(norms: Sequence[nn.BatchNorm2d], means: Tensor, variances: Tensor) -> None:
+def move(
+    norms: Sequence[nn.BatchNorm2d],
+    means: tuple[Tensor, ...] | list[Tensor],
+    variances: tuple[Tensor, ...] | list[Tensor],
+) -> None:
     """Update running statistics as a forward pass of BN does.
 
     Args:
         norms: ``M`` layers of ``C`` channels with the same momentum.
-        means: shape ``(M, C)``.
-        variances: the unbiased variances, shape ``(M, C)``.
+        means: of each, shape ``(C,)``.
+        variances: the unbiased variances.
     """
     counts = [_tracked(norm.num_batches_tracked) for norm in norms]
     torch._foreach_add_(counts, 1)
     momentum = norms[0].momentum
     if momentum is None:
         momentum = 1 / float(counts[0])
-    torch._foreach_lerp_([_tracked(norm.running_mean) for norm in norms], means.unbind(), momentum)
-    torch._foreach_lerp_(
-        [_tracked(norm.running_var) for norm in norms], variances.unbind(), momentum
-    )
+    torch._foreach_lerp_([_tracked(norm.running_mean) for norm in norms], means, momentum)
+    torch._foreach_lerp_([_tracked(norm.running_var) for norm in norms], variances, momentum)
 
 
 def _tracked(buffer: Tensor | None) -> Tensor:

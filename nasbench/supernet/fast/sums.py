@@ -57,8 +57,10 @@ class FastSums:
             if module not in self._candidates:
                 self._candidates[module] = Candidate(module)
         known = [(w, self._candidates[module], self.features(x)) for w, module, x in parts]
+        pooled = [(x, one.pooling) for _, one, x in known if one.pooling]
         with _full_precision():
-            normalize([(x, one.pooling) for _, one, x in known if one.pooling])
+            normalize(pooled)
+            track(pooled)
         plain = [
             Plain(w, image.to(x.state.dtype), x.gradients.get(id(image)))
             for w, one, x in known
@@ -73,7 +75,8 @@ class FastSums:
             if one.branch:
                 last = one.branch[-1]  # its shape and eps must agree within a sum
                 key = (last.pointwise.weight.shape, last.norm.eps)
-                groups.setdefault(key, []).append(Part(w, one.branch, x))
+                own = [p for unit in one.branch for p in unit.parameters]
+                groups.setdefault(key, []).append(Part(w, one.branch, x, own))
         first, *others = list(groups.values()) or [[]]
         with _full_precision():
             total = _sum(first, plain)
@@ -83,11 +86,12 @@ class FastSums:
 
 
 class Part(NamedTuple):
-    """A term of a sum: a branch with its weight and its state."""
+    """A term of a sum: a branch with its weight, its state and the parameters of its units."""
 
     weight: Tensor
     branch: Branch
     state: Features
+    parameters: list[Tensor]
 
 
 class Plain(NamedTuple):
@@ -102,7 +106,8 @@ def _sum(parts: Sequence[Part], plain: Sequence[Plain]) -> Tensor:
     branches = [part.branch for part in parts]
     read = [part.state.read(part.branch[0]) for part in parts]
     weights = [*(part.weight for part in parts), *(one.weight for one in plain)]
-    fast = compiled.takes(branches, read, [one.image for one in plain], weights)
+    numbers = [*weights, *(p for part in parts for p in part.parameters)]
+    fast = compiled.takes(branches, read, [one.image for one in plain], numbers)
     if not fast:  # the compiled loops compute the ReLU themselves
         read = [part.state.branch_input(part.branch[0]) for part in parts]
     inputs: dict[int, tuple[int, Tensor]] = {}
@@ -128,7 +133,7 @@ def _sum(parts: Sequence[Part], plain: Sequence[Plain]) -> Tensor:
         [one.gradient if fast else None for one in plain],
         torch.stack([*(part.weight for part in parts), *(one.weight for one in plain)]),
         *(image for _, image in inputs.values()),
-        *(p for part in parts for unit in part.branch for p in unit.parameters),
+        *(p for part in parts for p in part.parameters),
         *(one.image for one in plain),
     )
     return output
@@ -233,14 +238,6 @@ class Features:
             self._made[key] = pool(self.state)
         return self._made[key]
 
-    def normalized(self, pooling: Pooling) -> Tensor:
-        """Return the pooled state after BN, and update the running statistics."""
-        normalize([(self, pooling)])
-        made = self.pools[pooling.key]
-        with torch.no_grad():
-            move([pooling.norm], made.mean.unsqueeze(0), made.variance.unsqueeze(0))
-        return made.output
-
 
 def _step(unit: Unit) -> int:
     """Return how far apart are the pixels that the first unit of a branch reads."""
@@ -298,6 +295,20 @@ def normalize(wanted: Sequence[tuple[Features, Pooling]]) -> None:
             x.pools[key] = Normalized(x.mixed(out), mean, biased * (n / max(1, n - 1)))
 
 
+@torch.no_grad()
+def track(known: Sequence[tuple[Features, Pooling]]) -> None:
+    """Update the running statistics of normalized poolings."""
+    alike: dict[object, list[tuple[nn.BatchNorm2d, Normalized]]] = {}
+    for number, (x, one) in enumerate(known):
+        momentum = one.norm.momentum
+        # Without one it depends on how many batches a layer has seen.
+        key = ("alone", number) if momentum is None else momentum
+        alike.setdefault(key, []).append((one.norm, x.pools[one.key]))
+    for group in alike.values():
+        norms, made = zip(*group, strict=True)
+        move(norms, [each.mean for each in made], [each.variance for each in made])
+
+
 class Candidate:
     """A candidate, split into layers.
 
@@ -329,7 +340,7 @@ class Candidate:
         if not self.layers:
             return features.itself()
         if self.pooling:
-            return features.normalized(self.pooling)
+            return features.pools[self.pooling.key].output
         first = self.layers[0]
         if self.kinds == ["pool"] and isinstance(first, Pool):
             return features.pooled(first)

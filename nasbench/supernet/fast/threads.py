@@ -45,6 +45,9 @@ def threads_for(count: int) -> int:
 def share(count: int, run: Callable[[int, int, int], object]) -> None:
     """Call ``run(thread, start, stop)`` for equal parts of a range, at the same time."""
     threads = threads_for(count)
+    if threads == 1:
+        run(0, 0, count)
+        return
     cuts = [count * t // threads for t in range(threads + 1)]
     parts = list(enumerate(itertools.pairwise(cuts)))
     others: list[Future[object]] = []
@@ -91,8 +94,9 @@ def addresses(tensors: Sequence[Tensor | None]) -> list[int]:
 
 def within(tensor: Tensor) -> list[int]:
     """Return the addresses of the parts along the first dimension of a contiguous tensor."""
-    step = tensor.stride(0) * tensor.element_size()
-    return [tensor.data_ptr() + i * step for i in range(len(tensor))]
+    step = max(1, tensor.stride(0) * tensor.element_size())
+    start = tensor.data_ptr()
+    return list(range(start, start + tensor.shape[0] * step, step))
 
 
 def table_of(loops: Any, rows: int) -> Table:
