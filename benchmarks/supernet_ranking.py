@@ -1,0 +1,202 @@
+"""What makes a small supernet rank well: recipes of `spos` and `fairnas` on NAS-Bench-201.
+
+Each recipe changes one thing in the training of a supernet on images of CIFAR-10. Afterwards
+random architectures are evaluated with its weights, in the ways of judging that people use, and
+ranked against the table's validation accuracy after 200 epochs. Counts of parameters rank the same
+architectures for comparison. Intervals are bootstrapped over the architectures; one seed each.
+
+python benchmarks/supernet_ranking.py [--archs N] [--epochs N] [--only RECIPE ...] [--data-dir DIR]
+
+Writes results/published/supernet_ranking.json and .md. Searches and scores are kept in
+results/bench/supernet_ranking, so an interrupted run goes on, and finished recipes are not run
+again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mnist_parts import RESULTS, write
+
+import nasbench as nb
+from nasbench import provenance
+from nasbench.cost.params import inference_parameter_count
+from nasbench.proxies.aggregation import ranks
+from nasbench.ranking.correlation import agreements
+from nasbench.ranking.supernet import SearchedSupernet, SupernetMetric
+from nasbench.seeding import derive
+from nasbench.space import Arch
+from nasbench.supernet.single_path import active_subnet
+from nasbench.tabular.loading import load_table
+from nasbench.training.supervised import predictions
+
+NAME = "supernet_ranking"
+KEPT = RESULTS.parent / "bench" / NAME
+BASE: dict[str, Any] = {"channels": 8, "cells": 1, "batch_size": 64, "limit_train": 10_000}
+RECIPES: dict[str, dict[str, Any]] = {
+    "base": {},
+    "a quarter of the steps": {"epochs": 0.25},
+    "four times the steps": {"epochs": 4},
+    "lr 0.1": {"lr": 0.1},
+    "lr 0.4": {"lr": 0.4},
+    "no weight decay": {"weight_decay": 0.0},
+    "constant lr": {"schedule": "constant"},
+    "fair sampling": {"strategy": "fairnas", "epochs": 0.3},
+    "twice the channels": {"channels": 16},
+    "two cells a stage": {"cells": 2},
+    "batch 256, lr 0.1": {"batch_size": 256, "lr": 0.1, "epochs": 2},
+}
+"""Recipe to what it changes; ``epochs`` is a factor."""
+FEW = 1000  # images
+JUDGED = {
+    "accuracy": "accuracy on all validation images",
+    f"accuracy, {FEW} images": f"accuracy on {FEW:,} of them",
+    "loss": "cross-entropy on all of them",
+    "running statistics": "accuracy with the statistics of BN from the training of the supernet",
+    "loss + parameters": "sum of the ranks by loss and by the number of parameters",
+    "parameters": "number of parameters",
+}
+
+
+def searched(recipe: str, given: argparse.Namespace) -> Path:
+    """Return the run folder of a recipe, which is searched unless it was."""
+    note = KEPT / f"{recipe}-{given.epochs}.json"
+    if note.exists():
+        return KEPT / json.loads(note.read_text())["run"]
+    options = BASE | {"strategy": "spos", "epochs": 1} | RECIPES[recipe]
+    options["epochs"] = max(1, round(options["epochs"] * given.epochs))
+    found = nb.search(
+        **options,
+        space="nas-bench-201",
+        task="cifar10",
+        data_dir=given.data_dir,
+        candidates=20,
+        device="cpu",
+        out=KEPT,
+        quiet=True,
+    )
+    run = Path(found.folder).resolve()
+    note.write_text(json.dumps({"run": str(run.relative_to(KEPT)), "epochs": options["epochs"]}))
+    return run
+
+
+def judged(supernet: SearchedSupernet, measured: SupernetMetric, arch: Arch) -> dict[str, float]:
+    """Return the scores of an architecture, of which more is better."""
+    strategy = supernet.strategy
+    with active_subnet(strategy.relaxed, arch) as paths, torch.inference_mode():
+        paths.eval()
+        batches = measured._validation
+        plain = predictions(paths, batches, strategy.objective, supernet.device)
+        own = measured.calibrated(paths)
+    right = (own[0].argmax(1) == own[1]).double()
+    network = supernet.problem.space.freeze(
+        arch, supernet.problem.task.spec, **supernet.problem.arguments
+    )
+    return {
+        "accuracy": float(right.mean()),
+        f"accuracy, {FEW} images": float(right[:FEW].mean()),
+        "loss": -float(F.cross_entropy(own[0].double(), own[1])),
+        "running statistics": float((plain[0].argmax(1) == plain[1]).double().mean()),
+        "parameters": float(inference_parameter_count(network, network.training_only)),
+    }
+
+
+def scores(run: Path, archs: list[Arch], given: argparse.Namespace) -> list[dict[str, float]]:
+    """Return the scores of architectures, those of an earlier call included."""
+    file = run / f"{NAME}.jsonl"
+    lines = file.read_text().splitlines() if file.exists() else []
+    known = [json.loads(line) for line in lines if line.endswith("}")][: len(archs)]
+    if len(known) < len(archs):
+        supernet = SearchedSupernet.load(run, data_dir=given.data_dir)
+        measured = SupernetMetric(supernet, images=10**6, seed=0)
+        with file.open("a") as out:
+            for arch in archs[len(known) :]:
+                known.append(judged(supernet, measured, arch))
+                out.write(f"{json.dumps(known[-1])}\n")
+    return known
+
+
+def rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield a row for each recipe: tau and rho of each way of judging, with intervals."""
+    table = load_table("nas-bench-201", None)
+    archs = table.domains.sample_distinct(given.archs, np.random.default_rng(derive(0, NAME)))
+    truth = [table.trainings(arch, "cifar10") for arch in archs]
+    for recipe in given.only or RECIPES:
+        run = searched(recipe, given)
+        found = scores(run, archs, given)
+        columns = {name: [one[name] for one in found] for name in found[0]}
+        both = ranks(np.array(columns["loss"])) + ranks(np.array(columns["parameters"]))
+        columns["loss + parameters"] = both.tolist()
+        columns["supernet"] = columns["accuracy"]  # what the others are compared with
+        measured = agreements(columns, truth, derive(0, "bootstrap"))
+        info = json.loads((run / "run.json").read_text())
+        yield {
+            "recipe": recipe,
+            "changes": RECIPES[recipe],
+            "epochs": info["config"]["epochs"],
+            "seconds": info["cost"]["device_seconds"],
+            "agreement": {name: measured[name].to_json() for name in JUDGED},
+            "accuracies": [min(columns["accuracy"]), max(columns["accuracy"])],
+        }
+
+
+def table_of(report: Mapping[str, Any]) -> list[str]:
+    """Return the report as lines of Markdown."""
+    names = list(JUDGED)
+    lines = [
+        "| recipe | epochs | minutes | accuracies, % | " + " | ".join(names) + " |",
+        "|---|---:|---:|---:|" + "---:|" * len(names),
+    ]
+    for row in report["rows"]:
+        low, high = row["accuracies"]
+        cells = [
+            "{:.2f} [{:.2f}, {:.2f}]".format(*row["agreement"][name]["tau"]) for name in names
+        ]
+        lines.append(
+            f"| {row['recipe']} | {row['epochs']} | {row['seconds'] / 60:.1f} | "
+            f"{100 * low:.0f} to {100 * high:.0f} | {' | '.join(cells)} |"
+        )
+    base = ", ".join(f"{name} {value}" for name, value in BASE.items())
+    return [
+        *lines,
+        "",
+        f"Kendall's tau against the table, {report['archs']} architectures. Base: `spos`, {base}, "
+        "half of the images for training; a recipe changes what its name says. Accuracies: the "
+        "lowest and the highest with the supernet's weights. Columns:",
+        "",
+        *(f"- {name}: {words}." for name, words in JUDGED.items()),
+    ]
+
+
+def main() -> None:
+    """Measure, and write both files."""
+    words = __doc__.partition("python benchmarks")[0]
+    parser = argparse.ArgumentParser(description=words.splitlines()[0])
+    parser.add_argument("--archs", type=int, default=200, help="number of architectures")
+    parser.add_argument("--epochs", type=int, default=48, help="of the base recipe")
+    parser.add_argument("--only", nargs="*", choices=RECIPES, help="recipes; default: all")
+    parser.add_argument("--data-dir", type=Path, help="folder of cifar-10-batches-py")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder to write into")
+    given = parser.parse_args()
+    facts = provenance.collect()
+    KEPT.mkdir(parents=True, exist_ok=True)
+    said = {"archs": given.archs, "epochs": given.epochs}
+    flags = " ".join(f"--{name} {value}" for name, value in said.items())
+    report = {
+        "command": f"python benchmarks/{NAME}.py {flags}",
+        **said,
+        "rows": list(rows(given)),
+        "provenance": facts,
+    }
+    write(NAME, words, report, table_of(report), given.out)
+
+
+if __name__ == "__main__":
+    main()
