@@ -88,8 +88,13 @@ def edges_decide(choice: Choice) -> bool:
 def is_zero(layer: nn.Module) -> bool:
     """Return whether ``layer``, or a part of a ``Sequential``, maps everything to 0."""
     parts = layer._modules.values() if isinstance(layer, nn.Sequential) else [layer]
-    # A module's own lookup of a missing attribute takes microseconds.
-    return any(getattr(type(part), "is_zero", vars(part).get("is_zero")) for part in parts)
+    return any(_is_zero(part) for part in parts)
+
+
+def _is_zero(part: nn.Module) -> bool:
+    # A module's own search for a name that it does not have takes microseconds.
+    known = hasattr(type(part), "is_zero") or "is_zero" in vars(part) or "is_zero" in part._buffers
+    return known and bool(part.is_zero)
 
 
 def join_partial(x: Tensor, k: int, mixed: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import hashlib
 import os
 from pathlib import Path
@@ -22,7 +23,7 @@ from nasbench.supernet.fast.branch_sum import BranchSum
 from nasbench.supernet.fast.branches import Branches, Bundle
 from nasbench.supernet.fast.compiled import CompiledBranches
 from nasbench.supernet.fast.shared import Added, Mixed, shared
-from nasbench.supernet.fast.sums import Candidate
+from nasbench.supernet.fast.sums import Candidate, FastSums
 from nasbench.supernet.mixture import Mixture
 from nasbench.training.distributed import join, leave
 from search_spaces.darts import Darts
@@ -227,6 +228,71 @@ def test_what_another_backward_pass_left_is_not_added():
         assert torch.equal(a, b)
         torch.testing.assert_close(a.double(), c, rtol=1e-3, atol=1e-3)
     assert torch.equal(alone[-1], first[[p is last[-1] for p in every].index(True)])
+
+
+def test_backward_passes_inside_each_other_keep_their_gradients_apart():
+    net, x = small_darts(), pictures()
+    every = [p for p in net.parameters() if p.requires_grad]
+
+    def gradients(loss: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return torch.autograd.grad(loss, every, retain_graph=True, materialize_grads=True)
+
+    loss = net(x).square().sum()
+    nodes = {loss.grad_fn: None}
+    waiting = list(nodes)
+    while waiting:  # from the end of the forward pass to its begin
+        for other, _ in waiting.pop().next_functions:
+            if other is not None and other not in nodes:
+                nodes[other] = None
+                waiting.append(other)
+    alone = gradients(loss)
+    for node in [one for one in nodes if "BranchSum" in one.name()]:
+        inner: list[torch.Tensor] = []
+        begun: list[bool] = []
+
+        def another(*_: object, inner=inner, begun=begun) -> None:
+            if not begun:
+                begun.append(True)
+                inner.extend(gradients(loss))
+
+        handle = node.register_prehook(another)
+        outer = gradients(loss)
+        handle.remove()
+        for a, b, c in zip(alone, outer, inner, strict=True):
+            assert torch.equal(a, b)
+            assert torch.equal(a, c)
+
+
+def test_a_backward_pass_leaves_nothing_behind():
+    net = small_darts()
+    loss = net(pictures()).square().sum()
+    torch.autograd.grad(loss, list(net.alphas))
+    held = [one for one in gc.get_objects() if isinstance(one, Added | Mixed)]
+    assert held
+    assert not any(one._of for one in held)
+
+
+def test_a_state_that_was_read_without_gradients_has_one_afterwards():
+    case, sums = Case(16, (6, 6)), FastSums()
+    x = case.states[0].clone(memory_format=torch.preserve_format).requires_grad_()
+    parts = [(torch.ones(()), layer, x) for layer in (case.layers[0], nn.Identity())]
+    case.layers.train()
+    with torch.no_grad():
+        sums.sum(parts)
+    (found,) = torch.autograd.grad(sums.sum(parts).square().sum(), x)
+    sums.forget()
+    (alone,) = torch.autograd.grad(sums.sum(parts).square().sum(), x)
+    assert torch.equal(found, alone)
+
+
+def test_a_weight_that_changed_before_the_backward_pass_is_noticed():
+    net = small_darts()
+    loss = net(pictures()).square().sum()
+    with torch.no_grad():
+        for weight in net.weight_parameters:
+            weight.mul_(1.5)
+    with pytest.raises(RuntimeError, match="modified"):
+        loss.backward()
 
 
 def test_the_same_bits_for_the_same_number_of_threads():

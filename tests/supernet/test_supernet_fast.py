@@ -298,3 +298,25 @@ def test_bn_of_a_single_value_is_refused_as_torch_refuses_it():
 def test_a_part_of_the_channels_of_any_examples(shape):
     x = torch.randn(shape)
     assert torch.equal(Features(x).part(4), x[:, :2])
+
+
+def test_a_zero_operation_says_so_in_any_way_that_python_knows():
+    class OfItself(nn.Module):
+        is_zero = False
+
+        def __init__(self, zero: bool) -> None:
+            super().__init__()
+            self.is_zero = zero
+
+    class Asked(nn.Module):
+        @property
+        def is_zero(self) -> bool:
+            return False
+
+    buffered = nn.Identity()
+    buffered.register_buffer("is_zero", torch.tensor(True))
+    assert is_zero(OfItself(True))
+    assert is_zero(nn.Sequential(nn.ReLU(), OfItself(True)))
+    assert is_zero(buffered)
+    for layer in (OfItself(False), Asked(), nn.Identity(), nn.Sequential(nn.ReLU())):
+        assert not is_zero(layer)

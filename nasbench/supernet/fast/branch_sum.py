@@ -25,7 +25,7 @@ class BranchSum(torch.autograd.Function):
         ctx: Any,
         kind: Kind,
         bundles: Sequence[Bundle],
-        places: Sequence[Mixed | None],
+        gradients: Sequence[Mixed | None],
         weights: Tensor,
         *tensors: Tensor,
     ) -> Tensor:
@@ -35,7 +35,7 @@ class BranchSum(torch.autograd.Function):
             ctx: the context of autograd.
             kind: what computes the sum.
             bundles: of branches of one or two units, with pointwise kernels of the same shape.
-            places: where the gradients of plain images are left, if not with autograd.
+            gradients: where the gradients of plain images are left, if not with autograd.
             weights: of the branches and then of the plain images, shape ``(n,)``.
             tensors: the branches' inputs ``(B, K, H, W)``, all branches' parameters, then the
                 plain images ``(B, C, H', W')``; all images channels-last.
@@ -49,11 +49,14 @@ class BranchSum(torch.autograd.Function):
         ]
         plain = list(rest)
         ctx.branches = kind(bundles, own)
+        # The loops get the weights' addresses, of which autograd does not know.
+        ctx.weights = [p for units in own for parameters in units for p in parameters]
+        ctx.versions = [p._version for p in ctx.weights] if any(ctx.needs_input_grad) else []
         total: Tensor
         total, kept = ctx.branches.sum(inputs, weights, plain)
         ctx.count = count
         ctx.parameters = len(tensors) - count - len(plain)
-        ctx.places = places
+        ctx.gradients = gradients
         if not ctx.needs_input_grad[3]:
             plain = []
         ctx.plain = len(plain)
@@ -66,10 +69,15 @@ class BranchSum(torch.autograd.Function):
         """Return the gradients of weights, inputs, parameters and plain images.
 
         Raises:
-            RuntimeError: a second derivative is requested.
+            RuntimeError: a second derivative is requested, or a weight has changed since the
+                forward pass.
         """
         if torch.is_grad_enabled():  # torch's own check misses some cases
             raise RuntimeError("fast sums have no second derivative: set Mixture.fast = False")
+        if ctx.versions != [p._version for p in ctx.weights]:
+            raise RuntimeError(
+                "a weight of a fast sum was modified in place between forward and backward pass"
+            )
         count, parameters = ctx.count, ctx.parameters
         weights, *saved = ctx.saved_tensors
         inputs, plain, kept = saved[:count], saved[count:][: ctx.plain], saved[count + ctx.plain :]
@@ -80,7 +88,7 @@ class BranchSum(torch.autograd.Function):
             inputs, plain, ctx.branches.kept(kept), grad, needed[:count], learns
         )
         rest = needed[count + parameters :]
-        d_plain = terms(ctx.places, grad, weights[len(weights) - len(rest) :], rest)
+        d_plain = terms(ctx.gradients, grad, weights[len(weights) - len(rest) :], rest)
         d_mixed = d_weights if mixes else None
         return (
             None,

@@ -263,7 +263,7 @@ class Stage:
 
 
 class Kept(NamedTuple):
-    """The images that branches store for the backward pass.
+    """What branches store for the backward pass.
 
     Attributes:
         apart: outputs of the depthwise convolutions in the last units.

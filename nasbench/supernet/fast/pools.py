@@ -117,8 +117,8 @@ class NormalizedPools(torch.autograd.Function):
         if torch.is_grad_enabled():
             raise RuntimeError("fast sums have no second derivative: set Mixture.fast = False")
         m = len(ctx.wanted)
-        states = [state.contiguous(memory_format=LAST) for state in ctx.saved_tensors[:-m]]
-        outs = [out.contiguous(memory_format=LAST) for out in ctx.saved_tensors[-m:]]
+        saved = [image.contiguous(memory_format=LAST) for image in ctx.saved_tensors]
+        states, outs = saved[:-m], saved[-m:]
         found: list[Tensor | None] = [None] * len(states)
         kept = [i for i, grad in enumerate(gradients[:m]) if grad is not None]
         if not kept:

@@ -7,88 +7,95 @@ place once all of them are done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import weakref
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from nasbench.supernet.fast.threads import addresses, pairs, share
 
+Held = TypeVar("Held")
 
-class Gradient:
-    """A gradient that sums contribute to; what an earlier backward pass left is dropped."""
+
+class Gradient(Generic[Held]):
+    """A gradient that sums contribute to, apart for each backward pass that goes on."""
 
     def __init__(self) -> None:
-        self._task = -1
+        self._of: dict[int, Held] = {}  # backward pass to what its sums have left
 
-    def _begin(self) -> None:
-        """Forget what belongs to another backward pass, which did not ask for it."""
+    def _left(self, new: Callable[[], Held]) -> Held:
+        """Return what the sums of this backward pass have left; something new at first."""
         task = torch._C._current_graph_task_id()
-        if task != self._task:
-            self._task = task
-            self.clear()
+        if task not in self._of:
+            self._of[task] = new()
+            _forgotten_after(task, self)
+        return self._of[task]
 
-    def clear(self) -> None:
-        """Forget everything."""
-        raise NotImplementedError
+    def _taken(self) -> Held | None:
+        """Return the same and forget it; ``None`` if there is nothing."""
+        return self._of.pop(torch._C._current_graph_task_id(), None)
+
+    def forget(self, task: int) -> None:
+        """Forget what a backward pass left, which may ask for other gradients than this one."""
+        self._of.pop(task, None)
 
     def take(self) -> Tensor | None:
         """Return the gradient, ``None`` without one, and forget it."""
         raise NotImplementedError
 
 
-class Added(Gradient):
-    """A gradient in memory, to which loops add in place."""
+_unfinished: dict[int, list[weakref.ref[Gradient[Any]]]] = {}
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._memory: Tensor | None = None
+
+def _forgotten_after(task: int, gradient: Gradient[Any]) -> None:
+    """Let a gradient forget a backward pass when that ends."""
+    if task not in _unfinished:
+        _unfinished[task] = []
+        torch.autograd.Variable._execution_engine.queue_callback(partial(_end, task))
+    _unfinished[task].append(weakref.ref(gradient))
+
+
+def _end(task: int) -> None:
+    for known in _unfinished.pop(task, []):
+        if (gradient := known()) is not None:
+            gradient.forget(task)
+
+
+class Added(Gradient[list[Tensor]]):
+    """A gradient in memory, to which loops add in place."""
 
     def memory(self, image: Tensor) -> tuple[Tensor, bool]:
         """Return memory like an image's, and whether there is a gradient in it."""
-        self._begin()
-        begun = self._memory is not None
-        if self._memory is None:
-            self._memory = torch.empty_like(image)
-        return self._memory, begun
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._memory = None
+        held = self._left(list)
+        begun = bool(held)
+        if not begun:
+            held.append(torch.empty_like(image))
+        return held[0], begun
 
     def take(self) -> Tensor | None:
         """Return the gradient, ``None`` without one, and forget it."""
-        self._begin()
-        found, self._memory = self._memory, None
-        return found
+        held = self._taken()
+        return held[0] if held else None
 
 
-class Mixed(Gradient):
+class Mixed(Gradient[list[tuple[Tensor, Tensor]]]):
     """A gradient that is a weighted sum of other gradients, computed in one pass over them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._terms: list[tuple[Tensor, Tensor]] = []
 
     def add(self, grad: Tensor, weight: Tensor) -> None:
         """Add a term: channels-last images ``(B, C, H, W)`` times a scalar, both float32."""
-        self._begin()
-        self._terms.append((grad, weight))
-
-    def clear(self) -> None:
-        """Forget everything."""
-        self._terms = []
+        self._left(list).append((grad, weight))
 
     def take(self) -> Tensor | None:
         """Return the gradient, ``None`` without one, and forget it."""
         from nasbench.supernet.fast import kernels
 
-        self._begin()
-        terms, self._terms = self._terms, []
-        if not terms:
+        held = self._taken()
+        if not held:
             return None
-        grads, weights = zip(*terms, strict=True)
+        grads, weights = zip(*held, strict=True)
         out = torch.empty_like(grads[0])
         table, at = pairs(grads, addresses(weights)), out.data_ptr()
         share(out.numel() // 4, lambda _, a, b: kernels.mixed(table, at, 4 * a, 4 * b))
@@ -99,7 +106,7 @@ class _Shared(torch.autograd.Function):
     """An image whose gradient lies in a place of its own, apart from what autograd adds up."""
 
     @staticmethod
-    def forward(ctx: Any, gradient: Gradient, image: Tensor) -> Tensor:
+    def forward(ctx: Any, gradient: Gradient[Any], image: Tensor) -> Tensor:
         """Return the image, a view."""
         ctx.gradient = gradient
         ctx.set_materialize_grads(False)
@@ -112,7 +119,7 @@ class _Shared(torch.autograd.Function):
         return None, grad if own is None else own if grad is None else own + grad
 
 
-def shared(image: Tensor, gradient: Gradient) -> Tensor:
+def shared(image: Tensor, gradient: Gradient[Any]) -> Tensor:
     """Return an image for sums that leave its gradient in a place."""
     made: Tensor = _Shared.apply(gradient, image)
     return made

@@ -34,7 +34,7 @@ class FastSums:
 
     def __init__(self) -> None:
         self._candidates: dict[nn.Module, Candidate] = {}
-        self._features: dict[int, Features] = {}
+        self._features: dict[tuple[int, bool], Features] = {}
 
     def forget(self) -> None:
         """Release the states of the last forward pass."""
@@ -42,10 +42,12 @@ class FastSums:
 
     def features(self, state: Tensor) -> Features:
         """Return the shared features of ``state``."""
-        # The entry keeps the given state alive, so its id is not reused.
-        if id(state) not in self._features:
-            self._features[id(state)] = Features(state)
-        return self._features[id(state)]
+        # The entry keeps the given state alive, so its id is not reused. What is computed of it
+        # without gradients, as by a checkpointed part, has none.
+        key = id(state), torch.is_grad_enabled()
+        if key not in self._features:
+            self._features[key] = Features(state)
+        return self._features[key]
 
     def sum(self, parts: Sequence[tuple[Tensor, nn.Module, Tensor]]) -> Tensor:
         """Return the weighted sum of the outputs of candidates.
@@ -123,6 +125,7 @@ def _sum(parts: Sequence[Part], plain: Sequence[Plain]) -> Tensor:
         key = number if alone else (kinds, image.shape)
         bundles.setdefault(key, []).append((part, at))
     parts = [part for bundle in bundles.values() for part, _ in bundle]
+    # In the order of the inputs, by which the parts of a compiled sum are sorted.
     shares = [part.state.added(part.branch[0]) for part in parts]
     output: Tensor = BranchSum.apply(
         partial(compiled.CompiledBranches, list(dict.fromkeys(shares))) if fast else Branches,
