@@ -44,6 +44,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "base": {},
     "a quarter of the steps": {"epochs": 0.25},
     "four times the steps": {"epochs": 4},
+    "lr 0.1, sixteen times the steps": {"lr": 0.1, "epochs": 16},
     "lr 0.1": {"lr": 0.1},
     "lr 0.4": {"lr": 0.4},
     "no weight decay": {"weight_decay": 0.0},
