@@ -2,8 +2,8 @@
 
 Each recipe changes one thing in the training of a supernet on images of CIFAR-10. Afterwards
 random architectures are evaluated with its weights, in the ways of judging that people use, and
-ranked against the table's validation accuracy after 200 epochs. Counts of parameters rank the same
-architectures for comparison. Intervals are bootstrapped over the architectures; one seed each.
+ranked against the table's validation accuracy after 200 epochs. The number of parameters and AZ-NAS
+rank the same architectures for comparison. Intervals are bootstrapped over the architectures; one seed each.
 
 python benchmarks/supernet_ranking.py [--archs N] [--epochs N] [--only RECIPE ...] [--data-dir DIR]
 
@@ -28,7 +28,9 @@ from mnist_parts import RESULTS, write
 import nasbench as nb
 from nasbench import provenance
 from nasbench.cost.params import inference_parameter_count
-from nasbench.proxies.aggregation import ranks
+from nasbench.engine.problem import halves
+from nasbench.engine.proxies import Scorer
+from nasbench.proxies.aggregation import members, values
 from nasbench.ranking.correlation import agreements
 from nasbench.ranking.supernet import SearchedSupernet, SupernetMetric
 from nasbench.seeding import derive
@@ -61,7 +63,8 @@ JUDGED = {
     f"accuracy, {FEW} images": f"accuracy on {FEW:,} of them",
     "loss": "cross-entropy on all of them",
     "running statistics": "accuracy with the statistics of BN from the training of the supernet",
-    "loss + parameters": "sum of the ranks by loss and by the number of parameters",
+    "loss + az-nas": "the ranks by loss and by AZ-NAS, aggregated as those of proxies",
+    "az-nas": "AZ-NAS, a proxy without training",
     "parameters": "number of parameters",
 }
 
@@ -124,6 +127,23 @@ def scores(run: Path, archs: list[Arch], given: argparse.Namespace) -> list[dict
     return known
 
 
+def proxies(run: Path, archs: list[Arch], given: argparse.Namespace) -> dict[str, Any]:
+    """Return the scores of the parts of AZ-NAS, those of an earlier call included."""
+    file, parts = KEPT / "az-nas.jsonl", members(["az-nas"])
+    lines = file.read_text().splitlines() if file.exists() else []
+    known = [json.loads(line) for line in lines if line.endswith("}")][: len(archs)]
+    if len(known) < len(archs):
+        supernet = SearchedSupernet.load(run, data_dir=given.data_dir)
+        config, task = supernet.config, supernet.problem.task
+        half = halves(task, config.seed, config.val_fraction)[0]
+        scorer = Scorer(supernet.problem, lambda: half, 0, supernet.device)
+        with file.open("a") as out:
+            for arch in archs[len(known) :]:
+                known.append({part: float(scorer(part, arch)) for part in parts})
+                out.write(f"{json.dumps(known[-1])}\n")
+    return {part: np.array([one[part] for one in known]) for part in parts}
+
+
 def rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield a row for each recipe: tau and rho of each way of judging, with intervals."""
     table = load_table("nas-bench-201", None)
@@ -133,8 +153,9 @@ def rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
         run = searched(recipe, given)
         found = scores(run, archs, given)
         columns = {name: [one[name] for one in found] for name in found[0]}
-        both = ranks(np.array(columns["loss"])) + ranks(np.array(columns["parameters"]))
-        columns["loss + parameters"] = both.tolist()
+        parts = proxies(run, archs, given) | {"loss": np.array(columns["loss"])}
+        columns["az-nas"] = values("az-nas", parts).tolist()
+        columns["loss + az-nas"] = values("loss+az-nas", parts).tolist()
         columns["supernet"] = columns["accuracy"]  # what the others are compared with
         measured = agreements(columns, truth, derive(0, "bootstrap"))
         info = json.loads((run / "run.json").read_text())
