@@ -2,8 +2,8 @@
 
 Each recipe changes one thing in the training of a supernet on images of CIFAR-10. Afterwards
 random architectures are evaluated with its weights, in the ways of judging that people use, and
-ranked against the table's validation accuracy after 200 epochs. The number of parameters and AZ-NAS
-rank the same architectures for comparison. Intervals are bootstrapped over the architectures; one seed each.
+ranked against the table's validation accuracy after 200 epochs, as the number of parameters and
+AZ-NAS rank them. Intervals are bootstrapped over the architectures; one seed each.
 
 python benchmarks/supernet_ranking.py [--archs N] [--epochs N] [--only RECIPE ...] [--data-dir DIR]
 
@@ -73,7 +73,7 @@ def searched(recipe: str, given: argparse.Namespace) -> Path:
     """Return the run folder of a recipe, which is searched unless it was."""
     note = KEPT / f"{recipe}-{given.epochs}.json"
     if note.exists():
-        return KEPT / json.loads(note.read_text())["run"]
+        return KEPT / str(json.loads(note.read_text())["run"])
     options = BASE | {"strategy": "spos", "epochs": 1} | RECIPES[recipe]
     options["epochs"] = max(1, round(options["epochs"] * given.epochs))
     found = nb.search(
