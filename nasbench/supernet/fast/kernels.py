@@ -15,12 +15,15 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nasbench.supernet.fast.vectors import (
+    FAR,
     FEW,
     FLOAT,
     INTEGER,
     LANES,
     NUMBER,
     add_up,
+    ahead,
+    ahead_to_write,
     clear,
     compiled,
     copy,
@@ -29,7 +32,7 @@ from nasbench.supernet.fast.vectors import (
     runs,
 )
 
-VECTORS = "c67f66ce4c084094d2e973c463a6bd7b00eaa6c3e426e68ba68d4ffcfe5fdc6c"
+VECTORS = "4b1969d16569454f687863328b110925f2fbeea1246b0cb4b16bcfa9e8ca22e4"
 """The SHA-256 of `vectors.py`, so that a change there changes this file."""
 TILE = 8
 """Pixels that the innermost loops compute at once."""
@@ -37,6 +40,8 @@ CHAINS = 4
 """Sums that do not wait for each other, at least; the number of channels is a multiple of it."""
 WIDEST = 5
 """The widest kernel of a depthwise convolution."""
+CHUNK = 128
+"""Pixels that stay near the core."""
 FARTHEST = 4
 """The largest padding of one, at dilation 2."""
 
@@ -143,14 +148,18 @@ def _affine(pixels, terms, relu=False):
 
 
 @intrinsic
-def _outer(_, x, y, sums, pixel, count, lanes):
-    """Add the products of as many channels with a vector, over pixels, to a matrix's rows."""
+def _outer(_, x, y, sums, pixel, count, other, lanes):
+    """Add the products of as many channels with a vector, over pixels, to a matrix's rows.
 
-    def write(v, x, y, sums, pixel, count):
+    Meanwhile those of the next chunk are fetched: what the vectors and ``other`` have there.
+    """
+
+    def write(v, x, y, sums, pixel, count, other):
         held = [v.register(v.zero) for _ in range(v.lanes)]
         with cgutils.for_range(v.builder, count) as pixels:
             vector = v.load(v.at(y, (pixel, pixels.index)))
             start = v.at(x, (pixel, pixels.index))
+            v.ahead(v.at(other, (pixel, pixels.index)))
             for k, total in enumerate(held):
                 factor = v.repeat(v.at(start, FLOAT * k))
                 v.builder.store(v.fma(factor, vector, v.builder.load(total)), total)
@@ -158,7 +167,7 @@ def _outer(_, x, y, sums, pixel, count, lanes):
             at = v.at(sums, (pixel, k))
             v.store(v.builder.fadd(v.load(at), v.builder.load(total)), at)
 
-    return instructions(5, write)
+    return instructions(6, write)
 
 
 @intrinsic
@@ -187,6 +196,7 @@ def _add_scaled(_, out, x, weight, numbers):
     """Add images times the number at an address."""
 
     def write(v, out, x, weight):
+        v.ahead(v.at(x, FAR))
         v.store(v.fma(v.load(x), v.repeat(weight), v.load(out)), out)
 
     # The address of the weight stays.
@@ -198,6 +208,7 @@ def _dot(_, x, y, sums, numbers):
     """Add products, lane by lane, to the sums of 16 lanes."""
 
     def write(v, x, y, sums):
+        v.ahead(v.at(x, FAR))
         v.store(v.fma(v.load(x), v.load(y), v.load(sums)), sums)
 
     return runs(3, write, scalars=1)
@@ -241,6 +252,7 @@ def _pad_relu(x, out, height, width, c, q, wide):
     """Write the ReLU of an image into one with rows of ``wide`` pixels, from ``q`` on."""
     pixel = c * FLOAT
     for i in range(height):
+        ahead(x + i * width * pixel + FAR, width * c)
         _relu_of(x + i * width * pixel, out + ((q + i) * wide + q) * pixel, width * c)
 
 
@@ -284,6 +296,8 @@ def _convolution(x, wide, weights, out, height, width, c, k, dilation, stride, m
             j = 0
             while j + TILE <= width:
                 a, b = source + j * step, target + j * pixel
+                if channel == 0:
+                    ahead_to_write(b + FAR, TILE * c)
                 if k == 3:
                     _convolve_3(a, taps, b, row, column, step, pixel, more, lanes)
                 else:
@@ -327,6 +341,8 @@ def _multiply(x, matrix, start, step, out, n, c):
         p = 0
         while p + TILE <= n:
             at = p * pixel
+            if channel == 0:
+                ahead(x + at + FAR, TILE * c)
             begin, end = start + p * step + away, out + at + away
             _product(begin, step, end, pixel, c, x + at, matrix + away, lanes)
             p += TILE
@@ -349,6 +365,8 @@ def _multiply_relu(x, matrix, bias, out, n, c):
         p = 0
         while p + TILE <= n:
             at = p * pixel
+            if channel == 0:
+                ahead(x + at + FAR, TILE * c)
             _relu(bias + away, 0, out + at + away, pixel, c, x + at, matrix + away, lanes)
             p += TILE
         while p < n:
@@ -370,6 +388,9 @@ def _multiply_two(x, matrix, y, other, row, out, n, c):
         p = 0
         while p + TILE <= n:
             at = p * pixel
+            if channel == 0:
+                ahead(x + at + FAR, TILE * c)
+                ahead(y + at + FAR, TILE * c)
             _products(row + away, 0, out + at + away, pixel, c, x + at, a, y + at, b, lanes)
             p += TILE
         while p < n:
@@ -388,7 +409,7 @@ def _cross(x, y, sums, n, c):
     pixel = c * FLOAT
     start = 0
     while start < n:
-        count = min(128, n - start)  # what stays near the core
+        count = min(CHUNK, n - start)
         k = 0
         while k < c:
             rows = lanes_at(c, k)
@@ -396,14 +417,15 @@ def _cross(x, y, sums, n, c):
             while channel < c:
                 lanes = lanes_at(c, channel)
                 a, b = x + start * pixel, y + start * pixel
+                next_one = a + CHUNK * pixel + channel * FLOAT
                 if rows == LANES and lanes == LANES:
                     at = sums + (k * c + channel) * FLOAT
-                    _outer(a + k * FLOAT, b + channel * FLOAT, at, pixel, count, LANES)
+                    _outer(a + k * FLOAT, b + channel * FLOAT, at, pixel, count, next_one, LANES)
                 else:
                     for i in range(k, k + rows, FEW):
                         for j in range(channel, channel + lanes, FEW):
                             at = sums + (i * c + j) * FLOAT
-                            _outer(a + i * FLOAT, b + j * FLOAT, at, pixel, count, FEW)
+                            _outer(a + i * FLOAT, b + j * FLOAT, at, pixel, count, next_one, FEW)
                 channel += lanes
             k += rows
         start += count

@@ -20,6 +20,8 @@ FEW = 4
 """Channels of a vector after that; the number of all channels is a multiple of it."""
 FLOAT = 4
 """Bytes of a number."""
+FAR = 4096
+"""Bytes between what is computed and what is fetched meanwhile."""
 
 
 def compiled(loop):
@@ -67,6 +69,14 @@ class Vectors:
         """Write a vector to an address."""
         pointer = self.builder.inttoptr(address, self.kind.as_pointer())
         self.builder.store(value, pointer, align=FLOAT)
+
+    def ahead(self, address, writes=0) -> None:
+        """Fetch the memory at an address that will be read soon, or written."""
+        pointer = self.builder.inttoptr(address, ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, SMALL, SMALL, SMALL])
+        fetch = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0i8")
+        how = [ir.Constant(SMALL, number) for number in (writes, 3, 1)]  # near, data
+        self.builder.call(fetch, [pointer, *how])
 
     def repeat(self, address):
         """Return the number at an address in every lane."""
@@ -199,6 +209,18 @@ def add_up(_, x, sums, pixel, count, lanes):
 def copy(_, x, out, numbers):
     """Copy numbers, a multiple of 4."""
     return runs(2, lambda v, x, out: v.store(v.load(x), out))
+
+
+@intrinsic
+def ahead(_, x, numbers):
+    """Fetch numbers that will be read soon; any memory may be named."""
+    return runs(1, lambda v, x: v.ahead(x))
+
+
+@intrinsic
+def ahead_to_write(_, x, numbers):
+    """Fetch numbers that will be written soon."""
+    return runs(1, lambda v, x: v.ahead(x, writes=1))
 
 
 @intrinsic
