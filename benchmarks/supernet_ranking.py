@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -210,9 +211,10 @@ def main() -> None:
     facts = provenance.collect()
     KEPT.mkdir(parents=True, exist_ok=True)
     said = {"archs": given.archs, "epochs": given.epochs}
-    flags = " ".join(f"--{name} {value}" for name, value in said.items())
+    flags = [word for name, value in said.items() for word in (f"--{name}", str(value))]
+    flags += ["--only", *given.only] if given.only else []
     report = {
-        "command": f"python benchmarks/{NAME}.py {flags}",
+        "command": f"python benchmarks/{NAME}.py {shlex.join(flags)}",
         **said,
         "rows": list(rows(given)),
         "provenance": facts,
