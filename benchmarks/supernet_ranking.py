@@ -64,7 +64,7 @@ JUDGED = {
     f"accuracy, {FEW} images": f"accuracy on {FEW:,} of them",
     "loss": "cross-entropy on all of them",
     "running statistics": "accuracy with the statistics of BN from the training of the supernet",
-    "loss + az-nas": "the ranks by loss and by AZ-NAS, aggregated as those of proxies",
+    "accuracy + az-nas": "the ranks by accuracy and by AZ-NAS, aggregated as those of proxies",
     "az-nas": "AZ-NAS, a proxy without training",
     "parameters": "number of parameters",
 }
@@ -154,9 +154,9 @@ def rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
         run = searched(recipe, given)
         found = scores(run, archs, given)
         columns = {name: [one[name] for one in found] for name in found[0]}
-        parts = proxies(run, archs, given) | {"loss": np.array(columns["loss"])}
+        parts = proxies(run, archs, given) | {"accuracy": np.array(columns["accuracy"])}
         columns["az-nas"] = values("az-nas", parts).tolist()
-        columns["loss + az-nas"] = values("loss+az-nas", parts).tolist()
+        columns["accuracy + az-nas"] = values("accuracy+az-nas", parts).tolist()
         columns["supernet"] = columns["accuracy"]  # what the others are compared with
         measured = agreements(columns, truth, derive(0, "bootstrap"))
         info = json.loads((run / "run.json").read_text())
