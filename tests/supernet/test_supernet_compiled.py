@@ -264,12 +264,17 @@ def test_backward_passes_inside_each_other_keep_their_gradients_apart():
 
 
 def test_a_backward_pass_leaves_nothing_behind():
+    def places() -> list[Added | Mixed]:
+        return [one for one in gc.get_objects() if type(one) in (Added, Mixed)]
+
+    known = places()  # of other tests, kept so that no id is used again
     net = small_darts()
     loss = net(pictures()).square().sum()
     torch.autograd.grad(loss, list(net.alphas))
-    held = [one for one in gc.get_objects() if isinstance(one, Added | Mixed)]
-    assert held
-    assert not any(one._of for one in held)
+    old = {id(one) for one in known}
+    made = [one for one in places() if id(one) not in old]
+    assert made
+    assert not any(one._of for one in made)
 
 
 def test_a_state_that_was_read_without_gradients_has_one_afterwards():
