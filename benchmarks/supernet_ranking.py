@@ -17,7 +17,8 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from nasbench.seeding import derive
 from nasbench.space import Arch
 from nasbench.supernet.single_path import active_subnet
 from nasbench.tabular.loading import load_table
+from nasbench.tabular.parallel import Kept
 from nasbench.training.supervised import predictions
 
 NAME = "supernet_ranking"
@@ -72,24 +74,22 @@ JUDGED = {
 
 def searched(recipe: str, given: argparse.Namespace) -> Path:
     """Return the run folder of a recipe, which is searched unless it was."""
-    note = KEPT / f"{recipe}-{given.epochs}.json"
-    if note.exists():
-        return KEPT / str(json.loads(note.read_text())["run"])
-    options = BASE | {"strategy": "spos", "epochs": 1} | RECIPES[recipe]
-    options["epochs"] = max(1, round(options["epochs"] * given.epochs))
-    found = nb.search(
-        **options,
-        space="nas-bench-201",
-        task="cifar10",
-        data_dir=given.data_dir,
-        candidates=20,
-        device="cpu",
-        out=KEPT,
-        quiet=True,
-    )
-    run = Path(found.folder).resolve()
-    note.write_text(json.dumps({"run": str(run.relative_to(KEPT)), "epochs": options["epochs"]}))
-    return run
+    kept, key = Kept(KEPT / "runs.jsonl"), f"{recipe}, {given.epochs} epochs"
+    if kept.get(key) is None:
+        options = BASE | {"strategy": "spos", "epochs": 1} | RECIPES[recipe]
+        options["epochs"] = max(1, round(options["epochs"] * given.epochs))
+        found = nb.search(
+            **options,
+            space="nas-bench-201",
+            task="cifar10",
+            data_dir=given.data_dir,
+            candidates=20,
+            device="cpu",
+            out=KEPT,
+            quiet=True,
+        )
+        kept.put(key, str(Path(found.folder).resolve().relative_to(KEPT)))
+    return KEPT / str(kept.get(key))
 
 
 def judged(supernet: SearchedSupernet, measured: SupernetMetric, arch: Arch) -> dict[str, float]:
@@ -113,36 +113,51 @@ def judged(supernet: SearchedSupernet, measured: SupernetMetric, arch: Arch) -> 
     }
 
 
-def scores(run: Path, archs: list[Arch], given: argparse.Namespace) -> list[dict[str, float]]:
-    """Return the scores of architectures, those of an earlier call included."""
-    file = run / f"{NAME}.jsonl"
-    lines = file.read_text().splitlines() if file.exists() else []
-    known = [json.loads(line) for line in lines if line.endswith("}")][: len(archs)]
-    if len(known) < len(archs):
-        supernet = SearchedSupernet.load(run, data_dir=given.data_dir)
-        measured = SupernetMetric(supernet, images=10**6, seed=0)
-        with file.open("a") as out:
-            for arch in archs[len(known) :]:
-                known.append(judged(supernet, measured, arch))
-                out.write(f"{json.dumps(known[-1])}\n")
-    return known
+def finished(
+    file: Path, archs: Sequence[Arch], score: Callable[[Arch], dict[str, float]]
+) -> dict[str, list[float]]:
+    """Return the scores of architectures by name; those that a file has are not computed again."""
+    kept = Kept(file)
+    found = []
+    for arch in archs:
+        key = json.dumps(dict(arch), sort_keys=True)
+        if kept.get(key) is None:
+            kept.put(key, score(arch))
+        found.append(kept.get(key))
+    # The file has no infinite numbers.
+    return {
+        name: [-np.inf if one[name] is None else one[name] for one in found] for name in found[0]
+    }
 
 
-def proxies(run: Path, archs: list[Arch], given: argparse.Namespace) -> dict[str, Any]:
-    """Return the scores of the parts of AZ-NAS, those of an earlier call included."""
-    file, parts = KEPT / "az-nas.jsonl", members(["az-nas"])
-    lines = file.read_text().splitlines() if file.exists() else []
-    known = [json.loads(line) for line in lines if line.endswith("}")][: len(archs)]
-    if len(known) < len(archs):
-        supernet = SearchedSupernet.load(run, data_dir=given.data_dir)
-        config, task = supernet.config, supernet.problem.task
-        half = halves(task, config.seed, config.val_fraction)[0]
-        scorer = Scorer(supernet.problem, lambda: half, 0, supernet.device)
-        with file.open("a") as out:
-            for arch in archs[len(known) :]:
-                known.append({part: float(scorer(part, arch)) for part in parts})
-                out.write(f"{json.dumps(known[-1])}\n")
-    return {part: np.array([one[part] for one in known]) for part in parts}
+def scores(run: Path, archs: Sequence[Arch], given: argparse.Namespace) -> dict[str, list[float]]:
+    """Return the scores of architectures with the weights of a supernet, and by AZ-NAS."""
+
+    @cache
+    def supernet() -> SearchedSupernet:
+        return SearchedSupernet.load(run, data_dir=given.data_dir)
+
+    @cache
+    def metric() -> SupernetMetric:
+        return SupernetMetric(supernet(), images=10**6, seed=0)
+
+    @cache
+    def scorer() -> Scorer:
+        config, problem = supernet().config, supernet().problem
+        half = halves(problem.task, config.seed, config.val_fraction)[0]
+        return Scorer(problem, lambda: half, 0, supernet().device)
+
+    shared = finished(
+        run / f"{NAME}.jsonl", archs, lambda arch: judged(supernet(), metric(), arch)
+    )
+    parts = finished(
+        KEPT / "az-nas.jsonl",
+        archs,
+        lambda arch: {part: float(scorer()(part, arch)) for part in members(["az-nas"])},
+    )
+    arrays = {name: np.array(column) for name, column in (shared | parts).items()}
+    together = {"accuracy + az-nas": "accuracy+az-nas", "az-nas": "az-nas"}
+    return shared | {name: values(terms, arrays).tolist() for name, terms in together.items()}
 
 
 def rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -152,11 +167,7 @@ def rows(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     truth = [table.trainings(arch, "cifar10") for arch in archs]
     for recipe in given.only or RECIPES:
         run = searched(recipe, given)
-        found = scores(run, archs, given)
-        columns = {name: [one[name] for one in found] for name in found[0]}
-        parts = proxies(run, archs, given) | {"accuracy": np.array(columns["accuracy"])}
-        columns["az-nas"] = values("az-nas", parts).tolist()
-        columns["accuracy + az-nas"] = values("accuracy+az-nas", parts).tolist()
+        columns = scores(run, archs, given)
         columns["supernet"] = columns["accuracy"]  # what the others are compared with
         measured = agreements(columns, truth, derive(0, "bootstrap"))
         info = json.loads((run / "run.json").read_text())
@@ -209,7 +220,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder to write into")
     given = parser.parse_args()
     facts = provenance.collect()
-    KEPT.mkdir(parents=True, exist_ok=True)
     said = {"archs": given.archs, "epochs": given.epochs}
     flags = [word for name, value in said.items() for word in (f"--{name}", str(value))]
     flags += ["--only", *given.only] if given.only else []
