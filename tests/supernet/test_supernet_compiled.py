@@ -204,12 +204,7 @@ def test_a_state_that_is_also_added_as_it_is_gets_both_gradients():
 
 def test_what_another_backward_pass_left_is_not_added():
     """One that wants the gradients of some weights alone asks for none of the images'."""
-    torch.manual_seed(0)
-    arguments = {"channels": 16, "layers": 3, "nodes": 2}
-    spec = DataSpec(2, 8, 8, 3)
-    net = Mixture(Darts.supernet(spec, **arguments), Darts.describe(spec, **arguments))
-    net = net.to(memory_format=LAST).train()
-    x = torch.randn(16, 2, 8, 8).contiguous(memory_format=LAST)
+    net, x = small_darts(), pictures()
     plain = copy.deepcopy(net).double()
     loss = net(x).square().sum()
     every = [p for p in net.parameters() if p.requires_grad]

@@ -20,7 +20,7 @@ from nasbench.nn.halving import Halving, halves
 from nasbench.nn.processes import place
 from nasbench.nn.sync_batchnorm import SyncBatchNorm2d, normalized
 from nasbench.supernet.fast import compiled, pools
-from nasbench.supernet.fast.branch_sum import BranchSum
+from nasbench.supernet.fast.branch_sum import BranchSum, Kind
 from nasbench.supernet.fast.branches import Branch, Branches, Bundle, Unit
 from nasbench.supernet.fast.pointwise import enough, move
 from nasbench.supernet.fast.pools import Pool
@@ -125,10 +125,12 @@ def _sum(parts: Sequence[Part], plain: Sequence[Plain]) -> Tensor:
         key = number if alone else (kinds, image.shape)
         bundles.setdefault(key, []).append((part, at))
     parts = [part for bundle in bundles.values() for part, _ in bundle]
-    # In the order of the inputs, by which the parts of a compiled sum are sorted.
-    shares = [part.state.added(part.branch[0]) for part in parts]
+    kind: Kind = Branches
+    if fast:  # in the order of the inputs, by which the parts are sorted
+        shares = dict.fromkeys(part.state.added(part.branch[0]) for part in parts)
+        kind = partial(compiled.CompiledBranches, list(shares))
     output: Tensor = BranchSum.apply(
-        partial(compiled.CompiledBranches, list(dict.fromkeys(shares))) if fast else Branches,
+        kind,
         [
             Bundle(tuple(part.branch for part, _ in bundle), tuple(at for _, at in bundle))
             for bundle in bundles.values()
