@@ -2,9 +2,9 @@
 
 By default it is a step of first-order DARTS: one update of the architecture and one of the
 weights, with the supernet of the paper (Liu et al., "DARTS", ICLR 2019) and 32x32 images of 10
-classes, on a CPU. `nasbench` is the strategy with its defaults, which gives each further core a
-process with its share of the batch, as `--processes` does; `nasbench, threads` is one process with
-as many threads, and `nasbench, plain` the same without the fast sums. `paper` is a plain
+classes, on a CPU. `nasbench` is the strategy with its defaults, in one process with a thread for
+each core; `nasbench, processes` gives each core a process with its share of the batch, as
+`--processes` does, and `nasbench, plain` is without the fast sums. `paper` is a plain
 implementation of the paper, in torch's default memory layout and in channels-last. `nni` is the
 strategy `DARTS` of NNI on NNI's space, which has the same convolutions, no batch normalization
 after poolings, and batch normalization with parameters elsewhere. Other methods than `darts` have
@@ -12,8 +12,9 @@ no other contenders than `nasbench`.
 
 Every contender computes on one core and then on all, in its own process; its best is set in bold,
 and speeds are compared with the others' best. They take turns of one step; while one computes, all
-others wait on a pipe. OMP_WAIT_POLICY is PASSIVE for all of them, so that waiting threads do not
-spin. Peak memory is the peak resident size of the contender's processes, libraries included;
+others wait on a pipe. Their threads wait for work as those of the command `nasbench` do: they look
+for it for some tens of microseconds before they sleep. Peak memory is the peak resident size of
+the contender's processes, libraries included;
 "MB before" is the same before the first step.
 
 python benchmarks/supernet_step.py
@@ -40,11 +41,12 @@ from peers.rounds import CONTENDERS, compare
 from peers.turns import RETRAIN, Task
 
 from nasbench import provenance
+from nasbench.threads import spin_briefly
 
 ROOT = Path(__file__).resolve().parent.parent
 WARM_UP = 2
 METHODS = ("darts", "fairnas", "spos", RETRAIN)
-OWN = ("nasbench", "nasbench, threads")  # the contenders of every method
+OWN = ("nasbench", "nasbench, processes")  # the contenders of every method
 SIZES = {"channels": 16, "cells": 8, "batch": 32}
 RETRAIN_SIZES = {"channels": 36, "cells": 20, "batch": 96}  # the paper's
 
@@ -129,7 +131,7 @@ def name_of(task: Task) -> str:
 def main() -> None:
     """Measure, write the files and print the report."""
     args, begin = arguments(), time.perf_counter()
-    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # read when the contenders import torch
+    spin_briefly()  # the environment is read when the contenders import torch
     args.out.mkdir(parents=True, exist_ok=True)
     task = task_of(args)
     names = [report.OURS, report.PLAIN] if args.scaling else selected(args)

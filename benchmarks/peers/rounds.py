@@ -10,8 +10,8 @@ from multiprocessing.connection import Connection
 from peers.turns import Contender, Ready, Step, Task, serve
 
 CONTENDERS = {
-    "nasbench": Contender("peers.ours", {"processes": True}),
-    "nasbench, threads": Contender("peers.ours"),
+    "nasbench": Contender("peers.ours"),
+    "nasbench, processes": Contender("peers.ours", {"processes": True}),
     "nasbench, plain": Contender("peers.ours", {"fast": False}),
     "paper": Contender("peers.paper", {"channels_last": False}),
     "paper, channels-last": Contender("peers.paper", {"channels_last": True}),
@@ -54,9 +54,12 @@ class Seat:
         self.measured.steps.append(step)
         return step
 
-    def leave(self) -> None:
-        """Wait until the process has ended; one that still has steps to take ends at once."""
+    def close(self) -> None:
+        """Let the process end; one that still has steps to take ends at once."""
         self._pipe.close()
+
+    def join(self) -> None:
+        """Wait until the process has ended."""
         self._process.join()
 
 
@@ -79,5 +82,7 @@ def compare(tasks: Mapping[str, Task], steps: int) -> dict[str, Measured]:
                 seat.step()
     finally:
         for seat in seats.values():
-            seat.leave()
+            seat.close()
+        for seat in seats.values():
+            seat.join()
     return {name: seat.measured for name, seat in seats.items()}

@@ -9,6 +9,7 @@ import importlib
 import resource
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -112,10 +113,16 @@ class Turns:
         self._pipe.send(Step(seconds, float(loss.detach()), self._peak_mb()))
 
     def take(self, steps: int, step: Callable[[], Tensor]) -> None:
-        """Take all steps; each returns the loss on the training images."""
+        """Take all steps; each returns the loss on the training images.
+
+        Afterwards it waits until all contenders are done, so that no end of a process disturbs
+        others' steps.
+        """
         for _ in range(steps):
             self.begin()
             self.end(step())
+        with suppress(EOFError):
+            self._pipe.recv()
 
 
 def peak_mb() -> float:
