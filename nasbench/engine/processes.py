@@ -1,7 +1,8 @@
 """How many processes train one network: as many as measure fastest on this machine's CPU.
 
-The operations of a supernet are small, so threads inside each of them gain little, while processes
-that share the batch do. Below a certain amount of computing a process costs more than it gains.
+Threads inside the operations of a network for small images gain little, except in the compiled
+sums of a supernet, while processes that share the batch do. Below a certain amount of computing a
+process costs more than it gains.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from torch import nn
 from nasbench.nn import processes
 from nasbench.nn.sync_batchnorm import synchronize
 from nasbench.space import DataSpec
-from nasbench.supernet.fast import compiled, kernels, pool_kernels, pools
+from nasbench.supernet.fast import compiled, fit_kernels, kernels, pool_kernels, pools
 from nasbench.supernet.fast.branch_sum import BranchSum
 from nasbench.supernet.fast.branches import Branches, Bundle
 from nasbench.supernet.fast.compiled import CompiledBranches
@@ -308,6 +308,23 @@ def test_the_same_bits_for_the_same_number_of_threads():
         assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("replaced", [("_openmp", lambda: None), ("_imported_by", -1)])
+def test_threads_of_python_compute_the_same_where_openmp_cannot(replaced, monkeypatch):
+    case = Case(16, (8, 8))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first = case.found(copy.deepcopy(case.layers))
+        name, value = replaced
+        monkeypatch.setattr(f"nasbench.supernet.fast.threads.{name}", value)
+        second = case.found(copy.deepcopy(case.layers))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(first[0], second[0])
+    for a, b in zip(first[1], second[1], strict=True):
+        assert torch.equal(a, b)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -445,10 +462,15 @@ def test_other_poolings_have_no_compiled_loops(pool):
 def test_the_kept_machine_code_is_of_the_vectors_that_are_there():
     """Numba keeps the code of a file until that file changes."""
     assert compiled.__file__ is not None
-    text = (Path(compiled.__file__).parent / "vectors.py").read_bytes()
-    expected = hashlib.sha256(text).hexdigest()
-    assert expected == kernels.VECTORS
-    assert expected == pool_kernels.VECTORS
+    folder = Path(compiled.__file__).parent
+    for name in ("vectors", "products"):
+        expected = hashlib.sha256((folder / f"{name}.py").read_bytes()).hexdigest()
+        users = [m for m in (kernels, pool_kernels, fit_kernels) if hasattr(m, name.upper())]
+        assert [getattr(user, name.upper()) for user in users] == [expected] * len(users)
+        imported = [
+            f for f in folder.glob("*kernels.py") if f"fast.{name} import" in f.read_text()
+        ]
+        assert {file.stem for file in imported} == {user.__name__.split(".")[-1] for user in users}
 
 
 def test_nan_is_not_hidden():

@@ -19,14 +19,14 @@ from torch import Tensor
 
 from nasbench.nn.processes import meeting, place, sum_
 from nasbench.supernet.fast.branches import Branch, Bundle, Parameters, Unit, size_of
-from nasbench.supernet.fast.pointwise import Fitted, Small
+from nasbench.supernet.fast.fitted import CompiledFitted
 from nasbench.supernet.fast.shared import Added
 from nasbench.supernet.fast.threads import (
     Table,
+    Totals,
     addresses,
     empty,
     fill,
-    gathered,
     pairs,
     share,
     table_of,
@@ -176,33 +176,35 @@ class Stage:
         room = self.loops.room(self.m, self.c, height * width, self.largest)
         return empty(threads_for(batch), room)
 
+    def _totals(self, *shapes: tuple[int, ...]) -> Totals:
+        """Return sums over all images."""
+        return Totals(threads_for(self.output[0]), *shapes)
+
+    def _share(self, loop: Any, **arguments: Sequence[int] | Table | int) -> None:
+        """Call a loop for all images."""
+        batch, height, width = self.output
+        known = {"table": self.table.ctypes.data, "units": self.m, "reach": self.reach}
+        size = {"c": self.c, "height": height, "width": width}
+        share(loop, self.loops.ARGUMENTS, batch, **known | size | arguments)
+
     def separate(self) -> tuple[Tensor, Tensor]:
         """Write the outputs of the convolutions; return their sums and products."""
-        batch, height, width = self.output
-        threads, scratch = threads_for(batch), self.scratch()
-        sums = zeros(threads, self.m, self.c)
-        products = zeros(threads, self.m, self.c, self.c)
-        parts = within(sums), within(products), within(scratch)
-        places = list(zip(*parts, strict=True))
-
-        def run(t: int, start: int, stop: int) -> None:
-            last = self.c, height, width, self.reach
-            self.loops.separate(self.table, *places[t], start, stop, *last)
-
-        share(batch, run)
-        return gathered(sums), gathered(products)
+        scratch = self.scratch()
+        totals = self._totals((self.m, self.c), (self.m, self.c, self.c))
+        sums, products = totals
+        self._share(self.loops.separate, sums=sums, products=products, scratch=within(scratch))
+        found, squares = totals.gathered()
+        return found, squares
 
     def convolve(self, which: Sequence[int]) -> None:
         """Write the outputs of some of the convolutions alone."""
-        _, height, width = self.output
         table, scratch = self.table[which], self.scratch()
-        places = within(scratch)
-
-        def run(t: int, start: int, stop: int) -> None:
-            last = self.c, height, width, self.reach
-            self.loops.separate(table, 0, 0, places[t], start, stop, *last)
-
-        share(self.output[0], run)
+        self._share(
+            self.loops.separate,
+            table=table.ctypes.data,
+            units=len(table),
+            scratch=within(scratch),
+        )
 
     def crossed(self, grad: Tensor, plain: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Return the sums of a gradient, and its products with images.
@@ -215,20 +217,21 @@ class Stage:
             The sums ``(c,)``, the products with the outputs of the convolutions ``(M, c, c)`` and
             with the plain images ``(P,)``.
         """
-        batch, height, width = self.output
-        threads, others = threads_for(batch), pairs(plain, [0] * len(plain))
-        sums = zeros(threads, self.c)
-        products = zeros(threads, self.m, self.c, self.c)
-        dots = zeros(threads, len(plain), self.loops.LANES)
-        places = list(zip(within(sums), within(products), within(dots), strict=True))
-        n = height * width
-
-        def run(t: int, start: int, stop: int) -> None:
-            at = grad.data_ptr(), *places[t]
-            self.loops.crossed(self.table, others, *at, start, stop, n, self.c)
-
-        share(batch, run)
-        return gathered(sums), gathered(products), gathered(dots).sum(1)
+        others = pairs(plain, [0] * len(plain))
+        shapes = (self.c,), (self.m, self.c, self.c), (len(plain), self.loops.LANES)
+        totals = self._totals(*shapes)
+        sums, products, dots = totals
+        self._share(
+            self.loops.crossed,
+            plain=others.ctypes.data,
+            images=len(others),
+            grad=grad.data_ptr(),
+            sums=sums,
+            products=products,
+            dots=dots,
+        )
+        total, crossed, lanes = totals.gathered()
+        return total, crossed, lanes.sum(1)
 
     def back(self, learns: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Write the gradients of the inputs.
@@ -240,21 +243,19 @@ class Stage:
             The gradients of the depthwise weights ``(M, 25, c)``; the sums of the gradients before
             the ReLU of the units before, and their products with the images there.
         """
-        batch, height, width = self.output
-        threads, scratch = threads_for(batch), self.scratch()
-        taps = zeros(threads, self.m if learns else 0, self.loops.WIDEST**2, self.c)
-        sums = zeros(threads, self.m, self.c)
-        products = zeros(threads, self.m, self.c, self.c)
-        weights = within(taps) if learns else [0] * threads
-        parts = weights, within(sums), within(products), within(scratch)
-        places = list(zip(*parts, strict=True))
-
-        def run(t: int, start: int, stop: int) -> None:
-            last = self.c, height, width, self.reach
-            self.loops.back(self.table, *places[t], start, stop, *last)
-
-        share(batch, run)
-        return gathered(taps), gathered(sums), gathered(products)
+        scratch = self.scratch()
+        taps = self.m if learns else 0, self.loops.WIDEST**2, self.c
+        totals = self._totals(taps, (self.m, self.c), (self.m, self.c, self.c))
+        weights, sums, products = totals
+        self._share(
+            self.loops.back,
+            taps=weights if learns else 0,
+            sums=sums,
+            products=products,
+            scratch=within(scratch),
+        )
+        d_weights, found, crossed = totals.gathered()
+        return d_weights, found, crossed
 
     def spatial(self, taps: Tensor, unit: int) -> Tensor:
         """Return the gradient of a depthwise weight ``(c, 1, k, k)``."""
@@ -289,8 +290,8 @@ class CompiledBranches:
         self.places = [place for bundle in bundles for place in bundle.places]
         self.long = [i for i, branch in enumerate(self.branches) if len(branch) > 1]
         self.weights = weights
-        self.first: Fitted | None = None
-        self.last: Fitted
+        self.first: CompiledFitted | None = None
+        self.last: CompiledFitted
         self.size: tuple[int, int, int]
 
     def kept(self, tensors: Sequence[Tensor]) -> Kept:
@@ -344,22 +345,31 @@ class CompiledBranches:
         if long:
             units = [self.branches[i][0] for i in long]
             kernels = [self.weights[i][0][1] for i in long]
-            self.first = Fitted(n, sums[long], squares[long], kernels, None, units[0].norm.eps)
-            self.first.track([unit.norm for unit in units])
+            norms = [unit.norm for unit in units]
+            self.first = CompiledFitted(n, sums[long], squares[long], kernels, None, norms)
             inner = self._inner(before)
             inner.set(APART=addresses([apart[i] for i in long]))
             sums[long], squares[long] = inner.separate()
         norms = [branch[-1].norm for branch in self.branches]
         kernels = [weights[-1][1] for weights in self.weights]
-        self.last = Fitted(n, sums, squares, kernels, mixing[:m], norms[0].eps)
-        self.last.track(norms)
+        self.last = CompiledFitted(n, sums, squares, kernels, mixing[:m], norms)
         outer.set(APART=addresses(apart), SCALED=within(self.last.scaled))
         out, bias = empty(*shape), self.last.biases.sum(0)
         mixing = mixing.contiguous()
         plain = [image.contiguous(memory_format=LAST) for image in plain]
         others = pairs(plain, within(mixing)[m:])
-        places = bias.data_ptr(), out.data_ptr()
-        share(n, lambda _, a, b: outer.loops.total(outer.table, others, *places, a, b, self.c))
+        share(
+            outer.loops.total,
+            outer.loops.ARGUMENTS,
+            n,
+            table=outer.table.ctypes.data,
+            units=outer.m,
+            plain=others.ctypes.data,
+            images=len(others),
+            bias=bias.data_ptr(),
+            out=out.data_ptr(),
+            c=self.c,
+        )
         return out.permute(0, 3, 1, 2), Kept(apart)
 
     def gradients(
@@ -390,8 +400,8 @@ class CompiledBranches:
         outer.set(APART=addresses(apart))
         plain = [image.contiguous(memory_format=LAST) for image in plain]
         sums, products, dots = outer.crossed(grad, plain)
-        last = _Matrices(self.last, self.last.small(sums.expand(m, -1), products))
-        d_mixing = torch.cat([last.small.weights, dots])
+        last = self.last.small(sums, products)
+        d_mixing = torch.cat([last.weights, dots])
         outside = [wanted[place] for place in self.places]
         none: list[Tensor | None] = [None] * len(inputs)
         if not (learns or any(outside)):
@@ -418,7 +428,7 @@ class CompiledBranches:
                 **last.columns(long),
             )
             inner_taps, *before_relu = inner.back(learns)
-            first = _Matrices(self.first, self.first.small(*before_relu))
+            first = self.first.small(*before_relu)
             for j, i in enumerate(long):
                 grads[i] = d_middles[j]
                 for name, column in first.columns([j]).items():
@@ -444,29 +454,3 @@ class CompiledBranches:
                 else:
                     d_parameters += [outer.spatial(taps, i), lasts[i]]
         return d_mixing, none, d_parameters
-
-
-class _Matrices:
-    """The matrices that give the gradients of pixels, by their addresses.
-
-    Args:
-        fitted: the products.
-        small: their small gradients.
-    """
-
-    def __init__(self, fitted: Fitted, small: Small) -> None:
-        self.small = small
-        self.turned = fitted.scaled.transpose(1, 2).contiguous()
-        self._columns = {
-            "TURNED": within(self.turned),
-            "SPREAD": within(small.spread),
-            "ROW": within(small.rows),
-        }
-
-    def columns(self, which: Sequence[int]) -> dict[str, list[int]]:
-        """Return the columns of the table for some of the products."""
-        return {name: [values[i] for i in which] for name, values in self._columns.items()}
-
-    def pointwise(self) -> Sequence[Tensor]:
-        """Return the gradients of the pointwise weights, each ``(C, K, 1, 1)``."""
-        return self.small.matrices.transpose(1, 2).contiguous()[:, :, :, None, None].unbind()

@@ -14,6 +14,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from nasbench.supernet.fast.products import CHAINS, TILE, multiply, multiply_relu, multiply_two
 from nasbench.supernet.fast.vectors import (
     FAR,
     FEW,
@@ -29,15 +30,16 @@ from nasbench.supernet.fast.vectors import (
     copy,
     instructions,
     lanes_at,
+    record,
+    record_at,
     runs,
+    table_at,
 )
 
-VECTORS = "4b1969d16569454f687863328b110925f2fbeea1246b0cb4b16bcfa9e8ca22e4"
+VECTORS = "fbb2fd9ab9fe679063c0d55b1f965ac2146e19c6371f45906e8544d54d080670"
 """The SHA-256 of `vectors.py`, so that a change there changes this file."""
-TILE = 8
-"""Pixels that the innermost loops compute at once."""
-CHAINS = 4
-"""Sums that do not wait for each other, at least; the number of channels is a multiple of it."""
+PRODUCTS = "5b0069a5a5f09645828e204c18883e0f5815f529377fe3dfa38de4a627ec9817"
+"""That of `products.py`."""
 WIDEST = 5
 """The widest kernel of a depthwise convolution."""
 CHUNK = 128
@@ -106,45 +108,6 @@ def _taps(k):
         return instructions(11, write)
 
     return taps
-
-
-def _affine(pixels, terms, relu=False):
-    """Return ``start + x a`` of pixels, or of two terms, for one vector of channels.
-
-    Args:
-        pixels: how many.
-        terms: 1 or 2.
-        relu: what becomes of the sum.
-    """
-    chains = CHAINS // pixels or 1
-
-    def write(v, start, step, out, pixel, depth, *pairs):
-        sums = [[v.register(v.load(v.at(start, (step, p))))] for p in range(pixels)]
-        for parts in sums:
-            parts += [v.register(v.zero) for _ in range(chains - 1)]
-        rounds = v.builder.udiv(depth, ir.Constant(INTEGER, chains))
-        for x, matrix in zip(pairs[::2], pairs[1::2], strict=True):
-            with cgutils.for_range(v.builder, rounds) as some:
-                first = v.builder.mul(some.index, ir.Constant(INTEGER, chains))
-                for chain in range(chains):
-                    channel = v.builder.add(first, ir.Constant(INTEGER, chain))
-                    row, one = v.load(v.at(matrix, (pixel, channel))), v.at(x, (FLOAT, channel))
-                    for p, parts in enumerate(sums):
-                        factor, total = v.repeat(v.at(one, (pixel, p))), parts[chain]
-                        v.builder.store(v.fma(factor, row, v.builder.load(total)), total)
-        for p, parts in enumerate(sums):
-            value = functools.reduce(v.builder.fadd, [v.builder.load(one) for one in parts])
-            v.store(v.positive(value, value) if relu else value, v.at(out, (pixel, p)))
-
-    @intrinsic
-    def affine(_, start, step, out, pixel, depth, x, matrix, lanes):
-        return instructions(7, write)
-
-    @intrinsic
-    def affine_of_two(_, start, step, out, pixel, depth, x, matrix, y, other, lanes):
-        return instructions(9, write)
-
-    return affine if terms == 1 else affine_of_two
 
 
 @intrinsic
@@ -229,9 +192,6 @@ def _move(_, source, target):
 _convolve_3, _convolve_3_1 = _convolve(3, TILE), _convolve(3, 1)
 _convolve_5, _convolve_5_1 = _convolve(5, TILE), _convolve(5, 1)
 _taps_3, _taps_5 = _taps(3), _taps(5)
-_product, _product_1 = _affine(TILE, 1), _affine(1, 1)
-_relu, _relu_1 = _affine(TILE, 1, relu=True), _affine(1, 1, relu=True)
-_products, _products_1 = _affine(TILE, 2), _affine(1, 2)
 
 
 @njit(nogil=True)
@@ -331,76 +291,6 @@ def _weight_gradient(x, wide, grad, grad_line, sums, height, width, c, k, dilati
 
 
 @njit(nogil=True)
-def _multiply(x, matrix, start, step, out, n, c):
-    """Write ``start + x matrix`` of ``n`` pixels; ``step`` is 0 for the same start of all."""
-    pixel = c * FLOAT
-    channel = 0
-    while channel < c:
-        lanes = lanes_at(c, channel)
-        away = channel * FLOAT
-        p = 0
-        while p + TILE <= n:
-            at = p * pixel
-            if channel == 0:
-                ahead(x + at + FAR, TILE * c)
-            begin, end = start + p * step + away, out + at + away
-            _product(begin, step, end, pixel, c, x + at, matrix + away, lanes)
-            p += TILE
-        while p < n:
-            at = p * pixel
-            begin, end = start + p * step + away, out + at + away
-            _product_1(begin, step, end, pixel, c, x + at, matrix + away, lanes)
-            p += 1
-        channel += lanes
-
-
-@njit(nogil=True)
-def _multiply_relu(x, matrix, bias, out, n, c):
-    """Write the ReLU of ``bias + x matrix`` of ``n`` pixels."""
-    pixel = c * FLOAT
-    channel = 0
-    while channel < c:
-        lanes = lanes_at(c, channel)
-        away = channel * FLOAT
-        p = 0
-        while p + TILE <= n:
-            at = p * pixel
-            if channel == 0:
-                ahead(x + at + FAR, TILE * c)
-            _relu(bias + away, 0, out + at + away, pixel, c, x + at, matrix + away, lanes)
-            p += TILE
-        while p < n:
-            at = p * pixel
-            _relu_1(bias + away, 0, out + at + away, pixel, c, x + at, matrix + away, lanes)
-            p += 1
-        channel += lanes
-
-
-@njit(nogil=True)
-def _multiply_two(x, matrix, y, other, row, out, n, c):
-    """Write ``row + x matrix + y other`` of ``n`` pixels."""
-    pixel = c * FLOAT
-    channel = 0
-    while channel < c:
-        lanes = lanes_at(c, channel)
-        away = channel * FLOAT
-        a, b = matrix + away, other + away
-        p = 0
-        while p + TILE <= n:
-            at = p * pixel
-            if channel == 0:
-                ahead(x + at + FAR, TILE * c)
-                ahead(y + at + FAR, TILE * c)
-            _products(row + away, 0, out + at + away, pixel, c, x + at, a, y + at, b, lanes)
-            p += TILE
-        while p < n:
-            at = p * pixel
-            _products_1(row + away, 0, out + at + away, pixel, c, x + at, a, y + at, b, lanes)
-            p += 1
-        channel += lanes
-
-
-@njit(nogil=True)
 def _cross(x, y, sums, n, c):
     """Add the products of all channels of x with those of y over ``n`` pixels, ``(c, c)``.
 
@@ -453,6 +343,27 @@ def _sum(x, sums, n, c):
 K, DILATION, STRIDE, HEIGHT, WIDTH, WANTED, MORE = range(7)
 X, WEIGHT, APART, BEFORE, SCALED, BIAS, GRAD, TURNED, SPREAD, ROW, D_X = range(7, 18)
 COLUMNS = 18
+ARGUMENTS = record(
+    *("start", "stop", "c", "height", "width", "reach"),
+    *("table", "units", "plain", "images", "bias", "grad", "out"),
+    *("sums", "products", "dots", "taps", "scratch"),
+)
+"""Of the loops below: the first image or pixel and the one after the last, sizes and addresses.
+
+``reach`` is the largest padding; ``table`` is int64 ``(units, COLUMNS)``, and units with the same
+input follow each other; ``plain`` is int64 ``(images, 2)``, addresses of images and of their
+weights; ``scratch`` has :func:`room` numbers.
+"""
+
+
+@njit
+def _units(given):
+    return table_at(given.table, given.units, COLUMNS)
+
+
+@njit
+def _plain(given):
+    return table_at(given.plain, given.images, 2)
 
 
 @njit(nogil=True)
@@ -463,34 +374,26 @@ def _pad_product(table, i, b, inner, c, wide):
     for row in range(h):
         x = table[i, BEFORE] + (b * h + row) * w * pixel
         out = inner + row * wide * pixel
-        _multiply_relu(x, table[i, SCALED], table[i, BIAS], out, w, c)
+        multiply_relu(x, table[i, SCALED], table[i, BIAS], out, w, c)
 
 
 @compiled
-def separate(table, sums, products, scratch, start, stop, c, height, width, q):
+def separate(address):
     """Write depthwise convolutions, and add up what they give and its products.
 
-    The input is the ReLU of the image at ``X``, or of the product of that at ``BEFORE``.
-
-    Args:
-        table: int64 ``(M, COLUMNS)``; units with the same input follow each other.
-        sums: of the outputs, ``(M, c)``; 0 for neither these nor products.
-        products: of the outputs with themselves, ``(M, c, c)``.
-        scratch: of :func:`room` numbers.
-        start: the first image.
-        stop: the image after the last.
-        c: channels.
-        height: of the outputs.
-        width: of the outputs.
-        q: the largest padding.
+    The input is the ReLU of the image at ``X``, or of the product of that at ``BEFORE``; the sums
+    of the outputs are ``(M, c)``, 0 for neither these nor products, which are ``(M, c, c)``.
     """
+    given = record_at(address, ARGUMENTS)
+    table, sums, products, scratch = _units(given), given.sums, given.products, given.scratch
+    c, height, width, q = given.c, given.height, given.width, given.reach
     pixel = c * FLOAT
     taps = WIDEST * WIDEST * pixel
     padded = scratch + len(table) * taps
     for i in range(len(table)):
         _kernels(table[i, WEIGHT], scratch + i * taps, c, table[i, K], False)
     tall = wide = 0
-    for b in range(start, stop):
+    for b in range(given.start, given.stop):
         held = 0
         for i in range(len(table)):
             k, dilation, stride = table[i, K], table[i, DILATION], table[i, STRIDE]
@@ -529,40 +432,28 @@ def separate(table, sums, products, scratch, start, stop, c, height, width, q):
 
 
 @compiled
-def total(table, plain, bias, out, start, stop, c):
-    """Write the sum of all products and plain images, and a bias.
-
-    Args:
-        table: int64 ``(M, COLUMNS)``.
-        plain: int64 ``(P, 2)``, addresses of images and of their weights.
-        bias: ``(c,)``.
-        out: pixels.
-        start: the first pixel.
-        stop: the pixel after the last.
-        c: channels.
-    """
+def total(address):
+    """Write the sum of all products and plain images, and a bias ``(c,)``, for pixels."""
+    given = record_at(address, ARGUMENTS)
+    table, plain, bias, out = _units(given), _plain(given), given.bias, given.out
+    start, stop, c = given.start, given.stop, given.c
     pixel = c * FLOAT
     while start < stop:
         n = min(512, stop - start)  # what stays near the core
         at = start * pixel
         for i in range(len(table)):
             begin, step = (out + at, pixel) if i else (bias, 0)
-            _multiply(table[i, APART] + at, table[i, SCALED], begin, step, out + at, n, c)
+            multiply(table[i, APART] + at, table[i, SCALED], begin, step, out + at, n, c)
         for i in range(len(plain)):
             _add_scaled(out + at, plain[i, 0] + at, plain[i, 1], n * c)
         start += n
 
 
 @compiled
-def mixed(plain, out, start, stop):
-    """Write the weighted sum of tensors.
-
-    Args:
-        plain: int64 ``(P, 2)``, addresses of tensors and of their weights.
-        out: numbers.
-        start: the first number.
-        stop: the number after the last; the difference is a multiple of 4.
-    """
+def mixed(address):
+    """Write the weighted sum of tensors; ``start`` and ``stop`` count vectors of 4 numbers."""
+    given = record_at(address, ARGUMENTS)
+    plain, out, start, stop = _plain(given), given.out, FEW * given.start, FEW * given.stop
     while start < stop:
         n = min(4096, stop - start)  # what stays near the core
         at = start * FLOAT
@@ -573,23 +464,17 @@ def mixed(plain, out, start, stop):
 
 
 @compiled
-def crossed(table, plain, grad, sums, products, dots, start, stop, n, c):
+def crossed(address):
     """Add up a gradient, and its products with what the convolutions gave and plain images.
 
-    Args:
-        table: int64 ``(M, COLUMNS)``.
-        plain: int64 ``(P, 2)``, addresses of images and of their weights.
-        grad: the images of the gradient.
-        sums: ``(c,)``.
-        products: ``(M, c, c)``.
-        dots: ``(P, LANES)``.
-        start: the first image.
-        stop: the image after the last.
-        n: pixels of an image.
-        c: channels.
+    They are ``(c,)``, ``(M, c, c)`` and, lane by lane, ``(P, LANES)``.
     """
+    given = record_at(address, ARGUMENTS)
+    table, plain, grad = _units(given), _plain(given), given.grad
+    sums, products, dots = given.sums, given.products, given.dots
+    n, c = given.height * given.width, given.c
     pixel = c * FLOAT
-    for b in range(start, stop):
+    for b in range(given.start, given.stop):
         at = b * n * pixel
         _sum(grad + at, sums, n, c)
         for i in range(len(table)):
@@ -599,25 +484,17 @@ def crossed(table, plain, grad, sums, products, dots, start, stop, n, c):
 
 
 @compiled
-def back(table, taps, sums, products, scratch, start, stop, c, height, width, q):
+def back(address):
     """Write the gradients of the inputs and add up those of the depthwise weights.
 
     They are those before the ReLU. Where that is of the product of images at ``BEFORE``, they are
-    added up, as are their products with those images.
-
-    Args:
-        table: int64 ``(M, COLUMNS)``; units with the same input follow each other.
-        taps: of the weights, ``(M, WIDEST ** 2, c)``, or 0 if they do not learn.
-        sums: ``(M, c)``.
-        products: ``(M, c, c)``.
-        scratch: of :func:`room` numbers.
-        start: the first image.
-        stop: the image after the last.
-        c: channels.
-        height: of the outputs.
-        width: of the outputs.
-        q: the largest padding.
+    added up, as are their products with those images: ``(M, c)`` and ``(M, c, c)``. The gradients
+    of the weights are ``(M, WIDEST ** 2, c)``, at 0 if they do not learn.
     """
+    given = record_at(address, ARGUMENTS)
+    table, taps, scratch = _units(given), given.taps, given.scratch
+    sums, products = given.sums, given.products
+    c, height, width, q = given.c, given.height, given.width, given.reach
     pixel = c * FLOAT
     size = WIDEST * WIDEST * pixel
     largest = 0
@@ -629,7 +506,7 @@ def back(table, taps, sums, products, scratch, start, stop, c, height, width, q)
     grown = apart + height * width * pixel
     tall = wide = 0
     known = np.zeros((FARTHEST + 1, 3), dtype=np.int64)
-    for b in range(start, stop):
+    for b in range(given.start, given.stop):
         held = 0
         for i in range(len(table)):
             if not table[i, WANTED] and not taps:
@@ -647,7 +524,7 @@ def back(table, taps, sums, products, scratch, start, stop, c, height, width, q)
                 _pad_relu(table[i, X] + b * h * w * pixel, padded, h, w, c, q, wide)
                 held = table[i, X]
             at = b * height * width * pixel
-            _multiply_two(
+            multiply_two(
                 table[i, GRAD] + at,
                 table[i, TURNED],
                 table[i, APART] + at,

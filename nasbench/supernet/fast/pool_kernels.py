@@ -7,6 +7,7 @@ by their addresses. Averages leave out what lies outside of the image.
 from __future__ import annotations
 
 from llvmlite import ir
+from numba import njit
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -19,9 +20,12 @@ from nasbench.supernet.fast.vectors import (
     compiled,
     instructions,
     lanes_at,
+    record,
+    record_at,
+    table_at,
 )
 
-VECTORS = "4b1969d16569454f687863328b110925f2fbeea1246b0cb4b16bcfa9e8ca22e4"
+VECTORS = "fbb2fd9ab9fe679063c0d55b1f965ac2146e19c6371f45906e8544d54d080670"
 """The SHA-256 of `vectors.py`, so that a change there changes this file."""
 _LOWEST = float("-inf")
 
@@ -186,23 +190,30 @@ def _combine(_, x, y, out, by_x, by_y, constant, pixel, count, lanes):
 AVERAGE, STRIDE, HEIGHT, WIDTH, OUT_HEIGHT, OUT_WIDTH = range(6)
 X, OUT, GRAD, D_X = range(6, 10)
 COLUMNS = 10
+ARGUMENTS = record(
+    *("start", "stop", "c", "table", "poolings", "sums", "products", "shifts"),
+    *("scales", "by_out", "by_grad", "constants", "scratch"),
+)
+"""Of the loops below: the first image and the one after the last, and addresses.
+
+``table`` is int64 ``(poolings, COLUMNS)``; ``scratch`` is as large as an output; all others are
+``(poolings, c)``.
+"""
+
+
+@njit
+def _poolings(given):
+    return table_at(given.table, given.poolings, COLUMNS)
 
 
 @compiled
-def pool(table, shifts, sums, squares, start, stop, c):
-    """Write poolings, and add up what they give, less a shift, and its squares.
-
-    Args:
-        table: int64 ``(M, COLUMNS)``.
-        shifts: ``(M, c)``.
-        sums: ``(M, c)``.
-        squares: ``(M, c)``.
-        start: the first image.
-        stop: the image after the last.
-        c: channels.
-    """
+def pool(address):
+    """Write poolings, and add up what they give, less a shift, and its squares."""
+    given = record_at(address, ARGUMENTS)
+    table, c, shifts = _poolings(given), given.c, given.shifts
+    sums, squares = given.sums, given.products
     pixel = c * FLOAT
-    for b in range(start, stop):
+    for b in range(given.start, given.stop):
         for m in range(len(table)):
             stride, height, width = table[m, STRIDE], table[m, HEIGHT], table[m, WIDTH]
             high, wide = table[m, OUT_HEIGHT], table[m, OUT_WIDTH]
@@ -235,8 +246,11 @@ def pool(table, shifts, sums, squares, start, stop, c):
 
 
 @compiled
-def normalize(table, means, scales, start, stop, c):
-    """Replace what poolings gave by itself less the mean, times the scale, both ``(M, c)``."""
+def normalize(address):
+    """Replace what poolings gave by itself less a shift, times a scale."""
+    given = record_at(address, ARGUMENTS)
+    table, c, means, scales = _poolings(given), given.c, given.shifts, given.scales
+    start, stop = given.start, given.stop
     pixel = c * FLOAT
     for m in range(len(table)):
         n = table[m, OUT_HEIGHT] * table[m, OUT_WIDTH]
@@ -250,8 +264,11 @@ def normalize(table, means, scales, start, stop, c):
 
 
 @compiled
-def moments_back(table, sums, products, start, stop, c):
-    """Add up the gradients, and their products with what normalization gave, both ``(M, c)``."""
+def moments_back(address):
+    """Add up the gradients, and their products with what normalization gave."""
+    given = record_at(address, ARGUMENTS)
+    table, c, sums, products = _poolings(given), given.c, given.sums, given.products
+    start, stop = given.start, given.stop
     pixel = c * FLOAT
     for m in range(len(table)):
         n = table[m, OUT_HEIGHT] * table[m, OUT_WIDTH]
@@ -266,24 +283,17 @@ def moments_back(table, sums, products, start, stop, c):
 
 
 @compiled
-def pool_back(table, by_out, by_grad, constants, scratch, start, stop, c):
+def pool_back(address):
     """Write the gradients of the inputs.
 
     That of a pooling is ``out by_out + grad by_grad + constant``. Poolings with the same ``D_X``
     follow each other; theirs are added.
-
-    Args:
-        table: int64 ``(M, COLUMNS)``.
-        by_out: ``(M, c)``.
-        by_grad: ``(M, c)``.
-        constants: ``(M, c)``.
-        scratch: as large as an output.
-        start: the first image.
-        stop: the image after the last.
-        c: channels.
     """
+    given = record_at(address, ARGUMENTS)
+    table, c, scratch = _poolings(given), given.c, given.scratch
+    by_out, by_grad, constants = given.by_out, given.by_grad, given.constants
     pixel = c * FLOAT
-    for b in range(start, stop):
+    for b in range(given.start, given.stop):
         for m in range(len(table)):
             stride, height, width = table[m, STRIDE], table[m, HEIGHT], table[m, WIDTH]
             high, wide = table[m, OUT_HEIGHT], table[m, OUT_WIDTH]

@@ -19,15 +19,15 @@ from nasbench.supernet.fast import compiled
 from nasbench.supernet.fast.branches import size_of
 from nasbench.supernet.fast.compiled import FEW, LAST
 from nasbench.supernet.fast.threads import (
+    Table,
+    Totals,
     addresses,
     empty,
     fill,
-    gathered,
     share,
     table_of,
     threads_for,
     within,
-    zeros,
 )
 
 Pool = nn.MaxPool2d | nn.AvgPool2d
@@ -169,10 +169,18 @@ class _Work:
         """Fill columns of the table, which are given by their names."""
         fill(self.table, self.loops, **columns)
 
-    def _sums(self) -> tuple[Tensor, Tensor, list[tuple[int, int]]]:
-        """Return two sums ``(threads, M, c)`` of every thread, and their addresses."""
-        a, b = zeros(2, threads_for(self.batch), self.m, self.c)
-        return a, b, list(zip(within(a), within(b), strict=True))
+    def _share(self, loop: Any, **arguments: Sequence[int] | Table | int) -> None:
+        """Call a loop for all images."""
+        known = {"table": self.table.ctypes.data, "poolings": self.m, "c": self.c}
+        share(loop, self.loops.ARGUMENTS, self.batch, **known | arguments)
+
+    def _summed(self, loop: Any, **arguments: int) -> tuple[Tensor, Tensor]:
+        """Call a loop for all images; return its sums and products, ``(M, c)``."""
+        totals = Totals(threads_for(self.batch), *[(self.m, self.c)] * 2)
+        sums, products = totals
+        self._share(loop, sums=sums, products=products, **arguments)
+        found, crossed = totals.gathered()
+        return found, crossed
 
     def pool(self) -> list[Tensor]:
         """Return the poolings ``(B, H, W, C)``; sets ``statistics``, each ``(M, c)``."""
@@ -180,46 +188,36 @@ class _Work:
         self.set(OUT=addresses(outs))
         # The means of an image, so that no large mean hides the variance.
         shifts = torch.stack([self.states[one.state][0].mean((1, 2)) for one in self.wanted])
-        sums, squares, places = self._sums()
-        at = shifts.data_ptr()
-        share(
-            self.batch,
-            lambda t, a, b: self.loops.pool(self.table, at, *places[t], a, b, self.c),
-        )
-        mean = gathered(sums) / self.counts
-        variance = gathered(squares) / self.counts - mean.square()
+        sums, squares = self._summed(self.loops.pool, shifts=shifts.data_ptr())
+        mean = sums / self.counts
+        variance = squares / self.counts - mean.square()
         self.statistics = mean + shifts, variance.clamp_min_(0)
         return outs
 
     def normalize(self, mean: Tensor, scale: Tensor) -> None:
         """Normalize the poolings in place."""
-        at = mean.data_ptr(), scale.data_ptr()
-        share(self.batch, lambda _, a, b: self.loops.normalize(self.table, *at, a, b, self.c))
+        self._share(self.loops.normalize, shifts=mean.data_ptr(), scales=scale.data_ptr())
 
     def moments_back(
         self, outs: Sequence[Tensor], grads: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Return the sums of the gradients, and of their products with the outputs."""
         self.set(OUT=addresses(outs), GRAD=addresses(grads))
-        sums, products, places = self._sums()
-        share(
-            self.batch,
-            lambda t, a, b: self.loops.moments_back(self.table, *places[t], a, b, self.c),
-        )
-        return gathered(sums), gathered(products)
+        return self._summed(self.loops.moments_back)
 
     def back(self, by_out: Tensor, by_grad: Tensor, constant: Tensor) -> dict[int, Tensor]:
         """Return the gradients of the states that have a pooling, by their numbers."""
         numbers = [one.state for one in self.wanted]
         d_states = {number: torch.empty_like(self.states[number]) for number in numbers}
         self.set(D_X=addresses([d_states[number] for number in numbers]))
-        at = [each.data_ptr() for each in (by_out, by_grad, constant)]
         largest = max(math.prod(size) for size in self.sizes)
         scratch = empty(threads_for(self.batch), largest * self.c)
-        places = within(scratch)
-        share(
-            self.batch,
-            lambda t, a, b: self.loops.pool_back(self.table, *at, places[t], a, b, self.c),
+        self._share(
+            self.loops.pool_back,
+            by_out=by_out.data_ptr(),
+            by_grad=by_grad.data_ptr(),
+            constants=constant.data_ptr(),
+            scratch=within(scratch),
         )
         return d_states
 

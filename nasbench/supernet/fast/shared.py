@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from nasbench.supernet.fast.threads import addresses, pairs, share
+from nasbench.supernet.fast.threads import addresses, mix, pairs
 
 Held = TypeVar("Held")
 
@@ -90,15 +90,12 @@ class Mixed(Gradient[list[tuple[Tensor, Tensor]]]):
 
     def take(self) -> Tensor | None:
         """Return the gradient, ``None`` without one, and forget it."""
-        from nasbench.supernet.fast import kernels
-
         held = self._taken()
         if not held:
             return None
         grads, weights = zip(*held, strict=True)
         out = torch.empty_like(grads[0])
-        table, at = pairs(grads, addresses(weights)), out.data_ptr()
-        share(out.numel() // 4, lambda _, a, b: kernels.mixed(table, at, 4 * a, 4 * b))
+        mix(pairs(grads, addresses(weights)), out)
         return out
 
 
@@ -116,7 +113,7 @@ class _Shared(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[None, Tensor | None]:
         """Return the gradient of the image."""
         (grad,), own = grads, ctx.gradient.take()
-        return None, grad if own is None else own if grad is None else own + grad
+        return None, grad if own is None else own if grad is None else own.add_(grad)
 
 
 def shared(image: Tensor, gradient: Gradient[Any]) -> Tensor:

@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nasbench.nn.drop_path import DropPath
-from nasbench.nn.halving import Halving, halves
+from nasbench.nn.halving import Halving
 from nasbench.nn.processes import place
 from nasbench.nn.sync_batchnorm import SyncBatchNorm2d, normalized
-from nasbench.supernet.fast import compiled, pools
+from nasbench.supernet.fast import compiled, pools, strided
 from nasbench.supernet.fast.branch_sum import BranchSum, Kind
 from nasbench.supernet.fast.branches import Branch, Branches, Bundle, Unit
 from nasbench.supernet.fast.pointwise import enough, move
@@ -207,8 +207,7 @@ class Features:
     def _every(self, step: int) -> Tensor:
         if step == 1:
             return self.state
-        every = self.state[:, :, ::step, ::step]
-        return every.contiguous(memory_format=torch.channels_last)
+        return strided.every(self.state, step)
 
     def branch_input(self, unit: Unit) -> Tensor:
         """Return the ReLU of :meth:`read`."""
@@ -223,7 +222,7 @@ class Features:
     def halves(self) -> tuple[Tensor, Tensor]:
         """Return the ReLU of every second pixel in both phases."""
         if "even" not in self._made:
-            self._made["even"], self._made["odd"] = halves(self.state)
+            self._made["even"], self._made["odd"] = strided.halves(self.state)
         return self._made["even"], self._made["odd"]
 
     def part(self, k: int) -> Tensor:

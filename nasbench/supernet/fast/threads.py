@@ -1,14 +1,19 @@
 """Images spread over threads, and tables of addresses, for compiled loops.
 
-Numba's loops run without the interpreter, so threads of Python keep all cores busy.
+The threads are those of torch's OpenMP, which wait for each other at less than a thread of Python
+costs to wake, and which no others disturb. Where torch has none of that kind, threads of Python do
+the same.
 """
 
 from __future__ import annotations
 
+import ctypes
 import itertools
+import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,6 +40,7 @@ class _Pool:
 
 
 _pool = _Pool()
+_imported_by = os.getpid()
 
 
 def threads_for(count: int) -> int:
@@ -42,22 +48,60 @@ def threads_for(count: int) -> int:
     return max(1, min(torch.get_num_threads(), count))
 
 
-def share(count: int, run: Callable[[int, int, int], object]) -> None:
-    """Call ``run(thread, start, stop)`` for equal parts of a range, at the same time."""
+def share(
+    loop: Any, kind: np.dtype[Any], count: int, **arguments: Sequence[int] | Table | int
+) -> None:
+    """Call a compiled loop for equal parts of a range, at the same time.
+
+    Args:
+        loop: of :mod:`nasbench.supernet.fast.vectors`.
+        kind: of its record of arguments, among which are ``start`` and ``stop`` of a part.
+        count: the length of the range.
+        arguments: the others; those that a thread has for itself are sequences.
+    """
     threads = threads_for(count)
-    if threads == 1:
-        run(0, 0, count)
-        return
+    given = np.zeros(threads, dtype=kind)
     cuts = [count * t // threads for t in range(threads + 1)]
-    parts = list(enumerate(itertools.pairwise(cuts)))
+    given["start"], given["stop"] = cuts[:-1], cuts[1:]
+    for name, values in arguments.items():
+        given[name] = values
+    if threads == 1:
+        loop.call(given.ctypes.data)
+    else:
+        _together(loop, given)
+
+
+def _together(loop: Any, given: NDArray[Any]) -> None:
+    """Call a loop with each of several records, in as many threads."""
+    from nasbench.supernet.fast import vectors
+
+    team = np.array(
+        [(0, len(given), loop.address, given.ctypes.data, given.itemsize)], vectors.TEAM
+    )
+    at, threads = team.ctypes.data, len(given)
+    start = _openmp()
+    # A forked process has none of its parent's threads, for which OpenMP would wait.
+    if start is not None and os.getpid() == _imported_by:
+        start(vectors.work.address, at, threads, 0)
+        return
     others: list[Future[object]] = []
     try:
-        others += (_pool().submit(run, t, *part) for t, part in parts[1:])
-        run(0, *parts[0][1])
+        others += (_pool().submit(vectors.work.call, at) for _ in range(threads - 1))
+        vectors.work.call(at)
     finally:
         _finish(others)
-    for other in others:
-        other.result()
+
+
+@cache
+def _openmp() -> Callable[[int, int, int, int], None] | None:
+    """Return what calls a function in threads of torch's OpenMP: GNU's or one that can do it."""
+    try:
+        found = ctypes.CDLL(None).GOMP_parallel
+    except (AttributeError, OSError, TypeError):  # not there, or no such library on this system
+        return None
+    found.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+    found.restype = None
+    return found
 
 
 def _finish(others: Sequence[Future[object]]) -> None:
@@ -82,9 +126,59 @@ def zeros(*shape: int) -> Tensor:
     return torch.zeros(*shape, dtype=torch.float32, device="cpu")
 
 
-def gathered(parts: Tensor) -> Tensor:
-    """Return the sum over threads."""
-    return parts[0] if len(parts) == 1 else parts.sum(0)
+class Totals:
+    """Sums that each thread computes for itself, from 0, and that are added up afterwards.
+
+    Args:
+        threads: how many.
+        shapes: of the sums of a thread.
+    """
+
+    def __init__(self, threads: int, *shapes: tuple[int, ...]) -> None:
+        self._shapes = shapes
+        self._sizes = [math.prod(shape) for shape in shapes]
+        self._parts = zeros(threads, sum(self._sizes))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield the addresses of each of the sums, one for each thread."""
+        first = within(self._parts)
+        for size in itertools.accumulate(self._sizes[:-1], initial=0):
+            yield [at + size * self._parts.element_size() for at in first]
+
+    def gathered(self) -> list[Tensor]:
+        """Return the sums over all threads."""
+        parts = torch.split(summed(self._parts), self._sizes)
+        return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+
+def summed(parts: Tensor) -> Tensor:
+    """Return the sum over the first dimension of ``(threads, n)``; n is a multiple of 4."""
+    if len(parts) == 1:
+        return parts[0]
+    total, ones = empty(parts.shape[1]), torch.ones(1, dtype=torch.float32)
+    table = pairs(list(parts), addresses([ones] * len(parts)))
+    mix(table, total)
+    return total
+
+
+def mix(table: Table, out: Tensor) -> None:
+    """Write a weighted sum of tensors.
+
+    Args:
+        table: the addresses of the tensors and of their weights, shape ``(n, 2)``.
+        out: as large as one of them, a multiple of 4 numbers.
+    """
+    from nasbench.supernet.fast import kernels
+    from nasbench.supernet.fast.vectors import FEW
+
+    share(
+        kernels.mixed,
+        kernels.ARGUMENTS,
+        out.numel() // FEW,
+        plain=table.ctypes.data,
+        images=len(table),
+        out=out.data_ptr(),
+    )
 
 
 def addresses(tensors: Sequence[Tensor | None]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Vectors of 16 or 4 channels of a pixel, for loops that numba compiles.
+"""Loops that numba compiles, and the vectors of 16 or 4 channels of a pixel in them.
 
 The innermost loops keep their sums in registers, which numba does not promise for Python code, so
 they are written as LLVM instructions: functions of integers, which are addresses, steps in bytes
@@ -9,8 +9,12 @@ compiled with.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import carray, cfunc, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -24,14 +28,6 @@ FAR = 4096
 """Bytes between what is computed and what is fetched meanwhile."""
 
 
-def compiled(loop):
-    """Return a loop that is compiled when it is first called."""
-    try:
-        return njit(nogil=True, cache=True)(loop)
-    except RuntimeError:  # there is no folder to keep the code in
-        return njit(nogil=True)(loop)
-
-
 NUMBER = ir.FloatType()
 INTEGER = ir.IntType(64)
 SMALL = ir.IntType(32)
@@ -41,6 +37,104 @@ SMALL = ir.IntType(32)
 def lanes_at(c, channel):
     """Return how many channels the next vector takes."""
     return LANES if c - channel >= LANES else FEW
+
+
+class compiled:
+    """A loop that is compiled when its address is first asked for.
+
+    It is a function of C that takes the address of its arguments, a record of integers.
+    """
+
+    def __init__(self, loop: Callable[[int], None]) -> None:
+        self._loop = loop
+        self.__doc__ = loop.__doc__
+
+    @cached_property
+    def _made(self):
+        kind = types.void(types.int64)
+        try:
+            return cfunc(kind, cache=True)(self._loop)
+        except RuntimeError:  # there is no folder to keep the code in
+            return cfunc(kind)(self._loop)
+
+    @cached_property
+    def address(self) -> int:
+        """Where it is."""
+        return int(self._made.address)
+
+    @cached_property
+    def call(self) -> Callable[[int], None]:
+        """The function itself; it runs without the interpreter."""
+        made: Callable[[int], None] = self._made.ctypes
+        return made
+
+
+def record(*names: str) -> np.dtype:
+    """Return the type of a loop's arguments: integers, which are addresses, sizes and counts."""
+    return np.dtype([(name, np.int64) for name in names])
+
+
+@intrinsic
+def pointer(_, address):
+    """Return an address as what numba makes arrays of."""
+
+    def codegen(context, builder, _, arguments):
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.int64), codegen
+
+
+@njit
+def record_at(address, kind):
+    """Return the record at an address."""
+    return carray(pointer(address), 1, kind)[0]
+
+
+@njit
+def table_at(address, rows, columns):
+    """Return the int64 table ``(rows, columns)`` at an address."""
+    return carray(pointer(address), (rows, columns), np.int64)
+
+
+@intrinsic
+def _next(_, counter):
+    """Return the number at an address and add 1 to it, at once for all threads."""
+
+    def codegen(context, builder, _, arguments):
+        at = builder.inttoptr(arguments[0], INTEGER.as_pointer())
+        return builder.atomic_rmw("add", at, ir.Constant(INTEGER, 1), "seq_cst")
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def _call(_, loop, argument):
+    """Call a loop by its address."""
+
+    def codegen(context, builder, _, arguments):
+        kind = ir.FunctionType(ir.VoidType(), [INTEGER])
+        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+TEAM = record("next", "count", "loop", "first", "size")
+"""What a team of threads does: calls of a loop with records of some bytes that follow each other.
+
+The first field is the number of the next call, which the threads take one after the other.
+"""
+
+
+@compiled
+def work(at):
+    """Call a loop as one of a team's threads, until no call is left."""
+    team = record_at(at, TEAM)
+    while True:
+        done = int(_next(at))
+        if done >= team.count:
+            return
+        _call(team.loop, team.first + done * team.size)
 
 
 class Vectors:
