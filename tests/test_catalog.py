@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import py_compile
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from nasbench import catalog
 from nasbench.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize(
@@ -40,6 +44,22 @@ def test_an_unknown_name_is_told_with_the_nearest(kind, name, near):
     assert str(error.value).startswith(f"unknown {kind} '{name}': {hint}")
     listed = str(error.value).partition("allowed: ")[2].split(", ")
     assert listed == [*catalog.TABLES[kind], "file.py:Class", "package.module:Class"]
+
+
+def test_what_beats_random_search_is_what_the_published_table_shows():
+    text = (ROOT / "results" / "published" / "strategies_nas-bench-201.json").read_text()
+    datasets = json.loads(text)["datasets"].values()
+    known = next(iter(datasets))["after_trials"]
+    names = [name for name in catalog.STRATEGIES if name in known]
+    assert len(datasets) == 3
+    assert len(names) >= 8
+    shown = {
+        name
+        for name in names
+        if name != "random"
+        and all(one["after_trials"][name]["ahead_low"][-1] > 0 for one in datasets)
+    }
+    assert set(catalog.BETTER_THAN_RANDOM) == shown
 
 
 def test_a_class_in_a_module():

@@ -11,12 +11,14 @@ from typing import Annotated
 import typer
 
 from nasbench.api.listing import KINDS
+from nasbench.catalog import BETTER_THAN_RANDOM
 from nasbench.cli.options import AsJson
 from nasbench.cli.output import tell
 from nasbench.errors import unknown
 
 Kind = Annotated[str | None, typer.Argument(help=f"One of: {', '.join(KINDS)}. [default: all]")]
 
+BETTER = ", ".join(BETTER_THAN_RANDOM)
 OWN = {
     "metrics": "  One of your own is file.py:function of outputs and targets: docs/own-data.md",
     "losses": "  One of your own is file.py:function of outputs and targets: docs/own-data.md",
@@ -35,6 +37,9 @@ def command(kind: Kind = None, as_json: AsJson = False) -> None:
         tell(f"{name}:")
         for key, about in table.items():
             _echo(f"  {key:<22} {about}")
+        if name == "strategies":
+            _echo(f"  Shown to be better than random search at equal cost: {BETTER}.")
+            _echo("  No other strategy was shown to be: docs/sampled.md#against-random-search")
         if name == "tuners":
             from nasbench.hpo.names import UNAVAILABLE
 

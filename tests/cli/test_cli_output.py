@@ -240,8 +240,16 @@ def test_list(run):
         assert list(run("list", kind, "--json").json) == [kind]
         part = run("list", kind).out
         assert part in whole
-        names = [line.split()[0] for line in part.splitlines() if " NNI's " not in line[:8]]
-        assert names == [f"{kind}:", *listed[kind]]
+        lines = part.splitlines()[1 : 1 + len(listed[kind])]
+        assert part.startswith(f"{kind}:\n")
+        assert [line.split()[0] for line in lines] == [*listed[kind]]
+
+
+def test_the_list_of_strategies_says_which_were_shown_to_beat_random_search(run):
+    names = ", ".join(catalog.BETTER_THAN_RANDOM)
+    *_, better, others = run("list", "strategies").out.splitlines()
+    assert better == f"  Shown to be better than random search at equal cost: {names}."
+    assert others.startswith("  No other strategy was shown to be: ")
 
 
 def test_the_list_says_which_target_a_metric_and_a_loss_are_for(run):
