@@ -12,7 +12,6 @@ import torch
 
 from nasbench import plain_files
 from nasbench.errors import UserError
-from nasbench.store import packing
 from nasbench.store.atomic import telling_what_failed, write
 
 DAMAGED = (
@@ -50,9 +49,9 @@ class StateFile:
         """
         fresh = self.path.with_name(f"{self.path.stem}.new{self.path.suffix}")
         # Packed in memory first: torch's writer would hide an error of the disk.
-        buffer = io.BytesIO()
-        torch.save(packing.packed(state), buffer)
-        write(fresh, lambda file: file.write(buffer.getbuffer()))
+        packed = io.BytesIO()
+        torch.save(state, packed)
+        write(fresh, lambda file: file.write(packed.getbuffer()))
         with telling_what_failed(self.path):
             if self.path.exists():
                 self.path.replace(self.previous)
@@ -72,7 +71,7 @@ class StateFile:
                     state = torch.load(file, map_location="cpu", weights_only=True)
                 if not isinstance(state, dict):
                     raise ValueError(f"it holds {type(state).__name__}")
-                return packing.unpacked(state)
+                return state
             except (*DAMAGED, UserError) as error:
                 lines = str(error).splitlines() or [type(error).__name__]
                 reasons.append(f"{path} ({lines[0]})")
