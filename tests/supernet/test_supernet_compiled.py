@@ -128,7 +128,7 @@ def far(ours: torch.Tensor, theirs: torch.Tensor) -> float:
     return float((ours - theirs).detach().norm() / theirs.detach().norm())
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize(
     ("c", "size", "strides"),
     [
@@ -471,6 +471,18 @@ def test_the_kept_machine_code_is_of_the_vectors_that_are_there():
             f for f in folder.glob("*kernels.py") if f"fast.{name} import" in f.read_text()
         ]
         assert {file.stem for file in imported} == {user.__name__.split(".")[-1] for user in users}
+
+
+def test_a_norm_that_occurs_twice_or_tracks_nothing_is_left_to_torch():
+    x = torch.randn(2, 16, 6, 6).contiguous(memory_format=LAST)
+    branch, other = (Candidate(nn.Sequential(*unit(16, 3))).branch for _ in range(2))
+    weight = torch.ones(2)
+    numbers = [weight, *(p for one in (*branch, *other) for p in one.parameters)]
+    assert compiled.takes([branch, other], [x, x], [], numbers)
+    assert not compiled.takes([branch, branch], [x, x], [], numbers)
+    layers = unit(16, 3)
+    layers[-1].num_batches_tracked = None
+    assert not compiled.takes([Candidate(nn.Sequential(*layers)).branch], [x], [], numbers)
 
 
 def test_nan_is_not_hidden():

@@ -49,3 +49,13 @@ def test_fitted_products_are_those_of_the_formulas(momentum, weighted):
     close(seen.spread, wanted.spread)
     close(seen.rows, wanted.rows)
     assert torch.equal(seen.turned, found.scaled.mT)
+
+
+def test_a_channel_without_variance_is_as_in_torch_without_eps():
+    norm = nn.BatchNorm2d(4, eps=0.0, affine=False)
+    kernel = torch.zeros(4, 4, 1, 1)
+    expected = Fitted(9, torch.ones(1, 4), torch.eye(4)[None], [kernel], None, 0.0)
+    found = CompiledFitted(9, torch.ones(1, 4), torch.eye(4)[None], [kernel], None, [norm])
+    assert expected.scaled.isnan().all()  # 0 times infinity
+    assert found.scaled.isnan().all()
+    assert norm.num_batches_tracked == 1

@@ -56,7 +56,8 @@ class Unit:
             return False
         k, (_, dilation) = self.spatial.kernel_size[0], self.steps
         channels, inputs = self.pointwise.weight.shape[:2]
-        return k in (3, 5) and dilation <= 2 and channels == inputs
+        tracked = self.norm.running_mean is not None and self.norm.num_batches_tracked is not None
+        return tracked and k in (3, 5) and dilation <= 2 and channels == inputs
 
     @cached_property
     def count(self) -> int:

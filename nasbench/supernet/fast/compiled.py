@@ -91,10 +91,12 @@ def takes(
     if c % FEW or not all(unit.compiles for branch in branches for unit in branch):
         return False
     sizes = {_output(branch[0], x) for branch, x in zip(branches, inputs, strict=True)}
+    norms = [unit.norm for branch in branches for unit in branch]
     alike = {(size_of(image), image.shape[1]) for image in plain} | {(size, c) for size in sizes}
     distinct = {id(x): x for x in inputs}.values()
     return (
         len(alike) == 1
+        and len(set(norms)) == len(norms)  # several threads move their running statistics
         and all(x.dtype == torch.float32 for x in [*distinct, *plain, *numbers])
         and all(x.shape[1] == c and x.is_contiguous(memory_format=LAST) for x in distinct)
         and all(x.is_contiguous() for x in numbers)
@@ -245,7 +247,8 @@ class Stage:
         """
         scratch = self.scratch()
         taps = self.m if learns else 0, self.loops.WIDEST**2, self.c
-        totals = self._totals(taps, (self.m, self.c), (self.m, self.c, self.c))
+        before = self.m if self.table[:, self.loops.BEFORE].any() else 0
+        totals = self._totals(taps, (before, self.c), (before, self.c, self.c))
         weights, sums, products = totals
         self._share(
             self.loops.back,

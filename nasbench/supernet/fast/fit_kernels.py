@@ -19,9 +19,9 @@ from nasbench.supernet.fast.vectors import (
     table_at,
 )
 
-VECTORS = "c71735a440e86f002942db2327a11bb2d96e76671f7c22bd9a79777901f1b2cc"
+VECTORS = "7b3120d1409b6c385f712c486c51292d498f9e499a24f5f415d161521a8bd5dd"
 """The SHA-256 of `vectors.py`, so that a change there changes this file."""
-PRODUCTS = "5b0069a5a5f09645828e204c18883e0f5815f529377fe3dfa38de4a627ec9817"
+PRODUCTS = "3ffd4db22fdc0f1717a2c52d3cc1eb2108150d9214fd529da9a4b93d2a9efec7"
 """That of `products.py`."""
 # The columns of the table of products: addresses.
 KERNEL, RUNNING_MEAN, RUNNING_VARIANCE, BATCHES = range(4)
@@ -54,7 +54,7 @@ def _numbers(address, *shape):
 def fit(address):
     """Compute the statistics of products and what follows from them.
 
-    Reads ``total`` and ``square``, which it overwrites by the covariances; writes the matrices
+    Reads ``total`` and ``square``, of which the latter becomes the covariances; writes what stands
     from ``matrices`` to ``biases``, and moves the running statistics.
     """
     given = record_at(address, ARGUMENTS)
@@ -113,8 +113,8 @@ def fit(address):
 def small(address):
     """Compute the gradients of products other than those of images.
 
-    Reads ``totals`` and ``crossed``, which it overwrites, and what :func:`fit` wrote; writes the
-    last ones of the arguments.
+    Reads ``totals``, ``crossed``, whose memory it uses afterwards, and what :func:`fit` wrote;
+    writes the last ones of the arguments.
     """
     given = record_at(address, ARGUMENTS)
     c, n, start, stop = given.c, given.n, given.start, given.stop

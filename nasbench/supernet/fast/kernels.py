@@ -36,9 +36,9 @@ from nasbench.supernet.fast.vectors import (
     table_at,
 )
 
-VECTORS = "c71735a440e86f002942db2327a11bb2d96e76671f7c22bd9a79777901f1b2cc"
+VECTORS = "7b3120d1409b6c385f712c486c51292d498f9e499a24f5f415d161521a8bd5dd"
 """The SHA-256 of `vectors.py`, so that a change there changes this file."""
-PRODUCTS = "5b0069a5a5f09645828e204c18883e0f5815f529377fe3dfa38de4a627ec9817"
+PRODUCTS = "3ffd4db22fdc0f1717a2c52d3cc1eb2108150d9214fd529da9a4b93d2a9efec7"
 """That of `products.py`."""
 WIDEST = 5
 """The widest kernel of a depthwise convolution."""
@@ -194,7 +194,7 @@ _convolve_5, _convolve_5_1 = _convolve(5, TILE), _convolve(5, 1)
 _taps_3, _taps_5 = _taps(3), _taps(5)
 
 
-@njit(nogil=True)
+@njit
 def _pad(x, out, height, width, c, q, stride, wide):
     """Write the pixels of an image into one with rows of ``wide`` pixels, from ``q`` on."""
     pixel = c * FLOAT
@@ -207,7 +207,7 @@ def _pad(x, out, height, width, c, q, stride, wide):
                 copy(x + (i * width + j) * pixel, row + j * stride * pixel, c)
 
 
-@njit(nogil=True)
+@njit
 def _pad_relu(x, out, height, width, c, q, wide):
     """Write the ReLU of an image into one with rows of ``wide`` pixels, from ``q`` on."""
     pixel = c * FLOAT
@@ -216,7 +216,7 @@ def _pad_relu(x, out, height, width, c, q, wide):
         _relu_of(x + i * width * pixel, out + ((q + i) * wide + q) * pixel, width * c)
 
 
-@njit(nogil=True)
+@njit
 def _kernels(weight, out, c, k, turned):
     """Write the weights ``(c, 1, k, k)`` as ``(k * k, c)``, turned by 180 degrees if asked."""
     taps = k * k
@@ -226,7 +226,7 @@ def _kernels(weight, out, c, k, turned):
             _move(weight + (channel * taps + source) * FLOAT, out + (tap * c + channel) * FLOAT)
 
 
-@njit(nogil=True)
+@njit
 def _convolution(x, wide, weights, out, height, width, c, k, dilation, stride, more):
     """Write a depthwise convolution of an image with zeros around it.
 
@@ -273,7 +273,7 @@ def _convolution(x, wide, weights, out, height, width, c, k, dilation, stride, m
             channel += lanes
 
 
-@njit(nogil=True)
+@njit
 def _weight_gradient(x, wide, grad, grad_line, sums, height, width, c, k, dilation, stride):
     """Add the gradient of the weights, shape ``(k * k, c)``; arguments as of the convolution."""
     pixel = c * FLOAT
@@ -290,7 +290,7 @@ def _weight_gradient(x, wide, grad, grad_line, sums, height, width, c, k, dilati
         channel += lanes
 
 
-@njit(nogil=True)
+@njit
 def _cross(x, y, sums, n, c):
     """Add the products of all channels of x with those of y over ``n`` pixels, ``(c, c)``.
 
@@ -321,7 +321,7 @@ def _cross(x, y, sums, n, c):
         start += count
 
 
-@njit(nogil=True)
+@njit
 def _mirror(matrix, c):
     """Copy what stands above the diagonal of ``(c, c)`` to below it."""
     for i in range(c):
@@ -329,7 +329,7 @@ def _mirror(matrix, c):
             _move(matrix + (j * c + i) * FLOAT, matrix + (i * c + j) * FLOAT)
 
 
-@njit(nogil=True)
+@njit
 def _sum(x, sums, n, c):
     """Add the pixels up."""
     channel = 0
@@ -366,7 +366,7 @@ def _plain(given):
     return table_at(given.plain, given.images, 2)
 
 
-@njit(nogil=True)
+@njit
 def _pad_product(table, i, b, inner, c, wide):
     """Write the ReLU of the product of a unit's image into rows of ``wide`` pixels."""
     pixel = c * FLOAT

@@ -71,7 +71,7 @@ _relu, _relu_1 = _affine(TILE, 1, relu=True), _affine(1, 1, relu=True)
 _products, _products_1 = _affine(TILE, 2), _affine(1, 2)
 
 
-@njit(nogil=True)
+@njit
 def multiply(x, matrix, start, step, out, n, c):
     """Write ``start + x matrix`` of ``n`` pixels; ``step`` is 0 for the same start of all."""
     pixel = c * FLOAT
@@ -95,7 +95,7 @@ def multiply(x, matrix, start, step, out, n, c):
         channel += lanes
 
 
-@njit(nogil=True)
+@njit
 def multiply_relu(x, matrix, bias, out, n, c):
     """Write the ReLU of ``bias + x matrix`` of ``n`` pixels."""
     pixel = c * FLOAT
@@ -117,7 +117,7 @@ def multiply_relu(x, matrix, bias, out, n, c):
         channel += lanes
 
 
-@njit(nogil=True)
+@njit
 def multiply_two(x, matrix, y, other, row, out, n, c):
     """Write ``row + x matrix + y other`` of ``n`` pixels."""
     pixel = c * FLOAT

@@ -1,8 +1,8 @@
 """Images spread over threads, and tables of addresses, for compiled loops.
 
-The threads are those of torch's OpenMP, which wait for each other at less than a thread of Python
-costs to wake, and which no others disturb. Where torch has none of that kind, threads of Python do
-the same.
+The threads are those of torch's OpenMP, which find their work faster than a thread of Python
+wakes, and do not compete with a second pool for the cores. Where torch has none of that kind,
+threads of Python do the same.
 """
 
 from __future__ import annotations
@@ -72,21 +72,21 @@ def share(
 
 
 def _together(loop: Any, given: NDArray[Any]) -> None:
-    """Call a loop with each of several records, in as many threads."""
+    """Call a loop with each of several records, at the same time."""
     from nasbench.supernet.fast import vectors
 
     team = np.array(
         [(0, len(given), loop.address, given.ctypes.data, given.itemsize)], vectors.TEAM
     )
-    at, threads = team.ctypes.data, len(given)
-    start = _openmp()
-    # A forked process has none of its parent's threads, for which OpenMP would wait.
+    at, start = team.ctypes.data, _openmp()
+    # A process forked since has none of its parent's threads, for which OpenMP would wait.
     if start is not None and os.getpid() == _imported_by:
-        start(vectors.work.address, at, threads, 0)
+        # All of torch's threads, even for fewer calls: OpenMP ends those that are left out.
+        start(vectors.work.address, at, torch.get_num_threads(), 0)
         return
     others: list[Future[object]] = []
     try:
-        others += (_pool().submit(vectors.work.call, at) for _ in range(threads - 1))
+        others += (_pool().submit(vectors.work.call, at) for _ in given[1:])
         vectors.work.call(at)
     finally:
         _finish(others)

@@ -42,7 +42,8 @@ def lanes_at(c, channel):
 class compiled:
     """A loop that is compiled when its address is first asked for.
 
-    It is a function of C that takes the address of its arguments, a record of integers.
+    It is a function of C that takes the address of its arguments, a record of integers. A division
+    by zero gives infinity or NaN.
     """
 
     def __init__(self, loop: Callable[[int], None]) -> None:
@@ -53,9 +54,9 @@ class compiled:
     def _made(self):
         kind = types.void(types.int64)
         try:
-            return cfunc(kind, cache=True)(self._loop)
+            return cfunc(kind, cache=True, error_model="numpy")(self._loop)
         except RuntimeError:  # there is no folder to keep the code in
-            return cfunc(kind)(self._loop)
+            return cfunc(kind, error_model="numpy")(self._loop)
 
     @cached_property
     def address(self) -> int:
