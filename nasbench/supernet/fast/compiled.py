@@ -182,7 +182,7 @@ class Stage:
         """Return sums over all images."""
         return Totals(threads_for(self.output[0]), *shapes)
 
-    def _share(self, loop: Any, **arguments: Sequence[int] | Table | int) -> None:
+    def _share(self, loop: Any, **arguments: Sequence[int] | int) -> None:
         """Call a loop for all images."""
         batch, height, width = self.output
         known = {"table": self.table.ctypes.data, "units": self.m, "reach": self.reach}

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from nasbench.nn.processes import place, sum_together
 from nasbench.supernet.fast.pointwise import enough
 from nasbench.supernet.fast.threads import (
-    Table,
     addresses,
     empty,
     fill,
@@ -111,7 +110,7 @@ class CompiledFitted:
             biases=self.biases.data_ptr(),
         )
 
-    def _share(self, loop: Any, **arguments: Sequence[int] | Table | int) -> None:
+    def _share(self, loop: Any, **arguments: Sequence[int] | int) -> None:
         """Call a loop for all products."""
         known = {
             "c": self._c,

@@ -19,7 +19,6 @@ from nasbench.supernet.fast import compiled
 from nasbench.supernet.fast.branches import size_of
 from nasbench.supernet.fast.compiled import FEW, LAST
 from nasbench.supernet.fast.threads import (
-    Table,
     Totals,
     addresses,
     empty,
@@ -169,7 +168,7 @@ class _Work:
         """Fill columns of the table, which are given by their names."""
         fill(self.table, self.loops, **columns)
 
-    def _share(self, loop: Any, **arguments: Sequence[int] | Table | int) -> None:
+    def _share(self, loop: Any, **arguments: Sequence[int] | int) -> None:
         """Call a loop for all images."""
         known = {"table": self.table.ctypes.data, "poolings": self.m, "c": self.c}
         share(loop, self.loops.ARGUMENTS, self.batch, **known | arguments)

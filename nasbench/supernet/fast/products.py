@@ -66,55 +66,41 @@ def _affine(pixels, terms, relu=False):
     return affine if terms == 1 else affine_of_two
 
 
-_product, _product_1 = _affine(TILE, 1), _affine(1, 1)
-_relu, _relu_1 = _affine(TILE, 1, relu=True), _affine(1, 1, relu=True)
 _products, _products_1 = _affine(TILE, 2), _affine(1, 2)
 
 
-@njit
-def multiply(x, matrix, start, step, out, n, c):
-    """Write ``start + x matrix`` of ``n`` pixels; ``step`` is 0 for the same start of all."""
-    pixel = c * FLOAT
-    channel = 0
-    while channel < c:
-        lanes = lanes_at(c, channel)
-        away = channel * FLOAT
-        p = 0
-        while p + TILE <= n:
-            at = p * pixel
-            if channel == 0:
-                ahead(x + at + FAR, TILE * c)
-            begin, end = start + p * step + away, out + at + away
-            _product(begin, step, end, pixel, c, x + at, matrix + away, lanes)
-            p += TILE
-        while p < n:
-            at = p * pixel
-            begin, end = start + p * step + away, out + at + away
-            _product_1(begin, step, end, pixel, c, x + at, matrix + away, lanes)
-            p += 1
-        channel += lanes
+def _over_pixels(several, one):
+    """Return a loop over pixels that computes several at once while there are so many."""
+
+    @njit
+    def multiply(x, matrix, start, step, out, n, c):
+        pixel = c * FLOAT
+        channel = 0
+        while channel < c:
+            lanes = lanes_at(c, channel)
+            away = channel * FLOAT
+            p = 0
+            while p + TILE <= n:
+                at = p * pixel
+                if channel == 0:
+                    ahead(x + at + FAR, TILE * c)
+                begin, end = start + p * step + away, out + at + away
+                several(begin, step, end, pixel, c, x + at, matrix + away, lanes)
+                p += TILE
+            while p < n:
+                at = p * pixel
+                begin, end = start + p * step + away, out + at + away
+                one(begin, step, end, pixel, c, x + at, matrix + away, lanes)
+                p += 1
+            channel += lanes
+
+    return multiply
 
 
-@njit
-def multiply_relu(x, matrix, bias, out, n, c):
-    """Write the ReLU of ``bias + x matrix`` of ``n`` pixels."""
-    pixel = c * FLOAT
-    channel = 0
-    while channel < c:
-        lanes = lanes_at(c, channel)
-        away = channel * FLOAT
-        p = 0
-        while p + TILE <= n:
-            at = p * pixel
-            if channel == 0:
-                ahead(x + at + FAR, TILE * c)
-            _relu(bias + away, 0, out + at + away, pixel, c, x + at, matrix + away, lanes)
-            p += TILE
-        while p < n:
-            at = p * pixel
-            _relu_1(bias + away, 0, out + at + away, pixel, c, x + at, matrix + away, lanes)
-            p += 1
-        channel += lanes
+multiply = _over_pixels(_affine(TILE, 1), _affine(1, 1))
+"""Writes ``start + x matrix`` of ``n`` pixels; ``step`` is 0 for the same start of all."""
+multiply_relu = _over_pixels(_affine(TILE, 1, relu=True), _affine(1, 1, relu=True))
+"""The ReLU of the same."""
 
 
 @njit

@@ -48,9 +48,7 @@ def threads_for(count: int) -> int:
     return max(1, min(torch.get_num_threads(), count))
 
 
-def share(
-    loop: Any, kind: np.dtype[Any], count: int, **arguments: Sequence[int] | Table | int
-) -> None:
+def share(loop: Any, kind: np.dtype[Any], count: int, **arguments: Sequence[int] | int) -> None:
     """Call a compiled loop for equal parts of a range, at the same time.
 
     Args:
