@@ -14,18 +14,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
+from same_time import compared, device_seconds, made, parser
 
-import nasbench as nb
-from nasbench import provenance
 from nasbench.report.comparisons import kinds_notes
 from nasbench.report.rows import Row
 from nasbench.report.verdict import verdict
 
-ROOT = Path(__file__).resolve().parent.parent
 SPACE, NETWORK, TUNE = "mobilenet-skip", "small-cnn", "lr,weight_decay,batch_size"
 METHODS = (
     *("tpe", "random", "tpe+tune", "random+tune"),
@@ -35,15 +32,6 @@ TASKS: dict[str, dict[str, Any]] = {"digits": {}, "mnist": {"limit_train": 4_000
 """Task to the options that all its runs share."""
 
 KINDS = {"nas": "architecture", "hpo": "hyperparameters", "joint": "both"}
-
-
-def compared(task: str, given: argparse.Namespace) -> Sequence[Row]:
-    """Return the rows of one task, best first; what ran before is not repeated."""
-    options = {**TASKS[task], "space": SPACE, "tune": TUNE, "device": "cpu", "out": given.folder}
-    if given.limit_train is not None:
-        options["limit_train"] = given.limit_train
-    done = nb.compare(*METHODS, task=task, budget=given.budget, seeds=given.seeds, **options)
-    return [row for row in done.leaderboard.board.rows if row.task == task]
 
 
 def table(task: str, rows: Sequence[Row]) -> list[str]:
@@ -70,9 +58,7 @@ def table(task: str, rows: Sequence[Row]) -> list[str]:
 def page(parts: list[str], given: argparse.Namespace, seconds: float) -> str:
     """Return the page."""
     title, *paragraphs = (__doc__ or "").split("\n\n")
-    where = provenance.collect()
-    versions = ", ".join(f"{name} {one}" for name, one in where["versions"].items() if one)
-    command = f"--budget {given.budget} --seeds {given.seeds} --threads {given.threads}"
+    command = "joint.py"
     if given.tasks != [*TASKS]:
         command += f" --tasks {' '.join(given.tasks)}"
     small = " MNIST has 4,000 training images." if "mnist" in given.tasks else ""
@@ -87,10 +73,7 @@ def page(parts: list[str], given: argparse.Namespace, seconds: float) -> str:
             f"time, with {given.seeds} seeds.{small} Intervals are bootstrapped over the seeds.",
             "",
             *parts,
-            f"Made with `python benchmarks/joint.py {command}`: {seconds / 3600:.1f} hours of "
-            f"searches and retrainings on {given.threads} of {where['cores']} cores of "
-            f"{where['cpu']}, without a GPU; Python {where['python']}, {versions}; commit "
-            f"{where['commit']}.",
+            made(command, given, seconds),
             "",
         ]
     )
@@ -98,24 +81,15 @@ def page(parts: list[str], given: argparse.Namespace, seconds: float) -> str:
 
 def main() -> None:
     """Compare, write the page and print it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--budget", default="5min")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--tasks", nargs="+", default=[*TASKS], choices=[*TASKS])
-    parser.add_argument("--folder", type=Path, default=Path("results"))
-    parser.add_argument("--out", type=Path, default=ROOT / "results" / "published" / "joint.md")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--limit-train", type=int, help="training images, for a trial run")
-    given = parser.parse_args()
+    options = parser(__doc__ or "", "5min", "joint.md")
+    options.add_argument("--tasks", nargs="+", default=[*TASKS], choices=[*TASKS])
+    given = options.parse_args()
     torch.set_num_threads(given.threads)
     parts, seconds = list[str](), 0.0
     for task in given.tasks:
-        rows = compared(task, given)
+        rows = compared(METHODS, task, given, space=SPACE, tune=TUNE, **TASKS[task])
         parts += table(task, rows)
-        seconds += sum(
-            len(row.seed_numbers) * row.search_seconds + row.runs * row.retrain_seconds
-            for row in rows
-        )
+        seconds += device_seconds(rows)
     written = page(parts, given, seconds)
     given.out.write_text(written, encoding="utf-8")
     sys.stdout.write(written)

@@ -76,7 +76,7 @@ class TaskConfig(Config):
     size: int | None = option(
         None,
         "Side in pixels to which your own images are resized. [default: the median side, at "
-        "most 64 with the preset quick]",
+        "most 64 unless the preset is paper]",
         low=1,
         most=4096,
         later=True,
@@ -187,7 +187,7 @@ class TrainingConfig(TaskConfig):
     @property
     def most_side(self) -> int | None:
         """Largest side of the user's own pictures where ``size`` is not given, in pixels."""
-        return QUICK_SIDE if self.preset == "quick" else None
+        return None if self.preset == "paper" else QUICK_SIDE
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -275,6 +275,12 @@ class SearchConfig(ProcessesConfig, TrialsConfig, TrainingConfig):
 
     section: ClassVar[str] = "Search"
 
+    preset: str = option(
+        "quick",
+        "Recipe to start from.",
+        allowed=("quick", "paper", "ranking"),
+        section="Options",
+    )
     strategy: str = option("darts", "Search strategy.")
     task: str = option(
         "digits",

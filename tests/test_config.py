@@ -75,7 +75,7 @@ def test_values_that_serve(name, value, expected):
         ("momentum", 1.0, "--momentum 1.0: must be in [0, 1)"),
         ("val_fraction", 1.0, "--val-fraction 1.0: must be in (0, 1)"),
         ("precision", "fp8", "unknown --precision 'fp8': did you mean fp32? allowed: fp32, bf16"),
-        ("preset", "fast", "unknown --preset 'fast': allowed: quick, paper"),
+        ("preset", "fast", "unknown --preset 'fast': allowed: quick, paper, ranking"),
         ("schedule", "cosin", "unknown --schedule 'cosin': did you mean cosine?"),
         ("plateau_patience", -1, "--plateau-patience -1: must be at least 0"),
         ("step_every", 0.5, "--step-every 0.5: must be of type int"),

@@ -12,7 +12,12 @@ import re
 # or a word that the option's own list has. Other words go on with the sentence.
 _QUOTED = r"'[^']*'|\"[^\"]*\""
 _TELLING = r"[^\s,;:()]*[0-9./][^\s,;()]*(?<![:.])|[A-Z][A-Z0-9%_]*"
-_NAMES = r"auto|cpu|cuda|mps|xpu|local|ray|sgd|balanced|none|quick|paper|onnx|py|pt2|torchscript"
+_NAMES = "|".join(
+    (
+        *("auto", "cpu", "cuda", "mps", "xpu", "local", "ray", "sgd", "balanced", "none"),
+        *("quick", "paper", "ranking", "onnx", "py", "pt2", "torchscript"),
+    )
+)
 _FLAG = r"(?<![\w-])--(?P<name>[a-z][a-z0-9-]*)"
 _VALUE = rf"(?P<value>{_QUOTED}|{_TELLING}|(?:{_NAMES})\b)"
 _AT_START = re.compile(rf"^{_FLAG}(?:[ =](?!continues\b)(?P<value>.*?))?(?P<end>: | needs )")

@@ -12,7 +12,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from nasbench import arguments, catalog
-from nasbench.engine.presets import paper_recipe, search_defaults
+from nasbench.engine.presets import network_arguments, paper_recipe, search_defaults
 from nasbench.errors import UserError
 from nasbench.options import allowed_values
 
@@ -91,7 +91,8 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
             by_preset: Mapping[str, Mapping[str, Any]] = {}
             if command in ("search", "retrain"):
                 by_preset = getattr(plugin, f"{command}_arguments", {})
-            rows = _space_rows(plugin, {**by_preset.get(preset, {}), **network}, preset)
+            chosen = {**network_arguments(by_preset, preset), **network}
+            rows = _space_rows(plugin, chosen, preset)
         elif kind == "strategy":
             task = str(given.get("task") or "digits")
             recipe = paper_recipe(plugin, str(given.get("space") or "darts"))

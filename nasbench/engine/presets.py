@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from nasbench.errors import UserError
 from nasbench.strategies.recipe import DARTS, RECIPES, Recipe, recipe_for
 
 # Minutes on two CPU cores. The architecture's learning rate is higher than in the paper, as it
@@ -40,6 +41,21 @@ QUICK_OPTIONS: dict[str, dict[str, Any]] = {
 # A step that trains a single path costs little, and teaches each candidate little.
 SINGLE_PATH = ("spos", "rspws", "enas", "autoformer")
 SINGLE_PATH_EPOCHS = 6
+
+# Some 70,000 steps on nine tenths of the images of CIFAR-10: with fewer a supernet of single paths
+# ranks networks no better than their number of parameters (benchmarks/supernet_ranking.py).
+RANKING: dict[str, Any] = {
+    **QUICK,
+    "epochs": 101,
+    "batch_size": 64,
+    "lr": 0.1,
+    "val_fraction": 0.1,
+}
+RANKING_TASKS: dict[str, dict[str, Any]] = {
+    name: {"epochs": 85} for name in ("mnist", "fashion-mnist")
+}
+RANKING_STEPS = 71_000  # of a supernet on the user's own data, of which it sees all
+RANKING_STRATEGIES = ("spos", "rspws")  # what was measured: a uniform path in each step
 
 # A trial of a sampled strategy, and how many; those that end trials early count epochs.
 TRIAL_EPOCHS = {"digits": 16}
@@ -137,7 +153,7 @@ class Amount:
 
 
 # What the presets set in a search and in a retraining, for the help pages.
-SEARCH_OPTIONS = frozenset({*DARTS.search, *QUICK, "limit_train", "budget"})
+SEARCH_OPTIONS = frozenset({*DARTS.search, *RANKING, "limit_train", "budget"})
 RETRAIN_OPTIONS = frozenset(DARTS.retrain)
 
 
@@ -163,14 +179,19 @@ def search_defaults(
     """Return the options that the preset sets, ``strategy_options`` among them.
 
     Args:
-        preset: ``quick`` or ``paper``.
+        preset: ``quick``, ``paper`` or ``ranking``.
         strategy: its name.
         task: its name.
         sampled: whether the strategy trains its candidates one by one.
         recipe: the settings of the strategy's paper.
         amount: how much data the search trains on; ``None`` for all of a built-in task.
         given: the options that win over these.
+
+    Raises:
+        UserError: ``ranking`` is not for the strategy.
     """
+    if preset == "ranking":
+        return _ranking(strategy, task, amount, given)
     budget = {"budget": BUDGETS.get(strategy, BUDGET)} if sampled else {}
     if preset == "paper":
         paper = {**budget, **recipe.search, "strategy_options": dict(recipe.options)}
@@ -186,6 +207,35 @@ def search_defaults(
         amount, limit = amount.limited(given)
         chosen = {**amount.fitted(chosen, least, given, halves=not sampled), **limit}
     return {**chosen, "strategy_options": dict(QUICK_OPTIONS.get(strategy, {}))}
+
+
+def _ranking(
+    strategy: str, task: str, amount: Amount | None, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the options for a supernet whose weights rank; arguments of search_defaults."""
+    if strategy not in RANKING_STRATEGIES:
+        allowed = " and ".join(RANKING_STRATEGIES)
+        raise UserError(
+            f"--preset ranking: trains single paths, for the strategies {allowed}, not {strategy}"
+        )
+    chosen = {**RANKING, **RANKING_TASKS.get(task, {})}
+    if amount is not None:
+        if amount.own:
+            chosen["epochs"] = 1
+        chosen = amount.fitted(chosen, RANKING_STEPS, given, halves=True)
+    return {**chosen, "strategy_options": dict(QUICK_OPTIONS[strategy])}
+
+
+def network_arguments(
+    by_preset: Mapping[str, Mapping[str, Any]], preset: str
+) -> Mapping[str, Any]:
+    """Return the arguments of a network that a preset sets; ``ranking`` takes those of ``quick``.
+
+    Args:
+        by_preset: of a space.
+        preset: its name.
+    """
+    return by_preset.get("quick" if preset == "ranking" else preset, {})
 
 
 def _fitting(paper: dict[str, Any], amount: Amount, halves: bool = False) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.callbacks import write_graph
 from nasbench.engine.joint import Joint
 from nasbench.engine.limits import FLAGS, limits_of
-from nasbench.engine.presets import Amount, paper_recipe, search_defaults
+from nasbench.engine.presets import Amount, network_arguments, paper_recipe, search_defaults
 from nasbench.engine.priors import Priors, gather
 from nasbench.engine.problem import Data, Problem, inputs, load_space
 from nasbench.engine.ranks import Ranks, beside
@@ -139,17 +139,18 @@ def configure(
         raise UserError(f"--auto-batch: is for one-shot strategies, and {asked.strategy} is none")
     recipe = paper_recipe(strategy, asked.space)
     preset = asked.preset, asked.strategy, asked.task, sampled, recipe
-    by_strategy = search_defaults(*preset)["strategy_options"]
-    options = strategy.Options(**{**by_strategy, **asked.strategy_options, **own})
+    defaults = search_defaults(*preset)
+    options = strategy.Options(**{**defaults["strategy_options"], **asked.strategy_options, **own})
     if not sampled:
         _refuse_without_effect(asked, options, own)
-    by_preset = space.search_arguments.get(asked.preset, {})
+    by_preset = network_arguments(space.search_arguments, asked.preset)
     if asked.preset == "paper":
         by_preset = {**by_preset, **recipe.network}
     network = arguments.complete(space, {**by_preset, **asked.space_arguments, **network})
     search.data.check_smoothing(asked)
     given = {**given, "task": sources.located(asked.task)}
-    amount = search.data.amount(asked)
+    split = {name: value for name, value in defaults.items() if name == "val_fraction"}
+    amount = search.data.amount(SearchConfig.from_layers(split, given))
     config = SearchConfig.from_layers(
         search_defaults(*preset, amount, given),
         given,

@@ -31,7 +31,7 @@ from nasbench.errors import UserError
             "darts --precision fp8",
             "unknown --precision 'fp8': did you mean fp32? allowed: fp32, bf16",
         ),
-        ("darts --preset fast", "unknown --preset 'fast': allowed: quick, paper"),
+        ("darts --preset fast", "unknown --preset 'fast': allowed: quick, paper, ranking"),
         ("darts --device tpu", "--device tpu: allowed: auto, cpu, cuda, cuda:N"),
         ("darts -o order", "-o order: must look like key=value"),
         (

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
 from nasbench.engine.presets import (
     MOST_EPOCHS,
     OWN_LIMIT,
+    RANKING_STEPS,
     RETRAIN_STEPS,
     SEARCH_STEPS,
     TRIAL_STEPS,
@@ -17,6 +20,8 @@ from nasbench.engine.presets import (
     retrain_defaults,
     search_defaults,
 )
+from nasbench.engine.search import configure
+from nasbench.errors import UserError
 
 OWN = "images/"
 
@@ -92,3 +97,38 @@ def test_a_batch_of_a_paper_is_not_larger_than_the_data():
     assert search_defaults("paper", "darts", OWN, False, amount=Amount(200, 0.5)) == whole
     whole = retrain_defaults("paper", OWN)
     assert retrain_defaults("paper", OWN, amount=Amount(64, 1.0)) == {**whole, "batch_size": 64}
+
+
+def ranking(task: str, amount: Amount | None = None) -> dict:
+    return search_defaults("ranking", "spos", task, False, amount=amount)
+
+
+@pytest.mark.parametrize(("task", "trained"), [("cifar10", 45_000), ("mnist", 54_000)])
+def test_a_supernet_that_ranks_takes_the_steps_that_were_measured(task, trained):
+    assert RANKING_STEPS <= taken(ranking(task), trained) < 1.02 * RANKING_STEPS
+
+
+@pytest.mark.parametrize("images", [50_000, 500_000, 10**8])
+def test_a_supernet_that_ranks_sees_all_of_the_users_own_data(images):
+    chosen = ranking(OWN, Amount(images, 0.9))
+    assert "limit_train" not in chosen
+    assert taken(chosen, int(0.9 * images)) >= RANKING_STEPS
+    least = max(RANKING_STEPS, 0.9 * images / 64)
+    assert taken(chosen, int(0.9 * images)) < 1.2 * least
+
+
+def test_the_preset_for_ranking_is_the_recipe_of_the_page():
+    preset = {"strategy": "spos", "space": "nas-bench-201", "task": "cifar10"}
+    written = {"lr": 0.1, "epochs": 101, "batch_size": 64, "val_fraction": 0.1}
+    network = {"channels": 8, "cells": 1}
+    by_preset = configure({**preset, "preset": "ranking"}, {}).config
+    by_hand = configure({**preset, **written, "limit_train": 50_000}, network).config
+    differing = {"preset", "limit_train"}
+    a, b = asdict(by_preset), asdict(by_hand)
+    assert {name for name in a if a[name] != b[name]} == differing
+    assert by_preset.limit_train is None  # all 50,000
+
+
+def test_other_strategies_have_no_preset_for_ranking():
+    with pytest.raises(UserError, match=r"strategies spos and rspws, not darts$"):
+        configure({"strategy": "darts", "preset": "ranking"}, {})

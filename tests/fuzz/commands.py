@@ -39,7 +39,7 @@ PLAIN = {
     "--columns": ("txyp", "xytp", "tttt", ""),
     "--channels": ("pos-count", "neg-time,pos-count", "x"),
     "--engine": ("local", "nni"),
-    "--preset": ("quick", "paper", "x"),
+    "--preset": ("quick", "paper", "ranking", "x"),
     "--rendition": ("darts", "nni", "x"),
     "--refine": ("20%", "0%", "1e400%", "x"),
     "--concurrency": ("1", "0", "10" * 12),

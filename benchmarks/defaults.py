@@ -1,0 +1,104 @@
+"""Which strategy and which space to begin with: all strategies with the same device time.
+
+On each task every strategy searches the space with the options of ``quick`` for as long as random
+search may (``nasbench compare``), and what it finds is retrained and tested. Then random search
+and regularized evolution search other spaces for as long.
+
+python benchmarks/defaults.py [--budget TIME] [--seeds N] [--tasks NAMES] [--folder DIR]
+
+Writes results/published/defaults.md. The same command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from same_time import compared, device_seconds, made, parser
+
+from nasbench.catalog import STRATEGIES
+from nasbench.report.rows import Row
+from nasbench.report.verdict import verdict
+
+SPACE = "mobilenet-skip"
+SPACES = ("darts", "nas-bench-201", "mobilenet-ops", "mobilenet-full")
+ELSEWHERE = ("random", "evolution")
+"""The strategies that search the other spaces."""
+OF_SIZES = ("bignas", "ofa", "autoformer")  # they need choices of sizes, which the space lacks
+PARTIAL = ("pc-darts",)  # it mixes parts of the channels, which the space does not name
+COMPARED = tuple(name for name in STRATEGIES if name not in (*OF_SIZES, *PARTIAL, "grid"))
+TASKS: dict[str, dict[str, Any]] = {
+    "digits": {},
+    "mnist": {"limit_train": 6_000},
+    "fashion-mnist": {"limit_train": 6_000},
+    "gait-synthetic": {},
+}
+"""Task to the options that all its runs share."""
+
+
+HEADS = (
+    *("method", "test accuracy, %", "95 % interval"),
+    *("against random", "95 % interval", "shown", "search, s"),
+)
+
+
+def line(cells: Iterable[str]) -> str:
+    """Return a row of a table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def row_of(row: Row) -> list[str]:
+    """Return what one row says: the result, and how it differs from random search."""
+    low, high = row.interval or (row.mean, row.mean)
+    cells = [row.on_space, f"{row.mean:.2f}", f"{low:.2f} to {high:.2f}"]
+    found = row.versus_random
+    if found is None or found.interval is None:
+        cells += ["", "", ""]
+    else:
+        below, above = found.interval
+        word = ("better" if found.first_is_better else "worse") if found.shown else ""
+        cells += [f"{found.points:+.2f}", f"{below:+.2f} to {above:+.2f}", word]
+    return [*cells, f"{row.search_seconds:.0f}"]
+
+
+def table(task: str, space: str, rows: Sequence[Row]) -> list[str]:
+    """Return the part of the page on one space."""
+    lines = [line(HEADS), "|---|---:|---:|---:|---:|---|---:|", *map(line, map(row_of, rows))]
+    notes = [f"- {note}" for note in verdict(rows)]
+    return [f"## {task}, {space}", "", *lines, "", *notes, ""]
+
+
+def main() -> None:
+    """Compare, write the page and print it."""
+    options = parser(__doc__ or "", "60s", "defaults.md")
+    options.add_argument("--tasks", nargs="+", default=[*TASKS], choices=[*TASKS])
+    options.add_argument("--spaces", nargs="*", default=[*SPACES], choices=[*SPACES])
+    given = options.parse_args()
+    torch.set_num_threads(given.threads)
+    parts, seconds = list[str](), 0.0
+    for task in given.tasks:
+        for space in (SPACE, *given.spaces):
+            methods = COMPARED if space == SPACE else ELSEWHERE
+            rows = compared(methods, task, given, space=space, **TASKS[task])
+            parts += table(task, space, rows)
+            seconds += device_seconds(rows)
+    title, *paragraphs = (__doc__ or "").split("\n\n")
+    command = " ".join(
+        ["defaults.py"]
+        + [f"--tasks {' '.join(given.tasks)}"] * (given.tasks != [*TASKS])
+        + [f"--spaces {' '.join(given.spaces)}".strip()] * (given.spaces != [*SPACES])
+    )
+    every = (
+        f"Each search may take {given.budget} of device time, with {given.seeds} seeds; intervals "
+        "are bootstrapped over the seeds, and differences are paired by them."
+    )
+    page = [f"# {title.rstrip('.')}", paragraphs[0], every, "\n".join(parts).strip()]
+    written = "\n\n".join([*page, made(command, given, seconds)]) + "\n"
+    given.out.write_text(written, encoding="utf-8")
+    sys.stdout.write(written)
+
+
+if __name__ == "__main__":
+    main()
