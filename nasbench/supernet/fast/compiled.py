@@ -187,7 +187,7 @@ class Stage:
         batch, height, width = self.output
         known = {"table": self.table.ctypes.data, "units": self.m, "reach": self.reach}
         size = {"c": self.c, "height": height, "width": width}
-        share(loop, self.loops.ARGUMENTS, batch, **known | size | arguments)
+        share(loop, batch, **known | size | arguments)
 
     def separate(self) -> tuple[Tensor, Tensor]:
         """Write the outputs of the convolutions; return their sums and products."""
@@ -363,7 +363,6 @@ class CompiledBranches:
         others = pairs(plain, within(mixing)[m:])
         share(
             outer.loops.total,
-            outer.loops.ARGUMENTS,
             n,
             table=outer.table.ctypes.data,
             units=outer.m,

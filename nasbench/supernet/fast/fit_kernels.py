@@ -19,7 +19,7 @@ from nasbench.supernet.fast.vectors import (
     table_at,
 )
 
-VECTORS = "7b3120d1409b6c385f712c486c51292d498f9e499a24f5f415d161521a8bd5dd"
+VECTORS = "9b82dca5900b294a5a78ba7490b1d268b8654b2b9a7c7cebc2f394f5ffbb7cd0"
 """The SHA-256 of `vectors.py`, so that a change there changes this file."""
 PRODUCTS = "ce70c0291c867c0cb02f5a16cb56fa245079d7a40a2ce045bcebc090b3789ae0"
 """That of `products.py`."""
@@ -50,7 +50,7 @@ def _numbers(address, *shape):
     return carray(pointer(address), shape, np.float32)
 
 
-@compiled
+@compiled(ARGUMENTS)
 def fit(address):
     """Compute the statistics of products and what follows from them.
 
@@ -109,7 +109,7 @@ def fit(address):
                 moving[j] += momentum * mean[k] * matrix[k, j]
 
 
-@compiled
+@compiled(ARGUMENTS)
 def small(address):
     """Compute the gradients of products other than those of images.
 

@@ -123,7 +123,7 @@ class CompiledFitted:
             "vectors": self._vectors.data_ptr(),
             "scaled": self.scaled.data_ptr(),
         }
-        share(loop, self._loops.ARGUMENTS, self._m, **known | arguments)
+        share(loop, self._m, **known | arguments)
 
     def small(self, totals: Tensor, crossed: Tensor) -> Gradients:
         """Return the small gradients, over all pixels of all processes.

@@ -36,7 +36,7 @@ from nasbench.supernet.fast.vectors import (
     table_at,
 )
 
-VECTORS = "7b3120d1409b6c385f712c486c51292d498f9e499a24f5f415d161521a8bd5dd"
+VECTORS = "9b82dca5900b294a5a78ba7490b1d268b8654b2b9a7c7cebc2f394f5ffbb7cd0"
 """The SHA-256 of `vectors.py`, so that a change there changes this file."""
 PRODUCTS = "ce70c0291c867c0cb02f5a16cb56fa245079d7a40a2ce045bcebc090b3789ae0"
 """That of `products.py`."""
@@ -377,7 +377,7 @@ def _pad_product(table, i, b, inner, c, wide):
         multiply_relu(x, table[i, SCALED], table[i, BIAS], 0, out, w, c)
 
 
-@compiled
+@compiled(ARGUMENTS)
 def separate(address):
     """Write depthwise convolutions, and add up what they give and its products.
 
@@ -431,7 +431,7 @@ def separate(address):
             _mirror(products + i * c * pixel, c)
 
 
-@compiled
+@compiled(ARGUMENTS)
 def total(address):
     """Write the sum of all products and plain images, and a bias ``(c,)``, for pixels."""
     given = record_at(address, ARGUMENTS)
@@ -449,7 +449,7 @@ def total(address):
         start += n
 
 
-@compiled
+@compiled(ARGUMENTS)
 def mixed(address):
     """Write the weighted sum of tensors; ``start`` and ``stop`` count vectors of 4 numbers."""
     given = record_at(address, ARGUMENTS)
@@ -463,7 +463,7 @@ def mixed(address):
         start += n
 
 
-@compiled
+@compiled(ARGUMENTS)
 def crossed(address):
     """Add up a gradient, and its products with what the convolutions gave and plain images.
 
@@ -483,7 +483,7 @@ def crossed(address):
             _dot(plain[i, 0] + at, grad + at, dots + i * LANES * FLOAT, n * c)
 
 
-@compiled
+@compiled(ARGUMENTS)
 def back(address):
     """Write the gradients of the inputs and add up those of the depthwise weights.
 

@@ -171,7 +171,7 @@ class _Work:
     def _share(self, loop: Any, **arguments: Sequence[int] | int) -> None:
         """Call a loop for all images."""
         known = {"table": self.table.ctypes.data, "poolings": self.m, "c": self.c}
-        share(loop, self.loops.ARGUMENTS, self.batch, **known | arguments)
+        share(loop, self.batch, **known | arguments)
 
     def _summed(self, loop: Any, **arguments: int) -> tuple[Tensor, Tensor]:
         """Call a loop for all images; return its sums and products, ``(M, c)``."""

@@ -48,17 +48,17 @@ def threads_for(count: int) -> int:
     return max(1, min(torch.get_num_threads(), count))
 
 
-def share(loop: Any, kind: np.dtype[Any], count: int, **arguments: Sequence[int] | int) -> None:
+def share(loop: Any, count: int, **arguments: Sequence[int] | int) -> None:
     """Call a compiled loop for equal parts of a range, at the same time.
 
     Args:
-        loop: of :mod:`nasbench.supernet.fast.vectors`.
-        kind: of its record of arguments, among which are ``start`` and ``stop`` of a part.
+        loop: of :mod:`nasbench.supernet.fast.vectors`; among its arguments are ``start`` and
+            ``stop`` of a part.
         count: the length of the range.
         arguments: the others; those that a thread has for itself are sequences.
     """
     threads = threads_for(count)
-    given = np.zeros(threads, dtype=kind)
+    given = np.zeros(threads, dtype=loop.kind)
     cuts = [count * t // threads for t in range(threads + 1)]
     given["start"], given["stop"] = cuts[:-1], cuts[1:]
     for name, values in arguments.items():
@@ -73,19 +73,18 @@ def _together(loop: Any, given: NDArray[Any]) -> None:
     """Call a loop with each of several records, at the same time."""
     from nasbench.supernet.fast import vectors
 
-    team = np.array(
-        [(0, len(given), loop.address, given.ctypes.data, given.itemsize)], vectors.TEAM
-    )
+    work = vectors.work
+    team = np.array([(0, len(given), loop.address, given.ctypes.data, given.itemsize)], work.kind)
     at, start = team.ctypes.data, _openmp()
     # A process forked since has none of its parent's threads, for which OpenMP would wait.
     if start is not None and os.getpid() == _imported_by:
         # All of torch's threads, even for fewer calls: OpenMP ends those that are left out.
-        start(vectors.work.address, at, torch.get_num_threads(), 0)
+        start(work.address, at, torch.get_num_threads(), 0)
         return
     others: list[Future[object]] = []
     try:
-        others += (_pool().submit(vectors.work.call, at) for _ in given[1:])
-        vectors.work.call(at)
+        others += (_pool().submit(work.call, at) for _ in given[1:])
+        work.call(at)
     finally:
         _finish(others)
 
@@ -169,7 +168,6 @@ def mix(table: Table, out: Tensor) -> None:
 
     share(
         kernels.mixed,
-        kernels.ARGUMENTS,
         out.numel() // FEW,
         plain=table.ctypes.data,
         images=len(table),

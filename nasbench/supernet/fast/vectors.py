@@ -10,7 +10,7 @@ compiled with.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from llvmlite import ir
@@ -39,14 +39,23 @@ def lanes_at(c, channel):
     return LANES if c - channel >= LANES else FEW
 
 
-class compiled:
-    """A loop that is compiled when its address is first asked for.
+def record(*names: str) -> np.dtype:
+    """Return the type of a loop's arguments: integers, which are addresses, sizes and counts."""
+    return np.dtype([(name, np.int64) for name in names])
 
-    It is a function of C that takes the address of its arguments, a record of integers. A division
-    by zero gives infinity or NaN.
+
+class Loop:
+    """A function of C that is compiled when its address is first asked for.
+
+    It takes the address of its arguments. A division by zero gives infinity or NaN.
+
+    Args:
+        kind: of the record of its arguments.
+        loop: takes the address.
     """
 
-    def __init__(self, loop: Callable[[int], None]) -> None:
+    def __init__(self, kind: np.dtype, loop: Callable[[int], None]) -> None:
+        self.kind = kind
         self._loop = loop
         self.__doc__ = loop.__doc__
 
@@ -70,9 +79,13 @@ class compiled:
         return made
 
 
-def record(*names: str) -> np.dtype:
-    """Return the type of a loop's arguments: integers, which are addresses, sizes and counts."""
-    return np.dtype([(name, np.int64) for name in names])
+def compiled(kind: np.dtype) -> Callable[[Callable[[int], None]], Loop]:
+    """Return what makes a loop of a function.
+
+    Args:
+        kind: of the record whose address the function takes.
+    """
+    return partial(Loop, kind)
 
 
 @intrinsic
@@ -127,7 +140,7 @@ The first field is the number of the next call, which the threads take one after
 """
 
 
-@compiled
+@compiled(TEAM)
 def work(at):
     """Call a loop as one of a team's threads, until no call is left."""
     team = record_at(at, TEAM)
