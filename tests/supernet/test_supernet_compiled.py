@@ -13,7 +13,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from killing import in_processes
-from torch import nn
+from torch import Tensor, nn
 
 from nasbench.nn import processes
 from nasbench.nn.sync_batchnorm import synchronize
@@ -285,13 +285,24 @@ def test_a_state_that_was_read_without_gradients_has_one_afterwards():
     assert torch.equal(found, alone)
 
 
-def test_a_weight_that_changed_before_the_backward_pass_is_noticed():
+@torch.no_grad()
+def scaled(weight: Tensor) -> None:
+    weight.mul_(1.5)
+
+
+def moved(weight: Tensor) -> None:
+    weight.data = weight.data.clone()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [(scaled, "modified"), (moved, "modified or replaced")]
+)
+def test_a_weight_that_changed_before_the_backward_pass_is_noticed(change, words):
     net = small_darts()
     loss = net(pictures()).square().sum()
-    with torch.no_grad():
-        for weight in net.weight_parameters:
-            weight.mul_(1.5)
-    with pytest.raises(RuntimeError, match="modified"):
+    for weight in net.weight_parameters:
+        change(weight)
+    with pytest.raises(RuntimeError, match=words):
         loss.backward()
 
 

@@ -16,6 +16,11 @@ from nasbench.supernet.fast.shared import Mixed, terms
 Kind = Callable[[Sequence[Bundle], Sequence[Parameters]], Branches | CompiledBranches]
 
 
+def _states(weights: Sequence[Tensor]) -> list[tuple[int, int]]:
+    """Return where weights are, and how often they were changed there."""
+    return [(p.data_ptr(), p._version) for p in weights]
+
+
 class BranchSum(torch.autograd.Function):
     """The weighted sum of branches and of plain images."""
 
@@ -51,7 +56,7 @@ class BranchSum(torch.autograd.Function):
         ctx.branches = kind(bundles, own)
         # The loops get the weights' addresses, of which autograd does not know.
         ctx.weights = [p for units in own for parameters in units for p in parameters]
-        ctx.versions = [p._version for p in ctx.weights] if any(ctx.needs_input_grad) else []
+        ctx.states = _states(ctx.weights) if any(ctx.needs_input_grad) else []
         total: Tensor
         total, kept = ctx.branches.sum(inputs, weights, plain)
         ctx.count = count
@@ -74,9 +79,9 @@ class BranchSum(torch.autograd.Function):
         """
         if torch.is_grad_enabled():  # torch's own check misses some cases
             raise RuntimeError("fast sums have no second derivative: set Mixture.fast = False")
-        if ctx.versions != [p._version for p in ctx.weights]:
+        if ctx.states != _states(ctx.weights):
             raise RuntimeError(
-                "a weight of a fast sum was modified in place between forward and backward pass"
+                "a weight of a fast sum was modified or replaced between forward and backward pass"
             )
         count, parameters = ctx.count, ctx.parameters
         weights, *saved = ctx.saved_tensors
