@@ -61,7 +61,8 @@ def page(parts: list[str], given: argparse.Namespace, seconds: float) -> str:
     command = "joint.py"
     if given.tasks != [*TASKS]:
         command += f" --tasks {' '.join(given.tasks)}"
-    small = " MNIST has 4,000 training images." if "mnist" in given.tasks else ""
+    limit = given.limit_train or TASKS["mnist"]["limit_train"]
+    small = f" MNIST has {limit:,} training images." if "mnist" in given.tasks else ""
     return "\n".join(
         [
             f"# {title.rstrip('.')}",

@@ -77,6 +77,8 @@ def made(command: str, given: argparse.Namespace, seconds: float) -> str:
     where = provenance.collect()
     versions = ", ".join(f"{name} {one}" for name, one in where["versions"].items() if one)
     shared = f"--budget {given.budget} --seeds {given.seeds} --threads {given.threads}"
+    if given.limit_train is not None:
+        shared += f" --limit-train {given.limit_train}"
     script, _, rest = command.partition(" ")
     return (
         f"Made with `python benchmarks/{script} {shared}{rest and f' {rest}'}`: "

@@ -277,7 +277,7 @@ class SearchConfig(ProcessesConfig, TrialsConfig, TrainingConfig):
 
     preset: str = option(
         "quick",
-        "Recipe to start from.",
+        "Recipe to start from; ranking is for spos and rspws.",
         allowed=("quick", "paper", "ranking"),
         section="Options",
     )
@@ -290,7 +290,8 @@ class SearchConfig(ProcessesConfig, TrialsConfig, TrainingConfig):
     space: str = option("darts", "Search space: a name, file.py:Class or package.module:Class.")
     val_fraction: float = option(
         0.5,
-        "Share of the training images held out to choose the architecture.",
+        "Share of the training images held out to choose the architecture; 0.1 with the "
+        "preset ranking.",
         above=0.0,
         below=1.0,
     )

@@ -12,7 +12,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from nasbench import arguments, catalog
-from nasbench.engine.presets import network_arguments, paper_recipe, search_defaults
+from nasbench.engine.presets import network_arguments, paper_recipe, strategy_defaults
 from nasbench.errors import UserError
 from nasbench.options import allowed_values
 
@@ -88,17 +88,16 @@ def _sections(command: str, given: Mapping[str, Any]) -> Iterator[tuple[str, Row
         if not isinstance(plugin, type) or not (kind == "space" or options is not None):
             raise UserError(f"{kind} {name!r}: must be a class of that kind")
         if kind == "space":
-            by_preset: Mapping[str, Mapping[str, Any]] = {}
-            if command in ("search", "retrain"):
-                by_preset = getattr(plugin, f"{command}_arguments", {})
-            chosen = {**network_arguments(by_preset, preset), **network}
-            rows = _space_rows(plugin, chosen, preset)
+            chosen: Mapping[str, Any] = {}
+            if command == "search":
+                chosen = network_arguments(getattr(plugin, "search_arguments", {}), preset)
+            elif command == "retrain":
+                chosen = getattr(plugin, "retrain_arguments", {}).get(preset, {})
+            rows = _space_rows(plugin, {**chosen, **network}, preset)
         elif kind == "strategy":
-            task = str(given.get("task") or "digits")
             recipe = paper_recipe(plugin, str(given.get("space") or "darts"))
             network = recipe.network if preset == "paper" else {}
-            defaults = search_defaults(preset, name, task, sampled=False, recipe=recipe)
-            rows = option_rows(options, defaults["strategy_options"], preset)
+            rows = option_rows(options, strategy_defaults(preset, name, recipe), preset)
         else:
             rows = option_rows(options, {}, preset)
         yield f"Options of the {kind} {name} (-o NAME=VALUE)", rows

@@ -42,20 +42,11 @@ QUICK_OPTIONS: dict[str, dict[str, Any]] = {
 SINGLE_PATH = ("spos", "rspws", "enas", "autoformer")
 SINGLE_PATH_EPOCHS = 6
 
-# Some 70,000 steps on nine tenths of the images of CIFAR-10: with fewer a supernet of single paths
-# ranks networks no better than their number of parameters (benchmarks/supernet_ranking.py).
-RANKING: dict[str, Any] = {
-    **QUICK,
-    "epochs": 101,
-    "batch_size": 64,
-    "lr": 0.1,
-    "val_fraction": 0.1,
-}
-RANKING_TASKS: dict[str, dict[str, Any]] = {
-    name: {"epochs": 85} for name in ("mnist", "fashion-mnist")
-}
-RANKING_STEPS = 71_000  # of a supernet on the user's own data, of which it sees all
-RANKING_STRATEGIES = ("spos", "rspws")  # what was measured: a uniform path in each step
+# With fewer steps a supernet of single paths ranks networks no better than their number of
+# parameters (benchmarks/supernet_ranking.py).
+RANKING: dict[str, Any] = {**QUICK, "batch_size": 64, "lr": 0.1, "val_fraction": 0.1}
+RANKING_STEPS = 71_000
+RANKING_STRATEGIES = ("spos", "rspws")  # both train one uniform path a step; spos was measured
 
 # A trial of a sampled strategy, and how many; those that end trials early count epochs.
 TRIAL_EPOCHS = {"digits": 16}
@@ -153,7 +144,7 @@ class Amount:
 
 
 # What the presets set in a search and in a retraining, for the help pages.
-SEARCH_OPTIONS = frozenset({*DARTS.search, *RANKING, "limit_train", "budget"})
+SEARCH_OPTIONS = frozenset({*DARTS.search, *QUICK, "limit_train", "budget"})
 RETRAIN_OPTIONS = frozenset(DARTS.retrain)
 
 
@@ -190,11 +181,12 @@ def search_defaults(
     Raises:
         UserError: ``ranking`` is not for the strategy.
     """
+    by_strategy = {"strategy_options": strategy_defaults(preset, strategy, recipe)}
     if preset == "ranking":
-        return _ranking(strategy, task, amount, given)
+        return {**_ranking(strategy, amount, given), **by_strategy}
     budget = {"budget": BUDGETS.get(strategy, BUDGET)} if sampled else {}
     if preset == "paper":
-        paper = {**budget, **recipe.search, "strategy_options": dict(recipe.options)}
+        paper = {**budget, **recipe.search, **by_strategy}
         return paper if amount is None else _fitting(paper, amount, halves=not sampled)
     chosen = {**QUICK, **QUICK_TASKS.get(task, {}), **budget}
     least = TRIAL_STEPS if sampled else SEARCH_STEPS
@@ -206,36 +198,45 @@ def search_defaults(
     if amount is not None:
         amount, limit = amount.limited(given)
         chosen = {**amount.fitted(chosen, least, given, halves=not sampled), **limit}
-    return {**chosen, "strategy_options": dict(QUICK_OPTIONS.get(strategy, {}))}
+    return {**chosen, **by_strategy}
 
 
-def _ranking(
-    strategy: str, task: str, amount: Amount | None, given: Mapping[str, Any]
-) -> dict[str, Any]:
+def strategy_defaults(preset: str, strategy: str, recipe: Recipe) -> dict[str, Any]:
+    """Return the strategy's own options that a preset sets in a search.
+
+    Args:
+        preset: ``quick``, ``paper`` or ``ranking``.
+        strategy: its name.
+        recipe: the settings of the strategy's paper.
+    """
+    return dict(recipe.options if preset == "paper" else QUICK_OPTIONS.get(strategy, {}))
+
+
+def _ranking(strategy: str, amount: Amount | None, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options for a supernet whose weights rank; arguments of search_defaults."""
     if strategy not in RANKING_STRATEGIES:
         allowed = " and ".join(RANKING_STRATEGIES)
         raise UserError(
             f"--preset ranking: trains single paths, for the strategies {allowed}, not {strategy}"
         )
-    chosen = {**RANKING, **RANKING_TASKS.get(task, {})}
-    if amount is not None:
-        if amount.own:
-            chosen["epochs"] = 1
-        chosen = amount.fitted(chosen, RANKING_STEPS, given, halves=True)
-    return {**chosen, "strategy_options": dict(QUICK_OPTIONS[strategy])}
+    if amount is None:
+        return dict(RANKING)
+    size = amount.batch(RANKING["batch_size"], STEPS_PER_EPOCH, halves=True)
+    each = amount.steps(given.get("batch_size") or size)
+    return {**RANKING, "batch_size": size, "epochs": -(-RANKING_STEPS // each)}
 
 
 def network_arguments(
     by_preset: Mapping[str, Mapping[str, Any]], preset: str
 ) -> Mapping[str, Any]:
-    """Return the arguments of a network that a preset sets; ``ranking`` takes those of ``quick``.
+    """Return the arguments of a network that a preset sets in a search.
 
     Args:
-        by_preset: of a space.
+        by_preset: of a space; without any for ``ranking`` those for ``quick``.
         preset: its name.
     """
-    return by_preset.get("quick" if preset == "ranking" else preset, {})
+    own = by_preset.get(preset, {})
+    return by_preset.get("quick", {}) if preset == "ranking" and not own else own
 
 
 def _fitting(paper: dict[str, Any], amount: Amount, halves: bool = False) -> dict[str, Any]:

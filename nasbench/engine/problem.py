@@ -88,16 +88,19 @@ class Data:
                 "takes none: leave it out"
             )
 
-    def amount(self, config: SearchConfig | HpoConfig | RetrainConfig) -> Amount | None:
+    def amount(
+        self, config: SearchConfig | HpoConfig | RetrainConfig, always: bool = False
+    ) -> Amount | None:
         """Return how much a run trains on, from which a preset counts its steps.
 
         The data are read for it only if they are the user's own: the presets know the others.
 
         Args:
             config: the options that the user gave; ``batch_size`` is left out.
+            always: whether it is also counted for a whole built-in task, which is read for that.
         """
         own = sources.kind(self.name) != "table"
-        if not own and self._task is None:
+        if not own and self._task is None and not always:
             if config.limit_train is None:
                 return None
             return Amount(config.limit_train, _trained_share(config), own=False)

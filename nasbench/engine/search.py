@@ -15,7 +15,13 @@ from nasbench.engine.auto_batch import run_with_auto_batch
 from nasbench.engine.callbacks import write_graph
 from nasbench.engine.joint import Joint
 from nasbench.engine.limits import FLAGS, limits_of
-from nasbench.engine.presets import Amount, network_arguments, paper_recipe, search_defaults
+from nasbench.engine.presets import (
+    RANKING,
+    Amount,
+    network_arguments,
+    paper_recipe,
+    search_defaults,
+)
 from nasbench.engine.priors import Priors, gather
 from nasbench.engine.problem import Data, Problem, inputs, load_space
 from nasbench.engine.ranks import Ranks, beside
@@ -139,8 +145,8 @@ def configure(
         raise UserError(f"--auto-batch: is for one-shot strategies, and {asked.strategy} is none")
     recipe = paper_recipe(strategy, asked.space)
     preset = asked.preset, asked.strategy, asked.task, sampled, recipe
-    defaults = search_defaults(*preset)
-    options = strategy.Options(**{**defaults["strategy_options"], **asked.strategy_options, **own})
+    by_strategy = search_defaults(*preset)["strategy_options"]
+    options = strategy.Options(**{**by_strategy, **asked.strategy_options, **own})
     if not sampled:
         _refuse_without_effect(asked, options, own)
     by_preset = network_arguments(space.search_arguments, asked.preset)
@@ -149,14 +155,26 @@ def configure(
     network = arguments.complete(space, {**by_preset, **asked.space_arguments, **network})
     search.data.check_smoothing(asked)
     given = {**given, "task": sources.located(asked.task)}
-    split = {name: value for name, value in defaults.items() if name == "val_fraction"}
-    amount = search.data.amount(SearchConfig.from_layers(split, given))
+    amount = _amount(search, given)
     config = SearchConfig.from_layers(
         search_defaults(*preset, amount, given),
         given,
         {"strategy_options": asdict(options), "space_arguments": network},
     )
     return _with_priors(replace(search, config=_with_tuned(config, amount)))
+
+
+def _amount(search: Search, given: dict[str, Any]) -> Amount | None:
+    """Return how much the search trains on, as far as its preset asks for it.
+
+    Args:
+        search: with the options that the user gave.
+        given: the same options by name.
+    """
+    if search.config.preset != "ranking":
+        return search.data.amount(search.config)
+    split = {"val_fraction": RANKING["val_fraction"]}
+    return search.data.amount(SearchConfig.from_layers(split, given), always=True)
 
 
 def _with_priors(search: Search) -> Search:

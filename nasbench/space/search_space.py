@@ -41,7 +41,8 @@ class SearchSpace(nn.Module):
         depth_argument: the keyword argument that sets the depth of the network without changing
             its decisions; ``None`` if there is none.
         frozen: whether this is the plain network of an architecture, rather than a supernet.
-        search_arguments: keyword arguments of a search, by preset.
+        search_arguments: keyword arguments of a search, by preset; those for ``quick`` also count
+            for ``ranking``, unless that has its own.
         retrain_arguments: keyword arguments that replace those of the search in a retraining, by
             preset. DARTS, for example, searches with 16 channels and retrains with 36.
         inside_supernet: keyword arguments with which the plain network computes what the supernet

@@ -280,7 +280,7 @@ def _reading(study: Study, config: TrainingConfig) -> tuple[Any, ...]:
 def _of_all(study: Study) -> TrainingConfig:
     """Return how the study reads its task where an entry says nothing else."""
     own = {"preset", *(one.name for one in fields(TaskConfig))} & study.defaults.keys()
-    return TrainingConfig.from_layers({name: study.defaults[name] for name in own})
+    return SearchConfig.from_layers({name: study.defaults[name] for name in own})
 
 
 def check_distinct(runs: Iterable[tuple[Step, ConfiguredRun]]) -> None:

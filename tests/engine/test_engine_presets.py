@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import pytest
 
 from nasbench.engine.presets import (
@@ -99,34 +97,39 @@ def test_a_batch_of_a_paper_is_not_larger_than_the_data():
     assert retrain_defaults("paper", OWN, amount=Amount(64, 1.0)) == {**whole, "batch_size": 64}
 
 
-def ranking(task: str, amount: Amount | None = None) -> dict:
-    return search_defaults("ranking", "spos", task, False, amount=amount)
+def ranking(amount: Amount, **given: object) -> dict:
+    return search_defaults("ranking", "spos", OWN, False, amount=amount, given=given)
 
 
-@pytest.mark.parametrize(("task", "trained"), [("cifar10", 45_000), ("mnist", 54_000)])
-def test_a_supernet_that_ranks_takes_the_steps_that_were_measured(task, trained):
-    assert RANKING_STEPS <= taken(ranking(task), trained) < 1.02 * RANKING_STEPS
-
-
-@pytest.mark.parametrize("images", [50_000, 500_000, 10**8])
-def test_a_supernet_that_ranks_sees_all_of_the_users_own_data(images):
-    chosen = ranking(OWN, Amount(images, 0.9))
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("images", [1_437, 2_000, 50_000, 500_000, 10**8])
+def test_a_supernet_that_ranks_takes_the_steps_that_were_measured(images, own):
+    chosen, trained = ranking(Amount(images, 0.9, own=own)), int(0.9 * images)
     assert "limit_train" not in chosen
-    assert taken(chosen, int(0.9 * images)) >= RANKING_STEPS
-    least = max(RANKING_STEPS, 0.9 * images / 64)
-    assert taken(chosen, int(0.9 * images)) < 1.2 * least
+    steps = taken(chosen, trained)
+    assert RANKING_STEPS <= steps < RANKING_STEPS + trained // chosen["batch_size"]
+
+
+def test_a_supernet_that_ranks_takes_them_with_another_batch_too():
+    chosen = ranking(Amount(50_000, 0.9, own=False), batch_size=256)
+    assert chosen["epochs"] == -(-RANKING_STEPS // (45_000 // 256))
 
 
 def test_the_preset_for_ranking_is_the_recipe_of_the_page():
-    preset = {"strategy": "spos", "space": "nas-bench-201", "task": "cifar10"}
-    written = {"lr": 0.1, "epochs": 101, "batch_size": 64, "val_fraction": 0.1}
-    network = {"channels": 8, "cells": 1}
-    by_preset = configure({**preset, "preset": "ranking"}, {}).config
-    by_hand = configure({**preset, **written, "limit_train": 50_000}, network).config
-    differing = {"preset", "limit_train"}
-    a, b = asdict(by_preset), asdict(by_hand)
-    assert {name for name in a if a[name] != b[name]} == differing
-    assert by_preset.limit_train is None  # all 50,000
+    chosen = ranking(Amount(50_000, 0.9, own=False))
+    page = {"epochs": 101, "batch_size": 64, "lr": 0.1, "val_fraction": 0.1}
+    assert {name: chosen[name] for name in page} == page
+
+
+def test_a_search_counts_the_images_that_the_preset_leaves_for_training():
+    asked = {"strategy": "spos", "space": "nas-bench-201", "preset": "ranking"}
+    config = configure(asked, {}).config  # 1,437 digits
+    assert config.val_fraction == 0.1
+    assert config.epochs == -(-RANKING_STEPS // (1_293 // 64))
+    assert config.space_arguments == {"channels": 8, "cells": 1}
+    half = configure({**asked, "val_fraction": 0.5}, {}).config
+    assert half.epochs == -(-RANKING_STEPS // (718 // 64))
+    assert configure({**asked, "epochs": 3}, {}).config.epochs == 3
 
 
 def test_other_strategies_have_no_preset_for_ranking():
