@@ -6,6 +6,9 @@ and regularized evolution search other spaces for as long. Left out are ``bignas
 ``autoformer``, as the space has no sizes to choose; ``pc-darts``, as it names no channels of which
 a part could be mixed; and ``grid``, which does not search.
 
+Some strategies draw their first trials at random. If a search has no others, it is one more random
+search: all of these together are what the others are compared with.
+
 python benchmarks/defaults.py [--budget TIME] [--seeds N] [--tasks NAMES] [--spaces NAMES]
     [--threads N] [--folder DIR] [--out FILE]
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -23,7 +27,7 @@ from same_time import compared, device_seconds, made, parser
 
 from nasbench.catalog import STRATEGIES
 from nasbench.report.rows import Row
-from nasbench.report.verdict import verdict
+from nasbench.report.statistics import difference_interval
 
 SPACE = "mobilenet-skip"
 SPACES = ("darts", "nas-bench-201", "mobilenet-ops", "mobilenet-full")
@@ -40,9 +44,11 @@ TASKS: dict[str, dict[str, Any]] = {
 """Task to the options that all its runs share."""
 
 
+AT_RANDOM = {"random": 10**9, "tpe": 10, "bananas": 10, "evolution": 6}
+"""Strategy to the number of its first trials that it draws at random with the preset."""
 HEADS = (
     *("method", "test accuracy, %", "95 % interval"),
-    *("against random", "95 % interval", "shown", "search, s"),
+    *("against random draws", "95 % interval", "shown", "search, s", "trials"),
 )
 
 
@@ -51,25 +57,40 @@ def line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def row_of(row: Row) -> list[str]:
-    """Return what one row says: the result, and how it differs from random search."""
+def is_random(row: Row) -> bool:
+    """Return whether all trials of a row's searches were drawn at random."""
+    return row.search_evaluations < AT_RANDOM.get(row.method, 0)
+
+
+def row_of(row: Row, drawn: Sequence[tuple[float, ...]]) -> list[str]:
+    """Return what one row says: the result, and how it differs from random search.
+
+    Args:
+        row: of any strategy.
+        drawn: the results of all searches whose trials were drawn at random.
+    """
     low, high = row.interval or (row.mean, row.mean)
-    cells = [row.on_space, f"{row.mean:.2f}", f"{low:.2f} to {high:.2f}"]
-    found = row.versus_random
-    if found is None or found.interval is None:
-        cells += ["", "", ""]
+    cells = [row.method, f"{row.mean:.2f}", f"{low:.2f} to {high:.2f}"]
+    interval = None if is_random(row) else difference_interval(row.results, drawn)
+    if interval is None:
+        cells += ["random so far" if is_random(row) else "", "", ""]
     else:
-        below, above = found.interval
-        word = ("better" if found.first_is_better else "worse") if found.shown else ""
-        cells += [f"{found.points:+.2f}", f"{below:+.2f} to {above:+.2f}", word]
-    return [*cells, f"{row.search_seconds:.0f}"]
+        below, above = interval
+        word = "better" if below > 0 else "worse" if above < 0 else ""
+        points = row.mean - fmean(value for each in drawn for value in each)
+        cells += [f"{points:+.2f}", f"{below:+.2f} to {above:+.2f}", word]
+    trials = f"{row.search_evaluations:.0f}" if row.search_evaluations else ""
+    return [*cells, f"{row.search_seconds:.0f}", trials]
 
 
 def table(task: str, space: str, rows: Sequence[Row]) -> list[str]:
     """Return the part of the page on one space."""
-    lines = [line(HEADS), "|---|---:|---:|---:|---:|---|---:|", *map(line, map(row_of, rows))]
-    notes = [f"- {note}" for note in verdict(rows)]
-    return [f"## {task}, {space}", "", *lines, "", *notes, ""]
+    drawn = [result for row in rows if is_random(row) for result in row.results]
+    lines = [line(HEADS), "|---|---:|---:|---:|---:|---|---:|---:|"]
+    lines += [line(row_of(row, drawn)) for row in rows]
+    mean = fmean(value for each in drawn for value in each)
+    note = f"Random draws: {len(drawn)} searches, {mean:.2f} % on average."
+    return [f"## {task}, {space}", "", *lines, "", note, ""]
 
 
 def main() -> None:
@@ -99,9 +120,11 @@ def main() -> None:
     ]
     every = (
         f"Each search may take {given.budget} of device time, with {given.seeds} seeds; intervals "
-        f"are bootstrapped over the seeds, and differences are paired by them.{''.join(limits)}"
+        "are bootstrapped over the seeds, and none is corrected for the number of rows."
+        + "".join(limits)
     )
-    page = [f"# {title.rstrip('.')}", paragraphs[0], every, "\n".join(parts).strip()]
+    about = [title.rstrip("."), *paragraphs[:2]]
+    page = [f"# {about[0]}", *about[1:], every, "\n".join(parts).strip()]
     written = "\n\n".join([*page, made(command, given, seconds)]) + "\n"
     given.out.write_text(written, encoding="utf-8")
     sys.stdout.write(written)

@@ -18,7 +18,6 @@ from nasbench.errors import unknown
 
 Kind = Annotated[str | None, typer.Argument(help=f"One of: {', '.join(KINDS)}. [default: all]")]
 
-BETTER = ", ".join(BETTER_THAN_RANDOM)
 OWN = {
     "metrics": "  One of your own is file.py:function of outputs and targets: docs/own-data.md",
     "losses": "  One of your own is file.py:function of outputs and targets: docs/own-data.md",
@@ -38,7 +37,9 @@ def command(kind: Kind = None, as_json: AsJson = False) -> None:
         for key, about in table.items():
             _echo(f"  {key:<22} {about}")
         if name == "strategies":
-            _echo(f"  Shown to be better than random search at equal cost: {BETTER}.")
+            _echo("  Shown to be better than random search at equal cost:")
+            for where, names in BETTER_THAN_RANDOM.items():
+                _echo(f"    {where + ':':<15} {', '.join(names)}")
             _echo("  No other strategy was shown to be: docs/sampled.md#against-random-search")
         if name == "tuners":
             from nasbench.hpo.names import UNAVAILABLE
