@@ -24,10 +24,10 @@ from typing import Any
 
 import torch
 from same_time import compared, device_seconds, made, parser
+from scipy.stats import ttest_ind
 
 from nasbench.catalog import STRATEGIES
 from nasbench.report.rows import Row
-from nasbench.report.statistics import difference_interval
 
 SPACE = "mobilenet-skip"
 SPACES = ("darts", "nas-bench-201", "mobilenet-ops", "mobilenet-full")
@@ -71,13 +71,13 @@ def row_of(row: Row, drawn: Sequence[tuple[float, ...]]) -> list[str]:
     """
     low, high = row.interval or (row.mean, row.mean)
     cells = [row.method, f"{row.mean:.2f}", f"{low:.2f} to {high:.2f}"]
-    interval = None if is_random(row) else difference_interval(row.results, drawn)
-    if interval is None:
-        cells += ["random so far" if is_random(row) else "", "", ""]
+    if is_random(row):
+        cells += ["random so far", "", ""]
     else:
-        below, above = interval
+        ours, theirs = ([fmean(each) for each in some] for some in (row.results, drawn))
+        below, above = ttest_ind(ours, theirs, equal_var=False).confidence_interval()
         word = "better" if below > 0 else "worse" if above < 0 else ""
-        points = row.mean - fmean(value for each in drawn for value in each)
+        points = fmean(ours) - fmean(theirs)
         cells += [f"{points:+.2f}", f"{below:+.2f} to {above:+.2f}", word]
     trials = f"{row.search_evaluations:.0f}" if row.search_evaluations else ""
     return [*cells, f"{row.search_seconds:.0f}", trials]
@@ -119,9 +119,9 @@ def main() -> None:
         if "limit_train" in TASKS[task]
     ]
     every = (
-        f"Each search may take {given.budget} of device time, with {given.seeds} seeds; intervals "
-        "are bootstrapped over the seeds, and none is corrected for the number of rows."
-        + "".join(limits)
+        f"Each search may take {given.budget} of device time, with {given.seeds} seeds. Intervals "
+        "of results are bootstrapped over the seeds; those of differences are Welch's, which are "
+        "right for so few, and none is corrected for the number of rows." + "".join(limits)
     )
     about = [title.rstrip("."), *paragraphs[:2]]
     page = [f"# {about[0]}", *about[1:], every, "\n".join(parts).strip()]

@@ -158,7 +158,7 @@ STRATEGIES = {
 }
 BETTER_THAN_RANDOM = {
     "NAS-Bench-201": ("local-search", "evolution", "reinforce", "tpe", "bananas"),
-    "digits": ("gdas", "proxyless", "darts"),
+    "digits": ("gdas",),
 }
 """Strategies that were shown to find better architectures than random search at equal cost.
 
