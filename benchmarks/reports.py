@@ -113,8 +113,9 @@ def main() -> None:
         "# Five lab reports, and what their studies have here",
         "Accuracy in percent, on the test set unless a cell says otherwise; in brackets the "
         "time of computing, some with pauses for other measurements; with ± the 95 % interval. "
-        "At a smaller scale each row trains for so small a share of the study's computing that it shows only that it works and learns; it "
-        "is not to be compared with the report. An empty cell was not run.",
+        "At a smaller scale each row trains for so small a share of the study's computing that "
+        "it shows only that it works and learns; it is not to be compared with the report. An "
+        "empty cell was not run.",
         "What each report did otherwise is told under its heading. Each command goes on where "
         "it was stopped or killed.",
     ]
