@@ -18,7 +18,7 @@ Writes results/published/defaults.md. The same command goes on where it was stop
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
@@ -26,7 +26,9 @@ import torch
 from same_time import compared, device_seconds, made, parser
 from scipy.stats import ttest_ind
 
-from nasbench.catalog import STRATEGIES
+from nasbench.catalog import STRATEGIES, resolve
+from nasbench.engine.presets import QUICK_OPTIONS
+from nasbench.report.formats.markdown import table as markdown
 from nasbench.report.rows import Row
 
 SPACE = "mobilenet-skip"
@@ -42,24 +44,21 @@ TASKS: dict[str, dict[str, Any]] = {
     "gait-synthetic": {},
 }
 """Task to the options that all its runs share."""
-
-
-AT_RANDOM = {"random": 10**9, "tpe": 10, "bananas": 10, "evolution": 6}
-"""Strategy to the number of its first trials that it draws at random with the preset."""
+FIRST = {"tpe": "startup", "bananas": "initial", "evolution": "population"}
+"""Strategy to its option that says how many trials it draws at random at first."""
 HEADS = (
     *("method", "test accuracy, %", "95 % interval"),
     *("against random draws", "95 % interval", "shown", "search, s", "trials"),
 )
 
 
-def line(cells: Iterable[str]) -> str:
-    """Return a row of a table."""
-    return f"| {' | '.join(cells)} |"
-
-
 def is_random(row: Row) -> bool:
     """Return whether all trials of a row's searches were drawn at random."""
-    return row.search_evaluations < AT_RANDOM.get(row.method, 0)
+    if row.method not in FIRST:
+        return row.method == "random"
+    options = resolve("strategy", row.method).Options(**QUICK_OPTIONS.get(row.method, {}))
+    first: int = getattr(options, FIRST[row.method])
+    return row.search_evaluations < first
 
 
 def row_of(row: Row, drawn: Sequence[tuple[float, ...]]) -> list[str]:
@@ -86,11 +85,14 @@ def row_of(row: Row, drawn: Sequence[tuple[float, ...]]) -> list[str]:
 def table(task: str, space: str, rows: Sequence[Row]) -> list[str]:
     """Return the part of the page on one space."""
     drawn = [result for row in rows if is_random(row) for result in row.results]
-    lines = [line(HEADS), "|---|---:|---:|---:|---:|---|---:|---:|"]
-    lines += [line(row_of(row, drawn)) for row in rows]
-    mean = fmean(value for each in drawn for value in each)
-    note = f"Random draws: {len(drawn)} searches, {mean:.2f} % on average."
-    return [f"## {task}, {space}", "", *lines, "", note, ""]
+    found = [value for each in drawn for value in each]
+    note = (
+        f"Random draws: {len(drawn)} searches, {fmean(found):.2f} % on average, "
+        f"{min(found):.2f} to {max(found):.2f}."
+    )
+    numeric = [head not in ("method", "shown") for head in HEADS]
+    lines = markdown(HEADS, [row_of(row, drawn) for row in rows], numeric)
+    return [f"## {task}, {space}", "", lines, "", note, ""]
 
 
 def main() -> None:
@@ -108,11 +110,6 @@ def main() -> None:
             parts += table(task, space, rows)
             seconds += device_seconds(rows)
     title, *paragraphs = (__doc__ or "").split("\n\n")
-    command = " ".join(
-        ["defaults.py"]
-        + [f"--tasks {' '.join(given.tasks)}"] * (given.tasks != [*TASKS])
-        + [f"--spaces {' '.join(given.spaces)}".strip()] * (given.spaces != [*SPACES])
-    )
     limits = [
         f" {task} has {TASKS[task]['limit_train']:,} training images."
         for task in given.tasks
@@ -125,7 +122,8 @@ def main() -> None:
     )
     about = [title.rstrip("."), *paragraphs[:2]]
     page = [f"# {about[0]}", *about[1:], every, "\n".join(parts).strip()]
-    written = "\n\n".join([*page, made(command, given, seconds)]) + "\n"
+    last = made("defaults.py", given, seconds, tasks=[*TASKS], spaces=SPACES)
+    written = "\n\n".join([*page, last]) + "\n"
     given.out.write_text(written, encoding="utf-8")
     sys.stdout.write(written)
 

@@ -58,9 +58,6 @@ def table(task: str, rows: Sequence[Row]) -> list[str]:
 def page(parts: list[str], given: argparse.Namespace, seconds: float) -> str:
     """Return the page."""
     title, *paragraphs = (__doc__ or "").split("\n\n")
-    command = "joint.py"
-    if given.tasks != [*TASKS]:
-        command += f" --tasks {' '.join(given.tasks)}"
     limit = given.limit_train or TASKS["mnist"]["limit_train"]
     small = f" MNIST has {limit:,} training images." if "mnist" in given.tasks else ""
     return "\n".join(
@@ -74,7 +71,7 @@ def page(parts: list[str], given: argparse.Namespace, seconds: float) -> str:
             f"time, with {given.seeds} seeds.{small} Intervals are bootstrapped over the seeds.",
             "",
             *parts,
-            made(command, given, seconds),
+            made("joint.py", given, seconds, tasks=[*TASKS]),
             "",
         ]
     )

@@ -66,22 +66,25 @@ def device_seconds(rows: Sequence[Row]) -> float:
     )
 
 
-def made(command: str, given: argparse.Namespace, seconds: float) -> str:
+def made(script: str, given: argparse.Namespace, seconds: float, **names: Sequence[str]) -> str:
     """Return the last sentence of a page: the command, its cost, the machine and the versions.
 
     Args:
-        command: the script with its options but those of time, seeds and threads.
-        given: the options of :func:`parser`.
+        script: its file.
+        given: the options of :func:`parser`, and the script's own.
         seconds: of searches and retrainings.
+        **names: of options that are lists, with their defaults.
     """
     where = provenance.collect()
     versions = ", ".join(f"{name} {one}" for name, one in where["versions"].items() if one)
-    shared = f"--budget {given.budget} --seeds {given.seeds} --threads {given.threads}"
+    command = f"{script} --budget {given.budget} --seeds {given.seeds} --threads {given.threads}"
     if given.limit_train is not None:
-        shared += f" --limit-train {given.limit_train}"
-    script, _, rest = command.partition(" ")
+        command += f" --limit-train {given.limit_train}"
+    for name, default in names.items():
+        if (chosen := getattr(given, name)) != [*default]:
+            command += f" --{' '.join([name, *chosen])}"
     return (
-        f"Made with `python benchmarks/{script} {shared}{rest and f' {rest}'}`: "
+        f"Made with `python benchmarks/{command}`: "
         f"{seconds / 3600:.1f} hours of searches and retrainings on {given.threads} of "
         f"{where['cores']} cores of {where['cpu']}, without a GPU; Python {where['python']}, "
         f"{versions}; commit {where['commit']}."

@@ -280,6 +280,7 @@ def _reading(study: Study, config: TrainingConfig) -> tuple[Any, ...]:
 def _of_all(study: Study) -> TrainingConfig:
     """Return how the study reads its task where an entry says nothing else."""
     own = {"preset", *(one.name for one in fields(TaskConfig))} & study.defaults.keys()
+    # Of all commands a search knows the most presets.
     return SearchConfig.from_layers({name: study.defaults[name] for name in own})
 
 

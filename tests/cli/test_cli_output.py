@@ -248,9 +248,8 @@ def test_list(run):
 def test_the_list_of_strategies_says_which_were_shown_to_beat_random_search(run):
     shown = [", ".join(names) for names in catalog.BETTER_THAN_RANDOM.values()]
     lines = run("list", "strategies").out.splitlines()
-    *better, others = lines[
-        lines.index("  Shown to be better than random search at equal cost:") :
-    ]
+    start = lines.index("  Shown to be better than random search at equal cost:")
+    *better, others = lines[start:]
     assert [line.partition(":")[2].strip() for line in better[1:]] == shown
     assert others.startswith("  No other strategy was shown to be: ")
 
